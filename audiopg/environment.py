@@ -1,0 +1,69 @@
+"""Where a run happens: its scale, its folder of real recordings, its device, and safe writing."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+
+from audiopg.errors import InputError
+
+Value = TypeVar("Value")
+
+
+def scale() -> str:
+    """The scale of this run, from the variable ``AUDIOPG_SCALE``.
+
+    Returns:
+        ``"smoke"`` (the default: minutes on a laptop) or ``"paper"`` (a GPU).
+
+    Raises:
+        InputError: for any other value.
+    """
+    value = os.environ.get("AUDIOPG_SCALE", "smoke")
+    if value not in ("smoke", "paper"):
+        raise InputError(f"AUDIOPG_SCALE is {value!r}; set it to 'smoke' or 'paper'.")
+    return value
+
+
+def at_scale(smoke: Value, paper: Value) -> Value:
+    """Choose between the two scales of a setting: ``steps = at_scale(smoke=60, paper=7800)``."""
+    return smoke if scale() == "smoke" else paper
+
+
+def data_folder() -> Path | None:
+    """The folder of real recordings named by ``AUDIOPG_DATA``, or None when it is not set.
+
+    Raises:
+        InputError: when the variable names no folder.
+    """
+    value = os.environ.get("AUDIOPG_DATA", "")
+    if not value:
+        return None
+    folder = Path(value).expanduser()
+    if not folder.is_dir():
+        raise InputError(f"AUDIOPG_DATA names {value!r}, which is not a folder.")
+    return folder
+
+
+def best_device() -> torch.device:
+    """A CUDA device where there is one, otherwise the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@contextmanager
+def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
+    """Write to a temporary neighbour of ``path``, renamed onto it only when the block succeeds.
+
+    A crash or an exception leaves ``path`` as it was and no temporary file behind.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

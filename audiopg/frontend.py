@@ -1,0 +1,151 @@
+"""The front end: waveform -> standardised log-mel spectrogram (Section 4.1)."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from audiopg.errors import InputError
+from audiopg.synth.parameters import SAMPLE_RATE
+
+WINDOW = 400
+HOP = 160
+FFT_SIZE = 512
+MEL_BANDS = 128
+# Frames come in multiples of this, the side of a patch.
+PATCH = 16
+PRE_EMPHASIS = 0.97
+LOWEST_HZ = 20.0
+
+# Mean and standard deviation of the log-mel values of 2,000 clips of the `full` prior, seed 0.
+CURRICULUM_MEAN = -6.01
+CURRICULUM_STANDARD_DEVIATION = 4.24
+
+
+def mel(hertz: Tensor | float) -> Tensor:
+    """Frequency on the mel scale as Kaldi and HTK define it: 1127 ln(1 + f / 700)."""
+    return 1127.0 * torch.log1p(torch.as_tensor(hertz, dtype=torch.float64) / 700.0)
+
+
+def mel_filterbank() -> Tensor:
+    """Triangular filters of equal width on the mel scale, from 20 Hz to Nyquist, as in Kaldi.
+
+    Returns:
+        (257, 128) float32, weights of the FFT bins in each band.
+    """
+    bins = mel(torch.arange(FFT_SIZE // 2 + 1) * (SAMPLE_RATE / FFT_SIZE))[:, None]
+    edges = torch.linspace(
+        float(mel(LOWEST_HZ)), float(mel(SAMPLE_RATE / 2)), MEL_BANDS + 2, dtype=torch.float64
+    )
+    low, centre, high = edges[:-2], edges[1:-1], edges[2:]
+    rising, falling = (bins - low) / (centre - low), (high - bins) / (high - centre)
+    filters = torch.minimum(rising, falling).clamp(min=0)
+    filters[-1] = 0  # Kaldi's filters leave the Nyquist bin out.
+    return filters.float()
+
+
+def fit_length(wave: Tensor, samples: int) -> Tensor:
+    """Cut a wave at its centre, or repeat it from its start, to a given length (Section 4.1).
+
+    Args:
+        wave: (..., n), at least one sample.
+        samples: the length wanted.
+
+    Returns:
+        (..., samples).
+
+    Raises:
+        InputError: for a wave without samples.
+    """
+    length = wave.shape[-1]
+    if length == 0:
+        raise InputError("the waveform has no samples; there is nothing to repeat.")
+    if length >= samples:
+        start = (length - samples) // 2
+        return wave[..., start : start + samples]
+    return wave[..., torch.arange(samples, device=wave.device) % length]
+
+
+def resample(wave: Tensor, sample_rate: int) -> Tensor:
+    """Bring a wave to 16 kHz with the SoX resampler; at 16 kHz it is returned as it is.
+
+    Args:
+        wave: (..., n) float32.
+        sample_rate: Hz, of ``wave``.
+
+    Returns:
+        (..., n * 16000 / sample_rate) float32.
+
+    Raises:
+        InputError: for a rate that is not a positive whole number.
+    """
+    if int(sample_rate) != sample_rate or sample_rate < 1:
+        raise InputError(f"the sample rate is {sample_rate!r}; give whole hertz, 1 or more.")
+    if sample_rate == SAMPLE_RATE:
+        return wave
+    import soxr
+
+    # soxr takes samples first, channels second.
+    flat = wave.reshape(-1, wave.shape[-1]).T.contiguous().cpu().numpy()
+    resampled = torch.from_numpy(soxr.resample(flat, sample_rate, SAMPLE_RATE)).T
+    return resampled.reshape(*wave.shape[:-1], -1).to(wave.device)
+
+
+class LogMel(nn.Module):
+    """Log-mel spectrograms, Kaldi-compatible, batched, on the device of the waveform.
+
+    25 ms Hamming windows every 10 ms, whole windows only; each has its mean removed and is
+    pre-emphasised by 0.97; power spectrum of 512 points, 128 mel bands, natural logarithm. The
+    values are standardised with one mean and one standard deviation, and frames of zeros, the
+    mean, are added up to the next multiple of 16: 10.24 s give 1,022 frames, made 1,024.
+
+    Args:
+        mean, standard_deviation: of log-mel values; the defaults are those of the `full`
+            curriculum. ``LogMel(0.0, 1.0)`` returns plain log-mel values.
+    """
+
+    def __init__(
+        self,
+        mean: float = CURRICULUM_MEAN,
+        standard_deviation: float = CURRICULUM_STANDARD_DEVIATION,
+    ) -> None:
+        super().__init__()
+        self.mean, self.standard_deviation = mean, standard_deviation
+        window = torch.hamming_window(WINDOW, periodic=False, dtype=torch.float64)
+        self.register_buffer("window", window.float(), persistent=False)
+        self.register_buffer("filterbank", mel_filterbank(), persistent=False)
+
+    def forward(self, wave: Tensor) -> Tensor:
+        """Compute the standardised log-mel spectrogram.
+
+        Args:
+            wave: (B, samples) float32 at 16 kHz, at least one window of 400 samples.
+
+        Returns:
+            (B, frames, 128) float32, frames a multiple of 16.
+
+        Raises:
+            InputError: for another shape, or fewer samples than one window.
+        """
+        if wave.ndim != 2:
+            raise InputError(f"the waveform has shape {tuple(wave.shape)}; give (clips, samples).")
+        if wave.shape[1] < WINDOW:
+            raise InputError(
+                f"the waveform has {wave.shape[1]} samples, shorter than one window of {WINDOW}."
+            )
+        frames = wave.unfold(1, WINDOW, HOP)
+        frames = frames - frames.mean(dim=2, keepdim=True)
+        # The sample before a frame's first is taken to equal it.
+        previous = torch.cat((frames[:, :, :1], frames[:, :, :-1]), dim=2)
+        frames = (frames - PRE_EMPHASIS * previous) * self.window
+        spectrum = torch.view_as_real(torch.fft.rfft(frames, n=FFT_SIZE)).square()
+        power = spectrum[..., 0] + spectrum[..., 1]
+        values = (power @ self.filterbank).clamp(min=torch.finfo(torch.float32).eps).log()
+        values = (values - self.mean) / self.standard_deviation
+        missing = -values.shape[1] % PATCH
+        return nn.functional.pad(values, (0, 0, 0, missing))
+
+    @staticmethod
+    def frames(samples: int) -> int:
+        """Frames of a waveform of so many samples, made a multiple of 16."""
+        return math.ceil(((samples - WINDOW) // HOP + 1) / PATCH) * PATCH

@@ -1,0 +1,425 @@
+"""The masked autoencoder: log-mel -> patches -> encoder -> decoder -> masked loss (Section 3.2)."""
+
+import json
+import math
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from audiopg.environment import atomic_path
+from audiopg.errors import InputError
+from audiopg.frontend import MEL_BANDS, PATCH, LogMel, fit_length, resample
+from audiopg.philox import random_words
+from audiopg.synth.parameters import CLIP_SAMPLES, SAMPLE_RATE
+
+BANDS = MEL_BANDS // PATCH
+MOST_TOKENS = LogMel.frames(CLIP_SAMPLES) // PATCH * BANDS
+PIXELS = PATCH * PATCH
+# The stream of the masks, beside those of the synthesizer. Never changed.
+_MASK_STREAM = 201
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Sizes of the network: the encoder's tokens, blocks and heads, then the decoder's."""
+
+    width: int
+    depth: int
+    heads: int
+    decoder_width: int
+    decoder_depth: int
+    decoder_heads: int
+
+
+ARCHITECTURES = {
+    "micro": Architecture(64, 2, 2, 64, 1, 2),
+    "tiny": Architecture(192, 12, 3, 128, 2, 4),
+    "small": Architecture(384, 12, 6, 256, 4, 8),
+    "base": Architecture(768, 12, 12, 512, 8, 16),
+}
+
+
+@dataclass(frozen=True)
+class MaskedOutput:
+    """What one pass of the autoencoder gives.
+
+    Attributes:
+        loss: scalar, mean squared error over masked patches, each normalised to zero mean and
+            unit variance.
+        prediction: (B, tokens, 256), normalised patches.
+        mask: (B, tokens) bool, True where the encoder did not see the patch.
+    """
+
+    loss: Tensor
+    prediction: Tensor
+    mask: Tensor
+
+
+def patchify(mel: Tensor) -> Tensor:
+    """Cut a spectrogram into 16 x 16 patches, time-major: (B, T, 128) -> (B, T/16 * 8, 256).
+
+    Raises:
+        InputError: for a shape that does not divide into patches.
+    """
+    if mel.ndim != 3 or mel.shape[1] % PATCH or mel.shape[2] != MEL_BANDS or not mel.shape[1]:
+        raise InputError(
+            f"the spectrogram has shape {tuple(mel.shape)}; "
+            f"give (clips, frames, {MEL_BANDS}), frames a multiple of {PATCH}."
+        )
+    grid = mel.unflatten(1, (-1, PATCH)).unflatten(3, (BANDS, PATCH))  # (B, T/16, 16, 8, 16)
+    return grid.transpose(2, 3).flatten(3).flatten(1, 2)
+
+
+def unpatchify(patches: Tensor) -> Tensor:
+    """The inverse of `patchify`: (B, tokens, 256) -> (B, tokens/8 * 16, 128)."""
+    grid = patches.unflatten(1, (-1, BANDS)).unflatten(3, (PATCH, PATCH))
+    return grid.transpose(2, 3).flatten(3).flatten(1, 2)
+
+
+def normalise_patches(patches: Tensor) -> Tensor:
+    """Each patch with its own mean removed and divided by its own standard deviation."""
+    variance, mean = torch.var_mean(patches, dim=-1, keepdim=True)
+    return (patches - mean) / (variance + 1e-6).sqrt()
+
+
+def sine_cosine_positions(tokens: int, width: int) -> Tensor:
+    """Fixed 2-D position embeddings: half the width for time, half for frequency.
+
+    Token j stands at time j // 8 and band j % 8; each coordinate p is coded by sin and cos of
+    p / 10000^(i / (width / 4)), i = 0 .. width/4 - 1 (He et al., 2022).
+
+    Returns:
+        (tokens, width) float32.
+    """
+    index = torch.arange(tokens)
+    quarter = width // 4
+    rates = 10000.0 ** (-torch.arange(quarter, dtype=torch.float64) / quarter)
+    angles = [place[:, None] * rates for place in (index // BANDS, index % BANDS)]
+    return torch.cat([wave(a) for a in angles for wave in (torch.sin, torch.cos)], dim=1).float()
+
+
+def visible_tokens(clips: Tensor, seed: int, tokens: int, mask_ratio: float) -> Tensor:
+    """The tokens the encoder sees, a pure function of (seed, clip), on any device.
+
+    Args:
+        clips: (B,) int64, clip indices.
+        seed: key of the random numbers.
+        tokens: tokens of a whole clip.
+        mask_ratio: share of tokens hidden.
+
+    Returns:
+        (B, visible) int64, distinct token indices in ascending order.
+    """
+    place = torch.arange(tokens, device=clips.device)
+    key = torch.tensor(seed, dtype=torch.int64, device=clips.device)
+    words = random_words(key, clips[:, None], _MASK_STREAM, place)[0]
+    # The token's index in the low bits makes every word distinct, so the order is unique.
+    order = (words * tokens + place).argsort(dim=1)
+    return order[:, : int(tokens * (1 - mask_ratio))].sort(dim=1).values
+
+
+class Block(nn.Module):
+    """One pre-norm transformer block (Dosovitskiy et al., 2021): (B, N, D) -> (B, N, D)."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.attention_norm = nn.LayerNorm(width, eps=1e-6)
+        self.query_key_value = nn.Linear(width, 3 * width)
+        self.output = nn.Linear(width, width)
+        self.mlp_norm = nn.LayerNorm(width, eps=1e-6)
+        self.mlp = nn.Sequential(
+            nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        joint = self.query_key_value(self.attention_norm(x))
+        query, key, value = joint.unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        mixed = nn.functional.scaled_dot_product_attention(query, key, value)
+        x = x + self.output(mixed.transpose(1, 2).flatten(2))
+        return x + self.mlp(self.mlp_norm(x))
+
+
+class Encoder(nn.Module):
+    """The vision transformer that is kept after pre-training.
+
+    Args:
+        architecture: sizes of the network.
+        log_mel: the front end that makes its input.
+    """
+
+    def __init__(self, architecture: Architecture, log_mel: LogMel | None = None) -> None:
+        super().__init__()
+        self.architecture = architecture
+        self.log_mel = log_mel or LogMel()
+        width = architecture.width
+        self.patch_projection = nn.Linear(PIXELS, width)
+        self.class_token = nn.Parameter(torch.zeros(width))
+        self.blocks = nn.ModuleList(
+            Block(width, architecture.heads) for _ in range(architecture.depth)
+        )
+        self.norm = nn.LayerNorm(width, eps=1e-6)
+        positions = sine_cosine_positions(MOST_TOKENS, width)
+        self.register_buffer("positions", positions, persistent=False)
+
+    @classmethod
+    def preset(cls, name: str, seed: int = 0) -> "Encoder":
+        """An untrained encoder in evaluation mode: the random control of the analyses.
+
+        Raises:
+            InputError: for an unknown preset.
+        """
+        return MaskedAutoencoder.preset(name, seed).encoder.requires_grad_(False).eval()
+
+    @property
+    def dimensions(self) -> int:
+        """Length of an embedding."""
+        return self.architecture.width
+
+    def forward(self, mel: Tensor, visible: Tensor | None = None) -> Tensor:
+        """Encode a spectrogram, or only its visible patches.
+
+        Args:
+            mel: (B, frames, 128) standardised log-mel, frames a multiple of 16, at most 1,024;
+                shorter clips use the first position embeddings.
+            visible: (B, V) int64 token indices; None for all.
+
+        Returns:
+            (B, 1 + V, D), the class token first.
+
+        Raises:
+            InputError: for a shape that does not divide into patches, or a clip too long.
+        """
+        patches = patchify(mel)
+        if patches.shape[1] > MOST_TOKENS:
+            raise InputError(
+                f"the spectrogram has {mel.shape[1]} frames; the encoder takes at most "
+                f"{MOST_TOKENS // BANDS * PATCH}."
+            )
+        positions = self.positions[: patches.shape[1]].expand(len(patches), -1, -1)
+        if visible is not None:
+            patches, positions = _take(patches, visible), _take(positions, visible)
+        x = self.patch_projection(patches) + positions
+        x = torch.cat((self.class_token.expand(len(x), 1, -1), x), dim=1)
+        for block in self.blocks:
+            x = block(x)
+        return self.norm(x)
+
+    @torch.no_grad()
+    def embed(self, wave: Tensor, sample_rate: int = SAMPLE_RATE, batch_size: int = 32) -> Tensor:
+        """Embed clips: their tokens after the last block, averaged (Section 4.1).
+
+        Args:
+            wave: (B, samples) or (samples,) float, tensor or array; cut at the centre or looped
+                to 10.24 s.
+            sample_rate: Hz, of ``wave``; resampled to 16 kHz where it differs.
+            batch_size: clips encoded at once; bounds the memory, does not change the result.
+
+        Returns:
+            (B, D) float32 on the encoder's device; (D,) for one clip without a batch axis.
+
+        Raises:
+            InputError: for an empty wave, NaN samples, or another shape.
+        """
+        wave = torch.as_tensor(wave, dtype=torch.float32)
+        if wave.ndim == 1:
+            return self.embed(wave[None], sample_rate)[0]
+        if wave.ndim != 2:
+            raise InputError(f"the waveform has shape {tuple(wave.shape)}; give (clips, samples).")
+        if not torch.isfinite(wave).all():
+            raise InputError("the waveform holds NaN or infinite samples; repair or leave it out.")
+        wave = fit_length(resample(wave, sample_rate), CLIP_SAMPLES)
+        device = self.class_token.device
+        embeddings = [
+            self(self.log_mel(part.to(device)))[:, 1:].mean(dim=1)
+            for part in wave.split(batch_size)
+        ]
+        return torch.cat(embeddings) if embeddings else torch.empty(0, self.dimensions)
+
+
+class MaskedAutoencoder(nn.Module):
+    """Encoder of the visible patches, and decoder of all of them (He et al., 2022).
+
+    Args:
+        architecture: sizes of the network.
+        mask_ratio: share of patches hidden from the encoder.
+    """
+
+    def __init__(self, architecture: Architecture, mask_ratio: float = 0.75) -> None:
+        super().__init__()
+        if not 0 < mask_ratio < 1:
+            raise InputError(f"mask_ratio is {mask_ratio}; it lies between 0 and 1.")
+        self.architecture, self.mask_ratio = architecture, mask_ratio
+        width = architecture.decoder_width
+        self.encoder = Encoder(architecture)
+        self.decoder_projection = nn.Linear(architecture.width, width)
+        self.mask_token = nn.Parameter(torch.zeros(width))
+        self.decoder_blocks = nn.ModuleList(
+            Block(width, architecture.decoder_heads) for _ in range(architecture.decoder_depth)
+        )
+        self.decoder_norm = nn.LayerNorm(width, eps=1e-6)
+        self.decoder_output = nn.Linear(width, PIXELS)
+        positions = sine_cosine_positions(MOST_TOKENS, width)
+        self.register_buffer("decoder_positions", positions, persistent=False)
+
+    @classmethod
+    def preset(cls, name: str, seed: int = 0, mask_ratio: float = 0.75) -> "MaskedAutoencoder":
+        """A freshly initialised network of a named size.
+
+        Args:
+            name: "micro" (for tests), "tiny", "small" or "base" (the paper's ViT-B with a
+                decoder of 8 x 512).
+            seed: of the initial weights.
+            mask_ratio: share of patches hidden.
+
+        Raises:
+            InputError: for an unknown preset.
+        """
+        if name not in ARCHITECTURES:
+            raise InputError(f"no model is called {name!r}; choose from {list(ARCHITECTURES)}.")
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model = cls(ARCHITECTURES[name], mask_ratio)
+            model.apply(_initialise)
+            nn.init.normal_(model.encoder.class_token, std=0.02)
+            nn.init.normal_(model.mask_token, std=0.02)
+        return model
+
+    def forward(self, mel: Tensor, clips: Tensor, seed: int) -> MaskedOutput:
+        """Mask, encode, decode, and compare with the masked patches.
+
+        Args:
+            mel: (B, frames, 128) standardised log-mel, frames a multiple of 16.
+            clips: (B,) int64 clip indices, which with the seed determine the masks.
+            seed: key of the masks.
+
+        Returns:
+            The loss, the predicted patches and the mask.
+
+        Raises:
+            InputError: for a spectrogram that does not divide into patches, or fewer or more
+                clip indices than clips.
+        """
+        patches = patchify(mel)
+        if clips.shape != (len(mel),):
+            raise InputError(
+                f"clips has shape {tuple(clips.shape)} for {len(mel)} spectrograms; "
+                "give one index each."
+            )
+        tokens = patches.shape[1]
+        visible = visible_tokens(clips.to(mel.device), seed, tokens, self.mask_ratio)
+        prediction = self._decode(self.encoder(mel, visible), visible, tokens)
+        mask = torch.ones(len(mel), tokens, dtype=torch.bool, device=mel.device)
+        mask.scatter_(1, visible, False)
+        error = (prediction.float() - normalise_patches(patches)).square().mean(dim=2)
+        return MaskedOutput((error * mask).sum() / mask.sum(), prediction, mask)
+
+    def _decode(self, encoded: Tensor, visible: Tensor, tokens: int) -> Tensor:
+        """(B, 1 + V, D) -> (B, tokens, 256): mask tokens stand where nothing was seen."""
+        x = self.decoder_projection(encoded)
+        places = visible[..., None].expand(-1, -1, x.shape[2])
+        whole = self.mask_token.to(x.dtype).expand(len(x), tokens, -1)
+        whole = whole.scatter(1, places, x[:, 1:]) + self.decoder_positions[:tokens]
+        x = torch.cat((x[:, :1], whole), dim=1)
+        for block in self.decoder_blocks:
+            x = block(x)
+        return self.decoder_output(self.decoder_norm(x[:, 1:]))
+
+
+def reconstruct(mel: Tensor, output: MaskedOutput) -> Tensor:
+    """The spectrogram with its masked patches replaced by what the decoder predicts.
+
+    A prediction is a normalised patch: it is shown with the true patch's mean and deviation,
+    which the model was never asked for.
+
+    Args:
+        mel: (B, frames, 128).
+        output: of the autoencoder on ``mel``.
+
+    Returns:
+        (B, frames, 128).
+    """
+    patches = patchify(mel)
+    variance, mean = torch.var_mean(patches, dim=-1, keepdim=True)
+    predicted = output.prediction * (variance + 1e-6).sqrt() + mean
+    return unpatchify(torch.where(output.mask[..., None], predicted, patches))
+
+
+def save_model(model: MaskedAutoencoder, path: str | os.PathLike) -> None:
+    """Write the weights as safetensors, with the architecture and front end in the header."""
+    log_mel = model.encoder.log_mel
+    about = {
+        "architecture": asdict(model.architecture),
+        "mask_ratio": model.mask_ratio,
+        "mean": log_mel.mean,
+        "standard_deviation": log_mel.standard_deviation,
+    }
+    tensors = {name: value.contiguous() for name, value in model.state_dict().items()}
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary, metadata={"audiopg": json.dumps(about)})
+
+
+def load_model(path: str | os.PathLike) -> MaskedAutoencoder:
+    """Read what `save_model` wrote.
+
+    Raises:
+        InputError: for a missing or damaged file, or one that holds another network.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path} is not a file; give a model.safetensors or a run's folder.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            about = json.loads((file.metadata() or {})["audiopg"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path} is damaged or no safetensors file ({error}).") from error
+    except (KeyError, json.JSONDecodeError) as error:
+        raise InputError(f"{path} was not written by audiopg: its header says nothing.") from error
+    try:
+        model = MaskedAutoencoder(Architecture(**about["architecture"]), about["mask_ratio"])
+        model.encoder.log_mel = LogMel(about["mean"], about["standard_deviation"])
+        model.load_state_dict(tensors)
+    except (KeyError, TypeError, RuntimeError) as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise InputError(f"{path} holds a network of another shape: {reason}") from error
+    return model
+
+
+def load_encoder(name_or_path: str | os.PathLike) -> Encoder:
+    """A pre-trained encoder, frozen and in evaluation mode.
+
+    Args:
+        name_or_path: a ``model.safetensors``, or the folder of a pre-training run or of one of
+            its checkpoints.
+
+    Raises:
+        InputError: for a path that holds no model, a damaged file, or another network.
+    """
+    path = Path(name_or_path)
+    if path.is_dir():
+        candidates = sorted(path.glob("step-*/model.safetensors"))
+        path = candidates[-1] if candidates else path / "model.safetensors"
+    return load_model(path).encoder.requires_grad_(False).eval()
+
+
+def _take(values: Tensor, index: Tensor) -> Tensor:
+    """Rows of (B, N, D) at (B, V) indices: (B, V, D)."""
+    return values.gather(1, index[..., None].expand(-1, -1, values.shape[2]))
+
+
+def _initialise(module: nn.Module) -> None:
+    """Xavier-uniform weights and zero biases, as in He et al. (2022)."""
+    if isinstance(module, nn.Linear):
+        nn.init.xavier_uniform_(module.weight)
+        nn.init.zeros_(module.bias)
+
+
+def parameter_count(model: nn.Module) -> int:
+    """Trainable numbers of a network."""
+    return sum(math.prod(p.shape) for p in model.parameters() if p.requires_grad)

@@ -1,0 +1,87 @@
+"""Counter-based random numbers: every draw is a pure function of where it is used.
+
+Philox 4x32-10 (Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3",
+SC 2011) turns a 128-bit counter and a 64-bit key into 128 random bits. The key is the seed; the
+counter names the clip, the stream (which factor, noise or mask) and the position in the stream.
+So a draw does not depend on the batch, the order, the process or the device it was made on.
+"""
+
+import torch
+from torch import Tensor
+
+_MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
+_KEY_INCREMENTS = (0x9E3779B9, 0xBB67AE85)
+_WORD = 0xFFFFFFFF
+
+
+def philox4x32(
+    counter: tuple[Tensor, Tensor, Tensor, Tensor], key: tuple[Tensor, Tensor], rounds: int = 10
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Philox 4x32: four 32-bit words from a counter of four words and a key of two.
+
+    Args:
+        counter: four int64 tensors holding words in [0, 2**32), of shapes that broadcast.
+        key: two int64 tensors holding words in [0, 2**32), of shapes that broadcast.
+        rounds: 10 is the published generator.
+
+    Returns:
+        Four int64 tensors of the broadcast shape, words in [0, 2**32).
+    """
+    c0, c1, c2, c3 = torch.broadcast_tensors(*counter)
+    k0, k1 = key
+    for _ in range(rounds):
+        # The low 64 bits of the product are exact in wrapping int64 arithmetic.
+        product0, product2 = c0 * _MULTIPLIERS[0], c2 * _MULTIPLIERS[1]
+        c0, c1, c2, c3 = (
+            ((product2 >> 32) & _WORD) ^ c1 ^ k0,
+            product2 & _WORD,
+            ((product0 >> 32) & _WORD) ^ c3 ^ k1,
+            product0 & _WORD,
+        )
+        k0, k1 = (k0 + _KEY_INCREMENTS[0]) & _WORD, (k1 + _KEY_INCREMENTS[1]) & _WORD
+    return c0, c1, c2, c3
+
+
+def random_words(
+    seed: Tensor, clip: Tensor, stream: int | Tensor, position: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The four random 32-bit words at one place: (seed, clip, stream, position).
+
+    Args:
+        seed: int64, any 64-bit value.
+        clip: int64, any 64-bit value; broadcasts with ``seed`` and ``position``.
+        stream: which use the numbers are for, in [0, 2**32).
+        position: int64 in [0, 2**32).
+
+    Returns:
+        Four int64 tensors of the broadcast shape, words in [0, 2**32).
+    """
+    stream = torch.as_tensor(stream, dtype=torch.int64, device=position.device)
+    counter = (position, stream, clip & _WORD, (clip >> 32) & _WORD)
+    return philox4x32(counter, (seed & _WORD, (seed >> 32) & _WORD))
+
+
+def uniform(seed: Tensor, clip: Tensor, stream: int | Tensor, position: Tensor) -> Tensor:
+    """One float64 draw from U[0, 1) at each place, with 32 random bits (see `random_words`)."""
+    return random_words(seed, clip, stream, position)[0].double() * 2.0**-32
+
+
+def noise(seed: Tensor, clip: Tensor, stream: int | Tensor, samples: int) -> Tensor:
+    """White noise, uniform on (-1, 1) in 16-bit steps, eight samples from each 128-bit block.
+
+    Args:
+        seed: (...) int64.
+        clip: (...) int64.
+        stream: an int, or (...) int64.
+        samples: length of the noise.
+
+    Returns:
+        (..., samples) float32. Sample n does not depend on ``samples``.
+    """
+    blocks = torch.arange(-(-samples // 8), device=clip.device)
+    if isinstance(stream, Tensor):
+        stream = stream[..., None]
+    words = random_words(seed[..., None], clip[..., None], stream, blocks)
+    halves = [half for word in words for half in (word & 0xFFFF, word >> 16)]
+    values = torch.stack(halves, dim=-1).flatten(-2)[..., :samples]
+    return (values.float() + 0.5) * 2.0**-15 - 1.0

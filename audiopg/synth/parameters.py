@@ -1,0 +1,163 @@
+"""The physical factors of clips: what the synthesizer is told, and what the analyses ask about."""
+
+from dataclasses import dataclass, fields, replace
+
+import torch
+from torch import Tensor
+
+from audiopg.errors import InputError
+
+SAMPLE_RATE = 16000
+CLIP_SAMPLES = 163840
+CLIP_SECONDS = CLIP_SAMPLES / SAMPLE_RATE
+NYQUIST = SAMPLE_RATE / 2
+
+EXCITATIONS = ("harmonic", "fm", "sawtooth", "square")
+
+
+@dataclass(frozen=True)
+class ClipParameters:
+    """Every physical factor of B clips of up to E events of up to K partials (Section 3.1).
+
+    Rendering is a pure function of this table, so a row edited by hand is a sound. Factors of
+    events beyond ``event_count`` and partials beyond ``partial_count`` are drawn but not heard.
+
+    Attributes, one row a clip, (B,):
+        seed: int64, key of the clip's noise samples.
+        clip: int64, index of the clip under that seed.
+        event_count: int64, number N of events, at most E.
+        cutoff: float64, Hz, low-pass corner fc; 8000 (Nyquist) or more means no damping.
+        quality: float64, quality factor Q of the low-pass.
+        noise_level: float64, peak λ of the noise floor, relative to a unit event.
+
+    Attributes, one value an event, (B, E):
+        excitation: int64, index into ``EXCITATIONS``.
+        f0: float64, Hz, fundamental (of FM: the carrier).
+        onset: float64, s from the start of the clip.
+        length: float64, s.
+        amplitude: float64, a of the tonal part.
+        attack, decay, release: float64, shares of the event; their sum is at most 1.
+        sustain: float64, level held after the decay, relative to the peak of the attack.
+        burst_amplitude: float64, peak of the noise burst at the onset; 0 means none.
+        burst_length: float64, s.
+        partial_count: int64, number of partials of a harmonic event, at most K.
+        rolloff: float64, exponent γ of the partials' power law.
+        fm_index: float64, modulation index β.
+        fm_ratio: float64, modulator frequency over carrier frequency, r.
+
+    Attributes, one value a partial, (B, E, K):
+        partial_weight: float64, factor w on the power law.
+        partial_detune: float64, relative mistuning δ.
+        partial_phase: float64, rad, phase φ at the onset.
+    """
+
+    seed: Tensor
+    clip: Tensor
+    event_count: Tensor
+    cutoff: Tensor
+    quality: Tensor
+    noise_level: Tensor
+    excitation: Tensor
+    f0: Tensor
+    onset: Tensor
+    length: Tensor
+    amplitude: Tensor
+    attack: Tensor
+    decay: Tensor
+    release: Tensor
+    sustain: Tensor
+    burst_amplitude: Tensor
+    burst_length: Tensor
+    partial_count: Tensor
+    rolloff: Tensor
+    fm_index: Tensor
+    fm_ratio: Tensor
+    partial_weight: Tensor
+    partial_detune: Tensor
+    partial_phase: Tensor
+
+    def __len__(self) -> int:
+        return len(self.clip)
+
+    def __getitem__(self, rows: slice | Tensor | list[int]) -> "ClipParameters":
+        """The clips of some rows: a slice, a list of indices, or an index or boolean tensor."""
+        return ClipParameters(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
+
+    def to(self, device: torch.device | str) -> "ClipParameters":
+        """The same clips on another device."""
+        return ClipParameters(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
+
+    def edit(self, **factors: float | Tensor) -> "ClipParameters":
+        """The same clips with some factors replaced; values broadcast to the factor's shape.
+
+        ``params.edit(f0=440.0)`` sets every event of every clip; a tensor of shape (B, 1) sets
+        each clip's events to one value.
+
+        Raises:
+            InputError: for a factor that does not exist, a shape that does not fit, or a value
+                outside the factor's range.
+        """
+        known = {f.name for f in fields(self)}
+        changed = {}
+        for name, value in factors.items():
+            if name not in known:
+                raise InputError(f"no factor is called {name!r}; choose from {sorted(known)}.")
+            old = getattr(self, name)
+            value = torch.as_tensor(value, dtype=old.dtype, device=old.device)
+            try:
+                changed[name] = value.expand_as(old).clone()
+            except RuntimeError as error:
+                shapes = f"{tuple(value.shape)}, which does not fit {tuple(old.shape)}"
+                raise InputError(f"the factor {name!r} was given shape {shapes}.") from error
+        edited = replace(self, **changed)
+        edited.validate()
+        return edited
+
+    @property
+    def event_mask(self) -> Tensor:
+        """(B, E) bool, the events that sound."""
+        slots = torch.arange(self.f0.shape[1], device=self.f0.device)
+        return slots < self.event_count[:, None]
+
+    def validate(self) -> None:
+        """Refuse what cannot be rendered.
+
+        Raises:
+            InputError: naming the first factor out of its range, the range, and the clip's row.
+        """
+        events, partials = self.partial_weight.shape[1:]
+        tail = CLIP_SECONDS - self.length
+        shares = self.attack + self.decay + self.release
+        inf = float("inf")
+        # The tolerance admits sums and differences that only rounding carries over the edge.
+        for name, value, low, high, span in (
+            ("event_count", self.event_count, 0, events, f"0 to {events}"),
+            ("cutoff", self.cutoff, 10, inf, "10 Hz or more; 8000 means no damping"),
+            ("quality", self.quality, 0.1, 20, "0.1 to 20"),
+            ("noise_level", self.noise_level, 0, inf, "0 or more"),
+            ("excitation", self.excitation, 0, len(EXCITATIONS) - 1, f"0 to 3, {EXCITATIONS}"),
+            ("f0", self.f0, 1, NYQUIST, f"1 to {NYQUIST:g} Hz"),
+            ("length", self.length, 1e-3, CLIP_SECONDS, f"0.001 to {CLIP_SECONDS} s"),
+            ("onset", self.onset, 0, tail + 1e-9, f"0 to {CLIP_SECONDS} s less the length"),
+            ("amplitude", self.amplitude, 0, inf, "0 or more"),
+            ("attack", self.attack, 0, 1, "0 to 1"),
+            ("decay", self.decay, 0, 1, "0 to 1"),
+            ("release", self.release, 0, 1, "0 to 1"),
+            ("attack + decay + release", shares, 0, 1 + 1e-9, "0 to 1"),
+            ("sustain", self.sustain, 0, 1, "0 to 1"),
+            ("burst_amplitude", self.burst_amplitude, 0, inf, "0 or more"),
+            ("burst_length", self.burst_length, 0, CLIP_SECONDS, f"0 to {CLIP_SECONDS} s"),
+            ("partial_count", self.partial_count, 1, partials, f"1 to {partials}"),
+            ("rolloff", self.rolloff, 0, 10, "0 to 10"),
+            ("fm_index", self.fm_index, 0, 100, "0 to 100"),
+            ("fm_ratio", self.fm_ratio, 0, 100, "0 to 100"),
+            ("partial_weight", self.partial_weight, 0, inf, "0 or more"),
+            ("partial_detune", self.partial_detune, -0.5, 0.5, "-0.5 to 0.5"),
+            ("partial_phase", self.partial_phase, -inf, inf, "any finite angle"),
+        ):
+            # NaN fails both comparisons; an infinite value is never audible sense.
+            good = (value >= low) & (value <= high) & torch.isfinite(value.double())
+            if not good.all():
+                row = int((~good).nonzero()[0, 0])
+                bad = value[~good][0].item()
+                raise InputError(f"clip row {row}: {name} is {bad:g}; the range is {span}.")

@@ -1,0 +1,331 @@
+"""Distributions of the physical factors, and their sampling (Section 3.1, Table 3, Table 4)."""
+
+import math
+from dataclasses import dataclass, fields, replace
+
+import torch
+from torch import Tensor
+
+from audiopg.errors import InputError
+from audiopg.philox import uniform
+from audiopg.synth.parameters import CLIP_SECONDS, EXCITATIONS, NYQUIST, ClipParameters
+
+Range = tuple[float, float]
+IntegerRange = tuple[int, int]
+
+# One stream of random numbers a factor. A number here is never changed or used again: it is what
+# keeps clip i of seed s the same sound for ever.
+_STREAMS = {
+    "event_count": 1,
+    "damped": 2,
+    "cutoff": 3,
+    "quality": 4,
+    "noise_level": 5,
+    "excitation": 6,
+    "pulse": 7,
+    "f0": 8,
+    "onset": 9,
+    "length": 10,
+    "amplitude": 11,
+    "attack": 12,
+    "decay": 13,
+    "release": 14,
+    "sustain": 15,
+    "has_burst": 16,
+    "burst_amplitude": 17,
+    "burst_length": 18,
+    "partial_count": 19,
+    "rolloff": 20,
+    "fm_index": 21,
+    "fm_ratio": 22,
+    "partial_weight": 23,
+    "partial_detune": 24,
+    "partial_phase": 25,
+}
+# Positions in a stream: event e, partial k -> e * 256 + k.
+_PARTIAL_SLOTS = 256
+
+_SOURCE_FACTORS = (
+    "excitation",
+    "f0",
+    "partial_count",
+    "rolloff",
+    "fm_index",
+    "fm_ratio",
+    "partial_weight",
+    "partial_detune",
+    "partial_phase",
+)
+
+
+# A pulse is one of two waveforms, drawn apart.
+_EXCITATION_CODE = {"harmonic": 0, "fm": 1, "pulse": -1}
+
+
+def _is_number(value: object) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and math.isfinite(value)
+
+
+def _check_range(name: str, value: object, low: float, high: float) -> None:
+    whole = isinstance(low, int)
+    span = f"two {'whole ' if whole else ''}numbers, low then high, from {low:g} to {high:g}"
+    good = (
+        isinstance(value, tuple | list)
+        and len(value) == 2
+        and all(_is_number(end) and (isinstance(end, int) or not whole) for end in value)
+        and low <= value[0] <= value[1] <= high
+    )
+    if not good:
+        raise InputError(f"{name} is {value!r}; it takes {span}.")
+
+
+def _check_choices(name: str, values: object, allowed: str, accept: object) -> None:
+    if not isinstance(values, tuple | list) or not values or not all(map(accept, values)):
+        raise InputError(f"{name} is {values!r}; it takes one or more choices {allowed}.")
+
+
+@dataclass(frozen=True)
+class SynthPrior:
+    """What each physical factor is drawn from; the defaults are the paper's `full` curriculum.
+
+    A range (low, high) is uniform, a range of integers includes both ends, a tuple of choices
+    gives each entry the same probability (repeat one to favour it). The distributions are the
+    paper's and its released code's.
+
+    Attributes:
+        f0: Hz, fundamental frequency.
+        excitation: choices among "harmonic", "fm" and "pulse".
+        pulse: choices among "sawtooth" and "square", for events whose excitation is "pulse".
+        partials: number K of partials.
+        rolloff: exponent γ of the partials' power law.
+        partial_weight: factor w on each partial's amplitude.
+        partial_detune: relative mistuning δ of each partial.
+        partial_phase: rad, phase φ of each partial at the onset.
+        fm_index: modulation index β.
+        fm_ratio: choices of modulator over carrier frequency r.
+        events: number N of events.
+        event_length: s; the upper end is lowered to the clip's length over N where that is
+            shorter. The onset is uniform where the event fits.
+        amplitude: amplitude a of each event.
+        attack, decay: shares of the event.
+        sustain: level after the decay.
+        release: share of the event, or None for all that attack and decay leave.
+        burst_probability: probability of a noise burst at an event's onset.
+        burst_length: s.
+        burst_amplitude: peak of the burst, relative to a unit event.
+        damping_probability: probability that the clip passes the low-pass.
+        cutoff: Hz, corner frequency of the low-pass.
+        quality: quality factor Q of the low-pass.
+        noise_level: peak λ of the noise floor, relative to a unit event.
+        shared_source: whether the events of a clip share excitation, f0 and timbre, as in the
+            released code; otherwise each event draws its own.
+
+    Raises:
+        InputError: for a value outside its allowed range, naming the field and the range.
+    """
+
+    f0: Range = (50.0, 2000.0)
+    excitation: tuple[str, ...] = ("harmonic", "fm", "pulse")
+    pulse: tuple[str, ...] = ("sawtooth", "square")
+    partials: IntegerRange = (3, 15)
+    rolloff: Range = (0.5, 1.5)
+    partial_weight: Range = (0.5, 1.2)
+    partial_detune: Range = (-0.005, 0.005)
+    partial_phase: Range = (0.0, 2 * math.pi)
+    fm_index: Range = (0.5, 8.0)
+    fm_ratio: tuple[float, ...] = (0.5, 1.0, 1.5, 2.0, 2.5, 3.14)
+    events: IntegerRange = (1, 5)
+    event_length: Range = (0.5, CLIP_SECONDS)
+    amplitude: Range = (1.0, 1.0)
+    attack: Range = (0.01, 0.3)
+    decay: Range = (0.1, 0.4)
+    sustain: Range = (0.6, 0.6)
+    release: Range | None = None
+    burst_probability: float = 0.6
+    burst_length: Range = (0.01, 0.1)
+    burst_amplitude: Range = (0.5, 2.0)
+    damping_probability: float = 0.7
+    cutoff: Range = (200.0, 6000.0)
+    quality: Range = (0.7071, 0.7071)
+    noise_level: Range = (0.001, 0.02)
+    shared_source: bool = True
+
+    def __post_init__(self) -> None:
+        limits = {
+            "f0": (1.0, NYQUIST),
+            "partials": (1, _PARTIAL_SLOTS),
+            "rolloff": (0.0, 10.0),
+            "partial_weight": (0.0, 1e3),
+            "partial_detune": (-0.5, 0.5),
+            "partial_phase": (-1e3, 1e3),
+            "fm_index": (0.0, 100.0),
+            "events": (1, 64),
+            "event_length": (1e-3, CLIP_SECONDS),
+            "amplitude": (0.0, 1e3),
+            "attack": (0.0, 1.0),
+            "decay": (0.0, 1.0),
+            "sustain": (0.0, 1.0),
+            "release": (0.0, 1.0),
+            "burst_length": (0.0, CLIP_SECONDS),
+            "burst_amplitude": (0.0, 1e3),
+            "cutoff": (10.0, NYQUIST),
+            "quality": (0.1, 20.0),
+            "noise_level": (0.0, 1e3),
+        }
+        for name, (low, high) in limits.items():
+            value = getattr(self, name)
+            if not (name == "release" and value is None):
+                _check_range(name, value, low, high)
+        for name in ("burst_probability", "damping_probability"):
+            value = getattr(self, name)
+            if not _is_number(value) or not 0 <= value <= 1:
+                raise InputError(f"{name} is {value!r}; it is a probability, 0 to 1.")
+        for name, allowed in (
+            ("excitation", ("harmonic", "fm", "pulse")),
+            ("pulse", ("sawtooth", "square")),
+        ):
+            _check_choices(name, getattr(self, name), f"among {allowed}", allowed.__contains__)
+        _check_choices(
+            "fm_ratio", self.fm_ratio, "from 0 to 100", lambda r: _is_number(r) and 0 <= r <= 100
+        )
+        release = self.release[1] if self.release else 0.0
+        if self.attack[1] + self.decay[1] + release > 1 + 1e-9:
+            raise InputError("attack + decay + release can exceed 1, the whole event; lower them.")
+        if self.event_length[0] > CLIP_SECONDS / self.events[1] + 1e-9:
+            longest = CLIP_SECONDS / self.events[1]
+            raise InputError(
+                f"event_length starts at {self.event_length[0]:g} s, but {self.events[1]} events "
+                f"leave at most {longest:g} s each; lower one of the two."
+            )
+        if self.burst_probability > 0 and self.burst_length[1] > self.event_length[0]:
+            raise InputError(
+                f"burst_length reaches {self.burst_length[1]:g} s, longer than the shortest "
+                f"event, {self.event_length[0]:g} s; lower it or raise event_length."
+            )
+
+    @classmethod
+    def preset(cls, name: str, **overrides: object) -> "SynthPrior":
+        """One of the curricula of Table 3, rows 1-4, with some fields replaced.
+
+        Args:
+            name: "sine" (one partial, whole clip), "harmonic" (partials, FM and pulses),
+                "dynamic" (and events, envelopes, bursts) or "full" (and damping and noise).
+            overrides: fields of the prior, such as ``events=(5, 10)`` (Table 4).
+
+        Raises:
+            InputError: for an unknown preset or field, or a value outside its range.
+        """
+        if name not in PRESETS:
+            raise InputError(f"no preset is called {name!r}; choose from {list(PRESETS)}.")
+        known = {f.name for f in fields(cls)}
+        for field in overrides:
+            if field not in known:
+                raise InputError(f"SynthPrior has no field {field!r}; choose from {sorted(known)}.")
+        return replace(PRESETS[name], **overrides)
+
+    def sample(self, clips: Tensor, seed: int) -> ClipParameters:
+        """The factors of some clips, each a pure function of (prior, seed, clip index).
+
+        Args:
+            clips: (B,) integer indices, on the device where the factors are wanted.
+            seed: key of all random numbers, a 64-bit integer.
+
+        Returns:
+            B rows, bit-identical on every device and in any batch.
+        """
+        clip = torch.as_tensor(clips, dtype=torch.int64)
+        if clip.ndim != 1:
+            raise InputError(f"clips has shape {tuple(clip.shape)}; give one index a clip, (B,).")
+        device, batch = clip.device, len(clip)
+        most_events, most_partials = self.events[1], self.partials[1]
+        event = torch.arange(most_events, device=device)[None, :]
+        partial = torch.arange(most_partials, device=device)[None, None, :]
+        clip_position = torch.zeros((), dtype=torch.int64, device=device)
+        key = torch.tensor(seed, dtype=torch.int64, device=device)
+
+        def draw(factor: str) -> Tensor:
+            """U[0, 1) for a factor: (B,), (B, E) or (B, E, K)."""
+            source_event = event * 0 if self.shared_source and factor in _SOURCE_FACTORS else event
+            stream = _STREAMS[factor]
+            if factor.startswith("partial_") and factor != "partial_count":
+                position = source_event[..., None] * _PARTIAL_SLOTS + partial
+                return uniform(key, clip[:, None, None], stream, position)
+            if factor in ("event_count", "damped", "cutoff", "quality", "noise_level"):
+                return uniform(key, clip, stream, clip_position)
+            return uniform(key, clip[:, None], stream, source_event * _PARTIAL_SLOTS)
+
+        def between(factor: str, bounds: Range) -> Tensor:
+            low, high = bounds
+            return low + (high - low) * draw(factor)
+
+        def integer(factor: str, bounds: IntegerRange) -> Tensor:
+            low, high = bounds
+            return low + (draw(factor) * (high - low + 1)).long()
+
+        def choice(factor: str, values: tuple[float, ...], dtype: torch.dtype) -> Tensor:
+            table = torch.tensor(values, dtype=dtype, device=device)
+            return table[(draw(factor) * len(values)).long()]
+
+        event_count = integer("event_count", self.events)
+        shortest, longest = self.event_length
+        longest = (CLIP_SECONDS / event_count.double()).clamp(max=longest)[:, None]
+        length = shortest + (longest - shortest).clamp(min=0) * draw("length")
+        attack, decay = between("attack", self.attack), between("decay", self.decay)
+        release = 1 - attack - decay if self.release is None else between("release", self.release)
+        kind = choice("excitation", [_EXCITATION_CODE[e] for e in self.excitation], torch.int64)
+        pulse = choice("pulse", [EXCITATIONS.index(p) for p in self.pulse], torch.int64)
+        has_burst = draw("has_burst") < self.burst_probability
+        damped = draw("damped") < self.damping_probability
+        return ClipParameters(
+            seed=key.expand(batch).clone(),
+            clip=clip.clone(),
+            event_count=event_count,
+            cutoff=torch.where(damped, between("cutoff", self.cutoff), NYQUIST),
+            quality=between("quality", self.quality),
+            noise_level=between("noise_level", self.noise_level),
+            excitation=torch.where(kind < 0, pulse, kind),
+            f0=between("f0", self.f0),
+            onset=(CLIP_SECONDS - length) * draw("onset"),
+            length=length,
+            amplitude=between("amplitude", self.amplitude),
+            attack=attack,
+            decay=decay,
+            release=release,
+            sustain=between("sustain", self.sustain),
+            burst_amplitude=between("burst_amplitude", self.burst_amplitude) * has_burst,
+            burst_length=between("burst_length", self.burst_length),
+            partial_count=integer("partial_count", self.partials),
+            rolloff=between("rolloff", self.rolloff),
+            fm_index=between("fm_index", self.fm_index),
+            fm_ratio=choice("fm_ratio", self.fm_ratio, torch.float64),
+            partial_weight=between("partial_weight", self.partial_weight),
+            partial_detune=between("partial_detune", self.partial_detune),
+            partial_phase=between("partial_phase", self.partial_phase),
+        )
+
+
+_STEADY = {
+    "events": (1, 1),
+    "event_length": (CLIP_SECONDS, CLIP_SECONDS),
+    "attack": (0.0, 0.0),
+    "decay": (0.0, 0.0),
+    "sustain": (1.0, 1.0),
+    "release": (0.0, 0.0),
+    "burst_probability": 0.0,
+}
+_UNSHAPED = {"damping_probability": 0.0, "noise_level": (0.0, 0.0)}
+
+PRESETS = {
+    "sine": SynthPrior(
+        excitation=("harmonic",),
+        partials=(1, 1),
+        partial_weight=(1.0, 1.0),
+        partial_detune=(0.0, 0.0),
+        **_STEADY,
+        **_UNSHAPED,
+    ),
+    "harmonic": SynthPrior(**_STEADY, **_UNSHAPED),
+    "dynamic": SynthPrior(**_UNSHAPED),
+    "full": SynthPrior(),
+}
