@@ -9,7 +9,6 @@ from audiopg.synth.parameters import NYQUIST, SAMPLE_RATE
 
 TILE = 1024
 _INNER = 64
-_OUTER = TILE // _INNER
 
 
 def _cycle(cycles: Tensor) -> Tensor:
@@ -52,12 +51,12 @@ def harmonic(
     heard = (order <= partial_count[:, None]) & (frequency < NYQUIST)
     amplitude = (weight * order ** -rolloff[:, None] * heard).float()
 
-    fine = torch.arange(_INNER, device=start.device) / SAMPLE_RATE
-    fine_angle = frequency[:, :, None] * fine.double()
+    fine = torch.arange(_INNER, dtype=torch.float64, device=start.device) / SAMPLE_RATE
+    fine_angle = frequency[:, :, None] * fine
     fine_table = torch.cat((_sine(fine_angle + 0.25), _sine(fine_angle)), dim=1)
 
-    coarse = torch.arange(_OUTER, device=start.device) * (_INNER / SAMPLE_RATE)
-    coarse_time = start[:, None] + coarse.double()
+    coarse = torch.arange(0, TILE, _INNER, dtype=torch.float64, device=start.device) / SAMPLE_RATE
+    coarse_time = start[:, None] + coarse
     coarse_angle = (
         coarse_time[:, :, None] * frequency[event][:, None, :]
         + (phase / (2 * math.pi))[event][:, None, :]

@@ -47,6 +47,7 @@ _PARTIAL_SLOTS = 256
 
 _SOURCE_FACTORS = (
     "excitation",
+    "pulse",
     "f0",
     "partial_count",
     "rolloff",

@@ -77,9 +77,10 @@ def _source(params: ClipParameters) -> Tensor:
 
 def _sounding_tiles(params: ClipParameters) -> tuple[Tensor, Tensor, Tensor]:
     """Event slot, clip and tile index of every tile in which an event sounds, slot-major."""
-    edges = torch.arange(_TILES, device=params.f0.device) * (TILE / SAMPLE_RATE)
-    begins_before_tile_ends = params.onset[..., None] < edges + TILE / SAMPLE_RATE
-    ends_after_tile_begins = (params.onset + params.length)[..., None] > edges
+    tile = torch.arange(_TILES, dtype=torch.float64, device=params.f0.device)
+    seconds = TILE / SAMPLE_RATE
+    begins_before_tile_ends = params.onset[..., None] < (tile + 1) * seconds
+    ends_after_tile_begins = (params.onset + params.length)[..., None] > tile * seconds
     sounding = begins_before_tile_ends & ends_after_tile_begins & params.event_mask[..., None]
     return sounding.transpose(0, 1).nonzero(as_tuple=True)
 
