@@ -23,25 +23,27 @@ CURRICULUM_STANDARD_DEVIATION = 4.24
 
 
 def mel(hertz: Tensor | float) -> Tensor:
-    """Frequency on the mel scale as Kaldi and HTK define it: 1127 ln(1 + f / 700)."""
-    return 1127.0 * torch.log1p(torch.as_tensor(hertz, dtype=torch.float64) / 700.0)
+    """Frequency on the mel scale as Kaldi and HTK define it: 1127 ln(1 + f / 700), float32."""
+    return 1127.0 * torch.log(1.0 + torch.as_tensor(hertz, dtype=torch.float32) / 700.0)
 
 
 def mel_filterbank() -> Tensor:
     """Triangular filters of equal width on the mel scale, from 20 Hz to Nyquist, as in Kaldi.
 
+    Single precision throughout, as Kaldi's: the lowest bands are narrower than one FFT bin, and
+    the rounding of their small weights is part of what models trained on Kaldi features see.
+
     Returns:
         (257, 128) float32, weights of the FFT bins in each band.
     """
     bins = mel(torch.arange(FFT_SIZE // 2 + 1) * (SAMPLE_RATE / FFT_SIZE))[:, None]
-    edges = torch.linspace(
-        float(mel(LOWEST_HZ)), float(mel(SAMPLE_RATE / 2)), MEL_BANDS + 2, dtype=torch.float64
-    )
+    lowest, highest = (1127.0 * math.log(1.0 + f / 700.0) for f in (LOWEST_HZ, SAMPLE_RATE / 2))
+    edges = lowest + torch.arange(MEL_BANDS + 2) * ((highest - lowest) / (MEL_BANDS + 1))
     low, centre, high = edges[:-2], edges[1:-1], edges[2:]
     rising, falling = (bins - low) / (centre - low), (high - bins) / (high - centre)
     filters = torch.minimum(rising, falling).clamp(min=0)
     filters[-1] = 0  # Kaldi's filters leave the Nyquist bin out.
-    return filters.float()
+    return filters
 
 
 def fit_length(wave: Tensor, samples: int) -> Tensor:

@@ -1,0 +1,226 @@
+import math
+
+import numpy as np
+import pytest
+import scipy.stats
+import torch
+from safetensors.torch import load_file, save_file
+
+from audiopg.errors import InputError
+from audiopg.mae import (
+    ARCHITECTURES,
+    BANDS,
+    Encoder,
+    MaskedAutoencoder,
+    load_encoder,
+    load_model,
+    normalise_patches,
+    patchify,
+    reconstruct,
+    save_model,
+    sine_cosine_positions,
+    unpatchify,
+    visible_tokens,
+)
+
+
+@pytest.fixture(scope="module")
+def mel():
+    return torch.randn(3, 1024, 128, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture(scope="module")
+def model():
+    return MaskedAutoencoder.preset("micro")
+
+
+def test_patchify_cuts_time_major_squares_and_back(mel):
+    patches = patchify(mel)
+    assert patches.shape == (3, 512, 256)
+    for token in (0, 7, 8, 300, 511):
+        frame, band = 16 * (token // BANDS), 16 * (token % BANDS)
+        square = mel[:, frame : frame + 16, band : band + 16]
+        assert torch.equal(patches[:, token], square.flatten(1))
+    assert torch.equal(unpatchify(patches), mel)
+
+
+def test_normalised_patches_have_zero_mean_and_unit_variance(mel):
+    patches = normalise_patches(5 * patchify(mel) + 3)
+    torch.testing.assert_close(patches.mean(2), torch.zeros(3, 512), atol=1e-5, rtol=0)
+    torch.testing.assert_close(patches.var(2), torch.ones(3, 512), atol=1e-4, rtol=0)
+
+
+def test_positions_agree_with_the_formula():
+    width = 12
+    positions = sine_cosine_positions(512, width)
+    for token in (0, 1, 8, 511):
+        expected = []
+        for place in (token // 8, token % 8):
+            angles = [place / 10000 ** (i / 3) for i in range(3)]
+            expected += [math.sin(a) for a in angles] + [math.cos(a) for a in angles]
+        torch.testing.assert_close(positions[token], torch.tensor(expected))
+    assert len(positions.unique(dim=0)) == 512
+
+
+def test_masks_are_distinct_uniform_and_a_function_of_seed_and_clip():
+    clips = torch.arange(2000)
+    visible = visible_tokens(clips, 3, 512, 0.75)
+    assert visible.shape == (2000, 128)
+    assert (visible.diff(dim=1) > 0).all()
+    assert torch.equal(visible_tokens(clips[[700, 2]], 3, 512, 0.75), visible[[700, 2]])
+    assert not torch.equal(visible_tokens(clips, 4, 512, 0.75), visible)
+    counts = visible.flatten().bincount(minlength=512)
+    # Without replacement the variance is three quarters of the multinomial's.
+    statistic = ((counts - 500.0) ** 2 / (500 * 0.75)).sum()
+    assert scipy.stats.chi2.sf(statistic.item(), 511) > 1e-3
+
+
+def test_the_loss_is_the_plain_one_over_masked_patches(model, mel):
+    output = model(mel, torch.arange(3), seed=0)
+    assert output.prediction.shape == (3, 512, 256)
+    assert output.mask.sum(1).tolist() == [384] * 3
+    errors = []
+    for clip in range(3):
+        for token in output.mask[clip].nonzero().flatten().tolist():
+            frame, band = 16 * (token // BANDS), 16 * (token % BANDS)
+            patch = mel[clip, frame : frame + 16, band : band + 16].numpy().astype(float).ravel()
+            target = (patch - patch.mean()) / np.sqrt(patch.var(ddof=1) + 1e-6)
+            errors.append(np.mean((output.prediction[clip, token].detach().numpy() - target) ** 2))
+    assert output.loss.item() == pytest.approx(np.mean(errors), rel=1e-5)
+
+
+def test_masked_patches_do_not_reach_the_prediction(model, mel):
+    output = model(mel, torch.arange(3), seed=0)
+    patches = patchify(mel)
+    hidden_changed = torch.where(output.mask[..., None], patches + 7, patches)
+    again = model(unpatchify(hidden_changed), torch.arange(3), seed=0)
+    assert torch.equal(again.prediction, output.prediction)
+    visible_changed = torch.where(output.mask[..., None], patches, patches + 7)
+    other = model(unpatchify(visible_changed), torch.arange(3), seed=0)
+    assert not torch.allclose(other.prediction, output.prediction)
+
+
+def test_attention_block_agrees_with_torch_multihead_attention():
+    block = MaskedAutoencoder.preset("micro").encoder.blocks[0]
+    attention = torch.nn.MultiheadAttention(64, 2, batch_first=True)
+    attention.in_proj_weight.data = block.query_key_value.weight.data
+    attention.in_proj_bias.data = block.query_key_value.bias.data
+    attention.out_proj.load_state_dict(block.output.state_dict())
+    x = torch.randn(2, 9, 64)
+    normed = block.attention_norm(x)
+    after = x + attention(normed, normed, normed)[0]
+    torch.testing.assert_close(block(x), after + block.mlp(block.mlp_norm(after)))
+
+
+def test_base_is_the_papers_vit_b_with_a_decoder_of_8_by_512():
+    # 12 d^2 + 13 d numbers a block of width d; beside them projections, norms and tokens.
+    def blocks(width, depth):
+        return depth * (12 * width**2 + 13 * width)
+
+    encoder = 257 * 768 + 768 + blocks(768, 12) + 2 * 768
+    decoder = 769 * 512 + 512 + blocks(512, 8) + 2 * 512 + 513 * 256
+    model = MaskedAutoencoder(ARCHITECTURES["base"])
+    assert sum(p.numel() for p in model.parameters()) == encoder + decoder
+
+
+def test_the_initial_weights_are_a_function_of_the_seed():
+    before = torch.random.get_rng_state()
+    one, same, other = (MaskedAutoencoder.preset("micro", seed=s) for s in (1, 1, 2))
+    assert torch.equal(torch.random.get_rng_state(), before)
+    for name, value in one.state_dict().items():
+        assert torch.equal(value, same.state_dict()[name])
+    assert not torch.equal(one.decoder_output.weight, other.decoder_output.weight)
+
+
+def test_reconstruction_keeps_what_was_seen_and_restores_the_scale(model, mel):
+    output = model(mel, torch.arange(3), seed=0)
+    patches = patchify(reconstruct(mel, output))
+    assert torch.equal(patches[~output.mask], patchify(mel)[~output.mask])
+    truth = patchify(mel)[output.mask]
+    expected = output.prediction[output.mask] * truth.std(1, keepdim=True)
+    expected = expected + truth.mean(1, keepdim=True)
+    torch.testing.assert_close(patches[output.mask], expected, atol=1e-4, rtol=1e-4)
+
+
+def test_shorter_clips_use_the_first_positions(model, mel):
+    tokens = model.encoder(mel[:, :320])
+    assert tokens.shape == (3, 1 + 20 * BANDS, 64)
+
+
+def test_embedding_averages_the_patch_tokens_whatever_the_batch():
+    encoder = Encoder.preset("micro")
+    wave = torch.randn(5, 163840, generator=torch.Generator().manual_seed(0))
+    embedding = encoder.embed(wave, batch_size=2)
+    expected = encoder(encoder.log_mel(wave))[:, 1:].mean(1)
+    torch.testing.assert_close(embedding, expected, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(encoder.embed(wave[0].numpy()), expected[0], atol=1e-5, rtol=1e-5)
+
+
+def test_embedding_resamples_and_repeats_short_clips():
+    encoder = Encoder.preset("micro")
+    tone = torch.sin(2 * torch.pi * 440 * torch.arange(44100) / 44100)
+    at_16_khz = torch.sin(2 * torch.pi * 440 * torch.arange(16000) / 16000)
+    near = encoder.embed(tone, sample_rate=44100)
+    torch.testing.assert_close(near, encoder.embed(at_16_khz), atol=0.05, rtol=0)
+
+
+def test_an_encoder_survives_the_disk_bit_for_bit(tmp_path):
+    model = MaskedAutoencoder.preset("micro", seed=4)
+    save_model(model, tmp_path / "step-00000001" / "model.safetensors")
+    encoder = load_encoder(tmp_path)
+    assert not encoder.training
+    assert not any(p.requires_grad for p in encoder.parameters())
+    for name, value in model.encoder.state_dict().items():
+        assert torch.equal(value, encoder.state_dict()[name])
+
+
+def damage_header(path):
+    save_file(load_file(path), path)
+
+
+def damage_body(path):
+    path.write_bytes(path.read_bytes()[:1000])
+
+
+def damage_shape(path):
+    from safetensors import safe_open
+
+    with safe_open(path, "pt") as file:
+        about = file.metadata()
+    about["audiopg"] = about["audiopg"].replace('"width": 64', '"width": 32')
+    save_file(load_file(path), path, metadata=about)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (damage_header, "was not written by audiopg"),
+        (damage_body, "is damaged or no safetensors file"),
+        (damage_shape, "holds a network of another shape"),
+    ],
+)
+def test_a_bad_checkpoint_is_one_clear_sentence(tmp_path, damage, message):
+    path = tmp_path / "model.safetensors"
+    save_model(MaskedAutoencoder.preset("micro"), path)
+    damage(path)
+    with pytest.raises(InputError, match=message) as caught:
+        load_model(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_bad_input_is_refused(model, mel, tmp_path):
+    with pytest.raises(InputError, match="no model is called 'huge'"):
+        MaskedAutoencoder.preset("huge")
+    with pytest.raises(InputError, match="is not a file"):
+        load_encoder(tmp_path)
+    with pytest.raises(InputError, match="frames a multiple of 16"):
+        model(mel[:, :1000], torch.arange(3), seed=0)
+    with pytest.raises(InputError, match="for 3 spectrograms"):
+        model(mel, torch.arange(2), seed=0)
+    with pytest.raises(InputError, match="takes at most 1024"):
+        model.encoder(torch.zeros(1, 1040, 128))
+    with pytest.raises(InputError, match="NaN"):
+        model.encoder.embed(torch.full((1, 1000), float("nan")))
+    with pytest.raises(InputError, match="mask_ratio is 1"):
+        MaskedAutoencoder(ARCHITECTURES["micro"], mask_ratio=1)
