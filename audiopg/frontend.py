@@ -57,9 +57,11 @@ def fit_length(wave: Tensor, samples: int) -> Tensor:
         (..., samples).
 
     Raises:
-        InputError: for a wave without samples.
+        InputError: for a wave without samples, or a length below 1.
     """
     length = wave.shape[-1]
+    if samples < 1:
+        raise InputError(f"samples is {samples}; give a whole number of at least 1.")
     if length == 0:
         raise InputError("the waveform has no samples; there is nothing to repeat.")
     if length >= samples:
@@ -68,28 +70,30 @@ def fit_length(wave: Tensor, samples: int) -> Tensor:
     return wave[..., torch.arange(samples, device=wave.device) % length]
 
 
-def resample(wave: Tensor, sample_rate: int) -> Tensor:
-    """Bring a wave to 16 kHz with the SoX resampler; at 16 kHz it is returned as it is.
+def resample(wave: Tensor, sample_rate: int, target: int = SAMPLE_RATE) -> Tensor:
+    """Bring a wave to another rate with the SoX resampler, at its quality "HQ".
 
     Args:
         wave: (..., n) float32.
         sample_rate: Hz, of ``wave``.
+        target: Hz, wanted; where the two agree the wave is returned as it is.
 
     Returns:
-        (..., n * 16000 / sample_rate) float32.
+        (..., n * target / sample_rate) float32.
 
     Raises:
         InputError: for a rate that is not a positive whole number.
     """
-    if int(sample_rate) != sample_rate or sample_rate < 1:
-        raise InputError(f"the sample rate is {sample_rate!r}; give whole hertz, 1 or more.")
-    if sample_rate == SAMPLE_RATE:
+    for rate in (sample_rate, target):
+        if rate < 1 or int(rate) != rate:
+            raise InputError(f"the sample rate is {rate!r}; give whole hertz, 1 or more.")
+    if sample_rate == target:
         return wave
     import soxr
 
     # soxr takes samples first, channels second.
     flat = wave.reshape(-1, wave.shape[-1]).T.contiguous().cpu().numpy()
-    resampled = torch.from_numpy(soxr.resample(flat, sample_rate, SAMPLE_RATE)).T
+    resampled = torch.from_numpy(soxr.resample(flat, sample_rate, target, quality="HQ")).T
     return resampled.reshape(*wave.shape[:-1], -1).to(wave.device)
 
 

@@ -98,9 +98,11 @@ def test_fit_length_repeats_from_the_start_or_cuts_at_the_centre(length, samples
     assert fit_length(torch.tensor(wave), samples).tolist() == expected
 
 
-def test_fit_length_refuses_an_empty_wave():
+def test_fit_length_refuses_nothing_to_repeat_and_nothing_to_fill():
     with pytest.raises(InputError, match="no samples"):
         fit_length(torch.zeros(2, 0), 10)
+    with pytest.raises(InputError, match="samples is 0"):
+        fit_length(torch.zeros(10), 0)
 
 
 def test_resampling_agrees_with_scipy():

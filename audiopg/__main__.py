@@ -1,0 +1,217 @@
+"""The command line: ``python -m audiopg COMMAND``; every command explains itself with --help."""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import MISSING, asdict, fields
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from audiopg.analysis import mutual_information, permutation_null, ridge_r2
+from audiopg.datasets import esc50, load_clips
+from audiopg.environment import atomic_path, best_device, data_folder
+from audiopg.errors import InputError
+from audiopg.mae import ARCHITECTURES, Encoder, load_encoder
+from audiopg.pretraining import PretrainSettings, pretrain
+from audiopg.records import write_record
+from audiopg.synth import CLIP_SAMPLES, SynthPrior, render
+from audiopg.transfer import compare_encoders, probe_table
+
+_AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; 0 when it succeeds, 2 with one sentence on stderr for bad input."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except InputError as error:
+        print(f"audiopg: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="audiopg",
+        description="Learn to hear from a synthesizer: pre-train, transfer and analyse.",
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    command = _command(
+        commands,
+        "pretrain",
+        _pretrain,
+        "pre-train a masked autoencoder on clips synthesized as it goes",
+        "audiopg pretrain --preset micro --steps 200 --batch-size 16 --learning-rate 2e-3 "
+        "--out runs/first",
+    )
+    for setting in fields(PretrainSettings):
+        assert setting.default is not MISSING
+        command.add_argument(
+            "--" + setting.name.replace("_", "-"),
+            type=type(setting.default),
+            default=setting.default,
+            help=f"{setting.metadata['help']} (default: {setting.default})",
+        )
+    command.add_argument("--out", type=Path, required=True, help="folder for the run")
+    command.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    command.add_argument("--device", help="cpu, cuda, cuda:1 ... (default: a GPU if there is one)")
+
+    command = _command(
+        commands,
+        "probe",
+        _probe,
+        "linear probe of a frozen encoder on ESC-10, against chance, log-mel and a random encoder",
+        "audiopg probe runs/first --data path/to/recordings --record probe-first",
+    )
+    _add_model(command)
+    command.add_argument(
+        "--data", type=Path, help="folder that holds ESC-10/ (default: the variable AUDIOPG_DATA)"
+    )
+    command.add_argument("--record", metavar="NAME", help="also write results/NAME.json")
+
+    command = _command(
+        commands,
+        "embed",
+        _embed,
+        "embed audio files, one row a file, into a NumPy .npz table",
+        "audiopg embed runs/first recordings/ more.wav --out embeddings.npz",
+    )
+    _add_model(command)
+    command.add_argument("audio", type=Path, nargs="+", help="audio files, or folders of them")
+    command.add_argument("--out", type=Path, required=True, help="the .npz file to write")
+
+    command = _command(
+        commands,
+        "analyze",
+        _analyze,
+        "ask the latent space about f0: mutual information and ridge regression, beside a random "
+        "encoder",
+        "audiopg analyze runs/first --clips 1000 --out runs/first/analysis",
+    )
+    _add_model(command)
+    command.add_argument("--clips", type=int, default=1000, help="synthetic clips (default: 1000)")
+    command.add_argument("--seed", type=int, default=1, help="of the clips (default: 1)")
+    command.add_argument("--out", type=Path, required=True, help="folder for f0.json")
+    return parser
+
+
+def _command(commands, name, run, summary, example) -> argparse.ArgumentParser:
+    command = commands.add_parser(
+        name,
+        help=summary,
+        description=summary[0].upper() + summary[1:] + ".",
+        epilog=f"example: {example}",
+    )
+    command.set_defaults(run=run)
+    return command
+
+
+def _add_model(command: argparse.ArgumentParser) -> None:
+    command.add_argument("model", help="a pre-training run, a checkpoint or a model.safetensors")
+
+
+def _pretrain(options: argparse.Namespace) -> None:
+    names = [setting.name for setting in fields(PretrainSettings)]
+    settings = PretrainSettings(**{name: getattr(options, name) for name in names})
+    result = pretrain(settings, options.out, resume=options.resume, device=options.device)
+    last = result.losses[-50:].mean()
+    print(f"{len(result.losses)} steps, loss {last:.3f} over the last {len(result.losses[-50:])}")
+    print(f"the model: {sorted(options.out.glob('step-*'))[-1] / 'model.safetensors'}")
+
+
+def _probe(options: argparse.Namespace) -> None:
+    began = time.perf_counter()
+    folder = options.data or data_folder()
+    if folder is None:
+        raise InputError("no recordings are named; give --data, or set AUDIOPG_DATA.")
+    encoder = load_encoder(options.model)
+    clips = esc50(folder / "ESC-10", esc10=True)
+    waves = load_clips(clips.paths, CLIP_SAMPLES)
+    encoders = {"random encoder": _untrained(encoder), "this encoder": encoder}
+    results = compare_encoders(waves, clips.labels, clips.folds, encoders)
+    print(f"{clips.name}, {len(clips)} clips, accuracy in per cent, each fold tested in turn")
+    print(probe_table(results, len(clips.classes)).to_string())
+    if options.record:
+        path = write_record(
+            options.record,
+            settings={"model": str(options.model), **asdict(encoder.architecture)},
+            metrics={
+                name: {
+                    "accuracy": dict(zip(result.folds, result.accuracy.tolist(), strict=True)),
+                    "mean": result.mean,
+                    "standard_deviation": result.standard_deviation,
+                }
+                for name, result in results.items()
+            },
+            seconds=time.perf_counter() - began,
+            data=f"{clips.name}, {len(clips)} clips, {clips.licence}",
+            protocol="linear probe of mean-pooled frozen tokens, standardised, strength chosen on "
+            "the training folds, each official fold tested once",
+        )
+        print(f"recorded in {path}")
+
+
+def _embed(options: argparse.Namespace) -> None:
+    files: list[Path] = []
+    for path in options.audio:
+        if path.is_dir():
+            files += sorted(f for f in path.rglob("*") if f.suffix.lower() in _AUDIO_SUFFIXES)
+        else:
+            files.append(path)
+    if not files:
+        raise InputError(f"{options.audio[0]} holds no audio file ({', '.join(_AUDIO_SUFFIXES)}).")
+    if options.out.suffix != ".npz":
+        raise InputError(f"{options.out} does not end in .npz; name the table to write so.")
+    encoder = load_encoder(options.model).to(best_device())
+    embeddings = encoder.embed(load_clips(files, CLIP_SAMPLES)).cpu().numpy()
+    with atomic_path(options.out) as temporary, open(temporary, "wb") as file:
+        np.savez(file, files=np.array([str(f) for f in files]), embeddings=embeddings)
+    print(f"{len(files)} files, {embeddings.shape[1]} dimensions each, in {options.out}")
+
+
+def _analyze(options: argparse.Namespace) -> None:
+    encoder = load_encoder(options.model)
+    params = SynthPrior.preset("full").sample(torch.arange(options.clips), options.seed)
+    f0 = params.f0[:, 0].log2()
+    waves = render(params)
+    report = {}
+    for name, candidate in (("this encoder", encoder), ("random encoder", _untrained(encoder))):
+        embeddings = candidate.embed(waves)
+        information = mutual_information(embeddings, f0)
+        null = permutation_null(embeddings, f0)
+        ridge = ridge_r2(embeddings, f0)
+        report[name] = {
+            "best_dimension": int(information.argmax()),
+            "information_nats": information.max().item(),
+            "null_95_percent_nats": null.quantile(0.95).item(),
+            "ridge_r2": ridge.mean,
+            "ridge_r2_standard_deviation": ridge.standard_deviation,
+        }
+        print(
+            f"{name}: dimension {information.argmax()} shares {information.max():.3f} nats with "
+            f"log f0 (95 % of shuffles stay below {null.quantile(0.95):.3f}); "
+            f"held-out ridge R² {ridge.mean:.3f} ± {ridge.standard_deviation:.3f}"
+        )
+    path = options.out / "f0.json"
+    with atomic_path(path) as temporary:
+        settings = {"model": str(options.model), "clips": options.clips, "seed": options.seed}
+        temporary.write_text(json.dumps({"settings": settings, "results": report}, indent=2) + "\n")
+    print(f"written to {path}")
+
+
+def _untrained(encoder: Encoder) -> Encoder:
+    """A random encoder of the same size: what the architecture alone is worth."""
+    names = {architecture: name for name, architecture in ARCHITECTURES.items()}
+    return Encoder.preset(names[encoder.architecture], seed=1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

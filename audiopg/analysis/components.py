@@ -1,0 +1,66 @@
+"""Principal components of embeddings (Section 4.4)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from audiopg.analysis.information import as_embeddings
+from audiopg.errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class Components:
+    """Principal components, in descending order of variance; all tensors are float64.
+
+    Attributes:
+        mean: (dimensions,) the mean embedding.
+        directions: (n, dimensions) orthonormal rows; the loading of largest magnitude is positive.
+        scores: (clips, n) coordinates of the clips along the directions, around the mean.
+        variance_share: (n,) the share of the total variance along each direction.
+    """
+
+    mean: Tensor
+    directions: Tensor
+    scores: Tensor
+    variance_share: Tensor
+
+
+def principal_components(embeddings: Tensor | np.ndarray, n_components: int = 20) -> Components:
+    """Principal component analysis of embeddings (Section 4.4), by singular values in float64.
+
+    Args:
+        embeddings: (clips, dimensions), finite, not all the same. The work is done on the device
+            they are on.
+        n_components: how many components to keep, from 1 to the smaller of clips and dimensions.
+
+    Returns:
+        The leading components, with signs that do not depend on the machine.
+
+    Raises:
+        InputError: for another shape, a value that is not finite, a number of components out of
+            range, or embeddings without variance.
+    """
+    embeddings = as_embeddings(embeddings)
+    if not 1 <= n_components <= min(embeddings.shape):
+        raise InputError(
+            f"n_components is {n_components}; embeddings of shape {tuple(embeddings.shape)} "
+            f"have 1 to {min(embeddings.shape)}."
+        )
+    if (embeddings == embeddings[0]).all():
+        raise InputError(
+            f"The {len(embeddings)} embeddings are all the same; components need variance."
+        )
+    mean = embeddings.mean(dim=0)
+    _, singular, directions = torch.linalg.svd(embeddings - mean, full_matrices=False)
+    variance = singular.square()
+    directions = directions[:n_components]
+    largest = directions.gather(1, directions.abs().argmax(dim=1, keepdim=True))
+    directions = directions * largest.sign()
+    return Components(
+        mean=mean,
+        directions=directions,
+        scores=(embeddings - mean) @ directions.T,
+        variance_share=variance[:n_components] / variance.sum(),
+    )

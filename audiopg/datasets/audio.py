@@ -1,0 +1,141 @@
+"""Recordings as waveforms: read, mix to mono, resample, and fit to the length of a clip."""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from audiopg.errors import InputError
+from audiopg.frontend import fit_length, resample
+from audiopg.synth.parameters import SAMPLE_RATE
+
+# A damaged header can claim a few hertz, and resampling would then ask for gigabytes.
+_LOWEST_SAMPLE_RATE = 1000
+_WORKERS = 4
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledClips:
+    """The files of a benchmark with their labels and official folds, one row a clip.
+
+    Attributes:
+        name: the benchmark's name, such as "ESC-50".
+        paths: the audio files; none where the clips were synthesized.
+        labels: (clips,) int64, each an index into ``classes``.
+        folds: (clips,) int64, the official folds.
+        classes: the name of each class.
+        licence: the licence of the recordings.
+    """
+
+    name: str
+    paths: list[Path]
+    labels: np.ndarray
+    folds: np.ndarray
+    classes: list[str]
+    licence: str
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def load_audio(path: str | os.PathLike, sample_rate: int = SAMPLE_RATE) -> Tensor:
+    """Read one recording, in any format that libsndfile knows.
+
+    Channels are averaged, then the mono signal is resampled with soxr at its quality "HQ".
+
+    Args:
+        path: the audio file.
+        sample_rate: the sample rate to return, in hertz.
+
+    Returns:
+        (samples,) float32, on the scale in which an integer format spans [-1, 1).
+
+    Raises:
+        InputError: when the file is missing, damaged or in another format, holds no samples, or
+            holds a sample that is not a finite number.
+    """
+    import soundfile
+
+    if not os.path.isfile(path):
+        raise InputError(f"{path} is not a file; check the path, or download the recordings again.")
+    try:
+        with soundfile.SoundFile(path) as file:
+            frames, file_rate = file.frames, file.samplerate
+            channels = file.read(dtype="float32", always_2d=True)
+    # A headerless .raw file is a TypeError, a header damaged so that the file cannot be searched a
+    # ValueError, and one that claims more frames than fit in memory a MemoryError.
+    except (soundfile.SoundFileError, TypeError, ValueError, MemoryError) as error:
+        raise InputError(
+            f"{path} is damaged or not in a format that libsndfile reads; "
+            "replace it, or convert it to WAV, FLAC or Ogg Vorbis."
+        ) from error
+    if frames == 0:
+        raise InputError(f"{path} holds no samples; replace it or leave it out.")
+    if len(channels) != frames:
+        raise InputError(
+            f"{path} is damaged: {len(channels)} of its {frames} frames can be read; replace it."
+        )
+    if file_rate < _LOWEST_SAMPLE_RATE:
+        raise InputError(
+            f"{path} claims a sample rate of {file_rate} Hz, below {_LOWEST_SAMPLE_RATE} Hz; "
+            "replace it or correct its header."
+        )
+    # A float file can hold anything, so the mean may overflow; the check below then refuses it.
+    with np.errstate(over="ignore", invalid="ignore"):
+        mono = torch.from_numpy(channels.mean(axis=1))
+    wave = resample(mono, file_rate, sample_rate)
+    if not (torch.isfinite(mono).all() and torch.isfinite(wave).all()):
+        raise InputError(
+            f"{path} holds samples that are not finite numbers; replace it or leave it out."
+        )
+    if len(wave) == 0:
+        raise InputError(f"{path} is too short to resample to {sample_rate} Hz; leave it out.")
+    return wave
+
+
+def load_clips(
+    paths: Sequence[str | os.PathLike],
+    samples: int,
+    sample_rate: int = SAMPLE_RATE,
+    progress: bool = True,
+) -> Tensor:
+    """Read recordings in threads, each fitted to one length (`load_audio`, `fit_length`).
+
+    Args:
+        paths: the audio files, in the order of the rows to return.
+        samples: the length of every clip.
+        sample_rate: the sample rate to return, in hertz.
+        progress: whether to show a progress bar.
+
+    Returns:
+        (clips, samples) float32.
+
+    Raises:
+        InputError: naming every file that `load_audio` refuses.
+    """
+    clips = torch.empty(len(paths), samples)
+
+    def load_row(row: int) -> InputError | None:
+        try:
+            clips[row] = fit_length(load_audio(paths[row], sample_rate), samples)
+        except InputError as error:
+            return error
+        return None
+
+    with ThreadPoolExecutor(_WORKERS) as executor:
+        rows = executor.map(load_row, range(len(paths)))
+        bar = tqdm(rows, total=len(paths), desc="Reading", unit="clip", disable=not progress)
+        errors = list(bar)
+    refused = [(path, error) for path, error in zip(paths, errors, strict=True) if error]
+    if refused:
+        raise InputError(
+            f"{len(refused)} of {len(paths)} files cannot be used "
+            f"({', '.join(str(path) for path, _ in refused)}); the first: {refused[0][1]}"
+        )
+    return clips

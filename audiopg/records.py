@@ -1,0 +1,121 @@
+"""Records of runs: what was run, what came out, on which machine, from which commit.
+
+A record is a small JSON file in ``results/``, written by the run itself. A figure stands in the
+book only if a record, or the page's own execution, made it.
+"""
+
+import json
+import os
+import platform
+import subprocess
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+from audiopg.environment import atomic_path, scale
+from audiopg.errors import InputError
+
+RESULTS = Path(__file__).resolve().parents[1] / "results"
+_VERSIONS_OF = ("torch", "numpy", "scikit-learn")
+
+
+def write_record(
+    name: str,
+    *,
+    settings: dict,
+    metrics: dict,
+    seconds: float,
+    data: str,
+    protocol: str,
+    device: torch.device | str = "cpu",
+    folder: str | os.PathLike = RESULTS,
+) -> Path:
+    """Write ``<name>.json`` with the figures of a run and where they came from.
+
+    Args:
+        name: of the record; letters, digits, "-" and "_".
+        settings: everything needed to run it again.
+        metrics: figures per fold and seed.
+        seconds: wall-clock time of the run.
+        data: which clips, and their licence.
+        protocol: in a sentence, how the figures were obtained.
+        device: where it ran.
+        folder: of the records.
+
+    Returns:
+        The path written.
+
+    Raises:
+        InputError: for a name that is no plain file name.
+    """
+    path = _path(name, folder)
+    record = {
+        "name": name,
+        "settings": settings,
+        "metrics": metrics,
+        "seconds": round(seconds, 1),
+        "data": data,
+        "protocol": protocol,
+        **provenance(device),
+    }
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(record, indent=2) + "\n")
+    return path
+
+
+def read_record(name: str, folder: str | os.PathLike = RESULTS) -> dict | None:
+    """The record of that name, or None where it has not been run yet.
+
+    Raises:
+        InputError: for a damaged record.
+    """
+    path = _path(name, folder)
+    if not path.exists():
+        return None
+    try:
+        return json.loads(path.read_text())
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path} is damaged ({error}); run it again.") from error
+
+
+def provenance(device: torch.device | str = "cpu") -> dict:
+    """Scale, device, versions, commit and date of this run."""
+    device = torch.device(device)
+    if device.type == "cuda":
+        hardware = torch.cuda.get_device_name(device)
+    else:
+        hardware = f"CPU ({platform.machine()}), {torch.get_num_threads()} threads"
+    return {
+        "scale": scale(),
+        "device": hardware,
+        "versions": {
+            "python": platform.python_version(),
+            **{package: version(package) for package in _VERSIONS_OF},
+        },
+        "commit": _commit(),
+        "date": datetime.now(UTC).date().isoformat(),
+    }
+
+
+def _commit() -> str:
+    """The commit of the code, marked when files have changed since; "unknown" outside git."""
+    folder = Path(__file__).parent
+    try:
+        described = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return described.stdout.strip()
+
+
+def _path(name: str, folder: str | os.PathLike) -> Path:
+    if not name or not all(c.isalnum() or c in "-_" for c in name):
+        raise InputError(f"{name!r} names no record; use letters, digits, '-' and '_'.")
+    return Path(folder) / f"{name}.json"

@@ -1,0 +1,115 @@
+"""The ridge probe against scikit-learn by hand, closed cases and a leakage test."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import LeaveOneOut, cross_val_score
+
+from audiopg import InputError
+from audiopg.analysis import ridge_r2
+
+
+def made(clips: int, dimensions: int, noise: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(seed)
+    embeddings = random.standard_normal((clips, dimensions)) * random.uniform(0.1, 50, dimensions)
+    factor = embeddings @ random.standard_normal(dimensions) / 50 + 300
+    return embeddings + 1000, factor + noise * random.standard_normal(clips)
+
+
+def test_agrees_with_a_ridge_by_hand():
+    embeddings, factor = made(60, 8, noise=2.0)
+    result = ridge_r2(embeddings, factor, test_share=0.3, repeats=1, seed=4)
+    test = result.indices
+    train = np.setdiff1d(np.arange(60), test)
+    assert len(test) == 18
+    mean, deviation = embeddings[train].mean(axis=0), embeddings[train].std(axis=0)
+    standard = (embeddings - mean) / deviation
+
+    errors = []
+    candidates = 10.0 ** np.arange(-4, 6.5, 0.5)
+    for strength in candidates:
+        scores = cross_val_score(
+            Ridge(alpha=strength),
+            standard[train],
+            factor[train],
+            cv=LeaveOneOut(),
+            scoring="neg_mean_squared_error",
+        )
+        errors.append(-scores.mean())
+    best = candidates[np.argmin(errors)]
+    assert result.strengths[0] == pytest.approx(best)
+
+    centred = factor[train] - factor[train].mean()
+    gram = standard[train].T @ standard[train] + best * np.eye(8)
+    weights = np.linalg.solve(gram, standard[train].T @ centred)
+    predicted = standard[test] @ weights + factor[train].mean()
+    np.testing.assert_allclose(result.predicted, predicted, rtol=1e-9)
+    np.testing.assert_array_equal(result.truth, factor[test])
+    residual = ((factor[test] - predicted) ** 2).sum()
+    spread = ((factor[test] - factor[test].mean()) ** 2).sum()
+    assert result.r2[0] == pytest.approx(1 - residual / spread)
+
+
+@pytest.mark.parametrize(("clips", "dimensions"), [(200, 10), (60, 100)])
+def test_random_target_is_not_predicted(clips, dimensions):
+    embeddings, _ = made(clips, dimensions, noise=0.0)
+    factor = np.random.default_rng(1).standard_normal(clips)
+    result = ridge_r2(embeddings, factor, repeats=10)
+    assert -0.3 < result.mean < 0.1
+
+
+def test_linear_target_is_predicted_despite_constant_and_repeated_dimensions():
+    embeddings, factor = made(200, 10, noise=0.0)
+    embeddings = np.hstack((embeddings, embeddings[:, :3], np.full((200, 2), 7.0)))
+    result = ridge_r2(torch.from_numpy(embeddings).float().requires_grad_(), factor)
+    assert result.r2.min() > 0.9999
+
+
+def test_nothing_leaks_from_the_held_out_clips():
+    embeddings, factor = made(80, 12, noise=3.0)
+    before = ridge_r2(embeddings, factor, repeats=1)
+    changed, probed = before.indices[:10], before.indices[10:]
+    embeddings[changed] *= 100
+    factor[before.indices] = np.random.default_rng(2).uniform(-1e6, 1e6, len(before.indices))
+    after = ridge_r2(embeddings, factor, repeats=1)
+    np.testing.assert_array_equal(after.indices, before.indices)
+    np.testing.assert_array_equal(after.strengths, before.strengths)
+    np.testing.assert_array_equal(after.predicted[10:], before.predicted[10:])
+    assert not np.intersect1d(changed, probed).size
+
+
+def test_splits_follow_the_seed():
+    embeddings, factor = made(80, 12, noise=3.0)
+    five, two = (
+        ridge_r2(embeddings, factor, seed=3),
+        ridge_r2(embeddings, factor, seed=3, repeats=2),
+    )
+    assert len(five.r2) == 5
+    assert len(np.unique(five.r2)) == 5
+    np.testing.assert_array_equal(five.r2[:2], two.r2)
+    assert not np.array_equal(five.indices, ridge_r2(embeddings, factor, seed=4).indices)
+    assert five.mean == pytest.approx(np.mean(five.r2))
+    assert five.standard_deviation == pytest.approx(np.sqrt(((five.r2 - five.mean) ** 2).sum() / 4))
+    assert np.isnan(ridge_r2(embeddings, factor, repeats=1).standard_deviation)
+
+
+@pytest.mark.parametrize(
+    ("embeddings", "factor", "options", "message"),
+    [
+        (np.eye(8), np.arange(7), {}, "each of the 8 clips"),
+        (np.eye(8), np.full(8, np.nan), {}, "not finite"),
+        (np.full((8, 2), np.inf), np.arange(8), {}, "not finite"),
+        (np.ones(8), np.arange(8), {}, r"give \(clips, dimensions\)"),
+        (np.eye(8), np.ones(8), {}, "single value"),
+        (np.eye(8), np.arange(8), {"test_share": 0.0}, "between 0 and 1"),
+        (np.eye(8), np.arange(8), {"test_share": 1.0}, "between 0 and 1"),
+        (np.eye(8), np.arange(8), {"test_share": 0.1}, "both need at least 2"),
+        (np.eye(8), np.arange(8), {"test_share": 0.9}, "both need at least 2"),
+        (np.eye(8), np.arange(8), {"repeats": 0}, "at least 1 repeat"),
+        (np.eye(8), np.arange(8), {"seed": -1}, "seed of at least 0"),
+    ],
+)
+def test_refuses_unusable_input(embeddings, factor, options, message):
+    with pytest.raises(InputError, match=message):
+        ridge_r2(embeddings, factor, **options)

@@ -1,0 +1,78 @@
+import json
+
+import pytest
+import torch
+
+from audiopg.environment import at_scale, atomic_path, data_folder, scale
+from audiopg.errors import InputError
+from audiopg.records import read_record, write_record
+
+RUN = {
+    "settings": {"seed": 3},
+    "metrics": {"accuracy": {"1": 0.5}},
+    "seconds": 1.26,
+    "data": "synthetic clips",
+    "protocol": "none",
+}
+
+
+def test_a_record_says_what_was_run_and_where(tmp_path):
+    write_record("first-run", **RUN, folder=tmp_path)
+    record = read_record("first-run", folder=tmp_path)
+    assert record["metrics"] == RUN["metrics"]
+    assert record["seconds"] == 1.3
+    assert record["versions"]["torch"] == torch.__version__.split("+")[0]
+    assert record["scale"] == "smoke"
+    assert record["device"].startswith("CPU")
+    assert {"commit", "date", "protocol", "data"} <= record.keys()
+
+
+def test_a_run_that_was_not_made_has_no_record(tmp_path):
+    assert read_record("never", folder=tmp_path) is None
+
+
+def test_a_bad_name_or_file_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"'\.\./x' names no record"):
+        write_record("../x", **RUN, folder=tmp_path)
+    (tmp_path / "broken.json").write_text("{")
+    with pytest.raises(InputError, match=r"broken\.json is damaged"):
+        read_record("broken", folder=tmp_path)
+
+
+def test_an_interrupted_write_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "file.json"
+    path.write_text("old")
+
+    def interrupted():
+        with atomic_path(path) as temporary:
+            temporary.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_scale_and_data_come_from_the_environment(monkeypatch, tmp_path):
+    monkeypatch.setenv("AUDIOPG_SCALE", "paper")
+    assert at_scale(smoke=1, paper=2) == 2
+    monkeypatch.delenv("AUDIOPG_SCALE")
+    assert (scale(), at_scale(smoke=1, paper=2)) == ("smoke", 1)
+    monkeypatch.setenv("AUDIOPG_SCALE", "huge")
+    with pytest.raises(InputError, match="AUDIOPG_SCALE is 'huge'"):
+        scale()
+    monkeypatch.setenv("AUDIOPG_DATA", str(tmp_path))
+    assert data_folder() == tmp_path
+    monkeypatch.setenv("AUDIOPG_DATA", str(tmp_path / "nowhere"))
+    with pytest.raises(InputError, match=r"AUDIOPG_DATA names .*nowhere"):
+        data_folder()
+    monkeypatch.delenv("AUDIOPG_DATA")
+    assert data_folder() is None
+
+
+def test_records_in_the_repository_can_be_read():
+    from audiopg.records import RESULTS
+
+    for path in RESULTS.glob("*.json"):
+        assert json.loads(path.read_text())["name"] == path.stem

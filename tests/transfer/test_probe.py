@@ -1,0 +1,260 @@
+"""The linear probe, against the same protocol written out with scikit-learn."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, PredefinedSplit
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from audiopg.errors import InputError
+from audiopg.transfer import (
+    ProbeResult,
+    linear_probe,
+    log_mel_mean,
+    log_mel_statistics,
+    probe_table,
+)
+
+STRENGTHS = [1e-3, 1e-2, 1e-1, 1.0, 10.0]
+
+
+@pytest.fixture(autouse=True)
+def single_thread():
+    """Keeps the reference from waiting for its own threads on a busy machine."""
+    with threadpool_limits(1):
+        yield
+
+
+def make_clips(clips=200, dimensions=24, classes=5, n_folds=5, separation=0.5, seed=0):
+    """Classes as Gaussian clouds, every class equally often in every fold."""
+    rng = np.random.default_rng(seed)
+    labels = np.tile(np.arange(classes), clips // classes)
+    folds = np.repeat(np.arange(1, n_folds + 1), clips // n_folds)
+    centres = separation * rng.normal(size=(classes, dimensions))
+    scales = rng.uniform(0.1, 30, dimensions)
+    features = (centres[labels] + rng.normal(size=(clips, dimensions))) * scales + scales
+    return features, labels, folds
+
+
+def reference_fold(features, labels, folds, test_fold):
+    """One test fold with GridSearchCV and PredefinedSplit: (strength, predictions)."""
+    train = folds != test_fold
+    _, split = np.unique(folds[train], return_inverse=True)
+    pipeline = Pipeline([("scale", StandardScaler()), ("fit", LogisticRegression(max_iter=5000))])
+    search = GridSearchCV(pipeline, {"fit__C": STRENGTHS}, cv=PredefinedSplit(split))
+    search.fit(features[train], labels[train])
+    return search.best_params_["fit__C"], search.predict(features[~train])
+
+
+def reference_fold_by_hand(features, labels, folds, test_fold):
+    """The same with the loops, the standardisation and the choice written out."""
+
+    def accuracy_and_predictions(train, test, strength):
+        mean, deviation = features[train].mean(axis=0), features[train].std(axis=0)
+        model = LogisticRegression(C=strength, max_iter=5000)
+        model.fit((features[train] - mean) / deviation, labels[train])
+        predictions = model.predict((features[test] - mean) / deviation)
+        return np.mean(predictions == labels[test]), predictions
+
+    others = [fold for fold in np.unique(folds) if fold != test_fold]
+    scores = []
+    for strength in STRENGTHS:
+        inner = [
+            accuracy_and_predictions(
+                (folds != test_fold) & (folds != left_out), folds == left_out, strength
+            )[0]
+            for left_out in others
+        ]
+        scores.append(np.mean(inner))
+    best = STRENGTHS[int(np.argmax(scores))]
+    return best, accuracy_and_predictions(folds != test_fold, folds == test_fold, best)[1]
+
+
+@pytest.mark.parametrize("reference", [reference_fold, reference_fold_by_hand])
+@pytest.mark.parametrize("n_folds", [3, 5])
+def test_the_probe_follows_the_protocol(reference, n_folds):
+    features, labels, folds = make_clips(clips=150, n_folds=n_folds)
+    result = linear_probe(features, labels, folds)
+    assert result.folds == list(range(1, n_folds + 1))
+    for i, fold in enumerate(result.folds):
+        strength, predictions = reference(features, labels, folds, fold)
+        assert result.strengths[i] == strength
+        np.testing.assert_array_equal(result.predictions[folds == fold], predictions)
+        assert result.accuracy[i] == np.mean(predictions == labels[folds == fold])
+
+
+def test_tensors_and_arrays_give_the_same():
+    features, labels, folds = make_clips(clips=100, dimensions=8)
+    features = features.astype(np.float32)
+    from_arrays = linear_probe(features, labels, folds, strengths=[1.0])
+    from_tensors = linear_probe(
+        torch.from_numpy(features).requires_grad_(),
+        torch.from_numpy(labels),
+        torch.from_numpy(folds),
+        strengths=[1.0],
+    )
+    np.testing.assert_array_equal(from_arrays.predictions, from_tensors.predictions)
+
+
+def test_separable_classes_are_learnt_and_noise_is_not():
+    features, labels, folds = make_clips(separation=5.0)
+    assert linear_probe(features, labels, folds).mean == 1.0
+    noise = np.random.default_rng(1).normal(size=features.shape)
+    # 200 clips at a chance of 1/5: four standard errors are 11 points.
+    assert abs(linear_probe(noise, labels, folds).mean - 0.2) < 0.115
+
+
+def test_the_labels_of_the_test_fold_change_nothing_but_the_accuracy():
+    features, labels, folds = make_clips()
+    clean = linear_probe(features, labels, folds, test_folds=[2])
+    poisoned = labels.copy()
+    poisoned[folds == 2] = np.random.default_rng(0).permutation(poisoned[folds == 2]) + 100
+    poisoned = linear_probe(features, poisoned, folds, test_folds=[2])
+    np.testing.assert_array_equal(poisoned.strengths, clean.strengths)
+    np.testing.assert_array_equal(poisoned.predictions, clean.predictions)
+    assert poisoned.mean == 0.0
+
+
+def test_the_features_of_one_test_clip_do_not_change_the_prediction_of_another():
+    features, labels, folds = make_clips()
+    clean = linear_probe(features, labels, folds, test_folds=[2])
+    first = np.flatnonzero(folds == 2)[0]
+    features[first] = 1e6
+    poisoned = linear_probe(features, labels, folds, test_folds=[2])
+    np.testing.assert_array_equal(poisoned.strengths, clean.strengths)
+    np.testing.assert_array_equal(
+        np.delete(poisoned.predictions, first), np.delete(clean.predictions, first)
+    )
+
+
+def test_a_chosen_test_fold_gives_what_it_gives_among_all():
+    features, labels, folds = make_clips()
+    every = linear_probe(features, labels, folds)
+    some = linear_probe(features, labels, folds, test_folds=[5, 3])
+    assert some.folds == [3, 5]
+    np.testing.assert_array_equal(some.accuracy, every.accuracy[[2, 4]])
+    tested = np.isin(folds, [3, 5])
+    np.testing.assert_array_equal(some.predictions[tested], every.predictions[tested])
+    assert (some.predictions[~tested] == -1).all()
+
+
+def test_two_folds_choose_the_strength_within_the_one_that_trains():
+    features, labels, folds = make_clips(clips=100, n_folds=2, separation=1.0)
+    result = linear_probe(features, labels, folds)
+    again = linear_probe(features, labels, folds)
+    np.testing.assert_array_equal(result.predictions, again.predictions)
+    assert set(result.strengths) <= set(STRENGTHS)
+    for i, fold in enumerate(result.folds):
+        train = folds != fold
+        model = Pipeline(
+            [
+                ("scale", StandardScaler()),
+                ("fit", LogisticRegression(C=result.strengths[i], max_iter=5000)),
+            ]
+        ).fit(features[train], labels[train])
+        np.testing.assert_array_equal(result.predictions[~train], model.predict(features[~train]))
+    assert result.mean > 0.6
+
+
+def test_the_order_of_the_strengths_does_not_matter():
+    features, labels, folds = make_clips()
+    forwards = linear_probe(features, labels, folds, strengths=STRENGTHS, test_folds=[1])
+    backwards = linear_probe(features, labels, folds, strengths=STRENGTHS[::-1], test_folds=[1])
+    np.testing.assert_array_equal(forwards.strengths, backwards.strengths)
+
+
+def test_collinear_features_converge():
+    """A convergence warning would fail the test: the warnings are errors here."""
+    features, labels, folds = make_clips(clips=150, dimensions=64)
+    features = np.cumsum(features, axis=1) + 100 * np.random.default_rng(0).normal(size=(150, 1))
+    features[:, 5] = 3.0
+    assert 0.2 < linear_probe(features, labels, folds, test_folds=[1]).mean <= 1.0
+
+
+def test_the_number_of_threads_is_left_as_it_was():
+    features, labels, folds = make_clips(clips=20, dimensions=3, classes=2, n_folds=2)
+    with threadpool_limits(2):
+        before = [(pool["filepath"], pool["num_threads"]) for pool in threadpool_info()]
+        linear_probe(features, labels, folds, strengths=[1.0])
+        after = [(pool["filepath"], pool["num_threads"]) for pool in threadpool_info()]
+    assert after == before
+
+
+def test_the_summary_of_a_result():
+    result = ProbeResult([1, 2, 4], np.array([0.5, 0.7, 0.9]), np.ones(3), np.zeros(6, dtype=int))
+    assert result.mean == pytest.approx(0.7)
+    assert result.standard_deviation == pytest.approx(0.2)
+    single = ProbeResult([1], np.array([0.5]), np.ones(1), np.zeros(6, dtype=int))
+    assert single.mean == 0.5
+    assert np.isnan(single.standard_deviation)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"features": np.ones(20)}, r"features have shape \(20,\)"),
+        ({"features": np.ones((20, 0))}, r"features have shape \(20, 0\)"),
+        ({"labels": np.ones(19, dtype=int)}, r"labels have shape \(19,\).*each of the 20 clips"),
+        ({"labels": np.ones(20)}, "labels have .* type float64"),
+        ({"labels": np.full(20, -1)}, "labels hold -1"),
+        ({"folds": np.ones(21, dtype=int)}, r"folds have shape \(21,\)"),
+        ({"folds": np.full(20, 3)}, r"folds hold only \[3\]; a probe needs at least two"),
+        ({"test_folds": [1, 9]}, r"test_folds are \[1, 9\]; choose among the folds \[1, 2\]"),
+        ({"test_folds": []}, r"choose among the folds \[1, 2\]"),
+        ({"strengths": []}, "strengths are"),
+        ({"strengths": [0.0, 1.0]}, r"strengths are \[0.0, 1.0\]; give positive"),
+        ({"strengths": [float("nan")]}, "strengths are"),
+        ({"labels": np.zeros(20, dtype=int)}, "test fold 1 leave a single class"),
+        ({"labels": np.arange(20)}, "Fold 2, the one training fold of test fold 1, has a class"),
+    ],
+)
+def test_what_cannot_be_probed_is_refused(change, message):
+    features, labels, folds = make_clips(clips=20, dimensions=3, classes=2, n_folds=2)
+    arguments = {"features": features, "labels": labels, "folds": folds} | change
+    with pytest.raises(InputError, match=message):
+        linear_probe(**arguments)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_features_that_are_not_finite_are_refused(value):
+    features, labels, folds = make_clips(clips=20, dimensions=3, classes=2, n_folds=2)
+    features[3, 1] = features[3, 2] = features[7, 0] = value
+    with pytest.raises(InputError, match="features of 2 of 20 clips are not finite"):
+        linear_probe(features, labels, folds)
+
+
+def test_log_mel_controls_are_the_mean_and_standard_deviation_over_frames():
+    mel = torch.randn(3, 40, 128, generator=torch.Generator().manual_seed(0))
+    mean, deviation = mel.numpy().mean(axis=1), mel.numpy().std(axis=1)
+    np.testing.assert_allclose(log_mel_mean(mel).numpy(), mean, atol=1e-6)
+    statistics = log_mel_statistics(mel)
+    assert statistics.shape == (3, 256)
+    np.testing.assert_allclose(statistics.numpy(), np.hstack([mean, deviation]), atol=1e-6)
+    assert (log_mel_statistics(mel[:, :1])[:, 128:] == 0).all()
+
+
+def test_the_table_shows_per_cent_under_a_row_of_chance():
+    nothing = np.zeros(6, dtype=int)
+    results = {
+        "ours": ProbeResult([1, 2, 3], np.array([0.8125, 0.9, 0.7]), np.ones(3), nothing),
+        "log-mel": ProbeResult([2], np.array([1 / 3]), np.ones(1), nothing),
+    }
+    table = probe_table(results, n_classes=10)
+    assert list(table.index) == ["chance", "ours", "log-mel"]
+    assert list(table.columns) == ["fold 1", "fold 2", "fold 3", "mean", "standard deviation"]
+    np.testing.assert_array_equal(
+        table.to_numpy(),
+        [
+            [10.0, 10.0, 10.0, 10.0, 0.0],
+            [81.2, 90.0, 70.0, 80.4, 10.0],
+            [np.nan, 33.3, np.nan, 33.3, np.nan],
+        ],
+    )
+
+
+def test_the_table_refuses_fewer_than_two_classes():
+    with pytest.raises(InputError, match="n_classes is 1"):
+        probe_table({}, n_classes=1)
