@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import runpy
 import sys
 import time
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ from audiopg.records import write_record
 from audiopg.synth import CLIP_SAMPLES, SynthPrior, render
 from audiopg.transfer import compare_encoders, probe_table
 
+_BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 _AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif")
 
 
@@ -63,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--out", type=Path, required=True, help="folder for the run")
     command.add_argument("--resume", action="store_true", help="go on with the run in --out")
     command.add_argument("--device", help="cpu, cuda, cuda:1 ... (default: a GPU if there is one)")
+    command.add_argument("--record", metavar="NAME", help="also write results/NAME.json")
 
     command = _command(
         commands,
@@ -100,6 +103,14 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--clips", type=int, default=1000, help="synthetic clips (default: 1000)")
     command.add_argument("--seed", type=int, default=1, help="of the clips (default: 1)")
     command.add_argument("--out", type=Path, required=True, help="folder for f0.json")
+    command = _command(
+        commands,
+        "bench",
+        _bench,
+        "measure speed, as ratios against a named reference in the same run",
+        "audiopg bench synth",
+    )
+    command.add_argument("name", nargs="?", help="one benchmark (default: all of them)")
     return parser
 
 
@@ -125,6 +136,22 @@ def _pretrain(options: argparse.Namespace) -> None:
     last = result.losses[-50:].mean()
     print(f"{len(result.losses)} steps, loss {last:.3f} over the last {len(result.losses[-50:])}")
     print(f"the model: {sorted(options.out.glob('step-*'))[-1] / 'model.safetensors'}")
+    if options.record:
+        lines = (options.out / "metrics.jsonl").read_text().splitlines()
+        rates = [json.loads(line)["clips_per_second"] for line in lines]
+        seconds = sum(settings.batch_size / rate for rate in rates)
+        path = write_record(
+            options.record,
+            settings=asdict(settings),
+            metrics={"loss": [round(loss, 4) for loss in result.losses.tolist()]},
+            seconds=seconds,
+            data=f"{settings.steps * settings.batch_size} clips synthesized from the "
+            f"{settings.prior!r} prior, no recordings",
+            protocol="masked reconstruction; a loss a step, each on clips not heard before; the "
+            "seconds are those of the steps themselves",
+            device=options.device or best_device(),
+        )
+        print(f"recorded in {path}")
 
 
 def _probe(options: argparse.Namespace) -> None:
@@ -205,6 +232,16 @@ def _analyze(options: argparse.Namespace) -> None:
         settings = {"model": str(options.model), "clips": options.clips, "seed": options.seed}
         temporary.write_text(json.dumps({"settings": settings, "results": report}, indent=2) + "\n")
     print(f"written to {path}")
+
+
+def _bench(options: argparse.Namespace) -> None:
+    scripts = {path.stem: path for path in sorted(_BENCHMARKS.glob("*.py"))}
+    if not scripts:
+        raise InputError(f"{_BENCHMARKS} holds no benchmarks; run this in a clone of the project.")
+    if options.name and options.name not in scripts:
+        raise InputError(f"no benchmark is called {options.name!r}; choose from {list(scripts)}.")
+    for name in [options.name] if options.name else scripts:
+        runpy.run_path(str(scripts[name]), run_name="__main__")
 
 
 def _untrained(encoder: Encoder) -> Encoder:

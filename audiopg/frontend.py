@@ -139,17 +139,27 @@ class LogMel(nn.Module):
             raise InputError(
                 f"the waveform has {wave.shape[1]} samples, shorter than one window of {WINDOW}."
             )
-        frames = wave.unfold(1, WINDOW, HOP)
-        frames = frames - frames.mean(dim=2, keepdim=True)
-        # The sample before a frame's first is taken to equal it.
-        previous = torch.cat((frames[:, :, :1], frames[:, :, :-1]), dim=2)
-        frames = (frames - PRE_EMPHASIS * previous) * self.window
-        spectrum = torch.view_as_real(torch.fft.rfft(frames, n=FFT_SIZE)).square()
-        power = spectrum[..., 0] + spectrum[..., 1]
-        values = (power @ self.filterbank).clamp(min=torch.finfo(torch.float32).eps).log()
+        # On a CPU a few clips at a time stay in the cache, which is worth a factor of three.
+        clips = 4 if wave.device.type == "cpu" else 64
+        values = torch.cat([self._log_mel(part) for part in wave.split(clips)])
         values = (values - self.mean) / self.standard_deviation
         missing = -values.shape[1] % PATCH
         return nn.functional.pad(values, (0, 0, 0, missing))
+
+    def _log_mel(self, wave: Tensor) -> Tensor:
+        """(B, samples) -> (B, frames, 128), not standardised."""
+        # Removing a frame's mean, pre-emphasis and window are linear, so the emphasis is done once
+        # for the whole wave: e[n] - (1 - 0.97) mean equals (x[n] - mean) - 0.97 (x[n - 1] - mean).
+        emphasised = torch.cat((wave[:, :1], wave[:, 1:] - PRE_EMPHASIS * wave[:, :-1]), dim=1)
+        raw = wave.unfold(1, WINDOW, HOP)
+        rest = (1 - PRE_EMPHASIS) * raw.mean(dim=2)
+        frames = emphasised.unfold(1, WINDOW, HOP) - rest[..., None]
+        # The sample before a frame's first is taken to equal it.
+        frames[..., 0] = (1 - PRE_EMPHASIS) * raw[..., 0] - rest
+        frames *= self.window
+        spectrum = torch.view_as_real(torch.fft.rfft(frames, n=FFT_SIZE))
+        power = spectrum[..., 0].square().addcmul_(spectrum[..., 1], spectrum[..., 1])
+        return (power @ self.filterbank).clamp_(min=torch.finfo(torch.float32).eps).log_()
 
     @staticmethod
     def frames(samples: int) -> int:

@@ -22,6 +22,7 @@ MOST_TOKENS = LogMel.frames(CLIP_SAMPLES) // PATCH * BANDS
 PIXELS = PATCH * PATCH
 # The stream of the masks, beside those of the synthesizer. Never changed.
 _MASK_STREAM = 201
+_WEIGHTS = Path(__file__).parent / "weights"
 
 
 @dataclass(frozen=True)
@@ -350,8 +351,14 @@ def reconstruct(mel: Tensor, output: MaskedOutput) -> Tensor:
     return unpatchify(torch.where(output.mask[..., None], predicted, patches))
 
 
-def save_model(model: MaskedAutoencoder, path: str | os.PathLike) -> None:
-    """Write the weights as safetensors, with the architecture and front end in the header."""
+def save_model(model: MaskedAutoencoder, path: str | os.PathLike, half: bool = False) -> None:
+    """Write the weights as safetensors, with the architecture and front end in the header.
+
+    Args:
+        model: what to write.
+        path: of the file.
+        half: write half-precision numbers, for weights that are shipped.
+    """
     log_mel = model.encoder.log_mel
     about = {
         "architecture": asdict(model.architecture),
@@ -359,20 +366,30 @@ def save_model(model: MaskedAutoencoder, path: str | os.PathLike) -> None:
         "mean": log_mel.mean,
         "standard_deviation": log_mel.standard_deviation,
     }
-    tensors = {name: value.contiguous() for name, value in model.state_dict().items()}
+    tensors = {
+        name: (value.half() if half else value).contiguous()
+        for name, value in model.state_dict().items()
+    }
     with atomic_path(path) as temporary:
         save_file(tensors, temporary, metadata={"audiopg": json.dumps(about)})
 
 
-def load_model(path: str | os.PathLike) -> MaskedAutoencoder:
-    """Read what `save_model` wrote.
+def load_model(name_or_path: str | os.PathLike) -> MaskedAutoencoder:
+    """A pre-trained autoencoder, in evaluation mode.
+
+    Args:
+        name_or_path: "tiny", the weights that come with the package; or a ``model.safetensors``,
+            the folder of a pre-training run, or of one of its checkpoints.
 
     Raises:
-        InputError: for a missing or damaged file, or one that holds another network.
+        InputError: for a path that holds no model, a damaged file, or another network.
     """
-    path = Path(path)
+    path = _model_file(name_or_path)
     if not path.is_file():
-        raise InputError(f"{path} is not a file; give a model.safetensors or a run's folder.")
+        raise InputError(
+            f"{path} is not a file; give a model.safetensors, a run's folder, or one of the "
+            f"weights that come with the package: {shipped_weights()}."
+        )
     try:
         with safe_open(path, framework="pt") as file:
             about = json.loads((file.metadata() or {})["audiopg"])
@@ -388,24 +405,27 @@ def load_model(path: str | os.PathLike) -> MaskedAutoencoder:
     except (KeyError, TypeError, RuntimeError) as error:
         reason = str(error).splitlines()[-1].strip()
         raise InputError(f"{path} holds a network of another shape: {reason}") from error
-    return model
+    return model.eval()
 
 
 def load_encoder(name_or_path: str | os.PathLike) -> Encoder:
-    """A pre-trained encoder, frozen and in evaluation mode.
+    """The encoder of a pre-trained autoencoder (see `load_model`), frozen, in evaluation mode."""
+    return load_model(name_or_path).encoder.requires_grad_(False)
 
-    Args:
-        name_or_path: a ``model.safetensors``, or the folder of a pre-training run or of one of
-            its checkpoints.
 
-    Raises:
-        InputError: for a path that holds no model, a damaged file, or another network.
-    """
+def shipped_weights() -> list[str]:
+    """Names of the pre-trained models that come with the package."""
+    return sorted(path.stem for path in _WEIGHTS.glob("*.safetensors"))
+
+
+def _model_file(name_or_path: str | os.PathLike) -> Path:
+    if name_or_path in shipped_weights():
+        return _WEIGHTS / f"{name_or_path}.safetensors"
     path = Path(name_or_path)
     if path.is_dir():
-        candidates = sorted(path.glob("step-*/model.safetensors"))
-        path = candidates[-1] if candidates else path / "model.safetensors"
-    return load_model(path).encoder.requires_grad_(False).eval()
+        checkpoints = sorted(path.glob("step-*/model.safetensors"))
+        return checkpoints[-1] if checkpoints else path / "model.safetensors"
+    return path
 
 
 def _take(values: Tensor, index: Tensor) -> Tensor:

@@ -11,11 +11,15 @@ import subprocess
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
 from audiopg.environment import atomic_path, scale
 from audiopg.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 _VERSIONS_OF = ("torch", "numpy", "scikit-learn")
@@ -119,3 +123,19 @@ def _path(name: str, folder: str | os.PathLike) -> Path:
     if not name or not all(c.isalnum() or c in "-_" for c in name):
         raise InputError(f"{name!r} names no record; use letters, digits, '-' and '_'.")
     return Path(folder) / f"{name}.json"
+
+
+def paper_table(name: str) -> "pandas.DataFrame":
+    """A table of the paper, as printed there: "table_1", "table_3", "table_4", "table_5" or
+    "section_4_4".
+
+    Raises:
+        InputError: for a table that is not among them.
+    """
+    import pandas
+
+    tables = {key: table for key, table in read_record("paper").items() if isinstance(table, dict)}
+    if name not in tables:
+        raise InputError(f"no table is called {name!r}; choose from {list(tables)}.")
+    table = tables[name]
+    return pandas.DataFrame.from_dict(table["rows"], orient="index", columns=table["columns"])

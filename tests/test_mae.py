@@ -18,10 +18,12 @@ from audiopg.mae import (
     patchify,
     reconstruct,
     save_model,
+    shipped_weights,
     sine_cosine_positions,
     unpatchify,
     visible_tokens,
 )
+from audiopg.synth import SynthPrior, render
 
 
 @pytest.fixture(scope="module")
@@ -172,6 +174,24 @@ def test_an_encoder_survives_the_disk_bit_for_bit(tmp_path):
     assert not any(p.requires_grad for p in encoder.parameters())
     for name, value in model.encoder.state_dict().items():
         assert torch.equal(value, encoder.state_dict()[name])
+
+
+def test_half_precision_weights_load_as_single_within_their_rounding(tmp_path):
+    model = MaskedAutoencoder.preset("micro")
+    save_model(model, tmp_path / "model.safetensors", half=True)
+    loaded = load_model(tmp_path)
+    for name, value in model.state_dict().items():
+        assert loaded.state_dict()[name].dtype == torch.float32
+        torch.testing.assert_close(loaded.state_dict()[name], value, atol=1e-7, rtol=2**-11)
+
+
+@pytest.mark.parametrize("name", shipped_weights())
+def test_shipped_weights_reconstruct_better_than_a_constant(name):
+    model = load_model(name)
+    clips = torch.arange(10**6, 10**6 + 8)
+    mel = model.encoder.log_mel(render(SynthPrior().sample(clips, seed=0)))
+    with torch.no_grad():
+        assert model(mel, clips, seed=0).loss < 0.9
 
 
 def damage_header(path):

@@ -18,16 +18,16 @@ def adsr(share: Tensor, attack: Tensor, decay: Tensor, sustain: Tensor, release:
     Returns:
         (..., samples) float32 in [0, 1].
     """
-    share = share.double()
+    share = share.float()
     attack, decay, sustain, release = (
-        value[..., None].double() for value in (attack, decay, sustain, release)
+        value[..., None].float() for value in (attack, decay, sustain, release)
     )
     # A stage of no length is never entered, so dividing by its bounded length is harmless.
-    tiny = torch.finfo(torch.float64).tiny
+    tiny = 1e-30
     rising = share / attack.clamp(min=tiny)
-    falling = 1 - (1 - sustain) * (share - attack) / decay.clamp(min=tiny)
-    fading = sustain * (1 - share) / release.clamp(min=tiny)
-    level = torch.where(share < attack + decay, falling, sustain)
+    falling = 1 - (share - attack) * ((1 - sustain) / decay.clamp(min=tiny))
+    fading = (1 - share) * (sustain / release.clamp(min=tiny))
+    level = torch.where(share > 1 - release, fading, sustain)
+    level = torch.where(share < attack + decay, falling, level)
     level = torch.where(share < attack, rising, level)
-    level = torch.where(share > 1 - release, torch.minimum(fading, level), level)
-    return torch.where((share >= 0) & (share < 1), level, 0.0).float()
+    return level * ((share >= 0) & (share < 1))

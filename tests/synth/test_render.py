@@ -128,7 +128,7 @@ def test_adsr_is_exact_at_its_corners():
 
 
 def test_adsr_without_stages_is_a_rectangle():
-    share = torch.tensor([[-1e-9, 0.0, 0.5, 1 - 1e-9, 1.0]], dtype=torch.float64)
+    share = torch.tensor([[-1e-9, 0.0, 0.5, 1 - 1e-6, 1.0]], dtype=torch.float64)
     zero, one = torch.zeros(1), torch.ones(1)
     assert adsr(share, zero, zero, one, zero).tolist() == [[0, 1, 1, 1, 0]]
 

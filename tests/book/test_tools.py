@@ -1,0 +1,166 @@
+"""The tools that store the outputs of chapters and build the pages."""
+
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+
+import nbformat
+import pytest
+from nbformat import v4
+
+BOOK = Path(__file__).parents[2] / "book"
+SOUND = '<audio controls src="data:audio/ogg;base64,T2dnUw=="></audio>'
+CHAPTER = f"""\
+# %% [markdown]
+# # A chapter
+
+# %% tags=["hide-input"]
+from pathlib import Path
+
+print(Path.cwd().name)
+
+# %%
+from IPython.display import HTML
+
+HTML('{SOUND}')
+"""
+
+
+def tool(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, BOOK / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+refresh = tool("refresh")
+offline_pages = tool("offline_pages")
+build = tool("build")
+
+
+@pytest.fixture
+def chapter(tmp_path):
+    path = tmp_path / "01_chapter.py"
+    path.write_text(CHAPTER)
+    return path
+
+
+def test_refresh_stores_outputs_without_sounds_and_the_same_at_every_run(chapter):
+    refresh.refresh(chapter)
+    first = chapter.with_suffix(".ipynb").read_bytes()
+    refresh.refresh(chapter)
+    assert chapter.with_suffix(".ipynb").read_bytes() == first
+    notebook = nbformat.reads(first.decode(), as_version=4)
+    title, where, player = notebook.cells
+    assert title.source == "# A chapter"
+    assert where.metadata == {"tags": ["hide-input"]}
+    assert where.outputs[0].text == f"{chapter.parent.name}\n"
+    assert player.outputs[0].data["text/html"] == '<audio controls src=""></audio>'
+    assert notebook.metadata.jupytext == {"formats": "ipynb,py:percent"}
+    assert notebook.metadata.kernelspec.name == "python3"
+
+
+def test_refresh_names_the_failing_cell_and_writes_nothing(chapter):
+    chapter.write_text(CHAPTER + "\n# %%\n1 / 0\n")
+    with pytest.raises(
+        RuntimeError, match=r"01_chapter\.py, cell 4 of 4:\n\n1 / 0\n\n.*"
+    ) as caught:
+        refresh.refresh(chapter)
+    assert "ZeroDivisionError" in str(caught.value)
+    assert list(chapter.parent.iterdir()) == [chapter]
+
+
+def test_refresh_refuses_a_chapter_that_does_not_exist(capsys):
+    assert refresh.main(["99_nothing"]) == 2
+    assert "No chapter 99_nothing" in capsys.readouterr().err
+
+
+def test_strip_keeps_everything_but_sounds_widgets_and_versions():
+    view = "application/vnd.jupyter.widget-view+json"
+    html = f"<figure><figcaption>A & B</figcaption>{SOUND}{SOUND}</figure>"
+    data = {"text/html": html, "text/plain": "Slider()", view: {"model_id": "1"}}
+    cell = v4.new_code_cell(outputs=[v4.new_output("display_data", data=data)])
+    cell.metadata.execution = {"iopub.status.idle": "now"}
+    metadata = {"widgets": {"state": {}}, "language_info": {"name": "python", "version": "3.11"}}
+    notebook = v4.new_notebook(cells=[cell], metadata=metadata)
+    refresh.strip(notebook)
+    silent = '<audio controls src=""></audio>'
+    assert cell.outputs[0].data == {
+        "text/html": f"<figure><figcaption>A & B</figcaption>{silent}{silent}</figure>",
+        "text/plain": "Slider()",
+    }
+    assert cell.metadata == {}
+    assert notebook.metadata == {"language_info": {"name": "python"}}
+
+
+def test_nbval_forgives_exactly_what_refresh_strips():
+    rules = (BOOK / "nbval.cfg").read_text()
+    ((pattern, replacement),) = re.findall(r"^regex: (.*)\nreplace: (.*)$", rules, re.MULTILINE)
+    assert re.sub(pattern, replacement, SOUND) == '<audio controls src=""></audio>'
+    assert pattern == refresh._SOUND.pattern
+
+
+@pytest.fixture
+def repository(tmp_path):
+    for name in ("audiopg/mae.py", "results/run.json", "requirements.lock", "book/preface.md"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(name)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "name", ["audiopg/mae.py", "audiopg/new.py", "results/run.json", "requirements.lock"]
+)
+def test_chapters_run_again_when_what_they_use_changes(repository, name):
+    before = build.execution_key(repository, {})
+    (repository / name).write_text("changed")
+    assert build.execution_key(repository, {}) != before
+
+
+def test_chapters_run_again_at_another_scale_or_with_other_recordings(repository):
+    data = repository / "recordings"
+    data.mkdir()
+    keys = {build.execution_key(repository, {})}
+    keys.add(build.execution_key(repository, {"AUDIOPG_SCALE": "paper"}))
+    keys.add(build.execution_key(repository, {"AUDIOPG_DATA": str(data)}))
+    (data / "ESC-50").mkdir()
+    keys.add(build.execution_key(repository, {"AUDIOPG_DATA": str(data)}))
+    assert len(keys) == 4
+
+
+def test_chapters_do_not_run_again_for_prose(repository):
+    before = build.execution_key(repository, {"HOME": "/here"})
+    (repository / "book/preface.md").write_text("changed")
+    assert build.execution_key(repository, {"AUDIOPG_SCALE": "smoke"}) == before
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<script async src="https://cdn.example/x.js"></script>',
+        "<img alt='a' src='http://example.org/x.png'>",
+        '<script src="//cdn.example/x.js">',
+        '<link rel="stylesheet" href="https://fonts.example/css">',
+        '<link href="https://fonts.example" rel="preconnect">',
+        "@font-face { src: url(https://fonts.example/a.woff2) }",
+        '@import "https://fonts.example/css";',
+    ],
+)
+def test_a_request_to_another_host_is_found(text):
+    assert len(offline_pages.remote_requests(text)) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<a href="https://example.org">a link is not followed by itself</a>',
+        '<script src="../_static/doctools.js?v=1"></script>',
+        '<audio controls src="data:audio/ogg;base64,//8="></audio>',
+        '<link rel="canonical" href="https://example.org/page.html">',
+        "div { background: url(data:image/svg+xml;base64,//8=) }",
+    ],
+)
+def test_what_stays_on_the_machine_is_not_reported(text):
+    assert offline_pages.remote_requests(text) == []

@@ -1,0 +1,195 @@
+"""The files of the project agree with one another, and the imports keep to their order."""
+
+import ast
+import pkgutil
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import jupytext
+import nbformat
+import pytest
+import yaml
+from nbformat import NotebookNode
+from packaging.requirements import Requirement
+
+import audiopg
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+DIRECT = [
+    Requirement(line)
+    for lines in [PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()]
+    for line in lines
+]
+# Where conda-forge's name differs from the Python package index's.
+CONDA_NAMES = {"matplotlib": "matplotlib-base", "soundfile": "pysoundfile", "soxr": "soxr-python"}
+# The order in which data flows; a module imports what stands in an earlier row, or its own.
+LAYERS = [
+    {"errors"},
+    {"environment", "philox"},
+    {"synth"},
+    {"frontend"},
+    {"mae"},
+    {"pretraining"},
+    {"datasets"},
+    {"transfer"},
+    {"analysis"},
+    {"plots", "widgets"},
+    {"records"},
+    {"__main__"},
+]
+MODULES = sorted((ROOT / "audiopg").rglob("*.py"))
+CHAPTERS = sorted((ROOT / "notebooks").glob("*.py"))
+MOST_BYTES = 1_000_000
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def pinned(requirement: Requirement) -> bool:
+    return str(requirement.specifier).startswith("==")
+
+
+# Dependencies
+
+
+def locked_versions() -> dict[str, list[str]]:
+    """Every version of a package in the lock; more than one where it depends on the platform."""
+    versions: dict[str, list[str]] = {}
+    for line in (ROOT / "requirements.lock").read_text().splitlines():
+        requirement = Requirement(line)
+        (specifier,) = requirement.specifier
+        versions.setdefault(requirement.name, []).append(specifier.version)
+    return versions
+
+
+def test_lock_holds_exact_versions_and_no_address():
+    lines = (ROOT / "requirements.lock").read_text().splitlines()
+    assert lines
+    for line in lines:
+        assert re.fullmatch(r"[a-z0-9.-]+==[a-z0-9.]+( ; [^:/@]+)?", line), line
+
+
+@pytest.mark.parametrize("requirement", DIRECT, ids=str)
+def test_lock_satisfies_every_direct_dependency(requirement):
+    versions = locked_versions()[requirement.name]
+    assert all(requirement.specifier.contains(version) for version in versions)
+
+
+def test_conda_environment_names_the_same_dependencies():
+    *conda, by_pip = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    expected = {
+        f"{CONDA_NAMES.get(requirement.name, requirement.name)}": requirement.specifier
+        for requirement in DIRECT
+        if not pinned(requirement)
+    }
+    found = {Requirement(line).name: Requirement(line).specifier for line in conda}
+    assert found.pop("python") == Requirement(f"python{PROJECT['requires-python']}").specifier
+    assert found.pop("pip") == ""
+    assert found == expected
+    *wheels, editable = by_pip["pip"]
+    assert sorted(wheels) == sorted(
+        str(requirement) for requirement in DIRECT if pinned(requirement)
+    )
+    assert editable == "--editable ."
+
+
+def test_version_is_the_same_everywhere():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["version"] == PROJECT["version"] == audiopg.__version__
+    assert citation["license"] == PROJECT["license"]
+
+
+# Imports
+
+
+def imports(path: Path) -> set[str]:
+    """Every module that a file imports, wherever in it, with its full name."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def layer(name: str) -> int:
+    return next(index for index, names in enumerate(LAYERS) if name in names)
+
+
+def test_the_library_needs_neither_figures_nor_widgets_nor_files():
+    absent = ["IPython", "ipywidgets", "matplotlib", "pandas", "seaborn", "soundfile", "soxr"]
+    code = f"import sys; sys.modules.update(dict.fromkeys({absent})); import audiopg"
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_only_plots_draws_and_only_widgets_has_widgets(path):
+    roots = {name.split(".")[0] for name in imports(path)}
+    if path.name != "plots.py":
+        assert not roots & {"matplotlib", "seaborn"}
+    if path.name != "widgets.py":
+        assert "ipywidgets" not in roots
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in MODULES if path.name != "__init__.py"], ids=name_of
+)
+def test_imports_go_one_way(path):
+    own = path.relative_to(ROOT / "audiopg").with_suffix("").parts[0]
+    names = {name for names in LAYERS for name in names}
+    used = {name.split(".")[1] for name in imports(path) if name.startswith("audiopg.")} & names
+    assert all(layer(other) < layer(own) for other in used - {own})
+
+
+# The book
+
+
+def toc_files() -> list[str]:
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
+    return [chapter["file"] for part in toc["parts"] for chapter in part["chapters"]]
+
+
+def test_toc_lists_every_chapter_in_order():
+    listed = [file for file in toc_files() if file.startswith("notebooks/")]
+    assert listed == [f"notebooks/{chapter.stem}" for chapter in CHAPTERS]
+    assert sorted(chapter.stem for chapter in (ROOT / "notebooks").glob("*.ipynb")) == [
+        chapter.stem for chapter in CHAPTERS
+    ]
+
+
+def test_api_page_documents_every_module():
+    page = (ROOT / "book" / "api.md").read_text()
+    documented = re.findall(r"automodule:: audiopg\.(\w+)", page)
+    modules = [module.name for module in pkgutil.iter_modules(audiopg.__path__)]
+    assert sorted(documented) == [name for name in sorted(modules) if not name.startswith("_")]
+
+
+def content(notebook: NotebookNode) -> list[tuple[str, str, dict]]:
+    """What both files of a pair hold: kind, source and metadata of every cell."""
+    return [
+        (cell.cell_type, cell.source, {**cell.metadata, "lines_to_next_cell": None})
+        for cell in notebook.cells
+    ]
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=name_of)
+def test_stored_outputs_belong_to_the_chapter(chapter):
+    path = chapter.with_suffix(".ipynb")
+    stored = nbformat.read(path, as_version=4)
+    assert content(stored) == content(jupytext.read(chapter, fmt="py:percent")), (
+        "the pair is out of step; run: make notebooks"
+    )
+    code = [cell for cell in stored.cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    outputs = [output for cell in code for output in cell.outputs]
+    assert not [output for output in outputs if output.output_type == "error"]
+    assert not [output for output in outputs if output.get("name") == "stderr"]
+    assert "data:audio/" not in str(outputs)
+    assert path.stat().st_size < MOST_BYTES
