@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from audiopg.analysis import mutual_information, permutation_null, ridge_r2
-from audiopg.datasets import esc50, load_clips
+from audiopg.datasets import find_esc10, load_clips
 from audiopg.environment import atomic_path, best_device, data_folder
 from audiopg.errors import InputError
 from audiopg.mae import ARCHITECTURES, Encoder, load_encoder
@@ -76,7 +76,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_model(command)
     command.add_argument(
-        "--data", type=Path, help="folder that holds ESC-10/ (default: the variable AUDIOPG_DATA)"
+        "--data",
+        type=Path,
+        help="folder that holds ESC-10/ or ESC-50/ (default: the variable AUDIOPG_DATA)",
     )
     command.add_argument("--record", metavar="NAME", help="also write results/NAME.json")
 
@@ -160,7 +162,9 @@ def _probe(options: argparse.Namespace) -> None:
     if folder is None:
         raise InputError("no recordings are named; give --data, or set AUDIOPG_DATA.")
     encoder = load_encoder(options.model)
-    clips = esc50(folder / "ESC-10", esc10=True)
+    clips = find_esc10(folder)
+    if clips is None:
+        raise InputError(f"{folder} holds neither ESC-10/ nor ESC-50/; see the README for both.")
     waves = load_clips(clips.paths, CLIP_SAMPLES)
     encoders = {"random encoder": _untrained(encoder), "this encoder": encoder}
     results = compare_encoders(waves, clips.labels, clips.folds, encoders)

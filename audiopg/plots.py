@@ -222,6 +222,22 @@ def loss_curve(losses: ArrayLike, batch_size: int, label: str = "training loss")
     return figure
 
 
+def stages(curves: Mapping[str, ArrayLike], names: Sequence[str], label: str) -> Figure:
+    """Curves over a few named stages, such as the rows of an ablation.
+
+    Args:
+        curves: name -> (stages,) values.
+        names: of the stages.
+        label: of the vertical axis.
+    """
+    figure, axis = plt.subplots()
+    for name, values in curves.items():
+        axis.plot(names, _array(values), marker="o", label=name)
+    axis.set_ylabel(label)
+    axis.legend()
+    return figure
+
+
 def reconstructions(
     mels: ArrayLike, reconstruction: ArrayLike, mask: ArrayLike, titles: Sequence[str]
 ) -> Figure:
@@ -404,13 +420,14 @@ def filter_grid(
     return figure
 
 
-def image_bytes(figure: Figure, dots_per_inch: int = 120) -> bytes:
+def image_bytes(figure: Figure) -> bytes:
     """A figure as a compressed image with a transparent ground; pyplot forgets the figure.
 
-    WebP, at a quality where print stays sharp: a third of the bytes of PNG.
+    WebP, at a quality where print stays sharp: the noise of a spectrogram takes a tenth of its
+    bytes in PNG.
     """
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="webp", dpi=dots_per_inch, transparent=True)
+    figure.savefig(buffer, format="webp", dpi=120, transparent=True, pil_kwargs={"quality": 70})
     plt.close(figure)
     return buffer.getvalue()
 

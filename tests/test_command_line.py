@@ -91,6 +91,7 @@ BAD_INPUT = {
     "nothing to resume": ("pretrain --preset micro --resume --out NOWHERE", "no run to resume"),
     "a missing model": ("embed NOWHERE x.wav --out table.npz", "is not a file"),
     "a table of another kind": ("embed NOWHERE x.wav --out table.csv", "not end in .npz"),
+    "an unknown benchmark": ("bench nothing", "no benchmark is called 'nothing'"),
     "a model that is missing": ("probe NOWHERE --data NOWHERE", "is not a file"),
 }
 

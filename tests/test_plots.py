@@ -340,3 +340,11 @@ def test_every_figure_is_as_wide_as_a_page_or_less(clips):
         assert figure.get_figwidth() <= plots.WIDTH
         for axis in figure.axes:
             assert axis.get_ylabel() or axis.get_xlabel() or axis.get_title()
+
+
+def test_stages_draw_a_curve_over_their_names():
+    figure = plots.stages({"a": [1, 2, 4], "b": torch.tensor([3, 2, 1])}, ["x", "y", "z"], "%")
+    (axis,) = figure.axes
+    assert [line.get_ydata().tolist() for line in axis.lines] == [[1, 2, 4], [3, 2, 1]]
+    assert [text.get_text() for text in axis.get_xticklabels()] == ["x", "y", "z"]
+    assert axis.get_ylabel() == "%"

@@ -77,6 +77,24 @@ def esc50(folder: str | os.PathLike, esc10: bool = False) -> LabelledClips:
     )
 
 
+def find_esc10(data: Path | None) -> LabelledClips | None:
+    """ESC-10 in a folder of recordings: its own ``ESC-10/``, or its part of ``ESC-50/``.
+
+    Args:
+        data: the folder, or None.
+
+    Returns:
+        The clips, or None where neither folder is there.
+
+    Raises:
+        InputError: as `esc50`, for a folder that is there and cannot be used.
+    """
+    if data is None:
+        return None
+    found = [data / name for name in ("ESC-10", "ESC-50") if (data / name).is_dir()]
+    return esc50(found[0], esc10=True) if found else None
+
+
 def _read_rows(meta: Path) -> Iterator[_Row]:
     """The rows of the csv, each field checked."""
     try:

@@ -21,34 +21,33 @@ class ClipParameters:
 
     Rendering is a pure function of this table, so a row edited by hand is a sound. Factors of
     events beyond ``event_count`` and partials beyond ``partial_count`` are drawn but not heard.
+    What is not an integer is float64.
 
-    Attributes, one row a clip, (B,):
-        seed: int64, key of the clip's noise samples.
-        clip: int64, index of the clip under that seed.
-        event_count: int64, number N of events, at most E.
-        cutoff: float64, Hz, low-pass corner fc; 8000 (Nyquist) or more means no damping.
-        quality: float64, quality factor Q of the low-pass.
-        noise_level: float64, peak λ of the noise floor, relative to a unit event.
-
-    Attributes, one value an event, (B, E):
-        excitation: int64, index into ``EXCITATIONS``.
-        f0: float64, Hz, fundamental (of FM: the carrier).
-        onset: float64, s from the start of the clip.
-        length: float64, s.
-        amplitude: float64, a of the tonal part.
-        attack, decay, release: float64, shares of the event; their sum is at most 1.
-        sustain: float64, level held after the decay, relative to the peak of the attack.
-        burst_amplitude: float64, peak of the noise burst at the onset; 0 means none.
-        burst_length: float64, s.
-        partial_count: int64, number of partials of a harmonic event, at most K.
-        rolloff: float64, exponent γ of the partials' power law.
-        fm_index: float64, modulation index β.
-        fm_ratio: float64, modulator frequency over carrier frequency, r.
-
-    Attributes, one value a partial, (B, E, K):
-        partial_weight: float64, factor w on the power law.
-        partial_detune: float64, relative mistuning δ.
-        partial_phase: float64, rad, phase φ at the onset.
+    Attributes:
+        seed: (B,) int64, key of the clip's noise samples.
+        clip: (B,) int64, index of the clip under that seed.
+        event_count: (B,) int64, number N of events, at most E.
+        cutoff: (B,) Hz, corner fc of the low-pass; 8000 (Nyquist) or more means no damping.
+        quality: (B,), quality factor Q of the low-pass.
+        noise_level: (B,), peak λ of the noise floor, relative to a unit event.
+        excitation: (B, E) int64, index into `EXCITATIONS`.
+        f0: (B, E) Hz, fundamental; of FM, the carrier.
+        onset: (B, E) s from the start of the clip.
+        length: (B, E) s.
+        amplitude: (B, E), amplitude a of the tone.
+        attack: (B, E), share of the event; attack, decay and release add up to at most 1.
+        decay: (B, E), share of the event.
+        release: (B, E), share of the event.
+        sustain: (B, E), level held after the decay, relative to the peak of the attack.
+        burst_amplitude: (B, E), peak of the noise burst at the onset; 0 means none.
+        burst_length: (B, E) s.
+        partial_count: (B, E) int64, number of partials of a harmonic event, at most K.
+        rolloff: (B, E), exponent γ of the partials' power law.
+        fm_index: (B, E), modulation index β.
+        fm_ratio: (B, E), modulator over carrier frequency r.
+        partial_weight: (B, E, K), factor w on the power law.
+        partial_detune: (B, E, K), relative mistuning δ.
+        partial_phase: (B, E, K) rad, phase φ at the onset.
     """
 
     seed: Tensor

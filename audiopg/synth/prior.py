@@ -109,7 +109,8 @@ class SynthPrior:
         event_length: s; the upper end is lowered to the clip's length over N where that is
             shorter. The onset is uniform where the event fits.
         amplitude: amplitude a of each event.
-        attack, decay: shares of the event.
+        attack: share of the event.
+        decay: share of the event.
         sustain: level after the decay.
         release: share of the event, or None for all that attack and decay leave.
         burst_probability: probability of a noise burst at an event's onset.

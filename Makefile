@@ -1,0 +1,79 @@
+# Two commands matter: `make book` and `make test`. `make help` lists the rest.
+
+# The interpreters tried in turn for .venv; name another with `make PYTHON=/path/to/python3`.
+PYTHON ?= python3.13 python3.12 python3.11 python3
+# Chapters to refresh, all of them where none is named: `make notebooks CHAPTERS="04_transfer"`.
+CHAPTERS ?=
+
+export AUDIOPG_SCALE ?= smoke
+# Kernels run in notebooks/, so a relative folder of recordings is made absolute here.
+override AUDIOPG_DATA := $(shell case '$(AUDIOPG_DATA)' in (''|/*|'~'*) echo '$(AUDIOPG_DATA)';; (*) echo "$$PWD/"'$(AUDIOPG_DATA)';; esac)
+export AUDIOPG_DATA
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# A python3 kernel registered in the home folder must not take the place of the one in .venv.
+export JUPYTER_PREFER_ENV_PATH := 1
+
+python := .venv/bin/python
+# Two workers of one thread each, on any machine, so that stored and fresh outputs agree.
+two_workers := -n 2 --dist loadfile
+notebook_check := --nbval --nbval-current-env --nbval-cell-timeout 600 \
+	--nbval-sanitize-with book/nbval.cfg
+
+.DEFAULT_GOAL := help
+.PHONY: help book test lab bench notebooks clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+book: .venv/pyproject.toml ## execute every chapter and build the HTML book in _build/html
+	$(python) book/build.py
+
+test: .venv/pyproject.toml ## lint, format check, unit tests, then every chapter against its stored outputs
+	$(python) -m ruff check .
+	$(python) -m ruff format --check .
+	OMP_NUM_THREADS=1 $(python) -m pytest $(two_workers)
+	OMP_NUM_THREADS=1 $(python) -m pytest $(two_workers) $(notebook_check) notebooks
+
+lab: .venv/pyproject.toml ## open the chapters in JupyterLab
+	$(python) -m jupyterlab notebooks
+
+bench: .venv/pyproject.toml ## measure speed and memory
+	$(python) -m audiopg bench
+
+notebooks: .venv/pyproject.toml ## execute the .py chapters again and store their outputs in the .ipynb
+	OMP_NUM_THREADS=1 $(python) book/refresh.py $(CHAPTERS)
+
+clean: ## remove what was built; .venv and runs/ stay
+	rm -rf _build .cache .hypothesis .pytest_cache .ruff_cache
+	find audiopg benchmarks book notebooks tests -name __pycache__ -o -name .ipynb_checkpoints \
+		| xargs rm -rf
+
+# Each file in .venv is a copy of what the environment was installed from: nothing is installed
+# again while the two are equal, whatever their dates.
+.venv/requirements.lock: requirements.lock
+	@if cmp -s $< $@; then touch $@; exit 0; fi; \
+	unset chosen without_venv; \
+	for candidate in $(PYTHON); do \
+		"$$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+			>/dev/null 2>&1 || continue; \
+		if "$$candidate" -c 'import ensurepip, venv' >/dev/null 2>&1; \
+		then chosen=$$candidate; break; \
+		else without_venv=$$candidate; \
+		fi; \
+	done; \
+	if [ -n "$$chosen" ]; then \
+		echo "Making .venv with $$chosen"; \
+	elif [ -n "$$without_venv" ]; then \
+		echo "$$without_venv cannot make a virtual environment; on Debian: apt install python3-venv" >&2; \
+		exit 1; \
+	else \
+		echo "No Python 3.11, 3.12 or 3.13 runs here (tried: $(PYTHON)); install one, or name it: make PYTHON=/path/to/python3" >&2; \
+		exit 1; \
+	fi; \
+	"$$chosen" -m venv --clear .venv && \
+	$(python) -m pip install --requirement requirements.lock && \
+	cp requirements.lock $@
+
+.venv/pyproject.toml: pyproject.toml .venv/requirements.lock
+	@cmp -s $< $@ || $(python) -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@cp $< $@
