@@ -151,7 +151,7 @@ def _pretrain(options: argparse.Namespace) -> None:
             f"{settings.prior!r} prior, no recordings",
             protocol="masked reconstruction; a loss a step, each on clips not heard before; the "
             "seconds are those of the steps themselves",
-            device=options.device or best_device(),
+            where=json.loads((options.out / "provenance.json").read_text()),
         )
         print(f"recorded in {path}")
 

@@ -1,8 +1,12 @@
-"""Where a run happens: its scale, its folder of real recordings, its device, and safe writing."""
+"""Where a run happens: its scale, recordings, device and origin; and safe writing."""
 
 import os
+import platform
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,6 +15,8 @@ import torch
 from audiopg.errors import InputError
 
 Value = TypeVar("Value")
+
+_VERSIONS_OF = ("torch", "numpy", "scikit-learn")
 
 
 def scale() -> str:
@@ -51,6 +57,41 @@ def data_folder() -> Path | None:
 def best_device() -> torch.device:
     """A CUDA device where there is one, otherwise the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def provenance(device: torch.device | str = "cpu") -> dict:
+    """Scale, device, versions, commit and date of this run."""
+    device = torch.device(device)
+    if device.type == "cuda":
+        hardware = torch.cuda.get_device_name(device)
+    else:
+        hardware = f"CPU ({platform.machine()}), {torch.get_num_threads()} threads"
+    return {
+        "scale": scale(),
+        "device": hardware,
+        "versions": {
+            "python": platform.python_version(),
+            **{package: version(package) for package in _VERSIONS_OF},
+        },
+        "commit": _commit(),
+        "date": datetime.now(UTC).date().isoformat(),
+    }
+
+
+def _commit() -> str:
+    """The commit of the code, marked when files have changed since; "unknown" outside git."""
+    folder = Path(__file__).parent
+    try:
+        described = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return described.stdout.strip()
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from audiopg.environment import atomic_path, best_device
+from audiopg.environment import atomic_path, best_device, provenance
 from audiopg.errors import InputError
 from audiopg.mae import ARCHITECTURES, MaskedAutoencoder, load_model, save_model
 from audiopg.synth import PRESETS, SynthPrior, render
@@ -108,8 +108,9 @@ def pretrain(
 
     Args:
         settings: what to run.
-        out: folder for ``settings.json``, ``metrics.jsonl`` (a line a step) and the checkpoints
-            ``step-*/``; None keeps nothing.
+        out: folder for ``settings.json``, ``provenance.json`` (where and from which commit the
+            run began), ``metrics.jsonl`` (a line a step) and the checkpoints ``step-*/``; None
+            keeps nothing.
         resume: go on from the newest good checkpoint in ``out``.
         device: where to train; a CUDA device where there is one.
         watch: called as ``watch(step, model)`` before the first step and after every step.
@@ -126,7 +127,7 @@ def pretrain(
         model.parameters(), betas=(0.9, 0.95), weight_decay=settings.weight_decay
     )
     folder = Path(out) if out is not None else None
-    losses = _open_run(folder, settings, resume, model, optimiser) if folder else []
+    losses = _open_run(folder, settings, resume, model, optimiser, device) if folder else []
     if watch and not losses:
         watch(0, model)
     prior = SynthPrior.preset(settings.prior)
@@ -183,6 +184,7 @@ def _open_run(
     resume: bool,
     model: MaskedAutoencoder,
     optimiser: torch.optim.Optimizer,
+    device: torch.device,
 ) -> list[float]:
     """Make or reopen a run's folder; the losses of the steps already done."""
     record = folder / "settings.json"
@@ -194,8 +196,11 @@ def _open_run(
         losses = _load_checkpoint(folder, model, optimiser)
     elif resume:
         raise InputError(f"{folder} holds no run to resume: there is no {record.name} in it.")
-    with atomic_path(record) as temporary:
-        temporary.write_text(json.dumps(asdict(settings), indent=2) + "\n")
+    else:
+        with atomic_path(folder / "provenance.json") as temporary:
+            temporary.write_text(json.dumps(provenance(device), indent=2) + "\n")
+        with atomic_path(record) as temporary:
+            temporary.write_text(json.dumps(asdict(settings), indent=2) + "\n")
     metrics = folder / "metrics.jsonl"
     lines = metrics.read_text().splitlines(keepends=True) if metrics.exists() else []
     with atomic_path(metrics) as temporary:

@@ -6,23 +6,16 @@ book only if a record, or the page's own execution, made it.
 
 import json
 import os
-import platform
-import subprocess
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import torch
-
-from audiopg.environment import atomic_path, scale
+from audiopg.environment import atomic_path, provenance
 from audiopg.errors import InputError
 
 if TYPE_CHECKING:
     import pandas
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
-_VERSIONS_OF = ("torch", "numpy", "scikit-learn")
 
 
 def write_record(
@@ -33,7 +26,7 @@ def write_record(
     seconds: float,
     data: str,
     protocol: str,
-    device: torch.device | str = "cpu",
+    where: dict | None = None,
     folder: str | os.PathLike = RESULTS,
 ) -> Path:
     """Write ``<name>.json`` with the figures of a run and where they came from.
@@ -45,7 +38,7 @@ def write_record(
         seconds: wall-clock time of the run.
         data: which clips, and their licence.
         protocol: in a sentence, how the figures were obtained.
-        device: where it ran.
+        where: the run's `audiopg.environment.provenance`; that of this process when None.
         folder: of the records.
 
     Returns:
@@ -62,7 +55,7 @@ def write_record(
         "seconds": round(seconds, 1),
         "data": data,
         "protocol": protocol,
-        **provenance(device),
+        **(where or provenance()),
     }
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(record, indent=2) + "\n")
@@ -82,41 +75,6 @@ def read_record(name: str, folder: str | os.PathLike = RESULTS) -> dict | None:
         return json.loads(path.read_text())
     except json.JSONDecodeError as error:
         raise InputError(f"{path} is damaged ({error}); run it again.") from error
-
-
-def provenance(device: torch.device | str = "cpu") -> dict:
-    """Scale, device, versions, commit and date of this run."""
-    device = torch.device(device)
-    if device.type == "cuda":
-        hardware = torch.cuda.get_device_name(device)
-    else:
-        hardware = f"CPU ({platform.machine()}), {torch.get_num_threads()} threads"
-    return {
-        "scale": scale(),
-        "device": hardware,
-        "versions": {
-            "python": platform.python_version(),
-            **{package: version(package) for package in _VERSIONS_OF},
-        },
-        "commit": _commit(),
-        "date": datetime.now(UTC).date().isoformat(),
-    }
-
-
-def _commit() -> str:
-    """The commit of the code, marked when files have changed since; "unknown" outside git."""
-    folder = Path(__file__).parent
-    try:
-        described = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return described.stdout.strip()
 
 
 def _path(name: str, folder: str | os.PathLike) -> Path:

@@ -119,10 +119,13 @@ for true, taken_for in zip(
 # %% [markdown]
 # ## What it means
 #
-# The paper's claim is about fine-tuning at full scale, and this page is a linear probe of a network
-# of a twentieth the size, trained for about a twentieth of the clips, on ten classes. What it can
-# show is the direction: whether reconstruction of synthetic sound moves an encoder towards what
-# tells real sounds apart, beyond what log-mel statistics and a random network give for nothing.
+# For the weights that come with the package, an hour's work of one CPU core: pre-training on
+# synthetic sound is worth several points over the same network untrained, so something was learned
+# that real sounds share. It is not worth more than the plainest statistics of the spectrogram, its
+# means and deviations over time. That is a negative result at this scale, and it stands here as one.
+#
+# The paper's claim is about fine-tuning, of a network twenty times the size that heard twenty times
+# the clips. Nothing on this page confirms or refutes it.
 #
 # ## The paper's figures
 #

@@ -75,6 +75,7 @@ def test_what_a_run_leaves_behind(tmp_path):
     assert json.loads((tmp_path / "settings.json").read_text())["preset"] == "micro"
     assert sorted(path.name for path in tmp_path.glob("*")) == [
         "metrics.jsonl",
+        "provenance.json",
         "settings.json",
         "step-00000004",
         "step-00000006",
