@@ -98,7 +98,7 @@ def test_nbval_forgives_exactly_what_refresh_strips():
     rules = (BOOK / "nbval.cfg").read_text()
     ((pattern, replacement),) = re.findall(r"^regex: (.*)\nreplace: (.*)$", rules, re.MULTILINE)
     assert re.sub(pattern, replacement, SOUND) == '<audio controls src=""></audio>'
-    assert pattern == refresh._SOUND.pattern
+    assert pattern == refresh._EMBEDDED.pattern
 
 
 @pytest.fixture
