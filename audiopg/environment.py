@@ -65,7 +65,8 @@ def provenance(device: torch.device | str = "cpu") -> dict:
     if device.type == "cuda":
         hardware = torch.cuda.get_device_name(device)
     else:
-        hardware = f"CPU ({platform.machine()}), {torch.get_num_threads()} threads"
+        threads = torch.get_num_threads()
+        hardware = f"CPU ({platform.machine()}), {threads} thread{'s' if threads > 1 else ''}"
     return {
         "scale": scale(),
         "device": hardware,

@@ -198,6 +198,8 @@ def histograms(factors: Mapping[str, ArrayLike], columns: int = 3, bins: int = 3
 def loss_curve(losses: ArrayLike, batch_size: int, label: str = "training loss") -> Figure:
     """A loss over the clips heard: every step, light, and a running median.
 
+    The dashed line at 1 is the loss of answering that every patch is flat.
+
     Args:
         losses: (steps,).
         batch_size: clips a step.
@@ -216,6 +218,7 @@ def loss_curve(losses: ArrayLike, batch_size: int, label: str = "training loss")
     blue = PALETTE["blue"]
     axis.plot(clips, losses, color=blue, alpha=0.5, linewidth=1, label="each step")
     axis.plot(clips, median, color=blue, linewidth=2, label=f"median of {2 * half + 1} steps")
+    axis.axhline(1, color=PALETTE["grey"], linestyle="--", linewidth=1, label="flat patches")
     axis.set(xlabel="clips heard", ylabel=label)
     axis.xaxis.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:,.0f}"))
     axis.legend()

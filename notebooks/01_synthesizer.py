@@ -57,9 +57,11 @@ plots.use_style()
 prior = audiopg.SynthPrior.preset("full")
 params = prior.sample(torch.arange(4), seed=0)
 waves = audiopg.render(params)
-widgets.players(waves, [f"preset full, seed 0, clip {clip}" for clip in range(4)])
+widgets.players(
+    waves, [f"preset full, seed 0, clip {clip}" for clip in range(4)]
+)
 
-# %% mystnb={"figure": {"caption": "Clip 1 of seed 0. Top: the waveform, and the envelopes of its events drawn over it. Middle: its spectrum. Bottom: the log-mel spectrogram, which is all that the network will see.", "name": "fig-clip"}, "image": {"alt": "Waveform with envelopes, spectrum and log-mel spectrogram of one synthetic clip"}}
+# %% mystnb={"figure": {"caption": "Clip 1 of seed 0. Top: the waveform, and the envelopes of its events drawn over it. Middle: the log-mel spectrogram, which is all that the network will see. Bottom: the spectrum of the whole clip.", "name": "fig-clip"}, "image": {"alt": "Waveform with envelopes, log-mel spectrogram and spectrum of one synthetic clip"}}
 plots.clip_panel(params[1:2])
 plt.show()
 
@@ -98,15 +100,22 @@ widgets.explorer(preset="full", seed=0, clip=1)
 # or noise, and set the excitation by hand.
 
 # %%
-steady = audiopg.SynthPrior.preset("harmonic").sample(torch.tensor([7] * 4), seed=0)
+steady = audiopg.SynthPrior.preset("harmonic").sample(
+    torch.tensor([7] * 4), seed=0
+)
 kinds = torch.arange(4)[:, None]
-excitations = steady.edit(excitation=kinds, f0=220.0, fm_ratio=1.5, fm_index=4.0)
+excitations = steady.edit(
+    excitation=kinds, f0=220.0, fm_ratio=1.5, fm_index=4.0
+)
 names = ["harmonic", "frequency modulation", "sawtooth", "square"]
-widgets.players(audiopg.render(excitations)[:, :48000], [f"{name}, 220 Hz" for name in names])
+widgets.players(
+    audiopg.render(excitations)[:, :48000],
+    [f"{name}, 220 Hz" for name in names],
+)
 
 # %% mystnb={"figure": {"caption": "The four excitations at 220 Hz. Partials are horizontal lines; the fainter lines between those of the pulses are partials folded back at the Nyquist frequency, which the paper's naive waveforms do not avoid.", "name": "fig-excitations"}, "image": {"alt": "Four log-mel spectrograms of steady tones: evenly spaced horizontal lines that differ in number and strength"}}
 mels = audiopg.LogMel()(audiopg.render(excitations))
-plots.spectrogram_wall(mels, names)
+plots.spectrogram_wall(mels, names, columns=2)
 plt.show()
 
 # %% [markdown]
@@ -117,12 +126,19 @@ plt.show()
 # long event is a slow one. A burst of white noise of 10 to 100 ms at the onset is the click of a
 # hammer or the scrape of a bow.
 #
-# Below, one event of one second: first with a slow attack, then with a fast one, then with a burst
+# Below, one event of a second and a half: first with a slow attack, then with a fast one, then with a burst
 # as well, and at last damped.
 
 # %%
 row = audiopg.SynthPrior.preset("dynamic").sample(torch.tensor([3]), seed=0)
-plain = row.edit(event_count=1, onset=0.2, length=1.5, excitation=0, f0=180.0, burst_amplitude=0.0)
+plain = row.edit(
+    event_count=1,
+    onset=0.2,
+    length=1.5,
+    excitation=0,
+    f0=180.0,
+    burst_amplitude=0.0,
+)
 slow = plain.edit(attack=0.5, decay=0.2, release=0.3)
 fast = plain.edit(attack=0.01, decay=0.3, release=0.69)
 struck = fast.edit(burst_amplitude=1.5, burst_length=0.03)
@@ -133,11 +149,14 @@ stages = {
     "fast attack and burst": struck,
     "the same, damped at 500 Hz": damped,
 }
-stage_waves = torch.cat([audiopg.render(stage) for stage in stages.values()])
+stage_waves = torch.cat(
+    [audiopg.render(stage) for stage in stages.values()]
+)
 widgets.players(stage_waves[:, :32000], list(stages))
 
 # %% mystnb={"figure": {"caption": "The first two seconds of the four events. The burst is a vertical stripe, the damping a dark upper half.", "name": "fig-events"}, "image": {"alt": "Four log-mel spectrograms of one event with slow attack, fast attack, burst, and damping"}}
-plots.spectrogram_wall(audiopg.LogMel()(stage_waves[:, :32000]), list(stages))
+mels = audiopg.LogMel()(stage_waves)[:, :192]
+plots.spectrogram_wall(mels, list(stages), columns=2)
 plt.show()
 
 # %% [markdown]
@@ -154,8 +173,12 @@ together = prior.sample(torch.arange(1000), seed=0)
 alone = prior.sample(torch.tensor([617]), seed=0)
 print(f"clip 617 drawn among 1,000: f0 = {together.f0[617, 0]:.6f} Hz")
 print(f"clip 617 drawn alone:       f0 = {alone.f0[0, 0]:.6f} Hz")
-same = torch.equal(audiopg.render(together[610:620])[7], audiopg.render(alone)[0])
-print(f"every one of its {audiopg.render(alone).shape[1]:,} samples is the same bits: {same}")
+same = torch.equal(
+    audiopg.render(together[610:620])[7], audiopg.render(alone)[0]
+)
+print(
+    f"every one of its {audiopg.render(alone).shape[1]:,} samples is the same bits: {same}"
+)
 
 # %% [markdown]
 # ## What it means

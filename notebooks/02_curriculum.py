@@ -47,14 +47,28 @@ plots.use_style()
 presets = ["sine", "harmonic", "dynamic", "full"]
 priors = {name: audiopg.SynthPrior.preset(name) for name in presets}
 clip = torch.tensor([5])
-grown = torch.cat([audiopg.render(prior.sample(clip, seed=0)) for prior in priors.values()])
+grown = torch.cat(
+    [
+        audiopg.render(prior.sample(clip, seed=0))
+        for prior in priors.values()
+    ]
+)
 widgets.players(grown, [f"{name}, seed 0, clip 5" for name in presets])
 
 # %% mystnb={"figure": {"caption": "Clips 0 to 3 of seed 0, one row a preset. Down each column the fundamental stays the same.", "name": "fig-wall"}, "image": {"alt": "A wall of sixteen log-mel spectrograms: single lines in the first row, stacks of lines in the second, separate events in the third, damped events over noise in the fourth"}}
 clips = torch.arange(4)
 log_mel = audiopg.LogMel()
-wall = torch.cat([log_mel(audiopg.render(prior.sample(clips, 0))) for prior in priors.values()])
-plots.spectrogram_wall(wall, [f"{name}, clip {i}" for name in presets for i in range(4)], columns=4)
+wall = torch.cat(
+    [
+        log_mel(audiopg.render(prior.sample(clips, 0)))
+        for prior in priors.values()
+    ]
+)
+plots.spectrogram_wall(
+    wall,
+    [f"{name}, clip {i}" for name in presets for i in range(4)],
+    columns=4,
+)
 plt.show()
 
 # %% [markdown]
@@ -114,7 +128,7 @@ paper_table("table_3").loc[presets]
 
 # %% [markdown]
 # The first step, from a sine to a spectrum, is worth most on ESC-50: 27 points. The last one,
-# damping and noise, adds nearly 9, as much as nothing else in the table that costs so little.
+# damping and noise, adds nearly 9, more than the events and envelopes before it.
 #
 # ## What it means
 #

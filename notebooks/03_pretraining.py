@@ -50,7 +50,9 @@ with torch.no_grad():
     output = model(mel, held_out, seed=0)
 masked = torch.where(output.mask[..., None], torch.nan, patchify(mel))
 plots.spectrogram_wall(
-    torch.stack((mel[0], unpatchify(masked)[0])), ["the clip", "what is seen"], columns=2
+    torch.stack((mel[0], unpatchify(masked)[0])),
+    ["the clip", "what is seen"],
+    columns=2,
 )
 plt.show()
 
@@ -89,12 +91,14 @@ print(
 )
 
 # %% mystnb={"figure": {"caption": "Loss of the live run. The dashed line is the loss of answering that all patches are flat.", "name": "fig-live-loss"}, "image": {"alt": "A loss curve that falls steeply from about 1.4 below 1 and then slowly"}}
-plots.loss_curve(run.losses, settings.batch_size, label="loss of the live run")
+plots.loss_curve(
+    run.losses, settings.batch_size, label="loss of the live run"
+)
 plt.show()
 
 # %% [markdown]
-# Falling from above 1 to 1 is learning to say "flat". What lies below is worth having, and takes
-# longer.
+# Falling to 1 is learning to say "flat". What lies below is worth having, and takes longer: the
+# curve of the next section stays on a shelf for thousands of clips before it goes on down.
 #
 # ## A longer run, recorded
 #
@@ -103,14 +107,16 @@ plt.show()
 
 # %%
 record = read_record("pretrain-tiny")
-for key in ("device", "seconds", "commit", "date"):
+for key in ("device", "seconds", "commit", "date", "data"):
     print(f"{key}: {record[key]}")
-shown = ("prior", "steps", "batch_size", "learning_rate", "schedule", "seed")
-print({key: record["settings"][key] for key in shown})
+shown = ("steps", "batch_size", "learning_rate", "schedule")
+print(", ".join(f"{key} {record['settings'][key]}" for key in shown))
 
 # %% mystnb={"figure": {"caption": "Loss of the recorded run against clips heard.", "name": "fig-recorded-loss"}, "image": {"alt": "A loss curve over some tens of thousands of clips, falling below 0.8"}}
 plots.loss_curve(
-    record["metrics"]["loss"], record["settings"]["batch_size"], label="loss of the recorded run"
+    record["metrics"]["loss"],
+    record["settings"]["batch_size"],
+    label="loss of the recorded run",
 )
 plt.show()
 
@@ -121,12 +127,14 @@ plt.show()
 # right one. It predicts normalised patches, so the picture borrows each patch's mean and deviation
 # from the truth; it is a picture of *pattern*, not of loudness.
 
-# %% mystnb={"figure": {"caption": "Held-out clips, what the `tiny` network saw of them, and its reconstruction.", "name": "fig-reconstructions"}, "image": {"alt": "Three rows of original, masked and reconstructed log-mel spectrograms. Horizontal lines are continued across hidden patches; noise is replaced by smooth grey"}}
+# %% mystnb={"figure": {"caption": "Held-out clips, what the `tiny` network saw of them, and its reconstruction.", "name": "fig-reconstructions"}, "image": {"alt": "Three rows of original, masked and reconstructed log-mel spectrograms. Horizontal lines are continued across hidden patches; noise is replaced by smooth colour"}}
 tiny = load_model("tiny")
 with torch.no_grad():
     output = tiny(mel, held_out, seed=0)
 titles = [f"clip {int(clip)}" for clip in held_out]
-plots.reconstructions(mel, audiopg.reconstruct(mel, output), output.mask, titles)
+plots.reconstructions(
+    mel, audiopg.reconstruct(mel, output), output.mask, titles
+)
 plt.show()
 
 # %% [markdown]

@@ -45,12 +45,18 @@ plots.use_style()
 # %% tags=["nbval-ignore-output"]
 clips = find_esc10(audiopg.data_folder())
 if clips is None:
-    print("No recordings: AUDIOPG_DATA names no folder with ESC-10 or ESC-50 (see the README).")
-    print("What follows is computed on synthetic clips, and says nothing about real audio.")
+    print(
+        "No recordings: AUDIOPG_DATA names no folder with ESC-10 or ESC-50 (see the README)."
+    )
+    print(
+        "What follows is computed on synthetic clips, and says nothing about real audio."
+    )
     clips, waves = synthetic_clips()
 else:
     waves = load_clips(clips.paths, CLIP_SAMPLES, progress=False)
-print(f"{clips.name}: {len(clips)} clips, {len(clips.classes)} classes, {clips.folds.max()} folds")
+print(
+    f"{clips.name}: {len(clips)} clips, {len(clips.classes)} classes, {clips.folds.max()} folds"
+)
 
 # %% [markdown]
 # Following the paper, a recording is cut at its centre, or repeated, to 10.24 s; the encoder's 512
@@ -78,9 +84,10 @@ encoders = {
     "random encoder": audiopg.Encoder.preset("tiny", seed=1),
     "AudioPG, tiny": audiopg.load_encoder("tiny"),
 }
-results = compare_encoders(waves, clips.labels, clips.folds, encoders, progress=False)
-table = probe_table(results, len(clips.classes))
-table
+results = compare_encoders(
+    waves, clips.labels, clips.folds, encoders, progress=False
+)
+probe_table(results, len(clips.classes))
 
 # %% [markdown]
 # Accuracy in per cent on each official fold, their mean, and the standard deviation over folds. With
@@ -110,7 +117,8 @@ plt.show()
 rates = matrix / matrix.sum(1, keepdims=True)
 np.fill_diagonal(rates, 0)
 for true, taken_for in zip(
-    *np.unravel_index(np.argsort(-rates, axis=None)[:5], rates.shape), strict=True
+    *np.unravel_index(np.argsort(-rates, axis=None)[:5], rates.shape),
+    strict=True,
 ):
     print(
         f"{clips.classes[true]} taken for {clips.classes[taken_for]}: {rates[true, taken_for]:.0%}"
@@ -133,7 +141,7 @@ for true, taken_for in zip(
 # comparison.
 
 # %%
-paper_table("table_1")
+paper_table("table_1").astype(object).fillna("–")
 
 # %% [markdown]
 # | our run | status |

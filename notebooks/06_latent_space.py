@@ -28,7 +28,12 @@ import torch
 
 import audiopg
 from audiopg import plots
-from audiopg.analysis import mutual_information, permutation_null, principal_components, ridge_r2
+from audiopg.analysis import (
+    mutual_information,
+    permutation_null,
+    principal_components,
+    ridge_r2,
+)
 from audiopg.records import paper_table
 from audiopg.transfer import log_mel_statistics
 
@@ -65,9 +70,15 @@ for rho in (0.0, 0.5, 0.9, 0.99):
     rho = torch.tensor(rho)
     y = rho * x + (1 - rho**2).sqrt() * noise
     rows.append(
-        (rho.item(), -0.5 * (1 - rho**2).log().item(), mutual_information(x[:, None], y)[0].item())
+        (
+            rho.item(),
+            -0.5 * (1 - rho**2).log().item(),
+            mutual_information(x[:, None], y)[0].item(),
+        )
     )
-pd.DataFrame(rows, columns=["correlation", "truth (nats)", "estimate (nats)"]).round(2)
+pd.DataFrame(
+    rows, columns=["correlation", "truth (nats)", "estimate (nats)"]
+).round(2)
 
 # %% [markdown]
 # ## Clips with known factors
@@ -85,13 +96,17 @@ waves = audiopg.render(params)
 factors = {
     "log f0": params.f0[:, 0].log2(),
     "relative intensity": audiopg.signal_to_noise(params),
-    "onset": params.onset.masked_fill(~params.event_mask, torch.inf).amin(1),
+    "onset": params.onset.masked_fill(~params.event_mask, torch.inf).amin(
+        1
+    ),
 }
 log_mel = audiopg.LogMel()
 embeddings = {
     "trained": audiopg.load_encoder("tiny").embed(waves),
     "random": audiopg.Encoder.preset("tiny", seed=1).embed(waves),
-    "log-mel": torch.cat([log_mel_statistics(log_mel(part)) for part in waves.split(32)]),
+    "log-mel": torch.cat(
+        [log_mel_statistics(log_mel(part)) for part in waves.split(32)]
+    ),
 }
 
 # %% [markdown]
@@ -99,21 +114,26 @@ embeddings = {
 #
 # The information that each dimension alone shares with the pitch, sorted. Among many dimensions the
 # best will look good by luck, so the bar to clear is the *maximum* over dimensions when the clips'
-# pitches are shuffled: 95 % of shuffles stay below the dashed line.
+# pitches are shuffled: 95 % of shuffles stay below the dotted line.
 
-# %% mystnb={"figure": {"caption": "Mutual information of each dimension with log f0, in descending order.", "name": "fig-information"}, "image": {"alt": "Three falling curves of mutual information over dimensions, all above a dashed line for chance"}}
+# %% mystnb={"figure": {"caption": "Mutual information of each dimension with log f0, in descending order.", "name": "fig-information"}, "image": {"alt": "Three falling curves of mutual information over dimensions, which begin above a dotted line for chance and cross it"}}
 information = {
-    name: mutual_information(values, factors["log f0"]) for name, values in embeddings.items()
+    name: mutual_information(values, factors["log f0"])
+    for name, values in embeddings.items()
 }
 null = permutation_null(
-    embeddings["trained"], factors["log f0"], permutations=audiopg.at_scale(smoke=40, paper=200)
+    embeddings["trained"],
+    factors["log f0"],
+    permutations=audiopg.at_scale(smoke=40, paper=200),
 )
 plots.information_bars(information, null.quantile(0.95).item())
 plt.show()
 
 # %%
 for name, values in information.items():
-    print(f"{name}: the best dimension shares {values.max():.2f} nats with log f0")
+    print(
+        f"{name}: the best dimension shares {values.max():.2f} nats with log f0"
+    )
 print(f"95 % of shuffles stay below {null.quantile(0.95):.2f} nats")
 
 # %% [markdown]
@@ -123,20 +143,28 @@ print(f"95 % of shuffles stay below {null.quantile(0.95):.2f} nats")
 # clips and scored on the rest, five times over; $R^2$ is the share of variance explained there.
 
 # %%
-r2 = pd.DataFrame(index=list(embeddings), columns=list(factors), dtype=object)
+r2 = pd.DataFrame(
+    index=list(embeddings), columns=list(factors), dtype=object
+)
 for factor, truth in factors.items():
     for name, values in embeddings.items():
         result = ridge_r2(values, truth)
-        r2.loc[name, factor] = f"{result.mean:.2f} ± {result.standard_deviation:.2f}"
+        r2.loc[name, factor] = (
+            f"{result.mean:.2f} ± {result.standard_deviation:.2f}"
+        )
 r2
 
 # %% [markdown]
 # Read down the columns, not along the rows. What log-mel or an untrained network can do was in the
-# input; only what the trained network adds was learned.
+# input; only what the trained network adds was learned. For these weights that is little for pitch,
+# which the log-mel statistics give as well, and much for the onset. An average over time cannot say
+# when something happened, unless each token was first made to say so.
 
 # %% mystnb={"figure": {"caption": "The fundamental read from held-out clips by ridge regression on the trained encoder.", "name": "fig-ridge"}, "image": {"alt": "A scatter of predicted against true log fundamental frequency around the diagonal"}}
 result = ridge_r2(embeddings["trained"], factors["log f0"])
-plots.predicted_against_true(result.truth, result.predicted, "log f0", "octaves re 1 Hz")
+plots.predicted_against_true(
+    result.truth, result.predicted, "log f0", "octaves re 1 Hz"
+)
 plt.show()
 
 # %% [markdown]
@@ -146,7 +174,10 @@ plt.show()
 # the variance in the first 20.
 
 # %% mystnb={"figure": {"caption": "Share of variance along each of the first 20 principal components.", "name": "fig-variance"}, "image": {"alt": "Three falling curves: the share of variance of each principal component for trained, random and log-mel features"}}
-shares = {name: principal_components(values).variance_share for name, values in embeddings.items()}
+shares = {
+    name: principal_components(values).variance_share
+    for name, values in embeddings.items()
+}
 plots.variance_shares(shares)
 plt.show()
 for name, share in shares.items():
@@ -185,6 +216,6 @@ paper_table("section_4_4")
 # ```{dropdown} What you might find
 # 1. $R^2$ changes, because a linear read-out cares about the scale. Mutual information hardly does:
 #    it is the same for any monotone transformation, up to the error of the estimate.
-# 2. Everything falls below the dashed line, and $R^2$ to 0 or less. Always ask one question whose
+# 2. Everything falls below the dotted line, and $R^2$ to 0 or less. Always ask one question whose
 #    answer you know.
 # ```

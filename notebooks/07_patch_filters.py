@@ -17,8 +17,8 @@
 # *What does the first layer look for?*
 #
 # Before anything else happens, the network projects each $16 \times 16$ patch of the spectrogram onto
-# as many filters as it is wide. A filter is itself a $16 \times 16$ picture: 160 ms by a sixteenth of
-# an octave or more. So the first layer can be looked at, before and after training. The paper does
+# as many filters as it is wide. A filter is itself a $16 \times 16$ picture: 160 ms by 16
+# mel bands. So the first layer can be looked at, before and after training. The paper does
 # so in its Figure 6, and sees noise turn into bands and edges.
 
 # %%
@@ -27,7 +27,11 @@ import torch
 
 import audiopg
 from audiopg import plots
-from audiopg.analysis import filter_components, shuffled_concentration, spectral_concentration
+from audiopg.analysis import (
+    filter_components,
+    shuffled_concentration,
+    spectral_concentration,
+)
 
 plots.use_style()
 
@@ -45,9 +49,13 @@ plots.use_style()
 #
 # First the shipped `tiny` network, before and after its training.
 
-# %% mystnb={"figure": {"caption": "The first eight principal components of the patch projection of `tiny`: at initialisation and after training. Time runs to the right, frequency upwards.", "name": "fig-tiny-filters"}, "image": {"alt": "Two rows of eight small square pictures: random texture above, smooth bands and edges below"}}
-before = filter_components(audiopg.Encoder.preset("tiny", seed=0).patch_projection.weight)
-after = filter_components(audiopg.load_encoder("tiny").patch_projection.weight)
+# %% mystnb={"figure": {"caption": "The first eight principal components of the patch projection of `tiny`: at initialisation and after training. Time runs to the right, frequency upwards.", "name": "fig-tiny-filters"}, "image": {"alt": "Two rows of eight small square pictures: random texture above; below, texture with faint larger patches of one sign"}}
+before = filter_components(
+    audiopg.Encoder.preset("tiny", seed=0).patch_projection.weight
+)
+after = filter_components(
+    audiopg.load_encoder("tiny").patch_projection.weight
+)
 plots.filter_grid(
     torch.stack((before.images, after.images)),
     ["untrained", "trained"],
@@ -63,28 +71,39 @@ plt.show()
 # shuffled within each filter, which keeps their values and destroys their arrangement.
 
 # %%
-shuffled = shuffled_concentration(audiopg.load_encoder("tiny").patch_projection.weight)
+shuffled = shuffled_concentration(
+    audiopg.load_encoder("tiny").patch_projection.weight
+)
 print(f"untrained: {spectral_concentration(before.images).mean():.2f}")
 print(f"trained:   {spectral_concentration(after.images).mean():.2f}")
-print(f"trained, shuffled: {shuffled.mean():.2f} ± {shuffled.mean(1).std():.2f}")
+print(
+    f"trained, shuffled: {shuffled.mean():.2f} ± {shuffled.mean(1).std():.2f}"
+)
 print(
     f"share of variance of the first component: untrained {before.variance_share[0]:.1%}, "
     f"trained {after.variance_share[0]:.1%}"
 )
 
 # %% [markdown]
+# For these weights there is some, well beyond the shuffled control, and little to see with the eye:
+# nothing like the clean bands of the paper's figure, after a twentieth of its clips.
+#
 # ## Watching it happen
 #
 # A small network, live, its projection copied at a few steps on the way.
 
 # %%
-moments = audiopg.at_scale(smoke=(0, 10, 20, 40, 80), paper=(0, 500, 1000, 2000, 4000, 7800))
+moments = audiopg.at_scale(
+    smoke=(0, 10, 20, 40, 80), paper=(0, 500, 1000, 2000, 4000, 7800)
+)
 weights = {}
 
 
 def copy_weights(step, model):
     if step in moments:
-        weights[step] = model.encoder.patch_projection.weight.detach().cpu().clone()
+        weights[step] = (
+            model.encoder.patch_projection.weight.detach().cpu().clone()
+        )
 
 
 settings = audiopg.PretrainSettings(
@@ -98,7 +117,9 @@ audiopg.pretrain(settings, watch=copy_weights, progress=False)
 print(f"kept the weights after {', '.join(map(str, weights))} steps")
 
 # %% mystnb={"figure": {"caption": "Principal filters of a `micro` network in the course of a short run.", "name": "fig-growth"}, "image": {"alt": "Five rows of small square pictures; texture in the first row, some smoother patches in the last"}}
-snapshots = {step: filter_components(weight) for step, weight in weights.items()}
+snapshots = {
+    step: filter_components(weight) for step, weight in weights.items()
+}
 plots.filter_grid(
     torch.stack([snapshot.images for snapshot in snapshots.values()]),
     [f"step {step}" for step in snapshots],
