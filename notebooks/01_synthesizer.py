@@ -176,9 +176,7 @@ print(f"clip 617 drawn alone:       f0 = {alone.f0[0, 0]:.6f} Hz")
 same = torch.equal(
     audiopg.render(together[610:620])[7], audiopg.render(alone)[0]
 )
-print(
-    f"every one of its {audiopg.render(alone).shape[1]:,} samples is the same bits: {same}"
-)
+print(f"the same bits in every one of its samples: {same}")
 
 # %% [markdown]
 # ## What it means

@@ -113,7 +113,8 @@ ratio = audiopg.signal_to_noise(params[:200])
 plots.histograms({"signal-to-noise ratio (dB)": ratio})
 plt.show()
 print(
-    f"median {ratio.median():.0f} dB, middle half {ratio.quantile(0.25):.0f} to "
+    f"median {ratio.median():.0f} dB, "
+    f"middle half {ratio.quantile(0.25):.0f} to "
     f"{ratio.quantile(0.75):.0f} dB"
 )
 

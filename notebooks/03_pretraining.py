@@ -87,7 +87,8 @@ settings = audiopg.PretrainSettings(
 )
 run = audiopg.pretrain(settings, progress=False)
 print(
-    f"loss of the first step {run.losses[0]:.2f}, mean of the last ten {run.losses[-10:].mean():.2f}"
+    f"loss of the first step {run.losses[0]:.2f}, "
+    f"mean of the last ten {run.losses[-10:].mean():.2f}"
 )
 
 # %% mystnb={"figure": {"caption": "Loss of the live run. The dashed line is the loss of answering that all patches are flat.", "name": "fig-live-loss"}, "image": {"alt": "A loss curve that falls steeply from about 1.4 below 1 and then slowly"}}

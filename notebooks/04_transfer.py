@@ -45,17 +45,14 @@ plots.use_style()
 # %% tags=["nbval-ignore-output"]
 clips = find_esc10(audiopg.data_folder())
 if clips is None:
-    print(
-        "No recordings: AUDIOPG_DATA names no folder with ESC-10 or ESC-50 (see the README)."
-    )
-    print(
-        "What follows is computed on synthetic clips, and says nothing about real audio."
-    )
+    print("No recordings: AUDIOPG_DATA names no ESC-10 (see the README).")
+    print("These are synthetic clips; they say nothing of real audio.")
     clips, waves = synthetic_clips()
 else:
     waves = load_clips(clips.paths, CLIP_SAMPLES, progress=False)
 print(
-    f"{clips.name}: {len(clips)} clips, {len(clips.classes)} classes, {clips.folds.max()} folds"
+    f"{clips.name}: {len(clips)} clips, "
+    f"{len(clips.classes)} classes, {clips.folds.max()} folds"
 )
 
 # %% [markdown]
@@ -121,7 +118,8 @@ for true, taken_for in zip(
     strict=True,
 ):
     print(
-        f"{clips.classes[true]} taken for {clips.classes[taken_for]}: {rates[true, taken_for]:.0%}"
+        f"{clips.classes[true]} taken for {clips.classes[taken_for]}: "
+        f"{rates[true, taken_for]:.0%}"
     )
 
 # %% [markdown]

@@ -93,12 +93,8 @@ loss.round(2)
 # %% tags=["nbval-ignore-output"]
 clips = find_esc10(audiopg.data_folder())
 if clips is None:
-    print(
-        "No recordings: AUDIOPG_DATA names no folder with ESC-10 or ESC-50 (see the README)."
-    )
-    print(
-        "What follows is computed on synthetic clips, and says nothing about real audio."
-    )
+    print("No recordings: AUDIOPG_DATA names no ESC-10 (see the README).")
+    print("These are synthetic clips; they say nothing of real audio.")
     clips, waves = synthetic_clips()
 else:
     waves = load_clips(clips.paths, CLIP_SAMPLES, progress=False)
@@ -109,9 +105,7 @@ encoders |= {
 results = compare_encoders(
     waves, clips.labels, clips.folds, encoders, progress=False
 )
-print(
-    f"{clips.name}, {len(clips)} clips, accuracy of a linear probe in per cent"
-)
+print(f"{clips.name}, {len(clips)} clips, linear probe, per cent")
 probe_table(results, len(clips.classes))
 
 # %% [markdown]

@@ -132,7 +132,8 @@ plt.show()
 # %%
 for name, values in information.items():
     print(
-        f"{name}: the best dimension shares {values.max():.2f} nats with log f0"
+        f"{name}: the best dimension shares {values.max():.2f} nats "
+        "with log f0"
     )
 print(f"95 % of shuffles stay below {null.quantile(0.95):.2f} nats")
 

@@ -76,11 +76,11 @@ shuffled = shuffled_concentration(
 )
 print(f"untrained: {spectral_concentration(before.images).mean():.2f}")
 print(f"trained:   {spectral_concentration(after.images).mean():.2f}")
+spread = shuffled.mean(1).std()
+print(f"trained, shuffled: {shuffled.mean():.2f} ± {spread:.2f}")
 print(
-    f"trained, shuffled: {shuffled.mean():.2f} ± {shuffled.mean(1).std():.2f}"
-)
-print(
-    f"share of variance of the first component: untrained {before.variance_share[0]:.1%}, "
+    "share of variance of the first component: "
+    f"untrained {before.variance_share[0]:.1%}, "
     f"trained {after.variance_share[0]:.1%}"
 )
 
@@ -130,7 +130,8 @@ plt.show()
 # %%
 for step, snapshot in snapshots.items():
     print(
-        f"step {step}: concentration {spectral_concentration(snapshot.images).mean():.2f}, "
+        f"step {step}: concentration "
+        f"{spectral_concentration(snapshot.images).mean():.2f}, "
         f"first component {snapshot.variance_share[0]:.1%} of the variance"
     )
 

@@ -203,7 +203,8 @@ def test_loss_curve_runs_over_clips_with_a_running_median():
     losses = np.random.default_rng(0).normal(size=200)
     figure = plots.loss_curve(torch.from_numpy(losses), 32, label="validation loss")
     (axis,) = figure.axes
-    raw, median = axis.lines
+    raw, median, flat = axis.lines
+    assert list(flat.get_ydata()) == [1, 1]
     np.testing.assert_array_equal(raw.get_xdata(), 32 * np.arange(1, 201))
     np.testing.assert_array_equal(raw.get_ydata(), losses)
     windows = np.lib.stride_tricks.sliding_window_view(losses, 11)
