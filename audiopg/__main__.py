@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from tqdm.auto import tqdm
 
 from audiopg.analysis import mutual_information, permutation_null, ridge_r2
 from audiopg.datasets import find_esc10, load_clips
@@ -19,7 +20,15 @@ from audiopg.errors import InputError
 from audiopg.mae import ARCHITECTURES, Encoder, load_encoder
 from audiopg.pretraining import PretrainSettings, pretrain
 from audiopg.records import write_record
-from audiopg.synth import CLIP_SAMPLES, SynthPrior, render
+from audiopg.synth import (
+    CLIP_SAMPLES,
+    PRESETS,
+    SAMPLE_RATE,
+    SynthPrior,
+    read_scene,
+    render,
+    write_scene,
+)
 from audiopg.transfer import compare_encoders, probe_table
 
 _BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
@@ -45,6 +54,26 @@ def _parser() -> argparse.ArgumentParser:
         description="Learn to hear from a synthesizer: pre-train, transfer and analyse.",
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    command = _command(
+        commands,
+        "synth",
+        _synth,
+        "write clips as sound files, with the scene that they were rendered from",
+        "audiopg synth --preset full --clips 0:16 --seed 0 --out sounds",
+    )
+    command.add_argument("--preset", default="full", help=f"{', '.join(PRESETS)} (default: full)")
+    command.add_argument(
+        "--clips", default="0:8", help="indices FIRST:LAST, the last left out (default: 0:8)"
+    )
+    command.add_argument("--seed", type=int, default=0, help="of the clips (default: 0)")
+    command.add_argument(
+        "--json", type=Path, metavar="SCENE", help="render this scene instead of drawing clips"
+    )
+    command.add_argument(
+        "--format", choices=("wav", "flac"), default="wav", help="of the sounds (default: wav)"
+    )
+    command.add_argument("--out", type=Path, required=True, help="folder for sounds and scene.json")
 
     command = _command(
         commands,
@@ -129,6 +158,28 @@ def _command(commands, name, run, summary, example) -> argparse.ArgumentParser:
 
 def _add_model(command: argparse.ArgumentParser) -> None:
     command.add_argument("model", help="a pre-training run, a checkpoint or a model.safetensors")
+
+
+def _synth(options: argparse.Namespace) -> None:
+    import soundfile
+
+    if options.json:
+        params = read_scene(options.json)
+        names = [f"{options.json.stem}-{row:05d}" for row in range(len(params))]
+    else:
+        first, _, last = options.clips.partition(":")
+        if not (first.isdecimal() and last.isdecimal() and int(first) < int(last)):
+            raise InputError(f"clips is {options.clips!r}; give FIRST:LAST, such as 0:16.")
+        prior = SynthPrior.preset(options.preset)
+        params = prior.sample(torch.arange(int(first), int(last)), options.seed)
+        names = [f"{options.preset}-{options.seed}-{int(clip):05d}" for clip in params.clip]
+    for start in tqdm(range(0, len(params), 16), desc="rendering", unit="batch"):
+        part = slice(start, start + 16)
+        for name, wave in zip(names[part], render(params[part]), strict=True):
+            with atomic_path(options.out / f"{name}.{options.format}") as temporary:
+                soundfile.write(temporary, wave.numpy(), SAMPLE_RATE, format=options.format)
+    write_scene(params, options.out / "scene.json")
+    print(f"{len(params)} clips and scene.json in {options.out}")
 
 
 def _pretrain(options: argparse.Namespace) -> None:

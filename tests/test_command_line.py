@@ -10,6 +10,7 @@ import torch
 from audiopg.__main__ import main
 from audiopg.mae import load_encoder
 from audiopg.pretraining import PretrainSettings
+from audiopg.synth import SynthPrior, render
 
 RUN = ["pretrain", "--preset", "micro", "--steps", "2", "--batch-size", "2", "--device", "cpu"]
 
@@ -37,6 +38,21 @@ def esc10(tmp_path):
         rows.append(f"{name},{clip // 2 % 5 + 1},{target},{'tone' if target else 'hiss'},True,0,A")
     (tmp_path / "ESC-10/meta/esc50.csv").write_text("\n".join(rows) + "\n")
     return tmp_path
+
+
+@pytest.mark.parametrize("kind", ["wav", "flac"])
+def test_synth_writes_the_sounds_of_the_library_call_and_their_scene(tmp_path, kind):
+    arguments = f"synth --preset dynamic --clips 3:5 --seed 2 --format {kind} --out"
+    assert main([*arguments.split(), str(tmp_path)]) == 0
+    waves = render(SynthPrior.preset("dynamic").sample(torch.tensor([3, 4]), seed=2))
+    for row, name in enumerate((f"dynamic-2-00003.{kind}", f"dynamic-2-00004.{kind}")):
+        sound, rate = soundfile.read(tmp_path / name, dtype="float32")
+        assert rate == 16000
+        np.testing.assert_allclose(sound, waves[row], atol=2**-14)
+    again = tmp_path / "again"
+    assert main(["synth", "--json", str(tmp_path / "scene.json"), "--out", str(again)]) == 0
+    sound, _ = soundfile.read(again / "scene-00001.wav", dtype="float32")
+    np.testing.assert_allclose(sound, waves[1], atol=2**-14)
 
 
 def test_pretraining_saves_its_settings_beside_the_checkpoint(run_folder):
@@ -91,6 +107,9 @@ BAD_INPUT = {
     "nothing to resume": ("pretrain --preset micro --resume --out NOWHERE", "no run to resume"),
     "a missing model": ("embed NOWHERE x.wav --out table.npz", "is not a file"),
     "a table of another kind": ("embed NOWHERE x.wav --out table.csv", "not end in .npz"),
+    "clips that are no range": ("synth --clips 5 --out NOWHERE", "clips is '5'"),
+    "an unknown curriculum of sounds": ("synth --preset loud --out NOWHERE", "'loud'; choose"),
+    "a missing scene": ("synth --json NOWHERE --out NOWHERE", "cannot be read"),
     "an unknown benchmark": ("bench nothing", "no benchmark is called 'nothing'"),
     "a model that is missing": ("probe NOWHERE --data NOWHERE", "is not a file"),
 }

@@ -9,6 +9,7 @@ from audiopg.synth.parameters import (
 )
 from audiopg.synth.prior import PRESETS, SynthPrior
 from audiopg.synth.render import render, signal_to_noise
+from audiopg.synth.scenes import from_scene, read_scene, to_scene, write_scene
 
 __all__ = [
     "CLIP_SAMPLES",
@@ -18,6 +19,10 @@ __all__ = [
     "SAMPLE_RATE",
     "ClipParameters",
     "SynthPrior",
+    "from_scene",
+    "read_scene",
     "render",
     "signal_to_noise",
+    "to_scene",
+    "write_scene",
 ]

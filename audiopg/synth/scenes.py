@@ -1,0 +1,215 @@
+"""Scenes: clips written as JSON, by the library, by hand, or by another program (Section 5.2).
+
+A scene file is ``{"clips": [...]}``. A clip has the factors of `ClipParameters` by name, and its
+``events``; an event has its own factors, its ``excitation`` by name, and its ``partials``, each with
+``weight``, ``detune`` and ``phase``. What is left out takes a plain default, so a scene written by
+hand can be short::
+
+    {"clips": [{"events": [{"excitation": "square", "f0": 220, "onset": 1, "length": 2}]}]}
+"""
+
+import json
+import math
+import os
+from pathlib import Path
+
+import torch
+
+from audiopg.environment import atomic_path
+from audiopg.errors import InputError
+from audiopg.synth.parameters import CLIP_SECONDS, EXCITATIONS, NYQUIST, ClipParameters
+
+# The default of each factor where a scene leaves it out; None where it must be given.
+_CLIP = {"seed": 0, "clip": 0, "cutoff": NYQUIST, "quality": 0.7071, "noise_level": 0.0}
+_EVENT = {
+    "excitation": "harmonic",
+    "f0": None,
+    "onset": 0.0,
+    "length": None,
+    "amplitude": 1.0,
+    "attack": 0.01,
+    "decay": 0.1,
+    "release": 0.3,
+    "sustain": 0.6,
+    "burst_amplitude": 0.0,
+    "burst_length": 0.05,
+    "rolloff": 1.0,
+    "fm_index": 2.0,
+    "fm_ratio": 1.0,
+}
+_PARTIAL = {"weight": 1.0, "detune": 0.0, "phase": 0.0}
+_WHOLE = ("seed", "clip")
+# Of slots that no event or partial of the clip fills; never heard.
+_SILENT_EVENT = {"f0": 440.0, "length": CLIP_SECONDS}
+
+
+def to_scene(params: ClipParameters) -> dict:
+    """The clips as a scene of plain numbers and names, from which `from_scene` loses nothing.
+
+    Events and partials that are drawn but not heard are written too; ``event_count`` and
+    ``partial_count`` say how many of those listed sound.
+    """
+    clips = []
+    for row in range(len(params)):
+        clip = {name: getattr(params, name)[row].item() for name in (*_CLIP, "event_count")}
+        clip["events"] = []
+        for slot in range(params.f0.shape[1]):
+            names = (*_EVENT, "partial_count")
+            event = {name: getattr(params, name)[row, slot].item() for name in names}
+            event["excitation"] = EXCITATIONS[event["excitation"]]
+            columns = [getattr(params, f"partial_{name}")[row, slot].tolist() for name in _PARTIAL]
+            event["partials"] = [
+                dict(zip(_PARTIAL, values, strict=True)) for values in zip(*columns, strict=True)
+            ]
+            clip["events"].append(event)
+        clips.append(clip)
+    return {"clips": clips}
+
+
+def from_scene(scene: object) -> ClipParameters:
+    """The clips of a scene; shorter lists of events or partials are filled up with silent ones.
+
+    Args:
+        scene: as read from JSON.
+
+    Raises:
+        InputError: for the first field that is missing, unknown, of the wrong kind or out of its
+            range, naming its place, such as ``clips[0].events[2].f0``.
+    """
+    if not isinstance(scene, dict) or not isinstance(scene.get("clips"), list):
+        raise InputError('a scene is an object with a list of "clips".')
+    if not scene["clips"]:
+        raise InputError("clips is empty; a scene holds at least one clip.")
+    clips = [_clip(value, f"clips[{i}]") for i, value in enumerate(scene["clips"])]
+    most_events = max(1, *(len(clip["events"]) for clip in clips))
+    most_partials = max(
+        1, *(len(event["partials"]) for clip in clips for event in clip["events"]), 1
+    )
+    columns: dict[str, list] = {name: [clip[name] for clip in clips] for name in _CLIP}
+    columns["event_count"] = [clip["event_count"] for clip in clips]
+    silent = _event({**_SILENT_EVENT, "partials": []}, "")
+    for clip in clips:
+        clip["events"] += [silent] * (most_events - len(clip["events"]))
+    for name in (*_EVENT, "partial_count"):
+        columns[name] = [[event[name] for event in clip["events"]] for clip in clips]
+    for name in _PARTIAL:
+        columns[f"partial_{name}"] = [
+            [
+                [partial[name] for partial in event["partials"]]
+                + [_PARTIAL[name]] * (most_partials - len(event["partials"]))
+                for event in clip["events"]
+            ]
+            for clip in clips
+        ]
+    whole = (*_WHOLE, "event_count", "excitation", "partial_count")
+    params = ClipParameters(
+        **{
+            name: torch.tensor(values, dtype=torch.int64 if name in whole else torch.float64)
+            for name, values in columns.items()
+        }
+    )
+    params.validate()
+    return params
+
+
+def write_scene(params: ClipParameters, path: str | os.PathLike) -> None:
+    """Write clips as a scene file; numbers keep all their digits."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(to_scene(params), indent=1) + "\n")
+
+
+def read_scene(path: str | os.PathLike) -> ClipParameters:
+    """Read a scene file.
+
+    Raises:
+        InputError: naming the file, for one that cannot be read, is no JSON, or holds a bad field.
+    """
+    try:
+        scene = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read as text ({error}).") from error
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise InputError(f"{path} is no JSON: {error}.") from error
+    try:
+        return from_scene(scene)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def _clip(value: object, where: str) -> dict:
+    listed = _list(value, "events", where)
+    clip = _fields(value, _CLIP, ("events", "event_count"), where)
+    clip["events"] = [_event(event, f"{where}.events[{i}]") for i, event in enumerate(listed)]
+    clip["event_count"] = _count(value, "event_count", 0, len(listed), where)
+    return clip
+
+
+def _event(value: object, where: str) -> dict:
+    listed = _list(value, "partials", where)
+    event = _fields(value, _EVENT, ("partials", "partial_count"), where)
+    event["partials"] = [
+        _fields(partial, _PARTIAL, (), f"{where}.partials[{i}]") for i, partial in enumerate(listed)
+    ]
+    # One plain partial, a sine, is there where none is listed.
+    event["partial_count"] = _count(value, "partial_count", 1, max(1, len(listed)), where)
+    return event
+
+
+def _list(value: object, name: str, where: str) -> list:
+    if not isinstance(value, dict):
+        raise InputError(f"{where} is {_shown(value)}; give an object.")
+    listed = value.get(name, [])
+    if not isinstance(listed, list):
+        raise InputError(f"{where}.{name} is {_shown(listed)}; give a list.")
+    return listed
+
+
+def _count(value: dict, name: str, low: int, listed: int, where: str) -> int:
+    count = value.get(name, listed)
+    if not isinstance(count, int) or isinstance(count, bool) or not low <= count <= listed:
+        raise InputError(
+            f"{where}.{name} is {_shown(count)}; give a whole number from {low} to {listed}."
+        )
+    return count
+
+
+def _fields(value: object, defaults: dict, others: tuple[str, ...], where: str) -> dict:
+    """The fields of an object with their defaults filled in, each of the right kind."""
+    if not isinstance(value, dict):
+        raise InputError(f"{where} is {_shown(value)}; give an object.")
+    for name in value:
+        if name not in defaults and name not in others:
+            known = ", ".join((*defaults, *others))
+            raise InputError(f"{where} has an unknown field {name!r}; it takes {known}.")
+    filled = {}
+    for name, default in defaults.items():
+        field = value.get(name, default)
+        place = f"{where}.{name}"
+        if name in value and name == "excitation":
+            if field not in EXCITATIONS:
+                raise InputError(f"{place} is {_shown(field)}; choose from {EXCITATIONS}.")
+        elif field is None and name not in value:
+            raise InputError(f"{place} is missing; give a number.")
+        elif name in _WHOLE:
+            if not _is_whole(field) or not -(2**63) <= field < 2**63:
+                raise InputError(f"{place} is {_shown(field)}; give a 64-bit whole number.")
+        elif name != "excitation" and not _is_number(field):
+            raise InputError(f"{place} is {_shown(field)}; give a finite number.")
+        filled[name] = EXCITATIONS.index(field) if name == "excitation" else field
+    return filled
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: object) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    # A whole number beyond the floats would overflow.
+    return _is_whole(value) and abs(value) < 2**63
+
+
+def _shown(value: object) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else text[:57] + "..."
