@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from audiopg.__main__ import main
 from audiopg.mae import load_encoder
@@ -132,6 +134,28 @@ def test_probe_names_a_file_that_cannot_be_read(run_folder, esc10, capsys):
     broken.write_bytes(broken.read_bytes()[:30])
     assert main(["probe", str(run_folder), "--data", str(esc10)]) == 2
     assert "3.wav" in capsys.readouterr().err
+
+
+def test_probe_names_the_line_with_a_wrong_fold(run_folder, esc10, capsys):
+    meta = esc10 / "ESC-10/meta/esc50.csv"
+    meta.write_text(meta.read_text().replace("0.wav,1,", "0.wav,9,", 1))
+    assert main(["probe", str(run_folder), "--data", str(esc10)]) == 2
+    printed = capsys.readouterr().err
+    assert "line 2: fold is '9'" in printed
+    assert printed.count("\n") == 1
+
+
+def test_a_checkpoint_of_another_shape_is_one_sentence(run_folder, tmp_path, capsys):
+    (source,) = run_folder.glob("step-*/model.safetensors")
+    with safe_open(source, "pt") as file:
+        about = {"audiopg": file.metadata()["audiopg"].replace('"depth": 2', '"depth": 3')}
+    path = tmp_path / "model.safetensors"
+    save_file(load_file(source), path, metadata=about)
+    assert main(["analyze", str(path), "--clips", "8", "--out", str(tmp_path / "out")]) == 2
+    printed = capsys.readouterr().err
+    assert "holds a network of another shape" in printed
+    assert printed.count("\n") == 1
+    assert not (tmp_path / "out").exists()
 
 
 def test_an_unknown_setting_or_command_exits_with_2():

@@ -1,5 +1,6 @@
 """The procedural synthesizer: distributions -> physical factors -> waveforms (Section 3.1)."""
 
+from audiopg.synth.controlled import vary
 from audiopg.synth.parameters import (
     CLIP_SAMPLES,
     CLIP_SECONDS,
@@ -24,5 +25,6 @@ __all__ = [
     "render",
     "signal_to_noise",
     "to_scene",
+    "vary",
     "write_scene",
 ]
