@@ -36,19 +36,17 @@ plots.use_style()
 # A clip $x(t)$ of 10.24 seconds is a source $s(t)$ over a noise floor $\eta(t)$ of level $\lambda$,
 # brought to a peak of 1 (Section 3.1 of the paper):
 #
-# ```{math}
-# :label: eq-clip
+# $$
 # x(t) = \operatorname{normalise}\bigl[\, s(t) + \lambda\, \eta(t) \,\bigr]
-# ```
+# $$ (eq-clip)
 #
 # The source is a handful of events, $i = 1 \ldots N$. Each is a tone $u_i(t)$ of amplitude $a_i$
 # shaped by an envelope $e_i(t)$, with perhaps a burst of noise $b_i(t)$ at its onset. All of them
 # pass one low-pass filter, which stands for the damping of a real body:
 #
-# ```{math}
-# :label: eq-source
+# $$
 # s(t) = \operatorname{damp}_{f_c}\Bigl[\, \sum_{i=1}^{N} a_i\, e_i(t)\, u_i(t) + b_i(t) \,\Bigr]
-# ```
+# $$ (eq-source)
 #
 # In the library this is two calls. A *prior* is the set of distributions that the factors are drawn
 # from; it gives a table of factors, one row a clip. Rendering turns the table into sound.
@@ -81,18 +79,16 @@ widgets.explorer(preset="full", seed=0, clip=1)
 # **Harmonic.** A sum of up to 15 partials, each a little out of tune, their strengths falling as a
 # power of their number. A string, a pipe, a voice held on one note are all roughly this.
 #
-# ```{math}
-# :label: eq-harmonic
+# $$
 # u(t) = \sum_{k=1}^{K} w_k\, k^{-\gamma} \sin\bigl(2\pi k (1 + \delta_k) f_0 t + \varphi_k\bigr)
-# ```
+# $$ (eq-harmonic)
 #
 # **Frequency modulation.** One sine shakes the phase of another. With ratios $r$ that are not whole
 # numbers the result is a bell.
 #
-# ```{math}
-# :label: eq-fm
+# $$
 # u(t) = \sin\bigl(2\pi f_0 t + \beta \sin(2\pi r f_0 t)\bigr)
-# ```
+# $$ (eq-fm)
 #
 # **Pulses.** A sawtooth or a square wave: buzzing, dense in partials, like a motor or a reed.
 #
@@ -154,7 +150,7 @@ stage_waves = torch.cat(
 )
 widgets.players(stage_waves[:, :32000], list(stages))
 
-# %% mystnb={"figure": {"caption": "The first two seconds of the four events. The burst is a vertical stripe, the damping a dark upper half.", "name": "fig-events"}, "image": {"alt": "Four log-mel spectrograms of one event with slow attack, fast attack, burst, and damping"}}
+# %% mystnb={"figure": {"caption": "The first two seconds of the four events. The burst is a vertical stripe; the damping dims what lies above 500 Hz.", "name": "fig-events"}, "image": {"alt": "Four log-mel spectrograms of one event with slow attack, fast attack, burst, and damping"}}
 mels = audiopg.LogMel()(stage_waves)[:, :192]
 plots.spectrogram_wall(mels, list(stages), columns=2)
 plt.show()

@@ -77,11 +77,10 @@ plt.show()
 # A factor is drawn from a range or from a list of choices, each independently of the others: with
 # $U$ for the uniform distribution,
 #
-# ```{math}
-# :label: eq-prior
+# $$
 # f_0 \sim U(50, 2000)\ \text{Hz}, \qquad N \sim U\{1, \ldots, 5\}, \qquad
 # \ell_i \sim U\bigl(0.5,\ 10.24 / N\bigr)\ \text{s}, \qquad f_c \sim U(200, 6000)\ \text{Hz}.
-# ```
+# $$ (eq-prior)
 #
 # The length of an event depends on how many there are, so that they fit. Here are 5,000 clips, one
 # epoch of the paper. They take no time at all, because nothing is rendered.

@@ -61,11 +61,10 @@ plt.show()
 # looks only at hidden patches. Each of them, $p$ of 256 values, is first normalised to zero mean and
 # unit variance, so that a quiet patch counts as much as a loud one:
 #
-# ```{math}
-# :label: eq-loss
+# $$
 # \mathcal{L} = \frac{1}{|M|} \sum_{j \in M} \frac{1}{256}
 # \Bigl\lVert \hat p_j - \frac{p_j - \operatorname{mean} p_j}{\operatorname{sd} p_j} \Bigr\rVert^2
-# ```
+# $$ (eq-loss)
 #
 # Under this loss, whoever answers "all patches are flat" scores 1. Everything below 1 is structure
 # that was inferred from elsewhere in the clip.

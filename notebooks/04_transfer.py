@@ -59,10 +59,9 @@ print(
 # Following the paper, a recording is cut at its centre, or repeated, to 10.24 s; the encoder's 512
 # tokens are averaged to one vector $z$ of 192 numbers. The probe is multinomial logistic regression,
 #
-# ```{math}
-# :label: eq-probe
+# $$
 # p(c \mid z) \propto \exp\bigl(w_c^{\top} z + b_c\bigr),
-# ```
+# $$ (eq-probe)
 #
 # on features standardised over the training folds. Its regularisation is chosen by leaving out one
 # training fold at a time. The test fold is touched once, at the end.

@@ -45,19 +45,17 @@ plots.use_style()
 # Correlation asks whether one quantity is a straight line of another. *Mutual information* asks how
 # much knowing one narrows down the other, whatever the shape, in units called nats:
 #
-# ```{math}
-# :label: eq-information
+# $$
 # I(X; Y) = \iint p(x, y) \log \frac{p(x, y)}{p(x)\, p(y)} \, dx \, dy
-# ```
+# $$ (eq-information)
 #
 # It is 0 when the two are independent. The estimator of Kraskov and others {cite}`kraskov2004` needs
 # no bins: around each sample it finds the distance $\epsilon_i / 2$ to the $k$-th neighbour in the
 # plane, and counts how many samples, $n_x$ and $n_y$, are closer in each coordinate alone.
 #
-# ```{math}
-# :label: eq-kraskov
+# $$
 # \hat I = \psi(k) + \psi(n) - \bigl\langle \psi(n_x + 1) + \psi(n_y + 1) \bigr\rangle
-# ```
+# $$ (eq-kraskov)
 #
 # For two Gaussians of correlation $\rho$ the truth is $-\tfrac12 \log(1 - \rho^2)$, so the estimator
 # can be checked.

@@ -41,11 +41,10 @@ plots.use_style()
 # With $d$ filters of 256 values as the rows of $W$, the principal components of $W$ are the pictures
 # that the filters have in common, in the order of the variance they account for.
 #
-# ```{math}
-# :label: eq-filters
+# $$
 # W - \bar W = U S V^{\top}, \qquad \text{component } j = \text{column } j \text{ of } V
 # \text{, as a } 16 \times 16 \text{ picture}
-# ```
+# $$ (eq-filters)
 #
 # First the shipped `tiny` network, before and after its training.
 
