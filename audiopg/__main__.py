@@ -6,7 +6,7 @@ import runpy
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import MISSING, asdict, fields
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import numpy as np
@@ -84,7 +84,6 @@ def _parser() -> argparse.ArgumentParser:
         "--out runs/first",
     )
     for setting in fields(PretrainSettings):
-        assert setting.default is not MISSING
         command.add_argument(
             "--" + setting.name.replace("_", "-"),
             type=type(setting.default),

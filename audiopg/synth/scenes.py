@@ -81,10 +81,8 @@ def from_scene(scene: object) -> ClipParameters:
     if not scene["clips"]:
         raise InputError("clips is empty; a scene holds at least one clip.")
     clips = [_clip(value, f"clips[{i}]") for i, value in enumerate(scene["clips"])]
-    most_events = max(1, *(len(clip["events"]) for clip in clips))
-    most_partials = max(
-        1, *(len(event["partials"]) for clip in clips for event in clip["events"]), 1
-    )
+    most_events = max([1, *(len(clip["events"]) for clip in clips)])
+    most_partials = max([1, *(len(e["partials"]) for clip in clips for e in clip["events"])])
     columns: dict[str, list] = {name: [clip[name] for clip in clips] for name in _CLIP}
     columns["event_count"] = [clip["event_count"] for clip in clips]
     silent = _event({**_SILENT_EVENT, "partials": []}, "")
