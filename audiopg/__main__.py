@@ -995,14 +995,19 @@ def _reproduce(options: argparse.Namespace) -> None:
             )
     left = [experiment for experiment in chosen if not is_recorded(experiment)]
     if left and not options.list:
-        sets = recordings(data_folder())
         left = reproduce(
-            chosen, sets, out=options.out, minutes=options.minutes, device=options.device
+            chosen,
+            recordings(data_folder()),
+            data=data_folder(),
+            out=options.out,
+            minutes=options.minutes,
+            device=options.device,
         )
     for experiment in chosen:
         clips = experiment.settings.steps * experiment.settings.batch_size
         state = "left" if experiment in left else "recorded"
-        print(f"{state:9}{experiment.name}: {experiment.settings.preset}, {clips:,} clips")
+        source = experiment.settings.audio or f"the {experiment.settings.prior!r} prior"
+        print(f"{state:9}{experiment.name}: {experiment.settings.preset}, {clips:,} clips of {source}")
     if not left:
         print(f"all {len(chosen)} are recorded in {RESULTS}")
 

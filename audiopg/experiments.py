@@ -7,6 +7,7 @@ its record is left alone, one that was interrupted goes on.
 import json
 import math
 import os
+import shutil
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ import torch
 from tqdm.auto import tqdm
 
 from audiopg.datasets import LabelledClips, cached_waves, find_dataset
+from audiopg.datasets.tables import TRAINING
 from audiopg.environment import best_device
 from audiopg.errors import InputError
 from audiopg.mae import Encoder, MaskedAutoencoder
@@ -40,8 +42,11 @@ SCALES = {
         checkpoint_every=40,
     ),
 }
-# The sets to probe on, of those that are at hand.
+# The sets to probe on, of those that are at hand, and those whose recordings can be learned from.
 PROBED = ("esc10", "urbansound8k")
+LEARNED_FROM = ("esc10", "urbansound8k", "speech_commands")
+# Of the row that others are compared with.
+SEEDS = (0, 1, 2)
 PROTOCOL = (
     "pre-trained once, then a linear probe of the averaged tokens of clips at their native "
     "length; every choice of the probe is "
@@ -60,11 +65,14 @@ class Experiment:
 
     Attributes:
         name: of its record.
-        settings: of the pre-training.
+        settings: of the pre-training; for recordings, ``audio`` names the sets (`training_files`)
+            instead of a folder.
+        probed: the sets to probe on.
     """
 
     name: str
     settings: PretrainSettings
+    probed: tuple[str, ...] = PROBED
 
 
 def recipe_steps(paper: PretrainSettings) -> dict[str, PretrainSettings]:
@@ -109,16 +117,67 @@ def experiments(scale: str) -> list[Experiment]:
     if scale not in SCALES:
         raise InputError(f"no scale is called {scale!r}; choose from {list(SCALES)}.")
     steps = recipe_steps(SCALES[scale])
-    return [Experiment(f"recipe-{name}-{scale}", settings) for name, settings in steps.items()]
+    compared = steps["bfloat16"]
+    listed = {f"recipe-{name}-{scale}": settings for name, settings in steps.items()}
+    # The same clips of the same network, from the sets that it is not going to be probed on.
+    real = {
+        f"real-for-{name}-{scale}": (
+            replace(compared, audio=", ".join(other for other in LEARNED_FROM if other != name)),
+            (name,),
+        )
+        for name in PROBED
+    }
+    for seed in SEEDS[1:]:
+        listed[f"recipe-bfloat16-{scale}-seed{seed}"] = replace(compared, seed=seed)
+    # The row `full` of Table 3 is the recipe itself.
+    for prior in ("sine", "harmonic", "dynamic"):
+        listed[f"curriculum-{prior}-{scale}"] = replace(compared, prior=prior)
+    return [Experiment(name, settings) for name, settings in listed.items()] + [
+        Experiment(name, settings, probed) for name, (settings, probed) in real.items()
+    ]
 
 
-def recordings(data: Path | None) -> list[LabelledClips]:
-    """The sets to probe on that lie in a folder of recordings.
+def training_files(name: str, data: Path | None) -> list[Path]:
+    """The recordings of a set that a network may learn from when it is not probed on the set.
+
+    Of a set with an official split these are the training clips; where every fold is the test
+    fold once, all.
+
+    Raises:
+        InputError: where the set is not at hand.
+    """
+    clips = find_dataset(name, data)
+    if clips is None:
+        raise InputError(f"{name} is not at hand; name a folder that holds it in AUDIOPG_DATA.")
+    crossed = len(clips.test_folds) > 1
+    return [
+        path
+        for path, fold in zip(clips.paths, clips.folds.tolist(), strict=True)
+        if crossed or fold == TRAINING
+    ]
+
+
+def link_files(files: dict[str, list[Path]], folder: Path) -> Path:
+    """A folder of links to files, a folder for each name; it is made whole or not at all."""
+    if folder.exists():
+        return folder
+    made = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(made, ignore_errors=True)
+    for name, paths in files.items():
+        (made / name).mkdir(parents=True)
+        for number, path in enumerate(paths):
+            # Files of several folders may share a name.
+            (made / name / f"{number:06d}-{path.name}").symlink_to(path.resolve())
+    return made.rename(folder)
+
+
+def recordings(data: Path | None) -> dict[str, LabelledClips]:
+    """The sets to probe on that lie in a folder of recordings, by the names they go by here.
 
     Raises:
         InputError: where there are none.
     """
-    found = [clips for name in PROBED if (clips := find_dataset(name, data))]
+    found = {name: clips for name in PROBED if (clips := find_dataset(name, data))}
     if not found:
         raise InputError(
             "there are no recordings to probe on; name a folder with ESC-50 (or ESC-10) or "
@@ -131,14 +190,15 @@ def recipe_table(scale: str, folder: str | os.PathLike = RESULTS) -> "pandas.Dat
     """What each step of the recipe does, from the records of `experiments` and `bench recipe`.
 
     A step is kept when on no set of recordings its probe loses more against the step it is
-    compared with than the standard error of that loss, over the folds of the set.
+    compared with than the standard error of that loss: of the differences fold by fold, and of the
+    luck of the seeds, which is how far apart the seeds of bfloat16 are, where there are several.
 
     Returns:
         A row a step. "speed" is relative to the row named by "against", "losses apart" the largest
         difference of the losses where the same function is computed; then the loss on held-out
         clips, the probe's accuracy on each set in per cent with its gain and the standard error of
-        that, and whether the step is kept. A dash where there is nothing to compare, "not run
-        yet" where there is no record.
+        that, and whether the step is kept. A row of several seeds is their mean. A dash where there
+        is nothing to compare, "not run yet" where there is no record.
     """
     import pandas
 
@@ -146,8 +206,9 @@ def recipe_table(scale: str, folder: str | os.PathLike = RESULTS) -> "pandas.Dat
     timed = bench is not None and bench["settings"]["preset"] == SCALES[scale].preset
     speeds = bench["metrics"]["rows"] if timed else {}
     names = list(recipe_steps(SCALES[scale]))
-    records = {name: read_record(f"recipe-{name}-{scale}", folder) for name in names}
-    sets = sorted({name for r in records.values() if r for name in r["metrics"]["probes"]})
+    records = {name: _seeds_of(f"recipe-{name}-{scale}", folder) for name in names}
+    sets = sorted({name for rs in records.values() for r in rs for name in r["metrics"]["probes"]})
+    luck = {name: _deviation([_accuracy(r, name) for r in records["bfloat16"]]) for name in sets}
     rows = {}
     for name in dict.fromkeys((*speeds, *names)):
         against = "–" if name == "paper" else "bfloat16"
@@ -159,34 +220,54 @@ def recipe_table(scale: str, folder: str | os.PathLike = RESULTS) -> "pandas.Dat
             if "loss_apart" in speeds[name]:
                 row["losses apart"] = f"{speeds[name]['loss_apart']:.0e}"
         if name in names:
-            row |= _probed(records[name], records.get(against), sets)
+            row |= _probed(records[name], records.get(against, []), luck)
         rows[name] = row
     return pandas.DataFrame.from_dict(rows, orient="index").fillna("–")
 
 
-def _probed(record: dict | None, reference: dict | None, sets: list[str]) -> dict[str, str]:
-    """The columns of `recipe_table` that a record fills."""
-    if record is None:
+def _seeds_of(name: str, folder: str | os.PathLike) -> list[dict]:
+    """The records of an experiment, of one seed or several."""
+    names = [name, *(f"{name}-seed{seed}" for seed in SEEDS[1:])]
+    return [record for each in names if (record := read_record(each, folder))]
+
+
+def _accuracy(record: dict, name: str) -> np.ndarray:
+    """Accuracy of a record's probe on each fold of a set, in per cent."""
+    return 100 * np.array(list(record["metrics"]["probes"][name]["accuracy"].values()))
+
+
+def _deviation(accuracies: list[np.ndarray]) -> float:
+    """Deviation of the means over the folds; 0 where there are not two."""
+    means = [accuracy.mean() for accuracy in accuracies]
+    return float(np.std(means, ddof=1)) if len(means) > 1 else 0.0
+
+
+def _probed(records: list[dict], references: list[dict], luck: dict[str, float]) -> dict[str, str]:
+    """The columns of `recipe_table` that the records of a step fill."""
+    if not records:
         return {"held-out loss": "not run yet"}
-    row, kept = {"held-out loss": f"{record['metrics']['held_out_loss']:.3f}"}, []
-    for name in sets:
-        accuracy = record["metrics"]["probes"][name]["accuracy"]
-        row[name] = f"{100 * record['metrics']['probes'][name]['mean']:.1f}"
-        if reference:
-            before = reference["metrics"]["probes"][name]["accuracy"]
-            gain = 100 * np.array([accuracy[fold] - before[fold] for fold in before])
-            error = gain.std(ddof=1) / len(gain) ** 0.5
+    loss = np.mean([record["metrics"]["held_out_loss"] for record in records])
+    row, kept = {"held-out loss": f"{loss:.3f}"}, []
+    for name, deviation in luck.items():
+        accuracy = np.mean([_accuracy(record, name) for record in records], axis=0)
+        row[name] = f"{accuracy.mean():.1f}"
+        if references:
+            before = np.mean([_accuracy(record, name) for record in references], axis=0)
+            gain = accuracy - before
+            seeds = 1 / len(records) + 1 / len(references)
+            error = (gain.var(ddof=1) / len(gain) + deviation**2 * seeds) ** 0.5
             row[name] += f" ({gain.mean():+.1f} ± {error:.1f})"
             kept.append(gain.mean() >= -error)
-    if reference:
+    if references:
         row["kept"] = "yes" if all(kept) else "no"
     return row
 
 
 def reproduce(
     chosen: list[Experiment],
-    sets: list[LabelledClips],
+    sets: dict[str, LabelledClips],
     *,
+    data: Path | None = None,
     out: str | os.PathLike = "runs/reproduce",
     minutes: float = math.inf,
     device: torch.device | str | None = None,
@@ -200,7 +281,8 @@ def reproduce(
 
     Args:
         chosen: the experiments, in their order.
-        sets: the recordings to probe on.
+        sets: the recordings to probe on (`recordings`).
+        data: the folder of recordings, for the experiments that learn from some.
         out: folder of the runs, a folder each.
         minutes: no step of training is begun after these.
         device: where to train; a CUDA device where there is one.
@@ -226,14 +308,26 @@ def reproduce(
         began = (run / "settings.json").exists()
         allowed = _minutes_of(run) + (ends - time.monotonic()) / 60
         settings = replace(experiment.settings, minutes=allowed if math.isfinite(allowed) else None)
+        source = f"clips synthesized from the {settings.prior!r} prior"
+        if settings.audio:
+            names = settings.audio.split(", ")
+            files = {name: training_files(name, data) for name in names}
+            links = link_files(files, Path(out) / f"audio-{'-'.join(names)}")
+            settings = replace(settings, audio=links)
+            source = "windows of the recordings of " + " and ".join(
+                f"{name} ({len(paths)} files)" for name, paths in files.items()
+            )
         result = pretrain(settings, run, resume=began, device=device, progress=progress)
         if len(result.losses) < settings.steps:
             left.append(experiment)
             continue
+        probed = [sets[name] for name in experiment.probed if name in sets]
         metrics = {
             "loss": result.losses[-max(1, settings.steps // 20) :].mean().item(),
             "held_out_loss": held_out_loss(result.model, settings.prior),
-            "probes": {clips.name: probe(result.model.encoder, clips, progress) for clips in sets},
+            "probes": {
+                clips.name: probe(result.model.encoder, clips, progress) for clips in probed
+            },
         }
         clips = settings.steps * settings.batch_size
         write_record(
@@ -241,8 +335,8 @@ def reproduce(
             settings=asdict(experiment.settings),
             metrics=metrics,
             seconds=60 * _minutes_of(run),
-            data=f"{clips} clips synthesized from the {settings.prior!r} prior; probed on "
-            + " and ".join(f"{clips.name} ({clips.licence})" for clips in sets),
+            data=f"{clips} {source}; probed on "
+            + " and ".join(f"{clips.name} ({clips.licence})" for clips in probed),
             protocol=PROTOCOL,
             where=json.loads((run / "provenance.json").read_text()),
             folder=folder,

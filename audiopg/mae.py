@@ -13,8 +13,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from audiopg.environment import atomic_path
+from audiopg.environment import atomic_path, cache_folder
 from audiopg.errors import InputError
+from audiopg.fetch import check, fetch, read_checksum
 from audiopg.frontend import HOP, MEL_BANDS, PATCH, WINDOW, LogMel, fit_length, resample
 from audiopg.philox import permutation
 from audiopg.synth.parameters import CLIP_SAMPLES, SAMPLE_RATE, is_whole
@@ -610,10 +611,13 @@ def load_model(name_or_path: str | os.PathLike) -> MaskedAutoencoder:
 
     Args:
         name_or_path: "tiny", the weights that come with the package; or a ``model.safetensors``,
-            the folder of a pre-training run, or of one of its checkpoints.
+            the folder of a pre-training run, or of one of its checkpoints; or the address of such
+            a file, fetched once into `audiopg.environment.cache_folder`. Behind a file may stand
+            "#sha256=" and its digest, behind an address they must, and the file is checked.
 
     Raises:
-        InputError: for a path that holds no model, a damaged file, or another network.
+        InputError: for a path that holds no model, a damaged file, or another network; for an
+            address that gives nothing, and for a file of another digest.
     """
     path = _model_file(name_or_path)
     if not path.is_file():
@@ -652,11 +656,30 @@ def shipped_weights() -> list[str]:
 def _model_file(name_or_path: str | os.PathLike) -> Path:
     if name_or_path in shipped_weights():
         return _WEIGHTS / f"{name_or_path}.safetensors"
-    path = Path(name_or_path)
+    place, _, digest = os.fspath(name_or_path).partition("#sha256=")
+    if place.startswith(("http://", "https://")):
+        return _fetched(place, digest)
+    path = Path(place)
     if path.is_dir():
         checkpoints = sorted(path.glob("step-*/model.safetensors"))
-        return checkpoints[-1] if checkpoints else path / "model.safetensors"
+        path = checkpoints[-1] if checkpoints else path / "model.safetensors"
+    if digest and path.is_file():
+        check(path, f"sha256:{digest}")
     return path
+
+
+def _fetched(url: str, digest: str) -> Path:
+    """The file of an address, kept under its digest."""
+    if not digest:
+        raise InputError(
+            f"{url} may lead to anything; append #sha256= and the digest that the maker of the "
+            "weights states."
+        )
+    checksum = f"sha256:{digest}"
+    _, digest = read_checksum(checksum)
+    folder = cache_folder() / "weights" / digest
+    folder.mkdir(parents=True, exist_ok=True)
+    return fetch(url, checksum, folder)
 
 
 def _take(values: Tensor, index: Tensor) -> Tensor:

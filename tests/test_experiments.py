@@ -1,4 +1,5 @@
 import json
+import shutil
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -15,10 +16,13 @@ from audiopg.experiments import (
     Experiment,
     experiments,
     held_out_loss,
+    is_recorded,
+    link_files,
     recipe_steps,
     recipe_table,
     recordings,
     reproduce,
+    training_files,
 )
 from audiopg.mae import MaskedAutoencoder, load_model
 from audiopg.pretraining import PretrainSettings, pretrain
@@ -41,9 +45,8 @@ def sets(tmp_path_factory):
     labels = np.arange(24) % 2
     folds = np.arange(24) // 2 % 3 + 1
     names = {fold: f"fold {fold}" for fold in (1, 2, 3)}
-    return [
-        LabelledClips("tones", paths, labels, folds, ["noise", "tone"], "MIT", names, [1, 2, 3])
-    ]
+    tones = LabelledClips("tones", paths, labels, folds, ["noise", "tone"], "MIT", names, [1, 2, 3])
+    return {"tones": tones, "not probed": tones}
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +56,8 @@ def cache(tmp_path, monkeypatch):
 
 @pytest.fixture
 def two():
-    return [Experiment("one", SETTINGS), Experiment("two", replace(SETTINGS, optimiser="muon"))]
+    muon = replace(SETTINGS, optimiser="muon")
+    return [Experiment("one", SETTINGS, ("tones",)), Experiment("two", muon, ("tones", "absent"))]
 
 
 def test_an_experiment_is_recorded_as_it_was_run(tmp_path, sets, two):
@@ -88,7 +92,7 @@ def test_what_is_recorded_is_not_run_again(tmp_path, sets, two, monkeypatch):
     reproduce(two, sets, out=out, progress=False, folder=tmp_path)
     assert ran == ["two"]
     # Other settings under the same name are another experiment, whose folder is taken.
-    changed = [Experiment("one", replace(SETTINGS, seed=1))]
+    changed = [Experiment("one", replace(SETTINGS, seed=1), ("tones",))]
     with pytest.raises(InputError, match="was run with seed = 0, not 1"):
         reproduce(changed, sets, out=out, progress=False, folder=tmp_path)
 
@@ -108,6 +112,53 @@ def test_a_spent_budget_leaves_a_run_that_goes_on(tmp_path, sets, two):
     assert resumed == pretrain(SETTINGS, progress=False).losses.tolist()
     # The budget is no part of what the experiment is.
     assert read_record("one", tmp_path)["settings"] == asdict(SETTINGS)
+
+
+def test_recordings_are_learned_from_where_the_settings_name_sets(tmp_path, sets, monkeypatch):
+    paths = sets["tones"].paths
+    official = replace(sets["tones"], folds=np.arange(24) % 3 + 1, test_folds=[3])
+    at_hand = {"crossed": sets["tones"], "official": official}
+    monkeypatch.setattr(module, "find_dataset", lambda name, data: at_hand.get(name))
+    assert training_files("crossed", tmp_path) == paths
+    assert training_files("official", tmp_path) == paths[::3]
+    with pytest.raises(InputError, match="absent is not at hand"):
+        training_files("absent", tmp_path)
+
+    real = Experiment("real", replace(SETTINGS, audio="crossed, official"), ("tones",))
+    assert reproduce([real], sets, out=tmp_path, progress=False, folder=tmp_path) == []
+    record = read_record("real", tmp_path)
+    assert is_recorded(real, tmp_path)
+    assert record["settings"]["audio"] == "crossed, official"
+    assert record["data"] == (
+        "8 windows of the recordings of crossed (24 files) and official (8 files); "
+        "probed on tones (MIT)"
+    )
+    folder = tmp_path / "plain"
+    for name, files in (("crossed", paths), ("official", paths[::3])):
+        (folder / name).mkdir(parents=True)
+        for number, path in enumerate(files):
+            shutil.copy(path, folder / name / f"{number:06d}.wav")
+    plain = pretrain(replace(SETTINGS, audio=folder), progress=False)
+    assert record["metrics"]["loss"] == pytest.approx(plain.losses[-1].item(), abs=1e-6)
+
+
+def test_files_are_linked_whole_or_not_at_all(tmp_path, sets):
+    paths = sets["tones"].paths[:2]
+    (tmp_path / ".links.part/a").mkdir(parents=True)  # What a call that was killed has left.
+    for _ in range(2):
+        links = link_files({"a": [*paths, paths[0]]}, tmp_path / "links")
+        assert [path.read_bytes() for path in sorted(links.rglob("*.wav"))] == [
+            path.read_bytes() for path in (*paths, paths[0])
+        ]
+    assert [path.name for path in tmp_path.iterdir()] == ["links"]
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_no_network_is_probed_on_a_set_that_it_has_learned_from(scale):
+    real = [e for e in experiments(scale) if e.settings.audio]
+    assert [e.probed for e in real] == [(name,) for name in module.PROBED]
+    for experiment in real:
+        assert not set(experiment.settings.audio.split(", ")) & set(experiment.probed)
 
 
 @pytest.mark.parametrize("scale", SCALES)
@@ -171,13 +222,13 @@ def test_the_command_names_what_there_is(capsys):
 
 
 def test_a_step_is_kept_where_the_probe_does_not_lose_more_than_its_standard_error(tmp_path):
-    def record(name, first, second):
+    def record(name, first, second, seed=""):
         probes = {
             "a": {"accuracy": {"1": first[0], "2": first[1]}, "mean": sum(first) / 2},
             "b": {"accuracy": {"1": second[0], "2": second[1]}, "mean": sum(second) / 2},
         }
         content = {"metrics": {"held_out_loss": 0.5, "probes": probes}}
-        (tmp_path / f"recipe-{name}-small.json").write_text(json.dumps(content))
+        (tmp_path / f"recipe-{name}-small{seed}.json").write_text(json.dumps(content))
 
     record("paper", (0.5, 0.6), (0.5, 0.5))
     record("bfloat16", (0.5, 0.6), (0.5, 0.5))
@@ -195,6 +246,18 @@ def test_a_step_is_kept_where_the_probe_does_not_lose_more_than_its_standard_err
     assert [kept[name] for name in ("bfloat16", "muon", "schedule")] == ["yes"] * 3
     assert kept["decoder-depth"] == "no"
     assert table.loc["batch", "held-out loss"] == "not run yet"
+
+    # Two more seeds of the reference, on b 8 points above and below it: these differ by chance
+    # so much that a loss of 3 points says nothing.
+    record("bfloat16", (0.5, 0.6), (0.5, 0.5))
+    for seed, value in ((1, 0.58), (2, 0.42)):
+        record("bfloat16", (0.5, 0.6), (value, value), f"-seed{seed}")
+    table = recipe_table("small", tmp_path)
+    deviation = np.std([50, 58, 42], ddof=1)
+    error = (1 + deviation**2 * (1 + 1 / 3)) ** 0.5
+    assert table.loc["decoder-depth", "b"] == f"47.0 (-3.0 ± {error:.1f})"
+    assert table.loc["decoder-depth", "kept"] == "yes"
+    assert table.loc["bfloat16", "b"] == f"50.0 (+0.0 ± {(deviation**2 * (1 + 1 / 3)) ** 0.5:.1f})"
 
     speeds = {
         "paper": {"clips_per_second": 10.0},

@@ -1,17 +1,10 @@
-"""Benchmarks from their official sources: resumed where they broke off, checked, then unpacked.
+"""Benchmarks from their official sources: resumed where they broke off, checked, then unpacked."""
 
-Python's own urllib does the transfer: pooch, the usual library, begins a broken download anew.
-"""
-
-import hashlib
-import http.client
 import io
 import os
 import shutil
 import struct
 import tarfile
-import urllib.error
-import urllib.request
 import zipfile
 import zlib
 from bisect import bisect_right
@@ -24,9 +17,9 @@ from tqdm import tqdm
 
 from audiopg.datasets.benchmarks import find_benchmark
 from audiopg.errors import InputError
+from audiopg.fetch import fetch
 
 _BLOCK = 1 << 20
-_SECONDS_OF_SILENCE = 60
 
 
 def download(name: str, out: str | os.PathLike, progress: bool = True) -> Path:
@@ -65,85 +58,6 @@ def download(name: str, out: str | os.PathLike, progress: bool = True) -> Path:
     (work / "unpacked").rename(target)
     shutil.rmtree(work)
     return target
-
-
-def fetch(url: str, checksum: str, folder: Path, progress: bool = True) -> Path:
-    """Download one file into a folder under its own name, going on from what is there of it.
-
-    Args:
-        url: of the file.
-        checksum: "md5:..." or "sha256:...", of the whole file.
-        folder: to hold it; a part of it ends in ``.part``.
-        progress: whether to show a progress bar.
-
-    Raises:
-        InputError: when the server gives nothing more, or the file is not the one expected.
-    """
-    path = folder / url.rpartition("/")[2]
-    if path.exists():
-        return path
-    part = path.with_name(f"{path.name}.part")
-    part.touch()
-    while True:
-        before = part.stat().st_size
-        try:
-            _receive(url, part, progress)
-            break
-        except (OSError, http.client.HTTPException) as error:
-            # As long as every attempt brings something, the next one may bring the rest.
-            have = part.stat().st_size
-            if have <= before:
-                raise InputError(
-                    f"{url} cannot be downloaded ({error}); give the same command again to go on "
-                    f"from the {have} bytes that are there."
-                ) from error
-    kind, _, expected = checksum.partition(":")
-    with open(part, "rb") as file:
-        found = hashlib.file_digest(file, kind).hexdigest()
-    if found != expected:
-        part.unlink()
-        raise InputError(
-            f"{url} is not the file expected: its {kind} is {found}, not {expected}; "
-            "it was deleted, download it again."
-        )
-    return part.rename(path)
-
-
-def _receive(url: str, part: Path, progress: bool) -> None:
-    """Append to a file what is missing of it.
-
-    Raises:
-        OSError, http.client.HTTPException: when it does not come to its end.
-    """
-    have = part.stat().st_size
-    headers = {"User-Agent": "audiopg"} | ({"Range": f"bytes={have}-"} if have else {})
-    request = urllib.request.Request(url, headers=headers)
-    try:
-        response = urllib.request.urlopen(request, timeout=_SECONDS_OF_SILENCE)
-    except urllib.error.HTTPError as error:
-        # Nothing comes after the end; a part that is too long will fail its checksum.
-        if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and have:
-            return
-        raise
-    with response, open(part, "r+b") as file:
-        if response.status != http.HTTPStatus.PARTIAL_CONTENT:
-            have = 0  # The server begins anew.
-        file.seek(have)
-        file.truncate()
-        length = response.headers["Content-Length"]
-        total = have + int(length) if length else None
-        with tqdm(
-            desc=part.stem,
-            initial=have,
-            total=total,
-            unit="B",
-            unit_scale=True,
-            disable=not progress,
-        ) as bar:
-            while block := response.read(_BLOCK):
-                bar.update(file.write(block))
-        if total is not None and file.tell() < total:
-            raise ConnectionError(f"the connection broke after {file.tell()} of {total} bytes")
 
 
 def unpack(volumes: Sequence[Path], folder: Path, root: str, progress: bool = True) -> None:

@@ -1,4 +1,4 @@
-"""Downloads from a server of the test's own, that breaks off, begins anew or lies."""
+"""Benchmarks from a server of the test's own; how it fetches is in tests/test_fetch.py."""
 
 import hashlib
 import io
@@ -7,10 +7,7 @@ import re
 import shutil
 import subprocess
 import tarfile
-import threading
 import zipfile
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
@@ -20,163 +17,15 @@ from hypothesis import strategies as st
 
 from audiopg.datasets import benchmarks, find_dataset
 from audiopg.datasets.benchmarks import BENCHMARKS, Archive, Benchmark
-from audiopg.datasets.download import download, fetch, unpack
+from audiopg.datasets.download import download, unpack
 from audiopg.datasets.esc50 import esc50
 from audiopg.errors import InputError
 
-CONTENT = random.Random(0).randbytes(3_000_000)
-
-
-class Server:
-    """Serves files by path and notes every request; may break off, or know no ranges."""
-
-    def __init__(self):
-        self.files: dict[str, bytes] = {}
-        self.requests: list[tuple[str, str | None]] = []
-        self.break_after: list[int] = []  # Bytes to send before each break, while there are any.
-        self.knows_ranges = True
-        self.says_length = True
-
-    @contextmanager
-    def running(self):
-        server = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self):
-                server.answer(self)
-
-            def log_message(self, *arguments):
-                pass
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        thread = threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield self
-        finally:
-            self.http.shutdown()
-            thread.join()
-            self.http.server_close()
-
-    def url(self, name):
-        return f"http://127.0.0.1:{self.http.server_port}/{name}"
-
-    def answer(self, request):
-        wanted = request.headers["Range"]
-        self.requests.append((request.path[1:], wanted))
-        content = self.files.get(request.path[1:])
-        if content is None:
-            request.send_error(404)
-            return
-        first = int(re.fullmatch(r"bytes=(\d+)-", wanted)[1]) if wanted else 0
-        if wanted and self.knows_ranges:
-            if first >= len(content):
-                request.send_response(416)
-                request.send_header("Content-Range", f"bytes */{len(content)}")
-                request.end_headers()
-                return
-            body = content[first:]
-            request.send_response(206)
-            request.send_header("Content-Range", f"bytes {first}-{len(content) - 1}/{len(content)}")
-        else:
-            body = content
-            request.send_response(200)
-        if self.says_length:
-            request.send_header("Content-Length", str(len(body)))
-        request.end_headers()
-        request.wfile.write(body[: self.break_after.pop(0)] if self.break_after else body)
-
-
-@pytest.fixture
-def server(monkeypatch):
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    with Server().running() as running:
-        yield running
+CONTENT = random.Random(0).randbytes(5_000)
 
 
 def sha256(content):
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
-
-
-def test_a_file_is_fetched_once(server, tmp_path):
-    server.files["a.bin"] = CONTENT
-    for _ in range(2):
-        path = fetch(server.url("a.bin"), sha256(CONTENT), tmp_path, progress=False)
-        assert path == tmp_path / "a.bin"
-        assert path.read_bytes() == CONTENT
-    assert server.requests == [("a.bin", None)]
-    assert [path.name for path in tmp_path.iterdir()] == ["a.bin"]
-
-
-def test_a_broken_connection_is_resumed_where_it_broke(server, tmp_path):
-    server.files["a.bin"] = CONTENT
-    server.break_after = [1_000_000, 500_001]
-    path = fetch(
-        server.url("a.bin"), f"md5:{hashlib.md5(CONTENT).hexdigest()}", tmp_path, progress=False
-    )
-    assert path.read_bytes() == CONTENT
-    assert [wanted for _, wanted in server.requests] == [None, "bytes=1000000-", "bytes=1500001-"]
-
-
-def test_a_call_that_gave_up_is_resumed_by_the_next(server, tmp_path):
-    server.files["a.bin"] = CONTENT
-    server.break_after = [1_000_000, 0]
-    with pytest.raises(InputError, match="connection broke after 1000000 of 3000000 bytes") as no:
-        fetch(server.url("a.bin"), sha256(CONTENT), tmp_path, progress=False)
-    assert "go on from the 1000000 bytes that are there" in str(no.value)
-    path = fetch(server.url("a.bin"), sha256(CONTENT), tmp_path, progress=False)
-    assert path.read_bytes() == CONTENT
-    assert server.requests[-1] == ("a.bin", "bytes=1000000-")
-
-
-def test_a_part_that_is_whole_already_is_only_checked(server, tmp_path):
-    server.files["a.bin"] = CONTENT
-    (tmp_path / "a.bin.part").write_bytes(CONTENT)
-    path = fetch(server.url("a.bin"), sha256(CONTENT), tmp_path, progress=False)
-    assert path.read_bytes() == CONTENT
-
-
-def test_a_server_without_ranges_begins_anew(server, tmp_path):
-    server.files["a.bin"] = CONTENT
-    server.knows_ranges = False
-    (tmp_path / "a.bin.part").write_bytes(CONTENT[:1000] + b"more than that")
-    path = fetch(server.url("a.bin"), sha256(CONTENT), tmp_path, progress=False)
-    assert path.read_bytes() == CONTENT
-
-
-def test_a_server_need_not_say_how_long_a_file_is(server, tmp_path):
-    server.files["a.bin"] = CONTENT
-    server.says_length = False
-    path = fetch(server.url("a.bin"), sha256(CONTENT), tmp_path, progress=False)
-    assert path.read_bytes() == CONTENT
-
-
-@pytest.mark.parametrize("start", [b"", CONTENT[:1000], b"x" * 1000, CONTENT + b"x"])
-def test_a_wrong_checksum_is_refused_and_nothing_kept(server, tmp_path, start):
-    server.files["a.bin"] = CONTENT[:-1] + b"x"
-    (tmp_path / "a.bin.part").write_bytes(start)
-    with pytest.raises(InputError, match="is not the file expected: its sha256 is ") as refusal:
-        fetch(server.url("a.bin"), sha256(CONTENT), tmp_path, progress=False)
-    assert "\n" not in str(refusal.value)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_an_address_that_is_not_there_is_named(server, tmp_path):
-    with pytest.raises(InputError, match=r"/b\.bin cannot be downloaded \(HTTP Error 404"):
-        fetch(server.url("b.bin"), sha256(b""), tmp_path, progress=False)
-    server.http.server_close()
-    with pytest.raises(InputError, match="cannot be downloaded"):
-        fetch("http://127.0.0.1:1/b.bin", sha256(b""), tmp_path, progress=False)
-
-
-def test_progress_is_shown_only_when_asked(server, tmp_path, capsys):
-    server.files["a.bin"] = CONTENT
-    fetch(server.url("a.bin"), sha256(CONTENT), tmp_path, progress=False)
-    assert capsys.readouterr().err == ""
-    (tmp_path / "a.bin").unlink()
-    fetch(server.url("a.bin"), sha256(CONTENT), tmp_path)
-    assert "3.00M" in capsys.readouterr().err
 
 
 # Archives
