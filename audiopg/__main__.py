@@ -1006,8 +1006,9 @@ def _reproduce(options: argparse.Namespace) -> None:
     for experiment in chosen:
         clips = experiment.settings.steps * experiment.settings.batch_size
         state = "left" if experiment in left else "recorded"
-        source = experiment.settings.audio or f"the {experiment.settings.prior!r} prior"
-        print(f"{state:9}{experiment.name}: {experiment.settings.preset}, {clips:,} clips of {source}")
+        what = experiment.settings
+        source = what.audio or f"the {what.prior!r} prior"
+        print(f"{state:9}{experiment.name}: {what.preset}, {clips:,} clips of {source}")
     if not left:
         print(f"all {len(chosen)} are recorded in {RESULTS}")
 

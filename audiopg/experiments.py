@@ -79,8 +79,9 @@ def recipe_steps(paper: PretrainSettings) -> dict[str, PretrainSettings]:
     """The steps on the way from the recipe ``paper`` to ``fast``, each taken alone.
 
     The first row is the paper's recipe itself, the second changes its precision. All others are in
-    bfloat16 too, so each is to be compared with the second. Steps that compute the same function,
-    such as compilation, are not among them: they are timed, and tested to agree.
+    bfloat16 too, so each is to be compared with the second. The last takes together those that make
+    up ``fast``. Steps that compute the same function, such as compilation, are not among them: they
+    are timed, and tested to agree.
 
     Args:
         paper: the recipe to go from; other sizes and lengths of run keep the proportions.
@@ -88,6 +89,9 @@ def recipe_steps(paper: PretrainSettings) -> dict[str, PretrainSettings]:
     half = replace(paper, precision="bfloat16")
     architecture = paper.architecture
     steps = math.ceil(paper.steps / 4)
+    shallow = {"decoder_depth": architecture.decoder_depth // 2}
+    narrow = {"decoder_width": architecture.decoder_width // 2}
+    bare, muon = {"class_token": False}, {"optimiser": "muon"}
     return {
         "paper": paper,
         "bfloat16": half,
@@ -101,10 +105,11 @@ def recipe_steps(paper: PretrainSettings) -> dict[str, PretrainSettings]:
             warmup_steps=steps // 20,
             schedule="cosine",
         ),
-        "decoder-depth": replace(half, decoder_depth=architecture.decoder_depth // 2),
-        "decoder-width": replace(half, decoder_width=architecture.decoder_width // 2),
-        "no-class-token": replace(half, class_token=False),
-        "muon": replace(half, optimiser="muon"),
+        "decoder-depth": replace(half, **shallow),
+        "decoder-width": replace(half, **narrow),
+        "no-class-token": replace(half, **bare),
+        "muon": replace(half, **muon),
+        "fast": replace(half, **shallow, **narrow, **bare, **muon),
     }
 
 

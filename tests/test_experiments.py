@@ -25,7 +25,7 @@ from audiopg.experiments import (
     training_files,
 )
 from audiopg.mae import MaskedAutoencoder, load_model
-from audiopg.pretraining import PretrainSettings, pretrain
+from audiopg.pretraining import RECIPES, PretrainSettings, pretrain
 from audiopg.records import read_record
 
 SETTINGS = PretrainSettings(preset="micro", steps=4, batch_size=2, checkpoint_every=2)
@@ -166,6 +166,9 @@ def test_the_steps_of_the_recipe_change_one_thing_at_a_time(scale):
     paper = SCALES[scale]
     steps = recipe_steps(paper)
     assert steps.pop("paper") == paper
+    fast = steps.pop("fast")
+    if scale == "paper":
+        assert replace(fast, compiled=True) == RECIPES["fast"]
     half = steps.pop("bfloat16")
     assert half == replace(paper, precision="bfloat16")
     for name, settings in steps.items():
