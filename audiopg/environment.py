@@ -66,6 +66,23 @@ def best_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def usable_device(device: torch.device | str | None = None) -> torch.device:
+    """A device that tensors can be made on; without a name, `best_device`.
+
+    Raises:
+        InputError: for a device that is not there.
+    """
+    if device is None:
+        return best_device()
+    try:
+        return torch.empty(0, device=device).device
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"the device {str(device)!r} cannot be used ({reason}); give cpu, cuda, or cuda:N."
+        ) from error
+
+
 @contextmanager
 def full_precision(device: torch.device) -> Iterator[None]:
     """Products of float32 in float32, whatever autocast or TF32 a training loop has switched on."""

@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import torch
@@ -29,11 +29,11 @@ from torch.optim import AdamW, Muon, Optimizer
 from tqdm.auto import tqdm
 
 from audiopg.datasets.folder import Recordings, find_recordings, read_ahead
-from audiopg.environment import atomic_path, best_device, provenance
+from audiopg.environment import atomic_path, provenance, usable_device
 from audiopg.errors import InputError
 from audiopg.mae import ARCHITECTURES, Architecture, MaskedAutoencoder, load_model, save_model
+from audiopg.settings import check_settings, setting
 from audiopg.synth import PRESETS, SynthPrior, render
-from audiopg.synth.parameters import is_number, is_whole
 
 # Numbers in which the network multiplies; its weights and the optimiser's are float32 in both.
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -44,11 +44,6 @@ _CHECKPOINTS = "step-" + 8 * "[0-9]"
 _EXPLOSION, _STEPS_BEFORE = 10.0, 100
 # What each optimiser keeps of a parameter, and a checkpoint with it.
 _STATES = {AdamW: ("step", "exp_avg", "exp_avg_sq"), Muon: ("momentum_buffer",)}
-
-
-def _setting(default: object, text: str) -> object:
-    """A dataclass field whose help text the command line shows."""
-    return field(default=default, metadata={"help": text})
 
 
 @dataclass(frozen=True)
@@ -62,75 +57,67 @@ class PretrainSettings:
         InputError: for a value outside its range, naming the setting and the range.
     """
 
-    preset: str = _setting("base", f"size of the network: {', '.join(ARCHITECTURES)}")
-    class_token: bool = _setting(True, "a token that stands for no patch, as in the paper")
-    decoder_width: int | None = _setting(
-        None, "numbers a token in the decoder, if not the preset's"
+    preset: str = setting(
+        "base", f"size of the network: {', '.join(ARCHITECTURES)}", choices=ARCHITECTURES
     )
-    decoder_depth: int | None = _setting(None, "blocks of the decoder, if not the preset's")
-    start: str | None = _setting(
-        None, "weights to go on from: a run, a checkpoint, a file or a name that comes with audiopg"
+    class_token: bool = setting(
+        True, "a token that stands for no patch, as in the paper", choices=(False, True)
     )
-    prior: str = _setting("full", f"curriculum of sounds: {', '.join(PRESETS)}")
-    audio: str | None = _setting(None, "a folder of recordings to learn from instead of synthesis")
-    steps: int = _setting(7813, "optimiser steps")
-    minutes: float | None = _setting(
-        None, "stop after the step at which the run, pauses left out, has taken so long"
+    decoder_width: int | None = setting(
+        None, "numbers a token in the decoder, if not the preset's", low=1
     )
-    batch_size: int = _setting(64, "clips a step, of all processes together")
-    optimiser: str = _setting(
-        "adamw", "adamw, or muon for the matrices of the blocks with adamw for the rest"
+    decoder_depth: int | None = setting(None, "blocks of the decoder, if not the preset's", low=1)
+    start: str | None = setting(
+        None,
+        "weights to go on from: a run, a checkpoint, a file, an address, or a name that comes "
+        "with audiopg",
     )
-    learning_rate: float = _setting(1e-4, "peak learning rate")
-    warmup_steps: int = _setting(0, "steps over which the learning rate rises from 0")
-    schedule: str = _setting("constant", "after the warm-up: constant, or cosine down to 0")
-    weight_decay: float = _setting(0.05, "weight decay of the optimiser")
-    mask_ratio: float = _setting(0.75, "share of patches hidden from the encoder")
-    precision: str = _setting("float32", f"of the network's products: {', '.join(PRECISIONS)}")
-    compiled: bool = _setting(False, "compile the network: minutes at the start, faster steps")
-    seed: int = _setting(0, "key of the clips, the masks and the initial weights")
-    checkpoint_every: int = _setting(500, "steps between checkpoints")
-    pictures_every: int = _setting(
-        0, "steps between pictures of reconstructed clips that are not trained on; 0 for none"
+    prior: str = setting("full", f"curriculum of sounds: {', '.join(PRESETS)}", choices=PRESETS)
+    audio: str | None = setting(None, "a folder of recordings to learn from instead of synthesis")
+    steps: int = setting(7813, "optimiser steps", low=1)
+    minutes: float | None = setting(
+        None,
+        "stop after the step at which the run, pauses left out, has taken so long",
+        low=1e-6,
+    )
+    batch_size: int = setting(64, "clips a step, of all processes together", low=1)
+    optimiser: str = setting(
+        "adamw",
+        "adamw, or muon for the matrices of the blocks with adamw for the rest",
+        choices=("adamw", "muon"),
+    )
+    learning_rate: float = setting(1e-4, "peak learning rate", low=0.0, high=1)
+    warmup_steps: int = setting(0, "steps over which the learning rate rises from 0", low=0)
+    schedule: str = setting(
+        "constant",
+        "after the warm-up: constant, or cosine down to 0",
+        choices=("constant", "cosine"),
+    )
+    weight_decay: float = setting(0.05, "weight decay of the optimiser", low=0.0, high=1)
+    mask_ratio: float = setting(
+        0.75, "share of patches hidden from the encoder", low=0.01, high=0.99
+    )
+    precision: str = setting(
+        "float32", f"of the network's products: {', '.join(PRECISIONS)}", choices=PRECISIONS
+    )
+    compiled: bool = setting(
+        False, "compile the network: minutes at the start, faster steps", choices=(False, True)
+    )
+    seed: int = setting(
+        0, "key of the clips, the masks and the initial weights", low=-(2**63), high=2**63 - 1
+    )
+    checkpoint_every: int = setting(500, "steps between checkpoints", low=1)
+    pictures_every: int = setting(
+        0,
+        "steps between pictures of reconstructed clips that are not trained on; 0 for none",
+        low=0,
     )
 
     def __post_init__(self) -> None:
         for name in ("audio", "start"):
             if isinstance(getattr(self, name), os.PathLike):
                 object.__setattr__(self, name, os.fspath(getattr(self, name)))
-        for name, choices in (
-            ("preset", ARCHITECTURES),
-            ("prior", PRESETS),
-            ("optimiser", ("adamw", "muon")),
-            ("schedule", ("constant", "cosine")),
-            ("precision", PRECISIONS),
-            ("class_token", (False, True)),
-            ("compiled", (False, True)),
-        ):
-            if getattr(self, name) not in choices:
-                raise InputError(f"{name} is {getattr(self, name)!r}; choose from {list(choices)}.")
-        # A low end without a point asks for whole numbers.
-        for name, low, high in (
-            ("decoder_width", 1, math.inf),
-            ("decoder_depth", 1, math.inf),
-            ("steps", 1, math.inf),
-            ("minutes", 1e-6, math.inf),
-            ("batch_size", 1, math.inf),
-            ("learning_rate", 0.0, 1),
-            ("warmup_steps", 0, math.inf),
-            ("weight_decay", 0.0, 1),
-            ("mask_ratio", 0.01, 0.99),
-            ("seed", -(2**63), 2**63 - 1),
-            ("checkpoint_every", 1, math.inf),
-            ("pictures_every", 0, math.inf),
-        ):
-            value = getattr(self, name)
-            if value is None and self.__dataclass_fields__[name].default is None:
-                continue
-            right = is_whole if isinstance(low, int) else is_number
-            if not right(value) or not low <= value <= high:
-                kind = "whole numbers " if right is is_whole else ""
-                raise InputError(f"{name} is {value}; the range is {kind}{low:g} to {high:g}.")
+        check_settings(self)
         _ = self.architecture
 
     @property
@@ -237,7 +224,7 @@ def pretrain(
             f"batch_size is {settings.batch_size}, which {world} processes cannot share alike; "
             f"give a multiple of {world}."
         )
-    device = _usable(device)
+    device = usable_device(device)
     recordings = None
     with _together():
         if settings.audio:
@@ -454,18 +441,6 @@ def _signals(processes: int) -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _usable(device: torch.device | str | None) -> torch.device:
-    if device is None:
-        return best_device()
-    try:
-        return torch.empty(0, device=device).device
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(
-            f"the device {str(device)!r} cannot be used ({reason}); give cpu, cuda, or cuda:N."
-        ) from error
 
 
 def _optimisers(settings: PretrainSettings, model: MaskedAutoencoder) -> list[Optimizer]:

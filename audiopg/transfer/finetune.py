@@ -25,12 +25,12 @@ from tqdm.auto import tqdm
 
 from audiopg.datasets import CachedWaves, LabelledClips
 from audiopg.datasets.tables import SPLIT, VALIDATION
-from audiopg.environment import atomic_path, provenance
+from audiopg.environment import atomic_path, provenance, usable_device
 from audiopg.errors import InputError
 from audiopg.frontend import PATCH, LogMel
 from audiopg.mae import ARCHITECTURES, BANDS, Encoder, load_encoder
-from audiopg.pretraining import PRECISIONS, _setting, _usable
-from audiopg.synth.parameters import is_number, is_whole
+from audiopg.pretraining import PRECISIONS
+from audiopg.settings import check_settings, setting
 from audiopg.transfer.augment import (
     addresses,
     draw,
@@ -66,68 +66,73 @@ class FinetuneSettings:
         InputError: for a value outside its range, naming the setting and the range.
     """
 
-    preset: str | None = _setting(
-        None, f"size of a network from scratch, without --start: {', '.join(ARCHITECTURES)}"
+    preset: str | None = setting(
+        None,
+        f"size of a network from scratch, without --start: {', '.join(ARCHITECTURES)}",
+        choices=ARCHITECTURES,
     )
-    native_length: bool = _setting(
-        False, "clips at their own length, up to 10.24 s, instead of cut or looped to 10.24 s"
+    native_length: bool = setting(
+        False,
+        "clips at their own length, up to 10.24 s, instead of cut or looped to 10.24 s",
+        choices=(False, True),
     )
-    epochs: int = _setting(300, "times that every training clip is heard")
-    batch_size: int = _setting(32, "clips a step")
-    learning_rate: float = _setting(2e-4, "peak learning rate, from which a cosine falls to 0")
-    warmup_epochs: float = _setting(0.0, "epochs over which the learning rate first rises from 0")
-    layer_decay: float = _setting(
-        1.0, "learning rate of a block as a share of that of the block after it"
+    epochs: int = setting(300, "times that every training clip is heard", low=1, high=2**31 - 1)
+    batch_size: int = setting(32, "clips a step", low=1)
+    learning_rate: float = setting(
+        2e-4, "peak learning rate, from which a cosine falls to 0", low=0.0, high=1
     )
-    weight_decay: float = _setting(0.05, "weight decay of AdamW")
-    drop_path: float = _setting(
-        0.1, "probability that a branch of the last block is left out; falls to 0 at the first"
+    warmup_epochs: float = setting(
+        0.0, "epochs over which the learning rate first rises from 0", low=0.0
     )
-    patch_drop: float = _setting(0.0, "share of a clip's patches that is left out in training")
-    mixup: float = _setting(
-        0.5, "largest share of another clip in one, any up to it alike; 0.5 is mixup of alpha 1"
+    layer_decay: float = setting(
+        1.0, "learning rate of a block as a share of that of the block after it", low=0.01, high=1
     )
-    time_mask: float = _setting(0.1875, "largest share of the frames that SpecAugment masks")
-    band_mask: float = _setting(0.1875, "largest share of the mel bands that SpecAugment masks")
-    roll: bool = _setting(False, "roll each clip in time, by any number of its frames")
-    precision: str = _setting("float32", f"of the network's products: {', '.join(PRECISIONS)}")
-    seed: int = _setting(0, "key of the order of the clips, of their changes and first weights")
-    seeds: int = _setting(1, "runs, with this seed and those that follow it")
-    validate: bool = _setting(
-        False, "to choose settings: leave the test fold alone, report on a training fold held out"
+    weight_decay: float = setting(0.05, "weight decay of AdamW", low=0.0, high=1)
+    drop_path: float = setting(
+        0.1,
+        "probability that a branch of the last block is left out; falls to 0 at the first",
+        low=0.0,
+        high=0.9,
     )
-    checkpoint_seconds: float = _setting(60.0, "seconds between checkpoints, at an epoch's end")
+    patch_drop: float = setting(
+        0.0, "share of a clip's patches that is left out in training", low=0.0, high=0.9
+    )
+    mixup: float = setting(
+        0.5,
+        "largest share of another clip in one, any up to it alike; 0.5 is mixup of alpha 1",
+        low=0.0,
+        high=0.5,
+    )
+    time_mask: float = setting(
+        0.1875, "largest share of the frames that SpecAugment masks", low=0.0, high=1
+    )
+    band_mask: float = setting(
+        0.1875, "largest share of the mel bands that SpecAugment masks", low=0.0, high=1
+    )
+    roll: bool = setting(
+        False, "roll each clip in time, by any number of its frames", choices=(False, True)
+    )
+    precision: str = setting(
+        "float32", f"of the network's products: {', '.join(PRECISIONS)}", choices=PRECISIONS
+    )
+    seed: int = setting(
+        0,
+        "key of the order of the clips, of their changes and first weights",
+        low=-(2**62),
+        high=2**62,
+    )
+    seeds: int = setting(1, "runs, with this seed and those that follow it", low=1, high=10_000)
+    validate: bool = setting(
+        False,
+        "to choose settings: leave the test fold alone, report on a training fold held out",
+        choices=(False, True),
+    )
+    checkpoint_seconds: float = setting(
+        60.0, "seconds between checkpoints, at an epoch's end", low=0.0
+    )
 
     def __post_init__(self) -> None:
-        for name, choices in (
-            ("preset", (None, *ARCHITECTURES)),
-            ("precision", PRECISIONS),
-            *((name, (False, True)) for name in ("native_length", "roll", "validate")),
-        ):
-            if getattr(self, name) not in choices:
-                raise InputError(f"{name} is {getattr(self, name)!r}; choose from {list(choices)}.")
-        # A low end without a point asks for whole numbers.
-        for name, low, high in (
-            ("epochs", 1, 2**31 - 1),
-            ("batch_size", 1, math.inf),
-            ("learning_rate", 0.0, 1),
-            ("warmup_epochs", 0.0, math.inf),
-            ("layer_decay", 0.01, 1),
-            ("weight_decay", 0.0, 1),
-            ("drop_path", 0.0, 0.9),
-            ("patch_drop", 0.0, 0.9),
-            ("mixup", 0.0, 0.5),
-            ("time_mask", 0.0, 1),
-            ("band_mask", 0.0, 1),
-            ("seed", -(2**62), 2**62),
-            ("seeds", 1, 10_000),
-            ("checkpoint_seconds", 0.0, math.inf),
-        ):
-            value = getattr(self, name)
-            right = is_whole if isinstance(low, int) else is_number
-            if not right(value) or not low <= value <= high:
-                kind = "whole numbers " if right is is_whole else ""
-                raise InputError(f"{name} is {value}; the range is {kind}{low:g} to {high:g}.")
+        check_settings(self)
 
 
 FINETUNE_RECIPES = {
@@ -328,18 +333,14 @@ def finetune(
             ``resume`` is False, or another run and it is True; when a checkpoint cannot be
             written; when the loss is not finite, naming the fold and epoch.
     """
-    device = _usable(device)
+    device = usable_device(device)
     targets = _targets(clips, waves).to(device)
     splits = _splits(clips, folds, settings.validate)
     encoder = _starting_encoder(settings, start)
     if out is not None:
         name = "an encoder" if isinstance(start, Encoder) else start and str(start)
         _open(Path(out), _describe(settings, clips, encoder, name), resume, device)
-    tasks = [
-        _Task(seed, *split, None if out is None else Path(out, f"seed-{seed}", f"fold-{split[0]}"))
-        for seed in range(settings.seed, settings.seed + settings.seeds)
-        for split in splits
-    ]
+    tasks = _tasks(settings, splits, out)
     tested = [_load_tested(task, targets.shape[1]) for task in tasks]
     left = [place for place, done in enumerate(tested) if done is None]
     bar = tqdm(
@@ -368,6 +369,37 @@ def finetune(
         with atomic_path(Path(out, "result.json")) as temporary:
             temporary.write_text(json.dumps(result.summary(), indent=2) + "\n")
     return result
+
+
+def read_result(
+    folder: str | os.PathLike, clips: LabelledClips, folds: Sequence[int] | None = None
+) -> FinetuneResult:
+    """The result of a finished run, to set beside another on the same clips.
+
+    Args:
+        folder: of the run.
+        clips: what it was fine-tuned and tested on.
+        folds: test folds; all test folds of the set when None.
+
+    Raises:
+        InputError: for a folder without a run, a run on other clips, or one that is not done with
+            these folds.
+    """
+    settings, run = read_run(folder)
+    if run["clips"]["sha256"] != _clips_hash(clips):
+        raise InputError(
+            f"the run in {folder} is of other clips than these {len(clips)} of {clips.name}; "
+            "name one made on the same."
+        )
+    tasks = _tasks(settings, _splits(clips, folds, settings.validate), folder)
+    tested = [_load_tested(task, len(clips.classes)) for task in tasks]
+    for task, done in zip(tasks, tested, strict=True):
+        if done is None:
+            raise InputError(
+                f"the run in {folder} is not done with fold {task.fold} of seed {task.seed}; "
+                "resume it first."
+            )
+    return _assemble(clips, tasks, tested)
 
 
 def read_run(folder: str | os.PathLike) -> tuple[FinetuneSettings, dict]:
@@ -443,6 +475,19 @@ def _splits(
     return splits
 
 
+def _tasks(
+    settings: FinetuneSettings,
+    splits: list[tuple[int, Tensor, Tensor]],
+    out: str | os.PathLike | None,
+) -> list[_Task]:
+    """Every seed with every split, and the folder of each."""
+    return [
+        _Task(seed, *split, None if out is None else Path(out, f"seed-{seed}", f"fold-{split[0]}"))
+        for seed in range(settings.seed, settings.seed + settings.seeds)
+        for split in splits
+    ]
+
+
 def _starting_encoder(
     settings: FinetuneSettings, start: Encoder | str | os.PathLike | None
 ) -> Encoder | None:
@@ -478,7 +523,6 @@ def _describe(
         front_end = np.array([encoder.log_mel.mean, encoder.log_mel.standard_deviation])
         state = sorted(encoder.state_dict().items())
         weights = _sha256(front_end, *(value.cpu().numpy() for _, value in state))
-    names = np.array([path.name for path in clips.paths])
     return {
         "settings": asdict(settings),
         "start": start,
@@ -489,9 +533,15 @@ def _describe(
             "classes": len(clips.classes),
             "licence": clips.licence,
             "skipped": clips.skipped,
-            "sha256": _sha256(clips.labels, clips.folds, names),
+            "sha256": _clips_hash(clips),
         },
     }
+
+
+def _clips_hash(clips: LabelledClips) -> str:
+    """Of what makes a set the one it is: the labels, folds and file names of its clips."""
+    names = np.array([path.name for path in clips.paths])
+    return _sha256(clips.labels, clips.folds, names)
 
 
 def _sha256(*arrays: np.ndarray) -> str:

@@ -485,7 +485,7 @@ def test_an_interrupted_run_says_how_to_go_on(tmp_path, clips, waves, monkeypatc
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"preset": "huge"}, "preset is 'huge'; choose from [None, 'micro', 'tiny'"),
+        ({"preset": "huge"}, "preset is 'huge'; choose from ['micro', 'tiny'"),
         ({"precision": "int8"}, "precision is 'int8'; choose from ['float32', 'bfloat16']."),
         ({"roll": 2}, "roll is 2; choose from [False, True]."),
         ({"epochs": 0}, "epochs is 0; the range is whole numbers 1 to"),
