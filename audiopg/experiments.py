@@ -22,7 +22,7 @@ from audiopg.datasets.tables import TRAINING
 from audiopg.environment import best_device
 from audiopg.errors import InputError
 from audiopg.mae import Encoder, MaskedAutoencoder
-from audiopg.pretraining import RECIPES, PretrainSettings, pretrain
+from audiopg.pretraining import RECIPES, PretrainSettings, different, pretrain
 from audiopg.records import RESULTS, read_record, write_record
 from audiopg.synth import SynthPrior, render
 from audiopg.transfer import linear_probe
@@ -40,6 +40,7 @@ SCALES = {
         batch_size=32,
         learning_rate=1e-3,
         checkpoint_every=40,
+        filters_every=20,
     ),
 }
 # The sets to probe on, of those that are at hand, and those whose recordings can be learned from.
@@ -352,7 +353,9 @@ def reproduce(
 def is_recorded(experiment: Experiment, folder: str | os.PathLike = RESULTS) -> bool:
     """Whether an experiment has a record that was made with its settings."""
     record = read_record(experiment.name, folder)
-    return record is not None and record["settings"] == asdict(experiment.settings)
+    if record is None:
+        return False
+    return not different(PretrainSettings(**record["settings"]), experiment.settings)
 
 
 @torch.no_grad()

@@ -107,6 +107,9 @@ class PretrainSettings:
         0, "key of the clips, the masks and the initial weights", low=-(2**63), high=2**63 - 1
     )
     checkpoint_every: int = setting(500, "steps between checkpoints", low=1)
+    filters_every: int = setting(
+        200, "steps between copies of the patch projection, kept in filters/", low=1
+    )
     pictures_every: int = setting(
         0,
         "steps between pictures of reconstructed clips that are not trained on; 0 for none",
@@ -143,7 +146,7 @@ RECIPES = {
 }
 
 # What may change when a run is resumed: it says when to stop or to write, not what is learned.
-_CHANGEABLE = ("minutes", "checkpoint_every", "pictures_every")
+_CHANGEABLE = ("minutes", "checkpoint_every", "filters_every", "pictures_every")
 
 
 @dataclass(frozen=True)
@@ -165,6 +168,12 @@ def learning_rate_at(settings: PretrainSettings, step: int) -> float:
         return settings.learning_rate
     progress = (step - settings.warmup_steps) / max(1, settings.steps - settings.warmup_steps)
     return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def different(one: PretrainSettings, other: PretrainSettings) -> list[str]:
+    """The settings by which two runs learn something else; when to stop or to write are none."""
+    names = [f.name for f in fields(one) if f.name not in _CHANGEABLE]
+    return [name for name in names if getattr(one, name) != getattr(other, name)]
 
 
 def read_settings(folder: str | os.PathLike) -> PretrainSettings:
@@ -203,8 +212,9 @@ def pretrain(
     Args:
         settings: what to run.
         out: folder for ``settings.json``, ``provenance.json`` (where and from which commit the
-            run began), ``metrics.jsonl`` (a line a step), the checkpoints ``step-*/`` and, where
-            TensorBoard is installed, its scalars; None keeps nothing.
+            run began), ``metrics.jsonl`` (a line a step), the checkpoints ``step-*/``, copies of the
+            patch projection in ``filters/`` and, where TensorBoard is installed, its scalars; None
+            keeps nothing.
         resume: go on from the newest good checkpoint in ``out``.
         device: where to train; a CUDA device where there is one.
         watch: called as ``watch(step, model, losses)``, the losses being those of the steps done,
@@ -283,6 +293,14 @@ def pretrain(
             if folder and losses:
                 _save_checkpoint(folder, settings, model, optimisers, losses, elapsed())
 
+    def keep_filters() -> None:
+        """Copy the patch projection every so often, before the first step and after the last."""
+        if len(losses) % settings.filters_every and len(losses) < settings.steps:
+            return
+        with _together():
+            if folder:
+                _save_filters(folder, model, len(losses))
+
     model.train()
     precision = PRECISIONS[settings.precision]
     scalars = _tensorboard(folder, len(losses)) if folder else None
@@ -295,6 +313,7 @@ def pretrain(
     )
     try:
         with _signals(world) as caught:
+            keep_filters()
             mel = next_mel()
             _, *reasons = _agree(torch.zeros((), device=device), reasons_to_stop(seconds))
             while len(losses) < settings.steps and not any(reasons):
@@ -333,6 +352,7 @@ def pretrain(
                     watch(step + 1, model, losses)
                 if folder:
                     _log(folder, line, scalars)
+                keep_filters()
                 if len(losses) % settings.checkpoint_every == 0:
                     save()
             save()
@@ -545,13 +565,12 @@ def _begin(
 def _require_same(folder: Path, settings: PretrainSettings, recordings: Recordings | None) -> None:
     """Raise InputError when a run was made with other settings, or on other recordings."""
     before = read_settings(folder)
-    for f in fields(settings):
-        was, now = getattr(before, f.name), getattr(settings, f.name)
-        if was != now and f.name not in _CHANGEABLE:
-            raise InputError(
-                f"{folder} was run with {f.name} = {was!r}, not {now!r}; "
-                "resume with the same settings or name another folder."
-            )
+    for name in different(before, settings):
+        was, now = getattr(before, name), getattr(settings, name)
+        raise InputError(
+            f"{folder} was run with {name} = {was!r}, not {now!r}; "
+            "resume with the same settings or name another folder."
+        )
     if recordings:
         origin = json.loads((folder / "provenance.json").read_text())
         if origin["recordings"] != recordings.summary():
@@ -647,6 +666,14 @@ def _save_checkpoint(
             shutil.rmtree(temporary, ignore_errors=True)
         for old in sorted(folder.glob(_CHECKPOINTS))[:-_KEPT_CHECKPOINTS]:
             shutil.rmtree(old)
+
+
+def _save_filters(folder: Path, model: MaskedAutoencoder, step: int) -> None:
+    """Write ``filters/step-XXXXXXXX.safetensors``: the patch projection, in half precision."""
+    weight = model.encoder.patch_projection.weight.detach().to("cpu", torch.float16)
+    path = folder / "filters" / f"step-{step:08d}.safetensors"
+    with _writing(folder), atomic_path(path) as temporary:
+        save_file({"patch_projection.weight": weight.contiguous()}, temporary)
 
 
 def _load_checkpoint(

@@ -16,12 +16,14 @@ import torch
 from safetensors.torch import load_file
 
 from audiopg import pretraining
+from audiopg.analysis import read_filters
 from audiopg.datasets.folder import draw_windows, find_recordings
 from audiopg.errors import InputError
 from audiopg.mae import MaskedAutoencoder, load_model, save_model
 from audiopg.pretraining import (
     RECIPES,
     PretrainSettings,
+    different,
     learning_rate_at,
     pretrain,
     read_settings,
@@ -288,7 +290,8 @@ def test_a_full_disk_keeps_the_last_checkpoint(run_folder, monkeypatch, written,
     for path, content in before.items():
         if path.parent != run_folder:
             assert after.pop(path) == content
-    assert {path.parent for path in after} == {run_folder}  # Nothing half-written.
+    assert {path.parent for path in after} <= {run_folder, run_folder / "filters"}
+    assert not list(run_folder.rglob("*.part"))
     assert_same_run(quiet(out=run_folder, resume=True), whole)
 
 
@@ -301,8 +304,8 @@ def test_files_that_may_not_grow_are_like_a_full_disk(tmp_path):
             quiet(out=tmp_path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    names = ["metrics.jsonl", "provenance.json", "settings.json"]
-    assert sorted(path.name for path in tmp_path.rglob("*")) == names
+    names = ["metrics.jsonl", "provenance.json", "settings.json", "step-00000000.safetensors"]
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == names
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -400,6 +403,7 @@ def test_what_a_run_leaves_behind(tmp_path):
     result = quiet(out=tmp_path)
     assert json.loads((tmp_path / "settings.json").read_text())["preset"] == "micro"
     assert sorted(path.name for path in tmp_path.glob("*")) == [
+        "filters",
         "metrics.jsonl",
         "provenance.json",
         "settings.json",
@@ -453,9 +457,11 @@ def test_a_loss_that_explodes_names_the_step_and_the_clips(run_folder, spoil, fo
     with pytest.raises(InputError, match=message):
         quiet(out=run_folder, resume=True, watch=watch)
     after = contents(run_folder)
-    for path in run_folder.glob("step-*/*"):
+    kept = [*run_folder.glob("step-*/*")]
+    assert len(kept) == 6
+    for path in kept:
         assert after[path] == before[path]
-    assert len([path for path in after if path.parent != run_folder]) == 6
+    assert not list(run_folder.rglob("*.part"))
 
 
 def test_an_explosion_is_ten_times_the_mean_of_the_hundred_steps_before():
@@ -622,3 +628,33 @@ def test_damaged_settings_are_refused(tmp_path, content):
     (tmp_path / "settings.json").write_text(content)
     with pytest.raises(InputError, match=r"settings.json is damaged .*; name another folder"):
         quiet(out=tmp_path, resume=True)
+
+
+def test_copies_of_the_filters_are_kept_on_the_way(tmp_path):
+    kept = []
+
+    def note(step, model, losses):
+        kept.append(model.encoder.patch_projection.weight.detach().half())
+
+    settings = replace(SETTINGS, steps=5, filters_every=2)
+    result = quiet(settings, tmp_path / "run", watch=note)
+    steps, weights = read_filters(tmp_path / "run")
+    assert steps.tolist() == [0, 2, 4, 5]
+    for step, weight in zip(steps, weights, strict=True):
+        assert torch.equal(weight, kept[step].float())
+
+    # They are no part of what is learned: how often may change, and a lost one is made again.
+    run = replace(settings, steps=5, filters_every=1, minutes=1e-6)
+    quiet(run, tmp_path / "again")
+    assert read_filters(tmp_path / "again")[0].tolist() == [0, 1]
+    run = replace(run, filters_every=2, minutes=None)
+    again = quiet(run, tmp_path / "again", resume=True)
+    assert torch.equal(again.losses, result.losses)
+    assert read_filters(tmp_path / "again")[0].tolist() == [0, 1, 2, 4, 5]
+    assert torch.equal(read_filters(tmp_path / "again")[1][[0, 2, 3, 4]], weights)
+
+
+def test_runs_differ_in_what_they_learn_not_in_when_they_write():
+    other = replace(SETTINGS, seed=9, minutes=2.0, checkpoint_every=3, filters_every=7)
+    assert different(SETTINGS, other) == ["seed"]
+    assert different(SETTINGS, replace(other, seed=SETTINGS.seed)) == []
