@@ -1,6 +1,7 @@
 """Recordings as waveforms: read, mix to mono, resample, and fit to the length of a clip."""
 
 import os
+import struct
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif")
 # A damaged header can claim a few hertz, and resampling would then ask for gigabytes.
 _LOWEST_SAMPLE_RATE = 1000
 _WORKERS = 4
+_LENGTH_UNKNOWN = 0x7FFFFFFF
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -71,7 +73,30 @@ def read_header(path: str | os.PathLike) -> tuple[int, int] | str:
         return f"a sample rate of {info.samplerate} Hz"
     if info.frames * SAMPLE_RATE < info.samplerate:
         return "no samples"
+    if is_cut(path):
+        return "cut short: it ends before the samples that its header announces"
     return info.frames, info.samplerate
+
+
+def is_cut(path: str | os.PathLike) -> bool:
+    """Whether a WAV file ends before its samples do, as after a download that broke off.
+
+    libsndfile reads what is there of such a file without a word.
+    """
+    with open(path, "rb") as file:
+        form, _, kind = struct.unpack("<4sL4s", file.read(12).ljust(12))
+        if form != b"RIFF" or kind != b"WAVE":
+            return False
+        size = file.seek(0, os.SEEK_END)
+        place = 12
+        while place + 8 <= size:
+            file.seek(place)
+            name, length = struct.unpack("<4sL", file.read(8))
+            if name == b"data":
+                # Writers to a pipe, which cannot go back, leave 0 or the largest number.
+                return length < _LENGTH_UNKNOWN and place + 8 + length > size
+            place += 8 + length + length % 2
+    return False
 
 
 def load_audio(path: str | os.PathLike, sample_rate: int = SAMPLE_RATE) -> Tensor:
@@ -107,6 +132,8 @@ def load_audio(path: str | os.PathLike, sample_rate: int = SAMPLE_RATE) -> Tenso
         ) from error
     if frames == 0:
         raise InputError(f"{path} holds no samples; replace it or leave it out.")
+    if is_cut(path):
+        raise InputError(f"{path} is cut short; replace it or leave it out.")
     if len(channels) != frames:
         raise InputError(
             f"{path} is damaged: {len(channels)} of its {frames} frames can be read; replace it."

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.signal import resample_poly
 
 from audiopg.datasets import load_audio, load_clips
+from audiopg.datasets.audio import read_header
 from audiopg.errors import InputError
 from audiopg.frontend import fit_length
 
@@ -124,6 +125,32 @@ def test_a_sample_that_is_not_finite_is_refused(tmp_path, value, position, file_
     soundfile.write(tmp_path / "a.wav", wave, file_rate, subtype="FLOAT")
     with pytest.raises(InputError, match=r"a\.wav holds samples that are not finite"):
         load_audio(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize("subtype", ["PCM_16", "FLOAT"])
+@pytest.mark.parametrize("lost", [1, 2, 1000])
+def test_a_wav_file_that_ends_early_is_refused(tmp_path, subtype, lost):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.zeros(1000), 16000, subtype=subtype)
+    whole = path.read_bytes()
+    assert read_header(path) == (1000, 16000)
+    path.write_bytes(whole[:-lost])
+    assert read_header(path).startswith("cut short")
+    with pytest.raises(InputError, match=r"a\.wav is cut short"):
+        load_audio(path)
+    # What lies behind the samples is no part of them.
+    path.write_bytes(whole + b"LIST\x04\0\0\0abc")
+    assert len(load_audio(path)) == 1000
+
+
+def test_a_wav_file_from_a_pipe_does_not_know_its_length(tmp_path):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.zeros(1000), 16000, subtype="PCM_16")
+    content = bytearray(path.read_bytes())
+    at = content.index(b"data") + 4
+    content[at : at + 4] = b"\xff\xff\xff\xff"
+    path.write_bytes(content)
+    assert len(load_audio(path)) == 1000
 
 
 @pytest.fixture(scope="module")
