@@ -229,7 +229,8 @@ def recipe_table(scale: str, folder: str | os.PathLike = RESULTS) -> "pandas.Dat
         if name in names:
             row |= _probed(records[name], records.get(against, []), luck)
         rows[name] = row
-    return pandas.DataFrame.from_dict(rows, orient="index").fillna("–")
+    table = pandas.DataFrame.from_dict(rows, orient="index").fillna("–")
+    return table.rename(columns=lambda name: name.partition(",")[0])
 
 
 def _seeds_of(name: str, folder: str | os.PathLike) -> list[dict]:
@@ -263,7 +264,8 @@ def _probed(records: list[dict], references: list[dict], luck: dict[str, float])
             gain = accuracy - before
             seeds = 1 / len(records) + 1 / len(references)
             error = (gain.var(ddof=1) / len(gain) + deviation**2 * seeds) ** 0.5
-            row[name] += f" ({gain.mean():+.1f} ± {error:.1f})"
+            # Spaces that do not break keep the cell on one line.
+            row[name] += f" ({gain.mean():+.1f} ± {error:.1f})".replace(" ", "\N{NO-BREAK SPACE}")
             kept.append(gain.mean() >= -error)
     if references:
         row["kept"] = "yes" if all(kept) else "no"
