@@ -20,10 +20,10 @@ notebook_check := --nbval --nbval-current-env --nbval-cell-timeout 600 \
 	--nbval-sanitize-with book/nbval.cfg
 
 .DEFAULT_GOAL := help
-.PHONY: help book test lab bench notebooks clean
+.PHONY: help book test test-book lab bench notebooks clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 book: .venv/pyproject.toml ## execute every chapter and build the HTML book in _build/html
 	$(python) book/build.py
@@ -31,8 +31,12 @@ book: .venv/pyproject.toml ## execute every chapter and build the HTML book in _
 test: .venv/pyproject.toml ## lint, format check, unit tests, then every chapter against its stored outputs
 	$(python) -m ruff check .
 	$(python) -m ruff format --check .
-	OMP_NUM_THREADS=1 $(python) -m pytest $(two_workers)
+	OMP_NUM_THREADS=1 $(python) -m pytest $(two_workers) --ignore=tests/browser
 	OMP_NUM_THREADS=1 $(python) -m pytest $(two_workers) $(notebook_check) notebooks
+
+test-book: .venv/pyproject.toml ## test the pages of `make book` in a real browser
+	sh tests/browser/install.sh
+	$(python) -m pytest -n 2 -rs tests/browser
 
 lab: .venv/pyproject.toml ## open the chapters in JupyterLab
 	$(python) -m jupyterlab notebooks

@@ -84,8 +84,7 @@ def _path(name: str, folder: str | os.PathLike) -> Path:
 
 
 def paper_table(name: str) -> "pandas.DataFrame":
-    """A table of the paper, as printed there: "table_1", "table_3", "table_4", "table_5" or
-    "section_4_4".
+    """A table of the paper, as printed there: "table_1" to "table_5", or "section_4_4".
 
     Raises:
         InputError: for a table that is not among them.

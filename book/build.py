@@ -1,15 +1,25 @@
 """Build the HTML book: execute the chapters that changed, warnings as errors.
 
-Executed chapters are kept in _build/.jupyter_cache, keyed by their own text only. So everything
+Executed chapters are kept in _build/.jupyter_cache, keyed by their own code only. So everything
 else that their outputs depend on is summarised in one key, and _build is dropped when it changes.
+Chapters are executed side by side, one a core; then the pages are made from the cache.
 """
 
+import asyncio
 import hashlib
 import os
 import shutil
 import sys
+import time
 from pathlib import Path
 
+import nbformat
+from jupyter_cache import get_cache
+from jupyter_cache.base import CacheBundleIn
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
+CELL_TIMEOUT_SECONDS = 600
 ROOT = Path(__file__).parents[1]
 
 
@@ -35,8 +45,62 @@ def execution_key(root: Path, environment: dict[str, str]) -> str:
     return digest.hexdigest()
 
 
+def execute_missing(chapters: list[Path], cache_folder: Path, at_once: int) -> None:
+    """Execute the chapters whose code is not in the cache, and put them there.
+
+    Args:
+        chapters: notebooks; each is executed in its own folder and left as it is.
+        cache_folder: of jupyter-cache.
+        at_once: how many to execute side by side.
+
+    Raises:
+        RuntimeError: when a chapter fails, naming it; those before it are in the cache.
+    """
+    cache = get_cache(cache_folder)
+    hashes = {record.hashkey for record in cache.list_cache_records()}
+    notebooks = {path: nbformat.read(path, as_version=4) for path in chapters}
+    missing = {
+        path: notebook
+        for path, notebook in notebooks.items()
+        if cache.create_hashed_notebook(notebook)[1] not in hashes
+    }
+
+    turns = asyncio.Semaphore(at_once)
+
+    async def execute(path: Path) -> None:
+        async with turns:
+            print(f"Executing {path.name}", flush=True)
+            began = time.perf_counter()
+            client = NotebookClient(
+                missing[path],
+                timeout=CELL_TIMEOUT_SECONDS,
+                record_timing=False,
+                resources={"metadata": {"path": str(path.parent)}},
+            )
+            try:
+                await client.async_execute()
+            except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+                raise RuntimeError(f"{path} failed:\n{error}") from error
+            seconds = time.perf_counter() - began
+            print(f"Executed {path.name} in {seconds:.0f} s", flush=True)
+            bundle = CacheBundleIn(missing[path], str(path), data={"execution_seconds": seconds})
+            cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+
+    async def execute_all() -> None:
+        async with asyncio.TaskGroup() as tasks:
+            for path in missing:
+                tasks.create_task(execute(path))
+
+    try:
+        asyncio.run(execute_all())
+    except* RuntimeError as failures:
+        raise failures.exceptions[0] from None
+
+
 def main() -> int:
     """Build the book and say where to open it; returns the exit status."""
+    # Kernels side by side, on as many cores: threads inside each would only fight for them.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     from jupyter_book.cli.main import main as jupyter_book
 
     build = ROOT / "_build"
@@ -48,7 +112,11 @@ def main() -> int:
     stamp.write_text(key)
     # Pages of chapters that are gone must not stay, nor a warning hide in a page not read again.
     shutil.rmtree(build / "html", ignore_errors=True)
+    # At the paper's scale every chapter has the whole GPU.
+    at_once = 1 if os.environ.get("AUDIOPG_SCALE") == "paper" else os.cpu_count() or 1
+    chapters = sorted((ROOT / "notebooks").glob("*.ipynb"))
     try:
+        execute_missing(chapters, build / ".jupyter_cache", at_once)
         jupyter_book(
             ["build", "--all", "--warningiserror", "--keep-going", str(ROOT)],
             standalone_mode=False,

@@ -10,24 +10,23 @@ import torch
 
 import audiopg
 from audiopg.environment import atomic_path
+from audiopg.plots import PALETTE
 from audiopg.synth import PRESETS
 
 PICTURE = Path(__file__).parent / "_static" / "spectrograms.png"
 # Three events with well separated partials, so that what each curriculum adds is easy to see.
 CLIP = torch.tensor([7])
-# Readable on white and on black.
-GREY = "#808080"
 
 
 def main() -> None:
-    """Synthesize the clip and draw its log-mel spectrograms side by side, on one colour scale."""
+    """Synthesize the clip and draw its log-mel spectrograms in a square, on one colour scale."""
     log_mel = audiopg.LogMel()
-    figure, axes = plt.subplots(1, len(PRESETS), figsize=(10, 2.6), layout="constrained")
-    for axis, name in zip(axes, PRESETS, strict=True):
+    figure, axes = plt.subplots(2, 2, figsize=(7.2, 4.2), layout="constrained")
+    for axis, name in zip(axes.flat, PRESETS, strict=True):
         params = audiopg.SynthPrior.preset(name).sample(CLIP, seed=0)
         mel = log_mel(audiopg.render(params))[0]
         axis.imshow(mel.T, origin="lower", aspect="auto", cmap="magma", vmin=-2, vmax=2.5)
-        axis.set_title(name, color=GREY, fontsize=11)
+        axis.set_title(name, color=PALETTE["grey"], fontsize=12)
         axis.set_axis_off()
     with atomic_path(PICTURE) as path:
         figure.savefig(path, format="png", dpi=120, transparent=True)

@@ -164,3 +164,50 @@ def test_a_request_to_another_host_is_found(text):
 )
 def test_what_stays_on_the_machine_is_not_reported(text):
     assert offline_pages.remote_requests(text) == []
+
+
+@pytest.fixture
+def notebooks(tmp_path):
+    """Three chapters that note where and how often they were executed."""
+    paths = []
+    for number in (1, 2, 3):
+        code = f"print({number}); open('ran', 'a').write('{number}');"
+        path = tmp_path / f"{number}.ipynb"
+        nbformat.write(v4.new_notebook(cells=[v4.new_code_cell(code)]), path)
+        paths.append(path)
+    return paths
+
+
+def test_a_chapter_is_executed_once_until_its_code_changes(notebooks, tmp_path):
+    cache = tmp_path / "cache"
+    before = [path.read_bytes() for path in notebooks]
+    build.execute_missing(notebooks, cache, at_once=2)
+    assert [path.read_bytes() for path in notebooks] == before
+    changed = nbformat.read(notebooks[1], as_version=4)
+    changed.cells.insert(0, v4.new_markdown_cell("More prose."))
+    nbformat.write(changed, notebooks[1])
+    build.execute_missing(notebooks, cache, at_once=2)
+    assert sorted((tmp_path / "ran").read_text()) == ["1", "2", "3"]
+    changed.cells[1].source += " 0"
+    nbformat.write(changed, notebooks[1])
+    build.execute_missing(notebooks, cache, at_once=2)
+    assert sorted((tmp_path / "ran").read_text()) == ["1", "2", "2", "3"]
+
+
+def test_the_cache_gives_a_chapter_its_outputs_and_its_seconds(notebooks, tmp_path):
+    build.execute_missing(notebooks[:1], tmp_path / "cache", at_once=1)
+    cache = build.get_cache(tmp_path / "cache")
+    given = nbformat.read(notebooks[0], as_version=4)
+    record = cache.match_cache_notebook(given)
+    assert record.data["execution_seconds"] > 0
+    _, merged = cache.merge_match_into_notebook(given)
+    assert merged.cells[0].outputs[0].text == "1\n"
+
+
+def test_a_failing_chapter_is_named_and_not_kept(notebooks, tmp_path):
+    failing = nbformat.read(notebooks[2], as_version=4)
+    failing.cells[0].source = "1 / 0"
+    nbformat.write(failing, notebooks[2])
+    with pytest.raises(RuntimeError, match=r"3\.ipynb failed:\n[\s\S]*ZeroDivisionError"):
+        build.execute_missing(notebooks, tmp_path / "cache", at_once=1)
+    assert len(build.get_cache(tmp_path / "cache").list_cache_records()) == 2

@@ -1,0 +1,89 @@
+"""Every page of the built book, in a real browser: quiet, at home, readable for all."""
+
+import pytest
+
+PHONE = 390
+MOST_BYTES = 5_000_000
+
+# What pushes a page sideways: elements that end beyond it and are not in a box that scrolls.
+OVERFLOWING = """() => {
+  const width = document.documentElement.clientWidth;
+  const boxed = (element) => {
+    for (let box = element; box && box !== document.body; box = box.parentElement) {
+      const style = getComputedStyle(box);
+      if (style.position === "fixed") return true;
+      if (box !== element && style.overflowX !== "visible") return true;
+    }
+    return false;
+  };
+  return [...document.body.querySelectorAll("*")]
+    .filter((element) => {
+      const box = element.getBoundingClientRect();
+      return box.width && box.right > width + 1 && !boxed(element);
+    })
+    .map((element) => element.outerHTML.slice(0, 120));
+}"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_page_loads_without_a_complaint_or_another_host(open_page, page_name, theme, problems):
+    page = open_page(page_name, theme=theme)
+    assert page.locator("h1").count() >= 1
+    assert page.evaluate("document.documentElement.dataset.theme") == theme
+    assert (
+        page.evaluate(
+            "[...document.images].filter((image) => image.complete && !image.naturalWidth).length"
+        )
+        == 0
+    )
+    assert page.locator("mjx-merror, [data-mjx-error]").count() == 0
+    assert problems == []
+
+
+def test_every_image_says_what_it_shows(open_page, page_name):
+    page = open_page(page_name)
+    without = page.locator("img:not([alt]), img[alt='']")
+    # The logo stands beside the name of the book, which says the same.
+    assert [image.get_attribute("src") for image in without.all()] == []
+
+
+def test_every_player_and_slider_has_a_label(open_page, page_name):
+    page = open_page(page_name)
+    for control in page.locator("audio, input[type=range]").all():
+        assert control.get_attribute("aria-label"), control.evaluate("e => e.outerHTML")[:120]
+
+
+def test_page_does_not_scroll_sideways_on_a_phone(open_page, page_name):
+    page = open_page(page_name, width=PHONE)
+    assert page.evaluate(OVERFLOWING) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_page_has_no_serious_barrier(open_page, accessibility, page_name, theme):
+    page = open_page(page_name, theme=theme)
+    assert accessibility(page) == []
+
+
+def test_page_is_small(html, page_name):
+    assert (html / f"{page_name}.html").stat().st_size < MOST_BYTES
+
+
+def test_front_page_is_the_preface(open_page):
+    page = open_page("index")
+    page.wait_for_url("**/book/preface.html")
+
+
+def test_first_key_leads_to_the_content(open_page):
+    page = open_page("book/preface")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent").strip() == "Skip to main content"
+
+
+def test_search_finds_what_chapters_and_functions_are_about(open_page):
+    page = open_page("search")
+    for word, expected in (("sawtooth", "The synthesizer"), ("linear_probe", "The library")):
+        page.goto(page.url.partition("?")[0] + f"?q={word}")
+        found = page.locator("#search-results li a")
+        found.first.wait_for()
+        assert any(expected in title for title in found.all_inner_texts()), word

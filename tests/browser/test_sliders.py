@@ -1,0 +1,60 @@
+"""Sliders that need no kernel: each place shows a picture of its own and plays its own sound."""
+
+import pytest
+
+# What the reader of a slider is told, sees, and would hear.
+STATE = """sweep => {
+  const visible = [...sweep.querySelectorAll(".audiopg-frame")].filter((f) => f.checkVisibility());
+  const one = visible.length === 1 ? visible[0] : null;
+  return {
+    frames: visible.length,
+    reading: sweep.querySelector("output").textContent,
+    spoken: sweep.querySelector("input").getAttribute("aria-valuetext"),
+    picture: one?.querySelector("img")?.src,
+    sound: one?.querySelector("audio")?.src,
+  };
+}"""
+PLAYING = """sweep => [...sweep.querySelectorAll("audio")]
+  .map((audio, place) => [place, !audio.paused]).filter(([_, on]) => on).map(([place]) => place)"""
+
+
+def sliders(page):
+    return page.locator(".audiopg-sweep")
+
+
+def test_the_first_chapter_has_sliders(open_page):
+    assert sliders(open_page("notebooks/01_synthesizer")).count() >= 2
+
+
+def test_each_place_of_a_slider_is_seen_heard_and_told(open_page, page_name):
+    page = open_page(page_name)
+    for sweep in sliders(page).all():
+        slider = sweep.locator("input")
+        places = int(slider.get_attribute("max")) + 1
+        slider.focus()
+        states = [sweep.evaluate(STATE)]
+        for _ in range(places - 1):
+            page.keyboard.press("ArrowRight")
+            states.append(sweep.evaluate(STATE))
+        assert all(state["frames"] == 1 for state in states)
+        assert all(state["reading"] == state["spoken"] for state in states)
+        for what in ("reading", "picture", "sound"):
+            assert len({state[what] for state in states}) == places, what
+
+
+@pytest.mark.parametrize("start", [0, 1])
+def test_a_playing_slider_goes_on_with_the_sound_of_its_new_place(open_page, start):
+    page = open_page("notebooks/01_synthesizer")
+    sweep = sliders(page).first
+    slider = sweep.locator("input")
+    slider.focus()
+    for _ in range(start):
+        page.keyboard.press("ArrowRight")
+    assert sweep.evaluate(PLAYING) == []
+    sweep.evaluate("(sweep, place) => sweep.querySelectorAll('audio')[place].play()", start)
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function(
+        "([sweep, place]) => sweep.querySelectorAll('audio')[place].currentTime > 0",
+        arg=[sweep.element_handle(), start + 1],
+    )
+    assert sweep.evaluate(PLAYING) == [start + 1]
