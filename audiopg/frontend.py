@@ -226,24 +226,27 @@ class LogMel(nn.Module):
                 f"(clips, {LogMel.frames(samples)}, {MEL_BANDS})."
             )
         count = (samples - WINDOW) // HOP + 1
-        bands = (mels[:, :count] * self.standard_deviation + self.mean).exp()  # (B, F, 128)
         with full_precision(mels.device):
-            # Some of the lowest bands hear next to nothing, and nothing must not be divided by.
-            least = 1e-12
-            power = (bands @ self.filterbank.T).clamp(min=least)
-            for _ in range(iterations):
-                found = (power @ self.filterbank).clamp(min=least)
-                power *= (
-                    (bands / found) @ self.filterbank.T / self.filterbank.sum(1).clamp(min=1e-9)
-                )
-            # What pre-emphasis took from each bin; the first one holds the mean, which was removed.
-            omega = torch.arange(FFT_SIZE // 2 + 1, device=mels.device) * (2 * math.pi / FFT_SIZE)
-            power /= 1 + PRE_EMPHASIS**2 - 2 * PRE_EMPHASIS * omega.cos()
-            power[..., 0] = 0
-            wave = self._find_phases(power.sqrt().mT, iterations, seed)
+            magnitude = self._find_magnitudes(mels[:, :count], iterations)
+            wave = self._find_phases(magnitude, iterations, seed)
         # Frames lie with their centres half a window from the ends.
         before = WINDOW // 2
         return nn.functional.pad(wave, (before, samples - before - wave.shape[1]))
+
+    def _find_magnitudes(self, mels: Tensor, iterations: int) -> Tensor:
+        """(B, F, 128) -> (B, 257, F), the amplitudes of the bins behind the bands."""
+        bands = (mels * self.standard_deviation + self.mean).exp()
+        # Some of the lowest bands hear next to nothing, and nothing must not be divided by.
+        least = 1e-12
+        power = (bands @ self.filterbank.T).clamp(min=least)
+        for _ in range(iterations):
+            found = (power @ self.filterbank).clamp(min=least)
+            power *= (bands / found) @ self.filterbank.T / self.filterbank.sum(1).clamp(min=1e-9)
+        # What pre-emphasis took from each bin; the first one holds the mean, which was removed.
+        omega = torch.arange(FFT_SIZE // 2 + 1, device=mels.device) * (2 * math.pi / FFT_SIZE)
+        power /= 1 + PRE_EMPHASIS**2 - 2 * PRE_EMPHASIS * omega.cos()
+        power[..., 0] = 0
+        return power.sqrt().mT
 
     def _find_phases(self, magnitude: Tensor, iterations: int, seed: int) -> Tensor:
         """(B, 257, F) magnitudes -> (B, (F - 1) * 160), by the fast Griffin-Lim algorithm."""

@@ -8,6 +8,7 @@ So a draw does not depend on the batch, the order, the process or the device it 
 
 import torch
 from torch import Tensor
+from torch.compiler import is_exporting
 
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 _KEY_INCREMENTS = (0x9E3779B9, 0xBB67AE85)
@@ -103,6 +104,11 @@ def noise(seed: Tensor, clip: Tensor, stream: int | Tensor, samples: int) -> Ten
     if isinstance(stream, Tensor):
         stream = stream[..., None]
     c0, c1, c2, c3 = random_words(seed[..., None], clip[..., None], stream, blocks)
+    if is_exporting():
+        # The same halves, of a form that needs no other view of the memory.
+        words = torch.stack((c0, c1, c2, c3), dim=-1)
+        halves = torch.stack((words & 0xFFFF, words >> 16), dim=-1).flatten(-3)[..., :samples]
+        return (halves.float() - 32767.5) * 2.0**-15
     # Read as signed, a half with its top bit turned over is the half less 2**15.
     pairs = torch.stack((c0 ^ (c1 << 32), c2 ^ (c3 << 32)), dim=-1).bitwise_xor_(_SIGNS)
     halves = pairs.view(torch.int16).flatten(-2)[..., :samples]

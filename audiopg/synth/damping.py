@@ -4,6 +4,7 @@ import math
 
 import torch
 from torch import Tensor
+from torch.compiler import is_exporting
 
 from audiopg.synth.parameters import NYQUIST, SAMPLE_RATE
 
@@ -31,7 +32,8 @@ def lowpass(wave: Tensor, cutoff: Tensor, quality: Tensor) -> Tensor:
     Returns:
         (B, samples) float32.
     """
-    if (cutoff >= NYQUIST).all():
+    # An exported graph asks no questions; there, rows that pass go through as they are.
+    if not is_exporting() and (cutoff >= NYQUIST).all():
         return wave
     transition, push, read, direct = _state_space(cutoff, quality)
     powers = _powers(transition)  # A^0 .. A^(_BLOCK - 1)
@@ -93,8 +95,8 @@ def _block_states(driven: Tensor, advance: Tensor) -> Tensor:
     while stride < states.shape[1]:
         # A motion set to zero adds nothing, so a clip is the same when others need more steps.
         alive = advance.abs().amax((1, 2), keepdim=True) > _NOTHING
-        # To ask a GPU takes longer than the steps that are left.
-        if advance.device.type == "cpu" and not alive.any():
+        # To ask a GPU takes longer than the steps that are left; an exported graph cannot ask.
+        if advance.device.type == "cpu" and not is_exporting() and not alive.any():
             break
         advance = advance * alive
         moved = states[:, :-stride] @ advance.transpose(1, 2)

@@ -36,7 +36,7 @@ def adsr(
     sample = torch.arange(TILE, dtype=torch.float32, device=start.device)
     up, down, out = (slope * sample).add_(offset).clamp_(0, 1)
     sustain = sustain.float()[:, None]
-    level = up.sub_(down.mul_(1 - sustain)).sub_(out.mul_(sustain))
+    level = (up - down * (1 - sustain)).sub_(out * sustain)
 
     cut = ((first > 0) | (end < TILE)).nonzero().squeeze(1)
     inside = (sample >= first[cut, None]) & (sample < end[cut, None])

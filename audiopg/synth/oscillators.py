@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from torch.compiler import is_exporting
 
 from audiopg.synth.parameters import NYQUIST, SAMPLE_RATE
 
@@ -17,6 +18,8 @@ TILE = 1024
 _COLUMNS = 64
 # Partials summed at a time, which bounds the memory of the tables.
 _PARTIALS = 16
+# Partials of a band-limited pulse in an exported graph, whose sizes are fixed: all of one at 50 Hz.
+_EXPORTED_SERIES = 159
 
 
 def _seconds(start: int, end: int, step: int, device: torch.device) -> Tensor:
@@ -80,7 +83,7 @@ def harmonic_partials(
     order = torch.arange(1, weight.shape[-1] + 1, device=weight.device)
     frequency = f0[..., None] * order * (1 + detune)
     heard = (order <= partial_count[..., None]) & (frequency < NYQUIST)
-    return frequency, weight * order ** -rolloff[..., None] * heard
+    return frequency, weight * order.double() ** -rolloff[..., None] * heard
 
 
 def _sum_of_sines(
@@ -101,8 +104,9 @@ def _sum_of_sines(
         (R, TILE) float32.
     """
     rows, columns = _rows(start.new_zeros(1)), _columns(start)
-    grid = start.new_zeros(len(start), TILE // _COLUMNS, _COLUMNS, dtype=torch.float32)
-    for part in torch.arange(frequency.shape[1], device=event.device).split(_PARTIALS):
+    grid = start.new_zeros(start.shape[0], TILE // _COLUMNS, _COLUMNS, dtype=torch.float32)
+    at_a_time = frequency.shape[1] if is_exporting() else _PARTIALS
+    for part in torch.arange(frequency.shape[1], device=event.device).split(at_a_time):
         hertz = frequency[:, part]
         down, across = _radians(hertz[..., None] * rows), _radians(hertz[..., None] * columns)
         turned = _radians(start[:, None] * hertz[event] + phase[:, part][event])
@@ -205,7 +209,8 @@ def _fourier_series(
     start: Tensor, event: Tensor, f0: Tensor, amplitude: Callable[[Tensor], Tensor]
 ) -> Tensor:
     """Σ_k A_k sin(2π k f0 t), k f0 below Nyquist; ``amplitude`` gives A_k for (K,) numbers k."""
-    count = max(1, math.ceil(NYQUIST / f0.min().item()) - 1)
+    lowest = NYQUIST / (_EXPORTED_SERIES + 1) if is_exporting() else f0.min().item()
+    count = max(1, math.ceil(NYQUIST / lowest) - 1)
     order = torch.arange(1, count + 1, device=f0.device)
     frequency = f0[:, None] * order
     heard = amplitude(order) * (frequency < NYQUIST)

@@ -253,8 +253,19 @@ class SynthPrior:
             raise InputError(f"clips has shape {tuple(clip.shape)}; give one index a clip, (B,).")
         if not isinstance(seed, Integral) or not -(2**63) <= seed < 2**63:
             raise InputError(f"seed is {seed!r}; give a 64-bit whole number.")
+        return self.factors(clip, torch.tensor(int(seed), dtype=torch.int64, device=clip.device))
+
+    def factors(self, clip: Tensor, key: Tensor) -> ClipParameters:
+        """What `sample` gives, of tensors alone: the form of it that can be exported.
+
+        Args:
+            clip: (B,) int64.
+            key: () int64, the seed, on the same device.
+
+        Returns:
+            B rows.
+        """
         device, batch = clip.device, len(clip)
-        key = torch.tensor(int(seed), dtype=torch.int64, device=device)
         draws = self._draws(key, clip)
 
         def between(factor: str, bounds: Range) -> Tensor:

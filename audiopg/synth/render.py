@@ -8,6 +8,7 @@ from types import ModuleType
 
 import torch
 from torch import Tensor
+from torch.compiler import is_exporting
 
 from audiopg.environment import full_precision
 from audiopg.philox import noise
@@ -115,7 +116,7 @@ def _finished(wave: Tensor, params: ClipParameters) -> Tensor:
     kernels = _kernels(wave.device.type)
     if kernels:
         return kernels.finish(wave, params)
-    if (params.noise_level > 0).any():
+    if is_exporting() or (params.noise_level > 0).any():
         floor = noise(params.seed, params.clip, _NOISE_STREAM, CLIP_SAMPLES)
         wave += floor.mul_(params.noise_level[:, None].float())
     peak = wave.abs().amax(dim=1, keepdim=True)
@@ -170,7 +171,12 @@ def _render_tiles(
     params: ClipParameters, kind: str, clip: Tensor, slot: Tensor, tile: Tensor
 ) -> Tensor:
     """a e(t) u(t) of R tiles of events of one kind, (R, TILE)."""
-    events, event = (clip * params.f0.shape[1] + slot).unique(return_inverse=True)
+    event = clip * params.f0.shape[1] + slot
+    if is_exporting():
+        # A table of every event has a size that is known beforehand.
+        events = torch.arange(params.f0.numel())
+    else:
+        events, event = event.unique(return_inverse=True)
 
     def get(*names: str) -> list[Tensor]:
         return [getattr(params, name).flatten(0, 1)[events] for name in names]
