@@ -60,16 +60,16 @@ from audiopg.synth import (
     write_table,
 )
 from audiopg.transfer import (
-    bootstrap_interval,
     check_table,
     clip_features,
-    confusion_matrix,
     embed_files,
     list_audio,
     most_confused,
     probe_features,
     probe_table,
+    read_result,
     significance_table,
+    summarise,
     write_embeddings,
 )
 from audiopg.transfer.finetune import FINETUNE_RECIPES, FinetuneSettings, finetune, read_run
@@ -109,6 +109,9 @@ examples:
     audiopg pretrain --preset tiny --start tiny --audio path/to/recordings --steps 1000 \\
         --learning-rate 2e-4 --warmup-steps 50 --schedule cosine --out runs/adapted
 
+weights to start from may be an address with the digest that their maker states, fetched once and
+checked: --start https://HOST/model.safetensors#sha256=DIGEST
+
 what is in --out: settings.json, provenance.json, metrics.jsonl (a line a step: loss, learning rate,
 gradient norm, clips a second, seconds so far), the last two checkpoints step-*/, pictures/ where they
 are asked for, and tensorboard/ where TensorBoard is installed (pip install tensorboard).
@@ -120,8 +123,9 @@ _FINETUNE_HELP = """\
 examples:
   the weights that come with audiopg on ESC-10, all five folds, on a CPU:
     audiopg finetune --start tiny --dataset esc10 --recipe fast --out runs/esc10
-  the same network from scratch, the control:
+  the same network from scratch, the control; then the two in one table, with a paired test:
     audiopg finetune --preset tiny --dataset esc10 --recipe fast --out runs/esc10-scratch
+    audiopg finetune --resume --dataset esc10 --out runs/esc10 --beside runs/esc10-scratch
   go on after Ctrl-C, a crash or a full disk; settings not given are those of the run:
     audiopg finetune --resume --dataset esc10 --out runs/esc10
   the paper's protocol for Table 1, or its fast one of 50 epochs, with three seeds, on a GPU:
@@ -266,6 +270,13 @@ def _parser() -> argparse.ArgumentParser:
         help="settings to begin with, which those below change (default: paper)",
     )
     _add_settings(command, FinetuneSettings, FINETUNE_RECIPES)
+    command.add_argument(
+        "--beside",
+        metavar="RUN",
+        nargs="+",
+        default=[],
+        help="finished runs on the same clips to compare this one with, such as one from scratch",
+    )
     command.add_argument("--out", type=Path, required=True, help="folder for the run")
     command.add_argument(
         "--resume",
@@ -307,7 +318,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--skip-bad", action="store_true", help="go on without files that cannot be used"
     )
-    _add_embedding(command)
+    _add_embedding(command, [*POOLINGS, "both"])
     command.add_argument(
         "--controls",
         action=argparse.BooleanOptionalAction,
@@ -465,13 +476,15 @@ def _add_model(command: argparse.ArgumentParser) -> None:
     command.add_argument("model", help="a pre-training run, a checkpoint or a model.safetensors")
 
 
-def _add_embedding(command: argparse.ArgumentParser) -> None:
+def _add_embedding(command: argparse.ArgumentParser, poolings: Sequence[str] = POOLINGS) -> None:
     command.add_argument(
         "--pooling",
-        choices=POOLINGS,
+        choices=poolings,
         default="mean",
         help="mean: of all tokens; frequency: the bands of a time step one after another, averaged "
-        "over time (default: mean)",
+        "over time"
+        + "; both: of this encoder and the untrained one a row of each" * ("both" in poolings)
+        + " (default: mean)",
     )
     command.add_argument(
         "--native",
@@ -648,6 +661,8 @@ def _probe_one(
     clips, began = waves.clips, time.perf_counter()
     how = {"pooling": options.pooling, "native": options.native}
     features = clip_features(waves, encoders, controls=options.controls, **how)
+    for model in options.beside:
+        features.pop(f"{model}, frequency pooling", None)
     embedded = time.perf_counter()
     results = probe_features(clips, features, options.controls)
     probed = time.perf_counter()
@@ -662,23 +677,6 @@ def _probe_one(
     print(f"{embedded - began:.0f} s to embed, {probed - embedded:.0f} s to probe")
     if not record:
         return
-    metrics = {}
-    for row, result in results.items():
-        low, high = bootstrap_interval(result, clips.labels, clips.folds)
-        metrics[row] = {
-            result.metric: dict(zip(map(str, result.folds), result.values.tolist(), strict=True)),
-            "mean": result.mean,
-            "standard_deviation": _number(result.standard_deviation),
-            "interval_95": [low, high],
-            "p_against_this_encoder": _number(significance.loc[row, "p"]),
-            "p_holm": _number(significance.loc[row, "p (Holm)"]),
-            "strengths": [_number(strength) for strength in result.strengths.tolist()],
-        }
-    matrix = confusion_matrix(this, clips)
-    metrics["this encoder"]["confusion"] = {
-        true: {clips.classes[place]: int(row[place]) for place in row.nonzero()[0]}
-        for true, row in zip(clips.classes, matrix, strict=True)
-    }
     chosen = (
         "on the validation part"
         if "validation" in clips.fold_names.values()
@@ -688,17 +686,23 @@ def _probe_one(
         record,
         settings={
             "model": str(options.model),
-            "beside": [str(model) for model in options.beside],
+            "heard": _pretraining(options.model),
+            "beside": {str(model): _pretraining(model) for model in options.beside},
             "dataset": name,
             **how,
             **asdict(encoders["this encoder"].architecture),
+            "skipped": _skipped(clips),
         },
-        metrics=metrics,
+        metrics=summarise(results, clips),
         seconds=probed - began,
         data=f"{clips.name}, {len(clips)} clips, {clips.licence}"
         + (f"; {len(clips.skipped)} files left out" if clips.skipped else ""),
         protocol="linear probe of frozen tokens, averaged "
-        + ("" if options.pooling == "mean" else "over time with the bands side by side ")
+        + {
+            "mean": "",
+            "frequency": "over time with the bands side by side ",
+            "both": "over all, or over time with the bands side by side, ",
+        }[options.pooling]
         + ("at the clips' own length, " if options.native else "over 10.24 s, ")
         + f"standardised, strength chosen {chosen}, each test fold tested once; 95 % intervals by "
         "the bootstrap over clips, p-values by paired tests against this encoder",
@@ -707,9 +711,28 @@ def _probe_one(
     print(f"recorded in {path}")
 
 
-def _number(value: float) -> float | None:
-    """A number that JSON has: None for NaN."""
-    return None if math.isnan(value) else float(value)
+def _skipped(clips: LabelledClips) -> dict[str, str]:
+    """The files left out, by name, and why."""
+    return {Path(path).name: why for path, why in clips.skipped.items()}
+
+
+def _pretraining(model: str) -> dict | None:
+    """What the encoder of a pre-training run has heard; None for one that is no run's folder."""
+    folder = Path(model)
+    if not (folder / "settings.json").is_file():
+        return None
+    settings, where = read_settings(folder), json.loads((folder / "provenance.json").read_text())
+    lines = (folder / "metrics.jsonl").read_text().splitlines()
+    source = f"the {settings.prior!r} prior"
+    if settings.audio:
+        found = where["recordings"]
+        source = f"{found['files']} recordings, {found['hours']} hours"
+    return {
+        "clips": len(lines) * settings.batch_size,
+        "of": source,
+        "seconds": json.loads(lines[-1])["seconds"],
+        "device": where["device"],
+    }
 
 
 def _finetune(options: argparse.Namespace) -> None:
@@ -750,21 +773,35 @@ def _finetune(options: argparse.Namespace) -> None:
         print(f"  seed {seed}: {each}; mean {100 * values.mean():.1f}")
     if len(result.folds) > 1:
         print(f"{100 * result.mean:.1f} ± {100 * result.standard_deviation:.1f} over the folds")
+    results = {path: read_result(path, clips, result.folds) for path in options.beside}
+    results["this encoder"] = result
+    if options.beside:
+        significance = significance_table(results, clips.labels, clips.folds, "this encoder")
+        print(significance.to_string())
     if options.record:
-        metrics = result.summary()
-        if result.metric == "accuracy":
-            rows = zip(result.seeds, result.predictions.tolist(), strict=True)
-            metrics["predictions"] = {str(seed): row for seed, row in rows}
         protocol = "fine-tuned on the training folds, test fold tested once, after the last epoch"
         if settings.validate:
             protocol = "fine-tuned without the test fold and one training fold, tested on that"
+        said = {"start": start, **asdict(settings)}
+        beside = {}
+        for path in options.beside:
+            other, run = read_run(path)
+            other = {"start": run["start"], **asdict(other)}
+            beside[path] = {name: other[name] for name in said if other[name] != said[name]}
         path = write_record(
             options.record,
-            settings={"start": start, "dataset": options.dataset, **asdict(settings)},
-            metrics=metrics,
+            settings={
+                **said,
+                "beside": beside,
+                "dataset": options.dataset,
+                "skipped": _skipped(clips),
+            },
+            metrics=summarise(results, clips),
             seconds=result.seconds,
-            data=f"{clips.name}, {len(clips)} clips, {clips.licence}",
-            protocol=protocol,
+            data=f"{clips.name}, {len(clips)} clips, {clips.licence}"
+            + (f"; {len(clips.skipped)} files left out" if clips.skipped else ""),
+            protocol=protocol + "; 95 % intervals by the bootstrap over clips, p-values by paired "
+            "tests against this encoder; the mean over seeds",
             where=json.loads((options.out / "provenance.json").read_text()),
         )
         print(f"recorded in {path}")

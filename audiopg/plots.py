@@ -652,6 +652,45 @@ def grouped_bars(
     return figure
 
 
+def interval_panels(
+    tables: Mapping[str, Mapping[str, tuple[float, float, float]]], label: str
+) -> Figure:
+    """Figures with their intervals: a panel a set, a line a row, the rows in the order they come.
+
+    Args:
+        tables: set -> row -> the figure, and the ends of its interval; a row that a set lacks is
+            left blank there.
+        label: of the horizontal axes.
+
+    Raises:
+        InputError: without a set or a row.
+    """
+    rows = list(dict.fromkeys(row for table in tables.values() for row in table))
+    if not rows:
+        raise InputError("no figures were given; name at least one set with one row.")
+    figure, axes = plt.subplots(
+        1, len(tables), sharey=True, squeeze=False, figsize=(WIDTH, 1.1 + 0.27 * len(rows))
+    )
+    for axis, (title, table) in zip(axes[0], tables.items(), strict=True):
+        places = [rows.index(row) for row in table]
+        middle, low, high = np.array(list(table.values())).T
+        axis.errorbar(
+            middle,
+            places,
+            xerr=(middle - low, high - middle),
+            fmt="o",
+            markersize=4,
+            capsize=2,
+            color=PALETTE["blue"],
+        )
+        axis.set_title(title, fontsize="small")
+        axis.set_xlabel(label)
+        axis.grid(axis="x", linewidth=0.5, alpha=0.4)
+    axes[0, 0].set_yticks(range(len(rows)), rows)
+    axes[0, 0].set_ylim(len(rows) - 0.5, -0.5)
+    return figure
+
+
 def layer_curves(curves: Mapping[str, ArrayLike], label: str) -> Figure:
     """A quantity layer by layer, from the patches before the first block, which are layer 0.
 

@@ -224,7 +224,7 @@ class Players:
         widest = f"(100% - {self.columns - 1}rem) / {self.columns}"
         style = (
             "display:grid;gap:0 1rem;grid-template-columns:"
-            f"repeat(auto-fill,minmax(max(min(100%, 16rem), {widest}),1fr))"
+            f"repeat(auto-fill,minmax(max(min(100%, 13rem), {widest}),1fr))"
         )
         sounds = "".join(player.html() for player in self.players)
         return f'<div class="audiopg-players" style="{style}">{sounds}</div>'
@@ -455,6 +455,27 @@ def side_by_side(clips: Mapping[str, ClipParameters], columns: int = 2) -> Playe
     for label, params in clips.items():
         _check_one(params)
         shown += _seen(params, [label], view)
+    return Players(tuple(shown), columns)
+
+
+def seen_and_heard(waves: Sequence[Tensor], labels: Sequence[str], columns: int = 3) -> Players:
+    """Sounds in a grid, each over its log-mel; no kernel is needed.
+
+    Args:
+        waves: (samples,) each, at 16 kHz, at least one window long.
+        labels: one a wave.
+        columns: the most in a row.
+
+    Raises:
+        InputError: as `players`.
+    """
+    log_mel = LogMel()
+    sounds = players(waves, labels, columns)
+    shown = []
+    for sound in sounds.players:
+        picture = plots.mel_picture(log_mel(torch.from_numpy(sound.wave)[None])[0])
+        alt = f"Log-mel spectrogram of {sound.label}"
+        shown.append(replace(sound, picture=picture, alt=alt))
     return Players(tuple(shown), columns)
 
 
@@ -763,11 +784,22 @@ def _draw(preset: str, seed: int, clip: int) -> ClipParameters:
 
 
 def _turn(params: ClipParameters, **factors: Tensor) -> ClipParameters:
-    """``params.edit``, with release and onset following what they depend on, as in the prior.
+    """``params.edit``, with release and onset following what they depend on, as in the prior."""
+    return params.edit(**followed(params, factors))
+
+
+def followed(params: ClipParameters, factors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Turned factors, with release and onset following what they depend on, as in the prior.
 
     Between decay and release the level is held for what the three leave of the event; that share
-    is kept where it can be, if the release is not turned too. An event begins earlier where it would reach past the end.
+    is kept where it can be, if the release is not turned too. An event begins earlier where it
+    would reach past the end.
+
+    Args:
+        params: the clips before.
+        factors: by name, each of the shape that it has in ``params``.
     """
+    factors = dict(factors)
     after = {name: factors.get(name, getattr(params, name)) for name in ("attack", "decay")}
     if factors.keys() & after.keys():
         held = 1 - params.attack - params.decay - params.release
@@ -777,7 +809,7 @@ def _turn(params: ClipParameters, **factors: Tensor) -> ClipParameters:
     if "length" in factors:
         latest = CLIP_SECONDS - factors["length"]
         factors["onset"] = torch.minimum(factors.get("onset", params.onset), latest)
-    return params.edit(**factors)
+    return factors
 
 
 def _cite(params: ClipParameters) -> str:

@@ -249,11 +249,22 @@ recipe_table("small").astype(object)
 # chapter 4's record). How much luck there is shows where one row is run again with other seeds:
 
 # %%
-runs = ["recipe-bfloat16-small", *(f"recipe-bfloat16-small-seed{seed}" for seed in (1, 2))]
+runs = [
+    "recipe-bfloat16-small",
+    *(f"recipe-bfloat16-small-seed{seed}" for seed in (1, 2)),
+]
 for seed, record in enumerate(map(read_record, runs)):
     if record:
-        means = {name: probe["mean"] for name, probe in record["metrics"]["probes"].items()}
-        print(f"seed {seed}: " + ", ".join(f"{name} {100 * m:.1f} %" for name, m in means.items()))
+        means = {
+            name: probe["mean"]
+            for name, probe in record["metrics"]["probes"].items()
+        }
+        print(
+            f"seed {seed}: "
+            + ", ".join(
+                f"{name} {100 * m:.1f} %" for name, m in means.items()
+            )
+        )
 
 # %% [markdown]
 # One row deserves a second look. Muon reaches by far the lowest loss of the steps taken alone, and in

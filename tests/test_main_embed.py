@@ -14,6 +14,7 @@ from audiopg import __main__ as command_line
 from audiopg.__main__ import main
 from audiopg.datasets import cached_waves, find_dataset
 from audiopg.mae import ARCHITECTURES, Encoder, MaskedAutoencoder, load_encoder, save_model
+from audiopg.pretraining import PretrainSettings, pretrain
 from audiopg.records import RESULTS, read_record, write_record
 from audiopg.transfer import (
     bootstrap_interval,
@@ -176,6 +177,45 @@ def test_probe_sets_other_models_beside_and_leaves_out_the_controls(
         assert f"\n{row}" not in printed
 
 
+def test_probe_shows_both_poolings_and_what_each_model_has_heard(weights, data, records, tmp_path):
+    run = tmp_path / "run"
+    settings = PretrainSettings(preset="micro", steps=2, batch_size=3)
+    pretrain(settings, run, device="cpu", progress=False)
+    options = ["--beside", str(run), weights, "--data", str(data), "--native", "--pooling", "both"]
+    assert main(["probe", str(run), *options, "--record", "both", "--no-controls"]) == 0
+    record = read_record("both", records)
+    assert list(record["metrics"]) == [
+        str(run),
+        weights,
+        "this encoder",
+        "this encoder, frequency pooling",
+    ]
+    assert "over all, or over time with the bands side by side" in record["protocol"]
+    assert record["settings"]["beside"][weights] is None
+    heard = record["settings"]["beside"][str(run)]
+    assert (heard["clips"], heard["of"]) == (6, "the 'full' prior")
+    assert heard["seconds"] > 0
+    assert heard == record["settings"]["heard"]
+    # The mean of the bands is that of all tokens.
+    mean = ["--data", str(data), "--native", "--record", "mean", "--no-controls"]
+    assert main(["probe", str(run), *mean]) == 0
+    alone = read_record("mean", records)["metrics"]["this encoder"]
+    assert record["metrics"]["this encoder"]["confusion"] == alone["confusion"]
+
+
+def test_probe_says_from_how_many_recordings_a_model_learned(weights, data, records, tmp_path):
+    run = tmp_path / "run"
+    audio = str(data / "ESC-10/audio")
+    settings = PretrainSettings(preset="micro", steps=1, batch_size=2, audio=audio)
+    pretrain(settings, run, device="cpu", progress=False)
+    options = ["--beside", str(run), "--data", str(data), "--native", "--no-controls"]
+    assert main(["probe", weights, *options, "--record", "real"]) == 0
+    settings = read_record("real", records)["settings"]
+    assert settings["beside"][str(run)]["clips"] == 2
+    assert settings["beside"][str(run)]["of"].startswith("40 recordings, 0.0")
+    assert settings["heard"] is None
+
+
 def test_probe_goes_on_without_bad_files_where_it_may(weights, data, records, capsys):
     (data / "ESC-10/audio/3.wav").write_bytes(b"RIFF of no use")
     arguments = ["probe", weights, "--data", str(data), "--native", "--no-controls"]
@@ -183,7 +223,10 @@ def test_probe_goes_on_without_bad_files_where_it_may(weights, data, records, ca
     assert "3.wav" in capsys.readouterr().err
     assert main([*arguments, "--skip-bad", "--record", "rest"]) == 0
     assert "ESC-10, 39 clips" in capsys.readouterr().out
-    assert read_record("rest", records)["data"].endswith("; 1 files left out")
+    record = read_record("rest", records)
+    assert record["data"].endswith("; 1 files left out")
+    (why,) = record["settings"]["skipped"].items()
+    assert why == ("3.wav", "is damaged or not in a format that libsndfile reads")
 
 
 def test_probe_names_the_line_with_a_wrong_fold(weights, data, capsys):

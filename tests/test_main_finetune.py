@@ -18,7 +18,14 @@ from audiopg import __main__ as command_line
 from audiopg.__main__ import main
 from audiopg.datasets import cached_waves, esc50, find_dataset
 from audiopg.mae import MaskedAutoencoder, save_model
-from audiopg.transfer.finetune import FINETUNE_RECIPES, FinetuneSettings, finetune, read_run
+from audiopg.transfer import paired_p_value
+from audiopg.transfer.finetune import (
+    FINETUNE_RECIPES,
+    FinetuneSettings,
+    finetune,
+    read_result,
+    read_run,
+)
 
 SETTINGS = replace(
     FINETUNE_RECIPES["fast"], epochs=8, batch_size=4, precision="float32", checkpoint_seconds=0.0
@@ -95,8 +102,13 @@ def test_finetune_is_the_library_s_call(tmp_path, weights, expected, monkeypatch
     assert record["settings"]["epochs"] == 8
     assert record["settings"]["dataset"] == "esc10"
     assert record["settings"]["start"] == str(weights)
-    assert record["metrics"]["mean"] == expected.mean
-    assert record["metrics"]["predictions"]["0"] == expected.predictions[0].tolist()
+    assert list(record["metrics"]) == ["this encoder"]
+    figures = record["metrics"]["this encoder"]
+    assert figures["mean"] == expected.mean
+    assert figures["seeds"] == expected.summary()["values"]
+    counted = [sum(row.values()) for row in figures["confusion"].values()]
+    assert counted == [8, 8]
+    assert record["settings"]["beside"] == {}
     assert record["data"] == "ESC-10, 40 clips, CC BY 3.0"
     assert "test fold tested once, after the last epoch" in record["protocol"]
     # Settings and weights are those of the run; what is done is not done again.
@@ -115,9 +127,36 @@ def test_validation_is_said_to_be_one(tmp_path, monkeypatch, capsys):
     assert "accuracy in per cent on a training fold held out, for each test fold" in printed
     assert "±" not in printed
     assert "without the test fold" in records[0]["protocol"]
-    (predictions,) = records[0]["metrics"]["predictions"].values()
-    held_out = [clip // 2 % 5 + 1 == 3 for clip in range(40)]
-    assert [prediction >= 0 for prediction in predictions] == held_out
+    confusion = records[0]["metrics"]["this encoder"]["confusion"]
+    assert sum(sum(row.values()) for row in confusion.values()) == 8
+
+
+def test_a_run_is_set_beside_one_from_scratch(tmp_path, weights, monkeypatch, capsys):
+    records = []
+    monkeypatch.setattr(command_line, "write_record", lambda name, **said: records.append(said))
+    arguments = ["finetune", *FLAGS, "--epochs=1", "--folds=1,3"]
+    scratch, tuned = tmp_path / "scratch", tmp_path / "tuned"
+    assert main([*arguments, "--preset=micro", "--layer-decay=1", "--out", str(scratch)]) == 0
+    arguments += ["--start", str(weights), "--out", str(tuned)]
+    assert main([*arguments, "--beside", str(scratch), "--record", "x"]) == 0
+    assert "p (Holm)" in capsys.readouterr().out
+    (record,) = records
+    assert list(record["metrics"]) == [str(scratch), "this encoder"]
+    clips = esc50(Path(os.environ["AUDIOPG_DATA"]) / "ESC-10")
+    one, other = (read_result(folder, clips, [1, 3]) for folder in (scratch, tuned))
+    assert record["metrics"][str(scratch)]["mean"] == one.mean
+    assert record["metrics"]["this encoder"]["mean"] == other.mean
+    p = paired_p_value(one, other, clips.labels, clips.folds)
+    found = record["metrics"][str(scratch)]["p_against_this_encoder"]
+    assert found == pytest.approx(p, rel=0.005)
+    # Where the two differ in what was asked of them.
+    assert record["settings"]["beside"] == {
+        str(scratch): {"start": None, "preset": "micro", "layer_decay": 1.0}
+    }
+    # Where it is not done, or not there, it is said before the record.
+    assert main(["finetune", *FLAGS[5:], "--resume", "--out", str(tuned), "--folds=1,2",
+                 "--beside", str(scratch)]) == 2  # fmt: skip
+    assert "is not done with fold 2 of seed 0" in capsys.readouterr().err
 
 
 def test_files_that_cannot_be_used_are_left_out_when_asked(tmp_path, data, capsys):

@@ -43,6 +43,29 @@ def test_grouped_bars_stand_side_by_side():
             plots.grouped_bars(bad, "R²")
 
 
+def test_intervals_stand_in_panels_with_their_rows_in_line():
+    tables = {
+        "one": {"chance": (10.0, 8.0, 13.0), "ours": (80.0, 75.0, 84.0)},
+        "two": {"ours": (60.0, 58.0, 61.0), "other": (50.0, 45.0, 56.0)},
+    }
+    figure = plots.interval_panels(tables, "accuracy (%)")
+    rows = [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
+    assert rows == ["chance", "ours", "other"]
+    for axis, (title, table) in zip(figure.axes, tables.items(), strict=True):
+        assert (axis.get_title(), axis.get_xlabel()) == (title, "accuracy (%)")
+        line, _, (whiskers,) = axis.containers[0]
+        assert line.get_xdata().tolist() == [figures[0] for figures in table.values()]
+        assert line.get_ydata().tolist() == [rows.index(row) for row in table]
+        ends = [segment[:, 0].tolist() for segment in whiskers.get_segments()]
+        assert ends == [list(figures[1:]) for figures in table.values()]
+    # The first row is on top.
+    low, high = figure.axes[0].get_ylim()
+    assert low > high
+    for nothing in ({}, {"one": {}}):
+        with pytest.raises(InputError, match="at least one set"):
+            plots.interval_panels(nothing, "")
+
+
 def test_layer_curves_begin_at_layer_0():
     (axis,) = plots.layer_curves({"deep": torch.arange(5.0), "shallow": [1.0, 2.0]}, "R²").axes
     assert [list(line.get_xdata()) for line in axis.lines] == [[0, 1, 2, 3, 4], [0, 1]]

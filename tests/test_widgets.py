@@ -166,7 +166,7 @@ def test_players_stand_in_a_grid():
     assert [audio["aria-label"] for audio in page.all("audio")] == ["low", "high"]
     assert page.text == ["low", "high"]
     assert [len(decoded(audio)[0]) for audio in page.all("audio")] == [3200, 1600]
-    assert "min(100%, 16rem)" in page.all("div")[0]["style"]
+    assert "min(100%, 13rem)" in page.all("div")[0]["style"]
     assert repr(grid) == "<player: low, 0.20 s>\n<player: high, 0.10 s>"
 
 
@@ -753,3 +753,15 @@ def test_reconstructions_are_heard_three_times():
             assert lost - kept > 3
     with pytest.raises(InputError, match="2 clips and 1 titles"):
         widgets.heard_reconstructions(log_mel, mels, output, ["a"])
+
+
+def test_sounds_of_any_length_stand_over_their_spectrograms():
+    waves = [0.5 * torch.sin(torch.arange(n) * 0.2) for n in (16000, 400)]
+    shown = widgets.seen_and_heard(waves, ["long", "short"], columns=2)
+    assert shown.columns == 2
+    for sound, wave, label in zip(shown.players, waves, ("long", "short"), strict=True):
+        np.testing.assert_array_equal(sound.wave, wave)
+        assert (sound.label, sound.alt) == (label, f"Log-mel spectrogram of {label}")
+        assert Image.open(io.BytesIO(sound.picture)).format == "WEBP"
+    with pytest.raises(InputError, match="2 waves and 1 labels"):
+        widgets.seen_and_heard(waves, ["long"])

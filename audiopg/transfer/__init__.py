@@ -14,6 +14,7 @@ from audiopg.transfer.finetune import (
     FinetuneResult,
     FinetuneSettings,
     finetune,
+    read_result,
 )
 from audiopg.transfer.kinds import KINDS, class_kinds, kinds_table
 from audiopg.transfer.probe import (
@@ -31,6 +32,12 @@ from audiopg.transfer.statistics import (
     mean_average_precision,
     paired_p_value,
     significance_table,
+)
+from audiopg.transfer.summary import (
+    recorded_confusions,
+    recorded_matrix,
+    recorded_table,
+    summarise,
 )
 
 __all__ = [
@@ -62,6 +69,11 @@ __all__ = [
     "paired_p_value",
     "probe_features",
     "probe_table",
+    "read_result",
+    "recorded_confusions",
+    "recorded_matrix",
+    "recorded_table",
     "significance_table",
+    "summarise",
     "write_embeddings",
 ]

@@ -2,16 +2,22 @@
 
 HEAR (https://hearbenchmark.com/hear-api.html) takes a module with three functions: this one.
 
+.. code-block:: text
+
     python -m heareval.embeddings.runner audiopg.transfer.adapters --model model.safetensors
 
 X-ARES (https://github.com/jimbozhang/xares) takes a module with one class whose name ends in
 "Encoder": this one.
+
+.. code-block:: text
 
     python -m xares.run audiopg/transfer/adapters.py src/tasks/*.py
 
 EVAR (https://github.com/nttcslab/eval-audio-repr) takes a class from one of its own modules. Write
 ``evar/ar_audiopg.py`` with the line ``from audiopg.transfer.adapters import AR_AudioPG``, import it
 in ``lineareval.py`` beside the others, and write ``config/audiopg.yaml``:
+
+.. code-block:: yaml
 
     audio_repr: ar_audiopg.AR_AudioPG
     weight_file: path/to/model.safetensors

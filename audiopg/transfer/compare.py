@@ -10,7 +10,7 @@ from tqdm.auto import tqdm
 from audiopg.datasets import CachedWaves, LabelledClips
 from audiopg.errors import InputError
 from audiopg.frontend import HOP, WINDOW, LogMel, fit_length
-from audiopg.mae import Encoder
+from audiopg.mae import BANDS, Encoder
 from audiopg.synth.parameters import CLIP_SAMPLES
 from audiopg.transfer.probe import (
     ProbeResult,
@@ -19,6 +19,7 @@ from audiopg.transfer.probe import (
     log_mel_mean,
     log_mel_statistics,
 )
+from audiopg.transfer.spectrograms import require_windows
 
 _BATCH = 32
 
@@ -41,7 +42,9 @@ def compare_encoders(
         waves: of the clips, at 16 kHz: a (clips, samples) tensor, a sequence of (samples,), or
             `cached_waves`. They are read in batches.
         encoders: by the name of their row.
-        pooling, native: as in `Encoder.embed`; a native log-mel is that of the clip as it is, too.
+        pooling: as in `Encoder.embed`; or "both", for a row of each: that of the mean has the name,
+            the other the name and ", frequency pooling".
+        native: as in `Encoder.embed`; a native log-mel is that of the clip as it is, too.
         controls: whether to add what hears nothing, and raw log-mels.
         progress: show a progress bar.
 
@@ -107,10 +110,13 @@ def clip_features(
         (clips, dimensions) float32 on the CPU for each row.
 
     Raises:
-        InputError: for an unknown pooling, or a wave that cannot be embedded.
+        InputError: at the start, naming the clips shorter than one window, where they are native;
+            for an unknown pooling, or a wave that cannot be embedded.
     """
     is_cache = isinstance(waves, CachedWaves)
     samples = np.diff(waves.starts) if is_cache else np.array([len(wave) for wave in waves])
+    if native:
+        require_windows(waves, samples)
     # Clips of like length are encoded together.
     order = samples.argsort(kind="stable") if native else np.arange(len(samples))
     log_mel = LogMel()
@@ -128,8 +134,13 @@ def clip_features(
             ):
                 parts.setdefault(name, []).append(torch.cat([statistics(mel) for mel in mels]))
         for name, encoder in encoders.items():
-            embeddings = encoder.embed(batch, pooling=pooling, native=native)
-            parts.setdefault(name, []).append(embeddings.cpu())
+            pooled = "frequency" if pooling == "both" else pooling
+            embeddings = encoder.embed(batch, pooling=pooled, native=native).cpu()
+            if pooling == "both":
+                # Every band has as many tokens, so the mean of all is that of the bands.
+                parts.setdefault(name, []).append(embeddings.unflatten(1, (BANDS, -1)).mean(1))
+                name += ", frequency pooling"
+            parts.setdefault(name, []).append(embeddings)
     places = torch.from_numpy(order.argsort())
     return {name: torch.cat(part)[places] for name, part in parts.items()}
 

@@ -1,5 +1,6 @@
 """Where a classifier errs, and what it might have heard (Section 4.2, Table 2)."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,18 +40,32 @@ def most_confused(result: Tested, clips: LabelledClips, most: int = 10) -> "pand
         two classes share, and "why", the reasons of `kinds_table`, which is empty for a data set
         that has none.
     """
+    return rank_confusions(*_count(result, clips), clips.classes, clips.name, most)
+
+
+def rank_confusions(
+    counts: np.ndarray, totals: np.ndarray, classes: Sequence[str], name: str, most: int
+) -> "pandas.DataFrame":
+    """The table of `most_confused` from a matrix of confusions.
+
+    Args:
+        counts: (classes, classes) int64, how often, true first.
+        totals: (classes, classes) int64, out of how many.
+        classes: their names.
+        name: of the data set, for `class_kinds`.
+        most: rows at most.
+    """
     import pandas
 
-    counts, totals = _count(result, clips)
     rates = np.where(totals > 0, counts / np.maximum(totals, 1), 0.0)
     np.fill_diagonal(rates, 0)
-    kinds = class_kinds(clips.name)
+    kinds = class_kinds(name)
     rows = []
     for place in np.lexsort((-counts.ravel(), -rates.ravel()))[:most]:
         true, other = np.unravel_index(place, counts.shape)
         if rates[true, other] == 0:
             break
-        pair = clips.classes[true], clips.classes[other]
+        pair = classes[true], classes[other]
         known = [kinds[label] for label in pair if label in kinds]
         shared, why = "", ""
         if len(known) == 2:

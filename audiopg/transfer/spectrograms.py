@@ -79,13 +79,8 @@ def log_mels(
     else:
         wave_of, samples = waves.__getitem__, torch.tensor([len(wave) for wave in waves])
     if native_length:
+        require_windows(waves, samples.numpy())
         samples = samples.clamp(max=CLIP_SAMPLES)
-        if (samples < WINDOW).any():
-            row = int(samples.argmin())
-            raise InputError(
-                f"clip {row} has {samples[row]} samples, shorter than one window of {WINDOW}; "
-                "leave it out, or loop the clips to 10.24 s (no native_length)."
-            )
     else:
         samples = torch.full_like(samples, CLIP_SAMPLES)
     lengths = (samples - WINDOW) // HOP + 1
@@ -107,7 +102,9 @@ def log_mels(
         for place, row in enumerate(rows.tolist()):
             wave = wave_of(row)
             if not torch.isfinite(wave).all():
-                raise InputError(f"clip {row} holds NaN or infinite samples; leave it out.")
+                raise InputError(
+                    f"{clip_name(waves, row)} holds NaN or infinite samples; leave it out."
+                )
             batch[place, : samples[row]] = fit_length(wave, int(samples[row]))
         # Windows that lie within a clip do not hear the zeros behind it.
         mels = log_mel(batch.to(device))
@@ -115,6 +112,27 @@ def log_mels(
         first = int(starts[rows[0]])
         frames[first : first + int(lengths[rows].sum())] = mels[own.to(device)].half()
     return Spectrograms(frames, starts.to(device), lengths)
+
+
+def require_windows(waves: CachedWaves | Sequence[Tensor], samples: np.ndarray) -> None:
+    """Refuse clips that are too short to be taken at their own length, naming them.
+
+    Args:
+        waves: of the clips.
+        samples: (clips,) how many samples each has.
+    """
+    short = np.flatnonzero(samples < WINDOW)
+    if len(short):
+        names = ", ".join(f"{clip_name(waves, row)} ({samples[row]} samples)" for row in short)
+        raise InputError(
+            f"{len(short)} of {len(waves)} clips are shorter than one window of {WINDOW}: {names}; "
+            "leave them out, or take all clips at 10.24 s instead of their own length."
+        )
+
+
+def clip_name(waves: CachedWaves | Sequence[Tensor], row: int) -> str:
+    """The file of a clip, or its row where it is none of a cache."""
+    return str(waves.clips.paths[row]) if isinstance(waves, CachedWaves) else f"clip {row}"
 
 
 def patches_of(frames: Tensor) -> Tensor:

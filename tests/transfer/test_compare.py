@@ -68,6 +68,18 @@ def test_features_are_those_of_each_clip_in_its_place(encoders, waves, native):
             torch.testing.assert_close(features[name][row], expected, **CLOSE)
 
 
+@pytest.mark.parametrize("native", [False, True])
+def test_both_poolings_are_those_of_each_alone(encoders, waves, native):
+    how = {"controls": False, "native": native, "progress": False}
+    both = clip_features(waves, encoders, pooling="both", **how)
+    names = ["one", "one, frequency pooling", "two", "two, frequency pooling"]
+    assert list(both) == names
+    for pooling, suffix in (("mean", ""), ("frequency", ", frequency pooling")):
+        alone = clip_features(waves, encoders, pooling=pooling, **how)
+        for name in encoders:
+            torch.testing.assert_close(both[name + suffix], alone[name], **CLOSE)
+
+
 def test_a_tensor_of_clips_will_do_and_the_controls_can_be_left_out(encoders):
     waves = torch.randn(35, 4000, generator=torch.Generator().manual_seed(1))
     features = clip_features(waves, encoders, controls=False, native=True, progress=False)
@@ -133,5 +145,20 @@ def test_what_does_not_fit_together_is_refused(encoders, waves):
     with pytest.raises(InputError, match="pooling is 'max'"):
         compare_encoders(labelled(*FIVE), waves, encoders, pooling="max", progress=False)
     short = [*waves[1:], torch.zeros(100)]
-    with pytest.raises(InputError, match="has 100 samples, shorter than one window of 400"):
+    with pytest.raises(InputError, match=r"shorter than one window of 400: clip 39 \(100 samples"):
         compare_encoders(labelled(*FIVE), short, {}, native=True, progress=False)
+
+
+def test_clips_shorter_than_a_window_are_named_at_the_start(encoders, tmp_path, monkeypatch):
+    monkeypatch.setenv("AUDIOPG_CACHE", str(tmp_path / "cache"))
+    paths = [tmp_path / f"{row}.wav" for row in range(40)]
+    for row, path in enumerate(paths):
+        soundfile.write(path, np.full(300 if row in (3, 30) else 800, 0.1), 16000, "FLOAT")
+    cache = cached_waves(labelled(*FIVE, paths=paths), progress=False)
+    message = (
+        f"^2 of 40 clips are shorter than one window of 400: {paths[3]} .300 samples., "
+        f"{paths[30]} .300 samples.; leave them out, or take all clips at 10.24 s"
+    )
+    with pytest.raises(InputError, match=message):
+        clip_features(cache, encoders, native=True, progress=False)
+    assert len(clip_features(cache, {"one": encoders["one"]}, progress=False)["one"]) == 40

@@ -23,6 +23,7 @@ from audiopg.transfer.finetune import (
     Classifier,
     FinetuneSettings,
     finetune,
+    read_result,
     read_run,
 )
 
@@ -427,6 +428,25 @@ def test_a_killed_run_resumes_within_a_fold_to_the_same_bits(stopped, clips, wav
     assert more.values.shape == (2, 3)
     np.testing.assert_array_equal(more.losses[0, [0, 2]], whole.losses[0])
     assert read_run(stopped)[0] == replace(CHANGED, seeds=2)
+
+
+def test_a_finished_run_is_read_again(stopped, clips, waves, whole):
+    one = read_result(stopped, clips, folds=[1])
+    np.testing.assert_array_equal(one.values, whole.values[:, :1])
+    np.testing.assert_array_equal(
+        one.scores[0, clips.folds == 1], whole.scores[0, clips.folds == 1]
+    )
+    assert np.isnan(one.scores[0, clips.folds != 1]).all()
+    assert one.seconds > 0
+    with pytest.raises(InputError, match=r"is not done with fold 3 of seed 0; resume it first\."):
+        read_result(stopped, clips, folds=[1, 3])
+    with pytest.raises(InputError, match=r"folds are \[4\]; choose among the test folds"):
+        read_result(stopped, clips, folds=[4])
+    other = labelled(1 - clips.labels, clips.folds)
+    with pytest.raises(InputError, match="of other clips than these 30 of Sounds"):
+        read_result(stopped, other, folds=[1])
+    with pytest.raises(InputError, match="holds no run to resume"):
+        read_result(stopped / "seed-0", clips)
 
 
 def cut(path):

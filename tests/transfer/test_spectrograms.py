@@ -100,7 +100,8 @@ def test_the_usual_way_of_the_benchmark_makes_the_same(native_length):
 
 def test_waves_that_cannot_be_used_are_named(waves, monkeypatch):
     with pytest.raises(
-        InputError, match=r"^clip 1 has 399 samples, shorter than one window of 400"
+        InputError,
+        match=r"^1 of 2 clips are shorter than one window of 400: clip 1 \(399 samples\); leave",
     ):
         log_mels([waves[0], waves[1][:399]], LogMel(), True, CPU)
     # Looped, they are as long as any.

@@ -1,0 +1,157 @@
+"""Results as records keep them, and the tables that a record gives back."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from audiopg.datasets import LabelledClips
+from audiopg.errors import InputError
+from audiopg.transfer.confusions import confusion_matrix, rank_confusions
+from audiopg.transfer.finetune import FinetuneResult
+from audiopg.transfer.probe import ProbeResult
+from audiopg.transfer.statistics import bootstrap_interval, significance_table
+
+if TYPE_CHECKING:
+    import pandas
+
+# The row that a record is about, and that the others are compared with.
+THIS = "this encoder"
+
+
+def summarise(
+    results: Mapping[str, ProbeResult | FinetuneResult], clips: LabelledClips
+) -> dict[str, dict]:
+    """The figures of results on the same clips, as the metrics of a record.
+
+    Args:
+        results: by the name of their row; that of "this encoder" is what the others are compared
+            with.
+        clips: labels, folds and classes.
+
+    Returns:
+        For each row the metric of each fold (the mean over seeds), "mean", "standard_deviation"
+        over folds, "interval_95" (`bootstrap_interval`), and against this encoder
+        "p_against_this_encoder" (`paired_p_value`) and "p_holm". A probe has its "strengths"; what
+        was fine-tuned has the metric by seed and fold in "seeds", its last loss and its seconds.
+        "this encoder" has its "confusion": the predicted classes of each true one.
+
+    Raises:
+        InputError: as `significance_table`.
+    """
+    significance = significance_table(results, clips.labels, clips.folds, against=THIS)
+    metrics: dict[str, dict] = {}
+    for name, result in results.items():
+        values = np.atleast_2d(result.values).mean(axis=0).tolist()
+        metrics[name] = {
+            result.metric: dict(zip(map(str, result.folds), values, strict=True)),
+            "mean": result.mean,
+            "standard_deviation": _number(result.standard_deviation),
+            "interval_95": list(bootstrap_interval(result, clips.labels, clips.folds)),
+            "p_against_this_encoder": _number(significance.loc[name, "p"]),
+            "p_holm": _number(significance.loc[name, "p (Holm)"]),
+        }
+        if isinstance(result, ProbeResult):
+            metrics[name]["strengths"] = [_number(value) for value in result.strengths.tolist()]
+        else:
+            said = result.summary()
+            metrics[name] |= {
+                "seeds": said["values"],
+                "seed_standard_deviation": said["seed_standard_deviation"],
+                "last_loss": said["last_loss"],
+                "seconds": round(result.seconds, 1),
+            }
+    matrix = confusion_matrix(results[THIS], clips)
+    metrics[THIS]["confusion"] = {
+        true: {clips.classes[place]: int(row[place]) for place in row.nonzero()[0]}
+        for true, row in zip(clips.classes, matrix, strict=True)
+    }
+    return metrics
+
+
+def recorded_table(record: dict, names: Mapping[str, str] | None = None) -> "pandas.DataFrame":
+    """The table of a record that `summarise` made the metrics of.
+
+    Args:
+        record: as `audiopg.records.read_record` gives it.
+        names: what to call some of its rows.
+
+    Returns:
+        In per cent, rounded to one decimal, a row a result and, for accuracy, "chance" before them:
+        the folds, where there are several, "mean", "standard deviation", "95 % from", "95 % to";
+        then "p" and "p (Holm)" of the difference to this encoder.
+
+    Raises:
+        InputError: for a record of something else.
+    """
+    import pandas
+
+    metrics = _metrics(record)
+    metric = "mAP" if "mAP" in metrics[THIS] else "accuracy"
+    folds = list(metrics[THIS][metric])
+    shown = [f"fold {fold}" for fold in folds] if len(folds) > 1 else []
+    columns = [*shown, "mean", "standard deviation", "95 % from", "95 % to", "p", "p (Holm)"]
+    rows = {}
+    if metric == "accuracy":
+        chance = 1 / len(metrics[THIS]["confusion"])
+        rows["chance"] = [100 * chance] * (len(shown) + 1) + [np.nan] * 5
+    for name, figures in metrics.items():
+        per_cent = [
+            *(figures[metric][fold] for fold in folds if shown),
+            figures["mean"],
+            figures["standard_deviation"],
+            *figures["interval_95"],
+        ]
+        ps = [figures["p_against_this_encoder"], figures["p_holm"]]
+        values = [np.nan if value is None else 100 * value for value in per_cent]
+        rows[(names or {}).get(name, name)] = values + [np.nan if p is None else p for p in ps]
+    table = pandas.DataFrame.from_dict(rows, orient="index", columns=columns, dtype=float)
+    table[columns[:-2]] = table[columns[:-2]].round(1)
+    return table
+
+
+def recorded_matrix(record: dict) -> tuple[np.ndarray, list[str]]:
+    """The confusions of a record's encoder, (classes, classes) int64, true first; and the classes.
+
+    Raises:
+        InputError: for a record of something else.
+    """
+    confusion = _metrics(record)[THIS]["confusion"]
+    classes = list(confusion)
+    counts = [[row.get(other, 0) for other in classes] for row in confusion.values()]
+    return np.array(counts, dtype=np.int64), classes
+
+
+def recorded_confusions(record: dict, most: int = 10) -> "pandas.DataFrame":
+    """The most frequent confusions of a record's encoder, as `most_confused` has them.
+
+    Args:
+        record: of clips that have one class each.
+        most: rows at most.
+
+    Raises:
+        InputError: for a record of something else.
+    """
+    counts, classes = recorded_matrix(record)
+    if "mAP" in record["metrics"][THIS]:
+        raise InputError(
+            f"the clips of the record {record['name']!r} have several classes, and it does not say "
+            "out of how many a class was confused; ask most_confused of the result."
+        )
+    totals = np.broadcast_to(counts.sum(axis=1, keepdims=True), counts.shape)
+    return rank_confusions(counts, totals, classes, record["data"], most)
+
+
+def _metrics(record: dict) -> dict:
+    metrics = record["metrics"]
+    if "confusion" not in metrics.get(THIS, {}):
+        raise InputError(
+            f"the record {record['name']!r} is of no probe or fine-tuning as they are made now; "
+            "choose another, or make it again."
+        )
+    return metrics
+
+
+def _number(value: float) -> float | None:
+    """A number that JSON has: None for NaN."""
+    return None if np.isnan(value) else float(value)
