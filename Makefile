@@ -20,7 +20,7 @@ notebook_check := --nbval --nbval-current-env --nbval-cell-timeout 600 \
 	--nbval-sanitize-with book/nbval.cfg
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-book lab bench notebooks clean
+.PHONY: help book test test-book lab paper bench notebooks clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ test-book: .venv/pyproject.toml ## test the pages of `make book` in a real brows
 
 lab: .venv/pyproject.toml ## open the chapters in JupyterLab
 	$(python) -m jupyterlab notebooks
+
+paper: .venv/pyproject.toml ## run every experiment that has no record yet: at the paper's scale on a GPU, else small
+	$(python) -m audiopg reproduce
 
 bench: .venv/pyproject.toml ## measure speed and memory
 	$(python) -m audiopg bench

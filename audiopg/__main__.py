@@ -44,11 +44,12 @@ from audiopg.datasets import (
 from audiopg.datasets.benchmarks import BENCHMARKS
 from audiopg.environment import atomic_path, best_device, data_folder, provenance
 from audiopg.errors import InputError
-from audiopg.experiments import SCALES, experiments, is_recorded, recordings, reproduce
+from audiopg.experiments import SCALES, Experiment, experiments, is_recorded
 from audiopg.frontend import LogMel
 from audiopg.mae import POOLINGS, Encoder, MaskedAutoencoder, load_encoder, reconstruct
 from audiopg.pretraining import RECIPES, PretrainSettings, Watcher, pretrain, read_settings
 from audiopg.records import RESULTS, write_record
+from audiopg.reproduce import estimated_minutes, recordings, reproduce
 from audiopg.synth import (
     PRESETS,
     SAMPLE_RATE,
@@ -428,7 +429,7 @@ def _parser() -> argparse.ArgumentParser:
         _reproduce,
         "run the experiments behind the book's tables that have no record in results/ yet, and go "
         "on with those that were interrupted",
-        "audiopg reproduce --minutes 60; one group of experiments: audiopg reproduce recipe",
+        "audiopg reproduce --budget 60; one group of experiments: audiopg reproduce recipe",
     )
     command.add_argument(
         "names", nargs="*", metavar="NAME", help="experiments, or how their names begin"
@@ -437,7 +438,11 @@ def _parser() -> argparse.ArgumentParser:
         "--scale", choices=SCALES, help="default: paper where there is a GPU, else small"
     )
     command.add_argument(
-        "--minutes", type=float, default=math.inf, help="begin no step of training after these"
+        "--budget",
+        metavar="MINUTES",
+        type=float,
+        default=math.inf,
+        help="begin no step of pre-training and no fold of fine-tuning after these",
     )
     command.add_argument("--out", type=Path, default="runs/reproduce", help="folder of the runs")
     command.add_argument("--device", help="cpu, cuda or cuda:N (default: a GPU where there is one)")
@@ -1037,17 +1042,36 @@ def _reproduce(options: argparse.Namespace) -> None:
             recordings(data_folder()),
             data=data_folder(),
             out=options.out,
-            minutes=options.minutes,
+            minutes=options.budget,
             device=options.device,
         )
+    minutes = []
     for experiment in chosen:
-        clips = experiment.settings.steps * experiment.settings.batch_size
-        state = "left" if experiment in left else "recorded"
-        what = experiment.settings
-        source = what.audio or f"the {what.prior!r} prior"
-        print(f"{state:9}{experiment.name}: {what.preset}, {clips:,} clips of {source}")
+        if experiment in left:
+            minutes.append(estimated_minutes(experiment))
+            time_said = "time unknown" if minutes[-1] is None else f"about {minutes[-1]:.0f} min"
+            print(f"left      {experiment.name}: {_described(experiment)}; {time_said}")
+        else:
+            print(f"recorded  {experiment.name}: {_described(experiment)}")
     if not left:
         print(f"all {len(chosen)} are recorded in {RESULTS}")
+    else:
+        known = sum(filter(None, minutes))
+        unknown = minutes.count(None)
+        print(
+            f"{len(left)} of {len(chosen)} left, about {known / 60:.1f} hours here"
+            + (f" and {unknown} of unknown time" if unknown else "")
+        )
+
+
+def _described(experiment: Experiment) -> str:
+    """What an experiment trains, and on what."""
+    settings, onward = experiment.settings, experiment.start_name
+    size = f"from {onward}" if onward else settings.preset
+    if isinstance(settings, PretrainSettings):
+        clips = settings.steps * settings.batch_size
+        return f"{size}, {clips:,} clips of {settings.audio or f'the {settings.prior!r} prior'}"
+    return f"{size}, fine-tuned on {experiment.sets[0]}, {settings.epochs} epochs"
 
 
 def _untrained(encoder: Encoder) -> Encoder:

@@ -1,31 +1,20 @@
-"""The experiments behind the book's tables: networks pre-trained, then probed on real recordings.
+"""The experiments behind the book's tables: what there is to run, in order of worth.
 
-``python -m audiopg reproduce`` runs them one after another, each at most once: an experiment that has
-its record is left alone, one that was interrupted goes on.
+``python -m audiopg reproduce`` runs them (`audiopg.reproduce`).
 """
 
-import json
 import math
 import os
-import shutil
-import time
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from tqdm.auto import tqdm
 
-from audiopg.datasets import LabelledClips, cached_waves, find_dataset
-from audiopg.datasets.tables import TRAINING
-from audiopg.environment import best_device
 from audiopg.errors import InputError
-from audiopg.mae import Encoder, MaskedAutoencoder
-from audiopg.pretraining import RECIPES, PretrainSettings, different, pretrain
-from audiopg.records import RESULTS, read_record, write_record
-from audiopg.synth import SynthPrior, render
-from audiopg.transfer import linear_probe
+from audiopg.pretraining import RECIPES, PretrainSettings, different
+from audiopg.records import RESULTS, read_record
+from audiopg.synth import SENSITIVITY
+from audiopg.transfer.finetune import FINETUNE_RECIPES, FinetuneSettings
 
 if TYPE_CHECKING:
     import pandas
@@ -43,37 +32,58 @@ SCALES = {
         filters_every=20,
     ),
 }
-# The sets to probe on, of those that are at hand, and those whose recordings can be learned from.
+# What is fine-tuned with, and the sets that a scale can bear to fine-tune every row of Table 3 on.
+FINETUNED = {
+    "paper": (FINETUNE_RECIPES["paper-50"], ("esc10", "urbansound8k")),
+    "small": (replace(FINETUNE_RECIPES["fast"], epochs=8), ("esc10",)),
+}
+# The sets to probe on, of those that are at hand, and all that can be learned from.
 PROBED = ("esc10", "urbansound8k")
-LEARNED_FROM = ("esc10", "urbansound8k", "speech_commands")
+SETS = ("esc10", "urbansound8k", "speech_commands")
 # Of the rows that others are compared with.
 SEEDS = (0, 1, 2)
-PROTOCOL = (
-    "pre-trained once, then a linear probe of the averaged tokens of clips at their native "
-    "length; every choice of the probe is "
-    "made on the training folds, every fold is the test fold once"
-)
-# Clips that no run trains on, for a loss that experiments can share.
-_HELD_OUT = torch.arange(2**41, 2**41 + 256)
-_BATCH = 32
-# Enough that clips of one length meet in a batch.
-_CLIPS_AT_ONCE = 256
+# How the folds of a set are used (`reproduce.part_of`).
+PARTS = {
+    "all": "every fold is the test fold once",
+    "last": "the last fold is the test fold; no recording of it was learned from",
+    "development": "on the two folds for development alone, each tested on in turn, or trained on "
+    "the training part and tested on the validation part",
+    "final": "tested on the folds that development left alone",
+}
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """A network to pre-train and to probe.
+    """A network to pre-train and to probe, or to fine-tune.
 
     Attributes:
         name: of its record.
-        settings: of the pre-training; for recordings, ``audio`` names the sets (`training_files`)
-            instead of a folder.
-        probed: the sets to probe on.
+        settings: of the pre-training or the fine-tuning. For recordings, ``audio`` names sets
+            (`reproduce.training_files`) instead of a folder.
+        sets: to probe on, or to fine-tune on, of those that are at hand.
+        part: which folds of these (``PARTS``).
+        start: the experiment whose network it goes on from, or the name of weights.
+        run: the folder of the pre-training, where it has that of another experiment.
+        beside: fine-tuned before it on the same clips, to be compared with.
     """
 
     name: str
-    settings: PretrainSettings
-    probed: tuple[str, ...] = PROBED
+    settings: PretrainSettings | FinetuneSettings
+    sets: tuple[str, ...] = PROBED
+    part: str = "all"
+    start: "Experiment | str | None" = None
+    run: str | None = None
+    beside: tuple["Experiment", ...] = field(default=())
+
+    @property
+    def start_name(self) -> str | None:
+        """What the record calls the weights that it went on from."""
+        return self.start.name if isinstance(self.start, Experiment) else self.start
+
+    @property
+    def folder(self) -> str:
+        """Of the run."""
+        return self.run or self.name
 
 
 def recipe_steps(paper: PretrainSettings) -> dict[str, PretrainSettings]:
@@ -123,74 +133,152 @@ def experiments(scale: str) -> list[Experiment]:
     if scale not in SCALES:
         raise InputError(f"no scale is called {scale!r}; choose from {list(SCALES)}.")
     steps = recipe_steps(SCALES[scale])
-    compared = steps["bfloat16"]
-    listed = {f"recipe-{name}-{scale}": settings for name, settings in steps.items()}
+    recipe = [Experiment(f"recipe-{name}-{scale}", each) for name, each in steps.items()]
+    by_step = dict(zip(steps, recipe, strict=True))
+    compared = by_step["bfloat16"]
+    return [
+        *recipe,
+        *_table_3(scale, compared),
+        *_scaling(scale, compared),
+        *_table_4(scale, compared),
+        *_table_5(scale, compared),
+        *_transfer(scale, by_step["fast"]),
+        *(
+            replace(
+                by_step[name],
+                name=f"recipe-{name}-{scale}-seed{seed}",
+                settings=replace(steps[name], seed=seed),
+            )
+            for seed in SEEDS[1:]
+            for name in ("bfloat16", "paper")
+        ),
+        *_long(scale, compared),
+    ]
+
+
+def _table_3(scale: str, compared: Experiment) -> list[Experiment]:
+    """The curriculum and recordings in its place, probed and fine-tuned; the row `full` is the
+    recipe itself."""
+    curriculum = {
+        prior: Experiment(f"curriculum-{prior}-{scale}", replace(compared.settings, prior=prior))
+        for prior in ("sine", "harmonic", "dynamic")
+    }
     # The same clips of the same network, from the sets that it is not going to be probed on.
     real = {
-        f"real-for-{name}-{scale}": (
-            replace(compared, audio=", ".join(other for other in LEARNED_FROM if other != name)),
-            (name,),
+        name: Experiment(
+            f"real-for-{name}-{scale}", replace(compared.settings, audio=_all_but(name)), (name,)
         )
         for name in PROBED
     }
-    for seed in SEEDS[1:]:
-        for name in ("bfloat16", "paper"):
-            listed[f"recipe-{name}-{scale}-seed{seed}"] = replace(steps[name], seed=seed)
-    # The row `full` of Table 3 is the recipe itself.
-    for prior in ("sine", "harmonic", "dynamic"):
-        listed[f"curriculum-{prior}-{scale}"] = replace(compared, prior=prior)
-    return [Experiment(name, settings) for name, settings in listed.items()] + [
-        Experiment(name, settings, probed) for name, (settings, probed) in real.items()
-    ]
+    settings, sets = FINETUNED[scale]
+    tuned = []
+    for name in sets:
+        fine = Experiment("", settings, (name,))
+        scratch = _from_scratch(fine, f"finetuned-scratch-{name}-{scale}", compared)
+        rows = {**curriculum, "full": compared, "real": real[name]}
+        tuned += [scratch] + [
+            replace(fine, name=f"finetuned-{row}-{name}-{scale}", start=start, beside=(scratch,))
+            for row, start in rows.items()
+        ]
+    return [*real.values(), *curriculum.values(), *tuned]
 
 
-def training_files(name: str, data: Path | None) -> list[Path]:
-    """The recordings of a set that a network may learn from when it is not probed on the set.
-
-    Of a set with an official split these are the training clips; where every fold is the test
-    fold once, all.
-
-    Raises:
-        InputError: where the set is not at hand.
-    """
-    clips = find_dataset(name, data)
-    if clips is None:
-        raise InputError(f"{name} is not at hand; name a folder that holds it in AUDIOPG_DATA.")
-    crossed = len(clips.test_folds) > 1
+def _scaling(scale: str, compared: Experiment) -> list[Experiment]:
+    """Fewer clips; and other sizes of network, on a quarter of the clips."""
+    settings = compared.settings
+    quarter = replace(settings, steps=settings.steps // 4)
+    larger = {"paper": ("tiny", "small", "base"), "small": ("small",)}[scale]
     return [
-        path
-        for path, fold in zip(clips.paths, clips.folds.tolist(), strict=True)
-        if crossed or fold == TRAINING
+        Experiment(f"clips-16th-{scale}", replace(settings, steps=settings.steps // 16)),
+        Experiment(f"clips-4th-{scale}", quarter),
+        *(
+            Experiment(f"size-{size}-{scale}", replace(quarter, preset=size))
+            for size in larger
+            if size != settings.preset
+        ),
     ]
 
 
-def link_files(files: dict[str, list[Path]], folder: Path) -> Path:
-    """A folder of links to files, a folder for each name; it is made whole or not at all."""
-    if folder.exists():
-        return folder
-    made = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(made, ignore_errors=True)
-    for name, paths in files.items():
-        (made / name).mkdir(parents=True)
-        for number, path in enumerate(paths):
-            # Files of several folders may share a name.
-            (made / name / f"{number:06d}-{path.name}").symlink_to(path.resolve())
-    return made.rename(folder)
-
-
-def recordings(data: Path | None) -> dict[str, LabelledClips]:
-    """The sets to probe on that lie in a folder of recordings, by the names they go by here.
-
-    Raises:
-        InputError: where there are none.
-    """
-    found = {name: clips for name in PROBED if (clips := find_dataset(name, data))}
-    if not found:
-        raise InputError(
-            "there are no recordings to probe on; name a folder with ESC-50 (or ESC-10) or "
-            "UrbanSound8K in AUDIOPG_DATA (python -m audiopg download --help)."
+def _table_4(scale: str, compared: Experiment) -> list[Experiment]:
+    """Range of f0 and density of events; the default is the recipe itself."""
+    return [
+        Experiment(
+            f"sensitivity-{name.replace(' ', '-')}-{scale}", replace(compared.settings, prior=name)
         )
-    return found
+        for name in SENSITIVITY
+        if not name.startswith("default")
+    ]
+
+
+def _table_5(scale: str, compared: Experiment) -> list[Experiment]:
+    """Half as many clips again, of the recordings of the target: after synthesis, or from scratch."""
+    settings = replace(compared.settings, steps=compared.settings.steps // 2)
+    listed = []
+    for name in SETS:
+        onward = Experiment("", replace(settings, audio=name), (name,), part="last")
+        listed += [
+            replace(onward, name=f"adapt-to-{name}-{scale}", start=compared),
+            replace(onward, name=f"target-only-{name}-{scale}"),
+        ]
+    return listed
+
+
+def _transfer(scale: str, fast: Experiment) -> list[Experiment]:
+    """Table 1's frame: the best weights at hand and the same network from scratch, on each set."""
+    if scale == "paper":
+        settings, start, label = FINETUNE_RECIPES["paper"], fast, "base"
+        epochs = dict.fromkeys(SETS, settings.epochs)
+    else:
+        settings, start, label = FINETUNE_RECIPES["fast"], "tiny", "tiny"
+        epochs = {"esc10": 24, "urbansound8k": 4, "speech_commands": 6}
+    listed = []
+    for name in SETS:
+        fine = Experiment("", replace(settings, epochs=epochs[name]), (name,))
+        scratch = _from_scratch(fine, f"finetune-{name}-scratch-{label}", fast)
+        listed.append(
+            replace(fine, name=f"finetune-{name}-{label}", start=start, beside=(scratch,))
+        )
+    return listed
+
+
+def _long(scale: str, compared: Experiment) -> list[Experiment]:
+    """Five times the clips, of synthesis and of recordings."""
+    settings = replace(compared.settings, steps=5 * compared.settings.steps)
+    return [
+        Experiment(f"clips-5x-{scale}", settings),
+        *(
+            Experiment(
+                f"real-long-for-{name}-{scale}", replace(settings, audio=_all_but(name)), (name,)
+            )
+            for name in PROBED
+        ),
+    ]
+
+
+def _all_but(name: str) -> str:
+    return ", ".join(other for other in SETS if other != name)
+
+
+def _from_scratch(fine: Experiment, name: str, trained: Experiment) -> Experiment:
+    """The control of a fine-tuning: the same network, from random weights."""
+    return replace(fine, name=name, settings=replace(fine.settings, preset=trained.settings.preset))
+
+
+def is_recorded(experiment: Experiment, folder: str | os.PathLike = RESULTS) -> bool:
+    """Whether an experiment has a record that was made with its settings."""
+    record = read_record(experiment.name, folder)
+    if record is None:
+        return False
+    said, settings = record["settings"], experiment.settings
+    if said.get("start") != experiment.start_name:
+        return False
+    if isinstance(settings, PretrainSettings):
+        return not different(PretrainSettings(**{**said, "start": None}), settings)
+    made = {name: said[name] for name in said if hasattr(settings, name)}
+    return (
+        replace(FinetuneSettings(**made), checkpoint_seconds=settings.checkpoint_seconds)
+        == settings
+    )
 
 
 def recipe_table(scale: str, folder: str | os.PathLike = RESULTS) -> "pandas.DataFrame":
@@ -270,127 +358,3 @@ def _probed(records: list[dict], references: list[dict], luck: dict[str, float])
     if references:
         row["kept"] = "yes" if all(kept) else "no"
     return row
-
-
-def reproduce(
-    chosen: list[Experiment],
-    sets: dict[str, LabelledClips],
-    *,
-    data: Path | None = None,
-    out: str | os.PathLike = "runs/reproduce",
-    minutes: float = math.inf,
-    device: torch.device | str | None = None,
-    progress: bool = True,
-    folder: str | os.PathLike = RESULTS,
-) -> list[Experiment]:
-    """Run the experiments that have no record yet.
-
-    A record is written when its experiment is finished. A run that is interrupted, or for which
-    the minutes are not enough, goes on from its last step when this is called again.
-
-    Args:
-        chosen: the experiments, in their order.
-        sets: the recordings to probe on (`recordings`).
-        data: the folder of recordings, for the experiments that learn from some.
-        out: folder of the runs, a folder each.
-        minutes: no step of training is begun after these.
-        device: where to train; a CUDA device where there is one.
-        progress: show progress bars.
-        folder: of the records.
-
-    Returns:
-        The experiments that are left.
-
-    Raises:
-        InputError: as `audiopg.pretrain` and `audiopg.transfer.linear_probe`.
-    """
-    device = torch.device(device) if device else best_device()
-    ends = time.monotonic() + 60 * minutes
-    left = []
-    for experiment in chosen:
-        if is_recorded(experiment, folder):
-            continue
-        if time.monotonic() >= ends:
-            left.append(experiment)
-            continue
-        run = Path(out) / experiment.name
-        began = (run / "settings.json").exists()
-        allowed = _minutes_of(run) + (ends - time.monotonic()) / 60
-        settings = replace(experiment.settings, minutes=allowed if math.isfinite(allowed) else None)
-        source = f"clips synthesized from the {settings.prior!r} prior"
-        if settings.audio:
-            names = settings.audio.split(", ")
-            files = {name: training_files(name, data) for name in names}
-            links = link_files(files, Path(out) / f"audio-{'-'.join(names)}")
-            settings = replace(settings, audio=links)
-            source = "windows of the recordings of " + " and ".join(
-                f"{name} ({len(paths)} files)" for name, paths in files.items()
-            )
-        result = pretrain(settings, run, resume=began, device=device, progress=progress)
-        if len(result.losses) < settings.steps:
-            left.append(experiment)
-            continue
-        probed = [sets[name] for name in experiment.probed if name in sets]
-        metrics = {
-            "loss": result.losses[-max(1, settings.steps // 20) :].mean().item(),
-            "held_out_loss": held_out_loss(result.model, settings.prior),
-            "probes": {
-                clips.name: probe(result.model.encoder, clips, progress) for clips in probed
-            },
-        }
-        clips = settings.steps * settings.batch_size
-        write_record(
-            experiment.name,
-            settings=asdict(experiment.settings),
-            metrics=metrics,
-            seconds=60 * _minutes_of(run),
-            data=f"{clips} {source}; probed on "
-            + " and ".join(f"{clips.name} ({clips.licence})" for clips in probed),
-            protocol=PROTOCOL,
-            where=json.loads((run / "provenance.json").read_text()),
-            folder=folder,
-        )
-    return left
-
-
-def is_recorded(experiment: Experiment, folder: str | os.PathLike = RESULTS) -> bool:
-    """Whether an experiment has a record that was made with its settings."""
-    record = read_record(experiment.name, folder)
-    if record is None:
-        return False
-    return not different(PretrainSettings(**record["settings"]), experiment.settings)
-
-
-@torch.no_grad()
-def held_out_loss(model: MaskedAutoencoder, prior: str) -> float:
-    """Mean loss of a model on 256 clips of a prior that no run trains on, in float32."""
-    device = next(model.parameters()).device
-    sounds, losses = SynthPrior.preset(prior), []
-    for clips in _HELD_OUT.to(device).split(_BATCH):
-        mel = model.encoder.log_mel(render(sounds.sample(clips, seed=0)))
-        losses.append(model(mel, clips, seed=0).loss)
-    return torch.stack(losses).mean().item()
-
-
-def probe(encoder: Encoder, clips: LabelledClips, progress: bool = True) -> dict:
-    """Accuracies of a linear probe of clips at native length: by fold, mean and deviation."""
-    waves = cached_waves(clips, progress=progress)
-    rows = torch.arange(len(waves)).split(_CLIPS_AT_ONCE)
-    bar = tqdm(rows, desc=f"embedding {clips.name}", unit="batch", disable=not progress)
-    embeddings = [encoder.embed([waves.native(row) for row in part], native=True) for part in bar]
-    result = linear_probe(
-        torch.cat(embeddings), clips.labels, clips.folds, test_folds=clips.test_folds
-    )
-    return {
-        "clips": len(clips),
-        "accuracy": dict(zip(map(str, result.folds), result.accuracy.tolist(), strict=True)),
-        "mean": result.mean,
-        "standard_deviation": result.standard_deviation,
-    }
-
-
-def _minutes_of(run: Path) -> float:
-    """Minutes that a run has taken so far, pauses left out."""
-    path = run / "metrics.jsonl"
-    lines = path.read_text().splitlines() if path.exists() else []
-    return json.loads(lines[-1])["seconds"] / 60 if lines else 0.0

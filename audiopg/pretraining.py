@@ -33,7 +33,7 @@ from audiopg.environment import atomic_path, provenance, usable_device
 from audiopg.errors import InputError
 from audiopg.mae import ARCHITECTURES, Architecture, MaskedAutoencoder, load_model, save_model
 from audiopg.settings import check_settings, setting
-from audiopg.synth import PRESETS, SynthPrior, render
+from audiopg.synth import PRIORS, SynthPrior, render
 
 # Numbers in which the network multiplies; its weights and the optimiser's are float32 in both.
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -72,7 +72,7 @@ class PretrainSettings:
         "weights to go on from: a run, a checkpoint, a file, an address, or a name that comes "
         "with audiopg",
     )
-    prior: str = setting("full", f"curriculum of sounds: {', '.join(PRESETS)}", choices=PRESETS)
+    prior: str = setting("full", f"curriculum of sounds: {', '.join(PRIORS)}", choices=PRIORS)
     audio: str | None = setting(None, "a folder of recordings to learn from instead of synthesis")
     steps: int = setting(7813, "optimiser steps", low=1)
     minutes: float | None = setting(

@@ -1,164 +1,33 @@
 import json
-import shutil
 from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
-import soundfile
-import torch
 
-from audiopg import experiments as module
 from audiopg.__main__ import main
-from audiopg.datasets import LabelledClips
-from audiopg.errors import InputError
 from audiopg.experiments import (
     SCALES,
+    SETS,
     Experiment,
     experiments,
-    held_out_loss,
-    is_recorded,
-    link_files,
     recipe_steps,
     recipe_table,
-    recordings,
-    reproduce,
-    training_files,
 )
-from audiopg.mae import MaskedAutoencoder, load_model
-from audiopg.pretraining import RECIPES, PretrainSettings, pretrain
-from audiopg.records import read_record
-
-SETTINGS = PretrainSettings(preset="micro", steps=4, batch_size=2, checkpoint_every=2)
-
-
-@pytest.fixture(scope="module")
-def sets(tmp_path_factory):
-    """Tones and noise: a probe tells them apart."""
-    folder = tmp_path_factory.mktemp("sounds")
-    noise = np.random.default_rng(0)
-    time = np.arange(16000) / 16000
-    paths = []
-    for clip in range(24):
-        tone = np.sin(2 * np.pi * (300 + 20 * clip) * time)
-        paths.append(folder / f"{clip}.wav")
-        soundfile.write(paths[-1], tone if clip % 2 else noise.normal(0, 0.1, 16000), 16000)
-    labels = np.arange(24) % 2
-    folds = np.arange(24) // 2 % 3 + 1
-    names = {fold: f"fold {fold}" for fold in (1, 2, 3)}
-    tones = LabelledClips("tones", paths, labels, folds, ["noise", "tone"], "MIT", names, [1, 2, 3])
-    return {"tones": tones, "not probed": tones}
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("AUDIOPG_CACHE", str(tmp_path / "cache"))
-
-
-@pytest.fixture
-def two():
-    muon = replace(SETTINGS, optimiser="muon")
-    return [Experiment("one", SETTINGS, ("tones",)), Experiment("two", muon, ("tones", "absent"))]
-
-
-def test_an_experiment_is_recorded_as_it_was_run(tmp_path, sets, two):
-    assert reproduce(two, sets, out=tmp_path / "runs", progress=False, folder=tmp_path) == []
-    for experiment in two:
-        record = read_record(experiment.name, tmp_path)
-        assert PretrainSettings(**record["settings"]) == experiment.settings
-        plain = pretrain(experiment.settings, progress=False)
-        assert record["metrics"]["loss"] == pytest.approx(plain.losses[-1].item(), abs=1e-6)
-        assert record["metrics"]["held_out_loss"] == held_out_loss(plain.model, "full")
-        probe = record["metrics"]["probes"]["tones"]
-        assert probe["clips"] == 24
-        assert list(probe["accuracy"]) == ["1", "2", "3"]
-        assert probe["mean"] == pytest.approx(np.mean(list(probe["accuracy"].values())))
-        assert probe["mean"] > 0.9
-        assert record["data"] == (
-            "8 clips synthesized from the 'full' prior; probed on tones (MIT)"
-        )
-        assert load_model(tmp_path / "runs" / experiment.name).architecture.width == 64
-
-
-def test_what_is_recorded_is_not_run_again(tmp_path, sets, two, monkeypatch):
-    out = tmp_path / "runs"
-    reproduce(two[:1], sets, out=out, progress=False, folder=tmp_path)
-    ran = []
-
-    def note(settings, folder, **rest):
-        ran.append(folder.name)
-        return pretrain(settings, folder, **rest)
-
-    monkeypatch.setattr(module, "pretrain", note)
-    reproduce(two, sets, out=out, progress=False, folder=tmp_path)
-    assert ran == ["two"]
-    # Other settings under the same name are another experiment, whose folder is taken.
-    changed = [Experiment("one", replace(SETTINGS, seed=1), ("tones",))]
-    with pytest.raises(InputError, match="was run with seed = 0, not 1"):
-        reproduce(changed, sets, out=out, progress=False, folder=tmp_path)
-
-
-def test_a_spent_budget_leaves_a_run_that_goes_on(tmp_path, sets, two):
-    out = tmp_path / "runs"
-    assert reproduce(two, sets, out=out, minutes=0, progress=False, folder=tmp_path) == two
-    assert not out.exists()
-    # Over after the first step.
-    assert reproduce(two, sets, out=out, minutes=1e-5, progress=False, folder=tmp_path) == two
-    lines = (out / "one/metrics.jsonl").read_text().splitlines()
-    assert 1 <= len(lines) < SETTINGS.steps
-    assert read_record("one", tmp_path) is None
-    assert reproduce(two, sets, out=out, progress=False, folder=tmp_path) == []
-    lines = (out / "one/metrics.jsonl").read_text().splitlines()
-    resumed = [json.loads(line)["loss"] for line in lines]
-    assert resumed == pretrain(SETTINGS, progress=False).losses.tolist()
-    # The budget is no part of what the experiment is.
-    assert read_record("one", tmp_path)["settings"] == asdict(SETTINGS)
-
-
-def test_recordings_are_learned_from_where_the_settings_name_sets(tmp_path, sets, monkeypatch):
-    paths = sets["tones"].paths
-    official = replace(sets["tones"], folds=np.arange(24) % 3 + 1, test_folds=[3])
-    at_hand = {"crossed": sets["tones"], "official": official}
-    monkeypatch.setattr(module, "find_dataset", lambda name, data: at_hand.get(name))
-    assert training_files("crossed", tmp_path) == paths
-    assert training_files("official", tmp_path) == paths[::3]
-    with pytest.raises(InputError, match="absent is not at hand"):
-        training_files("absent", tmp_path)
-
-    real = Experiment("real", replace(SETTINGS, audio="crossed, official"), ("tones",))
-    assert reproduce([real], sets, out=tmp_path, progress=False, folder=tmp_path) == []
-    record = read_record("real", tmp_path)
-    assert is_recorded(real, tmp_path)
-    assert record["settings"]["audio"] == "crossed, official"
-    assert record["data"] == (
-        "8 windows of the recordings of crossed (24 files) and official (8 files); "
-        "probed on tones (MIT)"
-    )
-    folder = tmp_path / "plain"
-    for name, files in (("crossed", paths), ("official", paths[::3])):
-        (folder / name).mkdir(parents=True)
-        for number, path in enumerate(files):
-            shutil.copy(path, folder / name / f"{number:06d}.wav")
-    plain = pretrain(replace(SETTINGS, audio=folder), progress=False)
-    assert record["metrics"]["loss"] == pytest.approx(plain.losses[-1].item(), abs=1e-6)
-
-
-def test_files_are_linked_whole_or_not_at_all(tmp_path, sets):
-    paths = sets["tones"].paths[:2]
-    (tmp_path / ".links.part/a").mkdir(parents=True)  # What a call that was killed has left.
-    for _ in range(2):
-        links = link_files({"a": [*paths, paths[0]]}, tmp_path / "links")
-        assert [path.read_bytes() for path in sorted(links.rglob("*.wav"))] == [
-            path.read_bytes() for path in (*paths, paths[0])
-        ]
-    assert [path.name for path in tmp_path.iterdir()] == ["links"]
+from audiopg.pretraining import RECIPES
+from audiopg.transfer.finetune import FinetuneSettings
 
 
 @pytest.mark.parametrize("scale", SCALES)
 def test_no_network_is_probed_on_a_set_that_it_has_learned_from(scale):
-    real = [e for e in experiments(scale) if e.settings.audio]
-    assert [e.probed for e in real] == [(name,) for name in module.PROBED]
+    real = [e for e in experiments(scale) if getattr(e.settings, "audio", None)]
+    assert {e.name.partition("-for-")[0] for e in real if e.part == "all"} == {"real", "real-long"}
     for experiment in real:
-        assert not set(experiment.settings.audio.split(", ")) & set(experiment.probed)
+        learned_from = set(experiment.settings.audio.split(", "))
+        if experiment.part == "all":
+            assert not learned_from & set(experiment.sets)
+        # Of a target, the fold that is tested on is kept apart (test_reproduce.py).
+        else:
+            assert (experiment.part, experiment.sets) == ("last", tuple(learned_from))
 
 
 @pytest.mark.parametrize("scale", SCALES)
@@ -194,27 +63,29 @@ def test_every_experiment_has_a_name_of_its_own():
     assert len(set(names)) == len(names)
 
 
-def test_the_held_out_loss_is_the_mean_over_256_clips():
-    model = MaskedAutoencoder.preset("micro", seed=3).eval()
-    wave = module.render(module.SynthPrior.preset("sine").sample(module._HELD_OUT[:40], seed=0))
-    slow = []
-    with torch.no_grad():
-        for clip, sound in zip(module._HELD_OUT[:40], wave, strict=True):
-            output = model(model.encoder.log_mel(sound[None]), clip[None], seed=0)
-            slow.append(output.loss.item())
-    short = pytest.MonkeyPatch()
-    short.setattr(module, "_HELD_OUT", module._HELD_OUT[:32])
-    try:
-        found = held_out_loss(model, "sine")
-    finally:
-        short.undo()
-    assert found == pytest.approx(np.mean(slow[:32]), rel=1e-4)
+@pytest.mark.parametrize("scale", SCALES)
+def test_what_is_gone_on_from_is_itself_an_experiment_with_the_same_settings(scale):
+    known = {experiment.name: experiment for experiment in experiments(scale)}
+    onward = [e for e in known.values() if isinstance(e.start, Experiment)]
+    assert {"adapt-to-esc10", "finetuned-full-esc10", "finetuned-real-esc10"} <= {
+        e.name.removesuffix(f"-{scale}") for e in onward
+    }
+    for experiment in onward:
+        assert known[experiment.start.name] == experiment.start
 
 
-@pytest.mark.parametrize("make", [False, True])
-def test_without_recordings_it_says_what_to_do(tmp_path, make):
-    with pytest.raises(InputError, match=r"name a folder with ESC-50 .* in AUDIOPG_DATA"):
-        recordings(tmp_path if make else None)
+@pytest.mark.parametrize("scale", SCALES)
+def test_a_control_differs_in_its_first_weights_alone(scale):
+    tuned = [e for e in experiments(scale) if isinstance(e.settings, FinetuneSettings)]
+    for experiment in tuned:
+        for control in experiment.beside:
+            assert control.start is None
+            assert replace(control.settings, preset=None) == experiment.settings
+    known = {e.name: e for e in experiments(scale)}
+    for name in SETS:
+        adapted, scratch = (known[f"{kind}-{name}-{scale}"] for kind in ("adapt-to", "target-only"))
+        assert adapted.settings == scratch.settings
+        assert scratch.start is None
 
 
 def test_the_command_names_what_there_is(capsys):

@@ -162,7 +162,7 @@ def test_download_says_the_licence_and_data_finds_what_came(served, tmp_path, ca
 def test_download_refuses_what_is_not_the_official_file(served, tmp_path, capsys):
     served.write_bytes(served.read_bytes()[:-1] + b"x")
     assert main(["download", "esc50", "--out", str(tmp_path / "data")]) == 2
-    assert "is not the file expected: its sha256 is" in capsys.readouterr().err
+    assert "gave another file: the sha256 of " in capsys.readouterr().err
     assert not (tmp_path / "data/ESC-50").exists()
     served.unlink()
     assert main(["download", "esc50", "--out", str(tmp_path / "data")]) == 2

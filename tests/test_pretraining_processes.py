@@ -277,9 +277,9 @@ save_file, calls = pretraining.save_file, []
 
 
 def killed(tensors, path):
-    calls.append(path)
     save_file(tensors, path)
-    if len(calls) == 3:
+    calls.extend([path] * (path.name == "optimiser.safetensors"))
+    if len(calls) == 3 and path == calls[-1]:
         os.truncate(path, 1000)
         os.kill(os.getpid(), signal.SIGKILL)
 

@@ -30,7 +30,8 @@ CONDA_NAMES = {"matplotlib": "matplotlib-base", "soundfile": "pysoundfile", "sox
 LAYERS = [
     {"errors"},
     {"environment", "philox"},
-    {"synth"},
+    {"fetch", "synth"},
+    {"settings"},
     {"frontend"},
     {"mae"},
     {"datasets"},
@@ -41,6 +42,7 @@ LAYERS = [
     {"widgets"},
     {"records"},
     {"experiments"},
+    {"reproduce"},
     {"__main__"},
 ]
 MODULES = sorted((ROOT / "audiopg").rglob("*.py"))

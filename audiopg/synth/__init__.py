@@ -8,7 +8,7 @@ from audiopg.synth.parameters import (
     SAMPLE_RATE,
     ClipParameters,
 )
-from audiopg.synth.prior import PRESETS, SENSITIVITY, SynthPrior
+from audiopg.synth.prior import PRESETS, PRIORS, SENSITIVITY, SynthPrior
 from audiopg.synth.render import render, signal_to_noise
 from audiopg.synth.scenes import from_scene, read_scene, to_scene, write_scene
 from audiopg.synth.tables import from_table, read_table, to_table, write_table
@@ -18,6 +18,7 @@ __all__ = [
     "CLIP_SECONDS",
     "EXCITATIONS",
     "PRESETS",
+    "PRIORS",
     "SAMPLE_RATE",
     "SENSITIVITY",
     "ClipParameters",

@@ -221,19 +221,20 @@ class SynthPrior:
 
         Args:
             name: "sine" (one partial, whole clip), "harmonic" (partials, FM and pulses),
-                "dynamic" (and events, envelopes, bursts) or "full" (and damping and noise).
-            overrides: fields of the prior, such as ``events=(5, 10)`` (Table 4).
+                "dynamic" (and events, envelopes, bursts) or "full" (and damping and noise); or
+                "full" with a change of Table 4, by the names of ``SENSITIVITY``.
+            overrides: fields of the prior, such as ``events=(5, 10)``.
 
         Raises:
             InputError: for an unknown preset or field, or a value outside its range.
         """
-        if name not in PRESETS:
-            raise InputError(f"no preset is called {name!r}; choose from {list(PRESETS)}.")
+        if name not in PRIORS:
+            raise InputError(f"no preset is called {name!r}; choose from {list(PRIORS)}.")
         known = {f.name for f in fields(cls)}
         for field in overrides:
             if field not in known:
                 raise InputError(f"SynthPrior has no field {field!r}; choose from {sorted(known)}.")
-        return replace(PRESETS[name], **overrides)
+        return replace(PRIORS[name], **overrides)
 
     def sample(self, clips: Tensor, seed: int) -> ClipParameters:
         """The factors of some clips, each a pure function of (prior, seed, clip index).
@@ -384,4 +385,7 @@ SENSITIVITY = {
     "wide f0": {"f0": (20.0, 4000.0)},
     "1 event": {"events": (1, 1)},
     "5-10 events": {"events": (5, 10)},
+}
+PRIORS = PRESETS | {
+    name: replace(PRESETS["full"], **changes) for name, changes in SENSITIVITY.items()
 }

@@ -1,0 +1,385 @@
+"""Running the experiments, one after another, each at most once.
+
+An experiment that has its record is left alone, one that was interrupted goes on from where it was.
+"""
+
+import json
+import math
+import os
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm.auto import tqdm
+
+from audiopg.datasets import LabelledClips, cached_waves, find_dataset
+from audiopg.datasets.tables import TRAINING
+from audiopg.environment import best_device, provenance
+from audiopg.errors import InputError
+from audiopg.experiments import PARTS, SETS, Experiment, is_recorded
+from audiopg.mae import Encoder, MaskedAutoencoder
+from audiopg.pretraining import PretrainResult, PretrainSettings, pretrain
+from audiopg.records import RESULTS, read_record, write_record
+from audiopg.synth import SynthPrior, render
+from audiopg.transfer import linear_probe, summarise
+from audiopg.transfer.finetune import FinetuneResult, FinetuneSettings, finetune, read_result
+
+# Clips that no run trains on, for a loss that experiments can share.
+_HELD_OUT = torch.arange(2**41, 2**41 + 256)
+_BATCH = 32
+# Enough that clips of one length meet in a batch.
+_CLIPS_AT_ONCE = 256
+# Folds of a set in cross-validation that settings may be chosen on.
+_DEVELOPMENT = 2
+
+
+@dataclass(frozen=True)
+class _Workshop:
+    """Where and how long experiments run."""
+
+    sets: dict[str, LabelledClips]
+    data: Path | None
+    out: Path
+    ends: float
+    device: torch.device
+    progress: bool
+
+    @property
+    def minutes_left(self) -> float:
+        return (self.ends - time.monotonic()) / 60
+
+
+def reproduce(
+    chosen: Sequence[Experiment],
+    sets: dict[str, LabelledClips],
+    *,
+    data: Path | None = None,
+    out: str | os.PathLike = "runs/reproduce",
+    minutes: float = math.inf,
+    device: torch.device | str | None = None,
+    progress: bool = True,
+    folder: str | os.PathLike = RESULTS,
+) -> list[Experiment]:
+    """Run the experiments that have no record yet.
+
+    A record is written when its experiment is finished. A run that is interrupted, or for which
+    the minutes are not enough, goes on from its last step when this is called again. What an
+    experiment goes on from is run first, where its folder is not there.
+
+    Args:
+        chosen: the experiments, in their order.
+        sets: the recordings to probe and to fine-tune on (`recordings`).
+        data: the folder of recordings, for the experiments that learn from some.
+        out: folder of the runs, a folder each.
+        minutes: no step of pre-training and no fold of fine-tuning is begun after these.
+        device: where to train; a CUDA device where there is one.
+        progress: show progress bars.
+        folder: of the records.
+
+    Returns:
+        The experiments that are left.
+
+    Raises:
+        InputError: as `audiopg.pretrain`, `audiopg.transfer.linear_probe` and
+            `audiopg.transfer.finetune.finetune`; where an experiment needs a set that is not at
+            hand.
+    """
+    device = torch.device(device) if device else best_device()
+    ends = time.monotonic() + 60 * minutes
+    workshop = _Workshop(sets, data, Path(out), ends, device, progress)
+    left = []
+    for experiment in chosen:
+        if is_recorded(experiment, folder):
+            continue
+        if isinstance(experiment.settings, PretrainSettings):
+            found = _probed(experiment, workshop)
+        else:
+            found = _finetuned(experiment, workshop)
+        if found:
+            write_record(experiment.name, **found, folder=folder)
+        else:
+            left.append(experiment)
+    return left
+
+
+def estimated_minutes(experiment: Experiment, folder: str | os.PathLike = RESULTS) -> float | None:
+    """How long an experiment will take on this machine, by records of its like made on this device.
+
+    Returns:
+        None where there is no such record.
+    """
+    device, settings, per_unit, probing = _model_of(provenance()), experiment.settings, [], []
+    for path in Path(folder).glob("*.json"):
+        record = read_record(path.stem, folder)
+        said = record.get("settings") or {}
+        if said.get("preset") != settings.preset or _model_of(record) != device:
+            continue
+        if isinstance(settings, PretrainSettings) and "probes" in record["metrics"]:
+            per_unit.append(record["seconds"] / (said["steps"] * said["batch_size"]))
+            probing.append(record["metrics"].get("probe_seconds", 0.0))
+        elif (
+            isinstance(settings, FinetuneSettings)
+            and "epochs" in said
+            and said.get("dataset") in experiment.sets
+        ):
+            per_unit.append(record["seconds"] / said["epochs"])
+    if not per_unit:
+        return None
+    if isinstance(settings, PretrainSettings):
+        seconds = settings.steps * settings.batch_size * np.median(per_unit) + np.median(probing)
+    else:
+        seconds = settings.epochs * np.median(per_unit)
+    return float(seconds) / 60
+
+
+def _model_of(where: dict) -> str:
+    """The device of a record, however many of its threads were used."""
+    return where.get("device", "").partition(",")[0]
+
+
+def recordings(data: Path | None) -> dict[str, LabelledClips]:
+    """The sets that lie in a folder of recordings, by the names they go by here.
+
+    Raises:
+        InputError: where there are none.
+    """
+    found = {name: clips for name in SETS if (clips := find_dataset(name, data))}
+    if not found:
+        raise InputError(
+            "there are no recordings to probe on; name a folder with ESC-50 (or ESC-10), "
+            "UrbanSound8K or Speech Commands in AUDIOPG_DATA (python -m audiopg download --help)."
+        )
+    return found
+
+
+def part_of(clips: LabelledClips, part: str) -> tuple[np.ndarray, list[int]]:
+    """The clips of a set that a part of its folds has, and the folds to test on (``PARTS``).
+
+    Of a set in cross-validation, the first two folds are for development and the others final; one
+    with an official split has its validation part for development.
+
+    Returns:
+        (rows,) int64, the clips; and the test folds, in turn.
+    """
+    official = len(clips.test_folds) == 1
+    tested = list(clips.test_folds)
+    kept = np.ones(len(clips), dtype=bool)
+    if part == "last":
+        tested = tested[-1:]
+    elif part == "development" and official:
+        kept, tested = clips.folds != tested[0], [TRAINING + 1]
+    elif part == "development":
+        tested = tested[:_DEVELOPMENT]
+        kept = np.isin(clips.folds, tested)
+    elif part == "final" and not official:
+        tested = tested[_DEVELOPMENT:]
+    return np.flatnonzero(kept), tested
+
+
+def training_files(clips: LabelledClips, part: str = "all") -> list[Path]:
+    """The recordings of a set that a network may learn from.
+
+    Of a set with an official split these are the training clips. Where every fold is the test fold
+    once, they are all, for a network that is not probed on the set; of the part "last", all but
+    those of the last fold.
+    """
+    if len(clips.test_folds) == 1:
+        allowed = clips.folds == TRAINING
+    else:
+        allowed = np.full(len(clips), True)
+        if part == "last":
+            allowed = clips.folds != clips.test_folds[-1]
+    return [path for path, may in zip(clips.paths, allowed, strict=True) if may]
+
+
+def link_files(files: dict[str, list[Path]], folder: Path) -> Path:
+    """A folder of links to files, a folder for each name; it is made whole or not at all."""
+    if folder.exists():
+        return folder
+    made = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(made, ignore_errors=True)
+    for name, paths in files.items():
+        (made / name).mkdir(parents=True)
+        for number, path in enumerate(paths):
+            # Files of several folders may share a name.
+            (made / name / f"{number:06d}-{path.name}").symlink_to(path.resolve())
+    return made.rename(folder)
+
+
+def _probed(experiment: Experiment, workshop: _Workshop) -> dict | None:
+    """What the record of a pre-training and its probes says; None where the time is over."""
+    result = _pretrained(experiment, workshop)
+    if result is None:
+        return None
+    settings, run = experiment.settings, workshop.out / experiment.folder
+    began = time.perf_counter()
+    probed = {name: workshop.sets[name] for name in experiment.sets if name in workshop.sets}
+    probes = {
+        clips.name: probe(result.model.encoder, clips, experiment.part, workshop.progress)
+        for clips in probed.values()
+    }
+    seconds = time.perf_counter() - began
+    source = f"clips synthesized from the {settings.prior!r} prior"
+    if settings.audio:
+        source = "windows of the recordings of " + " and ".join(
+            f"{name} ({len(paths)} files)" for name, paths in _files(experiment, workshop).items()
+        )
+    return {
+        "settings": {**asdict(settings), "start": experiment.start_name},
+        "metrics": {
+            "loss": result.losses[-max(1, settings.steps // 20) :].mean().item(),
+            "held_out_loss": held_out_loss(result.model, settings.prior),
+            "probes": probes,
+            "probe_seconds": round(seconds, 1),
+        },
+        "seconds": 60 * _minutes_of(run),
+        "data": f"{settings.steps * settings.batch_size} {source}; probed on "
+        + " and ".join(f"{clips.name} ({clips.licence})" for clips in probed.values()),
+        "protocol": "pre-trained once, then a linear probe of the averaged tokens of clips at "
+        "their native length; every choice of the probe is made on the training folds, "
+        + PARTS[experiment.part],
+        "where": json.loads((run / "provenance.json").read_text()),
+    }
+
+
+def _pretrained(experiment: Experiment, workshop: _Workshop) -> PretrainResult | None:
+    """The network of an experiment, trained now where it is not yet; None where the time is over."""
+    if workshop.minutes_left <= 0:
+        return None
+    run = workshop.out / experiment.folder
+    settings = replace(experiment.settings, start=_start(experiment, workshop))
+    if experiment.start and settings.start is None:
+        return None
+    allowed = _minutes_of(run) + workshop.minutes_left
+    if math.isfinite(allowed):
+        settings = replace(settings, minutes=allowed)
+    if settings.audio:
+        settings = replace(settings, audio=_links(experiment, workshop))
+    result = pretrain(
+        settings,
+        run,
+        resume=(run / "settings.json").exists(),
+        device=workshop.device,
+        progress=workshop.progress,
+    )
+    return result if len(result.losses) == settings.steps else None
+
+
+def _start(experiment: Experiment, workshop: _Workshop) -> str | None:
+    """The weights that an experiment goes on from; None where it has none, or the time is over."""
+    if not isinstance(experiment.start, Experiment):
+        return experiment.start
+    trained = _pretrained(experiment.start, workshop)
+    return os.fspath(workshop.out / experiment.start.folder) if trained else None
+
+
+def _files(experiment: Experiment, workshop: _Workshop) -> dict[str, list[Path]]:
+    """The recordings that an experiment learns from, by set."""
+    found = {}
+    for name in experiment.settings.audio.split(", "):
+        clips = workshop.sets.get(name) or find_dataset(name, workshop.data)
+        if clips is None:
+            raise InputError(f"{name} is not at hand; name a folder that holds it in AUDIOPG_DATA.")
+        found[name] = training_files(clips, experiment.part)
+    return found
+
+
+def _links(experiment: Experiment, workshop: _Workshop) -> Path:
+    files = _files(experiment, workshop)
+    last = "-but-the-last-fold" * (experiment.part == "last")
+    return link_files(files, workshop.out / f"audio-{'-'.join(files)}{last}")
+
+
+def _finetuned(experiment: Experiment, workshop: _Workshop) -> dict | None:
+    """What the record of a fine-tuning says; None where the time is over."""
+    (name,) = experiment.sets
+    clips = workshop.sets.get(name)
+    if clips is None:
+        raise InputError(f"{name} is not at hand; name a folder that holds it in AUDIOPG_DATA.")
+    results = {}
+    for each in (*experiment.beside, experiment):
+        result = _tuned(each, clips, workshop)
+        if result is None:
+            return None
+        results["this encoder" if each is experiment else each.name] = result
+    said = {"start": experiment.start_name, **asdict(experiment.settings)}
+    beside = {}
+    for other in experiment.beside:
+        theirs = {"start": other.start_name, **asdict(other.settings)}
+        beside[other.name] = {key: theirs[key] for key in said if theirs[key] != said[key]}
+    run = workshop.out / experiment.folder
+    return {
+        "settings": {**said, "beside": beside, "dataset": name},
+        "metrics": summarise(results, clips),
+        "seconds": sum(result.seconds for result in results.values()),
+        "data": f"{clips.name}, {len(clips)} clips, {clips.licence}",
+        "protocol": "fine-tuned on the training folds, test fold tested once, after the last "
+        "epoch; 95 % intervals by the bootstrap over clips, p-values by paired tests against this "
+        "encoder; the mean over seeds",
+        "where": json.loads((run / "provenance.json").read_text()),
+    }
+
+
+def _tuned(
+    experiment: Experiment, clips: LabelledClips, workshop: _Workshop
+) -> FinetuneResult | None:
+    """The result of a fine-tuning, fold by fold; None where the time is over."""
+    start = _start(experiment, workshop)
+    if experiment.start and start is None:
+        return None
+    run, waves = workshop.out / experiment.folder, cached_waves(clips, progress=workshop.progress)
+    for fold in clips.test_folds:
+        if workshop.minutes_left <= 0:
+            return None
+        finetune(
+            experiment.settings,
+            clips,
+            waves,
+            start,
+            run,
+            folds=[fold],
+            resume=(run / "run.json").exists(),
+            device=workshop.device,
+            progress=workshop.progress,
+        )
+    return read_result(run, clips)
+
+
+@torch.no_grad()
+def held_out_loss(model: MaskedAutoencoder, prior: str) -> float:
+    """Mean loss of a model on 256 clips of a prior that no run trains on, in float32."""
+    device = next(model.parameters()).device
+    sounds, losses = SynthPrior.preset(prior), []
+    for clips in _HELD_OUT.to(device).split(_BATCH):
+        mel = model.encoder.log_mel(render(sounds.sample(clips, seed=0)))
+        losses.append(model(mel, clips, seed=0).loss)
+    return torch.stack(losses).mean().item()
+
+
+def probe(encoder: Encoder, clips: LabelledClips, part: str = "all", progress: bool = True) -> dict:
+    """Accuracies of a linear probe of clips at native length: by fold, mean and deviation."""
+    kept, tested = part_of(clips, part)
+    waves = cached_waves(clips, progress=progress)
+    rows = torch.from_numpy(kept).split(_CLIPS_AT_ONCE)
+    bar = tqdm(rows, desc=f"embedding {clips.name}", unit="batch", disable=not progress)
+    embeddings = [encoder.embed([waves.native(row) for row in part], native=True) for part in bar]
+    result = linear_probe(
+        torch.cat(embeddings), clips.labels[kept], clips.folds[kept], test_folds=tested
+    )
+    return {
+        "clips": len(kept),
+        "accuracy": dict(zip(map(str, result.folds), result.accuracy.tolist(), strict=True)),
+        "mean": result.mean,
+        "standard_deviation": result.standard_deviation if len(tested) > 1 else None,
+    }
+
+
+def _minutes_of(run: Path) -> float:
+    """Minutes that a run has taken so far, pauses left out."""
+    path = run / "metrics.jsonl"
+    lines = path.read_text().splitlines() if path.exists() else []
+    return json.loads(lines[-1])["seconds"] / 60 if lines else 0.0

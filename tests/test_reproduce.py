@@ -1,0 +1,296 @@
+import json
+import shutil
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from audiopg import reproduce as module
+from audiopg.datasets import LabelledClips, cached_waves
+from audiopg.environment import provenance
+from audiopg.errors import InputError
+from audiopg.experiments import Experiment, is_recorded
+from audiopg.mae import MaskedAutoencoder, load_model, save_model
+from audiopg.pretraining import PretrainSettings, pretrain
+from audiopg.records import read_record
+from audiopg.reproduce import (
+    estimated_minutes,
+    held_out_loss,
+    link_files,
+    part_of,
+    recordings,
+    reproduce,
+    training_files,
+)
+from audiopg.transfer.finetune import FinetuneSettings, finetune
+
+SETTINGS = PretrainSettings(preset="micro", steps=4, batch_size=2, checkpoint_every=2)
+
+
+@pytest.fixture(scope="module")
+def sets(tmp_path_factory):
+    """Tones and noise: a probe tells them apart."""
+    folder = tmp_path_factory.mktemp("sounds")
+    noise = np.random.default_rng(0)
+    time = np.arange(16000) / 16000
+    paths = []
+    for clip in range(24):
+        tone = np.sin(2 * np.pi * (300 + 20 * clip) * time)
+        paths.append(folder / f"{clip}.wav")
+        soundfile.write(paths[-1], tone if clip % 2 else noise.normal(0, 0.1, 16000), 16000)
+    labels = np.arange(24) % 2
+    folds = np.arange(24) // 2 % 3 + 1
+    names = {fold: f"fold {fold}" for fold in (1, 2, 3)}
+    tones = LabelledClips("tones", paths, labels, folds, ["noise", "tone"], "MIT", names, [1, 2, 3])
+    return {"tones": tones, "not probed": tones}
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("AUDIOPG_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def two():
+    muon = replace(SETTINGS, optimiser="muon")
+    return [Experiment("one", SETTINGS, ("tones",)), Experiment("two", muon, ("tones", "absent"))]
+
+
+def test_an_experiment_is_recorded_as_it_was_run(tmp_path, sets, two):
+    assert reproduce(two, sets, out=tmp_path / "runs", progress=False, folder=tmp_path) == []
+    for experiment in two:
+        record = read_record(experiment.name, tmp_path)
+        assert PretrainSettings(**record["settings"]) == experiment.settings
+        plain = pretrain(experiment.settings, progress=False)
+        assert record["metrics"]["loss"] == pytest.approx(plain.losses[-1].item(), abs=1e-6)
+        assert record["metrics"]["held_out_loss"] == held_out_loss(plain.model, "full")
+        probe = record["metrics"]["probes"]["tones"]
+        assert probe["clips"] == 24
+        assert list(probe["accuracy"]) == ["1", "2", "3"]
+        assert probe["mean"] == pytest.approx(np.mean(list(probe["accuracy"].values())))
+        assert probe["mean"] > 0.9
+        assert record["data"] == (
+            "8 clips synthesized from the 'full' prior; probed on tones (MIT)"
+        )
+        assert load_model(tmp_path / "runs" / experiment.name).architecture.width == 64
+
+
+def test_what_is_recorded_is_not_run_again(tmp_path, sets, two, monkeypatch):
+    out = tmp_path / "runs"
+    reproduce(two[:1], sets, out=out, progress=False, folder=tmp_path)
+    ran = []
+
+    def note(settings, folder, **rest):
+        ran.append(folder.name)
+        return pretrain(settings, folder, **rest)
+
+    monkeypatch.setattr(module, "pretrain", note)
+    reproduce(two, sets, out=out, progress=False, folder=tmp_path)
+    assert ran == ["two"]
+    # Other settings under the same name are another experiment, whose folder is taken.
+    changed = [Experiment("one", replace(SETTINGS, seed=1), ("tones",))]
+    with pytest.raises(InputError, match="was run with seed = 0, not 1"):
+        reproduce(changed, sets, out=out, progress=False, folder=tmp_path)
+
+
+def test_a_spent_budget_leaves_a_run_that_goes_on(tmp_path, sets, two):
+    out = tmp_path / "runs"
+    assert reproduce(two, sets, out=out, minutes=0, progress=False, folder=tmp_path) == two
+    assert not out.exists()
+    # Over after the first step.
+    assert reproduce(two, sets, out=out, minutes=1e-5, progress=False, folder=tmp_path) == two
+    lines = (out / "one/metrics.jsonl").read_text().splitlines()
+    assert 1 <= len(lines) < SETTINGS.steps
+    assert read_record("one", tmp_path) is None
+    assert reproduce(two, sets, out=out, progress=False, folder=tmp_path) == []
+    lines = (out / "one/metrics.jsonl").read_text().splitlines()
+    resumed = [json.loads(line)["loss"] for line in lines]
+    assert resumed == pretrain(SETTINGS, progress=False).losses.tolist()
+    # The budget is no part of what the experiment is.
+    assert read_record("one", tmp_path)["settings"] == asdict(SETTINGS)
+
+
+def test_recordings_are_learned_from_where_the_settings_name_sets(tmp_path, sets):
+    paths = sets["tones"].paths
+    official = replace(sets["tones"], folds=np.arange(24) % 3 + 1, test_folds=[3])
+    assert training_files(sets["tones"]) == paths
+    assert training_files(official) == training_files(official, "last") == paths[::3]
+    but_the_last = [path for clip, path in enumerate(paths) if clip // 2 % 3 != 2]
+    assert training_files(sets["tones"], "last") == but_the_last
+
+    at_hand = sets | {"crossed": sets["tones"], "official": official}
+    absent = Experiment("absent", replace(SETTINGS, audio="crossed, esc50"), ("tones",))
+    with pytest.raises(InputError, match="esc50 is not at hand"):
+        reproduce([absent], at_hand, out=tmp_path, progress=False, folder=tmp_path)
+    real = Experiment("real", replace(SETTINGS, audio="crossed, official"), ("tones",))
+    assert reproduce([real], at_hand, out=tmp_path, progress=False, folder=tmp_path) == []
+    record = read_record("real", tmp_path)
+    assert is_recorded(real, tmp_path)
+    assert record["settings"]["audio"] == "crossed, official"
+    assert record["data"] == (
+        "8 windows of the recordings of crossed (24 files) and official (8 files); "
+        "probed on tones (MIT)"
+    )
+    folder = tmp_path / "plain"
+    for name, files in (("crossed", paths), ("official", paths[::3])):
+        (folder / name).mkdir(parents=True)
+        for number, path in enumerate(files):
+            shutil.copy(path, folder / name / f"{number:06d}.wav")
+    plain = pretrain(replace(SETTINGS, audio=folder), progress=False)
+    assert record["metrics"]["loss"] == pytest.approx(plain.losses[-1].item(), abs=1e-6)
+
+
+def test_files_are_linked_whole_or_not_at_all(tmp_path, sets):
+    paths = sets["tones"].paths[:2]
+    (tmp_path / ".links.part/a").mkdir(parents=True)  # What a call that was killed has left.
+    for _ in range(2):
+        links = link_files({"a": [*paths, paths[0]]}, tmp_path / "links")
+        assert [path.read_bytes() for path in sorted(links.rglob("*.wav"))] == [
+            path.read_bytes() for path in (*paths, paths[0])
+        ]
+    assert [path.name for path in tmp_path.iterdir()] == ["links"]
+
+
+def test_a_network_goes_on_from_another_s(tmp_path, sets, two):
+    """What it goes on from is trained first, and has a record only where that is asked for."""
+    first = two[0]
+    onward = Experiment(
+        "onward", replace(SETTINGS, audio="tones"), ("tones",), part="last", start=first
+    )
+    out = tmp_path / "runs"
+    assert reproduce([onward], sets, out=out, minutes=1e-5, progress=False, folder=tmp_path) == [
+        onward
+    ]
+    assert not (out / "onward").exists()
+    assert reproduce([onward], sets, out=out, progress=False, folder=tmp_path) == []
+    assert read_record("one", tmp_path) is None
+    record = read_record("onward", tmp_path)
+    assert record["settings"]["start"] == "one"
+    assert is_recorded(onward, tmp_path)
+    assert not is_recorded(replace(onward, start=None), tmp_path)
+    assert list(record["metrics"]["probes"]["tones"]["accuracy"]) == ["3"]
+    assert "no recording of it was learned from" in record["protocol"]
+
+    files = link_files({"tones": training_files(sets["tones"], "last")}, tmp_path / "plain")
+    start = pretrain(SETTINGS, tmp_path / "start", progress=False).model
+    save_model(start, tmp_path / "start.safetensors")
+    settings = replace(SETTINGS, audio=files, start=tmp_path / "start.safetensors")
+    plain = pretrain(settings, progress=False)
+    assert record["metrics"]["loss"] == pytest.approx(plain.losses[-1].item(), abs=1e-6)
+
+
+def test_two_experiments_may_share_a_run(tmp_path, sets, two, monkeypatch):
+    final = replace(two[0], name="final", part="final", run="one")
+    reproduce(two[:1], sets, out=tmp_path / "runs", progress=False, folder=tmp_path)
+    before = (tmp_path / "runs/one/metrics.jsonl").read_text()
+    assert reproduce([final], sets, out=tmp_path / "runs", progress=False, folder=tmp_path) == []
+    assert (tmp_path / "runs/one/metrics.jsonl").read_text() == before
+    one, other = read_record("one", tmp_path), read_record("final", tmp_path)
+    assert other["metrics"]["loss"] == one["metrics"]["loss"]
+    assert list(other["metrics"]["probes"]["tones"]["accuracy"]) == ["3"]
+
+
+TUNING = FinetuneSettings(
+    native_length=True, epochs=2, batch_size=4, mixup=0.0, checkpoint_seconds=0.0
+)
+
+
+def test_fine_tuning_is_set_beside_its_control(tmp_path, sets, two):
+    fine = Experiment("fine", TUNING, ("tones",), start=two[0])
+    control = replace(fine, name="control", start=None, settings=replace(TUNING, preset="micro"))
+    fine = replace(fine, beside=(control,))
+    out = tmp_path / "runs"
+    assert reproduce([fine], sets, out=out, progress=False, folder=tmp_path) == []
+    record = read_record("fine", tmp_path)
+    assert is_recorded(fine, tmp_path)
+    assert not is_recorded(replace(fine, settings=replace(TUNING, epochs=3)), tmp_path)
+    assert list(record["metrics"]) == ["control", "this encoder"]
+    assert record["settings"]["beside"] == {"control": {"start": None, "preset": "micro"}}
+    clips = sets["tones"]
+    waves = cached_waves(clips, progress=False)
+    start = pretrain(SETTINGS, tmp_path / "start", progress=False).model.encoder
+    for row, settings, weights in (
+        ("this encoder", TUNING, start),
+        ("control", control.settings, None),
+    ):
+        plain = finetune(settings, clips, waves, weights, progress=False)
+        assert record["metrics"][row]["mean"] == plain.mean
+    absent = replace(fine, name="absent", sets=("nowhere",))
+    with pytest.raises(InputError, match="nowhere is not at hand"):
+        reproduce([absent], sets, out=out, progress=False, folder=tmp_path)
+    # The time is over before the first fold.
+    other = replace(fine, name="other", beside=())
+    assert reproduce([other], sets, out=out, minutes=0, progress=False, folder=tmp_path) == [other]
+    assert not (out / "other").exists()
+
+
+def test_the_folds_for_development_and_those_left_alone_have_none_in_common(sets):
+    clips = sets["tones"]
+    folds = clips.folds
+    for part, kept, tested in (
+        ("all", folds > 0, [1, 2, 3]),
+        ("last", folds > 0, [3]),
+        ("development", folds < 3, [1, 2]),
+        ("final", folds > 0, [3]),
+    ):
+        rows, found = part_of(clips, part)
+        assert rows.tolist() == np.flatnonzero(kept).tolist()
+        assert found == tested
+    # Training, validation, testing.
+    official = replace(clips, test_folds=[3])
+    for part, kept, tested in (
+        ("all", folds > 0, [3]),
+        ("last", folds > 0, [3]),
+        ("development", folds < 3, [2]),
+        ("final", folds > 0, [3]),
+    ):
+        rows, found = part_of(official, part)
+        assert rows.tolist() == np.flatnonzero(kept).tolist()
+        assert found == tested
+
+
+def test_time_is_estimated_from_records_of_the_same_device(tmp_path, two):
+    experiment = replace(two[0], settings=replace(SETTINGS, steps=100))
+    assert estimated_minutes(experiment, tmp_path) is None
+    here = provenance()["device"]
+    for name, seconds, device, preset in (
+        ("a", 8.0, here, "micro"),
+        ("b", 16.0, here, "micro"),
+        ("c", 24.0, here, "micro"),
+        ("d", 1e6, "another", "micro"),
+        ("e", 1e6, here, "tiny"),
+    ):
+        record = {
+            "settings": asdict(replace(SETTINGS, preset=preset)),
+            "metrics": {"probes": {}, "probe_seconds": 30.0},
+            "seconds": seconds,
+            "device": device,
+        }
+        (tmp_path / f"{name}.json").write_text(json.dumps(record))
+    # 16 s for 8 clips, and 30 s to probe.
+    assert estimated_minutes(experiment, tmp_path) == pytest.approx((200 * 2 + 30) / 60)
+
+
+def test_the_held_out_loss_is_the_mean_over_256_clips():
+    model = MaskedAutoencoder.preset("micro", seed=3).eval()
+    wave = module.render(module.SynthPrior.preset("sine").sample(module._HELD_OUT[:40], seed=0))
+    slow = []
+    with torch.no_grad():
+        for clip, sound in zip(module._HELD_OUT[:40], wave, strict=True):
+            output = model(model.encoder.log_mel(sound[None]), clip[None], seed=0)
+            slow.append(output.loss.item())
+    short = pytest.MonkeyPatch()
+    short.setattr(module, "_HELD_OUT", module._HELD_OUT[:32])
+    try:
+        found = held_out_loss(model, "sine")
+    finally:
+        short.undo()
+    assert found == pytest.approx(np.mean(slow[:32]), rel=1e-4)
+
+
+@pytest.mark.parametrize("make", [False, True])
+def test_without_recordings_it_says_what_to_do(tmp_path, make):
+    with pytest.raises(InputError, match=r"name a folder with ESC-50 .* in AUDIOPG_DATA"):
+        recordings(tmp_path if make else None)
