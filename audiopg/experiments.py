@@ -5,6 +5,7 @@
 
 import math
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -213,7 +214,15 @@ def _table_4(scale: str, compared: Experiment) -> list[Experiment]:
 def _table_5(scale: str, compared: Experiment) -> list[Experiment]:
     """Half as many clips again, of the recordings of the target: after synthesis, or from scratch."""
     settings = replace(compared.settings, steps=compared.settings.steps // 2)
-    listed = []
+    listed = [
+        replace(
+            compared,
+            name=f"before-adapting-{scale}",
+            sets=SETS,
+            part="last",
+            run=compared.folder,
+        )
+    ]
     for name in SETS:
         onward = Experiment("", replace(settings, audio=name), (name,), part="last")
         listed += [
@@ -319,6 +328,57 @@ def recipe_table(scale: str, folder: str | os.PathLike = RESULTS) -> "pandas.Dat
         rows[name] = row
     table = pandas.DataFrame.from_dict(rows, orient="index").fillna("–")
     return table.rename(columns=lambda name: name.partition(",")[0])
+
+
+def outcome_table(
+    rows: Mapping[str, str], folder: str | os.PathLike = RESULTS
+) -> "pandas.DataFrame":
+    """What came out of experiments, as their records say.
+
+    Args:
+        rows: what to call a row, and the name of its experiment without a seed.
+        folder: of the records.
+
+    Returns:
+        For each row "clips" learned from, "seconds" of training, "seeds", and for each set the
+        accuracy in per cent, ± the deviation over its test folds where there are several, of the
+        mean over seeds. "not run yet" where there is no record.
+    """
+    import pandas
+
+    table = {}
+    for label, name in rows.items():
+        records = _seeds_of(name, folder)
+        table[label] = {"clips": "not run yet", "seconds": "", "seeds": ""}
+        if not records:
+            continue
+        said = records[0]["settings"]
+        clips = said["steps"] * said["batch_size"] if "steps" in said else None
+        seconds = np.mean([record["seconds"] for record in records])
+        table[label] = {
+            "clips": "–" if clips is None else f"{clips:,}",
+            "seconds": f"{seconds:,.0f}",
+            "seeds": str(len(records)),
+        }
+        for tested, figures in _tested(records[0]).items():
+            folds = [[*_tested(record)[tested]["accuracy"].values()] for record in records]
+            accuracy = 100 * np.mean(folds, axis=0)
+            spread = f" ± {accuracy.std(ddof=1):.1f}" if len(accuracy) > 1 else ""
+            label_of_set = tested.partition(",")[0]
+            if len(accuracy) == 1:
+                label_of_set += f", fold {next(iter(figures['accuracy']))}"
+            # Spaces that do not break keep the cell on one line.
+            cell = f"{accuracy.mean():.1f}{spread}".replace(" ", "\N{NO-BREAK SPACE}")
+            table[label][label_of_set] = cell
+    return pandas.DataFrame.from_dict(table, orient="index").fillna("")
+
+
+def _tested(record: dict) -> dict[str, dict]:
+    """The figures of a record's network, by the set that it was tested on."""
+    metrics = record["metrics"]
+    if "probes" in metrics:
+        return metrics["probes"]
+    return {record["data"].partition(", ")[0]: metrics["this encoder"]}
 
 
 def _seeds_of(name: str, folder: str | os.PathLike) -> list[dict]:
