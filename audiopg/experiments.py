@@ -373,6 +373,39 @@ def outcome_table(
     return pandas.DataFrame.from_dict(table, orient="index").fillna("")
 
 
+def efficiency(
+    tested: str, scale: str, folder: str | os.PathLike = RESULTS
+) -> dict[str, list[tuple[float, float, float]]]:
+    """What more pre-training is worth, from the records of `experiments` (Figure 3).
+
+    Args:
+        tested: the set to probe on, as `experiments` calls it.
+        scale: of the runs.
+        folder: of the records.
+
+    Returns:
+        For synthesis and for recordings of other sets, where there are records: the seconds of
+        each run, its accuracy in per cent and the deviation of that over the folds.
+    """
+    names = {
+        "synthesis": ("clips-16th", "clips-4th", "recipe-bfloat16", "clips-5x"),
+        "recordings of other sets": (f"real-for-{tested}", f"real-long-for-{tested}"),
+    }
+    curves: dict[str, list[tuple[float, float, float]]] = {}
+    for label, listed in names.items():
+        for record in filter(None, (read_record(f"{name}-{scale}", folder) for name in listed)):
+            found = [_accuracy(record, each) for each in _tested(record) if _short(each) == tested]
+            for accuracy in found:
+                run = (record["seconds"], accuracy.mean(), accuracy.std(ddof=1))
+                curves.setdefault(label, []).append(tuple(map(float, run)))
+    return curves
+
+
+def _short(tested: str) -> str:
+    """How `experiments` calls a set that has the name ``tested``."""
+    return tested.partition(",")[0].replace("-", "").replace(" ", "_").lower()
+
+
 def _tested(record: dict) -> dict[str, dict]:
     """The figures of a record's network, by the set that it was tested on."""
     metrics = record["metrics"]

@@ -7,6 +7,7 @@ taken. `use_style`, called once at the top of a chapter, sets colours and sizes.
 import io
 from collections.abc import Collection, Mapping, Sequence
 from itertools import cycle
+from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -28,6 +29,9 @@ from audiopg.frontend import HOP, LOWEST_HZ, MEL_BANDS, LogMel, mel
 from audiopg.mae import PIXELS, unpatchify
 from audiopg.synth import CLIP_SECONDS, SAMPLE_RATE, ClipParameters, render
 from audiopg.synth.parameters import NYQUIST
+
+if TYPE_CHECKING:
+    import pandas
 
 # Colours of Okabe and Ito that stand out (3:1) from white and from near-black alike; the grey of
 # text stands out by 4:1.
@@ -378,6 +382,32 @@ def stages(curves: Mapping[str, ArrayLike], names: Sequence[str], label: str) ->
     return figure
 
 
+def efficiency(
+    curves: Mapping[str, Sequence[tuple[float, float, float]]], references: Mapping[str, float]
+) -> Figure:
+    """Accuracy against the time of pre-training (Figure 3).
+
+    Args:
+        curves: name -> runs, each its seconds, accuracy in per cent and the deviation of that.
+        references: what needs no such time: name -> accuracy in per cent, a line across.
+
+    Raises:
+        InputError: for a curve without a run.
+    """
+    figure, axis = plt.subplots()
+    for name, runs in curves.items():
+        if not runs:
+            raise InputError(f"{name!r} has no run; leave it out.")
+        seconds, accuracy, deviation = np.array(sorted(runs)).T
+        axis.errorbar(seconds / 60, accuracy, deviation, marker="o", capsize=3, label=name)
+    for (name, accuracy), style in zip(references.items(), cycle(("--", ":", "-.")), strict=False):
+        axis.axhline(accuracy, color=PALETTE["grey"], linestyle=style, linewidth=1, label=name)
+    axis.set(xscale="log", xlabel="minutes of pre-training", ylabel="accuracy (%)")
+    axis.xaxis.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:g}"))
+    axis.legend()
+    return figure
+
+
 def reconstructions(
     mels: ArrayLike, reconstruction: ArrayLike, mask: ArrayLike, titles: Sequence[str]
 ) -> Figure:
@@ -707,6 +737,113 @@ def layer_curves(curves: Mapping[str, ArrayLike], label: str) -> Figure:
     return figure
 
 
+def clips_curves(heard: "pandas.DataFrame", label: str) -> Figure:
+    """R² over the clips that networks had learned from; a line across for those without any.
+
+    Args:
+        heard: a row a network, in its index under "embeddings" the name, with the columns "R²",
+            "standard deviation", "clips heard" and "of", what they were clips of.
+        label: of the vertical axis.
+
+    Raises:
+        InputError: where no network had learned from any.
+    """
+    learned = heard[heard["clips heard"] > 0].sort_values("clips heard")
+    if learned.empty:
+        raise InputError("no network of these had learned from any clips; give one that had.")
+    figure, axis = plt.subplots()
+    for source, rows in learned.groupby("of", sort=False):
+        axis.errorbar(
+            rows["clips heard"],
+            rows["R²"],
+            rows["standard deviation"],
+            marker="o",
+            markersize=4,
+            capsize=2,
+            label=source,
+        )
+    levels = heard[heard["clips heard"] == 0]["R²"]
+    for (name, level), style in zip(levels.groupby("embeddings"), cycle((":", "--")), strict=False):
+        axis.axhline(level.iloc[0], color=PALETTE["grey"], linestyle=style, label=name)
+    axis.set(xscale="log", xlabel="clips heard in pre-training", ylabel=label)
+    axis.xaxis.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:,.0f}"))
+    axis.legend()
+    return figure
+
+
+def neuron_panels(activations: ArrayLike, factors: Mapping[str, ArrayLike], title: str) -> Figure:
+    """What one latent dimension does as each of some factors moves: a dot a clip, a running median.
+
+    Args:
+        activations: (clips,).
+        factors: label, with its unit -> (clips,).
+        title: of the figure.
+
+    Raises:
+        InputError: without factors, or for shapes that do not agree.
+    """
+    activations = _array(activations)
+    factors = {label: _array(values) for label, values in factors.items()}
+    if not factors or any(activations.shape != v.shape or v.ndim != 1 for v in factors.values()):
+        raise InputError(
+            f"activations have shape {activations.shape}, factors "
+            f"{[v.shape for v in factors.values()]}; give one value a clip in all."
+        )
+    figure, axes = plt.subplots(
+        1, len(factors), sharey=True, squeeze=False, figsize=(WIDTH, 0.45 * WIDTH)
+    )
+    for axis, (label, values) in zip(axes[0], factors.items(), strict=True):
+        _add_response(axis, activations, values, dot=4)
+        axis.set_xlabel(label, fontsize="small")
+    axes[0, 0].set_ylabel("activation")
+    figure.suptitle(title)
+    return figure
+
+
+def neighbourhood(x: ArrayLike, y: ArrayLike, clip: int, neighbours: int = 3) -> Figure:
+    """How Kraskov's estimator looks at one sample: the square that reaches to its k-th neighbour,
+    and the strips in which others are counted along one axis alone.
+
+    Args:
+        x, y: (samples,), on scales that compare.
+        clip: which sample.
+        neighbours: k.
+
+    Raises:
+        InputError: for shapes that do not agree, or fewer samples than k + 1.
+    """
+    x, y = _array(x), _array(y)
+    if x.ndim != 1 or x.shape != y.shape or len(x) <= neighbours:
+        raise InputError(f"x and y have shapes {x.shape} and {y.shape}; give as many of each.")
+    across, along = np.abs(x - x[clip]), np.abs(y - y[clip])
+    radius = np.sort(np.maximum(across, along))[neighbours]
+    inside = {"n_x": across < radius, "n_y": along < radius}
+    figure, axis = plt.subplots(figsize=(0.7 * WIDTH, 0.62 * WIDTH))
+    strips = ((axis.axvspan, x, "blue", "n_x"), (axis.axhspan, y, "vermilion", "n_y"))
+    for span, centre, colour, name in strips:
+        low, high = centre[clip] - radius, centre[clip] + radius
+        count = int(inside[name].sum()) - 1
+        span(low, high, color=PALETTE[colour], alpha=0.3, linewidth=0, label=f"${name}$ = {count}")
+    corner = (x[clip] - radius, y[clip] - radius)
+    square = mpl.patches.Rectangle(corner, 2 * radius, 2 * radius, fill=False, zorder=3)
+    square.set(edgecolor=PALETTE["grey"], linewidth=1.5, label=f"reaches to neighbour {neighbours}")
+    axis.add_patch(square)
+    axis.scatter(x, y, s=10, color=PALETTE["grey"], linewidths=0)
+    axis.scatter(x[clip], y[clip], s=40, color=PALETTE["vermilion"], zorder=4)
+    axis.set(xlabel="x", ylabel="y", aspect="equal")
+    figure.legend(loc="outside upper left", ncols=3, fontsize="small")
+    return figure
+
+
+def picture(figure: Figure) -> bytes:
+    """A figure as WebP with a transparent ground, closed: one frame of a slider."""
+    figure.set_dpi(_VIEW_DPI)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    plt.close(figure)
+    return _webp(canvas)
+
+
 def neuron_response(activations: ArrayLike, factor: ArrayLike, label: str, title: str) -> Figure:
     """What one latent dimension does as a factor moves: a dot a clip, and a running median.
 
@@ -724,14 +861,19 @@ def neuron_response(activations: ArrayLike, factor: ArrayLike, label: str, title
             f"activations and factor have shapes {activations.shape} and {factor.shape}; "
             "give one value a clip in both."
         )
-    order = np.argsort(factor)
-    parts = np.array_split(order, min(25, len(order)))
     figure, axis = plt.subplots(figsize=(0.75 * WIDTH, 0.55 * WIDTH))
-    axis.scatter(factor, activations, s=8, alpha=0.5, color=PALETTE["blue"], linewidths=0)
-    medians = [(np.median(factor[part]), np.median(activations[part])) for part in parts]
-    axis.plot(*zip(*medians, strict=True), "-", color=PALETTE["vermilion"], linewidth=2)
+    _add_response(axis, activations, factor, dot=8)
     axis.set(xlabel=label, ylabel="activation", title=title)
     return figure
+
+
+def _add_response(axis: Axes, activations: np.ndarray, factor: np.ndarray, dot: float) -> None:
+    """A dot a clip, and medians of 25 parts of the clips in the order of the factor."""
+    order = np.argsort(factor)
+    parts = np.array_split(order, min(25, len(order)))
+    axis.scatter(factor, activations, s=dot, alpha=0.5, color=PALETTE["blue"], linewidths=0)
+    medians = [(np.median(factor[part]), np.median(activations[part])) for part in parts]
+    axis.plot(*zip(*medians, strict=True), "-", color=PALETTE["vermilion"], linewidth=2)
 
 
 def ablation_curves(ablations: Mapping[str, Ablation]) -> Figure:

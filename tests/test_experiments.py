@@ -9,7 +9,9 @@ from audiopg.experiments import (
     SCALES,
     SETS,
     Experiment,
+    efficiency,
     experiments,
+    outcome_table,
     recipe_steps,
     recipe_table,
 )
@@ -153,3 +155,59 @@ def test_a_step_is_kept_where_the_probe_does_not_lose_more_than_its_standard_err
     ]
     # Speeds of another network are not those of this scale.
     assert (recipe_table("paper", tmp_path)["speed"] == "–").all()
+
+
+def write(folder, name, accuracies, *, seconds=60.0, tested="ESC-10", **settings):
+    """A record of a probe on one set."""
+    folds = {str(fold): value for fold, value in enumerate(accuracies, 1)}
+    probe = {"accuracy": folds, "mean": float(np.mean(accuracies))}
+    record = {
+        "settings": {"steps": 10, "batch_size": 32, **settings},
+        "metrics": {"probes": {tested: probe}},
+        "seconds": seconds,
+    }
+    (folder / f"{name}.json").write_text(json.dumps(record))
+
+
+def test_outcomes_are_means_over_seeds_with_the_deviation_over_folds(tmp_path):
+    write(tmp_path, "a-small", (0.5, 0.7), seconds=100)
+    write(tmp_path, "a-small-seed1", (0.7, 0.7), seconds=300)
+    write(tmp_path, "b-small", (0.25,), tested="UrbanSound8K, folds 1, 2, 10")
+    tuned = {
+        "settings": {"epochs": 3},
+        "metrics": {"this encoder": {"accuracy": {"1": 0.8, "2": 0.9}, "mean": 0.85}},
+        "data": "ESC-10, 400 clips",
+        "seconds": 60.0,
+    }
+    (tmp_path / "c-small.json").write_text(json.dumps(tuned))
+    rows = {name: f"{name}-small" for name in "abcd"}
+    table = spaced(outcome_table(rows, tmp_path))
+    assert table.loc["a"].to_dict() == {
+        "clips": "320",
+        "seconds": "200",
+        "seeds": "2",
+        # Over the seeds the folds have 60 and 70 per cent.
+        "ESC-10": f"65.0 ± {np.std([60, 70], ddof=1):.1f}",
+        "UrbanSound8K, fold 1": "",
+    }
+    assert table.loc["b", "UrbanSound8K, fold 1"] == "25.0"
+    assert table.loc["c", ["clips", "ESC-10"]].tolist() == ["–", "85.0 ± 7.1"]
+    assert table.loc["d", "clips"] == "not run yet"
+
+
+def test_efficiency_collects_runs_of_different_length(tmp_path):
+    assert efficiency("esc10", "small", tmp_path) == {}
+    write(tmp_path, "clips-4th-small", (0.5, 0.7), seconds=100)
+    write(tmp_path, "recipe-bfloat16-small", (0.7, 0.7), seconds=400)
+    write(tmp_path, "real-for-esc10-small", (0.6, 0.6), seconds=401)
+    # Of another set, and of a network that heard the set itself.
+    write(tmp_path, "clips-16th-small", (0.9, 0.9), tested="UrbanSound8K, folds 1, 2, 10")
+    write(tmp_path, "real-for-urbansound8k-small", (0.9, 0.9))
+    found = efficiency("esc10", "small", tmp_path)
+    deviation = np.std([50, 70], ddof=1)
+    assert found["synthesis"] == [
+        (100, pytest.approx(60), pytest.approx(deviation)),
+        (400, pytest.approx(70), 0),
+    ]
+    assert found["recordings of other sets"] == [(401, pytest.approx(60), 0)]
+    assert efficiency("urbansound8k", "small", tmp_path)["synthesis"][0][1] == pytest.approx(90)

@@ -482,6 +482,21 @@ def test_stages_draw_a_curve_over_their_names():
     assert axis.get_ylabel() == "%"
 
 
+def test_efficiency_orders_runs_by_their_time():
+    runs = {"a": [(240.0, 80.0, 2.0), (60.0, 70.0, 1.0)], "b": [(120.0, 75.0, 0.0)]}
+    axis = plots.efficiency(runs, {"untrained": 67.5}).axes[0]
+    first, second = axis.containers
+    assert first.lines[0].get_xdata().tolist() == [1, 4]
+    assert first.lines[0].get_ydata().tolist() == [70, 80]
+    (whiskers,) = first.lines[2]
+    assert [segment[:, 1].tolist() for segment in whiskers.get_segments()] == [[69, 71], [78, 82]]
+    assert second.lines[0].get_xdata().tolist() == [2]
+    assert [text.get_text() for text in axis.get_legend().get_texts()] == ["untrained", "a", "b"]
+    assert axis.get_xscale() == "log"
+    with pytest.raises(InputError, match="'c' has no run"):
+        plots.efficiency({"c": []}, {})
+
+
 def test_loss_curves_are_running_medians():
     noisy = np.random.default_rng(0).normal(1, 0.1, 60)
     figure = plots.loss_curves({"a": noisy, "b": [0.5] * 30}, batch_size=4)
