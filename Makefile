@@ -20,13 +20,16 @@ notebook_check := --nbval --nbval-current-env --nbval-cell-timeout 600 \
 	--nbval-sanitize-with book/nbval.cfg
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-book lab paper bench notebooks clean
+.PHONY: help book pdf test test-book lab paper bench notebooks clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 book: .venv/pyproject.toml ## execute every chapter and build the HTML book in _build/html
 	$(python) book/build.py
+
+pdf: book ## print the book to one file, _build/audiopg.pdf
+	$(python) book/pdf.py
 
 test: .venv/pyproject.toml ## lint, format check, unit tests, then every chapter against its stored outputs
 	$(python) -m ruff check .

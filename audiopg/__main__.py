@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields, replace
 from datetime import timedelta
+from itertools import chain
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, get_args
@@ -29,9 +30,11 @@ from audiopg.analysis import (
     clip_factors,
     controlled_clips,
     embed_clips,
+    factor_direction,
     filter_growth,
     read_filters,
     ridge_comparison,
+    traverse,
 )
 from audiopg.datasets import (
     Description,
@@ -46,14 +49,30 @@ from audiopg.environment import atomic_path, best_device, data_folder, provenanc
 from audiopg.errors import InputError
 from audiopg.experiments import SCALES, Experiment, experiments, is_recorded
 from audiopg.frontend import LogMel
-from audiopg.mae import POOLINGS, Encoder, MaskedAutoencoder, load_encoder, reconstruct
-from audiopg.pretraining import RECIPES, PretrainSettings, Watcher, pretrain, read_settings
-from audiopg.records import RESULTS, write_record
+from audiopg.mae import (
+    POOLINGS,
+    Encoder,
+    MaskedAutoencoder,
+    load_encoder,
+    load_model,
+    reconstruct,
+    shipped_weights,
+)
+from audiopg.pretraining import (
+    PRECISIONS,
+    RECIPES,
+    PretrainSettings,
+    Watcher,
+    pretrain,
+    read_settings,
+)
+from audiopg.records import RESULTS, pack, read_record, write_record
 from audiopg.reproduce import estimated_minutes, recordings, reproduce
 from audiopg.synth import (
     PRESETS,
     SAMPLE_RATE,
     SENSITIVITY,
+    ClipParameters,
     SynthPrior,
     read_scene,
     render,
@@ -88,6 +107,10 @@ _HELD_OUT = torch.arange(2**40, 2**40 + 3)
 _LONGEST_WAIT = timedelta(minutes=10)
 # Clips whose layers are kept: 13 layers of a large network take 40 kB a clip.
 _LAYER_CLIPS = 1000
+# Snapshots of the patch filters that are looked at, evenly spaced over a run.
+_SNAPSHOTS = 9
+# How far a clip is moved along the direction of a factor, in standard deviations of the factor.
+_AMOUNTS = (-12.0, -6.0, 0.0, 6.0, 12.0)
 _PRETRAIN_HELP = """\
 examples:
   a first run, a minute on a CPU:
@@ -368,7 +391,17 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="also ask an untrained network of the same size, and raw log-mel",
     )
+    command.add_argument(
+        "--by-clips",
+        metavar="MODEL",
+        nargs="+",
+        default=[],
+        help="runs or their checkpoints of which only R² is asked, over the clips they had heard",
+    )
     command.add_argument("--clips", type=int, default=5000, help="synthetic clips (default: 5000)")
+    command.add_argument(
+        "--other-clips", type=int, help="clips of every set but the first (default: as --clips)"
+    )
     command.add_argument("--seed", type=int, default=1, help="of the clips (default: 1)")
     command.add_argument(
         "--seeds",
@@ -379,6 +412,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument(
         "--permutations", type=int, default=200, help="shuffles of a factor (default: 200)"
+    )
+    command.add_argument(
+        "--null-clips",
+        type=int,
+        help="clips whose factors are shuffled: fewer take less time, and set the bar of luck too "
+        "high if anything (default: all)",
+    )
+    command.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default="float32",
+        help="of the encoders' products: float32, or bfloat16, the faster (default: float32)",
     )
     command.add_argument("--out", type=Path, required=True, help="folder for what is found")
     command.add_argument("--record", metavar="NAME", help="also write results/NAME.json")
@@ -830,40 +875,70 @@ def _embed(options: argparse.Namespace) -> None:
 
 def _analyze(options: argparse.Namespace) -> None:
     began = time.perf_counter()
+    others = options.clips if options.other_clips is None else options.other_clips
     if options.seeds < 1:
         raise InputError(f"seeds is {options.seeds}; give at least 1.")
     plots = _plots("analyze")
     device = best_device()
-    encoder = load_encoder(options.model).to(device)
-    candidates = {"this encoder": encoder}
+    model = load_model(options.model).to(device).requires_grad_(False)
+    candidates = {"this encoder": model.encoder}
     candidates |= {path: load_encoder(path).to(device) for path in options.beside}
     if options.controls:
-        untrained = _untrained(encoder).to(device)
+        untrained = _untrained(model.encoder).to(device)
         candidates |= {"random encoder": untrained, "raw log-mel": LogMel().to(device)}
-    sets = []
-    for seed in range(options.seed, options.seed + options.seeds):
-        params = controlled_clips(None, options.clips, seed)
-        embeddings = {n: embed_clips(one, params).to(device) for n, one in candidates.items()}
-        sets.append((embeddings, clip_factors(params)))
-    report = analyse(*sets[0], sets[1:], permutations=options.permutations)
-    tables = report.tables()
+    heard = {path: _clips_heard(path) for path in options.by_clips}
+    grown = {path: load_encoder(path).to(device) for path in heard}
 
+    precision = PRECISIONS[options.precision]
+
+    def embed(one: Encoder | LogMel, params: ClipParameters, layers: bool = False) -> torch.Tensor:
+        with torch.autocast(device.type, precision, enabled=precision != torch.float32):
+            return embed_clips(one, params, layers=layers)
+
+    sets = []
+    for place in range(options.seeds):
+        clips = others if place else options.clips
+        params = controlled_clips(None, clips, options.seed + place)
+        embeddings = {name: embed(one, params).to(device) for name, one in candidates.items()}
+        sets.append((embeddings, clip_factors(params)))
     params = controlled_clips(None, min(options.clips, _LAYER_CLIPS), options.seed)
-    factors = clip_factors(params)
-    layers = {
-        name: ridge_comparison(
-            {str(depth): part for depth, part in enumerate(embed_clips(one, params, layers=True))},
-            factors,
-        )
+    by_layer = {
+        name: embed(one, params, layers=True)
         for name, one in candidates.items()
         if isinstance(one, Encoder)
     }
+    by_clips = {path: embed(one, params) for path, one in grown.items()}
+    report = analyse(
+        *sets[0],
+        sets[1:],
+        permutations=options.permutations,
+        null_clips=options.null_clips,
+        cached=True,
+    )
+    tables = report.tables()
+
+    factors = clip_factors(params)
+    layers = {
+        name: ridge_comparison({str(n): part for n, part in enumerate(parts)}, factors)
+        for name, parts in by_layer.items()
+    }
     for name, found in layers.items():
         tables[f"layers of {name}"] = found.table().rename_axis(["layer", "factor"])
-    named = {"this encoder": options.model} | {path: path for path in options.beside}
+    if by_clips:
+        controls = (name for name in ("random encoder", "raw log-mel") if name in candidates)
+        by_clips |= {name: sets[0][0][name][: len(params)] for name in controls}
+        found = ridge_comparison(by_clips, factors).table()
+        learned = [heard.get(name, (0, "nothing")) for name, _ in found.index]
+        tables["clips heard"] = found.assign(
+            **{"clips heard": [clips for clips, _ in learned], "of": [of for _, of in learned]}
+        )
+    named = {"this encoder": options.model}
+    named |= {path: path for path in (*options.beside, *options.by_clips)}
     kept = {name: path for name, path in named.items() if (Path(path) / "filters").is_dir()}
-    growth = {name: filter_growth(*read_filters(path)) for name, path in kept.items()}
+    growth = {name: _filter_growth(path) for name, path in kept.items()}
+    changes = {name: found for name, path in kept.items() if (found := _filter_changes(path))}
     tables |= {f"filters of {name}": found.table() for name, found in growth.items()}
+    tables |= {f"filter changes of {name}": found.table() for name, found in changes.items()}
 
     _print_report(report)
     for name, table in tables.items():
@@ -871,29 +946,116 @@ def _analyze(options: argparse.Namespace) -> None:
             table.to_csv(temporary)
     plots.use_style()
     drawn = 0
-    for name, figure in _report_figures(plots, report, layers, growth):
+    figures = _report_figures(plots, report, layers, tables.get("clips heard"))
+    filters = chain(
+        _filter_figures(plots, growth, "filters"), _filter_figures(plots, changes, "filter changes")
+    )
+    traversals = _traversal_figures(plots, model, *sets[0], options.seed)
+    for name, figure in chain(figures, filters, traversals):
         with atomic_path(options.out / f"{_file_name(name)}.png") as temporary:
             figure.savefig(temporary, format="png", facecolor="white", transparent=False)
         plots.plt.close(figure)
         drawn += 1
-    settings = ("model", "beside", "controls", "clips", "seed", "seeds", "permutations")
+    settings = ("model", "beside", "by_clips", "controls", "clips", "seed", "seeds")
+    settings += ("permutations", "null_clips", "precision")
+    packed = {
+        "information": report.information,
+        "ablation": report.ablations,
+        "angles": report.angles,
+        "filters": growth,
+        "filter changes": changes,
+    }
     record = {
         "settings": {name: getattr(options, name) for name in settings}
-        | asdict(encoder.architecture),
-        "metrics": {name: _plain(table) for name, table in tables.items()},
+        | {
+            "other_clips": others,
+            "clips_heard": heard,
+            "heard": {path: _pretraining(path) for path in named.values()},
+        }
+        | asdict(model.architecture),
+        "metrics": {name: _plain(table) for name, table in tables.items()}
+        | {"packed": _packed(packed)},
         "seconds": time.perf_counter() - began,
-        "data": f"{options.seeds} sets of {options.clips} clips synthesized from the 'full' prior, "
-        "no recordings",
-        "protocol": "everything found on the first set; information by Kraskov's estimator of 3 "
-        "neighbours in nats, errors from disjoint parts, p-values from the maximum over neurons "
-        f"under {options.permutations} shuffles; ridge R² held out on 5 splits, R² by layer on at "
-        f"most {_LAYER_CLIPS} clips",
+        "data": f"{options.clips} clips synthesized from the 'full' prior, then {options.seeds - 1} "
+        f"sets of {others}; no recordings",
+        "protocol": "everything found on the first set, its best neurons asked again about the "
+        "others; information by Kraskov's estimator of 3 neighbours in nats, errors from disjoint "
+        f"parts, p-values from the maximum over neurons under {options.permutations} shuffles of "
+        f"{options.null_clips or 'all'} clips; "
+        "ridge R² held out on 5 splits, its interval by the bootstrap over the held-out clips; R² "
+        f"by layer and by clips heard on the first {len(params)} clips; embeddings that a run "
+        "before had made and kept are not in the seconds",
         "where": provenance(device),
     }
     write_record("analysis", **record, folder=options.out)
     print(f"{len(tables)} tables, {drawn} figures and analysis.json in {options.out}")
     if options.record:
         print(f"recorded in {write_record(options.record, **record)}")
+
+
+def _clips_heard(model: str) -> tuple[int, str]:
+    """How many clips the weights that come with audiopg, a run or its checkpoint learned from.
+
+    Returns:
+        The number, and "synthesis" or "recordings".
+    """
+    record = read_record(f"pretrain-{model}") if model in shipped_weights() else None
+    if record:
+        return record["settings"]["steps"] * record["settings"]["batch_size"], "synthesis"
+    checkpoint = Path(model)
+    if not checkpoint.name.startswith("step-"):
+        checkpoint = max(checkpoint.glob("step-*"), default=checkpoint)
+    step = checkpoint.name.removeprefix("step-")
+    if not step.isdecimal():
+        raise InputError(f"{model} does not say what it heard; give a run or its step-*/.")
+    settings = read_settings(checkpoint.parent)
+    return int(step) * settings.batch_size, "recordings" if settings.audio else "synthesis"
+
+
+def _snapshots(folder: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """Evenly spaced snapshots of a run's patch filters, the first and the last among them."""
+    steps, weights = read_filters(folder)
+    chosen = torch.linspace(0, len(steps) - 1, min(len(steps), _SNAPSHOTS)).round().long()
+    return steps[chosen], weights[chosen]
+
+
+def _filter_growth(folder: str) -> FilterGrowth:
+    """The patch filters of a run, step by step."""
+    return filter_growth(*_snapshots(folder))
+
+
+def _filter_changes(folder: str) -> FilterGrowth | None:
+    """What training has added to the patch filters of a run since the first snapshot."""
+    steps, weights = _snapshots(folder)
+    changes = weights[1:] - weights[0]
+    # A run that has kept one snapshot, or whose filters have not moved, has nothing to show.
+    moved = changes.flatten(1).any(dim=1)
+    return filter_growth(steps[1:][moved], changes[moved]) if moved.any() else None
+
+
+def _packed(found: object) -> dict:
+    """Dicts of what analyses found, packed for a record."""
+    if isinstance(found, dict):
+        return {name: _packed(part) for name, part in found.items()}
+    return pack(found)
+
+
+def _traversal_figures(
+    plots: ModuleType,
+    model: MaskedAutoencoder,
+    embeddings: dict[str, torch.Tensor],
+    factors: dict[str, torch.Tensor],
+    seed: int,
+) -> "Iterator[tuple[str, Figure]]":
+    """The first clip decoded with its tokens moved along the direction of each factor."""
+    mel = model.encoder.log_mel(
+        render(controlled_clips(None, 1, seed)).to(next(model.parameters()).device)
+    )
+    for name, values in factors.items():
+        direction = factor_direction(embeddings["this encoder"], values)
+        moved = traverse(model, mel, direction, _AMOUNTS)
+        titles = [f"{amount:+g} sd of {name}" for amount in _AMOUNTS]
+        yield f"traversal along {name}", plots.spectrogram_wall(moved, titles, columns=3)
 
 
 def _print_report(report: Report) -> None:
@@ -914,9 +1076,12 @@ def _report_figures(
     plots: ModuleType,
     report: Report,
     layers: dict[str, RidgeComparison],
-    growth: dict[str, FilterGrowth],
+    heard: "DataFrame | None",
 ) -> "Iterator[tuple[str, Figure]]":
     """One figure after another, with its name, so that few are open at a time."""
+    if heard is not None:
+        for factor, rows in heard.groupby("factor", sort=False):
+            yield f"clips heard, {factor}", plots.clips_curves(rows, f"held-out R² of {factor}")
     for factor in report.factors:
         found = {name: results[factor] for name, results in report.information.items()}
         bar = max(one.threshold for one in found.values())
@@ -939,11 +1104,16 @@ def _report_figures(
         yield f"components of {name}", plots.variance_shares(shares, asked)
         yield f"angles of {name}", plots.angle_matrix(report.angles[name])
         yield f"ablation of {name}", plots.ablation_curves(report.ablations[name])
+
+
+def _filter_figures(
+    plots: ModuleType, growth: dict[str, FilterGrowth], what: str
+) -> "Iterator[tuple[str, Figure]]":
     for name, found in growth.items():
         steps = [f"step {step}" for step in found.steps.tolist()]
         columns = [f"PC {j}" for j in range(1, found.images.shape[1] + 1)]
-        yield f"filters of {name}", plots.filter_grid(found.images, steps, columns)
-        yield f"growth of {name}", plots.filter_growth(found)
+        yield f"{what} of {name}", plots.filter_grid(found.images, steps, columns)
+        yield f"growth of {what} of {name}", plots.filter_growth(found)
 
 
 def _file_name(name: str) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 from audiopg.errors import InputError
 from audiopg.pretraining import RECIPES, PretrainSettings, different
 from audiopg.records import RESULTS, read_record
-from audiopg.synth import SENSITIVITY
+from audiopg.synth import ADDITIONS, SENSITIVITY
 from audiopg.transfer.finetune import FINETUNE_RECIPES, FinetuneSettings
 
 if TYPE_CHECKING:
@@ -144,6 +144,7 @@ def experiments(scale: str) -> list[Experiment]:
         *_table_4(scale, compared),
         *_table_5(scale, compared),
         *_transfer(scale, by_step["fast"]),
+        *_beyond(scale, compared),
         *(
             replace(
                 by_step[name],
@@ -248,6 +249,31 @@ def _transfer(scale: str, fast: Experiment) -> list[Experiment]:
             replace(fine, name=f"finetune-{name}-{label}", start=start, beside=(scratch,))
         )
     return listed
+
+
+def _beyond(scale: str, compared: Experiment) -> list[Experiment]:
+    """What the paper's synthesizer lacks, and labels for nothing: on half as many clips, chosen on
+    folds for development; then `extended` beside `full`, once, on the others."""
+    settings = replace(compared.settings, steps=compared.settings.steps // 2)
+    rows = {
+        "full": settings,
+        "extended": replace(settings, prior="extended"),
+        **{name: replace(settings, prior=f"full+{name}") for name in ADDITIONS},
+        "auxiliary": replace(settings, auxiliary_weight=0.1),
+    }
+    developed = [
+        Experiment(
+            f"beyond-{name}-{scale}-seed{seed}", replace(each, seed=seed), SETS, part="development"
+        )
+        for seed in SEEDS
+        for name, each in rows.items()
+    ]
+    final = [
+        replace(each, name=each.name.replace("beyond", "final"), part="final", run=each.name)
+        for each in developed
+        if each.name.startswith(("beyond-full-", "beyond-extended-"))
+    ]
+    return developed + final
 
 
 def _long(scale: str, compared: Experiment) -> list[Experiment]:

@@ -85,11 +85,14 @@ class MaskedOutput:
             unit variance.
         prediction: (B, tokens, 256), normalised patches.
         mask: (B, tokens) bool, True where the encoder did not see the patch.
+        auxiliary_loss: scalar, mean squared error of the auxiliary head; None where it was given
+            nothing to predict.
     """
 
     loss: Tensor
     prediction: Tensor
     mask: Tensor
+    auxiliary_loss: Tensor | None = None
 
 
 def patchify(mel: Tensor) -> Tensor:
@@ -480,6 +483,21 @@ class MaskedAutoencoder(nn.Module):
         self.decoder_output = nn.Linear(width, PIXELS)
         positions = sine_cosine_positions(MOST_TOKENS, width)
         self.register_buffer("decoder_positions", positions, persistent=False)
+        self.auxiliary: nn.Linear | None = None
+
+    def add_auxiliary(self, targets: int) -> None:
+        """Give the network a head that predicts numbers from the mean of the visible tokens.
+
+        The head is linear, so that what it reads lies open in the tokens, and it begins at zero:
+        the other weights are those of the same network without it.
+
+        Args:
+            targets: how many numbers.
+        """
+        with torch.random.fork_rng(devices=[]):
+            self.auxiliary = nn.Linear(self.architecture.width, targets)
+        nn.init.zeros_(self.auxiliary.weight)
+        nn.init.zeros_(self.auxiliary.bias)
 
     @classmethod
     def preset(
@@ -513,16 +531,19 @@ class MaskedAutoencoder(nn.Module):
             nn.init.normal_(model.mask_token, std=0.02)
         return model
 
-    def forward(self, mel: Tensor, clips: Tensor, seed: int) -> MaskedOutput:
+    def forward(
+        self, mel: Tensor, clips: Tensor, seed: int, targets: Tensor | None = None
+    ) -> MaskedOutput:
         """Mask, encode, decode, and compare with the masked patches.
 
         Args:
             mel: (B, frames, 128) standardised log-mel, frames a multiple of 16.
             clips: (B,) int64 clip indices, which with the seed determine the masks.
             seed: key of the masks.
+            targets: (B, targets), what the auxiliary head is to predict of each clip.
 
         Returns:
-            The loss, the predicted patches and the mask.
+            The loss, the predicted patches and the mask; and the loss of the auxiliary head.
 
         Raises:
             InputError: for a spectrogram that does not divide into patches, or fewer or more
@@ -536,11 +557,16 @@ class MaskedAutoencoder(nn.Module):
             )
         tokens = patches.shape[1]
         visible = visible_tokens(clips.to(mel.device), seed, tokens, self.mask_ratio)
-        prediction = self.decode(self.encoder(mel, visible), visible, tokens)
+        encoded = self.encoder(mel, visible)
+        prediction = self.decode(encoded, visible, tokens)
         mask = torch.ones(len(mel), tokens, dtype=torch.bool, device=mel.device)
         mask.scatter_(1, visible, False)
         error = (prediction.float() - normalise_patches(patches)).square().mean(dim=2)
-        return MaskedOutput((error * mask).sum() / mask.sum(), prediction, mask)
+        auxiliary_loss = None
+        if targets is not None and self.auxiliary is not None:
+            view = encoded[:, int(self.architecture.class_token) :].mean(dim=1)
+            auxiliary_loss = (self.auxiliary(view).float() - targets).square().mean()
+        return MaskedOutput((error * mask).sum() / mask.sum(), prediction, mask, auxiliary_loss)
 
     def decode(self, encoded: Tensor, visible: Tensor, tokens: int) -> Tensor:
         """Normalised patches from visible tokens; mask tokens stand where nothing was seen.
@@ -598,6 +624,8 @@ def save_model(model: MaskedAutoencoder, path: str | os.PathLike, half: bool = F
         "mean": log_mel.mean,
         "standard_deviation": log_mel.standard_deviation,
     }
+    if model.auxiliary is not None:
+        about["auxiliary"] = model.auxiliary.out_features
     tensors = {
         name: (value.half() if half else value).contiguous()
         for name, value in model.state_dict().items()
@@ -636,6 +664,8 @@ def load_model(name_or_path: str | os.PathLike) -> MaskedAutoencoder:
     try:
         model = MaskedAutoencoder(Architecture(**about["architecture"]), about["mask_ratio"])
         model.encoder.log_mel = LogMel(about["mean"], about["standard_deviation"])
+        if "auxiliary" in about:
+            model.add_auxiliary(about["auxiliary"])
         model.load_state_dict(tensors)
     except (KeyError, TypeError, RuntimeError, InputError) as error:
         reason = str(error).splitlines()[-1].strip()

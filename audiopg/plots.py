@@ -105,6 +105,13 @@ def mel_ticks() -> tuple[np.ndarray, list[str]]:
     return positions, list(_TICKS_HZ.values())
 
 
+def mel_colours() -> list[str]:
+    """The colours of a log-mel spectrogram from low to high, such as "#000004"."""
+    return [
+        mpl.colors.to_hex(colour) for colour in mpl.colormaps["magma"].resampled(_LEVELS).colors
+    ]
+
+
 def clip_panel(params: ClipParameters, *, title: str = "") -> Figure:
     """One clip: its waveform under the envelopes, its log-mel spectrogram and its spectrum.
 
@@ -800,37 +807,37 @@ def neuron_panels(activations: ArrayLike, factors: Mapping[str, ArrayLike], titl
     return figure
 
 
-def neighbourhood(x: ArrayLike, y: ArrayLike, clip: int, neighbours: int = 3) -> Figure:
+def neighbourhood(z: ArrayLike, g: ArrayLike, clip: int, neighbours: int = 3) -> Figure:
     """How Kraskov's estimator looks at one sample: the square that reaches to its k-th neighbour,
     and the strips in which others are counted along one axis alone.
 
     Args:
-        x, y: (samples,), on scales that compare.
+        z, g: (samples,), on scales that compare.
         clip: which sample.
         neighbours: k.
 
     Raises:
         InputError: for shapes that do not agree, or fewer samples than k + 1.
     """
-    x, y = _array(x), _array(y)
-    if x.ndim != 1 or x.shape != y.shape or len(x) <= neighbours:
-        raise InputError(f"x and y have shapes {x.shape} and {y.shape}; give as many of each.")
-    across, along = np.abs(x - x[clip]), np.abs(y - y[clip])
+    z, g = _array(z), _array(g)
+    if z.ndim != 1 or z.shape != g.shape or len(z) <= neighbours:
+        raise InputError(f"z and g have shapes {z.shape} and {g.shape}; give as many of each.")
+    across, along = np.abs(z - z[clip]), np.abs(g - g[clip])
     radius = np.sort(np.maximum(across, along))[neighbours]
-    inside = {"n_x": across < radius, "n_y": along < radius}
+    inside = {"n_z": across < radius, "n_g": along < radius}
     figure, axis = plt.subplots(figsize=(0.7 * WIDTH, 0.62 * WIDTH))
-    strips = ((axis.axvspan, x, "blue", "n_x"), (axis.axhspan, y, "vermilion", "n_y"))
+    strips = ((axis.axvspan, z, "blue", "n_z"), (axis.axhspan, g, "vermilion", "n_g"))
     for span, centre, colour, name in strips:
         low, high = centre[clip] - radius, centre[clip] + radius
         count = int(inside[name].sum()) - 1
         span(low, high, color=PALETTE[colour], alpha=0.3, linewidth=0, label=f"${name}$ = {count}")
-    corner = (x[clip] - radius, y[clip] - radius)
+    corner = (z[clip] - radius, g[clip] - radius)
     square = mpl.patches.Rectangle(corner, 2 * radius, 2 * radius, fill=False, zorder=3)
     square.set(edgecolor=PALETTE["grey"], linewidth=1.5, label=f"reaches to neighbour {neighbours}")
     axis.add_patch(square)
-    axis.scatter(x, y, s=10, color=PALETTE["grey"], linewidths=0)
-    axis.scatter(x[clip], y[clip], s=40, color=PALETTE["vermilion"], zorder=4)
-    axis.set(xlabel="x", ylabel="y", aspect="equal")
+    axis.scatter(z, g, s=10, color=PALETTE["grey"], linewidths=0)
+    axis.scatter(z[clip], g[clip], s=40, color=PALETTE["vermilion"], zorder=4)
+    axis.set(xlabel="$z$", ylabel="$g$", aspect="equal")
     figure.legend(loc="outside upper left", ncols=3, fontsize="small")
     return figure
 

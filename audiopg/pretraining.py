@@ -14,7 +14,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
@@ -33,7 +33,7 @@ from audiopg.environment import atomic_path, provenance, usable_device
 from audiopg.errors import InputError
 from audiopg.mae import ARCHITECTURES, Architecture, MaskedAutoencoder, load_model, save_model
 from audiopg.settings import check_settings, setting
-from audiopg.synth import PRIORS, SynthPrior, render
+from audiopg.synth import PRIORS, SUMMARIES, SynthPrior, render, spread, summarise
 
 # Numbers in which the network multiplies; its weights and the optimiser's are float32 in both.
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -97,6 +97,13 @@ class PretrainSettings:
     mask_ratio: float = setting(
         0.75, "share of patches hidden from the encoder", low=0.01, high=0.99
     )
+    auxiliary_weight: float = setting(
+        0.0,
+        "weight of a head's loss that predicts summaries of the clip's factors from what is not "
+        "masked; 0 for no head",
+        low=0.0,
+        high=1000,
+    )
     precision: str = setting(
         "float32", f"of the network's products: {', '.join(PRECISIONS)}", choices=PRECISIONS
     )
@@ -121,6 +128,11 @@ class PretrainSettings:
             if isinstance(getattr(self, name), os.PathLike):
                 object.__setattr__(self, name, os.fspath(getattr(self, name)))
         check_settings(self)
+        if self.audio and self.auxiliary_weight > 0:
+            raise InputError(
+                f"auxiliary_weight is {self.auxiliary_weight:g}, but of recordings no factors are "
+                "known to predict; leave out audio, or set it to 0."
+            )
         _ = self.architecture
 
     @property
@@ -241,7 +253,10 @@ def pretrain(
             recordings = find_recordings(settings.audio)
     model = MaskedAutoencoder.preset(
         settings.preset, settings.seed, settings.mask_ratio, **asdict(settings.architecture)
-    ).to(device)
+    )
+    if settings.auxiliary_weight > 0:
+        model.add_auxiliary(len(SUMMARIES))
+    model = model.to(device)
     optimisers = _optimisers(settings, model)
     folder = Path(out) if out is not None and rank == 0 else None
     losses, seconds = [], 0.0
@@ -269,15 +284,19 @@ def pretrain(
     problem: InputError | None = None
 
     @torch.no_grad()
-    def next_mel() -> Tensor | None:
-        """The next batch; None after the last, or where a recording cannot be read."""
+    def next_batch() -> tuple[Tensor | None, Tensor | None]:
+        """The next spectrograms and what the auxiliary head is to predict of them.
+
+        No spectrograms after the last, or where a recording cannot be read; nothing to predict
+        without a head.
+        """
         nonlocal problem
         try:
-            wave = next(waves, None)
+            wave, targets = next(waves, (None, None))
         except InputError as error:
             problem = error
-            return None
-        return None if wave is None else model.encoder.log_mel(wave.to(device))
+            return None, None
+        return None if wave is None else model.encoder.log_mel(wave.to(device)), targets
 
     def elapsed() -> float:
         return time.perf_counter() - began
@@ -314,19 +333,23 @@ def pretrain(
     try:
         with _signals(world) as caught:
             keep_filters()
-            mel = next_mel()
+            mel, targets = next_batch()
             _, *reasons = _agree(torch.zeros((), device=device), reasons_to_stop(seconds))
             while len(losses) < settings.steps and not any(reasons):
                 step, step_began = len(losses), elapsed()
                 with torch.autocast(device.type, precision, enabled=precision != torch.float32):
-                    loss = network(mel, clips_of(step, device), settings.seed).loss
+                    output = network(mel, clips_of(step, device), settings.seed, targets)
+                loss, auxiliary_loss = output.loss, output.auxiliary_loss
+                objective = loss
+                if auxiliary_loss is not None:
+                    objective = loss + settings.auxiliary_weight * auxiliary_loss
                 for optimiser in optimisers:
                     optimiser.zero_grad(set_to_none=True)
-                loss.backward()
+                objective.backward()
                 norm = get_total_norm(p.grad for p in model.parameters())
                 # On a GPU the next clips wait in line behind the backward pass, so that it has
                 # work while this process looks at the loss.
-                mel = next_mel()
+                mel, targets = next_batch()
                 mean_loss, *reasons = _agree(loss.detach(), reasons_to_stop(elapsed()))
                 gradient_norm = norm.item()
                 _refuse_explosion(mean_loss, gradient_norm, losses, settings)
@@ -344,6 +367,8 @@ def pretrain(
                     "gradient_norm": gradient_norm,
                     "seconds": round(now, 3),
                 }
+                if auxiliary_loss is not None:
+                    line["auxiliary_loss"] = _mean_of_all(auxiliary_loss.detach())
                 bar.update()
                 bar.set_postfix(
                     loss=f"{mean_loss:.3f}", clips_per_second=f"{line['clips_per_second']:.1f}"
@@ -411,6 +436,14 @@ def _agree(loss: Tensor, reasons: tuple[bool, ...]) -> tuple[float | bool, ...]:
     dist.all_reduce(joint)
     total, *having = joint.tolist()
     return total / world, *(count > 0 for count in having)
+
+
+def _mean_of_all(loss: Tensor) -> float:
+    """The mean of a loss over all processes."""
+    _, world = _processes()
+    if world > 1:
+        dist.all_reduce(loss)
+    return loss.item() / world
 
 
 def _share(
@@ -495,16 +528,27 @@ def _waves(
     steps: Iterable[int],
     recordings: Recordings | None,
     device: torch.device,
-) -> Iterator[Tensor]:
-    """The waveforms of some steps, (B / processes, 163840) each."""
+) -> Iterator[tuple[Tensor, Tensor | None]]:
+    """Of some steps the waveforms, (B / processes, 163840) each, and what a head is to predict.
+
+    That is (B / processes, summaries) float32, of mean 0 and deviation 1 over the prior (see
+    `audiopg.synth.summarise`); None without a head.
+    """
     if recordings:
         here = torch.device("cpu")
         batches = (clips_of(step, here) for step in steps)
-        yield from read_ahead(recordings, batches, settings.seed)
+        with closing(read_ahead(recordings, batches, settings.seed)) as recorded:
+            for wave in recorded:
+                yield wave, None
     else:
         prior = SynthPrior.preset(settings.prior)
+        headed = settings.auxiliary_weight > 0
+        if headed:
+            mean, deviation = (value.to(device) for value in spread(prior))
         for step in steps:
-            yield render(prior.sample(clips_of(step, device), settings.seed))
+            params = prior.sample(clips_of(step, device), settings.seed)
+            targets = ((summarise(params) - mean) / deviation).float() if headed else None
+            yield render(params), targets
 
 
 def _refuse_explosion(
@@ -597,7 +641,9 @@ def _start_from(start: str, model: MaskedAutoencoder) -> None:
 
 
 def _copy_weights(source: MaskedAutoencoder, model: MaskedAutoencoder) -> None:
-    model.load_state_dict(source.state_dict())
+    """All that both have; a head that one alone has stays as it is."""
+    own = model.state_dict()
+    model.load_state_dict(own | {k: v for k, v in source.state_dict().items() if k in own})
     log_mel, other = model.encoder.log_mel, source.encoder.log_mel
     log_mel.mean, log_mel.standard_deviation = other.mean, other.standard_deviation
 

@@ -4,16 +4,25 @@ A record is a small JSON file in ``results/``, written by the run itself. A figu
 book only if a record, or the page's own execution, made it.
 """
 
+import base64
 import json
 import os
+from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
 
 from audiopg.environment import atomic_path, provenance
 from audiopg.errors import InputError
 
 if TYPE_CHECKING:
     import pandas
+
+Found = TypeVar("Found")
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 
@@ -75,6 +84,57 @@ def read_record(name: str, folder: str | os.PathLike = RESULTS) -> dict | None:
         return json.loads(path.read_text())
     except json.JSONDecodeError as error:
         raise InputError(f"{path} is damaged ({error}); run it again.") from error
+
+
+def pack(found: object) -> dict:
+    """What an analysis found, as a record holds it: arrays of numbers with 16 bits a number.
+
+    Args:
+        found: a dataclass of tensors, arrays, numbers and names, such as
+            `audiopg.analysis.FilterGrowth`. Magnitudes beyond those of half precision, 65,504, are
+            brought to it.
+    """
+    packed = {}
+    for field in fields(found):
+        value = getattr(found, field.name)
+        if isinstance(value, Tensor):
+            value = value.detach().cpu().numpy()
+        if isinstance(value, np.ndarray) and np.issubdtype(value.dtype, np.floating):
+            largest = np.finfo(np.float16).max
+            half = value.clip(-largest, largest).astype("<f2")
+            text = base64.b64encode(half.tobytes()).decode("ascii")
+            value = {"shape": list(value.shape), "float16": text}
+        packed[field.name] = value.tolist() if isinstance(value, np.ndarray) else value
+    return packed
+
+
+def unpack(kind: type[Found], packed: Mapping) -> Found:
+    """What `pack` packed, to its 16 bits; of the dataclass that it was.
+
+    Raises:
+        InputError: for something else.
+    """
+    values = {}
+    for field in fields(kind):
+        if field.name not in packed:
+            raise InputError(f"the record has no {field.name!r} of {kind.__name__}; run it again.")
+        value = packed[field.name]
+        if isinstance(value, dict):
+            half = np.frombuffer(base64.b64decode(value["float16"]), dtype="<f2")
+            value = half.astype(np.float64).reshape(value["shape"])
+        if field.type is Tensor:
+            value = torch.as_tensor(value)
+        elif field.type is np.ndarray:
+            value = np.asarray(value)
+        values[field.name] = tuple(value) if isinstance(value, list) else value
+    return kind(**values)
+
+
+def read_table(table: Mapping) -> "pandas.DataFrame":
+    """A table of a record, which holds its columns and its rows as ``columns`` and ``data``."""
+    import pandas
+
+    return pandas.DataFrame(table["data"], columns=table["columns"])
 
 
 def _path(name: str, folder: str | os.PathLike) -> Path:

@@ -45,6 +45,7 @@ from audiopg.synth.parameters import NYQUIST
 if TYPE_CHECKING:
     import ipywidgets
     from IPython.display import DisplayHandle
+    from matplotlib.figure import Figure
 
 # The highest seed and clip index of the explorer's boxes.
 _HIGHEST = 2**31 - 1
@@ -189,11 +190,7 @@ class Player:
             f'<audio controls preload="metadata" aria-label="{escape(self.label)}" '
             f'src="data:audio/{kind};base64,{_base64(sound)}" style="width:100%"></audio>'
         )
-        image = (
-            f'<img alt="{escape(self.alt)}" src="data:image/webp;base64,{_base64(self.picture)}" '
-            'style="height:auto;max-width:100%">'
-        )
-        return control + image * bool(self.picture)
+        return control + (_image(self.picture, self.alt) if self.picture else "")
 
     def _encoded(self, **encoding: str | float) -> bytes:
         import soundfile
@@ -230,6 +227,23 @@ class Players:
         return f'<div class="audiopg-players" style="{style}">{sounds}</div>'
 
 
+@dataclass(frozen=True, eq=False)
+class Still:
+    """A picture alone, a frame of a slider that has no sound.
+
+    Attributes:
+        picture: WebP.
+        alt: what it shows.
+    """
+
+    picture: bytes
+    alt: str
+
+    def content(self) -> str:
+        """The picture, as a page holds it."""
+        return _image(self.picture, self.alt)
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Sweep:
     """A slider over sounds and pictures made beforehand: no kernel, no network, one piece of HTML.
@@ -237,12 +251,12 @@ class Sweep:
     Attributes:
         label: what the slider turns.
         values: what it reads at each place.
-        players: one a value.
+        players: one a value; or pictures without sound.
     """
 
     label: str
     values: tuple[str, ...]
-    players: tuple[Player, ...]
+    players: tuple[Player | Still, ...]
 
     def __repr__(self) -> str:
         return f"<slider: {self.label}, {self.values[0]} to {self.values[-1]}>"
@@ -276,8 +290,8 @@ for (const sweep of document.querySelectorAll('[id="IDENTITY"]:not([data-ready])
   let shown = frames[0];
   slider.addEventListener("input", () => {
     const before = shown.querySelector("audio");
-    const playing = !before.paused;
-    before.pause();
+    const playing = before && !before.paused;
+    before?.pause();
     shown.hidden = true;
     shown = frames[slider.value];
     shown.hidden = false;
@@ -403,6 +417,26 @@ def sweep(label: str, values: Sequence[str], players: Sequence[Player]) -> Sweep
             "least one."
         )
     return Sweep(label, tuple(values), tuple(players))
+
+
+def figure_sweep(label: str, figures: Mapping[str, "Figure"], alts: Sequence[str]) -> Sweep:
+    """A slider over figures, which needs neither a kernel nor a network; the figures are closed.
+
+    Args:
+        label: what the slider turns.
+        figures: what it reads at each place -> the figure there.
+        alts: what each figure shows.
+
+    Raises:
+        InputError: without figures, or for alts of another number.
+    """
+    if not len(figures) == len(alts) > 0:
+        raise InputError(
+            f"there are {len(figures)} figures and {len(alts)} alts; give as many of each, at least "
+            "one."
+        )
+    stills = map(Still, map(plots.picture, figures.values()), alts)
+    return Sweep(label, tuple(figures), tuple(stills))
 
 
 def synth_sweep(
@@ -839,6 +873,14 @@ def _seen(params: ClipParameters, labels: Sequence[str], view: plots.ClipView) -
         )
         for row, (wave, mel, label) in enumerate(zip(waves, mels, labels, strict=True))
     ]
+
+
+def _image(picture: bytes, alt: str) -> str:
+    """A picture as a page holds it."""
+    return (
+        f'<img alt="{escape(alt)}" src="data:image/webp;base64,{_base64(picture)}" '
+        'style="height:auto;max-width:100%">'
+    )
 
 
 def _base64(content: bytes) -> str:

@@ -2,7 +2,8 @@
 
 Executed chapters are kept in _build/.jupyter_cache, keyed by their own code only. So everything
 else that their outputs depend on is summarised in one key, and _build is dropped when it changes.
-Chapters are executed side by side, one a core; then the pages are made from the cache.
+Chapters are executed side by side, one a core; then the pages are made from the cache, and what the
+laboratory's page loads is put beside them.
 """
 
 import asyncio
@@ -102,6 +103,7 @@ def main() -> int:
     # Kernels side by side, on as many cores: threads inside each would only fight for them.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     from jupyter_book.cli.main import main as jupyter_book
+    from laboratory_assets import provide_laboratory
 
     build = ROOT / "_build"
     stamp = build / "execution_key"
@@ -121,6 +123,7 @@ def main() -> int:
             ["build", "--all", "--warningiserror", "--keep-going", str(ROOT)],
             standalone_mode=False,
         )
+        provide_laboratory(build / "html")
     except RuntimeError as error:
         print(error, file=sys.stderr)
         return 1

@@ -1,12 +1,13 @@
 """A Sphinx extension: what the launch buttons of a published book open.
 
-A book with a public address (``repository: url:`` in _config.yml) is published with two more
-folders. ``launch/`` has every chapter as a notebook whose first cell installs the library where it
-is missing, as on Colab; ``binder/`` tells Binder to install it beforehand. The buttons point to
-both on the branch that the pages are published on. Without an address there are no buttons, and
-nothing is written.
+A book whose repository has a public address (AUDIOPG_REPOSITORY, which the workflow that publishes
+it sets) is published with two more folders. ``launch/`` has every chapter as a notebook whose first
+cell installs the library where it is missing, as on Colab; ``binder/`` tells Binder to install it
+beforehand. The buttons point to both on the branch that the pages are published on. Without an
+address there are no buttons, and nothing is written.
 """
 
+import os
 from pathlib import Path
 
 import nbformat
@@ -61,13 +62,16 @@ def write_launch_files(app: Sphinx, exception: Exception | None) -> None:
     (binder / "postBuild").chmod(0o755)
 
 
-def drop_buttons(app: Sphinx, config: Config) -> None:
-    """Without an address, no buttons: the theme fails where it cannot make their links."""
-    if not config.html_theme_options.get("repository_url"):
+def set_address(app: Sphinx, config: Config) -> None:
+    """Tell the theme the address, or, without one, to make no buttons: it fails on their links."""
+    url = os.environ.get("AUDIOPG_REPOSITORY")
+    if url:
+        config.html_theme_options["repository_url"] = url
+    else:
         config.html_theme_options.pop("launch_buttons", None)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    app.connect("config-inited", drop_buttons)
+    app.connect("config-inited", set_address)
     app.connect("build-finished", write_launch_files)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

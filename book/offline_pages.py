@@ -50,7 +50,14 @@ def warn_of_remote_requests(app: Sphinx, exception: Exception | None) -> None:
                 )
 
 
+def bring_mathjax(app: Sphinx) -> None:
+    """Equations for the book on one page, whose first part, the preface, has none."""
+    if app.builder.name == "singlehtml":
+        app.set_html_assets_policy("always")
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
+    app.connect("builder-inited", bring_mathjax)
     app.connect("env-check-consistency", drop_widget_state)
     app.connect("build-finished", warn_of_remote_requests)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Execute chapters and store their outputs.")
     parser.add_argument("chapters", nargs="*", metavar="NAME", help="such as 04_transfer")
     names = parser.parse_args(arguments).chapters
-    sources = {path.stem: path for path in sorted(NOTEBOOKS.glob("*.py"))}
+    sources = {path.stem: path for path in sorted(NOTEBOOKS.rglob("*.py"))}
     unknown = [name for name in names if Path(name).stem not in sources]
     if unknown:
         known = ", ".join(sources)

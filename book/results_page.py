@@ -3,10 +3,12 @@
 ``{results} table_3`` in a page becomes a table with a row for every row of the paper's and, beside
 it, every record of ours that answers it, with its scale and device; or "not run yet", with the
 command that would run it. ``{results}`` without a name shows the records that answer no row.
+``{recorded} probe-*`` shows every row of the records of that name, controls and all.
 ``{machine}`` says what the book was built on, and ``{execution}`` how long its chapters took.
 """
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -19,83 +21,96 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from audiopg.environment import provenance
+from audiopg.experiments import experiments
 from audiopg.records import RESULTS, paper_table
+from audiopg.transfer import recorded_table
 
 PRETRAIN = "audiopg pretrain --recipe paper --out runs/paper"
 NOT_RUN = "not run yet"
+# The row that a record of a probe, a fine-tuning or an analysis is about.
+THIS = "this encoder"
+AT_PAPER_SCALE = {experiment.name for experiment in experiments("paper")}
 # Longer than any fence inside.
 _FENCE = "`" * 5
 
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a table of the paper, and what answers it.
+    """A row of a table of the paper, or one that it might have had, and what answers it.
 
     Attributes:
         records: names of records, with * for any letters.
         command: what would run it at the paper's scale.
         note: said where there are neither records nor a command.
+        from_scratch: whether the figures are not those of a record's network, but of the same
+            network from scratch, which was fine-tuned beside it.
+        factor: the one that an analysis is asked about.
     """
 
     records: tuple[str, ...] = ()
     command: str = ""
     note: str = NOT_RUN
+    from_scratch: bool = False
+    factor: str = ""
 
 
-def _reproduced(*names: str) -> Row:
+def _reproduced(name: str, *others: str) -> Row:
     """What `audiopg reproduce` runs, at any scale and with any seed."""
-    return Row(
-        tuple(f"{name}-*" for name in names),
-        f"audiopg reproduce --scale paper {' '.join(names)}",
-    )
+    return Row((f"{name}-*", *others), f"audiopg reproduce --scale paper {name}")
 
 
-_ANALYSIS = Row(("analysis*", "analyze*"), "audiopg analyze runs/paper --controls --out runs/paper")
+def _analysed(factor: str) -> Row:
+    command = "audiopg analyze runs/paper --controls --out runs/paper/analysis"
+    return Row(("analysis*", "analyze*"), command, factor=factor)
 
-# Table of the paper -> its rows -> ours. The order of rows is the paper's.
+
+_RECIPE = Row(
+    ("recipe-bfloat16-*", "recipe-paper-*"), "audiopg reproduce --scale paper recipe-paper"
+)
+
+# Table of the paper -> its rows, in its order, then rows that it has not -> ours.
 ROWS = {
     "table_1": {
-        "random guess": Row(note="stands beside every probe, in the chapter on transfer"),
+        "random guess": Row(note="chance stands in each of the tables below"),
         "supervised from scratch": Row(
-            ("finetune-*scratch*",),
+            ("finetune-*",),
             "audiopg finetune --preset base --recipe paper --dataset esc50 --out runs/scratch",
+            from_scratch=True,
         ),
         "AudioPG": Row(
-            ("finetune-*", "probe-*", "transfer-*"),
+            ("finetune-*", "probe-*"),
             "audiopg finetune --start runs/paper --recipe paper --dataset esc50 --out runs/esc50",
         ),
     },
     "table_3": {
-        "sine": _reproduced("curriculum-sine"),
-        "harmonic": _reproduced("curriculum-harmonic"),
-        "dynamic": _reproduced("curriculum-dynamic"),
-        # The recipe itself.
-        "full": Row(
-            ("recipe-bfloat16-*", "recipe-paper-*", "curriculum-full-*"),
-            "audiopg reproduce --scale paper recipe-paper",
-        ),
-        "full, 500 epochs": Row(("long-*",), f"{PRETRAIN} --steps 39063"),
-        "real audio, full training": Row(("real-long-*",), f"{PRETRAIN} --audio recordings"),
-        "real audio, time-matched": _reproduced("real-for"),
+        "sine": _reproduced("curriculum-sine", "finetuned-sine-*"),
+        "harmonic": _reproduced("curriculum-harmonic", "finetuned-harmonic-*"),
+        "dynamic": _reproduced("curriculum-dynamic", "finetuned-dynamic-*"),
+        "full": Row((*_RECIPE.records, "finetuned-full-*"), _RECIPE.command),
+        "full, 500 epochs": _reproduced("clips-5x"),
+        "real audio, full training": _reproduced("real-long-for"),
+        "real audio, time-matched": _reproduced("real-for", "finetuned-real-*"),
+        "full, a quarter of the clips": _reproduced("clips-4th"),
+        "full, a sixteenth of the clips": _reproduced("clips-16th"),
+        "from scratch": _reproduced("finetuned-scratch"),
     },
     "table_4": {
-        "narrow f0": Row(("sensitivity-narrow*", "range-narrow*")),
-        "default f0, 1-5 events": Row(("sensitivity-default*",)),
-        "wide f0": Row(("sensitivity-wide*", "range-wide*")),
-        "1 event": Row(("sensitivity-1-event*", "density-sparse*")),
-        "5-10 events": Row(("sensitivity-5-10*", "density-crowded*")),
+        "narrow f0": _reproduced("sensitivity-narrow-f0"),
+        "default f0, 1-5 events": _RECIPE,
+        "wide f0": _reproduced("sensitivity-wide-f0"),
+        "1 event": _reproduced("sensitivity-1-event"),
+        "5-10 events": _reproduced("sensitivity-5-10-events"),
     },
     "table_5": {
         "ImageNet initialisation": Row(note="not among our runs: it needs weights from elsewhere"),
-        "AudioPG initialisation": Row(
-            ("adapt*", "continued*"),
-            "audiopg pretrain --start runs/paper --audio recordings --out runs/adapted",
-        ),
+        "AudioPG initialisation": _reproduced("adapt-to"),
+        "AudioPG, not adapted": _reproduced("before-adapting"),
+        "the target alone": _reproduced("target-only"),
     },
     "section_4_4": {
-        "frequency": _ANALYSIS,
-        "relative intensity": _ANALYSIS,
-        "temporal position": _ANALYSIS,
+        "frequency": _analysed("log f0"),
+        "relative intensity": _analysed("relative intensity"),
+        "temporal position": _analysed("onset"),
     },
 }
 
@@ -108,51 +123,94 @@ def read_records(folder: Path = RESULTS) -> dict[str, dict]:
 
 def answers(row: Row, records: Iterable[str]) -> list[str]:
     """The records that a row names, but for those that another row names more closely."""
-    chosen = [name for name in records if any(fnmatch(name, known) for known in row.records)]
-    return [name for name in chosen if _closest(name) is row]
+    return [name for name in records if 0 < _closeness(row, name) == _closest(name)]
 
 
-def _closest(name: str) -> Row | None:
-    """The row whose pattern spells out most of a record's name."""
-    candidates = [
-        (len(pattern), row)
-        for rows in ROWS.values()
-        for row in rows.values()
-        for pattern in row.records
-        if fnmatch(name, pattern)
-    ]
-    return max(candidates, key=lambda found: found[0])[1] if candidates else None
+def _closeness(row: Row, name: str) -> int:
+    """How much of a record's name a row spells out."""
+    return max((len(each) for each in row.records if fnmatch(name, each)), default=0)
 
 
-def figures(record: dict) -> str:
-    """The accuracies of a record in per cent, with their deviation over the folds, set by set."""
+def _closest(name: str) -> int:
+    return max(_closeness(row, name) for rows in ROWS.values() for row in rows.values())
+
+
+def figures(record: dict, row: Row | None = None) -> list[str]:
+    """What came out of a record: accuracies in per cent with their deviation over the folds.
+
+    Args:
+        record: of any kind.
+        row: what is asked of it.
+
+    Returns:
+        A text for each set of recordings, or each network that was analysed; none for a record
+        that has no answer.
+    """
     metrics = record["metrics"]
+    if row and row.factor:
+        return _analysis_figures(record, row.factor) if "ridge" in metrics else []
     if "probes" in metrics:
-        found = metrics["probes"]
-    elif "this encoder" in metrics:
-        found = {record["data"].partition(", ")[0]: metrics["this encoder"]}
-    elif "mean" in metrics:
-        found = {record["data"].partition(", ")[0]: metrics}
+        found = list(metrics["probes"].items())
     else:
-        return "see its chapter"
+        beside = record["settings"].get("beside", {})
+        mine = metrics.get(THIS, metrics)
+        asked = [mine] if "mean" in mine else []
+        if row and row.from_scratch:
+            asked = [metrics[name] for name in beside if beside[name].get("start", 0) is None]
+        found = [(tested_on(record), figure) for figure in asked]
     texts = []
-    for name, figure in found.items():
+    for name, figure in found:
         deviation = figure.get("standard_deviation")
         spread = "" if deviation is None else f" ± {100 * deviation:.1f}"
-        texts.append(f"{name}: {100 * figure['mean']:.1f}{spread} %")
-    return "; ".join(texts)
+        metric = "mAP " * ("mAP" in figure)
+        texts.append(f"{name}: {metric}{100 * figure['mean']:.1f}{spread} %")
+    return texts
+
+
+def tested_on(record: dict) -> str:
+    """The set that a record of one set is about, and which part of it, without its clips."""
+    return re.split(r", \d+ clips", record["data"])[0]
+
+
+def _analysis_figures(record: dict, factor: str) -> list[str]:
+    """The best neuron for a factor, and R² from all of them, of every network and control."""
+    neurons, ridge = (_of_factor(record["metrics"][name], factor) for name in ("neurons", "ridge"))
+    texts = []
+    for linear in ridge:
+        best = max(
+            (one for one in neurons if one["embeddings"] == linear["embeddings"]),
+            key=lambda one: one["information"],
+        )
+        texts.append(
+            f"{row_name(record, linear['embeddings'])}: best neuron {best['dimension']}, "
+            f"{best['information']:.2f} nats; ridge R² {linear['R²']:.3f} ± "
+            f"{linear['standard deviation']:.3f}"
+        )
+    return texts
+
+
+def _of_factor(table: dict, factor: str) -> list[dict]:
+    rows = (dict(zip(table["columns"], row, strict=True)) for row in table["data"])
+    return [row for row in rows if row["factor"] == factor]
+
+
+def at_paper_scale(record: dict) -> bool:
+    """Whether a run had the size of the paper's."""
+    return record["scale"] == "paper" or record["name"] in AT_PAPER_SCALE
 
 
 def scale_and_device(record: dict) -> str:
     """How large the run was, where it ran and how long it took."""
     settings = record["settings"]
-    size = settings.get("preset") or settings.get("model") or settings.get("start") or ""
+    start = settings.get("start")
+    size = settings.get("model") or (start and f"from {start}") or settings.get("preset") or ""
     clips = settings.get("steps", 0) * settings.get("batch_size", 0)
     minutes = record["seconds"] / 60
     parts = [
         f"`{size}`" if size else "",
         f"{clips:,} clips" if clips else "",
-        f"{record['scale']} scale",
+        f"{settings['epochs']} epochs" if "epochs" in settings else "",
+        f"{'paper' if at_paper_scale(record) else record['scale']} scale",
         record["device"],
         f"{minutes:.0f} min" if minutes >= 1 else f"{record['seconds']:.0f} s",
         record["date"],
@@ -162,8 +220,10 @@ def scale_and_device(record: dict) -> str:
 
 def how(record: dict) -> str:
     """In two words, how the figures were obtained."""
+    if "ridge" in record["metrics"]:
+        return "analysis"
     protocol = record["protocol"].lower()
-    return "fine-tuning" if "fine-tuned" in protocol else "linear probe"
+    return "fine-tuning" if protocol.startswith("fine-tuned") else "linear probe"
 
 
 def results_table(name: str, records: dict[str, dict]) -> str:
@@ -174,37 +234,98 @@ def results_table(name: str, records: dict[str, dict]) -> str:
         records: as of `read_records`.
 
     Raises:
-        ValueError: for a table without rows here, or with other rows than the paper's.
+        ValueError: for a table whose rows are not first the paper's.
     """
     if not name:
         lines = [
-            [[f"`{record}`"], [found["protocol"]], [scale_and_device(found)]]
+            [
+                [f"`{record}`"],
+                [*figures(found), found["protocol"]],
+                [scale_and_device(found)],
+            ]
             for record, found in records.items()
-            if _closest(record) is None
+            if not _closest(record)
         ]
         return list_table(["record", "what", "scale and device"], lines or [[["none"], [], []]])
     if name == "table_2":
         return confusions_table(records)
     paper = paper_table(name)
     rows = ROWS[name]
-    if list(rows) != list(paper.index):
+    if list(rows)[: len(paper)] != list(paper.index):
         raise ValueError(f"{name} of the paper has rows {list(paper.index)}, here {list(rows)}")
     lines = []
     for label, row in rows.items():
-        found = [records[one] for one in answers(row, records)]
-        ours = [f"{how(one)}, {figures(one)} ({scale_and_device(one)})" for one in found]
-        if row.command and not any(one["scale"] == "paper" for one in found):
+        said = {one: figures(records[one], row) for one in answers(row, records)}
+        found = [records[one] for one in said if said[one]]
+        ours = []
+        for record in found:
+            about = f"`{record['name']}`: {scale_and_device(record)}"
+            texts = said[record["name"]]
+            if row.factor:
+                ours += [*texts, about]
+            else:
+                ours.append(f"{how(record)}, {'; '.join(texts)} ({about})")
+        if row.command and not any(map(at_paper_scale, found)):
             scale = " at the paper's scale" if ours else ""
             ours.append(f"{NOT_RUN}{scale}: `python -m {row.command}`")
-        theirs = paper.loc[label].dropna()
-        lines.append(
-            [
-                [label],
-                [f"{column}: {value:g}" for column, value in theirs.items()],
-                ours or [row.note],
-            ]
-        )
+        theirs = ["not in the paper"]
+        if label in paper.index:
+            values = paper.loc[label].dropna()
+            theirs = [f"{column}: {value:g}" for column, value in values.items()]
+        lines.append([[label], theirs, ours or [row.note]])
     return list_table(["", "the paper's", "ours"], lines)
+
+
+def recorded_tables(pattern: str, records: dict[str, dict]) -> str:
+    """Every row of the records whose names match, as Markdown, a table a record.
+
+    Args:
+        pattern: with * for any letters.
+        records: as of `read_records`; those that are of no probe or fine-tuning, or were made
+            before records kept intervals, are left out.
+    """
+    parts = []
+    for name, record in records.items():
+        metrics = record["metrics"]
+        if not fnmatch(name, pattern) or "interval_95" not in metrics.get(THIS, {}):
+            continue
+        table = recorded_table(record, {row: row_name(record, row) for row in metrics})
+        lines = []
+        for row, found in table.iterrows():
+            mean, deviation, low, high, p = (
+                found[column]
+                for column in ("mean", "standard deviation", "95 % from", "95 % to", "p (Holm)")
+            )
+            lines.append(
+                [
+                    [row],
+                    [f"{mean:.1f}" if deviation != deviation else f"{mean:.1f} ± {deviation:.1f}"],
+                    ["–" if low != low else f"{low:.1f} to {high:.1f}"],
+                    ["–" if p != p else "< 0.001" if p < 0.001 else f"{p:.2g}"],
+                ]
+            )
+        header = ["", "mean (%)", "95 % interval", "p against this encoder"]
+        said = f"`{name}`: {how(record)}; {record['data']}; {scale_and_device(record)}."
+        parts.append(f"{said}\n\n{list_table(header, lines)}")
+    return "\n\n".join(parts) or NOT_RUN
+
+
+def row_name(record: dict, row: str) -> str:
+    """What a row of a record is: of one that names a run, what that run heard or began from."""
+    settings = record["settings"]
+    name, comma, pooling = row.partition(", ")
+    if name == THIS:
+        size = settings.get("model") or settings.get("start") or "from scratch"
+        return f"this encoder, `{size}`{comma}{pooling}"
+    # An analysis lists those beside it, and says elsewhere what they heard.
+    runs = settings["heard"] if "by_clips" in settings else settings.get("beside", {})
+    if name not in runs:
+        return row
+    run = runs[name] or {}
+    if "clips" in run:
+        return f"{run['clips']:,} clips of {run['of']}{comma}{pooling}"
+    start = run.get("start")
+    return f"{f'from {start}' if start else 'from scratch'}{comma}{pooling}"
 
 
 def confusions_table(records: dict[str, dict]) -> str:
@@ -270,6 +391,16 @@ class Results(SphinxDirective):
         for name in ("paper", *records):
             self.env.note_dependency(str(RESULTS / f"{name}.json"))
         return parsed(self, results_table(" ".join(self.arguments), records))
+
+
+class Recorded(SphinxDirective):
+    """``{recorded} probe-*``: see the module."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        (pattern,) = self.arguments
+        return parsed(self, recorded_tables(pattern, read_records()))
 
 
 class Machine(SphinxDirective):
@@ -340,6 +471,7 @@ def parsed(directive: SphinxDirective, text: str) -> list[nodes.Node]:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("results", Results)
+    app.add_directive("recorded", Recorded)
     app.add_directive("machine", Machine)
     app.add_directive("execution", Execution)
     app.add_node(execution_times)

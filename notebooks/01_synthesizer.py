@@ -28,7 +28,7 @@ import torch
 
 import audiopg
 from audiopg import plots, widgets
-from audiopg.records import read_record
+from audiopg.records import paper_table, read_record
 from audiopg.synth import from_scene, to_scene, to_table, vary
 
 plots.use_style()
@@ -52,7 +52,9 @@ plots.use_style()
 # $$ (eq-source)
 #
 # In the library this is two calls. A *prior* is the set of distributions that the factors are drawn
-# from; it gives a table of factors, one row a clip. Rendering turns the table into sound.
+# from; it gives a table of factors, one row a clip. Rendering turns the table into sound. Here are
+# four clips, and in {numref}`fig-clip` the second of them as the ear, the network and a physicist
+# would have it.
 
 # %%
 prior = audiopg.SynthPrior.preset("full")
@@ -87,8 +89,9 @@ widgets.explorer(preset="full", seed=0, clip=1)
 # %% [markdown]
 # ## One clip, four presets
 #
-# The paper builds its generator in four steps, and a preset stands for each; chapter 2 takes them
-# apart. They share their random numbers, factor by factor, so the same clip exists in all four.
+# The paper builds its generator in four steps, and a preset stands for each;
+# [chapter 2](02_curriculum.ipynb) takes them apart. They share their random numbers, factor by factor,
+# so the same clip exists in all four.
 
 # %%
 clip = torch.tensor([1])
@@ -118,7 +121,7 @@ widgets.side_by_side(in_presets)
 # **Pulses.** A sawtooth or a square wave: buzzing, dense in partials, like a motor or a reed.
 #
 # To hear only the excitation, take the `harmonic` preset, which has no events, envelopes, damping
-# or noise, and set the excitation by hand.
+# or noise, and set the excitation by hand. {numref}`fig-excitations` shows what each is made of.
 
 # %%
 steady = audiopg.SynthPrior.preset("harmonic").sample(
@@ -153,7 +156,8 @@ plt.show()
 # \qquad K f_0 < \frac{f_s}{2} \le (K + 1) f_0
 # $$ (eq-band-limited)
 #
-# The square wave is its odd partials alone, with $4/\pi$ before the sum and no change of sign.
+# The square wave is its odd partials alone, with $4/\pi$ before the sum and no change of sign. Naive
+# pulses first, then those of {eq}`eq-band-limited`; {numref}`fig-aliases` has their spectra.
 
 # %%
 naive = excitations[2:].edit(f0=1900.0)
@@ -183,8 +187,8 @@ plt.show()
 # long event is a slow one. A burst of white noise of 10 to 100 ms at the onset is the click of a
 # hammer or the scrape of a bow.
 #
-# Below, one event of a second and a half: first with a slow attack, then with a fast one, then with a
-# burst as well, and at last damped.
+# Below and in {numref}`fig-events`, one event of a second and a half: first with a slow attack, then
+# with a fast one, then with a burst as well, and at last damped.
 
 # %%
 row = audiopg.SynthPrior.preset("dynamic").sample(torch.tensor([3]), seed=0)
@@ -330,6 +334,18 @@ for device, taken in speed.items():
     )
 
 # %% [markdown]
+# How fast is fast enough? As fast as the network learns. By its Table 3 the paper's network learned
+# from 500,000 clips of the `full` curriculum in the seconds that the table gives, on one GPU and with
+# the synthesis beside it. That rate, and what of it each of our devices could feed:
+
+# %%
+paper_seconds = paper_table("table_3").loc["full", "pre-training (s)"]
+paper_rate = 500_000 / paper_seconds
+print(f"the paper's training: {paper_rate:,.0f} clips/s")
+for device, taken in speed.items():
+    print(f"{device}: {1000 / taken['both'] / paper_rate:.2f} x as many")
+
+# %% [markdown]
 # What bounds it? On one thread of a CPU, rendering spends its time so, by what it saves when a part
 # is left out; and a log-mel is held against the least it can be made of, 1,022 Fourier transforms
 # and a product of 257 x 128 for each:
@@ -347,7 +363,7 @@ print(
 # The noise floor, 163,840 random numbers of which each is a pure function of its address, comes close
 # to all the tones. Rendering is not bound by arithmetic but by passes over arrays that do not fit
 # into the fastest cache; so it is slower on a machine whose memory is busy with other things. The
-# log-mel is not far from the least that it is made of.
+# log-mel is not far from the least that it is made of. {numref}`fig-cost` has how the cost grows.
 
 # %% mystnb={"figure": {"caption": "Milliseconds a clip against the number of clips in a batch, of events in a clip, and of partials in a tone, on one thread of a CPU.", "name": "fig-cost"}, "image": {"alt": "Three panels of two lines each, render alone and with log-mel. Cost falls until a batch of four and is flat beyond; it rises with the number of events and of partials"}}
 labels = {
@@ -372,8 +388,8 @@ plt.show()
 #
 # What is uncertain: the paper's formulas and its released code differ in places. The code draws the
 # roll-off anew for each partial, cuts events out of one long tone, and puts one burst anywhere in a
-# clip. We follow the formulas: one roll-off a clip, an event's time counts from its own onset, and
-# a burst belongs to an onset.
+# clip. We follow the formulas, {eq}`eq-source` to {eq}`eq-fm`: one roll-off a clip, an event's time
+# counts from its own onset, and a burst belongs to an onset.
 #
 # ### Change this
 #

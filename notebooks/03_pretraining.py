@@ -41,7 +41,7 @@ plots.use_style()
 #
 # Sound reaches it as a log-mel spectrogram of 1,024 frames by 128 bands, one frame every 10 ms. It
 # is cut into $16 \times 16$ patches: 64 along time, 8 along frequency, 512 *tokens* in all. Of
-# these, 384 are hidden at random, a new choice for every clip. The encoder, a vision transformer
+# these, 384 are hidden at random, a new choice for every clip ({numref}`fig-mask`). The encoder, a vision transformer
 # {cite}`dosovitskiy2021`, works on the 128 that are left, which also makes it cheap.
 
 # %% mystnb={"figure": {"caption": "A clip, and the quarter of it that the encoder sees.", "name": "fig-mask"}, "image": {"alt": "Left: a log-mel spectrogram of harmonic events. Right: the same with three quarters of its square patches blank"}}
@@ -59,6 +59,13 @@ plots.spectrogram_wall(
     columns=2,
 )
 plt.show()
+
+# %% [markdown]
+# The numbers in the patches are standardised by the mean and the deviation of the curriculum, so that
+# they lie about 0 and are as often above as below it, give or take what these three clips are like:
+
+# %%
+print(f"{tuple(mel.shape)}: mean {mel.mean():.3f}, sd {mel.std():.3f}")
 
 # %% [markdown]
 # The decoder puts a learned *mask token* where a patch is missing and predicts all of them. The loss
@@ -129,9 +136,10 @@ plt.show()
 # %% [markdown]
 # ## What it fills in
 #
-# Three clips that no run has trained on. The network sees the middle picture and answers with the
-# right one. It predicts normalised patches, so the picture borrows each patch's mean and deviation
-# from the truth; it is a picture of *pattern*, not of loudness.
+# {numref}`fig-reconstructions` has three clips that no run has trained on. The network sees the middle
+# picture and answers with the right one. It predicts normalised patches, as {eq}`eq-loss` asks, so the
+# picture borrows each patch's mean and deviation from the truth; it is a picture of *pattern*, not of
+# loudness.
 
 # %% mystnb={"figure": {"caption": "Held-out clips, what the `tiny` network saw of them, and its reconstruction.", "name": "fig-reconstructions"}, "image": {"alt": "Three rows of original, masked and reconstructed log-mel spectrograms. Horizontal lines are continued across hidden patches; noise is replaced by smooth colour"}}
 tiny = load_model("tiny")
@@ -142,6 +150,26 @@ plots.reconstructions(
     mel, audiopg.reconstruct(mel, output), output.mask, titles
 )
 plt.show()
+
+# %% [markdown]
+# How much may be hidden? The network was trained with three quarters, and may be asked for more. Turn
+# the slider until nothing is left of the second note.
+
+# %% tags=["nbval-ignore-output"]
+one, frames = mel[:1], {}
+for share in (0.25, 0.5, 0.75, 0.9, 0.97):
+    tiny.mask_ratio = share
+    with torch.no_grad():
+        output = tiny(one, held_out[:1], seed=0)
+    frames[f"{share:.0%}"] = plots.reconstructions(
+        one, audiopg.reconstruct(one, output), output.mask, [titles[0]]
+    )
+tiny.mask_ratio = 0.75
+widgets.figure_sweep(
+    "share of patches hidden",
+    frames,
+    [f"Clip, clip with {share} hidden, answer" for share in frames],
+)
 
 # %% [markdown]
 # And what does it sound like? A spectrogram has no phases, so a sound has to be looked for that fits
@@ -203,9 +231,9 @@ shown
 
 # %% [markdown]
 # That anything below 1 is reached on recordings, by a network that knows synthetic sound alone, is
-# the first sign in this book that the two have something in common. Chapter 4 asks what it is worth.
+# the first sign in this book that the two have something in common. [Chapter 4](04_transfer.ipynb)
+# asks what it is worth.
 #
-# %% [markdown]
 # ## Was it learned, or would anyone do?
 #
 # The loss on held-out clips, beside that of the same network before training and of the live run
@@ -246,7 +274,7 @@ recipe_table("small").astype(object)
 #
 # Read it with care. These are runs of `tiny` on 10,240 clips, minutes on one core of a CPU: so short
 # that a probe of most of them is within a few points of that of an untrained network (about 70 % on
-# ESC-10 in chapter 4's record). The verdict on `bfloat16` is the best reminder: it computes what
+# ESC-10 in [chapter 4](04_transfer.ipynb)'s record). The verdict on `bfloat16` is the best reminder: it computes what
 # `paper` does, to rounding, as *losses apart* shows, so whatever its probe differs by is luck. How
 # much luck there is shows where a row is run again with other seeds:
 
@@ -270,8 +298,8 @@ for seed, record in enumerate(map(read_record, runs)):
 
 # %% [markdown]
 # One row deserves a second look. Muon reaches by far the lowest loss of the steps taken alone, and in
-# the curves above it ends lower as well. Yet the weights shipped with this book are AdamW's, because
-# on recordings those are worth more (chapter 4): a lower loss is not yet a better ear.
+# {numref}`fig-recorded-loss` it ends lower as well. Yet the weights shipped with this book are AdamW's, because
+# on recordings those are worth more ([chapter 4](04_transfer.ipynb)): a lower loss is not yet a better ear.
 #
 # The rows with a comma, and compilation, compute the same function another way: they are only timed,
 # and their losses compared. The first command goes on where records are missing, at the paper's scale
@@ -400,6 +428,6 @@ pd.DataFrame(
 # ```{dropdown} What you might find
 # 1. With half the patches in view most hidden ones have visible neighbours, and copying from a
 #    neighbour is enough. A lower loss on an easier task says nothing about what was learned.
-# 2. Its loss on its own curriculum is far lower than on these clips. Chapter 5 makes a table of
-#    this.
+# 2. Its loss on its own curriculum is far lower than on these clips.
+#    [Chapter 5](05_ablations.ipynb) makes a table of this.
 # ```

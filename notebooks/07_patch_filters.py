@@ -17,94 +17,165 @@
 # *What does the first layer look for?*
 #
 # Before anything else happens, the network projects each $16 \times 16$ patch of the spectrogram onto
-# as many filters as it is wide. A filter is itself a $16 \times 16$ picture: 160 ms by 16
-# mel bands. So the first layer can be looked at, before and after training. The paper does
-# so in its Figure 6, and sees noise turn into bands and edges.
+# as many filters as it is wide. A filter is itself a $16 \times 16$ picture: 160 ms by 16 mel bands.
+# So the first layer can be looked at, before, during and after training. The paper does so in its
+# Figure 6, and sees noise turn into bands and edges.
+#
+# Two things make such pictures treacherous. Noise, too, looks structured when one wants it to. And
+# principal components have no sign and, where their variances are close, no order, so that they flip
+# and trade places from one snapshot to the next while nothing has changed. This chapter measures the
+# first and mends the second.
 
 # %%
 import matplotlib.pyplot as plt
+import pandas as pd
 import torch
 
 import audiopg
-from audiopg import plots
+from audiopg import plots, widgets
 from audiopg.analysis import (
+    FilterGrowth,
     filter_components,
+    filter_growth,
     shuffled_concentration,
     spectral_concentration,
 )
+from audiopg.records import read_record, unpack
 
 plots.use_style()
+COLUMNS = [f"PC {place}" for place in range(1, 9)]
 
 # %% [markdown]
 # ## Principal filters
 #
-# With $d$ filters of 256 values as the rows of $W$, the principal components of $W$ are the pictures
-# that the filters have in common, in the order of the variance they account for.
+# With the filters, of 256 values each, as the rows of $W$, and $\bar W$ their mean,
 #
 # $$
-# W - \bar W = U S V^{\top}, \qquad \text{component } j = \text{column } j \text{ of } V
-# \text{, as a } 16 \times 16 \text{ picture}
+# W - \bar W = U S V^{\top}
 # $$ (eq-filters)
 #
-# First the shipped `tiny` network, before and after its training.
+# is the singular value decomposition, and the columns of $V$ are the *principal components*: as
+# pictures of $16 \times 16$ values, what the filters have in common, in the order of the variance
+# that they account for.
+#
+# First the shipped `tiny` network, before its training and after it.
 
-# %% mystnb={"figure": {"caption": "The first eight principal components of the patch projection of `tiny`: at initialisation and after training. Time runs to the right, frequency upwards.", "name": "fig-tiny-filters"}, "image": {"alt": "Two rows of eight small square pictures: random texture above; below, texture with faint larger patches of one sign"}}
-before = filter_components(
-    audiopg.Encoder.preset("tiny", seed=0).patch_projection.weight
-)
-after = filter_components(
-    audiopg.load_encoder("tiny").patch_projection.weight
-)
+# %% mystnb={"figure": {"caption": "The first eight principal components of the patch projection of `tiny`: at initialisation and after training. Time runs to the right, frequency upwards; red and blue are weights of opposite sign.", "name": "fig-tiny-filters"}, "image": {"alt": "Two rows of eight small square pictures: random texture above; below, texture with larger patches of one sign"}}
+projections = {
+    "untrained": audiopg.Encoder.preset(
+        "tiny", seed=0
+    ).patch_projection.weight,
+    "trained": audiopg.load_encoder("tiny").patch_projection.weight,
+}
+tiny = {
+    name: filter_components(weight) for name, weight in projections.items()
+}
 plots.filter_grid(
-    torch.stack((before.images, after.images)),
-    ["untrained", "trained"],
-    [f"PC {j}" for j in range(1, 9)],
+    torch.stack([part.images for part in tiny.values()]),
+    list(tiny),
+    COLUMNS,
 )
 plt.show()
 
 # %% [markdown]
-# ## Is that structure, or do we see faces in clouds?
+# To the eye, noise before and noise after. The weights that the network began with are random and
+# large; what training did to them is small beside that.
 #
-# A measure helps: the share of a picture's spectral energy that its few strongest frequencies hold.
-# It is 1 for a pure grating and small for white noise. As a control, the trained weights are
-# shuffled within each filter, which keeps their values and destroys their arrangement.
+# ## What training added
+#
+# So take the beginning away. The first weights of a run are known, because its seed is: with $W_t$
+# the projection after $t$ steps, look at $W_t - W_0$.
+
+# %% mystnb={"figure": {"caption": "The same network: principal components of the trained projection, and of what training added to it.", "name": "fig-tiny-changes"}, "image": {"alt": "Two rows of eight small pictures: noise above; below, clean horizontal bands of alternating sign and a few patterns that change along time"}}
+added = projections["trained"] - projections["untrained"]
+tiny["added"] = filter_components(added)
+plots.filter_grid(
+    torch.stack([tiny[name].images for name in ("trained", "added")]),
+    ["trained", "added"],
+    COLUMNS,
+)
+plt.show()
 
 # %%
-shuffled = shuffled_concentration(
-    audiopg.load_encoder("tiny").patch_projection.weight
-)
-print(f"untrained: {spectral_concentration(before.images).mean():.2f}")
-print(f"trained:   {spectral_concentration(after.images).mean():.2f}")
-spread = shuffled.mean(1).std()
-print(f"trained, shuffled: {shuffled.mean():.2f} ± {spread:.2f}")
-print(
-    "share of variance of the first component: "
-    f"untrained {before.variance_share[0]:.1%}, "
-    f"trained {after.variance_share[0]:.1%}"
-)
+share = added.square().mean() / projections["trained"].square().mean()
+print(f"what was added holds {share:.1%} of the energy of the weights")
 
 # %% [markdown]
-# For these weights there is some, well beyond the shuffled control, and little to see with the eye:
-# nothing like the clean bands of the paper's figure, after a twentieth of its clips.
+# There they are. Stripes along time are filters for a frequency: they answer to a partial at one
+# height in the patch, or to the step between two bands. Patterns that change along time answer to
+# something that begins or ends.
 #
-# ## Watching it happen
+# ## Is that structure, or do we see faces in clouds?
 #
-# A small network, live, its projection copied at a few steps on the way.
+# A measure helps. Take a picture's two-dimensional spectrum: a stripe pattern has all its energy at
+# one frequency, a band across the patch at a few low ones, noise has some everywhere. The *spectral
+# concentration* is the share of the energy in the 12 strongest of the 255 frequencies:
+#
+# $$
+# C = \frac{\sum_{12\ \text{strongest}} |F_{uv}|^2}{\sum_{(u, v) \neq (0, 0)} |F_{uv}|^2}
+# $$ (eq-concentration)
+#
+# where $F$ is the Fourier transform of the picture. On pictures that we know:
+
+# %% mystnb={"figure": {"caption": "Five made-up pictures and their spectral concentration.", "name": "fig-toy-filters"}, "image": {"alt": "Five small pictures: stripes, a horizontal band, a vertical edge, a smooth blob, and noise"}}
+generator = torch.Generator().manual_seed(0)
+time, band = torch.meshgrid(
+    torch.arange(16.0), torch.arange(16.0), indexing="ij"
+)
+toys = {
+    "stripes": torch.cos(2 * torch.pi * band / 4),
+    "band": (-((band - 8) ** 2) / 4).exp(),
+    "edge": (time > 7).float() * 2 - 1,
+    "blob": (-((band - 8) ** 2 + (time - 8) ** 2) / 12).exp(),
+    "noise": torch.randn(16, 16, generator=generator),
+}
+pictures = torch.stack(list(toys.values()))
+pictures -= pictures.mean(dim=(1, 2), keepdim=True)
+pictures /= pictures.norm(dim=(1, 2), keepdim=True)
+values = spectral_concentration(pictures)
+titles = [
+    f"{name}\n{value:.2f}"
+    for name, value in zip(toys, values.tolist(), strict=True)
+]
+plots.filter_grid(pictures[None], [""], titles)
+plt.show()
+
+# %% [markdown]
+# Noise does not score 0: of many random frequencies some stand out. So the filters need a control of
+# their own. The weights of each filter are shuffled, which keeps its values and destroys their
+# arrangement, and everything is done again.
 
 # %%
-moments = audiopg.at_scale(
-    smoke=(0, 10, 20, 40, 80), paper=(0, 500, 1000, 2000, 4000, 7800)
-)
-weights = {}
+rows = {}
+for name, part in tiny.items():
+    weight = projections.get(name, added)
+    shuffled = shuffled_concentration(weight).mean(dim=1)
+    rows[name] = {
+        "concentration": spectral_concentration(part.images).mean().item(),
+        "shuffled": shuffled.mean().item(),
+        "± over shuffles": shuffled.std().item(),
+        "variance in PC 1 (%)": 100 * part.variance_share[0].item(),
+    }
+pd.DataFrame.from_dict(rows, orient="index").round(3)
 
+# %% [markdown]
+# ## Snapshots that can be compared
+#
+# A run keeps its projection every so many steps (`filters_every`), a few kilobytes each. Between two
+# snapshots the components may flip their sign or trade places. So each snapshot's components are
+# turned together, within the space they span, to lie as near as they can to those of the next one.
+# With the components of two snapshots as the columns of $A$ and $B$, the best turn is known in closed
+# form (Procrustes):
+#
+# $$
+# \Omega = \arg\min_{\Omega^\top \Omega = 1} \lVert B\, \Omega - A \rVert^2 = U V^\top
+# \quad\text{where}\quad B^\top A = U S V^\top
+# $$ (eq-procrustes)
+#
+# Here is the effect on two snapshots of a small network trained on the spot. The middle row is what a
+# plain analysis shows; the lower row is the same space, turned.
 
-def copy_weights(step, model, losses):
-    if step in moments:
-        weights[step] = (
-            model.encoder.patch_projection.weight.detach().cpu().clone()
-        )
-
-
+# %%
 settings = audiopg.PretrainSettings(
     preset=audiopg.at_scale(smoke="micro", paper="base"),
     steps=audiopg.at_scale(smoke=80, paper=7813),
@@ -112,50 +183,218 @@ settings = audiopg.PretrainSettings(
     learning_rate=audiopg.at_scale(smoke=3e-3, paper=1e-4),
     warmup_steps=audiopg.at_scale(smoke=10, paper=0),
 )
+weights = {}
+
+
+def copy_weights(step, model, losses):
+    if step % (settings.steps // 8) == 0:
+        weights[step] = (
+            model.encoder.patch_projection.weight.detach().cpu().clone()
+        )
+
+
 audiopg.pretrain(settings, watch=copy_weights, progress=False)
+first, *later = weights
+live = filter_growth(
+    later, torch.stack([weights[step] - weights[first] for step in later])
+)
 print(f"kept the weights after {', '.join(map(str, weights))} steps")
 
-# %% mystnb={"figure": {"caption": "Principal filters of a `micro` network in the course of a short run.", "name": "fig-growth"}, "image": {"alt": "Five rows of small square pictures; texture in the first row, some smoother patches in the last"}}
-snapshots = {
-    step: filter_components(weight) for step, weight in weights.items()
-}
+# %% mystnb={"figure": {"caption": "What training added, at two snapshots of the live run: the later one, the earlier one as it is, and the earlier one turned.", "name": "fig-aligned"}, "image": {"alt": "Three rows of eight small pictures; those of the third row resemble those of the first more than those of the second do"}}
+plain = filter_components(weights[later[3]] - weights[first])
 plots.filter_grid(
-    torch.stack([snapshot.images for snapshot in snapshots.values()]),
-    [f"step {step}" for step in snapshots],
-    [f"PC {j}" for j in range(1, 9)],
+    torch.stack((live.images[4], plain.images, live.images[3])),
+    ["later", "earlier", "turned"],
+    COLUMNS,
 )
 plt.show()
 
 # %%
-for step, snapshot in snapshots.items():
-    print(
-        f"step {step}: concentration "
-        f"{spectral_concentration(snapshot.images).mean():.2f}, "
-        f"first component {snapshot.variance_share[0]:.1%} of the variance"
+for name, images in (
+    ("as it is", plain.images),
+    ("turned", live.images[3]),
+):
+    likeness = (images * live.images[4]).sum(dim=(1, 2)).mean()
+    print(f"earlier, {name}: mean cosine with the later {likeness:.2f}")
+
+# %% [markdown]
+# ### Watching it happen, live
+#
+# What training added, from its first steps to its last.
+
+# %% tags=["nbval-ignore-output"]
+frames = {
+    f"step {step}": plots.filter_grid(
+        live.images[place : place + 1], [f"step {step}"], COLUMNS
     )
+    for place, step in enumerate(live.steps.tolist())
+}
+widgets.figure_sweep(
+    "training of the live run",
+    frames,
+    [f"Eight principal filters after {frame}" for frame in frames],
+)
+
+# %% [markdown]
+# ## A longer run, on synthesis and on recordings
+#
+# Two recorded runs of `tiny`, alike in everything but what they heard: the synthesizer's clips, or
+# windows of recordings (city sounds and spoken words). They began with the same weights and heard
+# equally many clips. Snapshots are evenly spaced, and each is turned to follow the next.
+
+# %%
+record = read_record("analysis-tiny")
+packed = record["metrics"]["packed"]
+heard = record["settings"]["heard"]
+growths, changes = {}, {}
+for name in packed["filters"]:
+    of = "recordings" if "recordings" in heard[name]["of"] else "synthesis"
+    growths[of] = unpack(FilterGrowth, packed["filters"][name])
+    changes[of] = unpack(FilterGrowth, packed["filter changes"][name])
+    print(f"{of}: {heard[name]['clips']:,} clips of {heard[name]['of']}")
+SOURCES = ["synthesis", "recordings"]
+
+# %% tags=["nbval-ignore-output"]
+frames = {
+    f"{step} steps": plots.filter_grid(
+        torch.stack([changes[of].images[place] for of in SOURCES]),
+        SOURCES,
+        COLUMNS,
+    )
+    for place, step in enumerate(changes["synthesis"].steps.tolist())
+}
+widgets.figure_sweep(
+    "what training added, after",
+    frames,
+    [
+        f"Principal filters of what {frame} added, on synthesis and on "
+        "recordings"
+        for frame in frames
+    ],
+)
+
+# %% [markdown]
+# And as the paper shows them in its Figure 6, the projection itself, a row a snapshot:
+
+
+# %% mystnb={"figure": {"caption": "Principal filters of the recorded run on synthesis, in the course of training: the form of the paper's Figure 6.", "name": "fig-figure-6"}, "image": {"alt": "Five rows of eight small pictures: random texture in the first; towards the last, broad patches of one sign in the first two columns, random texture in the others"}}
+def rows_of(growth):
+    """Five snapshots, the first and the last among them."""
+    chosen = torch.linspace(0, len(growth.steps) - 1, 5).round().long()
+    titles = [f"step {step}" for step in growth.steps[chosen].tolist()]
+    return growth.images[chosen], titles, COLUMNS
+
+
+plots.filter_grid(*rows_of(growths["synthesis"]))
+plt.show()
+
+# %% mystnb={"figure": {"caption": "The same run, what training added.", "name": "fig-changes-synthesis"}, "image": {"alt": "Five rows of eight small pictures: even patches and horizontal bands, finer from row to row"}}
+plots.filter_grid(*rows_of(changes["synthesis"]))
+plt.show()
+
+# %% mystnb={"figure": {"caption": "What training added in the run on recordings.", "name": "fig-changes-recordings"}, "image": {"alt": "Five rows of eight small pictures: horizontal bands, and broader patterns that change along time as well"}}
+plots.filter_grid(*rows_of(changes["recordings"]))
+plt.show()
+
+# %% [markdown]
+# ### Measured
+#
+# The concentration of the projection's components beside that of its shuffled weights (the band
+# holds five shuffles); and below, how much of the filters' variance the eight components hold, and
+# how much of the last step's space is there already.
+
+# %% mystnb={"figure": {"caption": "Structure of the patch filters through training on synthesis.", "name": "fig-growth-synthesis"}, "image": {"alt": "Above, two curves of spectral concentration over steps, the filters' and the shuffled control's; below, two curves in per cent"}}
+plots.filter_growth(growths["synthesis"])
+plt.show()
+
+# %% mystnb={"figure": {"caption": "Structure of the patch filters through training on recordings.", "name": "fig-growth-recordings"}, "image": {"alt": "The same two panels for the run on recordings"}}
+plots.filter_growth(growths["recordings"])
+plt.show()
+
+# %% [markdown]
+# The same in numbers, at three of the snapshots. "Added" is of what training added, which does not
+# exist at the first.
+
+# %%
+rows = {}
+for of in SOURCES:
+    for what, found in (("projection", growths), ("added", changes)):
+        table = found[of].table()
+        steps = table.index[[1, len(table) // 2, -1]]
+        for step in steps:
+            rows[of, what, step] = table.loc[step]
+columns = ["concentration", "concentration, shuffled", "share of variance"]
+pd.DataFrame.from_dict(rows, orient="index")[columns].rename_axis(
+    ["heard", "of the", "step"]
+).round(3)
+
+# %% [markdown]
+# In both runs the projection stays at the level of its shuffled weights for some thousand clips, and
+# then leaves it within a few snapshots. The loss, on its shelf (chapter 3), hardly moves meanwhile.
+#
+# ### The same filters?
+#
+# How much do the spaces of eight components have in common at the end? The measure is the mean
+# squared cosine of their principal angles: 1 for the same space, 8/256 for spaces that have nothing
+# to do with each other. For the projections themselves the space that both began with is the control,
+# because whatever training leaves alone they still share. What training added has no such past.
+
+
+# %%
+def in_common(one, other):
+    one, other = one.flatten(1), other.flatten(1)
+    return (one @ other.T).square().sum().item() / len(one)
+
+
+first = growths["synthesis"].images[0]
+last = {of: growths[of].images[-1] for of in SOURCES}
+grown = {of: changes[of].images[-1] for of in SOURCES}
+pd.Series(
+    {
+        "projections, synthesis and recordings": in_common(*last.values()),
+        "synthesis and the beginning": in_common(last["synthesis"], first),
+        "recordings and the beginning": in_common(
+            last["recordings"], first
+        ),
+        "added, synthesis and recordings": in_common(*grown.values()),
+        "added to `tiny` and by this run on synthesis": in_common(
+            tiny["added"].images, grown["synthesis"]
+        ),
+        "chance": 8 / 256,
+    },
+    name="in common",
+).round(2).to_frame()
 
 # %% [markdown]
 # ## What it means
 #
 # The first layer is trained by the loss far above it. It has no reason to prefer smooth pictures,
 # except that smooth pictures are what predicts: neighbouring bins of a spectrogram move together.
-# Any training on natural-looking spectrograms would find this much. Filters that are specific to
-# the curriculum would have to differ from those of a network trained on recordings, and that
-# comparison is not run yet.
+# Stripes along time are what any sustained sound asks for, and both runs grow them. Where the two
+# differ, it is the sound that differs: a curriculum of held notes has narrow lines, recordings have
+# broad ones, and more that changes along time.
 #
 # | the paper's Figure 6 | ours |
 # | --- | --- |
-# | ViT-B over 100 epochs | not run yet |
-# | `tiny`, before and after | above, from the shipped weights |
+# | ViT-B over 100 epochs, on synthesis | not run yet; `tiny` above |
+# | on recordings: none | above, at equal clips |
+# | a measure or a control: none | above, shuffled weights |
+# | what training added: none | above |
 #
-# What is uncertain: principal components are orthogonal by construction, and the order of those with
-# similar variance is arbitrary. A component that changes its place between two snapshots has not
-# necessarily changed at all.
+# The paper describes its later components as frequency-selective bands that align with harmonic
+# stacks, and onset-sensitive edges. In runs a fiftieth as long, the projection itself hardly shows
+# them yet; what was added to it does.
+#
+# What is uncertain: one run each, from the same first weights. Concentration says that a picture is
+# orderly, not that its order is of use. And principal components show what many filters share; a
+# single filter that does something of its own does not show.
 #
 # ### Change this
 #
-# 1. Show single filters: reshape `weight[:8]` of the projection to $16 \times 16$ pictures.
-# 2. Train on `prior="sine"` and compare the last row with that of the `full` curriculum.
+# 1. Show single filters: `plots.filter_grid(weight[:8].reshape(1, 8, 16, 16), ...)` with the
+#    projection of `tiny`.
+# 2. Train the live network on `prior="sine"` and compare the last frame with that of the `full`
+#    curriculum.
 #
 # ```{dropdown} What you might find
 # 1. They look like noise with a hint of the components: what the filters share is a small part of

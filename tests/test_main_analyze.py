@@ -1,23 +1,32 @@
 """The command `analyze`, end to end on networks of no training."""
 
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pandas
 import pytest
+import torch
 from matplotlib.image import imread
 from safetensors.torch import save_file
 
 from audiopg import Encoder, LogMel
 from audiopg.__main__ import main
 from audiopg.analysis import (
+    FactorInformation,
+    FilterGrowth,
     clip_factors,
     controlled_clips,
     embed_clips,
+    filter_components,
+    filter_growth,
     mutual_information,
+    read_filters,
     ridge_r2,
 )
 from audiopg.mae import MaskedAutoencoder, load_encoder, save_model
+from audiopg.pretraining import PretrainSettings
+from audiopg.records import unpack
 
 FACTORS = ["log f0", "relative intensity", "onset"]
 CLIPS = 30
@@ -39,11 +48,16 @@ def analysis(tmp_path_factory):
             {"patch_projection.weight": weight.half()},
             run / f"filters/step-{step:08d}.safetensors",
         )
+    settings = PretrainSettings(preset="micro", steps=2, batch_size=4)
+    (run / "settings.json").write_text(json.dumps(asdict(settings)))
+    (run / "provenance.json").write_text('{"device": "CPU"}')
+    (run / "metrics.jsonl").write_text(2 * '{"seconds": 1.5}\n')
     save_model(MaskedAutoencoder.preset("micro", depth=1), other)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AUDIOPG_CACHE", str(folder / "cache"))
         arguments = ["analyze", str(run), "--beside", str(other), "--controls", "--out", str(out)]
         numbers = ["--clips", str(CLIPS), "--seeds", "2", "--permutations", "5"]
+        numbers += ["--null-clips", "20", "--by-clips", str(run), "tiny"]
         assert main([*arguments, *numbers]) == 0
         yield out, run, other
 
@@ -94,8 +108,11 @@ def test_figures_are_drawn_and_the_record_says_how(analysis):
     assert {
         "information-on-onset",
         "ridge",
-        "growth-of-this-encoder",
+        "growth-of-filters-of-this-encoder",
         "filters-of-this-encoder",
+        "filter-changes-of-this-encoder",
+        "clips-heard-onset",
+        "traversal-along-log-f0",
         "layers-log-f0",
     } <= drawn
     for path in out.glob("*.png"):
@@ -107,6 +124,37 @@ def test_figures_are_drawn_and_the_record_says_how(analysis):
     assert set(record["metrics"]["ridge"]) == {"columns", "data"}
     assert len(record["metrics"]["ridge"]["data"]) == 4 * 3
     assert "no recordings" in record["data"]
+
+
+def test_r2_by_clips_heard_knows_what_was_heard(analysis):
+    out, run, _ = analysis
+    heard = pandas.read_csv(out / "clips-heard.csv").set_index(["embeddings", "factor"])
+    found = heard.xs("onset", level="factor")[["clips heard", "of"]]
+    assert found.loc[str(run)].tolist() == [8, "synthesis"]
+    assert found.loc["tiny"].tolist() == [64_000, "synthesis"]
+    assert found.loc["random encoder"].tolist() == [0, "nothing"]
+    ridge = pandas.read_csv(out / "ridge.csv").set_index(["embeddings", "factor"])
+    for name, like in ((str(run), "this encoder"), ("raw log-mel", "raw log-mel")):
+        assert heard.loc[(name, "onset"), "R²"] == pytest.approx(ridge.loc[(like, "onset"), "R²"])
+
+
+def test_a_record_holds_what_the_chapters_draw(analysis):
+    out, run, _ = analysis
+    record = json.loads((out / "analysis.json").read_text())
+    packed = record["metrics"]["packed"]
+    steps, weights = read_filters(run)
+    growth = unpack(FilterGrowth, packed["filters"]["this encoder"])
+    expected = filter_growth(steps, weights)
+    torch.testing.assert_close(growth.images, expected.images, atol=1e-3, rtol=2e-3)
+    changes = unpack(FilterGrowth, packed["filter changes"]["this encoder"])
+    assert changes.steps.tolist() == [2]
+    added = filter_components(weights[1] - weights[0])
+    torch.testing.assert_close(changes.images[0], added.images, atol=1e-3, rtol=2e-3)
+    found = unpack(FactorInformation, packed["information"]["raw log-mel"]["onset"])
+    assert len(found.null) == 5
+    assert found.information.shape == (256,)
+    assert record["settings"]["null_clips"] == 20
+    assert record["settings"]["clips_heard"]["tiny"] == [64_000, "synthesis"]
 
 
 def test_a_single_encoder_without_controls(tmp_path, monkeypatch, capsys):
@@ -136,6 +184,7 @@ def test_a_single_encoder_without_controls(tmp_path, monkeypatch, capsys):
         (["--clips", "20", "--seeds", "1"], "20 clips in 5 parts leave 4 a part"),
         (["--permutations", "0", "--clips", "25", "--seeds", "1"], "permutations is 0"),
         (["--beside", "nowhere"], "nowhere is not a file"),
+        (["--by-clips", "nowhere"], "nowhere does not say what it heard"),
     ],
 )
 def test_bad_input_is_one_sentence(arguments, message, tmp_path, monkeypatch, capsys):

@@ -5,6 +5,7 @@ from itertools import pairwise
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas
 import pytest
 import torch
 
@@ -133,3 +134,63 @@ def test_growth_is_drawn_over_steps():
     share, likeness = below.lines
     np.testing.assert_allclose(share.get_ydata(), 100 * growth.variance_share.sum(dim=1))
     assert likeness.get_ydata()[-1] == pytest.approx(100)
+
+
+def test_r2_is_drawn_over_the_clips_heard():
+    rows = [
+        ("a", 640, "synthesis", 0.5),
+        ("b", 64, "synthesis", 0.2),
+        ("c", 640, "recordings", 0.4),
+        ("random", 0, "nothing", 0.1),
+    ]
+    names = pandas.Index([row[0] for row in rows], name="embeddings")
+    heard = pandas.DataFrame(
+        [(clips, of, r2, 0.01) for _, clips, of, r2 in rows],
+        index=names,
+        columns=["clips heard", "of", "R²", "standard deviation"],
+    )
+    (axis,) = plots.clips_curves(heard, "R²").axes
+    assert axis.get_xscale() == "log"
+    drawn = {container.get_label(): container[0].get_xydata() for container in axis.containers}
+    np.testing.assert_allclose(drawn["synthesis"], [(64, 0.2), (640, 0.5)])
+    np.testing.assert_allclose(drawn["recordings"], [(640, 0.4)])
+    level = next(line for line in axis.lines if line.get_label() == "random")
+    np.testing.assert_allclose(level.get_ydata(), 0.1)
+    with pytest.raises(InputError, match="learned from any clips"):
+        plots.clips_curves(heard[heard["clips heard"] == 0], "R²")
+
+
+def test_neuron_panels_share_the_activation():
+    activations, f0, onset = np.random.default_rng(0).random((3, 60))
+    figure = plots.neuron_panels(activations, {"f0 (Hz)": f0, "onset (s)": onset}, "neuron 7")
+    for axis, factor in zip(figure.axes, (f0, onset), strict=True):
+        np.testing.assert_allclose(axis.collections[0].get_offsets(), np.c_[factor, activations])
+    assert [axis.get_xlabel() for axis in figure.axes] == ["f0 (Hz)", "onset (s)"]
+    assert figure.get_suptitle() == "neuron 7"
+    for bad in ({}, {"f0": f0[:5]}):
+        with pytest.raises(InputError, match="one value a clip"):
+            plots.neuron_panels(activations, bad, "")
+
+
+def test_the_neighbourhood_counts_as_the_estimator_does():
+    x, y = np.random.default_rng(1).standard_normal((2, 50))
+    figure = plots.neighbourhood(x, y, clip=4, neighbours=3)
+    distances = sorted(max(abs(x[i] - x[4]), abs(y[i] - y[4])) for i in range(50) if i != 4)
+    (square,) = [p for p in figure.axes[0].patches if "neighbour" in p.get_label()]
+    assert square.get_width() == pytest.approx(2 * distances[2])
+    counts = [sum(abs(v[i] - v[4]) < distances[2] for i in range(50) if i != 4) for v in (x, y)]
+    (legend,) = figure.legends
+    texts = [text.get_text() for text in legend.get_texts()]
+    assert f"$n_z$ = {counts[0]}" in texts
+    assert f"$n_g$ = {counts[1]}" in texts
+    with pytest.raises(InputError, match="as many of each"):
+        plots.neighbourhood(x, y[:5], clip=0)
+
+
+def test_a_picture_is_webp_and_its_figure_is_closed():
+    figure, axis = plt.subplots()
+    axis.plot([0, 1])
+    picture = plots.picture(figure)
+    assert picture[:4] == b"RIFF"
+    assert picture[8:12] == b"WEBP"
+    assert not plt.fignum_exists(figure.number)

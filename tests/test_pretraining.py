@@ -28,7 +28,7 @@ from audiopg.pretraining import (
     pretrain,
     read_settings,
 )
-from audiopg.synth import SynthPrior, render
+from audiopg.synth import SUMMARIES, SynthPrior, render, spread, summarise
 
 SETTINGS = PretrainSettings(
     preset="micro", steps=6, batch_size=2, learning_rate=1e-3, warmup_steps=2, checkpoint_every=2
@@ -658,3 +658,55 @@ def test_runs_differ_in_what_they_learn_not_in_when_they_write():
     other = replace(SETTINGS, seed=9, minutes=2.0, checkpoint_every=3, filters_every=7)
     assert different(SETTINGS, other) == ["seed"]
     assert different(SETTINGS, replace(other, seed=SETTINGS.seed)) == []
+
+
+def test_an_auxiliary_head_begins_with_the_same_network_and_learns_its_targets():
+    with_head = MaskedAutoencoder.preset("micro", 3)
+    with_head.add_auxiliary(len(SUMMARIES))
+    without = MaskedAutoencoder.preset("micro", 3)
+    clips = torch.arange(4)
+    params = SynthPrior().sample(clips, seed=0)
+    mel = with_head.encoder.log_mel(render(params))
+    mean, deviation = spread(SynthPrior())
+    targets = ((summarise(params) - mean) / deviation).float()
+    one, other = with_head(mel, clips, 0, targets), without(mel, clips, 0)
+    assert torch.equal(one.loss, other.loss)
+    assert other.auxiliary_loss is None
+    # The head begins at zero.
+    torch.testing.assert_close(one.auxiliary_loss, targets.square().mean())
+    optimiser = torch.optim.Adam(with_head.parameters(), 1e-2)
+    for _ in range(30):
+        optimiser.zero_grad()
+        loss = with_head(mel, clips, 0, targets).auxiliary_loss
+        loss.backward()
+        optimiser.step()
+    assert loss < 0.5 * one.auxiliary_loss
+
+
+def test_a_run_with_an_auxiliary_head_resumes_to_the_same_bits(tmp_path, whole):
+    settings = replace(SETTINGS, auxiliary_weight=0.5, prior="extended")
+    run = quiet(settings, tmp_path / "whole")
+    quiet(replace(settings, minutes=1e-6), tmp_path / "cut")
+    resumed = quiet(settings, tmp_path / "cut", resume=True)
+    assert_same_run(run, resumed)
+    lines = metrics(tmp_path / "cut")
+    assert [line["auxiliary_loss"] for line in lines] == [
+        line["auxiliary_loss"] for line in metrics(tmp_path / "whole")
+    ]
+    # What is kept for the analyses knows nothing of the head.
+    assert not [n for n in load_model(tmp_path / "cut").encoder.state_dict() if "auxiliary" in n]
+    # A weight of 0 is the run that never had one.
+    plain = quiet(replace(SETTINGS, auxiliary_weight=0.0))
+    assert_same_run(plain, whole)
+
+
+def test_weights_go_on_with_a_head_and_without_one(tmp_path, whole):
+    save_model(whole.model, tmp_path / "plain.safetensors")
+    settings = replace(SETTINGS, steps=1, auxiliary_weight=1.0)
+    headed = quiet(replace(settings, start=str(tmp_path / "plain.safetensors")))
+    assert headed.model.auxiliary.out_features == len(SUMMARIES)
+    save_model(headed.model, tmp_path / "headed.safetensors")
+    plain = quiet(replace(SETTINGS, steps=1, start=str(tmp_path / "headed.safetensors")))
+    assert plain.model.auxiliary is None
+    with pytest.raises(InputError, match="auxiliary_weight is 1, but of recordings no factors"):
+        replace(settings, audio="sounds")

@@ -78,6 +78,18 @@ def test_torchrun_gives_the_same_run_on_any_number_of_processes(tmp_path, proces
     ]
 
 
+def test_two_processes_train_an_auxiliary_head_as_one_does(tmp_path):
+    settings = replace(SHARED, auxiliary_weight=0.5)
+    one = pretrain(settings, device="cpu", progress=False)
+    extra = ["--auxiliary-weight=0.5", "--out", tmp_path]
+    done = torchrun(2, "-m", "audiopg", "pretrain", *flags(settings), *extra)
+    assert done.returncode == 0, done.stderr
+    torch.testing.assert_close(torch.tensor(losses(tmp_path)), one.losses, atol=1e-4, rtol=0)
+    head = load_model(tmp_path).auxiliary.weight
+    assert head.abs().max() > 0
+    torch.testing.assert_close(head, one.model.auxiliary.weight, atol=1e-3, rtol=0)
+
+
 # What two processes do in one launch, in the folder that is the first argument.
 TOGETHER = """
 import errno, json, os, signal, sys

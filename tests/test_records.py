@@ -1,11 +1,19 @@
 import json
 
+import numpy as np
 import pytest
 import torch
 
+from audiopg.analysis import (
+    Ablation,
+    FactorInformation,
+    FilterGrowth,
+    SubspaceAngles,
+    filter_growth,
+)
 from audiopg.environment import at_scale, atomic_path, data_folder, scale
 from audiopg.errors import InputError
-from audiopg.records import read_record, write_record
+from audiopg.records import pack, read_record, read_table, unpack, write_record
 
 RUN = {
     "settings": {"seed": 3},
@@ -76,3 +84,34 @@ def test_records_in_the_repository_can_be_read():
 
     for path in RESULTS.glob("*.json"):
         assert json.loads(path.read_text())["name"] == path.stem
+
+
+def test_what_analyses_found_comes_back_to_16_bits():
+    random = np.random.default_rng(0)
+    found = [
+        FactorInformation(*torch.from_numpy(random.standard_normal((3, 7)))),
+        Ablation(np.array([1, 2]), 0.75, np.array([0.5, -1e9]), random.random((2, 3)), np.ones(2)),
+        SubspaceAngles(("a", "b"), random.random((2, 2, 3)) * 90, np.array([70.0, 80.0, 85.0])),
+        filter_growth([0, 40], random.standard_normal((2, 30, 256)), 2, repeats=2),
+    ]
+    for one in found:
+        packed = json.loads(json.dumps(pack(one)))
+        again = unpack(type(one), packed)
+        for name, value in vars(one).items():
+            back = getattr(again, name)
+            assert type(back) is type(value), name
+            if isinstance(value, torch.Tensor | np.ndarray):
+                assert back.dtype == value.dtype, name
+                # Half precision has 11 bits, and reaches to 65,504.
+                expected = np.clip(np.asarray(value), -65504, 65504)
+                np.testing.assert_allclose(np.asarray(back), expected, rtol=2**-11, atol=1e-7)
+            else:
+                assert back == value
+    with pytest.raises(InputError, match="no 'steps' of FilterGrowth"):
+        unpack(FilterGrowth, {})
+
+
+def test_a_table_of_a_record_is_read_back():
+    table = read_table({"columns": ["a", "b"], "data": [[1, "x"], [2, "y"]]})
+    assert table["b"].tolist() == ["x", "y"]
+    assert table["a"].sum() == 3

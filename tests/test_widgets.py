@@ -31,6 +31,7 @@ from audiopg.synth import (
 )
 
 mpl.use("Agg")
+from audiopg.synth.parameters import CLIP_ADDITIONS, EVENT_ADDITIONS
 
 
 class Page(HTMLParser):
@@ -231,6 +232,27 @@ def test_sweep_refuses_numbers_that_differ(values, sounds):
         widgets.sweep("a", ["x"] * values, pictured()[:sounds])
 
 
+def test_a_sweep_of_figures_has_pictures_and_no_sound():
+    plt = widgets.plots.plt
+    figures = {}
+    for height in (1, 2):
+        figure, axis = plt.subplots(figsize=(2, 1))
+        axis.bar([0], [height])
+        figures[f"{height} m"] = figure
+    shown = widgets.figure_sweep("height", figures, ["One bar", "A <taller> bar"])
+    assert repr(shown) == "<slider: height, 1 m to 2 m>"
+    page = Page(shown._repr_html_())
+    images = page.all("img")
+    assert [image["alt"] for image in images] == ["One bar", "A <taller> bar"]
+    assert images[0]["src"] != images[1]["src"]
+    assert all(image["src"].startswith("data:image/webp;base64,") for image in images)
+    assert page.all("audio") == []
+    assert not any(plt.fignum_exists(figure.number) for figure in figures.values())
+    for bad in ((figures, ["one"]), ({}, [])):
+        with pytest.raises(InputError, match="as many of each"):
+            widgets.figure_sweep("height", *bad)
+
+
 def test_synth_sweep_turns_one_factor():
     params = SynthPrior.preset("sine").sample(torch.tensor([4]), seed=2)
     page = Page(widgets.synth_sweep("f0", [110, 1234.5], params)._repr_html_())
@@ -366,7 +388,8 @@ def test_explorer_begins_with_the_clip_as_drawn(explorer):
 
 
 def test_every_factor_has_a_slider(explorer):
-    names = {field.name for field in fields(ClipParameters)} - {"seed", "clip"}
+    others = {"seed", "clip", *EVENT_ADDITIONS, *CLIP_ADDITIONS}
+    names = {field.name for field in fields(ClipParameters)} - others
     assert set(explorer.sliders) == set(widgets.FACTORS) == names
     assert {factor.group for factor in widgets.FACTORS.values()} == {
         "tone",

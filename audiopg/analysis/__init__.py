@@ -1,6 +1,12 @@
 """What the latent space knows of the physical factors, and what the patch filters look like."""
 
-from audiopg.analysis.clips import FACTORS, clip_factors, controlled_clips, embed_clips
+from audiopg.analysis.clips import (
+    FACTORS,
+    clip_factors,
+    controlled_clips,
+    embed_clips,
+    short_clips,
+)
 from audiopg.analysis.components import Components, principal_components
 from audiopg.analysis.disentanglement import (
     DCI,
@@ -79,6 +85,7 @@ __all__ = [
     "ridge_comparison",
     "ridge_r2",
     "ridge_subspace",
+    "short_clips",
     "shuffled_concentration",
     "spectral_concentration",
     "subspace_angles",

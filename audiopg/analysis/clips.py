@@ -1,26 +1,32 @@
 """Clips whose factors are known, and what encoders make of them, kept for the next time."""
 
-import hashlib
-from collections.abc import Callable
 from dataclasses import fields
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from audiopg.environment import atomic_path, cache_folder
+from audiopg.analysis.cache import fingerprint, kept
+from audiopg.environment import full_precision
 from audiopg.errors import InputError
 from audiopg.frontend import LogMel
 from audiopg.mae import Encoder
-from audiopg.synth import ClipParameters, SynthPrior, render, signal_to_noise, vary
+from audiopg.synth import (
+    CLIP_SECONDS,
+    ClipParameters,
+    SynthPrior,
+    render,
+    signal_to_noise,
+    vary,
+)
 from audiopg.transfer import log_mel_statistics
 
 # The factors that the paper asks about, and what they are called in `vary`.
 FACTORS = {"log f0": "f0", "relative intensity": "signal_to_noise", "onset": "onset"}
 # Of the one event of clips in which a single factor moves: an onset has room to move, too.
 _EVENT_SECONDS = 2.0
+# Embeddings are kept so many clips at a time: the most that a run loses when it is killed.
+_KEPT_CLIPS = 250
 
 
 def controlled_clips(
@@ -57,6 +63,33 @@ def controlled_clips(
     return vary(drawn[:1], FACTORS[moving], values)
 
 
+def short_clips(
+    clips: int = 1000, seconds: float = 2.56, seed: int = 1, prior: str = "full"
+) -> ClipParameters:
+    """Clips whose only event lies within their first seconds; all factors move.
+
+    What is rendered of them can be cut to that length, and is then encoded several times as fast.
+    The event has 0.5 s to 0.6 of the length, and begins anywhere where it fits.
+
+    Args:
+        clips: how many, at least 1.
+        seconds: of each, from 1 to 10.24.
+        seed: of the clips.
+        prior: a preset of `SynthPrior`.
+
+    Raises:
+        InputError: for an unknown prior, fewer clips than one, or seconds out of range.
+    """
+    if clips < 1 or not 1 <= seconds <= CLIP_SECONDS:
+        raise InputError(
+            f"clips is {clips} and seconds {seconds}; give at least 1 clip of 1 to {CLIP_SECONDS} s."
+        )
+    single = SynthPrior.preset(prior, events=(1, 1), event_length=(0.5, 0.6 * seconds))
+    drawn = single.sample(torch.arange(clips), seed)
+    share = drawn.onset / (CLIP_SECONDS - drawn.length)
+    return drawn.edit(onset=share * (seconds - drawn.length))
+
+
 def clip_factors(params: ClipParameters) -> dict[str, Tensor]:
     """The factors that the paper asks about, (clips,) float64 each.
 
@@ -65,7 +98,11 @@ def clip_factors(params: ClipParameters) -> dict[str, Tensor]:
     to sound, in s.
     """
     onset = params.onset.masked_fill(~params.event_mask, torch.inf).amin(dim=1)
-    intensity = _kept("factors", _hash(params), lambda: signal_to_noise(params).cpu())
+    intensity = kept(
+        "factors",
+        fingerprint(_rows(params)),
+        lambda: {"relative intensity": signal_to_noise(params).cpu()},
+    )["relative intensity"]
     return {
         "log f0": params.f0[:, 0].log2(),
         "relative intensity": intensity.to(onset.device),
@@ -83,8 +120,11 @@ def embed_clips(
 ) -> Tensor:
     """Render clips and embed them; kept in the cache for the same clips and the same encoder.
 
-    The key is a hash of the clips' factors, of the weights, and, so that a change of the code is
-    noticed, of the first clip's embedding. The cache is `audiopg.environment.cache_folder`.
+    They are kept some hundred clips at a time, so that a run that is killed goes on where it was,
+    and fewer clips of the same seed are found there too. The key is a hash of the clips' factors, of
+    the weights, and, so that a change of the code is noticed, of the first clip's embedding. The
+    cache is `audiopg.environment.cache_folder`. Products are in float32, or in what
+    `torch.autocast` says around the call.
 
     Args:
         encoder: an encoder; or a front end, for the mean and deviation of the raw log-mel.
@@ -102,57 +142,46 @@ def embed_clips(
     """
     if layers and not isinstance(encoder, Encoder):
         raise InputError("a front end has no layers; give an encoder.")
+    device = next(encoder.buffers()).device
 
     @torch.no_grad()
     def features(part: ClipParameters) -> Tensor:
-        waves = render(part.to(next(encoder.buffers()).device))
+        with full_precision(device):
+            waves = render(part.to(device))
         if isinstance(encoder, LogMel):
             return log_mel_statistics(encoder(waves)).cpu()
-        return (encoder.layers(encoder.log_mel(waves)) if layers else encoder.embed(waves)).cpu()
+        found = encoder.layers(encoder.log_mel(waves)) if layers else encoder.embed(waves)
+        return found.float().cpu()
 
-    def every() -> Tensor:
-        starts = tqdm(
-            range(0, len(params), batch_size), desc="embedding", unit="batch", disable=not progress
-        )
-        parts = [features(params[start : start + batch_size]) for start in starts]
-        return torch.cat(parts, dim=1 if layers else 0)
+    def embeddings(part: ClipParameters) -> dict[str, Tensor]:
+        batches = []
+        for start in range(0, len(part), batch_size):
+            batches.append(features(part[start : start + batch_size]))
+            bar.update(batches[-1].shape[-2])
+        return {"embeddings": torch.cat(batches, dim=-2)}
 
     # To three decimals: machines differ in later ones.
-    first = (features(params[:1]) * 1000).round()
-    return _kept("embeddings", _hash(params, encoder, first), every)
+    known = {**_state(encoder), "first": (features(params[:1]) * 1000).round()}
+    parts = []
+    with tqdm(total=len(params), desc="embedding", unit="clip", disable=not progress) as bar:
+        for start in range(0, len(params), _KEPT_CLIPS):
+            part = params[start : start + _KEPT_CLIPS]
+            key = fingerprint(_rows(part) | known, _about(encoder))
+            parts.append(kept("embeddings", key, lambda part=part: embeddings(part))["embeddings"])
+            bar.update(start + len(part) - bar.n)
+    return torch.cat(parts, dim=-2)
 
 
-def _kept(folder: str, key: str, make: Callable[[], Tensor]) -> Tensor:
-    """A tensor from the cache, or made and put there."""
-    path = cache_folder() / folder / f"{key}.safetensors"
-    try:
-        return load_file(path)["values"]
-    except (OSError, SafetensorError, KeyError):
-        # Not there, or damaged: it is made again.
-        values = make()
-    try:
-        with atomic_path(path) as temporary:
-            save_file({"values": values.contiguous()}, temporary)
-    except OSError as error:
-        raise InputError(
-            f"{path.parent} cannot be written ({error.strerror}); make room there, or set "
-            "AUDIOPG_CACHE to another folder."
-        ) from error
-    return values
+def _rows(params: ClipParameters) -> dict[str, Tensor]:
+    return {field.name: getattr(params, field.name) for field in fields(params)}
 
 
-def _hash(params: ClipParameters, *others: Encoder | LogMel | Tensor) -> str:
-    digest = hashlib.blake2b(digest_size=16)
-    tensors = {field.name: getattr(params, field.name) for field in fields(params)}
-    for place, other in enumerate(others):
-        if isinstance(other, Tensor):
-            tensors[f"{place}"] = other
-            continue
-        log_mel = other if isinstance(other, LogMel) else other.log_mel
-        about = (type(other).__name__, log_mel.mean, log_mel.standard_deviation)
-        digest.update(repr((about, getattr(other, "architecture", None))).encode())
-        tensors |= {f"{place}/{name}": value for name, value in other.state_dict().items()}
-    for name, tensor in tensors.items():
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
+def _state(encoder: Encoder | LogMel) -> dict[str, Tensor]:
+    return {f"encoder.{name}": value for name, value in encoder.state_dict().items()}
+
+
+def _about(encoder: Encoder | LogMel) -> tuple:
+    """What of an encoder is not in its tensors."""
+    log_mel = encoder if isinstance(encoder, LogMel) else encoder.log_mel
+    architecture = getattr(encoder, "architecture", None)
+    return type(encoder).__name__, log_mel.mean, log_mel.standard_deviation, architecture

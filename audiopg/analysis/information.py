@@ -4,7 +4,7 @@ Mutual information is estimated from nearest neighbours with algorithm 1 of Kras
 Grassberger ("Estimating mutual information", Phys. Rev. E 69, 066138, 2004), without binning.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from audiopg.analysis.cache import fingerprint, kept
 from audiopg.analysis.kraskov import kraskov_information
 from audiopg.errors import InputError
 
@@ -195,6 +196,8 @@ def factor_information(
     permutations: int = 200,
     seed: int = 0,
     neighbours: int = 3,
+    null_clips: int | None = None,
+    cached: bool = False,
 ) -> FactorInformation:
     """Information of every dimension about a factor, with its errors and its null.
 
@@ -203,17 +206,52 @@ def factor_information(
 
     Args:
         embeddings, factor, permutations, seed, neighbours: as in `permutation_null`.
+        null_clips: of the null, the first of them; all when None. Fewer clips cost less and scatter
+            more, so that the null is too high, and a p-value too large, if anything.
+        cached: whether to keep errors and null, which take minutes for thousands of clips, in
+            `audiopg.environment.cache_folder`. They are found again there for the same values and
+            the same estimate.
 
     Raises:
-        InputError: as `permutation_null` and `information_error`.
+        InputError: as `permutation_null` and `information_error`; when the cache cannot be written.
     """
+    if null_clips is not None and null_clips < 1:
+        raise InputError(f"null_clips is {null_clips}; shuffle the factors of at least 1 clip.")
+    information = mutual_information(embeddings, factor, neighbours=neighbours)
+
+    def error() -> Tensor:
+        return information_error(embeddings, factor, seed=seed, neighbours=neighbours)
+
+    shuffled, asked = embeddings[:null_clips], factor[:null_clips]
+
+    def null() -> Tensor:
+        return permutation_null(
+            shuffled, asked, permutations=permutations, seed=seed, neighbours=neighbours
+        )
+
+    if not cached:
+        return FactorInformation(information, error(), null())
     return FactorInformation(
-        information=mutual_information(embeddings, factor, neighbours=neighbours),
-        standard_error=information_error(embeddings, factor, seed=seed, neighbours=neighbours),
-        null=permutation_null(
-            embeddings, factor, permutations=permutations, seed=seed, neighbours=neighbours
-        ),
+        information,
+        _kept("standard error", error, embeddings, factor, seed, neighbours),
+        _kept("null", null, shuffled, asked, permutations, seed, neighbours),
     )
+
+
+def _kept(
+    name: str,
+    make: Callable[[], Tensor],
+    embeddings: Tensor | np.ndarray,
+    factor: Tensor | np.ndarray,
+    *settings: int,
+) -> Tensor:
+    """What is made of some embeddings and a factor, from the cache or put there."""
+    embeddings, factor = as_float64(embeddings), as_float64(factor)
+    # A few estimates, to four decimals, are in the key so that a change of the code is noticed.
+    few = mutual_information(embeddings[:, :4], factor, neighbours=settings[-1])
+    values = {"embeddings": embeddings, "factor": factor, "few": (few * 10_000).round()}
+    found = kept("information", fingerprint(values, name, *settings), lambda: {name: make()})
+    return found[name].to(embeddings.device)
 
 
 def as_float64(values: Tensor | np.ndarray) -> Tensor:

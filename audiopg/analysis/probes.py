@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # Half decades: from nearly no regularisation to weights of nearly zero.
 _STRENGTHS = np.logspace(-4, 6, 21)
+# Of the bootstrap.
+_RESAMPLES = 2000
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +50,20 @@ class RidgeResult:
         """Sample standard deviation (n - 1) of R² over the splits; nan for a single one."""
         return float(self.r2.std(ddof=1)) if len(self.r2) > 1 else float("nan")
 
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The middle 95 % of R² of the first split, its held-out clips drawn again with
+        replacement (the bootstrap): what other test clips might have given, of the same probe.
+        """
+        clips = len(self.truth)
+        drawn = np.random.default_rng(0).integers(clips, size=(_RESAMPLES, clips))
+        truth = self.truth[drawn]
+        residual = np.square(self.truth - self.predicted)[drawn].sum(axis=1)
+        total = np.square(truth - truth.mean(axis=1, keepdims=True)).sum(axis=1)
+        varies = total > 0
+        low, high = np.quantile(1 - residual[varies] / total[varies], (0.025, 0.975))
+        return float(low), float(high)
+
 
 @dataclass(frozen=True, eq=False)
 class RidgeComparison:
@@ -60,16 +76,21 @@ class RidgeComparison:
     results: dict[str, dict[str, RidgeResult]]
 
     def table(self) -> "pandas.DataFrame":
-        """Held-out R²: a row for each embeddings and factor, mean and standard deviation."""
+        """Held-out R²: a row for each embeddings and factor.
+
+        Mean and standard deviation are over the splits, the interval from "low" to "high" is the
+        first split's (`RidgeResult.interval`).
+        """
         import pandas
 
         rows = {
-            (name, factor): (result.mean, result.standard_deviation)
+            (name, factor): (result.mean, result.standard_deviation, *result.interval)
             for name, factors in self.results.items()
             for factor, result in factors.items()
         }
         index = pandas.MultiIndex.from_tuples(rows, names=["embeddings", "factor"])
-        return pandas.DataFrame(rows.values(), index=index, columns=["R²", "standard deviation"])
+        columns = ["R²", "standard deviation", "low", "high"]
+        return pandas.DataFrame(rows.values(), index=index, columns=columns)
 
 
 @dataclass(frozen=True, eq=False)

@@ -94,6 +94,8 @@ def analyse(
     *,
     permutations: int = 200,
     seed: int = 0,
+    null_clips: int | None = None,
+    cached: bool = False,
     progress: bool = True,
 ) -> Report:
     """Everything that Section 4.4 asks, of some embeddings of the same clips.
@@ -106,6 +108,7 @@ def analyse(
             are asked about them again, as on the clips they were chosen on they look too good.
         permutations: of the factors, for the null of each.
         seed: of everything that is drawn at random.
+        null_clips, cached: as in `factor_information`.
         progress: show a progress bar.
 
     Raises:
@@ -115,7 +118,14 @@ def analyse(
     forests, components, angles = {}, {}, {}
     for name, values in tqdm(embeddings.items(), desc="analysing", disable=not progress):
         found = information[name] = {
-            factor: factor_information(values, truth, permutations=permutations, seed=seed)
+            factor: factor_information(
+                values,
+                truth,
+                permutations=permutations,
+                seed=seed,
+                null_clips=null_clips,
+                cached=cached,
+            )
             for factor, truth in factors.items()
         }
         again[name] = {

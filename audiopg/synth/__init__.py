@@ -8,19 +8,32 @@ from audiopg.synth.parameters import (
     SAMPLE_RATE,
     ClipParameters,
 )
-from audiopg.synth.prior import PRESETS, PRIORS, SENSITIVITY, SynthPrior
+from audiopg.synth.prior import (
+    ADDITIONS,
+    EXTENDED,
+    PRESETS,
+    PRIORS,
+    SENSITIVITY,
+    VOWELS,
+    SynthPrior,
+)
 from audiopg.synth.render import render, signal_to_noise
 from audiopg.synth.scenes import from_scene, read_scene, to_scene, write_scene
+from audiopg.synth.summaries import SUMMARIES, spread, summarise
 from audiopg.synth.tables import from_table, read_table, to_table, write_table
 
 __all__ = [
+    "ADDITIONS",
     "CLIP_SAMPLES",
     "CLIP_SECONDS",
     "EXCITATIONS",
+    "EXTENDED",
     "PRESETS",
     "PRIORS",
     "SAMPLE_RATE",
     "SENSITIVITY",
+    "SUMMARIES",
+    "VOWELS",
     "ClipParameters",
     "SynthPrior",
     "from_scene",
@@ -29,6 +42,8 @@ __all__ = [
     "read_table",
     "render",
     "signal_to_noise",
+    "spread",
+    "summarise",
     "to_scene",
     "to_table",
     "vary",

@@ -17,6 +17,25 @@ NYQUIST = SAMPLE_RATE / 2
 EXCITATIONS = ("harmonic", "fm", "sawtooth", "square")
 
 PARTIAL_FACTORS = ("partial_weight", "partial_detune", "partial_phase")
+# Factors that the paper's synthesizer has not, of an event and of a clip, each with the value at
+# which it changes nothing. Parameters, scenes and tables that do not say take that.
+EVENT_ADDITIONS = {
+    "noise_share": 0.0,
+    "noise_bandwidth": NYQUIST,
+    "modulation_depth": 0.0,
+    "modulation_rate": 1.0,
+    "modulation_decay": 0.0,
+    "modulation_jitter": 0.0,
+    "glide": 0.0,
+    "vibrato_depth": 0.0,
+    "vibrato_rate": 1.0,
+    "formant_1": 0.0,
+    "formant_2": 0.0,
+    "formant_3": 0.0,
+}
+CLIP_ADDITIONS = {"reverberation_time": 0.0, "reverberation_level": 0.0}
+# The longest time of reverberation, s: that of a furnished room, and what fits a short response.
+LONGEST_REVERBERATION = 0.5
 _WHOLE = ("seed", "clip", "event_count", "excitation", "partial_count")
 
 
@@ -123,6 +142,23 @@ class ClipParameters:
         partial_weight: (B, E, K), factor w on the power law.
         partial_detune: (B, E, K), relative mistuning δ.
         partial_phase: (B, E, K) rad, phase φ at the onset.
+        noise_share: (B, E), share of a band of noise in the excitation, 0 to 1 (`additions`).
+        noise_bandwidth: (B, E) Hz, of that noise: about f0 where it is less than f0, otherwise
+            from 0 up.
+        modulation_depth: (B, E), depth of the amplitude modulation, 0 to 1.
+        modulation_rate: (B, E) Hz.
+        modulation_decay: (B, E), nepers by which an impulse dies away in a period; 0 means that
+            the modulation is a sinusoid.
+        modulation_jitter: (B, E), the most by which chance weakens an impulse, 0 to 1.
+        glide: (B, E) octaves, by which f0 rises over the event.
+        vibrato_depth: (B, E), swing of f0 to either side, relative to f0.
+        vibrato_rate: (B, E) Hz.
+        formant_1, formant_2, formant_3: (B, E) Hz, resonances that harmonic tones and pulses pass;
+            0 means none. FM has none.
+        reverberation_time: (B,) s, in which reverberation dies away by 60 dB; 0 means none.
+        reverberation_level: (B,), of the reverberation relative to the direct sound.
+
+    Those from ``noise_share`` on are beyond the paper. Left out, they are neutral.
     """
 
     seed: Tensor
@@ -150,6 +186,26 @@ class ClipParameters:
     partial_weight: Tensor
     partial_detune: Tensor
     partial_phase: Tensor
+    noise_share: Tensor = None
+    noise_bandwidth: Tensor = None
+    modulation_depth: Tensor = None
+    modulation_rate: Tensor = None
+    modulation_decay: Tensor = None
+    modulation_jitter: Tensor = None
+    glide: Tensor = None
+    vibrato_depth: Tensor = None
+    vibrato_rate: Tensor = None
+    formant_1: Tensor = None
+    formant_2: Tensor = None
+    formant_3: Tensor = None
+    reverberation_time: Tensor = None
+    reverberation_level: Tensor = None
+
+    def __post_init__(self) -> None:
+        for like, additions in ((self.f0, EVENT_ADDITIONS), (self.cutoff, CLIP_ADDITIONS)):
+            for name, neutral in additions.items():
+                if getattr(self, name) is None:
+                    object.__setattr__(self, name, torch.full_like(like, neutral))
 
     def __len__(self) -> int:
         return len(self.clip)
@@ -194,6 +250,14 @@ class ClipParameters:
         slots = torch.arange(self.f0.shape[1], device=self.f0.device)
         return slots < self.event_count[:, None]
 
+    @property
+    def has_additions(self) -> Tensor:
+        """(B,) bool, the clips that need more than the paper's synthesizer."""
+        formants = (self.formant_1, self.formant_2, self.formant_3)
+        of_events = (self.noise_share, self.modulation_depth, self.glide, self.vibrato_depth)
+        events = (torch.stack((*of_events, *formants)) != 0).any(dim=0).any(dim=1)
+        return events | (self.reverberation_time * self.reverberation_level != 0)
+
     def validate(self) -> None:
         """Refuse what cannot be rendered.
 
@@ -229,6 +293,26 @@ class ClipParameters:
             ("partial_weight", self.partial_weight, 0, 1e6, "0 to 1e6"),
             ("partial_detune", self.partial_detune, -0.5, 0.5, "-0.5 to 0.5"),
             ("partial_phase", self.partial_phase, -inf, inf, "any finite angle"),
+            ("noise_share", self.noise_share, 0, 1, "0 to 1"),
+            ("noise_bandwidth", self.noise_bandwidth, 1, NYQUIST, f"1 to {NYQUIST:g} Hz"),
+            ("modulation_depth", self.modulation_depth, 0, 1, "0 to 1"),
+            ("modulation_rate", self.modulation_rate, 0, 1000, "0 to 1000 Hz"),
+            ("modulation_decay", self.modulation_decay, 0, 100, "0 to 100"),
+            ("modulation_jitter", self.modulation_jitter, 0, 1, "0 to 1"),
+            ("glide", self.glide, -3, 3, "-3 to 3 octaves"),
+            ("vibrato_depth", self.vibrato_depth, 0, 1, "0 to 1"),
+            ("vibrato_rate", self.vibrato_rate, 0.01, 100, "0.01 to 100 Hz"),
+            ("formant_1", self.formant_1, 0, NYQUIST, f"0 to {NYQUIST:g} Hz; 0 means none"),
+            ("formant_2", self.formant_2, 0, NYQUIST, f"0 to {NYQUIST:g} Hz; 0 means none"),
+            ("formant_3", self.formant_3, 0, NYQUIST, f"0 to {NYQUIST:g} Hz; 0 means none"),
+            (
+                "reverberation_time",
+                self.reverberation_time,
+                0,
+                LONGEST_REVERBERATION,
+                f"0 to {LONGEST_REVERBERATION:g} s; 0 means none",
+            ),
+            ("reverberation_level", self.reverberation_level, 0, 1000, "0 to 1000"),
         )
         # NaN fails both comparisons; an infinite value is never audible sense.
         good = [

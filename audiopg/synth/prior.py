@@ -12,6 +12,7 @@ from audiopg.philox import uniform
 from audiopg.synth.parameters import (
     CLIP_SECONDS,
     EXCITATIONS,
+    LONGEST_REVERBERATION,
     NYQUIST,
     PARTIAL_FACTORS,
     ClipParameters,
@@ -50,11 +51,57 @@ _STREAMS = {
     "partial_weight": 23,
     "partial_detune": 24,
     "partial_phase": 25,
+    "mixed": 26,
+    "has_noise": 27,
+    "noise_share": 28,
+    "noise_bandwidth": 29,
+    "has_modulation": 30,
+    "modulation_depth": 31,
+    "modulation_rate": 32,
+    "modulation_decay": 33,
+    "modulation_jitter": 34,
+    "has_motion": 35,
+    "glide": 36,
+    "vibrato_depth": 37,
+    "vibrato_rate": 38,
+    "has_formants": 39,
+    "vowel": 40,
+    "tract": 41,
+    "has_reverberation": 42,
+    "reverberation_time": 43,
+    "reverberation_level": 44,
+}
+# The draws of what the paper's synthesizer has not, by the probability without which there are none.
+_ADDED = {
+    "mixture_probability": ("mixed",),
+    "noise_probability": ("has_noise", "noise_share", "noise_bandwidth"),
+    "modulation_probability": (
+        "has_modulation",
+        "modulation_depth",
+        "modulation_rate",
+        "modulation_decay",
+        "modulation_jitter",
+    ),
+    "motion_probability": ("has_motion", "glide", "vibrato_depth", "vibrato_rate"),
+    "formant_probability": ("has_formants", "vowel", "tract"),
+    "reverberation_probability": (
+        "has_reverberation",
+        "reverberation_time",
+        "reverberation_level",
+    ),
 }
 # Positions in a stream: event e, partial k -> e * 256 + k.
 _PARTIAL_SLOTS = 256
 
-_CLIP_FACTORS = ("event_count", "damped", "cutoff", "quality", "noise_level")
+_CLIP_FACTORS = (
+    "event_count",
+    "damped",
+    "cutoff",
+    "quality",
+    "noise_level",
+    "mixed",
+    *_ADDED["reverberation_probability"],
+)
 _SOURCE_FACTORS = (
     "excitation",
     "pulse",
@@ -64,8 +111,25 @@ _SOURCE_FACTORS = (
     "fm_index",
     "fm_ratio",
     *PARTIAL_FACTORS,
+    # A clip has one mouth, which speaks more than one vowel.
+    "has_formants",
+    "tract",
 )
 
+# Hz, the first three formants of ten vowels, means of 33 men (Peterson and Barney, "Control methods
+# used in a study of the vowels", JASA 24, 1952, table II).
+VOWELS = {
+    "heed": (270.0, 2290.0, 3010.0),
+    "hid": (390.0, 1990.0, 2550.0),
+    "head": (530.0, 1840.0, 2480.0),
+    "had": (660.0, 1720.0, 2410.0),
+    "hod": (730.0, 1090.0, 2440.0),
+    "hawed": (570.0, 840.0, 2410.0),
+    "hood": (440.0, 1020.0, 2240.0),
+    "who'd": (300.0, 870.0, 2240.0),
+    "hud": (640.0, 1190.0, 2390.0),
+    "heard": (490.0, 1350.0, 1690.0),
+}
 
 # A pulse is one of two waveforms, drawn apart.
 _EXCITATION_CODE = {"harmonic": 0, "fm": 1, "pulse": -1}
@@ -127,6 +191,35 @@ class SynthPrior:
         shared_source: whether the events of a clip share excitation, f0 and timbre, as in the
             released code; otherwise each event draws its own.
 
+    What follows is beyond the paper, and off while its probability is 0. How each sounds is in
+    `audiopg.synth.additions`; here is what the ranges of ``extended`` are after.
+
+        mixture_probability: probability that a clip's events have sources of their own although
+            ``shared_source`` says other. Streets and rooms are mixtures.
+        noise_probability: probability that an event has a band of noise.
+        noise_share: choices of the noise's share; 1 leaves nothing of the tone.
+        noise_bandwidth: Hz, uniform in octaves: from a whistle to rain.
+        modulation_probability: probability that an event is modulated in amplitude.
+        modulation_depth: share of the amplitude.
+        modulation_rate: Hz, uniform in octaves: from the swell of waves to an engine's roughness.
+        modulation_decay: choices of how fast an impulse dies away, in nepers a period; 0 is a
+            sinusoid.
+        modulation_jitter: the most by which chance weakens an impulse.
+        motion_probability: probability that an event's pitch moves.
+        glide: octaves over the event.
+        vibrato_depth: relative to f0.
+        vibrato_rate: Hz, uniform in octaves: from a siren's to that of a voice.
+        formant_probability: probability that the source is a voice: a harmonic tone or a pulse of
+            the pitch of a voice, through the formants of a vowel. Where FM was drawn, it is a
+            sawtooth, whose partials fall as those of a glottis about do.
+        formant_f0: Hz, uniform in octaves: from a man's voice to a child's cry.
+        vowels: choices among ``VOWELS``, one an event.
+        tract_scale: factor on the formants; those of women are about 1.15 times those of men, of
+            children 1.35 times (Peterson and Barney, 1952).
+        reverberation_probability: probability that a clip is reverberant.
+        reverberation_time: s; 0.2 to 0.5 s are furnished rooms.
+        reverberation_level: relative to the direct sound.
+
     Raises:
         InputError: for a value outside its allowed range, naming the field and the range.
     """
@@ -157,6 +250,26 @@ class SynthPrior:
     quality: Range = (0.7071, 0.7071)
     noise_level: Range = (0.001, 0.02)
     shared_source: bool = True
+    mixture_probability: float = 0.0
+    noise_probability: float = 0.0
+    noise_share: tuple[float, ...] = (0.25, 0.5, 1.0, 1.0)
+    noise_bandwidth: Range = (50.0, NYQUIST)
+    modulation_probability: float = 0.0
+    modulation_depth: Range = (0.3, 1.0)
+    modulation_rate: Range = (0.2, 80.0)
+    modulation_decay: tuple[float, ...] = (0.0, 0.0, 2.0, 6.0, 20.0)
+    modulation_jitter: Range = (0.0, 1.0)
+    motion_probability: float = 0.0
+    glide: Range = (-1.0, 1.0)
+    vibrato_depth: Range = (0.0, 0.2)
+    vibrato_rate: Range = (0.3, 8.0)
+    formant_probability: float = 0.0
+    formant_f0: Range = (80.0, 500.0)
+    vowels: tuple[str, ...] = tuple(VOWELS)
+    tract_scale: Range = (0.9, 1.4)
+    reverberation_probability: float = 0.0
+    reverberation_time: Range = (0.1, LONGEST_REVERBERATION)
+    reverberation_level: Range = (0.2, 1.0)
 
     def __post_init__(self) -> None:
         limits = {
@@ -179,6 +292,17 @@ class SynthPrior:
             "cutoff": (10.0, NYQUIST),
             "quality": (0.1, 20.0),
             "noise_level": (0.0, 1e3),
+            "noise_bandwidth": (1.0, NYQUIST),
+            "modulation_depth": (0.0, 1.0),
+            "modulation_rate": (0.01, 1000.0),
+            "modulation_jitter": (0.0, 1.0),
+            "glide": (-3.0, 3.0),
+            "vibrato_depth": (0.0, 1.0),
+            "vibrato_rate": (0.01, 100.0),
+            "formant_f0": (1.0, NYQUIST),
+            "tract_scale": (0.1, 2.5),
+            "reverberation_time": (0.01, LONGEST_REVERBERATION),
+            "reverberation_level": (0.0, 1e3),
         }
         for name, (low, high) in limits.items():
             value = getattr(self, name)
@@ -188,18 +312,23 @@ class SynthPrior:
             value = getattr(self, name)
             if not isinstance(value, bool):
                 raise InputError(f"{name} is {value!r}; it is True or False.")
-        for name in ("burst_probability", "damping_probability"):
+        for name in ("burst_probability", "damping_probability", *_ADDED):
             value = getattr(self, name)
             if not is_number(value) or not 0 <= value <= 1:
                 raise InputError(f"{name} is {value!r}; it is a probability, 0 to 1.")
         for name, allowed in (
             ("excitation", ("harmonic", "fm", "pulse")),
             ("pulse", ("sawtooth", "square")),
+            ("vowels", tuple(VOWELS)),
         ):
             _check_choices(name, getattr(self, name), f"among {allowed}", allowed.__contains__)
-        _check_choices(
-            "fm_ratio", self.fm_ratio, "from 0 to 100", lambda r: is_number(r) and 0 <= r <= 100
-        )
+        for name, most in (("fm_ratio", 100), ("noise_share", 1), ("modulation_decay", 100)):
+            _check_choices(
+                name,
+                getattr(self, name),
+                f"from 0 to {most}",
+                lambda value, most=most: is_number(value) and 0 <= value <= most,
+            )
         release = self.release[1] if self.release else 0.0
         if self.attack[1] + self.decay[1] + release > 1 + 1e-9:
             raise InputError("attack + decay + release can exceed 1, the whole event; lower them.")
@@ -217,12 +346,14 @@ class SynthPrior:
 
     @classmethod
     def preset(cls, name: str, **overrides: object) -> "SynthPrior":
-        """One of the curricula of Table 3, rows 1-4, with some fields replaced.
+        """A prior by its name, with some fields replaced.
 
         Args:
             name: "sine" (one partial, whole clip), "harmonic" (partials, FM and pulses),
                 "dynamic" (and events, envelopes, bursts) or "full" (and damping and noise); or
-                "full" with a change of Table 4, by the names of ``SENSITIVITY``.
+                "full" with a change of Table 4, by the names of ``SENSITIVITY``; or, beyond the
+                paper, "extended" (all of ``ADDITIONS``), "full+noise" (`full` with that one),
+                "extended-noise" (`extended` without it) and so on.
             overrides: fields of the prior, such as ``events=(5, 10)``.
 
         Raises:
@@ -281,6 +412,10 @@ class SynthPrior:
             table = torch.tensor(values, dtype=dtype, device=device)
             return table[(draws[factor] * len(values)).long()]
 
+        def octaves(factor: str, bounds: Range) -> Tensor:
+            low, high = bounds
+            return low * (high / low) ** draws[factor]
+
         event_count = integer("event_count", self.events)
         shortest, longest = self.event_length
         longest = (CLIP_SECONDS / event_count.double()).clamp(max=longest)[:, None]
@@ -295,6 +430,44 @@ class SynthPrior:
         pulse = choice("pulse", [EXCITATIONS.index(p) for p in self.pulse], torch.int64)
         has_burst = draws["has_burst"] < self.burst_probability
         damped = draws["damped"] < self.damping_probability
+        excitation = torch.where(kind < 0, pulse, kind)
+        f0 = between("f0", self.f0)
+        added = {}
+        if self.noise_probability > 0:
+            has_noise = draws["has_noise"] < self.noise_probability
+            share = choice("noise_share", self.noise_share, torch.float64)
+            added["noise_share"] = share * has_noise
+            added["noise_bandwidth"] = octaves("noise_bandwidth", self.noise_bandwidth)
+        if self.modulation_probability > 0:
+            has_modulation = draws["has_modulation"] < self.modulation_probability
+            depth = between("modulation_depth", self.modulation_depth)
+            added["modulation_depth"] = depth * has_modulation
+            added["modulation_rate"] = octaves("modulation_rate", self.modulation_rate)
+            decays = choice("modulation_decay", self.modulation_decay, torch.float64)
+            added["modulation_decay"] = decays
+            added["modulation_jitter"] = between("modulation_jitter", self.modulation_jitter)
+        if self.motion_probability > 0:
+            has_motion = draws["has_motion"] < self.motion_probability
+            added["glide"] = between("glide", self.glide) * has_motion
+            swing = between("vibrato_depth", self.vibrato_depth)
+            added["vibrato_depth"] = swing * has_motion
+            added["vibrato_rate"] = octaves("vibrato_rate", self.vibrato_rate)
+        if self.formant_probability > 0:
+            is_voice = draws["has_formants"] < self.formant_probability
+            low, high = self.formant_f0
+            f0 = torch.where(is_voice, low * (high / low) ** draws["f0"], f0)
+            is_fm = excitation == EXCITATIONS.index("fm")
+            excitation = torch.where(is_voice & is_fm, EXCITATIONS.index("sawtooth"), excitation)
+            scale = between("tract", self.tract_scale) * is_voice
+            for number in range(3):
+                hertz = tuple(VOWELS[vowel][number] for vowel in self.vowels)
+                added[f"formant_{number + 1}"] = choice("vowel", hertz, torch.float64) * scale
+        if self.reverberation_probability > 0:
+            reverberant = draws["has_reverberation"] < self.reverberation_probability
+            time = between("reverberation_time", self.reverberation_time)
+            added["reverberation_time"] = time * reverberant
+            level = between("reverberation_level", self.reverberation_level)
+            added["reverberation_level"] = level
         return ClipParameters(
             seed=key.expand(batch).clone(),
             clip=clip.clone(),
@@ -302,9 +475,9 @@ class SynthPrior:
             cutoff=torch.where(damped, between("cutoff", self.cutoff), NYQUIST),
             quality=between("quality", self.quality),
             noise_level=between("noise_level", self.noise_level),
-            excitation=torch.where(kind < 0, pulse, kind),
+            excitation=excitation,
             band_limited=torch.full_like(length, self.band_limited, dtype=torch.bool),
-            f0=between("f0", self.f0),
+            f0=f0,
             onset=(CLIP_SECONDS - length) * draws["onset"],
             length=length,
             amplitude=between("amplitude", self.amplitude),
@@ -321,14 +494,22 @@ class SynthPrior:
             partial_weight=between("partial_weight", self.partial_weight),
             partial_detune=between("partial_detune", self.partial_detune),
             partial_phase=between("partial_phase", self.partial_phase),
+            **added,
         )
 
     def _draws(self, key: Tensor, clip: Tensor) -> dict[str, Tensor]:
         """U[0, 1) for every factor, in one call of the generator: (B,), (B, E) or (B, E, K)."""
         events, partials = self.events[1], self.partials[1]
+        off = {
+            factor
+            for probability, factors in _ADDED.items()
+            if getattr(self, probability) == 0
+            for factor in factors
+        }
+        all_share = self.shared_source and self.mixture_probability == 0
         positions = {}
-        for factor in _STREAMS:
-            of_source = self.shared_source and factor in _SOURCE_FACTORS
+        for factor in (factor for factor in _STREAMS if factor not in off):
+            of_source = all_share and factor in _SOURCE_FACTORS
             slots = range(1 if of_source or factor in _CLIP_FACTORS else events)
             orders = range(partials if factor in PARTIAL_FACTORS else 1)
             positions[factor] = [
@@ -347,6 +528,13 @@ class SynthPrior:
                 draws[factor] = column.unflatten(1, (-1, partials)).expand(-1, events, -1)
             else:
                 draws[factor] = column.expand(-1, events)
+        if self.shared_source and not all_share:
+            own = draws["mixed"] < self.mixture_probability
+            for factor in _SOURCE_FACTORS:
+                if factor in draws:
+                    drawn = draws[factor]
+                    mine = own.view(-1, *[1] * (drawn.ndim - 1))
+                    draws[factor] = torch.where(mine, drawn, drawn[:, :1])
         return draws
 
 
@@ -386,6 +574,29 @@ SENSITIVITY = {
     "1 event": {"events": (1, 1)},
     "5-10 events": {"events": (5, 10)},
 }
-PRIORS = PRESETS | {
-    name: replace(PRESETS["full"], **changes) for name, changes in SENSITIVITY.items()
+# What `extended` adds to `full`, each alone and together, as fields to replace. The names are those
+# of the ablations: "full+noise" is `full` with one of them, "extended-noise" `extended` less one.
+ADDITIONS = {
+    "noise": {"noise_probability": 0.3},
+    "modulation": {"modulation_probability": 0.3},
+    "motion": {"motion_probability": 0.25},
+    "formants": {"formant_probability": 0.3},
+    "reverberation": {"reverberation_probability": 0.2},
+    "mixtures": {"mixture_probability": 0.5, "events": (1, 8), "amplitude": (0.25, 1.0)},
 }
+
+
+def _with(*names: str) -> SynthPrior:
+    return replace(PRESETS["full"], **{k: v for name in names for k, v in ADDITIONS[name].items()})
+
+
+EXTENDED = {
+    "extended": _with(*ADDITIONS),
+    **{f"full+{name}": _with(name) for name in ADDITIONS},
+    **{f"extended-{name}": _with(*(o for o in ADDITIONS if o != name)) for name in ADDITIONS},
+}
+PRIORS = (
+    PRESETS
+    | {name: replace(PRESETS["full"], **changes) for name, changes in SENSITIVITY.items()}
+    | EXTENDED
+)

@@ -1,6 +1,7 @@
 """From a table of physical factors to waveforms (Section 3.1, equations 1 and 2)."""
 
 import os
+from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
 from shutil import which
@@ -12,8 +13,18 @@ from torch.compiler import is_exporting
 
 from audiopg.environment import full_precision
 from audiopg.philox import noise
+from audiopg.synth.additions import (
+    TABLE,
+    bent_tone,
+    modulation,
+    moving_phase,
+    noise_band,
+    noise_place,
+    period_tables,
+    strength_place,
+)
 from audiopg.synth.damping import lowpass
-from audiopg.synth.envelopes import adsr
+from audiopg.synth.envelopes import _CLOSE, adsr
 from audiopg.synth.oscillators import (
     TILE,
     band_limited_sawtooth,
@@ -23,7 +34,8 @@ from audiopg.synth.oscillators import (
     sawtooth,
     square,
 )
-from audiopg.synth.parameters import CLIP_SAMPLES, SAMPLE_RATE, ClipParameters
+from audiopg.synth.parameters import CLIP_SAMPLES, EXCITATIONS, SAMPLE_RATE, ClipParameters
+from audiopg.synth.reverberation import reverberate, room
 
 _TILES = CLIP_SAMPLES // TILE
 # Streams of the noise samples, beside those of the factors in prior.py. Never changed.
@@ -40,6 +52,8 @@ _OSCILLATORS = {
     "band-limited square": band_limited_square,
 }
 _KINDS = tuple(_OSCILLATORS)
+# The kind of an event whose excitation is another for its additions; it comes after the others.
+_BENT = len(_KINDS)
 # What an oscillator is told beside f0.
 _OWN_FACTORS = {
     "harmonic": (
@@ -47,6 +61,9 @@ _OWN_FACTORS = {
     ),
     "fm": ("fm_index", "fm_ratio"),
 }  # fmt: skip
+
+# What a modulation is told, in the order that it takes them.
+_MODULATION = ("depth", "rate", "decay", "jitter")
 
 
 def render(params: ClipParameters) -> Tensor:
@@ -65,8 +82,8 @@ def render(params: ClipParameters) -> Tensor:
     params.validate()
     wave = torch.empty(len(params), CLIP_SAMPLES, device=params.clip.device)
     with full_precision(wave.device):
-        for rows, part in _chunks(params):
-            wave[rows] = _finished(_source(part), part)
+        for rows, part, floor in _chunks(params):
+            wave[rows] = _finished(_source(part, floor), part, floor)
     return wave
 
 
@@ -78,7 +95,8 @@ def signal_to_noise(params: ClipParameters) -> Tensor:
     """
     params.validate()
     with full_precision(params.f0.device):
-        power = torch.cat([_source(part).double().square().mean(1) for _, part in _chunks(params)])
+        parts = [_source(part, floor) for _, part, floor in _chunks(params)]
+        power = torch.cat([part.double().square().mean(1) for part in parts])
     # η is uniform on (-1, 1), of variance 1/3.
     return 10 * torch.log10(power / (params.noise_level**2 / 3))
 
@@ -97,64 +115,117 @@ def _kernels(device_type: str) -> ModuleType | None:
     return kernels
 
 
-def _chunks(params: ClipParameters) -> list[tuple[slice, ClipParameters]]:
-    """Parts of a few clips: they bound the memory, and on a CPU they stay in the cache."""
-    device = params.f0.device
-    if _kernels(device.type):
-        clips = 64
+def _chunks(params: ClipParameters) -> list[tuple[slice | Tensor, ClipParameters, Tensor | None]]:
+    """Parts of a few clips: they bound the memory, and on a CPU they stay in the cache.
+
+    Returns:
+        For each part its rows, its clips, and, where any of them has additions, the white noise
+        (B, CLIP_SAMPLES) that these and the noise floor are made of.
+    """
+    device, added = params.f0.device, params.has_additions
+    if not _kernels(device.type):
+        slices = _slices(params, *((4, 60) if device.type == "cpu" else (32, 480)))
+        # One answer for all of them on a GPU, which takes longer to ask than to make noise.
+        every = device.type != "cpu" and added.any()
+        parts = [(rows, every or added[rows].any()) for rows in slices]
     else:
-        most, seconds = (4, 60) if device.type == "cpu" else (32, 480)
-        # A burst takes more memory than a tone, as its random words have 64 bits.
-        sounding = ((params.length + 2 * params.burst_length) * params.event_mask).sum(1)
-        clips = max(1, min(most, int(seconds / max([1.0, *sounding.tolist()]))))
-    parts = [slice(start, start + clips) for start in range(0, len(params), clips)]
-    return [(rows, params[rows]) for rows in parts]
+        # The kernels know no additions; what they render does not depend on the other clips.
+        plain, more = (choice.nonzero().squeeze(1) for choice in (~added, added))
+        parts = [(rows, False) for rows in plain.split(64)] if len(more) else []
+        parts += [(more[rows], True) for rows in _slices(params[more], 32, 480)]
+        if not len(more):
+            parts = [(slice(first, first + 64), False) for first in range(0, len(params), 64)]
+    return [(rows, params[rows], _white(params[rows]) if more else None) for rows, more in parts]
 
 
-def _finished(wave: Tensor, params: ClipParameters) -> Tensor:
-    """normalise[s(t) + λ η(t)] of (B, CLIP_SAMPLES), in place."""
-    kernels = _kernels(wave.device.type)
+def _slices(params: ClipParameters, most: int, seconds: float) -> list[slice]:
+    """So many clips at most, and so many seconds of sound in them."""
+    # A burst takes more memory than a tone, as its random words have 64 bits.
+    sounding = ((params.length + 2 * params.burst_length) * params.event_mask).sum(1)
+    clips = max(1, min(most, int(seconds / max([1.0, *sounding.tolist()]))))
+    return [slice(first, first + clips) for first in range(0, len(params), clips)]
+
+
+def _white(params: ClipParameters) -> Tensor:
+    """η(t), (B, CLIP_SAMPLES)."""
+    return noise(params.seed, params.clip, _NOISE_STREAM, CLIP_SAMPLES)
+
+
+def _finished(wave: Tensor, params: ClipParameters, white: Tensor | None = None) -> Tensor:
+    """normalise[s(t) + λ η(t)] of (B, CLIP_SAMPLES), in place; ``white`` is overwritten."""
+    kernels = _kernels(wave.device.type) if white is None else None
     if kernels:
         return kernels.finish(wave, params)
     if is_exporting() or (params.noise_level > 0).any():
-        floor = noise(params.seed, params.clip, _NOISE_STREAM, CLIP_SAMPLES)
+        floor = _white(params) if white is None else white
         wave += floor.mul_(params.noise_level[:, None].float())
     peak = wave.abs().amax(dim=1, keepdim=True)
     return wave.div_(torch.where(peak > 0, peak, 1.0))
 
 
-def _source(params: ClipParameters) -> Tensor:
-    """s(t) = damp_fc[Σ_i a_i e_i(t) u_i(t) + b_i(t)] (equation 2), (B, CLIP_SAMPLES)."""
-    kernels = _kernels(params.f0.device.type)
+def _source(params: ClipParameters, white: Tensor | None = None) -> Tensor:
+    """s(t) = damp_fc[Σ_i a_i e_i(t) u_i(t) + b_i(t)] (equation 2), (B, CLIP_SAMPLES).
+
+    Args:
+        params: B clips.
+        white: (B, CLIP_SAMPLES), what additions are made of; None where no clip has any.
+    """
+    kernels = _kernels(params.f0.device.type) if white is None else None
     if kernels:
         wave = kernels.source(params)
     else:
         wave = torch.zeros(len(params), CLIP_SAMPLES, device=params.f0.device)
-        _add_tones(wave, params)
+        _add_tones(wave, params, white)
         _add_bursts(wave, params)
-    return lowpass(wave, params.cutoff, params.quality)
+    wave = lowpass(wave, params.cutoff, params.quality)
+    if white is not None:
+        _add_reverberation(wave, params)
+    return wave
 
 
-def _add_tones(wave: Tensor, params: ClipParameters) -> None:
+def _add_reverberation(wave: Tensor, params: ClipParameters) -> None:
+    """Add to the clips of (B, CLIP_SAMPLES) that have it, in place, their reverberation."""
+    heard = params.reverberation_time * params.reverberation_level != 0
+    rows = heard.nonzero().squeeze(1)
+    if len(rows):
+        response = room(params.seed[rows], params.clip[rows], params.reverberation_time[rows])
+        wave[rows] = reverberate(wave[rows], response, params.reverberation_level[rows])
+
+
+def _add_tones(wave: Tensor, params: ClipParameters, white: Tensor | None = None) -> None:
     """Add to (B, CLIP_SAMPLES), in place, a_i e_i(t) u_i(t) of every event."""
     slots = params.f0.shape[1]
     clip, slot, tile = _sounding_tiles(params)
     kind = params.excitation[clip, slot]
     kind = kind + 2 * (params.band_limited[clip, slot] & (kind >= _KINDS.index("sawtooth")))
+    if white is not None:
+        kind = torch.where(_is_bent(params)[clip, slot], _BENT, kind)
     group = kind * slots + slot
     clip, slot, tile = (index[group.argsort(stable=True)] for index in (clip, slot, tile))
-    counts = group.bincount(minlength=len(_KINDS) * slots).view(-1, slots).tolist()
+    counts = group.bincount(minlength=(len(_KINDS) + 1) * slots).view(-1, slots).tolist()
     tiled, first = wave.view(-1, TILE), 0
-    for name, of_slot in zip(_KINDS, counts, strict=True):
+    for name, of_slot in zip((*_KINDS, "bent"), counts, strict=True):
         rows = slice(first, first + sum(of_slot))
         first = rows.stop
         if rows.start == rows.stop:
             continue
-        tones = _render_tiles(params, name, clip[rows], slot[rows], tile[rows])
+        tones = _render_tiles(params, name, clip[rows], slot[rows], tile[rows], white)
         targets = clip[rows] * _TILES + tile[rows]
         # One slot at a time, in order: an event has a tile at most once, so nothing races.
         for target, part in zip(targets.split(of_slot), tones.split(of_slot), strict=True):
             tiled.index_add_(0, target, part)
+
+
+def _has_formants(params: ClipParameters) -> Tensor:
+    """(B, E) bool."""
+    some = (params.formant_1 > 0) | (params.formant_2 > 0) | (params.formant_3 > 0)
+    return some & (params.excitation != EXCITATIONS.index("fm"))
+
+
+def _is_bent(params: ClipParameters) -> Tensor:
+    """(B, E) bool, the events whose excitation is another for their additions."""
+    moving = (params.glide != 0) | (params.vibrato_depth != 0)
+    return moving | (params.noise_share > 0) | _has_formants(params)
 
 
 def _sounding_tiles(params: ClipParameters) -> tuple[Tensor, Tensor, Tensor]:
@@ -168,9 +239,18 @@ def _sounding_tiles(params: ClipParameters) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _render_tiles(
-    params: ClipParameters, kind: str, clip: Tensor, slot: Tensor, tile: Tensor
+    params: ClipParameters,
+    kind: str,
+    clip: Tensor,
+    slot: Tensor,
+    tile: Tensor,
+    white: Tensor | None = None,
 ) -> Tensor:
-    """a e(t) u(t) of R tiles of events of one kind, (R, TILE)."""
+    """a e(t) u(t) of R tiles of events of one kind, (R, TILE); with additions where there is noise.
+
+    Args:
+        white: (B, CLIP_SAMPLES) noise, or None without additions.
+    """
     event = clip * params.f0.shape[1] + slot
     if is_exporting():
         # A table of every event has a size that is known beforehand.
@@ -183,10 +263,96 @@ def _render_tiles(
 
     # Time counts from the event's own onset, so that moving an onset moves the event unchanged.
     start = tile.double() * (TILE / SAMPLE_RATE) - params.onset[clip, slot]
-    tone = _OSCILLATORS[kind](start, event, *get("f0", *_OWN_FACTORS.get(kind, ())))
+    if kind == "bent":
+        band = (params.length[clip, slot], params.noise_bandwidth[clip, slot])
+        tone = _render_bent(start, event, clip, noise_place(slot, *band), white, get)
+    else:
+        tone = _OSCILLATORS[kind](start, event, *get("f0", *_OWN_FACTORS.get(kind, ())))
     shape = get("length", "attack", "decay", "sustain", "release")
     tone *= adsr(start, *(factor[event] for factor in shape))
-    return tone.mul_(params.amplitude[clip, slot].float()[:, None])
+    tone.mul_(params.amplitude[clip, slot].float()[:, None])
+    if white is not None:
+        rows = (params.modulation_depth[clip, slot] > 0).nonzero().squeeze(1)
+        if len(rows):
+            clip, slot = clip[rows], slot[rows]
+            factors = (getattr(params, f"modulation_{name}")[clip, slot] for name in _MODULATION)
+            tone[rows] *= modulation(start[rows], clip, strength_place(slot), white, *factors)
+    return tone
+
+
+def _render_bent(
+    start: Tensor,
+    event: Tensor,
+    clip: Tensor,
+    place: Tensor,
+    white: Tensor,
+    get: Callable[..., list[Tensor]],
+) -> Tensor:
+    """(1 - σ) u(θ(t)) + σ √2 n(t) sin 2πθ(t), see `additions`.
+
+    Args:
+        start: (R,) s, since the onset at the first sample of each tile.
+        event: (R,), which of the H events each tile belongs to.
+        clip: (R,), the row of the tile's clip.
+        place: (R,), where in the clip's noise that of the event begins.
+        white: (B, CLIP_SAMPLES).
+        get: the factors of the H events, by name.
+
+    Returns:
+        (R, TILE) float32.
+    """
+    f0, *motion = get("f0", "length", "glide", "vibrato_depth", "vibrato_rate")
+    phase = moving_phase(start, *(factor[event] for factor in (f0, *motion)))
+    (share,) = get("noise_share")
+    result = torch.zeros(phase.shape, device=phase.device)
+    rows = (share < 1)[event].nonzero().squeeze(1)
+    if len(rows):
+        left = (1 - share[event[rows]]).float()[:, None]
+        result[rows] = _bent_tone(start[rows], phase[rows], event[rows], f0, motion, get).mul_(left)
+    rows = (share > 0)[event].nonzero().squeeze(1)
+    if len(rows):
+        of = event[rows]
+        (bandwidth,) = get("noise_bandwidth")
+        # Noise begins with an event's first sample, wherever between two samples its onset is.
+        before = (start[rows] * SAMPLE_RATE + _CLOSE).floor()
+        band = noise_band(
+            phase[rows], before, clip[rows], place[rows], white, f0[of], bandwidth[of]
+        )
+        result[rows] += band.mul_(share[of].float()[:, None])
+    return result
+
+
+def _bent_tone(
+    start: Tensor,
+    phase: Tensor,
+    event: Tensor,
+    f0: Tensor,
+    motion: list[Tensor],
+    get: Callable[..., list[Tensor]],
+) -> Tensor:
+    """u(θ(t)) of R tiles of some of the H events, (R, TILE)."""
+    events, event = event.unique(return_inverse=True)
+    excitation, band_limited, index, ratio = (
+        factor[events] for factor in get("excitation", "band_limited", "fm_index", "fm_ratio")
+    )
+    formants = torch.stack(get("formant_1", "formant_2", "formant_3"), dim=1)[events]
+    f0, length, glide, depth, rate = (factor[events] for factor in (f0, *motion))
+    pulse = excitation >= EXCITATIONS.index("sawtooth")
+    is_fm = excitation == EXCITATIONS.index("fm")
+    tabled = (excitation == 0) | (pulse & (band_limited | (formants > 0).any(dim=1)))
+    highest = f0 * (2 ** glide.clamp(min=0) + depth)
+    own = get("partial_count", "rolloff", "partial_weight", "partial_phase")
+    own = [factor[events][tabled] for factor in own]
+    tables = phase.new_zeros(len(events), TABLE, dtype=torch.float32)
+    if len(own[0]):
+        of_pitch = (excitation[tabled], f0[tabled], highest[tabled])
+        tables[tabled] = period_tables(*of_pitch, *own, formants[tabled])
+    rows = is_fm[event].nonzero().squeeze(1)
+    of = event[rows]
+    modulator = moving_phase(
+        start[rows], (f0 * ratio)[of], length[of], glide[of], depth[of], rate[of]
+    )
+    return bent_tone(phase, modulator, event, excitation, tabled, tables, index)
 
 
 def _add_bursts(wave: Tensor, params: ClipParameters) -> None:

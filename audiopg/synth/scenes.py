@@ -17,7 +17,9 @@ import torch
 from audiopg.environment import atomic_path
 from audiopg.errors import InputError
 from audiopg.synth.parameters import (
+    CLIP_ADDITIONS,
     CLIP_SECONDS,
+    EVENT_ADDITIONS,
     EXCITATIONS,
     NYQUIST,
     ClipParameters,
@@ -28,7 +30,14 @@ from audiopg.synth.parameters import (
 )
 
 # The default of each factor where a scene leaves it out; None where it must be given.
-_CLIP = {"seed": 0, "clip": 0, "cutoff": NYQUIST, "quality": 0.7071, "noise_level": 0.0}
+_CLIP = {
+    "seed": 0,
+    "clip": 0,
+    "cutoff": NYQUIST,
+    "quality": 0.7071,
+    "noise_level": 0.0,
+    **CLIP_ADDITIONS,
+}
 _EVENT = {
     "excitation": "harmonic",
     "band_limited": False,
@@ -45,6 +54,7 @@ _EVENT = {
     "rolloff": 1.0,
     "fm_index": 2.0,
     "fm_ratio": 1.0,
+    **EVENT_ADDITIONS,
 }
 _PARTIAL = {"weight": 1.0, "detune": 0.0, "phase": 0.0}
 # Of slots that no event or partial of the clip fills; never heard.

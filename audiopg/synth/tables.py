@@ -20,6 +20,8 @@ import torch
 from audiopg.environment import atomic_path
 from audiopg.errors import InputError
 from audiopg.synth.parameters import (
+    CLIP_ADDITIONS,
+    EVENT_ADDITIONS,
     EXCITATIONS,
     PARTIAL_FACTORS,
     ClipParameters,
@@ -33,7 +35,9 @@ if TYPE_CHECKING:
     import pandas
 
 _INDEX = ["row", "event"]
-_CLIP = ("seed", "clip", "event_count", "cutoff", "quality", "noise_level")
+_CLIP = ("seed", "clip", "event_count", "cutoff", "quality", "noise_level", *CLIP_ADDITIONS)
+# Columns that may be missing, as they are in tables written before there were such factors.
+_OPTIONAL = EVENT_ADDITIONS | CLIP_ADDITIONS
 
 
 def to_table(params: ClipParameters) -> "pandas.DataFrame":
@@ -65,7 +69,8 @@ def from_table(table: "pandas.DataFrame") -> ClipParameters:
     Args:
         table: as `to_table` makes it, with all of its clips or some, in any order; clips and
             events come out in that of the index. ``heard`` is not needed and not looked at: what
-            is heard follows from ``event_count``.
+            is heard follows from ``event_count``. A column of a factor beyond the paper may be
+            missing; the factor is neutral then.
 
     Raises:
         InputError: for the first column that is missing, repeated or unknown; clips with different
@@ -78,7 +83,8 @@ def from_table(table: "pandas.DataFrame") -> ClipParameters:
         raise InputError(f"a table is a pandas DataFrame; this is {shown(table)}.")
     partials = _check_columns(list(table.columns))
     clips = _check_index(table)
-    table = table.sort_index()
+    missing = {name: value for name, value in _OPTIONAL.items() if name not in table.columns}
+    table = table.sort_index().assign(**missing)
     at = [f"row {row}, event {event}" for row, event in table.index]
     factors = {}
     for field in fields(ClipParameters):
@@ -158,7 +164,8 @@ def _check_columns(names: list) -> int:
     partials = sum(str(name).startswith("partial_weight_") for name in names)
     wanted = [c for f in fields(ClipParameters) for c in _column_names(f.name, max(1, partials))]
     for name in wanted:
-        _check_once(name, names)
+        if name in names or name not in _OPTIONAL:
+            _check_once(name, names)
     for name in names:
         if name not in wanted and name != "heard":
             raise InputError(

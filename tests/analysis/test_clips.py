@@ -7,7 +7,14 @@ import pytest
 import torch
 
 from audiopg import Encoder, InputError, LogMel, MaskedAutoencoder, SynthPrior, render
-from audiopg.analysis import FACTORS, clip_factors, clips, controlled_clips, embed_clips
+from audiopg.analysis import (
+    FACTORS,
+    clip_factors,
+    clips,
+    controlled_clips,
+    embed_clips,
+    short_clips,
+)
 from audiopg.environment import cache_folder
 from audiopg.synth import signal_to_noise
 from audiopg.transfer import log_mel_statistics
@@ -66,6 +73,69 @@ def test_embeddings_are_those_of_the_encoder_and_are_kept(cache, renders):
     renders.clear()
     assert torch.equal(embed_clips(encoder, params, progress=False), found)
     assert renders == [1]
+
+
+def test_a_run_that_is_killed_loses_one_part_at_most(cache, monkeypatch):
+    monkeypatch.setattr(clips, "_KEPT_CLIPS", 2)
+    params, encoder = controlled_clips(None, 7), Encoder.preset("micro", seed=1)
+    rendered = []
+
+    def rendering(fail_at):
+        def renders(params):
+            # The first clip is rendered at every call, for the key.
+            if params.clip[0] == fail_at:
+                raise KeyboardInterrupt
+            rendered.append(params.clip.tolist())
+            return render(params)
+
+        return renders
+
+    monkeypatch.setattr(clips, "render", rendering(fail_at=4))
+    with pytest.raises(KeyboardInterrupt):
+        embed_clips(encoder, params, progress=False)
+    assert rendered == [[0], [0, 1], [2, 3]]
+    rendered.clear()
+    monkeypatch.setattr(clips, "render", rendering(fail_at=None))
+    found = embed_clips(encoder, params, progress=False)
+    assert rendered == [[0], [4, 5], [6]]
+    torch.testing.assert_close(found, encoder.embed(render(params)), atol=1e-5, rtol=1e-4)
+    # Fewer clips of the same seed are among them, where they fill the same parts.
+    rendered.clear()
+    assert torch.equal(embed_clips(encoder, params[:4], progress=False), found[:4])
+    assert rendered == [[0]]
+    layers = embed_clips(encoder, params, layers=True, progress=False)
+    torch.testing.assert_close(layers[-1], found)
+
+
+def test_half_precision_is_that_of_autocast_and_is_kept_apart(cache):
+    params, encoder = controlled_clips(None, 3), Encoder.preset("micro", seed=1)
+    whole = embed_clips(encoder, params, progress=False)
+    with torch.autocast("cpu", torch.bfloat16):
+        half = embed_clips(encoder, params, progress=False)
+    assert half.dtype == torch.float32
+    assert not torch.equal(half, whole)
+    # Eight bits of a number in each of two blocks; the embedding is of the order of 1.
+    torch.testing.assert_close(half, whole, atol=0.05, rtol=0.05)
+    assert len(list(cache.glob("embeddings/*.safetensors"))) == 2
+
+
+def test_short_clips_lie_within_their_length():
+    params = short_clips(200, 2.0, seed=3)
+    assert (params.event_count == 1).all()
+    assert (params.onset[:, 0] + params.length[:, 0] <= 2.0 + 1e-9).all()
+    assert params.length[:, 0].min() >= 0.5
+    assert params.length[:, 0].max() <= 1.2
+    factors = clip_factors(params)
+    # Onsets reach over most of what the lengths leave, and the other factors move as in the prior.
+    assert factors["onset"].min() < 0.1
+    assert factors["onset"].max() > 1.0
+    assert factors["log f0"].max() - factors["log f0"].min() > 4
+    wave = render(params[:20])
+    early, late = wave[:, :32_000].square().mean(dim=1), wave[:, 32_000:].square().mean(dim=1)
+    assert (early > 2 * late).all()
+    for bad in ((0, 2.0), (5, 0.5), (5, 11.0)):
+        with pytest.raises(InputError, match="at least 1 clip of 1 to"):
+            short_clips(*bad)
 
 
 def test_another_encoder_clip_or_code_is_another_embedding(cache, renders, monkeypatch):

@@ -12,6 +12,7 @@ from sklearn.feature_selection import mutual_info_regression
 from audiopg import InputError
 from audiopg.analysis import (
     factor_information,
+    information,
     information_error,
     kraskov,
     mutual_information,
@@ -317,3 +318,37 @@ def test_refuses_errors_of_too_few_clips():
         information_error(embeddings, factor)
     with pytest.raises(InputError, match="at least 2 parts"):
         information_error(embeddings, factor, parts=1)
+
+
+def test_errors_and_null_are_kept_for_the_next_time(tmp_path, monkeypatch):
+    monkeypatch.setenv("AUDIOPG_CACHE", str(tmp_path))
+    x = torch.randn(60, 4, generator=torch.Generator().manual_seed(0))
+    options = {"permutations": 3, "cached": True}
+    found = factor_information(x, x[:, 0], **options)
+    plain = factor_information(x, x[:, 0], permutations=3)
+    for name in ("information", "standard_error", "null"):
+        assert torch.equal(getattr(found, name), getattr(plain, name))
+
+    def fail(*arguments, **settings):
+        raise AssertionError("computed again")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(information, "permutation_null", fail)
+        again = factor_information(x, x[:, 0], **options)
+        assert torch.equal(again.null, plain.null)
+        for changed in ((x[:, :3], x[:, 0]), (x, x[:, 1])):
+            with pytest.raises(AssertionError, match="computed again"):
+                factor_information(*changed, **options)
+        with pytest.raises(AssertionError, match="computed again"):
+            factor_information(x, x[:, 0], permutations=3, null_clips=30, cached=True)
+
+
+def test_a_null_of_fewer_clips_is_that_of_the_first_and_is_higher():
+    x = torch.randn(600, 5, generator=torch.Generator().manual_seed(0))
+    fewer = factor_information(x, x[:, 0], permutations=20, null_clips=100)
+    assert torch.equal(fewer.null, permutation_null(x[:100], x[:100, 0], permutations=20))
+    whole = factor_information(x, x[:, 0], permutations=20)
+    assert torch.equal(fewer.information, whole.information)
+    assert fewer.null.median() > whole.null.median()
+    with pytest.raises(InputError, match="null_clips is 0"):
+        factor_information(x, x[:, 0], null_clips=0)

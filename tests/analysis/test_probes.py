@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.linear_model import Ridge
+from sklearn.metrics import r2_score
 from sklearn.model_selection import LeaveOneOut, cross_val_score
 
 from audiopg import InputError
@@ -189,3 +190,20 @@ def test_redundant_dimensions_are_made_up_for():
 def test_ablation_refuses_unusable_rankings(ranking, options, message):
     with pytest.raises(InputError, match=message):
         ablate(np.random.default_rng(0).standard_normal((20, 3)), np.arange(20), ranking, **options)
+
+
+def test_the_interval_is_the_bootstrap_over_the_held_out_clips():
+    random = np.random.default_rng(0)
+    x = random.standard_normal((400, 3))
+    result = ridge_r2(x, x @ [1.0, 2.0, 0.0] + random.standard_normal(400), repeats=1)
+    clips, slow = len(result.truth), []
+    for _ in range(2000):
+        drawn = random.integers(clips, size=clips)
+        slow.append(r2_score(result.truth[drawn], result.predicted[drawn]))
+    # Quantiles of 2,000 draws at 2.5 % have a standard error of 0.06 of the draws' deviation, twice
+    # over for two independent sets of draws; five of those.
+    tolerance = 5 * 0.06 * np.sqrt(2) * np.std(slow)
+    np.testing.assert_allclose(result.interval, np.quantile(slow, (0.025, 0.975)), atol=tolerance)
+    assert result.interval[0] < result.r2[0] < result.interval[1]
+    table = ridge_comparison({"x": x}, {"f": x[:, 0]}).table()
+    assert list(table.columns) == ["R²", "standard deviation", "low", "high"]

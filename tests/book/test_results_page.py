@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from audiopg.experiments import experiments
 from audiopg.records import RESULTS, paper_table
 
 ROOT = Path(__file__).parents[2]
@@ -21,6 +22,7 @@ specification.loader.exec_module(results_page)
 
 def made_record(**changes):
     record = {
+        "name": "curriculum-sine-small",
         "settings": {"preset": "tiny", "steps": 10, "batch_size": 32},
         "metrics": {"probes": {"ESC-10": {"mean": 0.5, "standard_deviation": 0.0312}}},
         "seconds": 125.0,
@@ -50,17 +52,40 @@ def test_every_row_of_the_paper_has_its_figures(name):
 
 
 def test_rows_that_no_record_answers_say_so():
-    assert results_page.results_table("table_3", {}).count("not run yet: `python -m audiopg") == 7
+    for name, rows in results_page.ROWS.items():
+        table = results_page.results_table(name, {})
+        asked = sum(bool(row.command) for row in rows.values())
+        assert table.count("not run yet: `python -m audiopg") == asked
 
 
-def test_every_record_is_shown_once_with_its_scale_and_device():
+def test_commands_name_experiments_that_are_there():
+    known = [experiment.name for experiment in experiments("paper")]
+    commands = [row.command for row in all_rows() if " reproduce " in row.command]
+    assert len(commands) > 10
+    for command in commands:
+        assert any(name.startswith(command.split()[-1]) for name in known), command
+
+
+@pytest.mark.parametrize("scale", ["small", "paper"])
+def test_every_experiment_of_a_table_answers_its_row(scale):
+    answered = [
+        experiment.name
+        for experiment in experiments(scale)
+        if any(results_page.answers(row, [experiment.name]) for row in all_rows())
+    ]
+    others = {experiment.name for experiment in experiments(scale)} - set(answered)
+    assert all(name.startswith(("recipe-", "size-")) for name in others), others
+
+
+def test_every_record_is_shown_with_its_scale_and_device():
     records = results_page.read_records()
     tables = [*results_page.ROWS, ""]
     shown = "\n".join(results_page.results_table(name, records) for name in tables)
     for name, record in records.items():
-        row = next((r for r in all_rows() if name in results_page.answers(r, [name])), None)
+        assert f"`{name}`" in shown
         assert results_page.scale_and_device(record) in shown
-        assert (f"`{name}`" in results_page.results_table("", records)) == (row is None)
+        other = f"* - `{name}`\n" in results_page.results_table("", records)
+        assert other != any(results_page.answers(row, [name]) for row in all_rows())
 
 
 def all_rows():
@@ -68,10 +93,109 @@ def all_rows():
 
 
 def test_a_record_answers_the_row_that_names_it_most_closely():
-    names = ["finetune-esc50", "finetune-esc50-scratch"]
-    rows = results_page.ROWS["table_1"]
-    assert results_page.answers(rows["AudioPG"], names) == names[:1]
-    assert results_page.answers(rows["supervised from scratch"], names) == names[1:]
+    names = ["probe-esc10-tiny", "real-for-esc10-small", "real-long-for-esc10-small"]
+    rows = results_page.ROWS["table_3"]
+    assert results_page.answers(rows["real audio, time-matched"], names) == names[1:2]
+    assert results_page.answers(rows["real audio, full training"], names) == names[2:]
+
+
+def test_a_row_of_two_tables_is_answered_in_both():
+    names = ["recipe-bfloat16-small-seed1"]
+    for table, row in (("table_3", "full"), ("table_4", "default f0, 1-5 events")):
+        assert results_page.answers(results_page.ROWS[table][row], names) == names
+
+
+def fine_tuned():
+    """A record of a fine-tuning beside its control, as the command line writes it."""
+    confusion = {"dog": {"dog": 9, "cat": 1}, "cat": {"cat": 10}}
+    row = {
+        "accuracy": {"1": 0.75, "2": 0.85},
+        "mean": 0.8,
+        "standard_deviation": 0.07,
+        "interval_95": [0.7, 0.9],
+        "p_against_this_encoder": None,
+        "p_holm": None,
+    }
+    scratch = {**row, "mean": 0.6, "interval_95": [0.5, 0.7], "p_holm": 0.0004}
+    return made_record(
+        name="finetune-esc10-tiny",
+        settings={
+            "start": "tiny",
+            "epochs": 24,
+            "beside": {"runs/a-scratch": {"start": None, "preset": "tiny"}},
+        },
+        metrics={"runs/a-scratch": scratch, "this encoder": {**row, "confusion": confusion}},
+        data="ESC-10, folds 1, 2, 400 clips, CC BY 3.0",
+        protocol="fine-tuned on the training folds",
+    )
+
+
+def test_fine_tuning_and_its_control_stand_in_two_rows():
+    records = {"finetune-esc10-tiny": fine_tuned()}
+    table = results_page.results_table("table_1", records)
+    scratch = table.partition("* - supervised")[2].partition("\n* - ")[0]
+    assert "fine-tuning, ESC-10, folds 1, 2: 60.0 ± 7.0 %" in scratch
+    ours = table.partition("* - AudioPG\n")[2]
+    assert (
+        "fine-tuning, ESC-10, folds 1, 2: 80.0 ± 7.0 % (`finetune-esc10-tiny`: `from tiny`" in ours
+    )
+    assert "24 epochs, smoke scale" in ours
+
+
+def test_every_row_of_a_record_with_its_interval_and_test():
+    records = {"finetune-esc10-tiny": fine_tuned(), "curriculum-sine-small": made_record()}
+    table = results_page.recorded_tables("finetune-*", records)
+    rows = [row.split("\n  - ") for row in table.removesuffix("\n`````").split("\n* - ")[1:]]
+    assert rows == [
+        ["chance", "50.0", "–", "–"],
+        ["from scratch", "60.0 ± 7.0", "50.0 to 70.0", "< 0.001"],
+        ["this encoder, `tiny`", "80.0 ± 7.0", "70.0 to 90.0", "–"],
+    ]
+    assert results_page.recorded_tables("curriculum-*", records) == "not run yet"
+
+
+def test_runs_beside_are_named_by_what_they_heard():
+    record = made_record()
+    record["settings"] = {
+        "model": "tiny",
+        "beside": {"runs/a": {"clips": 10240, "of": "5222 recordings, 3.33 hours"}},
+    }
+    expected = {
+        "runs/a": "10,240 clips of 5222 recordings, 3.33 hours",
+        "runs/a, frequency pooling": "10,240 clips of 5222 recordings, 3.33 hours, frequency pooling",
+        "random encoder": "random encoder",
+        "this encoder": "this encoder, `tiny`",
+    }
+    assert {row: results_page.row_name(record, row) for row in expected} == expected
+
+
+def test_an_analysis_stands_beside_the_papers_factor():
+    record = made_record(
+        name="analysis-tiny",
+        settings={"model": "tiny", "by_clips": [], "beside": [], "heard": {"tiny": None}},
+        metrics={
+            "neurons": {
+                "columns": ["embeddings", "factor", "dimension", "information"],
+                "data": [
+                    ["this encoder", "log f0", 3, 0.1],
+                    ["this encoder", "log f0", 7, 0.25],
+                    ["this encoder", "onset", 9, 0.5],
+                ],
+            },
+            "ridge": {
+                "columns": ["embeddings", "factor", "R²", "standard deviation"],
+                "data": [
+                    ["this encoder", "log f0", 0.98765, 0.001],
+                    ["this encoder", "onset", 0.5, 0.1],
+                ],
+            },
+        },
+    )
+    table = results_page.results_table("section_4_4", {"analysis-tiny": record})
+    frequency = table.partition("* - frequency\n")[2].partition("\n* - ")[0]
+    said = "this encoder, `tiny`: best neuron 7, 0.25 nats; ridge R² 0.988 ± 0.001"
+    assert said in frequency
+    assert "0.5" not in frequency.partition("analysis-tiny")[0].partition(said)[2]
 
 
 @pytest.mark.parametrize("scale", ["smoke", "paper"])
@@ -87,9 +211,10 @@ def test_a_small_run_does_not_stand_for_one_at_the_papers_scale(scale):
 @pytest.mark.parametrize(
     ("metrics", "expected"),
     [
-        ({"this encoder": {"mean": 0.83, "standard_deviation": 0.04}}, "ESC-10: 83.0 ± 4.0 %"),
-        ({"mean": 0.9, "standard_deviation": None}, "ESC-10: 90.0 %"),
-        ({"loss": [1.0]}, "see its chapter"),
+        ({"this encoder": {"mean": 0.83, "standard_deviation": 0.04}}, ["ESC-10: 83.0 ± 4.0 %"]),
+        ({"mean": 0.9, "standard_deviation": None}, ["ESC-10: 90.0 %"]),
+        ({"mean": 0.5, "mAP": {"1": 0.5}}, ["ESC-10: mAP 50.0 %"]),
+        ({"loss": [1.0]}, []),
     ],
 )
 def test_figures_of_each_kind_of_record(metrics, expected):

@@ -10,7 +10,7 @@ if ! command -v chromium >/dev/null && ! command -v chromium-browser >/dev/null;
 fi
 if ! cmp -s "$folder/package-lock.json" "$folder/node_modules/.installed-from" &&
     command -v npm >/dev/null; then
-    npm ci --ignore-scripts --no-audit --no-fund --prefix "$folder" &&
+    npm ci --ignore-scripts --no-audit --no-fund --fetch-retries 1 --prefix "$folder" &&
         cp "$folder/package-lock.json" "$folder/node_modules/.installed-from"
 fi
 exit 0

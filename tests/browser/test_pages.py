@@ -40,17 +40,16 @@ def test_page_loads_without_a_complaint_or_another_host(open_page, page_name, th
     assert problems == []
 
 
-def test_every_image_says_what_it_shows(open_page, page_name):
+def test_every_image_player_and_slider_says_what_it_is(open_page, page_name):
     page = open_page(page_name)
-    without = page.locator("img:not([alt]), img[alt='']")
-    # The logo stands beside the name of the book, which says the same.
-    assert [image.get_attribute("src") for image in without.all()] == []
-
-
-def test_every_player_and_slider_has_a_label(open_page, page_name):
-    page = open_page(page_name)
-    for control in page.locator("audio, input[type=range]").all():
-        assert control.get_attribute("aria-label"), control.evaluate("e => e.outerHTML")[:120]
+    for what, label in (("img", "alt"), ("audio, input[type=range]", "aria-label")):
+        without = page.evaluate(
+            "([what, label]) => [...document.querySelectorAll(what)]"
+            ".filter((one) => !one.getAttribute(label)?.trim())"
+            ".map((one) => one.outerHTML.slice(0, 120))",
+            [what, label],
+        )
+        assert without == []
 
 
 def test_page_does_not_scroll_sideways_on_a_phone(open_page, page_name):
@@ -62,16 +61,19 @@ def test_page_does_not_scroll_sideways_on_a_phone(open_page, page_name):
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_page_has_no_serious_barrier(open_page, accessibility, page_name, theme):
     page = open_page(page_name, theme=theme)
-    assert accessibility(page) == []
+    # The themes differ in their colours alone.
+    assert accessibility(page, only=("color-contrast",) if theme == "dark" else ()) == []
 
 
 def test_page_is_small(html, page_name):
     assert (html / f"{page_name}.html").stat().st_size < MOST_BYTES
 
 
-def test_front_page_is_the_preface(open_page):
-    page = open_page("index")
+def test_front_page_is_the_preface(book, browser):
+    page = browser.new_page()
+    page.goto(f"{book}/index.html")
     page.wait_for_url("**/book/preface.html")
+    page.close()
 
 
 def test_first_key_leads_to_the_content(open_page):

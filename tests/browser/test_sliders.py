@@ -26,7 +26,9 @@ def test_the_first_chapter_has_sliders(open_page):
     assert sliders(open_page("notebooks/01_synthesizer")).count() >= 2
 
 
-def test_each_place_of_a_slider_is_seen_heard_and_told(open_page, page_name):
+def test_each_place_of_a_slider_is_seen_heard_and_told(html, open_page, page_name):
+    if "audiopg-sweep" not in (html / f"{page_name}.html").read_text():
+        return
     page = open_page(page_name)
     for sweep in sliders(page).all():
         slider = sweep.locator("input")
@@ -38,8 +40,11 @@ def test_each_place_of_a_slider_is_seen_heard_and_told(open_page, page_name):
             states.append(sweep.evaluate(STATE))
         assert all(state["frames"] == 1 for state in states)
         assert all(state["reading"] == state["spoken"] for state in states)
-        for what in ("reading", "picture", "sound"):
+        for what in ("reading", "picture"):
             assert len({state[what] for state in states}) == places, what
+        # A slider of figures alone has no sound at any place.
+        assert len({state.get("sound") for state in states}) in (1, places)
+        assert all("sound" in state for state in states) or not any("sound" in s for s in states)
 
 
 @pytest.mark.parametrize("start", [0, 1])

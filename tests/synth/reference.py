@@ -99,3 +99,73 @@ def clip(params: ClipParameters, row: int, floor: np.ndarray, bursts: np.ndarray
         source = lowpass(source, params.cutoff[row].item(), params.quality[row].item())
     wave = source + params.noise_level[row].item() * floor
     return wave / (np.abs(wave).max() or 1.0)
+
+
+def moving_cycles(params: ClipParameters, row: int, slot: int, time: np.ndarray) -> np.ndarray:
+    """θ(t), the integral of f0 (2^(g t / L) + d sin 2π r t), by the closed form of each term."""
+    f0, length, glide, depth, rate = (
+        getattr(params, name)[row, slot].item()
+        for name in ("f0", "length", "glide", "vibrato_depth", "vibrato_rate")
+    )
+    rising = time
+    if glide:
+        rising = length / (glide * math.log(2)) * (2 ** (glide * time / length) - 1)
+    return f0 * (rising + depth * (1 - np.cos(2 * math.pi * rate * time)) / (2 * math.pi * rate))
+
+
+def vocal_tract(params: ClipParameters, row: int, slot: int, frequency: np.ndarray) -> np.ndarray:
+    """Complex gain of the formants: the analogue filters' polynomials, evaluated by SciPy."""
+    total = np.ones(len(frequency), dtype=complex)
+    for number, width in enumerate((50.0, 70.0, 110.0), 1):
+        formant = getattr(params, f"formant_{number}")[row, slot].item()
+        if formant:
+            pole = complex(-math.pi * width, 2 * math.pi * formant)
+            gain = abs(pole) ** 2
+            _, response = scipy.signal.freqs_zpk(
+                [], [pole, pole.conjugate()], gain, 2 * math.pi * frequency
+            )
+            total *= response
+    return total
+
+
+def series_tone(params: ClipParameters, row: int, slot: int, cycles: np.ndarray) -> np.ndarray:
+    """The tone of a phase as a sum of its partials, through its formants, partial by partial."""
+
+    def get(name: str) -> float:
+        return getattr(params, name)[row, slot].item()
+
+    f0, kind = get("f0"), EXCITATIONS[int(get("excitation"))]
+    order = np.arange(1, math.ceil(SAMPLE_RATE / 2 / f0))
+    phase = np.zeros(len(order))
+    if kind == "sawtooth":
+        height = -2 / math.pi * (-1.0) ** order / order
+    elif kind == "square":
+        height = 4 / math.pi * (order % 2) / order
+    else:
+        count = int(get("partial_count"))
+        order = order[:count]
+        height = params.partial_weight[row, slot, : len(order)].numpy() * order ** -get("rolloff")
+        phase = params.partial_phase[row, slot, : len(order)].numpy()
+    highest = f0 * (2 ** max(get("glide"), 0) + get("vibrato_depth"))
+    height = height * (order * highest < SAMPLE_RATE / 2)
+    gain = vocal_tract(params, row, slot, order * f0)
+    gain = gain * math.sqrt((height**2).sum() / ((height * np.abs(gain)) ** 2).sum())
+    total = np.zeros_like(cycles)
+    for k, a, p, g in zip(order, height, phase, gain, strict=True):
+        total += a * np.abs(g) * np.sin(2 * math.pi * k * cycles + p + np.angle(g))
+    return total
+
+
+def modulation(params: ClipParameters, row: int, slot: int, time: np.ndarray) -> np.ndarray:
+    """m(t) without jitter."""
+    depth, rate, decay = (
+        getattr(params, f"modulation_{name}")[row, slot].item()
+        for name in ("depth", "rate", "decay")
+    )
+    cycle = rate * time
+    shape = (
+        np.exp(-decay * (cycle - np.floor(cycle)))
+        if decay
+        else (1 + np.cos(2 * math.pi * cycle)) / 2
+    )
+    return 1 - depth + depth * shape

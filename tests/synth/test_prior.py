@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from audiopg.errors import InputError
 from audiopg.philox import philox4x32, random_words
 from audiopg.records import paper_table
-from audiopg.synth import CLIP_SECONDS, PRESETS, SENSITIVITY, SynthPrior
+from audiopg.synth import CLIP_SECONDS, PRESETS, SENSITIVITY, VOWELS, SynthPrior
+from audiopg.synth.parameters import CLIP_ADDITIONS, EVENT_ADDITIONS
 
 
 @pytest.mark.parametrize(
@@ -108,9 +109,10 @@ def test_a_row_is_a_function_of_seed_and_clip_alone():
 def fingerprint(params, row):
     """The first 16 hex digits of the SHA-256 of a clip's factors, little-endian."""
     digest = hashlib.sha256()
-    # band_limited joined the factors after the table was written. The hashes are for ever, so it
-    # is left out of them.
-    for field in (field for field in fields(params) if field.name != "band_limited"):
+    # Some factors joined after the table was written. The hashes are for ever, so they are left out
+    # of them.
+    later = ("band_limited", *EVENT_ADDITIONS, *CLIP_ADDITIONS)
+    for field in (field for field in fields(params) if field.name not in later):
         values = getattr(params, field.name)[row].numpy()
         digest.update(values.astype(values.dtype.newbyteorder("<")).tobytes())
     return digest.hexdigest()[:16]
@@ -219,8 +221,23 @@ LIMITS = {
     "cutoff": (10, 8000),
     "quality": (0.1, 20),
     "noise_level": (0, 1000),
+    "noise_bandwidth": (1, 8000),
+    "modulation_depth": (0, 1),
+    "modulation_rate": (0.01, 1000),
+    "modulation_jitter": (0, 1),
+    "glide": (-3, 3),
+    "vibrato_depth": (0, 1),
+    "vibrato_rate": (0.01, 100),
+    "formant_f0": (1, 8000),
+    "tract_scale": (0.1, 2.5),
+    "reverberation_time": (0.01, 0.5),
+    "reverberation_level": (0, 1000),
 }
 WHOLE_LIMITS = {"partials": (1, 256), "events": (1, 64)}
+PROBABILITIES = ["burst_probability", "damping_probability"] + [
+    f"{name}_probability"
+    for name in ("mixture", "noise", "modulation", "motion", "formant", "reverberation")
+]
 # Where a number belongs: what is none, or none that a float can hold.
 WRONG_ENDS = (math.nan, math.inf, -math.inf, "1", None, True, 10**400, [1.0])
 
@@ -254,6 +271,9 @@ def test_a_range_is_refused_by_name_with_its_limits(name):
         ("excitation", r"among \('harmonic', 'fm', 'pulse'\)", ("noise", "sawtooth", 0)),
         ("pulse", r"among \('sawtooth', 'square'\)", ("triangle", "fm", 2)),
         ("fm_ratio", "from 0 to 100", (-0.5, 100.5, "1")),
+        ("noise_share", "from 0 to 1", (-0.5, 1.5, "1")),
+        ("modulation_decay", "from 0 to 100", (-0.5, 100.5, "1")),
+        ("vowels", r"among \('heed', .*'heard'\)", ("hay", 0)),
     ],
 )
 def test_choices_are_refused_by_name_with_those_allowed(name, allowed, wrong):
@@ -263,7 +283,7 @@ def test_choices_are_refused_by_name_with_those_allowed(name, allowed, wrong):
         refused(f"^{name} is .*; it takes one or more choices {allowed}.$", **{name: value})
 
 
-@pytest.mark.parametrize("name", ["burst_probability", "damping_probability"])
+@pytest.mark.parametrize("name", PROBABILITIES)
 def test_a_probability_is_refused_by_name(name):
     for value in (-0.1, 1.1, (0.1, 0.2), *WRONG_ENDS):
         refused(f"^{name} is .*; it is a probability, 0 to 1.$", **{name: value})
@@ -330,8 +350,7 @@ def overrides(draw):
     fixed = {
         "shared_source": st.booleans(),
         "band_limited": st.booleans(),
-        "burst_probability": st.sampled_from([0.0, 0.5, 1.0]),
-        "damping_probability": st.sampled_from([0.0, 0.5, 1.0]),
+        **dict.fromkeys(PROBABILITIES, st.sampled_from([0.0, 0.5, 1.0])),
     }
     chosen = draw(st.fixed_dictionaries(fixed, optional=ranges))
     # Now and then one range is anything at all.
@@ -341,8 +360,9 @@ def overrides(draw):
 
 
 def assert_within(values, bounds):
-    assert values.min() >= bounds[0]
-    assert values.max() <= bounds[1]
+    # Uniform in octaves, a range ends at what its logarithm rounds to.
+    assert values.min() >= bounds[0] - 1e-12 * abs(bounds[0])
+    assert values.max() <= bounds[1] + 1e-12 * abs(bounds[1])
 
 
 def test_any_prior_is_refused_or_stays_within_its_ranges():
@@ -359,10 +379,37 @@ def test_any_prior_is_refused_or_stays_within_its_ranges():
         accepted["shared" if prior.shared_source else "own"] += 1
         params = prior.sample(torch.arange(20), seed)
         params.validate()
-        for name in LIMITS:
-            bounds = getattr(prior, name)
-            if name not in ("event_length", "cutoff", "burst_amplitude", "release"):
-                assert_within(getattr(params, name), bounds)
+        voices = params.formant_1 > 0
+        # Factors that are neutral where an event or a clip has them not.
+        at_times = {
+            "modulation_depth": (params.modulation_depth != 0, prior.modulation_probability),
+            "glide": (params.glide != 0, prior.motion_probability),
+            "vibrato_depth": (params.vibrato_depth != 0, prior.motion_probability),
+            "reverberation_time": (
+                params.reverberation_time != 0,
+                prior.reverberation_probability,
+            ),
+            "f0": (~voices, 1),
+            **dict.fromkeys(
+                ("modulation_rate", "modulation_jitter"), (..., prior.modulation_probability)
+            ),
+            "noise_bandwidth": (..., prior.noise_probability),
+            "vibrato_rate": (..., prior.motion_probability),
+            "reverberation_level": (..., prior.reverberation_probability),
+        }
+        others = ("event_length", "cutoff", "burst_amplitude", "release")
+        for name in LIMITS.keys() - {*others, "formant_f0", "tract_scale"}:
+            where, probability = at_times.get(name, (..., 1))
+            values = getattr(params, name)[where]
+            if probability and values.numel():
+                assert_within(values, getattr(prior, name))
+        if voices.any():
+            assert prior.formant_probability > 0
+            assert_within(params.f0[voices], prior.formant_f0)
+            heights = [hertz for vowel in prior.vowels for hertz in VOWELS[vowel]]
+            low, high = prior.tract_scale
+            assert_within(params.formant_1[voices], (low * min(heights), high * max(heights)))
+            assert (params.excitation[voices] != 1).all()
         assert_within(params.event_count, prior.events)
         assert_within(params.partial_count, prior.partials)
         assert_within(params.length, prior.event_length)
@@ -378,7 +425,7 @@ def test_any_prior_is_refused_or_stays_within_its_ranges():
         if len(bursts) > 0:
             assert_within(bursts, prior.burst_amplitude)
         assert (params.band_limited == prior.band_limited).all()
-        if prior.shared_source:
+        if prior.shared_source and prior.mixture_probability == 0:
             assert (params.f0 == params.f0[:, :1]).all()
 
     check()

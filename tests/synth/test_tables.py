@@ -20,8 +20,11 @@ from audiopg.synth import (
     vary,
     write_table,
 )
+from audiopg.synth.parameters import CLIP_ADDITIONS, EVENT_ADDITIONS
 
-CLIP_FACTORS = ("seed", "clip", "event_count", "cutoff", "quality", "noise_level")
+CLIP_FACTORS = (
+    "seed", "clip", "event_count", "cutoff", "quality", "noise_level", *CLIP_ADDITIONS,
+)  # fmt: skip
 
 
 def assert_same(one, other):
@@ -57,6 +60,16 @@ def parameters(draw):
         "partial_detune": st.floats(-0.5, 0.5),
         "partial_phase": st.floats(-1e300, 1e300),
         **dict.fromkeys(("attack", "decay", "release"), st.floats(0, 0.33)),
+        **dict.fromkeys(("noise_share", "modulation_depth", "modulation_jitter"), st.floats(0, 1)),
+        **dict.fromkeys(("formant_1", "formant_2", "formant_3"), st.floats(0, 8000)),
+        "noise_bandwidth": st.floats(1, 8000),
+        "modulation_rate": st.floats(0, 1000),
+        "modulation_decay": st.floats(0, 100),
+        "glide": st.floats(-3, 3),
+        "vibrato_depth": st.floats(0, 1),
+        "vibrato_rate": st.floats(0.01, 100),
+        "reverberation_time": st.floats(0, 0.5),
+        "reverberation_level": st.floats(0, 1000),
     }
     columns = {}
     for field in fields(ClipParameters):
@@ -118,6 +131,13 @@ def test_a_row_is_an_event_and_says_whether_it_is_heard():
         f0 = params.f0[(params.excitation == code) & params.event_mask]
         assert found.loc[name, "count"] == len(f0)
         np.testing.assert_allclose(found.loc[name, "mean"], f0.mean())
+
+
+def test_a_table_from_before_the_additions_is_read(tmp_path):
+    params = SynthPrior().sample(torch.arange(3), seed=0)
+    old = to_table(params).drop(columns=[*EVENT_ADDITIONS, *CLIP_ADDITIONS])
+    old.to_csv(tmp_path / "old.csv")
+    assert_same(read_table(tmp_path / "old.csv"), params)
 
 
 def test_clips_of_one_seed_and_index_are_told_apart():
@@ -209,7 +229,7 @@ def edited(old, new):
         (edited(",f0,", ",pitch,"), "no column 'f0'"),
         (edited(",f0,", ",onset,"), "no column 'f0'"),
         (edited(",heard,", ",f0,"), "2 columns 'f0'"),
-        (TEXT + "3,0,True\n", "number of cells is 3 in line 17 and 70 in the first line"),
+        (TEXT + "3,0,True\n", "number of cells is 3 in line 17 and 84 in the first line"),
         (edited("\n0,2,", "\n0,,"), 'the index event is ""; give a whole number'),
         (edited(f",{GOOD.excitation.iloc[0]},", ",,"), 'event 0: excitation is ""; choose from'),
         (edited("\n0,1,True,0,", "\n0,1,True,0.0,"), "row 0, event 1: seed is 0.0; give a 64-bit"),

@@ -1,0 +1,65 @@
+"""Reverberation as exponentially decaying noise, by fast convolution."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from audiopg.philox import noise
+from audiopg.synth.parameters import CLIP_SAMPLES, LONGEST_REVERBERATION, SAMPLE_RATE
+
+# The stream of the response's noise, beside those of render.py. Never changed.
+_ROOM_STREAM = 102
+_RESPONSE = math.ceil(LONGEST_REVERBERATION * SAMPLE_RATE)
+# The clip is cut into blocks, each long enough that it and the response fill one transform.
+_FFT = 32768
+_BLOCK = 24576
+_BLOCKS = math.ceil(CLIP_SAMPLES / _BLOCK)
+
+
+def room(seed: Tensor, clip: Tensor, time: Tensor) -> Tensor:
+    """Impulse responses of rooms: white noise that dies away by 60 dB in the reverberation time.
+
+    Late reverberation is so many echoes that they are noise with an exponential envelope (Moorer,
+    "About this reverberation business", Computer Music Journal 3, 1979; Polack, 1988). They come
+    with the energy 1 on the average of the noise.
+
+    Args:
+        seed, clip: (B,) int64.
+        time: (B,) s, above 0.
+
+    Returns:
+        (B, 8000) float32, from the sample after the direct sound on.
+    """
+    second = torch.arange(1, _RESPONSE + 1, dtype=torch.float64, device=time.device) / SAMPLE_RATE
+    envelope = (-3 * math.log(10) * second / time[:, None]).exp()
+    # White noise on (-1, 1) has the variance 1/3.
+    envelope /= (envelope.square().sum(dim=1, keepdim=True) / 3).sqrt()
+    return noise(seed, clip, _ROOM_STREAM, _RESPONSE).mul_(envelope.float())
+
+
+def reverberate(wave: Tensor, response: Tensor, level: Tensor) -> Tensor:
+    """The direct sound and, after it, its reverberation; what outlasts the clip is cut off.
+
+    Args:
+        wave: (B, CLIP_SAMPLES) float32.
+        response: (B, at most 8000), see `room`.
+        level: (B,), of the reverberation relative to the direct sound.
+
+    Returns:
+        (B, CLIP_SAMPLES) float32.
+    """
+    response = torch.nn.functional.pad(
+        response * level.float()[:, None], (1, _BLOCK - response.shape[1] - 1)
+    )
+    blocks = torch.nn.functional.pad(wave, (0, _BLOCKS * _BLOCK - CLIP_SAMPLES))
+    # All in one call: libraries transform a lone row in another way.
+    rows = torch.cat((blocks, response), dim=1).unflatten(1, (-1, _BLOCK))
+    spectra = torch.fft.rfft(rows, n=_FFT)
+    spectrum = spectra[:, :-1] * spectra[:, -1:]
+    echoes = torch.fft.irfft(spectrum, n=_FFT)
+    blocks.unflatten(1, (_BLOCKS, _BLOCK)).add_(echoes[..., :_BLOCK])
+    # What a block leaves behind sounds in the next.
+    rest = echoes[:, :-1, _BLOCK:]
+    blocks.unflatten(1, (_BLOCKS, _BLOCK))[:, 1:, : rest.shape[-1]] += rest
+    return blocks[:, :CLIP_SAMPLES]

@@ -1,0 +1,88 @@
+"""What is known of a clip as a whole, as numbers to be predicted from its sound."""
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from audiopg.synth.parameters import CLIP_SECONDS, EXCITATIONS, NYQUIST, ClipParameters
+
+if TYPE_CHECKING:
+    from audiopg.synth.prior import SynthPrior
+
+SUMMARIES = (
+    "log f0",
+    "log cutoff",
+    "log noise level",
+    "onset",
+    "polyphony",
+    "events",
+    *EXCITATIONS,
+    "bursts",
+    "noise share",
+    "modulation depth",
+    "log modulation rate",
+    "vibrato depth",
+    "voice",
+    "reverberation time",
+)
+# Below this a noise floor is not heard, and its logarithm goes no further.
+_QUIETEST = 1e-4
+# Clips that no run of fewer than 2**40 trains on give the mean and deviation over a prior.
+_FIRST, _CLIPS = 2**40, 4096
+
+
+def summarise(params: ClipParameters) -> Tensor:
+    """Summaries of clips, in the order of ``SUMMARIES``.
+
+    Logarithms are to base 2. The onset is that of the first event, in s. The polyphony is how many
+    events sound at a time, on the average over the clip; so many as are said there are "events".
+    All else of an event is a mean over the events heard, each weighted by its length: of the
+    logarithm of f0, of the kinds of excitation (the share of each), of bursts (the share of events
+    that begin with one), of the additions. The rate of a modulation counts as 1 Hz where there is
+    none. A clip without events has the onset at its end, and 0 for what is a mean.
+
+    Args:
+        params: B clips.
+
+    Returns:
+        (B, len(SUMMARIES)) float64.
+    """
+    heard = params.event_mask
+    length = params.length * heard
+    weight = length / length.sum(dim=1, keepdim=True).clamp(min=1e-9)
+
+    def mean(values: Tensor) -> Tensor:
+        return (values.double() * weight).sum(dim=1)
+
+    modulated = params.modulation_depth > 0
+    rate = torch.where(modulated, params.modulation_rate, 1.0).clamp(min=1e-3)
+    formants = torch.stack((params.formant_1, params.formant_2, params.formant_3))
+    columns = (
+        mean(params.f0.log2()),
+        params.cutoff.clamp(max=NYQUIST).log2(),
+        params.noise_level.clamp(min=_QUIETEST).log2(),
+        torch.where(heard, params.onset, CLIP_SECONDS).amin(dim=1),
+        length.sum(dim=1) / CLIP_SECONDS,
+        params.event_count.double(),
+        *(mean(params.excitation == code) for code in range(len(EXCITATIONS))),
+        mean(params.burst_amplitude > 0),
+        mean(params.noise_share),
+        mean(params.modulation_depth),
+        mean(rate.log2()),
+        mean(params.vibrato_depth),
+        mean((formants > 0).any(dim=0)),
+        params.reverberation_time * (params.reverberation_level > 0),
+    )
+    return torch.stack(columns, dim=1)
+
+
+def spread(prior: "SynthPrior") -> tuple[Tensor, Tensor]:
+    """Mean and deviation of the summaries over a prior, from 4,096 of its clips.
+
+    Returns:
+        Two tensors (len(SUMMARIES),) float64; the deviation is 1 where a summary does not vary.
+    """
+    values = summarise(prior.sample(torch.arange(_FIRST, _FIRST + _CLIPS), seed=0))
+    deviation = values.std(dim=0)
+    return values.mean(dim=0), torch.where(deviation > 1e-9, deviation, 1.0)
