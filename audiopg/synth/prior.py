@@ -161,6 +161,10 @@ class SynthPrior:
     gives each entry the same probability (repeat one to favour it). The distributions are the
     paper's and its released code's.
 
+    From ``mixture_probability`` on, the fields are beyond the paper, and off while their
+    probability is 0. How each addition sounds is in `audiopg.synth.additions`; here is what the
+    ranges of ``extended`` are after.
+
     Attributes:
         f0: Hz, fundamental frequency.
         excitation: choices among "harmonic", "fm" and "pulse".
@@ -190,10 +194,6 @@ class SynthPrior:
         noise_level: peak λ of the noise floor, relative to a unit event.
         shared_source: whether the events of a clip share excitation, f0 and timbre, as in the
             released code; otherwise each event draws its own.
-
-    What follows is beyond the paper, and off while its probability is 0. How each sounds is in
-    `audiopg.synth.additions`; here is what the ranges of ``extended`` are after.
-
         mixture_probability: probability that a clip's events have sources of their own although
             ``shared_source`` says other. Streets and rooms are mixtures.
         noise_probability: probability that an event has a band of noise.
