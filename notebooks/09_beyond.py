@@ -147,10 +147,8 @@ def turned(label, factor, values, unit, **others):
     clips = vary(plain.edit(**others), factor, values)
     readings = [f"{value:g} {unit}".strip() for value in values]
     sounds = audiopg.render(clips)[:, 16000 : 4 * 16000]
-    heard = [
-        widgets.player(wave, f"{label}: {reading}")
-        for wave, reading in zip(sounds, readings, strict=True)
-    ]
+    labels = [f"{label}: {reading}" for reading in readings]
+    heard = widgets.seen_and_heard(list(sounds), labels).players
     return widgets.sweep(label, readings, heard)
 
 
