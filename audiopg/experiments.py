@@ -38,11 +38,17 @@ FINETUNED = {
     "paper": (FINETUNE_RECIPES["paper-50"], ("esc10", "urbansound8k")),
     "small": (replace(FINETUNE_RECIPES["fast"], epochs=8), ("esc10",)),
 }
+# The clips of tables of many rows, and of the longest runs, as multiples of the recipe's.
+CLIPS = {
+    "paper": {"table 4": 1.0, "table 5": 0.5, "beyond": 0.5, "long": 5.0},
+    "small": {"table 4": 0.25, "table 5": 0.25, "beyond": 0.25, "long": 2.0},
+}
 # The sets to probe on, of those that are at hand, and all that can be learned from.
 PROBED = ("esc10", "urbansound8k")
 SETS = ("esc10", "urbansound8k", "speech_commands")
-# Of the rows that others are compared with.
 SEEDS = (0, 1, 2)
+# Of the recipes that others are compared with.
+RECIPE_SEEDS = {"paper": SEEDS, "small": SEEDS[:2]}
 # How the folds of a set are used (`reproduce.part_of`).
 PARTS = {
     "all": "every fold is the test fold once",
@@ -144,14 +150,14 @@ def experiments(scale: str) -> list[Experiment]:
         *_table_4(scale, compared),
         *_table_5(scale, compared),
         *_transfer(scale, by_step["fast"]),
-        *_beyond(scale, compared),
+        *_beyond(scale, by_step["fast"]),
         *(
             replace(
                 by_step[name],
                 name=f"recipe-{name}-{scale}-seed{seed}",
                 settings=replace(steps[name], seed=seed),
             )
-            for seed in SEEDS[1:]
+            for seed in RECIPE_SEEDS[scale][1:]
             for name in ("bfloat16", "paper")
         ),
         *_long(scale, compared),
@@ -202,19 +208,24 @@ def _scaling(scale: str, compared: Experiment) -> list[Experiment]:
 
 
 def _table_4(scale: str, compared: Experiment) -> list[Experiment]:
-    """Range of f0 and density of events; the default is the recipe itself."""
+    """Range of f0 and density of events; the default is a network that there is anyway."""
+    settings = _times(compared.settings, CLIPS[scale]["table 4"])
+    trained = compared.name if settings == compared.settings else f"clips-4th-{scale}"
     return [
-        Experiment(
-            f"sensitivity-{name.replace(' ', '-')}-{scale}", replace(compared.settings, prior=name)
-        )
-        for name in SENSITIVITY
-        if not name.startswith("default")
+        Experiment(f"sensitivity-default-{scale}", settings, run=trained),
+        *(
+            Experiment(
+                f"sensitivity-{name.replace(' ', '-')}-{scale}", replace(settings, prior=name)
+            )
+            for name in SENSITIVITY
+            if not name.startswith("default")
+        ),
     ]
 
 
 def _table_5(scale: str, compared: Experiment) -> list[Experiment]:
-    """Half as many clips again, of the recordings of the target: after synthesis, or from scratch."""
-    settings = replace(compared.settings, steps=compared.settings.steps // 2)
+    """Fewer clips, of the recordings of the target: after synthesis, or from scratch."""
+    settings = _times(compared.settings, CLIPS[scale]["table 5"])
     listed = [
         replace(
             compared,
@@ -251,10 +262,10 @@ def _transfer(scale: str, fast: Experiment) -> list[Experiment]:
     return listed
 
 
-def _beyond(scale: str, compared: Experiment) -> list[Experiment]:
-    """What the paper's synthesizer lacks, and labels for nothing: on half as many clips, chosen on
-    folds for development; then `extended` beside `full`, once, on the others."""
-    settings = replace(compared.settings, steps=compared.settings.steps // 2)
+def _beyond(scale: str, fast: Experiment) -> list[Experiment]:
+    """What the paper's synthesizer lacks, and labels for nothing: on fewer clips, chosen on folds
+    for development; then `extended` beside `full`, once, on the others."""
+    settings = _times(fast.settings, CLIPS[scale]["beyond"])
     rows = {
         "full": settings,
         "extended": replace(settings, prior="extended"),
@@ -277,10 +288,10 @@ def _beyond(scale: str, compared: Experiment) -> list[Experiment]:
 
 
 def _long(scale: str, compared: Experiment) -> list[Experiment]:
-    """Five times the clips, of synthesis and of recordings."""
-    settings = replace(compared.settings, steps=5 * compared.settings.steps)
+    """Several times the clips, of synthesis and of recordings."""
+    settings = _times(compared.settings, CLIPS[scale]["long"])
     return [
-        Experiment(f"clips-5x-{scale}", settings),
+        Experiment(f"clips-long-{scale}", settings),
         *(
             Experiment(
                 f"real-long-for-{name}-{scale}", replace(settings, audio=_all_but(name)), (name,)
@@ -288,6 +299,11 @@ def _long(scale: str, compared: Experiment) -> list[Experiment]:
             for name in PROBED
         ),
     ]
+
+
+def _times(settings: PretrainSettings, clips: float) -> PretrainSettings:
+    """The same training with a multiple of its clips."""
+    return replace(settings, steps=int(clips * settings.steps))
 
 
 def _all_but(name: str) -> str:
@@ -414,7 +430,7 @@ def efficiency(
         each run, its accuracy in per cent and the deviation of that over the folds.
     """
     names = {
-        "synthesis": ("clips-16th", "clips-4th", "recipe-bfloat16", "clips-5x"),
+        "synthesis": ("clips-16th", "clips-4th", "recipe-bfloat16", "clips-long"),
         "recordings of other sets": (f"real-for-{tested}", f"real-long-for-{tested}"),
     }
     curves: dict[str, list[tuple[float, float, float]]] = {}

@@ -22,7 +22,7 @@ from audiopg.environment import best_device, provenance
 from audiopg.errors import InputError
 from audiopg.experiments import PARTS, SETS, Experiment, is_recorded
 from audiopg.mae import Encoder, MaskedAutoencoder
-from audiopg.pretraining import PretrainResult, PretrainSettings, pretrain
+from audiopg.pretraining import PRECISIONS, PretrainResult, PretrainSettings, pretrain
 from audiopg.records import RESULTS, read_record, write_record
 from audiopg.synth import SynthPrior, render
 from audiopg.transfer import linear_probe, summarise
@@ -219,7 +219,9 @@ def _probed(experiment: Experiment, workshop: _Workshop) -> dict | None:
     began = time.perf_counter()
     probed = {name: workshop.sets[name] for name in experiment.sets if name in workshop.sets}
     probes = {
-        clips.name: probe(result.model.encoder, clips, experiment.part, workshop.progress)
+        clips.name: probe(
+            result.model.encoder, clips, experiment.part, settings.precision, workshop.progress
+        )
         for clips in probed.values()
     }
     seconds = time.perf_counter() - began
@@ -240,7 +242,7 @@ def _probed(experiment: Experiment, workshop: _Workshop) -> dict | None:
         "data": f"{settings.steps * settings.batch_size} {source}; probed on "
         + " and ".join(f"{clips.name} ({clips.licence})" for clips in probed.values()),
         "protocol": "pre-trained once, then a linear probe of the averaged tokens of clips at "
-        "their native length; every choice of the probe is made on the training folds, "
+        f"their native length, embedded in {settings.precision}; every choice of the probe is made on the training folds, "
         + PARTS[experiment.part],
         "where": json.loads((run / "provenance.json").read_text()),
     }
@@ -360,13 +362,31 @@ def held_out_loss(model: MaskedAutoencoder, prior: str) -> float:
     return torch.stack(losses).mean().item()
 
 
-def probe(encoder: Encoder, clips: LabelledClips, part: str = "all", progress: bool = True) -> dict:
-    """Accuracies of a linear probe of clips at native length: by fold, mean and deviation."""
+def probe(
+    encoder: Encoder,
+    clips: LabelledClips,
+    part: str = "all",
+    precision: str = "float32",
+    progress: bool = True,
+) -> dict:
+    """Accuracies of a linear probe of clips at native length: by fold, mean and deviation.
+
+    Args:
+        encoder: embeds the clips, each once.
+        clips: of a set, all of them.
+        part: of its folds (``PARTS``).
+        precision: of the encoder's products (``PRECISIONS``).
+        progress: show a progress bar.
+    """
     kept, tested = part_of(clips, part)
+    kind, device = PRECISIONS[precision], encoder.norm.weight.device
     waves = cached_waves(clips, progress=progress)
     rows = torch.from_numpy(kept).split(_CLIPS_AT_ONCE)
     bar = tqdm(rows, desc=f"embedding {clips.name}", unit="batch", disable=not progress)
-    embeddings = [encoder.embed([waves.native(row) for row in part], native=True) for part in bar]
+    with torch.autocast(device.type, kind, enabled=kind != torch.float32):
+        embeddings = [
+            encoder.embed([waves.native(row) for row in part], native=True) for part in bar
+        ]
     result = linear_probe(
         torch.cat(embeddings), clips.labels[kept], clips.folds[kept], test_folds=tested
     )

@@ -200,7 +200,7 @@ outcome_table(
         "1/16 of the clips": f"clips-16th-{scale}",
         "1/4": f"clips-4th-{scale}",
         "all": f"recipe-bfloat16-{scale}",
-        "5 times": f"clips-5x-{scale}",
+        "the longest run": f"clips-long-{scale}",
         "another size of network, 1/4 of the clips": f"size-small-{scale}",
     }
 )
@@ -216,7 +216,7 @@ outcome_table(
 outcome_table(
     {
         "narrow f0": f"sensitivity-narrow-f0-{scale}",
-        "default f0, 1-5 events": f"recipe-bfloat16-{scale}",
+        "default f0, 1-5 events": f"sensitivity-default-{scale}",
         "wide f0": f"sensitivity-wide-f0-{scale}",
         "1 event": f"sensitivity-1-event-{scale}",
         "5-10 events": f"sensitivity-5-10-events-{scale}",

@@ -77,6 +77,24 @@ def test_what_is_gone_on_from_is_itself_an_experiment_with_the_same_settings(sca
 
 
 @pytest.mark.parametrize("scale", SCALES)
+def test_a_network_that_is_probed_again_is_itself_an_experiment_with_the_same_settings(scale):
+    known = {experiment.name: experiment for experiment in experiments(scale)}
+    again = [experiment for experiment in known.values() if experiment.run]
+    assert {e.name.partition("-")[0] for e in again} == {"before", "sensitivity", "final"}
+    for experiment in again:
+        assert known[experiment.run].settings == experiment.settings
+        assert list(known).index(experiment.run) < list(known).index(experiment.name)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("table", ["sensitivity", "curriculum", "beyond", "final"])
+def test_rows_of_a_table_learn_from_equally_many_clips(scale, table):
+    rows = [e.settings for e in experiments(scale) if e.name.startswith(table)]
+    assert len({settings.steps * settings.batch_size for settings in rows}) == 1
+    assert len(rows) >= 3
+
+
+@pytest.mark.parametrize("scale", SCALES)
 def test_a_control_differs_in_its_first_weights_alone(scale):
     tuned = [e for e in experiments(scale) if isinstance(e.settings, FinetuneSettings)]
     for experiment in tuned:
