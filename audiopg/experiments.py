@@ -415,6 +415,51 @@ def outcome_table(
     return pandas.DataFrame.from_dict(table, orient="index").fillna("")
 
 
+def gain_table(
+    rows: Mapping[str, str], against: str, folder: str | os.PathLike = RESULTS
+) -> "pandas.DataFrame":
+    """What a change is worth on each set, over several seeds, from the records of `experiments`.
+
+    How far the seeds of a row lie apart is taken to be alike in all rows of a set, so it is
+    estimated from all of them together: with S seeds in each of R rows, the 95 % interval is
+    gain ± t(0.975, R (S - 1)) s √(2 / S), with s² the mean of the rows' variances over seeds. It
+    says what other seeds would change, not what other clips would.
+
+    Args:
+        rows: what to call a row, and the name of its experiment without a seed.
+        against: the row that others are compared with.
+        folder: of the records.
+
+    Returns:
+        A row for each set and each of ``rows``: "accuracy", in per cent, the mean over folds and
+        seeds; "gain" over ``against``, in points, with "95 % from" and "95 % to". Only rows of all
+        ``SEEDS``; none where the row ``against`` is not among them.
+    """
+    import pandas
+    from scipy.stats import t
+
+    records = {label: _seeds_of(name, folder) for label, name in rows.items()}
+    complete = {label: found for label, found in records.items() if len(found) == len(SEEDS)}
+    table = {}
+    for tested in _tested(complete[against][0]) if against in complete else ():
+        means = {
+            label: [100 * _tested(record)[tested]["mean"] for record in found]
+            for label, found in complete.items()
+        }
+        pooled = np.mean([np.var(seeds, ddof=1) for seeds in means.values()])
+        freedom = len(means) * (len(SEEDS) - 1)
+        half = t.ppf(0.975, freedom) * (pooled * 2 / len(SEEDS)) ** 0.5
+        for label, seeds in means.items():
+            gain = np.mean(seeds) - np.mean(means[against])
+            ends = (
+                (np.nan, np.nan, np.nan) if label == against else (gain, gain - half, gain + half)
+            )
+            table[tested.partition(",")[0], label] = (np.mean(seeds), *ends)
+    index = pandas.MultiIndex.from_tuples(table, names=["set", "row"])
+    columns = ["accuracy", "gain", "95 % from", "95 % to"]
+    return pandas.DataFrame(list(table.values()), index=index, columns=columns)
+
+
 def efficiency(
     tested: str, scale: str, folder: str | os.PathLike = RESULTS
 ) -> dict[str, list[tuple[float, float, float]]]:
@@ -458,7 +503,7 @@ def _tested(record: dict) -> dict[str, dict]:
 
 def _seeds_of(name: str, folder: str | os.PathLike) -> list[dict]:
     """The records of an experiment, of one seed or several."""
-    names = [name, *(f"{name}-seed{seed}" for seed in SEEDS[1:])]
+    names = [name, *(f"{name}-seed{seed}" for seed in SEEDS)]
     return [record for each in names if (record := read_record(each, folder))]
 
 

@@ -3,6 +3,7 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
+import scipy.stats
 
 from audiopg.__main__ import main
 from audiopg.experiments import (
@@ -11,6 +12,7 @@ from audiopg.experiments import (
     Experiment,
     efficiency,
     experiments,
+    gain_table,
     outcome_table,
     recipe_steps,
     recipe_table,
@@ -211,6 +213,27 @@ def test_outcomes_are_means_over_seeds_with_the_deviation_over_folds(tmp_path):
     assert table.loc["b", "UrbanSound8K, fold 1"] == "25.0"
     assert table.loc["c", ["clips", "ESC-10"]].tolist() == ["–", "85.0 ± 7.1"]
     assert table.loc["d", "clips"] == "not run yet"
+
+
+def test_a_gain_has_the_interval_of_students_t_where_there_are_two_rows(tmp_path):
+    means = {"full": (0.50, 0.53, 0.56), "extended": (0.60, 0.62, 0.70)}
+    for name, seeds in means.items():
+        for seed, mean in enumerate(seeds):
+            write(tmp_path, f"beyond-{name}-small-seed{seed}", (mean - 0.1, mean + 0.1))
+    write(tmp_path, "beyond-noise-small-seed0", (0.9, 0.9))  # Not of all seeds.
+    rows = {name: f"beyond-{name}-small" for name in (*means, "noise")}
+    table = gain_table(rows, "full", tmp_path)
+    assert table.index.tolist() == [("ESC-10", "full"), ("ESC-10", "extended")]
+    expected = scipy.stats.ttest_ind(
+        100 * np.array(means["extended"]), 100 * np.array(means["full"])
+    ).confidence_interval(0.95)
+    found = table.loc[("ESC-10", "extended")]
+    assert found["accuracy"] == pytest.approx(64)
+    assert found["gain"] == pytest.approx(11)
+    assert found[["95 % from", "95 % to"]].tolist() == pytest.approx(list(expected))
+    assert table.loc[("ESC-10", "full"), "gain":].isna().all()
+    assert gain_table({"noise": rows["noise"]}, "noise", tmp_path).empty
+    assert gain_table(rows, "full", tmp_path / "elsewhere").empty
 
 
 def test_efficiency_collects_runs_of_different_length(tmp_path):
