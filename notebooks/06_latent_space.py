@@ -295,7 +295,8 @@ widgets.figure_sweep("neuron", shown, alts)
 #
 # The best neuron for each factor and each encoder, on the full clips. It was chosen for being the
 # best on the first set of clips, so its estimate there is too high: the last columns ask the same
-# neuron about other clips.
+# neuron about other clips. The shuffles are of the first 1,000 clips alone, to save time. Luck
+# reaches higher with fewer clips, so the bar errs on the safe side.
 
 # %%
 best = recorded("neurons").groupby(["factor", "embeddings"]).first()
@@ -712,7 +713,8 @@ print("on a GPU: not run yet")
 #
 # ```
 # python -m audiopg analyze tiny --controls --beside runs/real --by-clips runs/synthetic \
-#     --clips 5000 --seeds 3 --permutations 200 --out runs/analysis --record analysis-tiny
+#     --clips 5000 --other-clips 400 --null-clips 1000 --seeds 3 --permutations 200 \
+#     --precision bfloat16 --out runs/analysis --record analysis-tiny
 # ```
 #
 # ## What it means
@@ -720,17 +722,19 @@ print("on a GPU: not run yet")
 # A high $R^2$ alone is no evidence of learning, and neither is a small p-value: an untrained network
 # has both. The difference between the rows is the evidence. For these weights it says three things.
 #
-# - *Pitch* was there before. The trained encoder reads it better than its untrained twin, and no
-#   better than a straight line can from the mean and deviation of the log-mel bands.
+# - *Pitch* was there before. The trained encoder reads it better than its untrained twin, and hardly
+#   better than a straight line can from the mean and deviation of the log-mel bands: the intervals
+#   of the two overlap. No single neuron of it tells as much as the best one of the other two.
 # - *Loudness over the noise* is read a little better after training. A single log-mel band by itself
 #   tells more about it than any neuron.
 # - *The onset* is what training added. No average over time can tell it, an untrained network with its
-#   position embeddings tells half of it, and the trained one most.
+#   position embeddings tells more than half of it, and the trained one most.
 #
 # And that took clips. After a sixth of the training, on synthesis and on recordings alike, the
-# networks read the onset no better than at random weights; what was learned came later. Of neurons
-# or subspaces of their own for the factors there is little: gaps near zero for everyone, and angles
-# between subspaces as large as chance, which holds for the untrained network, too.
+# networks read the onset no better than at random weights, the one of recordings worse; what was
+# learned came later. Of neurons or subspaces of their own for the factors there is little: gaps near
+# zero for everyone, and angles between subspaces nearly as large as chance, which holds for the
+# untrained network, too.
 #
 # What is uncertain: the paper speaks of "amplitude" and "temporal position"; we take relative
 # intensity and the first onset for them. Its clips for the analysis may vary one factor at a time,
