@@ -23,7 +23,7 @@ def scale() -> str:
     """The scale of this run, from the variable ``AUDIOPG_SCALE``.
 
     Returns:
-        ``"smoke"`` (the default: minutes on a laptop) or ``"paper"`` (a GPU).
+        ``"smoke"``, the default, for minutes on a laptop; or ``"paper"``, for a GPU.
 
     Raises:
         InputError: for any other value.

@@ -7,6 +7,7 @@ taken. `use_style`, called once at the top of a chapter, sets colours and sizes.
 import io
 from collections.abc import Collection, Mapping, Sequence
 from itertools import cycle
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import matplotlib as mpl
@@ -410,7 +411,10 @@ def efficiency(
     for (name, accuracy), style in zip(references.items(), cycle(("--", ":", "-.")), strict=False):
         axis.axhline(accuracy, color=PALETTE["grey"], linestyle=style, linewidth=1, label=name)
     axis.set(xscale="log", xlabel="minutes of pre-training", ylabel="accuracy (%)")
+    # Runs may lie within one power of ten.
+    axis.xaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 5)))
     axis.xaxis.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:g}"))
+    axis.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
     axis.legend()
     return figure
 
@@ -637,7 +641,9 @@ def filter_grid(
         axis.set_title(title, fontsize="small")
     figure.colorbar(image, ax=axes, label="weight", pad=0.01)
     figure.supxlabel("time within the patch", fontsize="small")
-    figure.supylabel("mel bands within the patch", fontsize="small")
+    # One row is not as high as all the words are long.
+    bands = "mel bands within the patch" if len(images) > 1 else "mel bands"
+    figure.supylabel(bands, fontsize="small")
     return figure
 
 
@@ -720,10 +726,12 @@ def interval_panels(
             capsize=2,
             color=PALETTE["blue"],
         )
-        axis.set_title(title, fontsize="small")
+        # Side by side, long titles would run into each other, and long names leave no room.
+        axis.set_title(fill(title, 44 // len(tables)), fontsize="small")
         axis.set_xlabel(label)
         axis.grid(axis="x", linewidth=0.5, alpha=0.4)
-    axes[0, 0].set_yticks(range(len(rows)), rows)
+    names = [fill(row, 22) for row in rows]
+    axes[0, 0].set_yticks(range(len(rows)), names, fontsize="small")
     axes[0, 0].set_ylim(len(rows) - 0.5, -0.5)
     return figure
 

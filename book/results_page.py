@@ -284,7 +284,7 @@ def results_table(name: str, records: dict[str, dict]) -> str:
             values = printed[label].dropna()
             theirs = [f"{column}: {value:g}" for column, value in values.items()]
         lines.append([[label], theirs, ours or [row.note]])
-    return list_table(["", "the paper's", "ours"], lines)
+    return list_table(["", "the paper's", "ours"], lines, "beside-the-paper")
 
 
 def recorded_tables(pattern: str, records: dict[str, dict]) -> str:
@@ -356,7 +356,7 @@ def confusions_table(records: dict[str, dict]) -> str:
                 worst = "; ".join(most_confused(confusion))
                 ours.append(f"`{record}`, linear probe, {found['data'].partition(',')[0]}: {worst}")
         lines.append([[name], theirs, ours or [NOT_RUN]])
-    return list_table(["", "the paper's", "ours"], lines)
+    return list_table(["", "the paper's", "ours"], lines, "beside-the-paper")
 
 
 def most_confused(confusion: dict[str, dict[str, int]], number: int = 3) -> list[str]:
@@ -378,10 +378,10 @@ def most_confused(confusion: dict[str, dict[str, int]], number: int = 3) -> list
     ]
 
 
-def list_table(header: list[str], rows: list[list[list[str]]]) -> str:
-    """A table as Markdown, in which a cell of several texts is a list."""
+def list_table(header: list[str], rows: list[list[list[str]]], style: str = "plain") -> str:
+    """A table as Markdown, in which a cell of several texts is a list; its style is of custom.css."""
     cells = [[[title] for title in header], *rows]
-    lines = [f"{_FENCE}{{list-table}}", ":header-rows: 1", ""]
+    lines = [f"{_FENCE}{{list-table}}", ":header-rows: 1", f":class: {style}", ""]
     for row in cells:
         for place, texts in enumerate(row):
             start = "* - " if place == 0 else "  - "

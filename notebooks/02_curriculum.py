@@ -268,7 +268,7 @@ plt.show()
 
 # %%
 runs = {name: f"sensitivity-{name.replace(' ', '-')}" for name in settings}
-runs[default] = "recipe-bfloat16"
+runs[default] = "sensitivity-default"
 ours = outcome_table({n: f"{run}-{scale}" for n, run in runs.items()})
 ours = ours.drop(columns=["clips", "seconds", "seeds"])
 theirs = paper_table("table_4").add_prefix("paper: ")

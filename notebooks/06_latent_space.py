@@ -302,7 +302,14 @@ widgets.figure_sweep("neuron", shown, alts)
 best = recorded("neurons").groupby(["factor", "embeddings"]).first()
 rows = [(factor, name) for factor in factors for name in NAMES.values()]
 best = best.loc[rows].round(3)
-best
+best.rename(
+    columns={
+        "dimension": "neuron",
+        "information": "nats",
+        "other clips 1": "again",
+        "other clips 2": "and again",
+    }
+)
 
 # %% mystnb={"figure": {"caption": "The recorded run: information of each dimension about log f0, in descending order. Dotted: the highest of the four bars of luck.", "name": "fig-recorded-information"}, "image": {"alt": "Four falling curves of mutual information over dimensions above a dotted line near zero"}}
 singles = recorded_figures(FactorInformation, "information")

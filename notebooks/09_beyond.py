@@ -41,6 +41,7 @@ from audiopg.synth import (
 )
 
 plots.use_style()
+pd.set_option("display.max_colwidth", None)
 
 # %% [markdown]
 # ## The equation, extended

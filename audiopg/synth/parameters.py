@@ -153,8 +153,10 @@ class ClipParameters:
         glide: (B, E) octaves, by which f0 rises over the event.
         vibrato_depth: (B, E), swing of f0 to either side, relative to f0.
         vibrato_rate: (B, E) Hz.
-        formant_1, formant_2, formant_3: (B, E) Hz, resonances that harmonic tones and pulses pass;
-            0 means none. FM has none.
+        formant_1: (B, E) Hz, first resonance that harmonic tones and pulses pass; 0 means none.
+            FM has none.
+        formant_2: (B, E) Hz, the second.
+        formant_3: (B, E) Hz, the third.
         reverberation_time: (B,) s, in which reverberation dies away by 60 dB; 0 means none.
         reverberation_level: (B,), of the reverberation relative to the direct sound.
 

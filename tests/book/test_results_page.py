@@ -235,8 +235,11 @@ def test_a_table_with_other_rows_than_the_papers_is_refused(monkeypatch):
 
 
 def test_cells_of_several_texts_are_lists():
-    table = results_page.list_table(["a", "b"], [[["one"], ["two", "three"]], [["four"], []]])
-    assert table.splitlines()[3:-1] == [
+    table = results_page.list_table(["a", "b"], [[["one"], ["two", "three"]], [["four"], []]], "s")
+    assert table.splitlines()[1:-1] == [
+        ":header-rows: 1",
+        ":class: s",
+        "",
         "* - a",
         "  - b",
         "* - one",
