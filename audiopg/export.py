@@ -45,33 +45,39 @@ from audiopg.synth import (
     CLIP_SAMPLES,
     CLIP_SECONDS,
     EXCITATIONS,
-    PRESETS,
+    PRIORS,
     SAMPLE_RATE,
     ClipParameters,
     SynthPrior,
     to_scene,
 )
 from audiopg.synth.damping import lowpass
-from audiopg.synth.parameters import NYQUIST
+from audiopg.synth.parameters import CLIP_ADDITIONS, EVENT_ADDITIONS, NYQUIST
 from audiopg.synth.render import (
+    _BENT,
     _BURST_STREAM,
     _KINDS,
     _NOISE_STREAM,
     _TILES,
+    _is_bent,
     _render_tiles,
     _sounding_tiles,
 )
-from audiopg.widgets import FACTORS, followed
+from audiopg.synth.reverberation import reverberate, room
+from audiopg.widgets import DRAWN, FACTORS, followed
 
 if TYPE_CHECKING:
     import onnx
 
 COLUMNS = tuple(f.name for f in fields(ClipParameters))
 # What the graphs of clips hold: the most of the presets. Shorter clips are filled up.
-EVENTS = max(prior.events[1] for prior in PRESETS.values())
-PARTIALS = max(prior.partials[1] for prior in PRESETS.values())
+EVENTS = max(PRIORS[preset].events[1] for preset in DRAWN)
+PARTIALS = max(PRIORS[preset].partials[1] for preset in DRAWN)
 _OPSET = 20
 _MASK_SEED = 0
+_ADDITIONS = EVENT_ADDITIONS | CLIP_ADDITIONS
+# s; any time would do.
+_SHORTEST_ROOM = 0.01
 # Clips that the read-outs are fitted on, and near which a recording is placed.
 _CLIPS, _CLIP_SEED, _CLIP_PRESET = 1000, 1, "full"
 _NEAREST = 4
@@ -150,18 +156,32 @@ class Turn(nn.Module):
 
 
 class Render(nn.Module):
-    """`audiopg.render` of one clip, and its `clip_factors`: columns -> (1, samples), (3,)."""
+    """`audiopg.render` of one clip, and its `clip_factors`: columns -> (1, samples), (3,).
+
+    Args:
+        additions: whether the clip may have more than the paper's synthesizer, which takes longer.
+    """
+
+    def __init__(self, additions: bool) -> None:
+        super().__init__()
+        self.additions = additions
 
     def forward(self, *columns: Tensor) -> tuple[Tensor, Tensor]:
         params = ClipParameters(**dict(zip(COLUMNS, columns, strict=True)))
         # As in `audiopg.synth.render`, which chooses what to compute by asking tensors; a graph asks
         # none.
-        source = lowpass(_tones(params) + _bursts(params), params.cutoff, params.quality)
+        floor = noise(params.seed, params.clip, _NOISE_STREAM, CLIP_SAMPLES)
+        tones = _tones(params, floor if self.additions else None)
+        source = lowpass(tones + _bursts(params), params.cutoff, params.quality)
+        if self.additions:
+            # At level 0 a room of any size is none.
+            time = params.reverberation_time.clamp(min=_SHORTEST_ROOM)
+            level = params.reverberation_level * (params.reverberation_time > 0)
+            source = reverberate(source, room(params.seed, params.clip, time), level)
         power = source.double().square().mean(1)
         intensity = 10 * torch.log10(power / (params.noise_level**2 / 3))
         onset = torch.where(params.event_mask, params.onset, CLIP_SECONDS).amin(dim=1)
         factors = torch.cat((params.f0[:, 0].log2(), intensity, onset))
-        floor = noise(params.seed, params.clip, _NOISE_STREAM, CLIP_SAMPLES)
         wave = source + floor * params.noise_level[:, None].float()
         peak = wave.abs().amax(dim=1, keepdim=True)
         return wave / torch.where(peak > 0, peak, 1.0), factors
@@ -446,9 +466,10 @@ def graphs(model: MaskedAutoencoder, index: Index) -> dict[str, Callable[[], Gra
 
     nothing = torch.full((len(FACTORS), EVENTS), torch.nan, dtype=torch.float64)
     return {
-        **{f"draw-{preset}": draw(preset) for preset in PRESETS},
+        **{f"draw-{preset}": draw(preset) for preset in DRAWN},
         "turn": lambda: Graph(Turn(), (nothing, *columns), ("readings", *COLUMNS), turned),
-        "render": lambda: Graph(Render(), columns, COLUMNS, ("wave", "factors")),
+        "render": lambda: Graph(Render(False), columns, COLUMNS, ("wave", "factors")),
+        "render-additions": lambda: Graph(Render(True), columns, COLUMNS, ("wave", "factors")),
         "log-mel": lambda: Graph(FrontEnd(log_mel), (wave,), ("wave",), ("mel",)),
         "spectrum": lambda: Graph(Spectrum(), (wave,), ("wave",), ("decibels",)),
         "recording-long": lambda: recording(CLIP_SAMPLES, 2**31, 2 * CLIP_SAMPLES),
@@ -571,11 +592,14 @@ def manifest(index: Index) -> dict:
             "event": [name for name in scene["events"][0] if name != "partials"],
             "partial": list(scene["events"][0]["partials"][0]),
         },
-        "factors": [{"name": name, **asdict(factor)} for name, factor in FACTORS.items()],
+        "factors": [
+            {"name": name, **asdict(factor), "beyond": name in _ADDITIONS}
+            for name, factor in FACTORS.items()
+        ],
         "excitations": EXCITATIONS,
         "presets": {
             name: {"events": prior.events[1], "partials": prior.partials[1]}
-            for name, prior in PRESETS.items()
+            for name, prior in ((name, PRIORS[name]) for name in DRAWN)
         },
         "events": EVENTS,
         "partials": PARTIALS,
@@ -658,15 +682,24 @@ def _columns(params: ClipParameters) -> tuple[Tensor, ...]:
     return tuple(column[:, :, orders] if column.ndim > 2 else column for column in columns)
 
 
-def _tones(params: ClipParameters) -> Tensor:
-    """The tones of one clip, (1, CLIP_SAMPLES): each kind of excitation where it sounds."""
+def _tones(params: ClipParameters, white: Tensor | None) -> Tensor:
+    """The tones of one clip, (1, CLIP_SAMPLES): each kind of excitation where it sounds.
+
+    Args:
+        params: one row.
+        white: (1, CLIP_SAMPLES), what additions are made of; None to leave them out.
+    """
     clip, slot, tile = _sounding_tiles(params)
     kind = params.excitation[clip, slot]
     kind = kind + 2 * (params.band_limited[clip, slot] & (kind >= _KINDS.index("sawtooth")))
+    kinds = _KINDS
+    if white is not None:
+        kind = torch.where(_is_bent(params)[clip, slot], _BENT, kind)
+        kinds = (*_KINDS, "bent")
     wave = torch.zeros(_TILES, CLIP_SAMPLES // _TILES)
-    for code, name in enumerate(_KINDS):
+    for code, name in enumerate(kinds):
         rows = (kind == code).nonzero().squeeze(1)
-        tones = _render_tiles(params, name, clip[rows], slot[rows], tile[rows])
+        tones = _render_tiles(params, name, clip[rows], slot[rows], tile[rows], white)
         wave = wave.index_put((tile[rows],), tones, accumulate=True)
     return wave.view(1, -1)
 

@@ -40,7 +40,7 @@ from audiopg.synth import (
     to_scene,
     write_scene,
 )
-from audiopg.synth.parameters import NYQUIST
+from audiopg.synth.parameters import LONGEST_REVERBERATION, NYQUIST
 
 if TYPE_CHECKING:
     import ipywidgets
@@ -77,6 +77,7 @@ class Factor:
         one_event: whether the explorer turns it in one event at a time; it turns the others, which
             a clip's events share or which belong to the whole clip, everywhere.
         centre: of a spread.
+        needs: factors that are 0 where this one is not heard.
     """
 
     label: str
@@ -88,6 +89,7 @@ class Factor:
     excitations: tuple[str, ...] = EXCITATIONS
     one_event: bool = False
     centre: float = 0.0
+    needs: tuple[str, ...] = ()
 
     def text(self, reading: float | str) -> str:
         """A reading as it is read: "440 Hz", "fm", "on"."""
@@ -113,6 +115,7 @@ class Factor:
 
 
 _HARMONIC, _FM, _PULSES = ("harmonic",), ("fm",), ("sawtooth", "square")
+_RESONANT = (*_HARMONIC, *_PULSES)
 
 FACTORS = {
     "excitation": Factor("excitation", "", 0, len(EXCITATIONS) - 1, "tone", "choice"),
@@ -136,11 +139,76 @@ FACTORS = {
     "sustain": Factor("sustain level", "", 0, 1, "events", one_event=True),
     "release": Factor("release share", "", 0, 1, "events", one_event=True),
     "burst_amplitude": Factor("burst amplitude", "", 0, 2, "burst", one_event=True),
-    "burst_length": Factor("burst length", "s", 0.001, 0.5, "burst", "log", one_event=True),
+    "burst_length": Factor(
+        "burst length", "s", 0.001, 0.5, "burst", "log", one_event=True, needs=("burst_amplitude",)
+    ),
     "cutoff": Factor("low-pass cutoff", "Hz", 200, 8000, "damping and noise", "log"),
     "quality": Factor("low-pass quality Q", "", 0.3, 10, "damping and noise", "log"),
     "noise_level": Factor("noise level λ", "", 0, 0.1, "damping and noise"),
+    # From here on beyond the paper.
+    "noise_share": Factor("share of noise", "", 0, 1, "band of noise", one_event=True),
+    "noise_bandwidth": Factor(
+        "bandwidth of noise",
+        "Hz",
+        20,
+        NYQUIST,
+        "band of noise",
+        "log",
+        one_event=True,
+        needs=("noise_share",),
+    ),
+    "modulation_depth": Factor("depth of modulation", "", 0, 1, "modulation", one_event=True),
+    "modulation_rate": Factor(
+        "rate of modulation",
+        "Hz",
+        0.1,
+        200,
+        "modulation",
+        "log",
+        one_event=True,
+        needs=("modulation_depth",),
+    ),
+    "modulation_decay": Factor(
+        "decay of an impulse",
+        "nepers",
+        0,
+        30,
+        "modulation",
+        one_event=True,
+        needs=("modulation_depth",),
+    ),
+    "modulation_jitter": Factor(
+        "unevenness of impulses",
+        "",
+        0,
+        1,
+        "modulation",
+        one_event=True,
+        needs=("modulation_depth", "modulation_decay"),
+    ),
+    "glide": Factor("glide", "octaves", -2, 2, "motion of the pitch", one_event=True),
+    "vibrato_depth": Factor("depth of vibrato", "", 0, 0.5, "motion of the pitch", one_event=True),
+    "vibrato_rate": Factor(
+        "rate of vibrato",
+        "Hz",
+        0.1,
+        20,
+        "motion of the pitch",
+        "log",
+        one_event=True,
+        needs=("vibrato_depth",),
+    ),
+    **{
+        f"formant_{number}": Factor(
+            f"formant {number}", "Hz", 0, 4000, "formants", excitations=_RESONANT, one_event=True
+        )
+        for number in (1, 2, 3)
+    },
+    "reverberation_time": Factor("reverberation time", "s", 0, LONGEST_REVERBERATION, "room"),
+    "reverberation_level": Factor("reverberation level", "", 0, 2, "room"),
 }
+# What a reader can draw from: the paper's curricula, and all that is beyond them.
+DRAWN = (*PRESETS, "extended")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -608,7 +676,7 @@ class Explorer:
         self.params = self._drawn
         wide = {"description_width": "8em"}
         self.preset = ipywidgets.Dropdown(
-            options=list(PRESETS), value=preset, description="preset", style=wide
+            options=list(DRAWN), value=preset, description="preset", style=wide
         )
         self.seed, self.clip = (
             ipywidgets.BoundedIntText(
@@ -629,7 +697,12 @@ class Explorer:
             if name == "event_count":
                 groups[factor.group].append(self.event)
         boxes = {group: ipywidgets.VBox(controls) for group, controls in groups.items()}
-        columns = (("tone", "damping and noise"), ("events", "burst"))
+        columns = (
+            ("tone", "damping and noise"),
+            ("events", "burst"),
+            ("band of noise", "modulation"),
+            ("motion of the pitch", "formants", "room"),
+        )
         rows = {"flex_flow": "row wrap", "align_items": "flex-start"}
         self._box = ipywidgets.VBox(
             [
@@ -764,8 +837,10 @@ class Explorer:
             hidden.add("event_count")
         if params.cutoff[0] >= NYQUIST:
             hidden.add("quality")
-        if params.burst_amplitude[0, event] == 0:
-            hidden.add("burst_length")
+        for name, factor in FACTORS.items():
+            needed = (getattr(params, other)[0].flatten() for other in factor.needs)
+            if any(values[event if factor.one_event else 0] == 0 for values in needed):
+                hidden.add(name)
         for name, widget in sliders.items():
             factor = FACTORS[name]
             value = getattr(params, name)[0].flatten()[event if factor.one_event else 0].item()

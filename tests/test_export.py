@@ -24,7 +24,7 @@ from audiopg.frontend import LogMel, fit_length
 from audiopg.mae import MaskedAutoencoder, reconstruct, visible_tokens
 from audiopg.synth import CLIP_SAMPLES, EXCITATIONS, PRESETS, SynthPrior, from_scene, render
 from audiopg.synth.parameters import CLIP_ADDITIONS, EVENT_ADDITIONS
-from audiopg.widgets import FACTORS
+from audiopg.widgets import DRAWN, FACTORS
 
 SEEDS = (0, 3, -7, 2**40)
 CLIPS = (0, 5, 2**40 + 1)
@@ -99,7 +99,7 @@ def assert_same_factors(found, params):
         np.testing.assert_array_equal(got, expected, err_msg=name)
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", DRAWN)
 def test_factors_drawn_are_the_librarys_bit_by_bit(run, preset):
     for seed in SEEDS:
         for clip in CLIPS:
@@ -269,13 +269,63 @@ def test_graphs_name_no_place_of_this_machine(model, index):
     assert b"/" not in text.replace(b"aten::", b"") or b"site-packages" not in text
 
 
-def test_every_knob_is_one_that_the_exported_synthesizer_hears():
-    # It renders what the paper's synthesizer has; a knob for more would turn and do nothing.
-    assert FACTORS.keys() & (EVENT_ADDITIONS | CLIP_ADDITIONS).keys() == set()
-    for preset in PRESETS:
-        params = SynthPrior.preset(preset).sample(torch.arange(32), 0)
-        for name, neutral in (EVENT_ADDITIONS | CLIP_ADDITIONS).items():
-            assert (getattr(params, name) == neutral).all(), (preset, name)
+# What each addition needs to be heard, as a page turns it.
+TURNED = {
+    "noise about the pitch": {"noise_share": 0.5, "noise_bandwidth": 100.0},
+    "noise from 0 Hz": {"noise_share": 1.0, "noise_bandwidth": 8000.0},
+    "a tremolo": {"modulation_depth": 1.0, "modulation_rate": 5.0},
+    "impulses": {
+        "modulation_depth": 0.8,
+        "modulation_rate": 20.0,
+        "modulation_decay": 6.0,
+        "modulation_jitter": 1.0,
+    },
+    "a glide": {"glide": -1.5},
+    "a vibrato": {"vibrato_depth": 0.1, "vibrato_rate": 6.0},
+    "a vowel": {"formant_1": 730.0, "formant_2": 1090.0, "formant_3": 2440.0},
+    "a room": {"reverberation_time": 0.5, "reverberation_level": 1.0},
+}
+
+
+def added_clips():
+    """Clips of `extended`, and clips of every excitation with one addition at a time."""
+    cases = [("extended", clip, {}) for clip in range(12)]
+    for code, changes in enumerate(TURNED.values()):
+        cases.append(("full", 7, {"excitation": code % 4, **changes}))
+    cases += [("full", 7, {"excitation": code, **TURNED["a glide"]}) for code in range(4)]
+    cases.append(("full", 7, {"excitation": 2, "band_limited": 1, **TURNED["a vibrato"]}))
+    return cases
+
+
+@pytest.mark.parametrize(("preset", "clip", "changes"), added_clips())
+def test_sound_beyond_the_paper_is_the_librarys(run, preset, clip, changes):
+    # A page turns what belongs to one event in one event.
+    params = drawn(preset, 0, clip)
+    edits = {}
+    for name, value in changes.items():
+        values = getattr(params, name).clone()
+        values[(0, 0) if FACTORS[name].one_event else ...] = value
+        edits[name] = values
+    params = params.edit(**edits)
+    assert params.has_additions.all()
+    found = run("render-additions", turned(run, preset, clip, **changes))
+    np.testing.assert_allclose(found["wave"], render(params).numpy(), rtol=0, atol=1e-4)
+    expected = torch.cat(list(clip_factors(params).values()))
+    np.testing.assert_allclose(found["factors"], expected.numpy(), rtol=1e-5)
+
+
+def test_both_graphs_render_a_clip_of_the_paper_alike(run):
+    found = [run(name, turned(run, "full", 3))["wave"] for name in ("render", "render-additions")]
+    np.testing.assert_allclose(*found, rtol=0, atol=1e-6)
+
+
+def test_every_factor_has_a_knob():
+    assert {*COLUMNS} - {"seed", "clip"} == {*FACTORS}
+    for name, neutral in (EVENT_ADDITIONS | CLIP_ADDITIONS).items():
+        factor = FACTORS[name]
+        assert factor.low <= neutral <= factor.high
+        # Whether a clip has additions is asked of those that nothing else silences.
+        assert factor.needs or neutral == 0, name
 
 
 def test_manifest_is_plain_json_and_a_scene_can_be_written_by_it(index):

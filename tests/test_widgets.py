@@ -31,7 +31,6 @@ from audiopg.synth import (
 )
 
 mpl.use("Agg")
-from audiopg.synth.parameters import CLIP_ADDITIONS, EVENT_ADDITIONS
 
 
 class Page(HTMLParser):
@@ -388,14 +387,18 @@ def test_explorer_begins_with_the_clip_as_drawn(explorer):
 
 
 def test_every_factor_has_a_slider(explorer):
-    others = {"seed", "clip", *EVENT_ADDITIONS, *CLIP_ADDITIONS}
-    names = {field.name for field in fields(ClipParameters)} - others
+    names = {field.name for field in fields(ClipParameters)} - {"seed", "clip"}
     assert set(explorer.sliders) == set(widgets.FACTORS) == names
     assert {factor.group for factor in widgets.FACTORS.values()} == {
         "tone",
         "events",
         "burst",
         "damping and noise",
+        "band of noise",
+        "modulation",
+        "motion of the pitch",
+        "formants",
+        "room",
     }
 
 
@@ -520,6 +523,10 @@ def test_only_what_is_heard_can_be_turned(explorer):
     for name, silent, heard_at, dependent in (
         ("cutoff", 8000.0, 4000.0, "quality"),
         ("burst_amplitude", 0.0, 1.0, "burst_length"),
+        ("noise_share", 0.0, 0.5, "noise_bandwidth"),
+        ("modulation_depth", 0.0, 0.5, "modulation_decay"),
+        ("modulation_decay", 0.0, 2.0, "modulation_jitter"),
+        ("vibrato_depth", 0.0, 0.1, "vibrato_rate"),
     ):
         explorer.sliders[name].value = silent
         assert dependent not in shown(explorer)

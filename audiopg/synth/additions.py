@@ -17,6 +17,7 @@ import math
 
 import torch
 from torch import Tensor
+from torch.compiler import is_exporting
 
 from audiopg.synth.oscillators import (
     _COLUMNS,
@@ -33,6 +34,8 @@ _TABLE_BITS = TABLE.bit_length() - 1
 # Hz; typical of the first three formants (Klatt, "Software for a cascade/parallel formant
 # synthesizer", JASA 67, 1980, table I).
 FORMANT_BANDWIDTHS = (50.0, 70.0, 110.0)
+# Partials of a graph, whose number cannot depend on the pitch: those of 50 Hz.
+_EXPORTED_PARTIALS = 160
 # Odd, and so far apart that the noise of no two events of a clip begins alike.
 _NOISE_STRIDE = 20479
 # Where noise may end that begins in a clip's own: an event ends inside a tile.
@@ -105,7 +108,10 @@ def period_tables(
     Returns:
         (H, TABLE) float32.
     """
-    most = min(TABLE // 2, math.ceil(NYQUIST / f0.min().item()))
+    if is_exporting():
+        most = _EXPORTED_PARTIALS
+    else:
+        most = min(TABLE // 2, math.ceil(NYQUIST / f0.min().item()))
     order = torch.arange(1, max(most, 2), device=f0.device)
     series = torch.where(
         (excitation == _SQUARE)[:, None],
@@ -133,9 +139,32 @@ def period_tables(
     after = (cosine.square() + sine.square()).sum(dim=1, keepdim=True)
     level = (before / torch.where(after > 0, after, 1.0)).sqrt() / 2
     # Of the exponentials' coefficients, -i/2 for a sine and 1/2 for a cosine.
-    spectrum = torch.complex((sine * level).float(), (-cosine * level).float())
-    spectrum = torch.nn.functional.pad(spectrum, (1, TABLE // 2 - len(order)))
+    real, imaginary = (sine * level).float(), (-cosine * level).float()
+    around = (1, TABLE // 2 - len(order))
+    if is_exporting():
+        parts = (torch.nn.functional.pad(part, around) for part in (real, imaginary))
+        return inverse_transform(*parts)
+    spectrum = torch.nn.functional.pad(torch.complex(real, imaginary), around)
     return torch.fft.irfft(spectrum, n=TABLE, norm="forward")
+
+
+def inverse_transform(real: Tensor, imaginary: Tensor) -> Tensor:
+    """What `torch.fft.irfft` gives with ``norm="forward"``, in real numbers and forward: for graphs.
+
+    The real part of a real signal's spectrum is even and the imaginary part odd, so the transform
+    of their sum has what the cosines make of the one beside what the sines make of the other.
+
+    Args:
+        real, imaginary: (..., n / 2 + 1).
+
+    Returns:
+        (..., n).
+    """
+    ahead = real + imaginary
+    behind = (real - imaginary)[..., 1:-1].flip(-1)
+    sums = torch.view_as_real(torch.fft.rfft(torch.cat((ahead, behind), dim=-1)))
+    first, second = sums[..., 0] + sums[..., 1], sums[..., 0] - sums[..., 1]
+    return torch.cat((first, second[..., 1:-1].flip(-1)), dim=-1)
 
 
 def bent_tone(
@@ -252,7 +281,7 @@ def modulation(
     cycles = start * rate
     first = cycles.floor()
     sample = torch.arange(TILE, dtype=torch.float32, device=start.device)
-    gain = torch.empty(len(start), TILE, device=start.device)
+    gain = start.new_empty(start.shape[0], TILE, dtype=torch.float32)
 
     def position(rows: Tensor) -> Tensor:
         """Cycles since the last whole one before the tile."""

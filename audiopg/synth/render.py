@@ -251,12 +251,7 @@ def _render_tiles(
     Args:
         white: (B, CLIP_SAMPLES) noise, or None without additions.
     """
-    event = clip * params.f0.shape[1] + slot
-    if is_exporting():
-        # A table of every event has a size that is known beforehand.
-        events = torch.arange(params.f0.numel())
-    else:
-        events, event = event.unique(return_inverse=True)
+    events, event = _events_of(clip * params.f0.shape[1] + slot, params.f0.numel())
 
     def get(*names: str) -> list[Tensor]:
         return [getattr(params, name).flatten(0, 1)[events] for name in names]
@@ -273,11 +268,19 @@ def _render_tiles(
     tone.mul_(params.amplitude[clip, slot].float()[:, None])
     if white is not None:
         rows = (params.modulation_depth[clip, slot] > 0).nonzero().squeeze(1)
-        if len(rows):
+        if is_exporting() or len(rows):
             clip, slot = clip[rows], slot[rows]
             factors = (getattr(params, f"modulation_{name}")[clip, slot] for name in _MODULATION)
             tone[rows] *= modulation(start[rows], clip, strength_place(slot), white, *factors)
     return tone
+
+
+def _events_of(event: Tensor, events: int) -> tuple[Tensor, Tensor]:
+    """The events that are named, each once, and for each name its place among them."""
+    if is_exporting():
+        # A table of every event has a size that is known beforehand.
+        return torch.arange(events), event
+    return event.unique(return_inverse=True)
 
 
 def _render_bent(
@@ -306,11 +309,11 @@ def _render_bent(
     (share,) = get("noise_share")
     result = torch.zeros(phase.shape, device=phase.device)
     rows = (share < 1)[event].nonzero().squeeze(1)
-    if len(rows):
+    if is_exporting() or len(rows):
         left = (1 - share[event[rows]]).float()[:, None]
         result[rows] = _bent_tone(start[rows], phase[rows], event[rows], f0, motion, get).mul_(left)
     rows = (share > 0)[event].nonzero().squeeze(1)
-    if len(rows):
+    if is_exporting() or len(rows):
         of = event[rows]
         (bandwidth,) = get("noise_bandwidth")
         # Noise begins with an event's first sample, wherever between two samples its onset is.
@@ -331,7 +334,7 @@ def _bent_tone(
     get: Callable[..., list[Tensor]],
 ) -> Tensor:
     """u(θ(t)) of R tiles of some of the H events, (R, TILE)."""
-    events, event = event.unique(return_inverse=True)
+    events, event = _events_of(event, len(f0))
     excitation, band_limited, index, ratio = (
         factor[events] for factor in get("excitation", "band_limited", "fm_index", "fm_ratio")
     )
@@ -342,11 +345,14 @@ def _bent_tone(
     tabled = (excitation == 0) | (pulse & (band_limited | (formants > 0).any(dim=1)))
     highest = f0 * (2 ** glide.clamp(min=0) + depth)
     own = get("partial_count", "rolloff", "partial_weight", "partial_phase")
-    own = [factor[events][tabled] for factor in own]
-    tables = phase.new_zeros(len(events), TABLE, dtype=torch.float32)
-    if len(own[0]):
-        of_pitch = (excitation[tabled], f0[tabled], highest[tabled])
-        tables[tabled] = period_tables(*of_pitch, *own, formants[tabled])
+    own = [factor[events] for factor in own]
+    if is_exporting():
+        tables = period_tables(excitation, f0, highest, *own, formants)
+    else:
+        tables = phase.new_zeros(len(events), TABLE, dtype=torch.float32)
+        if tabled.any():
+            own = [factor[tabled] for factor in (excitation, f0, highest, *own, formants)]
+            tables[tabled] = period_tables(*own)
     rows = is_fm[event].nonzero().squeeze(1)
     of = event[rows]
     modulator = moving_phase(

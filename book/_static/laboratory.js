@@ -170,7 +170,11 @@ window.audiopgLaboratory = (() => {
     return named(await sounds.run("turn", { readings, ...drawn }));
   }
 
-  const render = (params) => sounds.run("render", params);
+  // What a clip has beyond the paper's synthesizer, which a larger graph renders.
+  const hasAdditions = (params) => about.factors.some(({ name, beyond, needs }) => (
+    beyond && !needs.length && params[name].data.some((value) => value !== 0)
+  ));
+  const render = (params) => sounds.run(hasAdditions(params) ? "render-additions" : "render", params);
   const hear = async (wave) => (await sounds.run("log-mel", { wave })).mel.data;
 
   let computing = false;
@@ -446,6 +450,8 @@ window.audiopgLaboratory = (() => {
   // Knobs
 
   const rows = new Map();
+  // The clip for which the factors beyond the paper were unfolded; whoever folds them again is let.
+  let openedFor = "";
   const round = (value) => Number(value.toPrecision(4));
 
   function makeKnobs() {
@@ -454,7 +460,7 @@ window.audiopgLaboratory = (() => {
       if (!groups.has(factor.group)) {
         const set = document.createElement("fieldset");
         set.append(Object.assign(document.createElement("legend"), { textContent: factor.group }));
-        element("factors").append(set);
+        element(factor.beyond ? "beyond" : "factors").append(set);
         groups.set(factor.group, set);
       }
       groups.get(factor.group).append(makeKnob(factor));
@@ -529,8 +535,8 @@ window.audiopgLaboratory = (() => {
     if (partials === 1 && (factor.name.startsWith("partial_") || factor.name === "rolloff")) return false;
     if (factor.name === "event_count") return events > 1;
     if (factor.name === "quality") return first("cutoff") < about.nyquist;
-    if (factor.name !== "burst_length") return true;
-    return Number(shown.params.burst_amplitude.data[shown.event]) > 0;
+    const place = factor.one_event ? shown.event : 0;
+    return factor.needs.every((name) => Number(shown.params[name].data[place]) !== 0);
   }
 
   function edit(factor, value) {
@@ -550,6 +556,10 @@ window.audiopgLaboratory = (() => {
       chosen.replaceChildren(...Array.from({ length: count }, (_, slot) => new Option(slot + 1, slot)));
     }
     chosen.value = shown.event;
+    if (openedFor !== shown.drawnAs && hasAdditions(shown.params)) {
+      openedFor = shown.drawnAs;
+      element("additions").open = true;
+    }
     for (const factor of about.factors) {
       const { row, choice, check, slider, box } = rows.get(factor.name);
       row.hidden = !isHeard(factor);

@@ -9,9 +9,9 @@ import pytest
 import soundfile
 import torch
 
-from audiopg import LogMel, SynthPrior, render
+from audiopg import LogMel, SynthPrior, render, widgets
 from audiopg.mae import MaskedOutput, load_model, reconstruct, visible_tokens
-from audiopg.synth import EXCITATIONS, PRESETS, read_scene
+from audiopg.synth import EXCITATIONS, read_scene
 
 PAGE = "book/laboratory"
 PATIENCE = 120_000
@@ -91,7 +91,7 @@ def settle(page, name="slider to pictures"):
 # What it computes
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", widgets.DRAWN)
 def test_factors_drawn_are_the_librarys(page, preset):
     for seed, clip in ((0, 0), (1, 31), (-5, 2**40 + 3), (2**62 + 1, 7)):
         params = drawn(preset, seed, clip)
@@ -108,13 +108,14 @@ def test_factors_drawn_are_the_librarys(page, preset):
             np.testing.assert_array_equal(found, expected, err_msg=name)
 
 
-def test_sound_and_log_mel_of_32_clips_are_the_librarys(page):
+@pytest.mark.parametrize(("preset", "clips"), [("full", 32), ("extended", 8)])
+def test_sound_and_log_mel_of_clips_are_the_librarys(page, preset, clips):
     front_end = LogMel()
-    for clip in range(32):
+    for clip in range(clips):
         page.evaluate(
-            f"async () => {{ window.made = await audiopgLaboratory.clip('full', 0n, {clip}n) }}"
+            f"async () => {{ window.made = await audiopgLaboratory.clip('{preset}', 0n, {clip}n) }}"
         )
-        expected = render(drawn("full", 0, clip))
+        expected = render(drawn(preset, 0, clip))
         found = numbers(page, "made.wave")
         np.testing.assert_allclose(found, expected[0], rtol=0, atol=1e-3, err_msg=f"clip {clip}")
         found = numbers(page, "made.mel").reshape(1024, 128)
@@ -188,6 +189,37 @@ def test_every_factor_has_a_control_and_those_unheard_are_put_away(page):
         assert ("partial_count" in visible) == (excitation == "harmonic")
         assert ("band_limited" in visible) == (code >= 2)
         assert {"f0", "onset", "noise_level", "cutoff"} <= visible
+
+
+def test_what_is_beyond_the_paper_is_turned_and_carried(page, tmp_path):
+    assert not page.locator("#lab-beyond").is_visible()
+    page.click("#lab-additions > summary")
+    assert not page.locator("[data-factor=modulation_rate]").is_visible()
+    expected = drawn("full", 0, 0)
+    for name, value in (("glide", -1.5), ("modulation_depth", 0.75), ("reverberation_time", 0.25)):
+        set_value(page, name, value)
+        settle(page)
+        turned = getattr(expected, name).clone()
+        turned[(0, 0) if turned.ndim > 1 else 0] = value
+        expected = expected.edit(**{name: turned})
+    set_value(page, "reverberation_level", 0.5)
+    settle(page)
+    expected = expected.edit(reverberation_level=0.5)
+    assert page.locator("[data-factor=modulation_rate]").is_visible()
+    assert not page.locator("[data-factor=modulation_jitter]").is_visible()
+    found = numbers(page, "audiopgLaboratory.shown.wave")
+    np.testing.assert_allclose(found, render(expected)[0], rtol=0, atol=1e-3)
+    link = page.input_value("#lab-link")
+    assert "glide.1=-1.5" in link
+    assert "reverberation_time=0.25" in link
+    with page.expect_download() as download:
+        page.click("#lab-save-scene")
+    download.value.save_as(tmp_path / "scene.json")
+    again = render(read_scene(tmp_path / "scene.json"))
+    np.testing.assert_allclose(found, again[0], rtol=0, atol=1e-3)
+    page.select_option("#lab-factor-excitation", label="fm")
+    settle(page)
+    assert not page.locator("[data-factor=formant_1]").is_visible()
 
 
 def test_values_out_of_range_are_brought_into_it(page):

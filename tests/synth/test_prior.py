@@ -16,6 +16,7 @@ from audiopg.philox import philox4x32, random_words
 from audiopg.records import paper_table
 from audiopg.synth import CLIP_SECONDS, PRESETS, SENSITIVITY, VOWELS, SynthPrior
 from audiopg.synth.parameters import CLIP_ADDITIONS, EVENT_ADDITIONS
+from audiopg.synth.prior import _power
 
 
 @pytest.mark.parametrize(
@@ -436,3 +437,15 @@ def test_any_prior_is_refused_or_stays_within_its_ranges():
 def test_an_unknown_preset_lists_the_known_ones():
     with pytest.raises(InputError, match=r"'fuller'; choose from .*'sine'"):
         SynthPrior.preset("fuller")
+
+
+@pytest.mark.parametrize("base", [1.0, 6.25, 80 / 3, 400.0])
+def test_powers_are_exact_within_their_range_and_alike_in_any_batch(base):
+    exponent = torch.linspace(0, 1, 1001, dtype=torch.float64)
+    found = _power(base, exponent)
+    expected = [base**value for value in exponent.tolist()]
+    torch.testing.assert_close(found, torch.tensor(expected).double(), rtol=4e-15, atol=0)
+    assert found[0] == 1
+    assert found[-1] <= base
+    for size in (1, 3, 7):
+        assert torch.cat([_power(base, part) for part in exponent.split(size)]).equal(found)
