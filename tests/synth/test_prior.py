@@ -444,7 +444,8 @@ def test_powers_are_exact_within_their_range_and_alike_in_any_batch(base):
     exponent = torch.linspace(0, 1, 1001, dtype=torch.float64)
     found = _power(base, exponent)
     expected = [base**value for value in exponent.tolist()]
-    torch.testing.assert_close(found, torch.tensor(expected).double(), rtol=4e-15, atol=0)
+    expected = torch.tensor(expected, dtype=torch.float64)
+    torch.testing.assert_close(found, expected, rtol=4e-15, atol=0)
     assert found[0] == 1
     assert found[-1] <= base
     for size in (1, 3, 7):
