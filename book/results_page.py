@@ -210,10 +210,15 @@ def at_paper_scale(record: dict) -> bool:
     return record["scale"] == "paper" or record["name"] in AT_PAPER_SCALE
 
 
-def scale_and_device(record: dict) -> str:
-    """How large the run was, where it ran and how long it took."""
+def scale_and_device(record: dict, from_scratch: bool = False) -> str:
+    """How large the run was, where it ran and how long it took.
+
+    Args:
+        record: of any kind.
+        from_scratch: whether it is asked of the control that was fine-tuned beside it.
+    """
     settings = record["settings"]
-    start = settings.get("start")
+    start = None if from_scratch else settings.get("start")
     size = settings.get("model") or (start and f"from {start}") or settings.get("preset") or ""
     clips = settings.get("steps", 0) * settings.get("batch_size", 0)
     minutes = record["seconds"] / 60
@@ -270,7 +275,7 @@ def results_table(name: str, records: dict[str, dict]) -> str:
         found = [records[one] for one in said if said[one]]
         ours = []
         for record in found:
-            about = f"`{record['name']}`: {scale_and_device(record)}"
+            about = f"`{record['name']}`: {scale_and_device(record, row.from_scratch)}"
             texts = said[record["name"]]
             if row.factor:
                 ours += [*texts, about]
@@ -354,7 +359,8 @@ def confusions_table(records: dict[str, dict]) -> str:
             # ESC-10 is a part of ESC-50, as a record's "Speech Commands, 10 words" is of its set.
             if confusion and found["data"].startswith(name.replace("ESC-50", "ESC-10")[:12]):
                 worst = "; ".join(most_confused(confusion))
-                ours.append(f"`{record}`, linear probe, {found['data'].partition(',')[0]}: {worst}")
+                tested = found["data"].partition(",")[0]
+                ours.append(f"`{record}`, {how(found)}, {tested}: {worst}")
         lines.append([[name], theirs, ours or [NOT_RUN]])
     return list_table(["", "the paper's", "ours"], lines, "beside-the-paper")
 

@@ -312,7 +312,7 @@ plots.filter_growth(growths["recordings"])
 plt.show()
 
 # %% [markdown]
-# The same in numbers, at three of the snapshots. "Added" is of what training added, which does not
+# The same in numbers, at three snapshots of each. "Added" is of what training added, which does not
 # exist at the first.
 
 # %%
@@ -357,7 +357,7 @@ pd.Series(
             last["recordings"], first
         ),
         "added, synthesis and recordings": in_common(*grown.values()),
-        "added to `tiny` and by this run on synthesis": in_common(
+        "added to tiny and by this run on synthesis": in_common(
             tiny["added"].images, grown["synthesis"]
         ),
         "chance": 8 / 256,

@@ -49,10 +49,11 @@ pd.set_option("display.max_colwidth", None)
 # An event of the paper is $a\,e(t)\,u(t)$. With additions it is
 #
 # $$
+# \begin{gathered}
 # a\,e(t)\,m(t)\,\Bigl[(1-\sigma)\,u\bigl(\theta(t)\bigr)
-# + \sigma\sqrt2\;n(t)\,\sin 2\pi\theta(t)\Bigr],
-# \qquad
+# + \sigma\sqrt2\;n(t)\,\sin 2\pi\theta(t)\Bigr], \\
 # \theta(t) = \int_0^t f_0\bigl[2^{g\tau/L} + d\,\sin 2\pi r\tau\bigr]\,\mathrm{d}\tau,
+# \end{gathered}
 # $$ (eq-beyond)
 #
 # with the phase $\theta$ in cycles of a pitch that glides by $g$ octaves over the event's length $L$ and
@@ -70,7 +71,7 @@ pd.set_option("display.max_colwidth", None)
 # | `reverberation` | time and level | rooms |
 # | `mixtures` | sources, number and loudness of events | streets, machines beside voices |
 #
-# ## One event, six ways
+# ## One event, many ways
 #
 # A sawtooth of 150 Hz from the second second on, as the paper would have it, and with one addition at
 # a time. Compare each with the first.
@@ -200,7 +201,9 @@ spoken = spoken[:, 16000 : 2 * 16000]
 widgets.players(spoken, list(voices), columns=5)
 
 # %% mystnb={"figure": {"caption": "The same sawtooth of 120 Hz through the formants of ten vowels.", "name": "fig-vowels"}, "image": {"alt": "Ten log-mel spectrograms of steady tones. In each, two or three bands of partials are brighter; from heed to who'd the second band moves from high to low"}}
-plots.spectrogram_wall(audiopg.LogMel()(spoken), list(voices), columns=5)
+# A second has 98 frames; the rest fills up the last patches.
+mels = audiopg.LogMel()(spoken)[:, :98]
+plots.spectrogram_wall(mels, list(voices), columns=5)
 plt.show()
 
 # %% [markdown]
