@@ -171,6 +171,7 @@ for rival in ("log-mel mean and deviation", "random encoder"):
 tested = significance_table(
     results, clips.labels, clips.folds, against="AudioPG, tiny"
 ).drop(columns="standard deviation")
+tested = tested.astype(object)
 for column in ("p", "p (Holm)"):
     tested[column] = tested[column].map("{:.1g}".format)
 tested.replace("nan", "–").fillna("–")

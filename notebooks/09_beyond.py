@@ -363,7 +363,7 @@ print(f"{bench['settings']['preset']}, {bench['device']}")
 costs = pd.DataFrame.from_dict(bench["metrics"]["rows"], orient="index")
 costs[["time", "rendering_time"]].rename(
     columns={"time": "a step of training", "rendering_time": "rendering"}
-).round(2).fillna("–")
+).round(2).astype(object).fillna("–")
 
 # %% [markdown]
 # Where a row says "not run yet", `python -m audiopg reproduce beyond final` makes it, with `--scale paper`
