@@ -711,8 +711,10 @@ def interval_panels(
     rows = list(dict.fromkeys(row for table in tables.values() for row in table))
     if not rows:
         raise InputError("no figures were given; name at least one set with one row.")
+    names = [fill(row, 22) for row in rows]
+    height = 0.36 if any("\n" in name for name in names) else 0.27
     figure, axes = plt.subplots(
-        1, len(tables), sharey=True, squeeze=False, figsize=(WIDTH, 1.1 + 0.27 * len(rows))
+        1, len(tables), sharey=True, squeeze=False, figsize=(WIDTH, 1.1 + height * len(rows))
     )
     for axis, (title, table) in zip(axes[0], tables.items(), strict=True):
         places = [rows.index(row) for row in table]
@@ -730,7 +732,6 @@ def interval_panels(
         axis.set_title(fill(title, 44 // len(tables)), fontsize="small")
         axis.set_xlabel(label)
         axis.grid(axis="x", linewidth=0.5, alpha=0.4)
-    names = [fill(row, 22) for row in rows]
     axes[0, 0].set_yticks(range(len(rows)), names, fontsize="small")
     axes[0, 0].set_ylim(len(rows) - 0.5, -0.5)
     return figure
