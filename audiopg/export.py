@@ -31,6 +31,7 @@ from audiopg.frontend import (
     WINDOW,
     LogMel,
     fit_length,
+    whole_frames,
 )
 from audiopg.mae import (
     BANDS,
@@ -83,7 +84,7 @@ _CLIPS, _CLIP_SEED, _CLIP_PRESET = 1000, 1, "full"
 _NEAREST = 4
 # Of the search for the powers behind a log-mel, and of the one for phases that agree.
 _POWER_UPDATES, _PHASE_UPDATES = 30, 32
-_FRAMES = (CLIP_SAMPLES - WINDOW) // HOP + 1
+_FRAMES = whole_frames(CLIP_SAMPLES)
 _BINS = FFT_SIZE // 2 + 1
 # Beside the streams of factors, noise and masks: the phases that a search begins with.
 _PHASE_STREAM = 301

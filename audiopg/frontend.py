@@ -2,6 +2,7 @@
 
 import math
 from functools import cache
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +23,13 @@ LOWEST_HZ = 20.0
 # Mean and standard deviation of the log-mel values of 2,000 clips of the `full` prior, seed 0.
 CURRICULUM_MEAN = -6.01
 CURRICULUM_STANDARD_DEVIATION = 4.24
+
+_Count = TypeVar("_Count", int, Tensor)
+
+
+def whole_frames(samples: _Count) -> _Count:
+    """Windows of 400 samples, 160 apart, that fit into a waveform of so many samples."""
+    return (samples - WINDOW) // HOP + 1
 
 
 def mel(hertz: Tensor | float) -> Tensor:
@@ -164,7 +172,7 @@ class LogMel(nn.Module):
             raise InputError(
                 f"the waveform has {samples} samples, shorter than one window of {WINDOW}."
             )
-        count = (samples - WINDOW) // HOP + 1
+        count = whole_frames(samples)
         mels = wave.new_zeros(batch, LogMel.frames(samples), MEL_BANDS)
         # On a CPU one clip at a time stays in the cache, which is worth a factor of two.
         clips = 1 if wave.device.type == "cpu" else 64
@@ -225,7 +233,7 @@ class LogMel(nn.Module):
                 f"the spectrogram has shape {tuple(mels.shape)}; {samples} samples have one of "
                 f"(clips, {LogMel.frames(samples)}, {MEL_BANDS})."
             )
-        count = (samples - WINDOW) // HOP + 1
+        count = whole_frames(samples)
         with full_precision(mels.device):
             magnitude = self._find_magnitudes(mels[:, :count], iterations)
             wave = self._find_phases(magnitude, iterations, seed)
@@ -265,5 +273,5 @@ class LogMel(nn.Module):
 
     @staticmethod
     def frames(samples: int) -> int:
-        """Frames of a waveform of so many samples, made a multiple of 16."""
-        return math.ceil(((samples - WINDOW) // HOP + 1) / PATCH) * PATCH
+        """`whole_frames` of a waveform of so many samples, made a multiple of 16."""
+        return math.ceil(whole_frames(samples) / PATCH) * PATCH

@@ -16,7 +16,16 @@ from torch import Tensor, nn
 from audiopg.environment import atomic_path, cache_folder
 from audiopg.errors import InputError
 from audiopg.fetch import check, fetch, read_checksum
-from audiopg.frontend import HOP, MEL_BANDS, PATCH, WINDOW, LogMel, fit_length, resample
+from audiopg.frontend import (
+    HOP,
+    MEL_BANDS,
+    PATCH,
+    WINDOW,
+    LogMel,
+    fit_length,
+    resample,
+    whole_frames,
+)
 from audiopg.philox import permutation
 from audiopg.synth.parameters import CLIP_SAMPLES, SAMPLE_RATE, is_whole
 
@@ -405,7 +414,7 @@ class Encoder(nn.Module):
         """The spectrograms of waves whose frames fill equally many patches: (B, frames, 128)."""
         padded = nn.utils.rnn.pad_sequence(waves, batch_first=True)
         mel = self.log_mel(padded.to(self.norm.weight.device))
-        frames = torch.tensor([(len(wave) - WINDOW) // HOP + 1 for wave in waves])
+        frames = torch.tensor([whole_frames(len(wave)) for wave in waves])
         if frames.min() < frames.max():
             # Only the frames behind a wave's own hear the zeros behind it.
             own = torch.arange(mel.shape[1]) < frames[:, None]

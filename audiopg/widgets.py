@@ -25,7 +25,7 @@ from torch import Tensor
 from audiopg import plots
 from audiopg.environment import atomic_path
 from audiopg.errors import InputError
-from audiopg.frontend import HOP, WINDOW, LogMel
+from audiopg.frontend import LogMel, whole_frames
 from audiopg.mae import PIXELS, MaskedAutoencoder, MaskedOutput, reconstruct, unpatchify
 from audiopg.pretraining import PretrainSettings
 from audiopg.synth import (
@@ -576,7 +576,7 @@ def seen_and_heard(waves: Sequence[Tensor], labels: Sequence[str], columns: int 
     shown = []
     for sound in sounds.players:
         # Frames that only fill up the last patches are no sound.
-        frames = (len(sound.wave) - WINDOW) // HOP + 1
+        frames = whole_frames(len(sound.wave))
         picture = plots.mel_picture(log_mel(torch.from_numpy(sound.wave)[None])[0, :frames])
         alt = f"Log-mel spectrogram of {sound.label}"
         shown.append(replace(sound, picture=picture, alt=alt))

@@ -9,7 +9,7 @@ from tqdm.auto import tqdm
 
 from audiopg.datasets import CachedWaves, LabelledClips
 from audiopg.errors import InputError
-from audiopg.frontend import HOP, WINDOW, LogMel, fit_length
+from audiopg.frontend import LogMel, fit_length, whole_frames
 from audiopg.mae import BANDS, Encoder
 from audiopg.synth.parameters import CLIP_SAMPLES
 from audiopg.transfer.probe import (
@@ -127,7 +127,7 @@ def clip_features(
         if not native:
             batch = [fit_length(wave, CLIP_SAMPLES) for wave in batch]
         if controls:
-            mels = [log_mel(wave[None])[:, : _frames(wave)] for wave in batch]
+            mels = [log_mel(wave[None])[:, : whole_frames(len(wave))] for wave in batch]
             for name, statistics in (
                 ("log-mel mean", log_mel_mean),
                 ("log-mel mean and deviation", log_mel_statistics),
@@ -143,8 +143,3 @@ def clip_features(
             parts.setdefault(name, []).append(embeddings)
     places = torch.from_numpy(order.argsort())
     return {name: torch.cat(part)[places] for name, part in parts.items()}
-
-
-def _frames(wave: Tensor) -> int:
-    """Frames of a wave, without those that fill up the last patch."""
-    return (len(wave) - WINDOW) // HOP + 1

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from audiopg.datasets import CachedWaves
 from audiopg.errors import InputError
-from audiopg.frontend import HOP, MEL_BANDS, PATCH, WINDOW, LogMel, fit_length
+from audiopg.frontend import MEL_BANDS, PATCH, WINDOW, LogMel, fit_length, whole_frames
 from audiopg.mae import BANDS
 from audiopg.synth.parameters import CLIP_SAMPLES
 
@@ -83,7 +83,7 @@ def log_mels(
         samples = samples.clamp(max=CLIP_SAMPLES)
     else:
         samples = torch.full_like(samples, CLIP_SAMPLES)
-    lengths = (samples - WINDOW) // HOP + 1
+    lengths = whole_frames(samples)
     # Clips of like length lie, and are transformed, beside one another.
     order = lengths.argsort(stable=True)
     starts = torch.empty_like(lengths)
