@@ -138,8 +138,8 @@ class LogMel(nn.Module):
     mean, are added up to the next multiple of 16: 10.24 s give 1,022 frames, made 1,024.
 
     Args:
-        mean, standard_deviation: of log-mel values; the defaults are those of the `full`
-            curriculum. ``LogMel(0.0, 1.0)`` returns plain log-mel values.
+        mean: of log-mel values; by default that of the `full` curriculum.
+        standard_deviation: likewise. ``LogMel(0.0, 1.0)`` returns plain log-mel values.
     """
 
     def __init__(

@@ -44,8 +44,12 @@ class Architecture:
     """Sizes of the network.
 
     Attributes:
-        width, depth, heads: of the encoder: numbers a token, blocks, attention heads a block.
-        decoder_width, decoder_depth, decoder_heads: the same of the decoder.
+        width: numbers a token of the encoder.
+        depth: blocks of the encoder.
+        heads: attention heads a block of the encoder.
+        decoder_width: numbers a token of the decoder.
+        decoder_depth: blocks of the decoder.
+        decoder_heads: attention heads a block of the decoder.
         class_token: whether a token that stands for no patch goes through both, as in the paper.
 
     Raises:
@@ -226,7 +230,9 @@ class Encoder(nn.Module):
         """An untrained encoder in evaluation mode: the random control of the analyses.
 
         Args:
-            name, seed, overrides: as in `MaskedAutoencoder.preset`.
+            name: as in `MaskedAutoencoder.preset`.
+            seed: as there.
+            overrides: as there.
 
         Raises:
             InputError: for an unknown preset or field, or sizes that do not go together.
@@ -372,7 +378,9 @@ class Encoder(nn.Module):
 
         Args:
             wave: (B, samples) float, tensor or array; (samples,) is a batch of one.
-            sample_rate, batch_size, pooling: as in `embed`.
+            sample_rate: as in `embed`.
+            batch_size: as there.
+            pooling: as there.
 
         Returns:
             (B, T, D) float32 on the encoder's device, or (B, T, 8 D) for "frequency"; and (T,)

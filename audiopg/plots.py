@@ -560,8 +560,10 @@ def predicted_against_true(truth: ArrayLike, predicted: ArrayLike, label: str, u
     """Predictions of a factor over its true values, with the line where they agree.
 
     Args:
-        truth, predicted: (clips,).
-        label, unit: of the factor, such as "f0" and "Hz".
+        truth: (clips,).
+        predicted: (clips,).
+        label: of the factor, such as "f0".
+        unit: of the factor, such as "Hz".
 
     Raises:
         InputError: for shapes that do not agree.
@@ -821,7 +823,8 @@ def neighbourhood(z: ArrayLike, g: ArrayLike, clip: int, neighbours: int = 3) ->
     and the strips in which others are counted along one axis alone.
 
     Args:
-        z, g: (samples,), on scales that compare.
+        z: (samples,).
+        g: (samples,), on a scale that compares.
         clip: which sample.
         neighbours: k.
 
@@ -864,7 +867,8 @@ def neuron_response(activations: ArrayLike, factor: ArrayLike, label: str, title
     """What one latent dimension does as a factor moves: a dot a clip, and a running median.
 
     Args:
-        activations, factor: (clips,).
+        activations: (clips,).
+        factor: (clips,).
         label: of the factor, with its unit.
         title: of the figure, such as "neuron 343".
 

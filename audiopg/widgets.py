@@ -68,7 +68,8 @@ class Factor:
     Attributes:
         label: what a reader calls it.
         unit: Hz or s; "×" for a spread; empty for a pure number.
-        low, high: the range of its slider.
+        low: least value of its slider.
+        high: largest value of its slider.
         group: the heading that the explorer puts it under.
         scale: "linear", "log", "whole" (numbers), "choice" (among ``EXCITATIONS``), "switch", or
             "spread": what is turned is not the factor, of which each partial has its own, but how
@@ -630,7 +631,8 @@ def explorer(preset: str = "full", seed: int = 0, clip: int = 0) -> "Explorer | 
 
     Args:
         preset: of `SynthPrior`.
-        seed, clip: which clip to begin with, each from 0 to 2**31 - 1.
+        seed: of the clip to begin with, from 0 to 2**31 - 1.
+        clip: which clip of that seed, from 0 to 2**31 - 1.
 
     Returns:
         The explorer; where ipywidgets is not installed, the slider of the fundamental alone.
@@ -655,11 +657,15 @@ class Explorer:
     """A clip drawn from a preset, and widgets that turn its factors; see `explorer`.
 
     Attributes:
-        preset, seed, clip, surprise: widgets that choose the drawn clip.
+        preset: the widget that chooses the prior of the drawn clip.
+        seed: the one of its seed.
+        clip: the one of its index.
+        surprise: the button that takes any clip.
         event: the widget that says which event the sliders of one event turn, from 1.
         sliders: factor -> its widget; those that cannot be heard in the clip are hidden.
-        save, saved: the button that writes the sound and its scene into the working folder, which
-            is the notebook's, and the HTML widget that then says where.
+        save: the button that writes the sound and its scene into the working folder, which is the
+            notebook's.
+        saved: the HTML widget that then says where.
         view: the HTML widget that holds the player and the picture.
         params: the clip now heard, one row.
         sound: its player.

@@ -1,16 +1,19 @@
-"""A Sphinx extension: code in the chapters links to the page of the library.
+"""A Sphinx extension for the page of the library: what leads there, and how it names types.
 
 ``sphinx_codeautolink`` finds where a name is defined, such as ``audiopg.synth.render.render``. The
 page documents it where a reader imports it from, ``audiopg.synth.render``; this tells one from the
-other.
+other. And a parameter that takes whatever numpy makes an array of is said to be ``ArrayLike``, not
+the union of nine types that numpy defines it as.
 """
 
 import inspect
 import pkgutil
 from importlib import import_module
 
+from numpy.typing import ArrayLike
 from sphinx.application import Sphinx
 from sphinx.config import Config
+from sphinx.util.typing import stringify_annotation
 
 import audiopg
 
@@ -38,6 +41,16 @@ def set_names(app: Sphinx, config: Config) -> None:
     config.codeautolink_inventory_map = documented_names()
 
 
+def name_array_like(app: Sphinx, kind: str, name: str, *_: object) -> None:
+    """Put the alias back into the type hints that autodoc noted for a function."""
+    hints = app.env.temp_data.get("annotations", {}).get(name, {})
+    union = stringify_annotation(ArrayLike, "smart")
+    for parameter, hint in hints.items():
+        hints[parameter] = hint.replace(union, "~numpy.typing.ArrayLike")
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("config-inited", set_names)
+    # After autodoc's own listener, of priority 500, has noted them.
+    app.connect("autodoc-process-signature", name_array_like, priority=600)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

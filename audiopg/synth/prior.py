@@ -205,7 +205,7 @@ class SynthPrior:
         sustain: level after the decay.
         release: share of the event, or None for all that attack and decay leave.
         burst_probability: probability of a noise burst at an event's onset.
-        burst_length: s.
+        burst_length: length of the burst, in s.
         burst_amplitude: peak of the burst, relative to a unit event.
         damping_probability: probability that the clip passes the low-pass.
         cutoff: Hz, corner frequency of the low-pass.
