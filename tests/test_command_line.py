@@ -11,8 +11,8 @@ from matplotlib.image import imread
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from audiopg import __main__ as command_line
 from audiopg.__main__ import main
+from audiopg.commands import pretrain as command
 from audiopg.mae import load_model
 from audiopg.pretraining import RECIPES, PretrainSettings, pretrain, read_settings
 from audiopg.synth import (
@@ -199,7 +199,7 @@ def asked(monkeypatch):
         calls.append(settings)
         raise Asked
 
-    monkeypatch.setattr(command_line, "pretrain", ask)
+    monkeypatch.setattr(command, "pretrain", ask)
     return calls
 
 
@@ -250,7 +250,7 @@ def test_pictures_without_matplotlib_are_refused(tmp_path, monkeypatch, capsys):
 
 def test_pretraining_on_recordings_is_recorded_as_such(esc10, tmp_path, monkeypatch, capsys):
     records = []
-    monkeypatch.setattr(command_line, "write_record", lambda name, **kw: records.append(kw))
+    monkeypatch.setattr(command, "write_record", lambda name, **kw: records.append(kw))
     folder = str(esc10 / "ESC-10/audio")
     arguments = [*RUN, "--audio", folder, "--out", str(tmp_path / "run"), "--record", "x"]
     assert main(arguments) == 0
@@ -282,7 +282,7 @@ def test_the_help_of_pretrain_teaches(capsys):
 
 
 def examples_of_pretrain():
-    lines = command_line._PRETRAIN_HELP.replace("\\\n", " ").splitlines()
+    lines = command.EXAMPLES.replace("\\\n", " ").splitlines()
     return [line.split(" pretrain ")[1] for line in lines if " pretrain --" in line]
 
 

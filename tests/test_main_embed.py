@@ -10,8 +10,8 @@ import pytest
 import soundfile
 import torch
 
-from audiopg import __main__ as command_line
 from audiopg.__main__ import main
+from audiopg.commands import probe as command
 from audiopg.datasets import cached_waves, find_dataset
 from audiopg.mae import ARCHITECTURES, Encoder, MaskedAutoencoder, load_encoder, save_model
 from audiopg.pretraining import PretrainSettings, pretrain
@@ -78,7 +78,7 @@ def records(tmp_path, monkeypatch):
     def write_there(name, **figures):
         return write_record(name, **figures, folder=folder)
 
-    monkeypatch.setattr(command_line, "write_record", write_there)
+    monkeypatch.setattr(command, "write_record", write_there)
     return folder
 
 
@@ -268,7 +268,7 @@ def test_probe_on_real_recordings(weights, tmp_path, monkeypatch, capsys):
         labels=clips.labels[rows],
         folds=clips.folds[rows],
     )
-    monkeypatch.setattr(command_line, "find_dataset", lambda *_: part)
+    monkeypatch.setattr(command, "find_dataset", lambda *_: part)
     assert main(["probe", weights, "--data", REAL, "--native", "--no-controls"]) == 0
     printed = capsys.readouterr().out
     assert "ESC-10, 50 clips" in printed

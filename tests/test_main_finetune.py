@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from audiopg import __main__ as command_line
 from audiopg.__main__ import main
+from audiopg.commands import finetune as command
 from audiopg.datasets import cached_waves, esc50, find_dataset
 from audiopg.mae import MaskedAutoencoder, save_model
 from audiopg.transfer import paired_p_value
@@ -88,7 +88,7 @@ def losses(out, fold):
 
 def test_finetune_is_the_library_s_call(tmp_path, weights, expected, monkeypatch, capsys):
     records = []
-    monkeypatch.setattr(command_line, "write_record", lambda name, **said: records.append(said))
+    monkeypatch.setattr(command, "write_record", lambda name, **said: records.append(said))
     arguments = ["finetune", *FLAGS, "--start", str(weights), "--folds", "1,3"]
     assert main([*arguments, "--out", str(tmp_path), "--record", "x"]) == 0
     assert json.loads((tmp_path / "result.json").read_text()) == expected.summary()
@@ -120,7 +120,7 @@ def test_finetune_is_the_library_s_call(tmp_path, weights, expected, monkeypatch
 
 def test_validation_is_said_to_be_one(tmp_path, monkeypatch, capsys):
     records = []
-    monkeypatch.setattr(command_line, "write_record", lambda name, **said: records.append(said))
+    monkeypatch.setattr(command, "write_record", lambda name, **said: records.append(said))
     arguments = ["finetune", *FLAGS, "--epochs=1", "--preset=micro", "--folds=2", "--validate"]
     assert main([*arguments, "--out", str(tmp_path), "--record", "x"]) == 0
     printed = capsys.readouterr().out
@@ -133,7 +133,7 @@ def test_validation_is_said_to_be_one(tmp_path, monkeypatch, capsys):
 
 def test_a_run_is_set_beside_one_from_scratch(tmp_path, weights, monkeypatch, capsys):
     records = []
-    monkeypatch.setattr(command_line, "write_record", lambda name, **said: records.append(said))
+    monkeypatch.setattr(command, "write_record", lambda name, **said: records.append(said))
     arguments = ["finetune", *FLAGS, "--epochs=1", "--folds=1,3"]
     scratch, tuned = tmp_path / "scratch", tmp_path / "tuned"
     assert main([*arguments, "--preset=micro", "--layer-decay=1", "--out", str(scratch)]) == 0
@@ -280,7 +280,7 @@ class Asked(Exception):
 
 
 def examples():
-    lines = command_line._FINETUNE_HELP.replace("\\\n", " ").splitlines()
+    lines = command.EXAMPLES.replace("\\\n", " ").splitlines()
     return [line.split(" finetune ")[1] for line in lines if " finetune --" in line]
 
 
@@ -291,7 +291,7 @@ def test_the_examples_of_the_help_are_accepted(example, data, tmp_path, monkeypa
         raise Asked
 
     asked = []
-    monkeypatch.setattr(command_line, "finetune", ask)
+    monkeypatch.setattr(command, "finetune", ask)
     (data / "ESC-50").is_dir() or (data / "ESC-50").symlink_to(data / "ESC-10")
     (tmp_path / "run.json").write_text(
         json.dumps({"settings": {}, "start": "tiny", "weights": "", "clips": {"sha256": ""}})

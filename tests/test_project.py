@@ -44,6 +44,7 @@ LAYERS = [
     {"records"},
     {"experiments"},
     {"reproduce"},
+    {"commands"},
     {"__main__"},
 ]
 MODULES = sorted((ROOT / "audiopg").rglob("*.py"))

@@ -1,0 +1,369 @@
+"""`audiopg analyze`: what a latent space knows about the factors of its clips."""
+
+import argparse
+import json
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from itertools import chain
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import torch
+
+from audiopg.analysis import (
+    FilterGrowth,
+    Report,
+    RidgeComparison,
+    analyse,
+    clip_factors,
+    controlled_clips,
+    embed_clips,
+    factor_direction,
+    filter_growth,
+    read_filters,
+    ridge_comparison,
+    traverse,
+)
+from audiopg.commands.common import (
+    Commands,
+    add_command,
+    add_model,
+    heard_by,
+    load_plots,
+    untrained_like,
+)
+from audiopg.environment import atomic_path, best_device, provenance
+from audiopg.errors import InputError
+from audiopg.frontend import LogMel
+from audiopg.mae import Encoder, MaskedAutoencoder, load_encoder, load_model, shipped_weights
+from audiopg.pretraining import PRECISIONS, read_settings
+from audiopg.records import pack, read_record, write_record
+from audiopg.synth import ClipParameters, render
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from pandas import DataFrame
+
+# Clips whose layers are kept: 13 layers of a large network take 40 kB a clip.
+_LAYER_CLIPS = 1000
+# Snapshots of the patch filters that are looked at, evenly spaced over a run.
+_SNAPSHOTS = 9
+# How far a clip is moved along the direction of a factor, in standard deviations of the factor.
+_AMOUNTS = (-12.0, -6.0, 0.0, 6.0, 12.0)
+
+
+def add(commands: Commands) -> None:
+    """`audiopg analyze`."""
+    command = add_command(
+        commands,
+        "analyze",
+        _analyze,
+        "ask the latent space about pitch, relative intensity and onset, and look at the patch "
+        "filters; tables, figures and a record of it all",
+        "audiopg analyze runs/first --controls --beside runs/real --out runs/first/analysis",
+    )
+    add_model(command)
+    command.add_argument(
+        "--beside",
+        metavar="MODEL",
+        nargs="+",
+        default=[],
+        help="other models to ask about the same clips, such as one pre-trained on recordings",
+    )
+    command.add_argument(
+        "--controls",
+        action="store_true",
+        help="also ask an untrained network of the same size, and raw log-mel",
+    )
+    command.add_argument(
+        "--by-clips",
+        metavar="MODEL",
+        nargs="+",
+        default=[],
+        help="runs or their checkpoints of which only R² is asked, over the clips they had heard",
+    )
+    command.add_argument("--clips", type=int, default=5000, help="synthetic clips (default: 5000)")
+    command.add_argument(
+        "--other-clips", type=int, help="clips of every set but the first (default: as --clips)"
+    )
+    command.add_argument("--seed", type=int, default=1, help="of the clips (default: 1)")
+    command.add_argument(
+        "--seeds",
+        type=int,
+        default=3,
+        help="sets of clips, their seeds one after another: all is found on the first, the best "
+        "neurons are asked again about the others (default: 3)",
+    )
+    command.add_argument(
+        "--permutations", type=int, default=200, help="shuffles of a factor (default: 200)"
+    )
+    command.add_argument(
+        "--null-clips",
+        type=int,
+        help="clips whose factors are shuffled: fewer take less time, and set the bar of luck too "
+        "high if anything (default: all)",
+    )
+    command.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default="float32",
+        help="of the encoders' products: float32, or bfloat16, the faster (default: float32)",
+    )
+    command.add_argument("--out", type=Path, required=True, help="folder for what is found")
+    command.add_argument("--record", metavar="NAME", help="also write results/NAME.json")
+
+
+def _analyze(options: argparse.Namespace) -> None:
+    began = time.perf_counter()
+    others = options.clips if options.other_clips is None else options.other_clips
+    if options.seeds < 1:
+        raise InputError(f"seeds is {options.seeds}; give at least 1.")
+    plots = load_plots("analyze")
+    device = best_device()
+    model = load_model(options.model).to(device).requires_grad_(False)
+    candidates = {"this encoder": model.encoder}
+    candidates |= {path: load_encoder(path).to(device) for path in options.beside}
+    if options.controls:
+        untrained = untrained_like(model.encoder).to(device)
+        candidates |= {"random encoder": untrained, "raw log-mel": LogMel().to(device)}
+    heard = {path: _clips_heard(path) for path in options.by_clips}
+    grown = {path: load_encoder(path).to(device) for path in heard}
+
+    precision = PRECISIONS[options.precision]
+
+    def embed(one: Encoder | LogMel, params: ClipParameters, layers: bool = False) -> torch.Tensor:
+        with torch.autocast(device.type, precision, enabled=precision != torch.float32):
+            return embed_clips(one, params, layers=layers)
+
+    sets = []
+    for place in range(options.seeds):
+        clips = others if place else options.clips
+        params = controlled_clips(None, clips, options.seed + place)
+        embeddings = {name: embed(one, params).to(device) for name, one in candidates.items()}
+        sets.append((embeddings, clip_factors(params)))
+    params = controlled_clips(None, min(options.clips, _LAYER_CLIPS), options.seed)
+    by_layer = {
+        name: embed(one, params, layers=True)
+        for name, one in candidates.items()
+        if isinstance(one, Encoder)
+    }
+    by_clips = {path: embed(one, params) for path, one in grown.items()}
+    report = analyse(
+        *sets[0],
+        sets[1:],
+        permutations=options.permutations,
+        null_clips=options.null_clips,
+        cached=True,
+    )
+    tables = report.tables()
+
+    factors = clip_factors(params)
+    layers = {
+        name: ridge_comparison({str(n): part for n, part in enumerate(parts)}, factors)
+        for name, parts in by_layer.items()
+    }
+    for name, found in layers.items():
+        tables[f"layers of {name}"] = found.table().rename_axis(["layer", "factor"])
+    if by_clips:
+        controls = (name for name in ("random encoder", "raw log-mel") if name in candidates)
+        by_clips |= {name: sets[0][0][name][: len(params)] for name in controls}
+        found = ridge_comparison(by_clips, factors).table()
+        learned = [heard.get(name, (0, "nothing")) for name, _ in found.index]
+        tables["clips heard"] = found.assign(
+            **{"clips heard": [clips for clips, _ in learned], "of": [of for _, of in learned]}
+        )
+    named = {"this encoder": options.model}
+    named |= {path: path for path in (*options.beside, *options.by_clips)}
+    kept = {name: path for name, path in named.items() if (Path(path) / "filters").is_dir()}
+    growth = {name: _filter_growth(path) for name, path in kept.items()}
+    changes = {name: found for name, path in kept.items() if (found := _filter_changes(path))}
+    tables |= {f"filters of {name}": found.table() for name, found in growth.items()}
+    tables |= {f"filter changes of {name}": found.table() for name, found in changes.items()}
+
+    _print_report(report)
+    for name, table in tables.items():
+        with atomic_path(options.out / f"{_file_name(name)}.csv") as temporary:
+            table.to_csv(temporary)
+    plots.use_style()
+    drawn = 0
+    figures = _report_figures(plots, report, layers, tables.get("clips heard"))
+    filters = chain(
+        _filter_figures(plots, growth, "filters"), _filter_figures(plots, changes, "filter changes")
+    )
+    traversals = _traversal_figures(plots, model, *sets[0], options.seed)
+    for name, figure in chain(figures, filters, traversals):
+        with atomic_path(options.out / f"{_file_name(name)}.png") as temporary:
+            figure.savefig(temporary, format="png", facecolor="white", transparent=False)
+        plots.plt.close(figure)
+        drawn += 1
+    settings = ("model", "beside", "by_clips", "controls", "clips", "seed", "seeds")
+    settings += ("permutations", "null_clips", "precision")
+    packed = {
+        "information": report.information,
+        "ablation": report.ablations,
+        "angles": report.angles,
+        "filters": growth,
+        "filter changes": changes,
+    }
+    record = {
+        "settings": {name: getattr(options, name) for name in settings}
+        | {
+            "other_clips": others,
+            "clips_heard": heard,
+            "heard": {path: heard_by(path) for path in named.values()},
+        }
+        | asdict(model.architecture),
+        "metrics": {name: _plain(table) for name, table in tables.items()}
+        | {"packed": _packed(packed)},
+        "seconds": time.perf_counter() - began,
+        "data": f"{options.clips} clips synthesized from the 'full' prior, then {options.seeds - 1} "
+        f"sets of {others}; no recordings",
+        "protocol": "everything found on the first set, its best neurons asked again about the "
+        "others; information by Kraskov's estimator of 3 neighbours in nats, errors from disjoint "
+        f"parts, p-values from the maximum over neurons under {options.permutations} shuffles of "
+        f"{options.null_clips or 'all'} clips; "
+        "ridge R² held out on 5 splits, its interval by the bootstrap over the held-out clips; R² "
+        f"by layer and by clips heard on the first {len(params)} clips; embeddings that a run "
+        "before had made and kept are not in the seconds",
+        "where": provenance(device),
+    }
+    write_record("analysis", **record, folder=options.out)
+    print(f"{len(tables)} tables, {drawn} figures and analysis.json in {options.out}")
+    if options.record:
+        print(f"recorded in {write_record(options.record, **record)}")
+
+
+def _clips_heard(model: str) -> tuple[int, str]:
+    """How many clips the weights that come with audiopg, a run or its checkpoint learned from.
+
+    Returns:
+        The number, and "synthesis" or "recordings".
+    """
+    record = read_record(f"pretrain-{model}") if model in shipped_weights() else None
+    if record:
+        return record["settings"]["steps"] * record["settings"]["batch_size"], "synthesis"
+    checkpoint = Path(model)
+    if not checkpoint.name.startswith("step-"):
+        checkpoint = max(checkpoint.glob("step-*"), default=checkpoint)
+    step = checkpoint.name.removeprefix("step-")
+    if not step.isdecimal():
+        raise InputError(f"{model} does not say what it heard; give a run or its step-*/.")
+    settings = read_settings(checkpoint.parent)
+    return int(step) * settings.batch_size, "recordings" if settings.audio else "synthesis"
+
+
+def _snapshots(folder: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """Evenly spaced snapshots of a run's patch filters, the first and the last among them."""
+    steps, weights = read_filters(folder)
+    chosen = torch.linspace(0, len(steps) - 1, min(len(steps), _SNAPSHOTS)).round().long()
+    return steps[chosen], weights[chosen]
+
+
+def _filter_growth(folder: str) -> FilterGrowth:
+    """The patch filters of a run, step by step."""
+    return filter_growth(*_snapshots(folder))
+
+
+def _filter_changes(folder: str) -> FilterGrowth | None:
+    """What training has added to the patch filters of a run since the first snapshot."""
+    steps, weights = _snapshots(folder)
+    changes = weights[1:] - weights[0]
+    # A run that has kept one snapshot, or whose filters have not moved, has nothing to show.
+    moved = changes.flatten(1).any(dim=1)
+    return filter_growth(steps[1:][moved], changes[moved]) if moved.any() else None
+
+
+def _packed(found: object) -> dict:
+    """Dicts of what analyses found, packed for a record."""
+    if isinstance(found, dict):
+        return {name: _packed(part) for name, part in found.items()}
+    return pack(found)
+
+
+def _traversal_figures(
+    plots: ModuleType,
+    model: MaskedAutoencoder,
+    embeddings: dict[str, torch.Tensor],
+    factors: dict[str, torch.Tensor],
+    seed: int,
+) -> "Iterator[tuple[str, Figure]]":
+    """The first clip decoded with its tokens moved along the direction of each factor."""
+    mel = model.encoder.log_mel(
+        render(controlled_clips(None, 1, seed)).to(next(model.parameters()).device)
+    )
+    for name, values in factors.items():
+        direction = factor_direction(embeddings["this encoder"], values)
+        moved = traverse(model, mel, direction, _AMOUNTS)
+        titles = [f"{amount:+g} sd of {name}" for amount in _AMOUNTS]
+        yield f"traversal along {name}", plots.spectrogram_wall(moved, titles, columns=3)
+
+
+def _print_report(report: Report) -> None:
+    """The best neuron for each factor with its bar, and what all of them together tell."""
+    for name, information in report.information.items():
+        for factor, found in information.items():
+            best = found.table(1).reset_index().iloc[0]
+            ridge = report.ridge.results[name][factor]
+            print(
+                f"{name}: neuron {best['dimension']:.0f} tells {best['information']:.3f} nats "
+                f"({best['low']:.3f} to {best['high']:.3f}) about {factor}, 95 % of shuffles stay "
+                f"below {found.threshold:.3f}; held-out ridge R² of all {ridge.mean:.3f} ± "
+                f"{ridge.standard_deviation:.3f}"
+            )
+
+
+def _report_figures(
+    plots: ModuleType,
+    report: Report,
+    layers: dict[str, RidgeComparison],
+    heard: "DataFrame | None",
+) -> "Iterator[tuple[str, Figure]]":
+    """One figure after another, with its name, so that few are open at a time."""
+    if heard is not None:
+        for factor, rows in heard.groupby("factor", sort=False):
+            yield f"clips heard, {factor}", plots.clips_curves(rows, f"held-out R² of {factor}")
+    for factor in report.factors:
+        found = {name: results[factor] for name, results in report.information.items()}
+        bar = max(one.threshold for one in found.values())
+        curves = {name: one.information for name, one in found.items()}
+        yield f"information on {factor}", plots.information_bars(curves, bar, factor)
+        curves = {n: [at[factor].mean for at in one.results.values()] for n, one in layers.items()}
+        yield f"layers, {factor}", plots.layer_curves(curves, f"held-out R² of {factor}")
+    ridge = report.ridge.results
+    means, spreads = (
+        {f: {n: getattr(ridge[n][f], what) for n in ridge} for f in report.factors}
+        for what in ("mean", "standard_deviation")
+    )
+    yield "ridge", plots.grouped_bars(means, "held-out R²", spreads)
+    for what in ("information", "binned information", "R²"):
+        scores = {name: found[what].scores.tolist() for name, found in report.gaps.items()}
+        groups = {f: {n: scores[n][row] for n in scores} for row, f in enumerate(report.factors)}
+        yield f"gaps in {what}", plots.grouped_bars(groups, f"gap in {what}")
+    for name, components in report.components.items():
+        shares, asked = {name: components.variance_share}, components.information(report.factors)
+        yield f"components of {name}", plots.variance_shares(shares, asked)
+        yield f"angles of {name}", plots.angle_matrix(report.angles[name])
+        yield f"ablation of {name}", plots.ablation_curves(report.ablations[name])
+
+
+def _filter_figures(
+    plots: ModuleType, growth: dict[str, FilterGrowth], what: str
+) -> "Iterator[tuple[str, Figure]]":
+    for name, found in growth.items():
+        steps = [f"step {step}" for step in found.steps.tolist()]
+        columns = [f"PC {j}" for j in range(1, found.images.shape[1] + 1)]
+        yield f"{what} of {name}", plots.filter_grid(found.images, steps, columns)
+        yield f"growth of {what} of {name}", plots.filter_growth(found)
+
+
+def _file_name(name: str) -> str:
+    """Letters, digits and "-" of a name."""
+    return "-".join(re.findall("[a-z0-9]+", name.lower()))
+
+
+def _plain(table: "DataFrame") -> dict:
+    """A table as columns and rows of plain numbers and words."""
+    return json.loads(table.reset_index().to_json(orient="split", index=False, double_precision=5))

@@ -1,0 +1,37 @@
+"""`audiopg bench`: the scripts of benchmarks/."""
+
+import argparse
+import runpy
+from pathlib import Path
+
+from audiopg.commands.common import Commands, add_command
+from audiopg.errors import InputError
+
+_BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+
+
+def add(commands: Commands) -> None:
+    """`audiopg bench`."""
+    command = add_command(
+        commands,
+        "bench",
+        _bench,
+        "measure speed, as ratios against a named reference in the same run",
+        "audiopg bench synth --record bench-synth",
+    )
+    command.add_argument("name", nargs="?", help="one benchmark (default: all of them)")
+    command.add_argument(
+        "--record", metavar="NAME", help="of the one: also write results/NAME.json"
+    )
+
+
+def _bench(options: argparse.Namespace) -> None:
+    scripts = {path.stem: path for path in sorted(_BENCHMARKS.glob("*.py"))}
+    if not scripts:
+        raise InputError(f"{_BENCHMARKS} holds no benchmarks; run this in a clone of the project.")
+    if options.name and options.name not in scripts:
+        raise InputError(f"no benchmark is called {options.name!r}; choose from {list(scripts)}.")
+    if options.record and not options.name:
+        raise InputError("--record takes the figures of one benchmark; name it.")
+    for name in [options.name] if options.name else scripts:
+        runpy.run_path(str(scripts[name]))["main"](options.record)

@@ -1,0 +1,163 @@
+"""What several commands share: how they are described, and what they say of a model."""
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from types import ModuleType
+from typing import TypeAlias, TypeVar, get_args
+
+from audiopg.datasets import LabelledClips
+from audiopg.environment import data_folder
+from audiopg.errors import InputError
+from audiopg.mae import POOLINGS, Encoder
+from audiopg.pretraining import PretrainSettings, read_settings
+from audiopg.transfer.finetune import FinetuneSettings
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+_Settings = TypeVar("_Settings", PretrainSettings, FinetuneSettings)
+
+
+def add_command(
+    commands: Commands,
+    name: str,
+    run: Callable[[argparse.Namespace], None],
+    summary: str,
+    example: str = "",
+    examples: str = "",
+) -> argparse.ArgumentParser:
+    """A command that explains itself, by one example or by a text of several."""
+    command = commands.add_parser(
+        name,
+        help=summary,
+        description=summary[0].upper() + summary[1:] + ".",
+        epilog=examples or f"example: {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter
+        if examples
+        else argparse.HelpFormatter,
+    )
+    command.set_defaults(run=run)
+    return command
+
+
+def add_run(command: argparse.ArgumentParser) -> None:
+    """The flags of what trains: where to, whether it goes on, on what."""
+    command.add_argument("--out", type=Path, required=True, help="folder for the run")
+    command.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the run in --out; settings not given are those it has",
+    )
+    command.add_argument("--device", help="cpu, cuda, cuda:1 ... (default: a GPU if there is one)")
+    command.add_argument("--record", metavar="NAME", help="also write results/NAME.json")
+
+
+def add_settings(command: argparse.ArgumentParser, kind_of: type, recipes: dict) -> None:
+    """A flag for each field of some settings, with what each recipe has; "paper" comes first."""
+    # No defaults here: what is not given is the recipe's, or that of the run to resume.
+    for setting in fields(kind_of):
+        values = {name: getattr(recipe, setting.name) for name, recipe in recipes.items()}
+        default = values.pop("paper")
+        notes = [f"default: {default}"] if default is not None else []
+        notes += [f"{name}: {value}" for name, value in values.items() if value != default]
+        kind = setting.type if isinstance(setting.type, type) else get_args(setting.type)[0]
+        command.add_argument(
+            "--" + setting.name.replace("_", "-"),
+            help=setting.metadata["help"] + (f" ({'; '.join(notes)})" if notes else ""),
+            **({"action": argparse.BooleanOptionalAction} if kind is bool else {"type": kind}),
+        )
+
+
+def changed_by(settings: _Settings, options: argparse.Namespace) -> _Settings:
+    """Settings, with the fields that the command line gives in their place."""
+    given = {field.name: getattr(options, field.name) for field in fields(settings)}
+    return replace(settings, **{name: value for name, value in given.items() if value is not None})
+
+
+def add_recordings(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--data",
+        type=Path,
+        help="folder that holds the data set's own (default: the variable AUDIOPG_DATA)",
+    )
+    command.add_argument(
+        "--skip-bad", action="store_true", help="go on without files that cannot be used"
+    )
+
+
+def recordings_folder(named: Path | None) -> Path:
+    """The folder that a command names, or else AUDIOPG_DATA does.
+
+    Raises:
+        InputError: when neither does.
+    """
+    folder = named or data_folder()
+    if folder is None:
+        raise InputError("no recordings are named; give --data, or set AUDIOPG_DATA.")
+    return folder
+
+
+def add_model(command: argparse.ArgumentParser) -> None:
+    command.add_argument("model", help="a pre-training run, a checkpoint or a model.safetensors")
+
+
+def add_embedding(command: argparse.ArgumentParser, poolings: Sequence[str] = POOLINGS) -> None:
+    command.add_argument(
+        "--pooling",
+        choices=poolings,
+        default="mean",
+        help="mean: of all tokens; frequency: the bands of a time step one after another, averaged "
+        "over time"
+        + "; both: of this encoder and the untrained one a row of each" * ("both" in poolings)
+        + " (default: mean)",
+    )
+    command.add_argument(
+        "--native",
+        action="store_true",
+        help="clips at their own length, instead of cut or looped to 10.24 s",
+    )
+
+
+def load_plots(asker: str) -> ModuleType:
+    """`audiopg.plots`, which only some commands need.
+
+    Raises:
+        InputError: naming the asker, where matplotlib is not installed.
+    """
+    try:
+        from audiopg import plots
+    except ImportError as error:
+        raise InputError(
+            f"{asker} needs matplotlib, which is not installed; install it (pip install matplotlib)."
+        ) from error
+    return plots
+
+
+def heard_by(model: str) -> dict | None:
+    """What the encoder of a pre-training run has heard; None for one that is no run's folder."""
+    folder = Path(model)
+    if not (folder / "settings.json").is_file():
+        return None
+    settings, where = read_settings(folder), json.loads((folder / "provenance.json").read_text())
+    lines = (folder / "metrics.jsonl").read_text().splitlines()
+    source = f"the {settings.prior!r} prior"
+    if settings.audio:
+        found = where["recordings"]
+        source = f"{found['files']} recordings, {found['hours']} hours"
+    return {
+        "clips": len(lines) * settings.batch_size,
+        "of": source,
+        "seconds": json.loads(lines[-1])["seconds"],
+        "device": where["device"],
+    }
+
+
+def skipped_files(clips: LabelledClips) -> dict[str, str]:
+    """The files left out, by name, and why."""
+    return {Path(path).name: why for path, why in clips.skipped.items()}
+
+
+def untrained_like(encoder: Encoder) -> Encoder:
+    """A random encoder of the same size: what the architecture alone is worth."""
+    return Encoder.preset("base", seed=1, **asdict(encoder.architecture))

@@ -1,0 +1,99 @@
+"""`audiopg download` and `audiopg data`: the benchmarks on this machine."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from audiopg.commands.common import Commands, add_command, recordings_folder
+from audiopg.datasets import Description, describe, download
+from audiopg.datasets.benchmarks import BENCHMARKS
+from audiopg.environment import data_folder
+from audiopg.errors import InputError
+
+
+def add(commands: Commands) -> None:
+    """`audiopg download` and `audiopg data`."""
+    command = add_command(
+        commands,
+        "download",
+        _download,
+        "download a benchmark from its official source; what broke off is resumed, what came is "
+        "checked",
+        "audiopg download esc50 --out path/to/recordings. ESC-50 is 0.6 GB, Speech Commands 2.4, "
+        "UrbanSound8K 6 and FSD50K 25, and more than twice that while it is unpacked",
+    )
+    command.add_argument("name", choices=BENCHMARKS, help=f"one of {', '.join(BENCHMARKS)}")
+    command.add_argument(
+        "--out", type=Path, help="folder of recordings (default: the variable AUDIOPG_DATA)"
+    )
+
+    command = add_command(
+        commands,
+        "data",
+        _data,
+        "say which benchmarks are there, or all about one, after decoding every file of it",
+        "audiopg data urbansound8k --data path/to/recordings",
+    )
+    command.add_argument(
+        "name", nargs="?", choices=BENCHMARKS, help=f"one of {', '.join(BENCHMARKS)}"
+    )
+    command.add_argument(
+        "--data", type=Path, help="folder of recordings (default: the variable AUDIOPG_DATA)"
+    )
+
+
+def _download(options: argparse.Namespace) -> None:
+    out = options.out or data_folder()
+    if out is None:
+        raise InputError("no folder is named; give --out, or set AUDIOPG_DATA.")
+    print(BENCHMARKS[options.name].terms)
+    print(f"{download(options.name, out)} is there; --data {out} finds it")
+
+
+def _data(options: argparse.Namespace) -> None:
+    folder = recordings_folder(options.data)
+    if options.name:
+        found = describe(options.name, folder, decode=True)
+        if found is None:
+            raise InputError(
+                f"{folder} does not hold {' or '.join(BENCHMARKS[options.name].folders)}; "
+                f"audiopg download {options.name} --out {folder} brings it."
+            )
+        _print_description(found, BENCHMARKS[options.name].terms)
+        return
+    for name in BENCHMARKS:
+        found = describe(name, folder)
+        if found is None:
+            print(f"{name:16} not there; audiopg download {name} --out {folder} brings it")
+            continue
+        clips = found.clips
+        print(
+            f"{name:16} {clips.name}: {len(clips)} clips, {found.seconds / 3600:.2f} hours, "
+            f"{len(clips.classes)} classes, {len(clips.fold_names)} folds, {clips.licence}"
+            + (f"; {len(found.bad)} files cannot be used" if found.bad else "")
+        )
+
+
+def _print_description(found: Description, terms: str) -> None:
+    clips = found.clips
+    rates = ", ".join(f"{rate} Hz ({count})" for rate, count in found.sample_rates.items())
+    folds = ", ".join(
+        f"{name} ({np.count_nonzero(clips.folds == fold)})"
+        for fold, name in clips.fold_names.items()
+    )
+    tested = " and ".join(clips.fold_names[fold] for fold in clips.test_folds)
+    if len(clips.test_folds) == len(clips.fold_names):
+        tested = "each in turn"
+    several = clips.labels.ndim == 2
+    counts = clips.labels.sum(0) if several else np.bincount(clips.labels)
+    classes = ", ".join(
+        f"{name} ({count})" for name, count in zip(clips.classes, counts, strict=True)
+    )
+    print(f"{clips.name}: {len(clips)} clips, {found.seconds / 3600:.2f} hours, {rates}")
+    print(f"folds: {folds}; tested on: {tested}")
+    print(f"classes{', one or more a clip' if several else ''}: {classes}")
+    print(terms)
+    print(f"{len(found.bad)} files cannot be used:" if found.bad else "every file can be used")
+    for path, why in found.bad.items():
+        print(f"  {path} {why}")

@@ -1,0 +1,36 @@
+"""`audiopg embed`: audio files as a table of vectors."""
+
+import argparse
+from pathlib import Path
+
+from audiopg.commands.common import Commands, add_command, add_embedding, add_model
+from audiopg.environment import best_device
+from audiopg.mae import load_encoder
+from audiopg.transfer import check_table, embed_files, list_audio, write_embeddings
+
+
+def add(commands: Commands) -> None:
+    """`audiopg embed`."""
+    command = add_command(
+        commands,
+        "embed",
+        _embed,
+        "embed audio files, one row a file, into a table: .npz, or .parquet where pyarrow is "
+        "installed",
+        "audiopg embed runs/first recordings/ more.wav --native --out embeddings.npz",
+    )
+    add_model(command)
+    command.add_argument("audio", type=Path, nargs="+", help="audio files, or folders of them")
+    add_embedding(command)
+    command.add_argument(
+        "--out", type=Path, required=True, help="the .npz or .parquet file to write"
+    )
+
+
+def _embed(options: argparse.Namespace) -> None:
+    check_table(options.out)
+    files = list_audio(options.audio)
+    encoder = load_encoder(options.model).to(best_device())
+    files, embeddings = embed_files(files, encoder, pooling=options.pooling, native=options.native)
+    write_embeddings(options.out, files, embeddings)
+    print(f"{len(files)} files, {embeddings.shape[1]} dimensions each, in {options.out}")

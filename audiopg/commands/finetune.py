@@ -1,0 +1,157 @@
+"""`audiopg finetune`: an encoder fine-tuned on a benchmark, and compared."""
+
+import argparse
+import json
+from dataclasses import asdict
+
+from audiopg.commands.common import (
+    Commands,
+    add_command,
+    add_recordings,
+    add_run,
+    add_settings,
+    changed_by,
+    recordings_folder,
+    skipped_files,
+)
+from audiopg.datasets import cached_waves, find_dataset
+from audiopg.datasets.benchmarks import BENCHMARKS
+from audiopg.errors import InputError
+from audiopg.records import write_record
+from audiopg.transfer import read_result, significance_table, summarise
+from audiopg.transfer.finetune import FINETUNE_RECIPES, FinetuneSettings, finetune, read_run
+
+EXAMPLES = """\
+examples:
+  the weights that come with audiopg on ESC-10, all five folds, on a CPU:
+    audiopg finetune --start tiny --dataset esc10 --recipe fast --out runs/esc10
+  the same network from scratch, the control; then the two in one table, with a paired test:
+    audiopg finetune --preset tiny --dataset esc10 --recipe fast --out runs/esc10-scratch
+    audiopg finetune --resume --dataset esc10 --out runs/esc10 --beside runs/esc10-scratch
+  go on after Ctrl-C, a crash or a full disk; settings not given are those of the run:
+    audiopg finetune --resume --dataset esc10 --out runs/esc10
+  the paper's protocol for Table 1, or its fast one of 50 epochs, with three seeds, on a GPU:
+    audiopg finetune --start runs/paper --dataset esc50 --recipe paper --out runs/esc50
+    audiopg finetune --start runs/paper --dataset esc50 --recipe paper-50 --seeds 3 --out runs/50
+  choose settings without a look at the test fold: fold 1 is left alone, fold 2 reported on:
+    audiopg finetune --start tiny --dataset esc10 --recipe fast --folds 1 --validate \\
+        --epochs 10 --out runs/choice
+
+what is in --out: run.json (settings, weights, clips), provenance.json, result.json, and for each seed
+and fold a folder with metrics.jsonl (a line an epoch: loss, learning rate, steps a second, seconds so
+far), checkpoint.safetensors while it runs and tested.safetensors (the scores of the test clips) when
+it is done. A fold is tested once, after its last epoch. A run that is killed goes on from the last
+checkpoint of each fold to the same bits, on the same kind of machine."""
+
+
+def add(commands: Commands) -> None:
+    """`audiopg finetune`."""
+    command = add_command(
+        commands,
+        "finetune",
+        _finetune,
+        "fine-tune an encoder on labelled recordings, each test fold in turn, the last epoch tested",
+        examples=EXAMPLES,
+    )
+    command.add_argument(
+        "--start",
+        metavar="MODEL",
+        help="weights to begin with: a run, a checkpoint, a file or a name that comes with audiopg "
+        "(default: none, and --preset says how large a network to train from scratch)",
+    )
+    command.add_argument(
+        "--dataset", choices=BENCHMARKS, required=True, help=f"one of {', '.join(BENCHMARKS)}"
+    )
+    add_recordings(command)
+    command.add_argument(
+        "--folds", help="test folds, such as 1,2 (default: all of the data set, in turn)"
+    )
+    command.add_argument(
+        "--recipe",
+        choices=FINETUNE_RECIPES,
+        help="settings to begin with, which those below change (default: paper)",
+    )
+    add_settings(command, FinetuneSettings, FINETUNE_RECIPES)
+    command.add_argument(
+        "--beside",
+        metavar="RUN",
+        nargs="+",
+        default=[],
+        help="finished runs on the same clips to compare this one with, such as one from scratch",
+    )
+    add_run(command)
+
+
+def _finetune(options: argparse.Namespace) -> None:
+    settings, start = FINETUNE_RECIPES[options.recipe or "paper"], options.start
+    if options.resume:
+        before, run = read_run(options.out)
+        settings = settings if options.recipe else before
+        start = start or run["start"]
+    settings = changed_by(settings, options)
+    folds = None if options.folds is None else _fold_list(options.folds)
+    folder = recordings_folder(options.data)
+    clips = find_dataset(options.dataset, folder, options.skip_bad)
+    if clips is None:
+        raise InputError(f"{folder} does not hold {options.dataset}; see the README for it.")
+    waves = cached_waves(clips, skip_bad=options.skip_bad)
+    clips = waves.clips
+    result = finetune(
+        settings,
+        clips,
+        waves,
+        start,
+        options.out,
+        folds=folds,
+        resume=options.resume,
+        device=options.device,
+    )
+    reported = "a training fold held out, for each test fold" if settings.validate else "test folds"
+    print(f"{clips.name}, {len(clips)} clips, {result.metric} in per cent on {reported}")
+    for seed, values in zip(result.seeds, result.values, strict=True):
+        each = ", ".join(
+            f"{clips.fold_names[fold]} {100 * value:.1f}"
+            for fold, value in zip(result.folds, values, strict=True)
+        )
+        print(f"  seed {seed}: {each}; mean {100 * values.mean():.1f}")
+    if len(result.folds) > 1:
+        print(f"{100 * result.mean:.1f} ± {100 * result.standard_deviation:.1f} over the folds")
+    results = {path: read_result(path, clips, result.folds) for path in options.beside}
+    results["this encoder"] = result
+    if options.beside:
+        significance = significance_table(results, clips.labels, clips.folds, "this encoder")
+        print(significance.to_string())
+    if options.record:
+        protocol = "fine-tuned on the training folds, test fold tested once, after the last epoch"
+        if settings.validate:
+            protocol = "fine-tuned without the test fold and one training fold, tested on that"
+        said = {"start": start, **asdict(settings)}
+        beside = {}
+        for path in options.beside:
+            other, run = read_run(path)
+            other = {"start": run["start"], **asdict(other)}
+            beside[path] = {name: other[name] for name in said if other[name] != said[name]}
+        path = write_record(
+            options.record,
+            settings={
+                **said,
+                "beside": beside,
+                "dataset": options.dataset,
+                "skipped": skipped_files(clips),
+            },
+            metrics=summarise(results, clips),
+            seconds=result.seconds,
+            data=f"{clips.name}, {len(clips)} clips, {clips.licence}"
+            + (f"; {len(clips.skipped)} files left out" if clips.skipped else ""),
+            protocol=protocol + "; 95 % intervals by the bootstrap over clips, p-values by paired "
+            "tests against this encoder; the mean over seeds",
+            where=json.loads((options.out / "provenance.json").read_text()),
+        )
+        print(f"recorded in {path}")
+
+
+def _fold_list(text: str) -> list[int]:
+    parts = text.split(",")
+    if not all(part.strip().isdecimal() for part in parts):
+        raise InputError(f"folds is {text!r}; give the numbers of test folds, such as 1,2.")
+    return [int(part) for part in parts]

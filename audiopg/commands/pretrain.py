@@ -1,0 +1,168 @@
+"""`audiopg pretrain`: the loop of pre-training, from a shell or under torchrun."""
+
+import argparse
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import timedelta
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+
+from audiopg.commands.common import (
+    Commands,
+    add_command,
+    add_run,
+    add_settings,
+    changed_by,
+    load_plots,
+)
+from audiopg.environment import atomic_path
+from audiopg.errors import InputError
+from audiopg.mae import MaskedAutoencoder, reconstruct
+from audiopg.pretraining import RECIPES, PretrainSettings, Watcher, pretrain, read_settings
+from audiopg.records import write_record
+from audiopg.synth import SynthPrior, render
+
+# Clips of the pictures: as far from those trained on as any run will go.
+_HELD_OUT = torch.arange(2**40, 2**40 + 3)
+# Longer than a compilation or a checkpoint takes, shorter than anyone would wait for a lost process.
+_LONGEST_WAIT = timedelta(minutes=10)
+EXAMPLES = """\
+examples:
+  a first run, a minute on a CPU:
+    audiopg pretrain --preset micro --steps 200 --batch-size 16 --learning-rate 2e-3 \\
+        --out runs/first
+  the paper's run, or the fast one, on a GPU:
+    audiopg pretrain --recipe paper --out runs/paper
+    audiopg pretrain --recipe fast --pictures-every 200 --out runs/fast
+  go on after Ctrl-C, a crash or a full disk; the settings are those of the run:
+    audiopg pretrain --resume --out runs/fast
+  the 8 GPUs of one machine, or 8 processes on CPUs where there is no GPU; every process takes an
+  equal share of each batch, so the clips are the same for any number of them:
+    torchrun --nproc-per-node=8 -m audiopg pretrain --recipe fast --out runs/fast
+  two machines of 8 GPUs: this on both, HOST being one of them and --out a folder that both see:
+    torchrun --nnodes=2 --nproc-per-node=8 --rdzv-id=fast --rdzv-backend=c10d \\
+        --rdzv-endpoint=HOST:29500 -m audiopg pretrain --recipe fast --out runs/fast
+  on recordings instead of synthesis, for as long as another run took:
+    audiopg pretrain --recipe fast --audio path/to/recordings --minutes 20 --out runs/real
+  go on from weights, with a fresh optimiser and schedule, here on a domain of one's own:
+    audiopg pretrain --preset tiny --start tiny --audio path/to/recordings --steps 1000 \\
+        --learning-rate 2e-4 --warmup-steps 50 --schedule cosine --out runs/adapted
+
+weights to start from may be an address with the digest that their maker states, fetched once and
+checked: --start https://HOST/model.safetensors#sha256=DIGEST
+
+what is in --out: settings.json, provenance.json, metrics.jsonl (a line a step: loss, learning rate,
+gradient norm, clips a second, seconds so far), the last two checkpoints step-*/, pictures/ where they
+are asked for, and tensorboard/ where TensorBoard is installed (pip install tensorboard).
+Ctrl-C and SIGTERM end the step at hand and write a checkpoint. A run that is killed goes on from its
+last checkpoint to the same bits, on the same kind of machine. A loss that is not finite, or is 10
+times the mean of the 100 steps before, stops the run and names the step and its clips."""
+
+
+def add(commands: Commands) -> None:
+    """`audiopg pretrain`."""
+    command = add_command(
+        commands,
+        "pretrain",
+        _pretrain,
+        "pre-train a masked autoencoder on clips synthesized, or recordings read, as it goes",
+        examples=EXAMPLES,
+    )
+    command.add_argument(
+        "--recipe",
+        choices=RECIPES,
+        help="settings to begin with, which those below change (default: paper)",
+    )
+    add_settings(command, PretrainSettings, RECIPES)
+    add_run(command)
+
+
+def _pretrain(options: argparse.Namespace) -> None:
+    if options.resume and not options.recipe:
+        settings = read_settings(options.out)
+    else:
+        settings = RECIPES[options.recipe or "paper"]
+    settings = changed_by(settings, options)
+    watch = _picture_watcher(settings, options.out) if settings.pictures_every else None
+    with _process_group(options.device) as (rank, device):
+        result = pretrain(settings, options.out, resume=options.resume, device=device, watch=watch)
+    if rank > 0:
+        return
+    last = result.losses[-50:]
+    print(f"{len(result.losses)} steps, loss {last.mean():.3f} over the last {len(last)}")
+    print(f"the model: {sorted(options.out.glob('step-*'))[-1] / 'model.safetensors'}")
+    if options.record:
+        lines = (options.out / "metrics.jsonl").read_text().splitlines()
+        rates = [json.loads(line)["clips_per_second"] for line in lines]
+        seconds = sum(settings.batch_size / rate for rate in rates)
+        where = json.loads((options.out / "provenance.json").read_text())
+        clips = len(result.losses) * settings.batch_size
+        data = f"{clips} clips synthesized from the {settings.prior!r} prior, no recordings"
+        if settings.audio:
+            found = where["recordings"]
+            data = f"{clips} windows of {found['files']} recordings, {found['hours']} hours"
+        path = write_record(
+            options.record,
+            settings=asdict(settings),
+            metrics={"loss": [round(loss, 4) for loss in result.losses.tolist()]},
+            seconds=seconds,
+            data=data,
+            protocol="masked reconstruction; a loss a step, each on clips not heard before; the "
+            "seconds are those of the steps themselves",
+            where=where,
+        )
+        print(f"recorded in {path}")
+
+
+@contextmanager
+def _process_group(device: str | None) -> Iterator[tuple[int, str | None]]:
+    """Join the processes that torchrun started, if it did: the number of this one, its device."""
+    if not dist.is_torchelastic_launched():
+        yield 0, device
+        return
+    local, here = int(os.environ["LOCAL_RANK"]), int(os.environ["LOCAL_WORLD_SIZE"])
+    if device not in (None, "cpu", "cuda"):
+        raise InputError(f"--device is {device!r}; under torchrun give cpu, cuda or nothing.")
+    if device == "cpu" or not (device or torch.cuda.is_available()):
+        device = "cpu"
+        dist.init_process_group("gloo", timeout=_LONGEST_WAIT)
+    elif here > torch.cuda.device_count():
+        raise InputError(
+            f"this machine has {torch.cuda.device_count()} GPUs for {here} processes; "
+            "lower --nproc-per-node, or give --device cpu."
+        )
+    else:
+        device = f"cuda:{local}"
+        torch.cuda.set_device(local)
+        dist.init_process_group("nccl", timeout=_LONGEST_WAIT, device_id=torch.device(device))
+    try:
+        yield dist.get_rank(), device
+    finally:
+        dist.destroy_process_group()
+
+
+def _picture_watcher(settings: PretrainSettings, folder: Path) -> Watcher:
+    """Draws reconstructions of clips that are not trained on, every so many steps."""
+    plots = load_plots("--pictures-every")
+    plots.use_style()
+    prior = SynthPrior.preset(settings.prior)
+
+    @torch.no_grad()
+    def draw(step: int, model: MaskedAutoencoder, losses: list[float]) -> None:
+        if step % settings.pictures_every:
+            return
+        clips = _HELD_OUT.to(next(model.parameters()).device)
+        mel = model.encoder.log_mel(render(prior.sample(clips, settings.seed)))
+        output = model(mel, clips, settings.seed)
+        titles = [f"held-out clip {n}" for n in range(1, len(clips) + 1)]
+        figure = plots.reconstructions(mel, reconstruct(mel, output), output.mask, titles)
+        with atomic_path(folder / "pictures" / f"step-{step:08d}.png") as temporary:
+            figure.savefig(temporary, format="png", facecolor="white", transparent=False)
+        plots.plt.close(figure)
+
+    return draw

@@ -1,0 +1,153 @@
+"""`audiopg probe`: frozen encoders and their controls on a benchmark."""
+
+import argparse
+import time
+from dataclasses import asdict
+
+from audiopg.commands.common import (
+    Commands,
+    add_command,
+    add_embedding,
+    add_model,
+    add_recordings,
+    heard_by,
+    recordings_folder,
+    skipped_files,
+    untrained_like,
+)
+from audiopg.datasets import LabelledClips, cached_waves, find_dataset
+from audiopg.datasets.benchmarks import BENCHMARKS
+from audiopg.environment import best_device, provenance
+from audiopg.errors import InputError
+from audiopg.mae import POOLINGS, Encoder, load_encoder
+from audiopg.records import write_record
+from audiopg.transfer import (
+    clip_features,
+    most_confused,
+    probe_features,
+    probe_table,
+    significance_table,
+    summarise,
+)
+
+
+def add(commands: Commands) -> None:
+    """`audiopg probe`."""
+    command = add_command(
+        commands,
+        "probe",
+        _probe,
+        "linear probe of frozen encoders on a benchmark, beside chance, log-mel and an untrained "
+        "encoder, with intervals, paired tests and confusions",
+        "audiopg probe runs/first --dataset urbansound8k --pooling frequency --native "
+        "--beside runs/real --record probe-first",
+    )
+    add_model(command)
+    command.add_argument(
+        "--beside",
+        metavar="MODEL",
+        nargs="+",
+        default=[],
+        help="other models to probe on the same clips, such as one pre-trained on recordings",
+    )
+    command.add_argument(
+        "--dataset",
+        choices=[*BENCHMARKS, "all"],
+        default="esc10",
+        metavar="NAME",
+        help=f"one of {', '.join(BENCHMARKS)}, or all of them that are there (default: esc10)",
+    )
+    add_recordings(command)
+    add_embedding(command, [*POOLINGS, "both"])
+    command.add_argument(
+        "--controls",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="chance, raw log-mel and an untrained encoder of the same size (default: with them)",
+    )
+    command.add_argument(
+        "--record",
+        metavar="NAME",
+        help="also write results/NAME.json; for --dataset all, NAME-esc10.json and so on",
+    )
+
+
+def _probe(options: argparse.Namespace) -> None:
+    folder = recordings_folder(options.data)
+    encoder = load_encoder(options.model)
+    encoders = {"random encoder": untrained_like(encoder)} if options.controls else {}
+    encoders |= {str(model): load_encoder(model) for model in options.beside}
+    encoders["this encoder"] = encoder
+    device = best_device()
+    encoders = {name: each.to(device) for name, each in encoders.items()}
+    names = list(BENCHMARKS) if options.dataset == "all" else [options.dataset]
+    found = {name: find_dataset(name, folder, options.skip_bad) for name in names}
+    found = {name: clips for name, clips in found.items() if clips is not None}
+    if not found:
+        wanted = "any benchmark" if options.dataset == "all" else options.dataset
+        raise InputError(f"{folder} does not hold {wanted}; audiopg download fetches them.")
+    for name, clips in found.items():
+        record = options.record and f"{options.record}{'' if len(names) == 1 else f'-{name}'}"
+        _probe_one(options, name, clips, encoders, record)
+
+
+def _probe_one(
+    options: argparse.Namespace,
+    name: str,
+    clips: LabelledClips,
+    encoders: dict[str, Encoder],
+    record: str | None,
+) -> None:
+    """Probe encoders on one benchmark, say what came out, and record it."""
+    waves = cached_waves(clips, skip_bad=options.skip_bad)
+    clips, began = waves.clips, time.perf_counter()
+    how = {"pooling": options.pooling, "native": options.native}
+    features = clip_features(waves, encoders, controls=options.controls, **how)
+    for model in options.beside:
+        features.pop(f"{model}, frequency pooling", None)
+    embedded = time.perf_counter()
+    results = probe_features(clips, features, options.controls)
+    probed = time.perf_counter()
+    this = results["this encoder"]
+    each = "each fold tested in turn" if len(this.folds) > 1 else clips.fold_names[this.folds[0]]
+    print(f"{clips.name}, {len(clips)} clips, {this.metric} in per cent, {each}")
+    print(probe_table(results, len(clips.classes)).to_string())
+    significance = significance_table(results, clips.labels, clips.folds, against="this encoder")
+    print(significance.iloc[:, 2:].to_string())
+    print("most frequent confusions of this encoder:")
+    print(most_confused(this, clips).iloc[:, :6].to_string(index=False))
+    print(f"{embedded - began:.0f} s to embed, {probed - embedded:.0f} s to probe")
+    if not record:
+        return
+    chosen = (
+        "on the validation part"
+        if "validation" in clips.fold_names.values()
+        else ("within the training folds")
+    )
+    path = write_record(
+        record,
+        settings={
+            "model": str(options.model),
+            "heard": heard_by(options.model),
+            "beside": {str(model): heard_by(model) for model in options.beside},
+            "dataset": name,
+            **how,
+            **asdict(encoders["this encoder"].architecture),
+            "skipped": skipped_files(clips),
+        },
+        metrics=summarise(results, clips),
+        seconds=probed - began,
+        data=f"{clips.name}, {len(clips)} clips, {clips.licence}"
+        + (f"; {len(clips.skipped)} files left out" if clips.skipped else ""),
+        protocol="linear probe of frozen tokens, averaged "
+        + {
+            "mean": "",
+            "frequency": "over time with the bands side by side ",
+            "both": "over all, or over time with the bands side by side, ",
+        }[options.pooling]
+        + ("at the clips' own length, " if options.native else "over 10.24 s, ")
+        + f"standardised, strength chosen {chosen}, each test fold tested once; 95 % intervals by "
+        "the bootstrap over clips, p-values by paired tests against this encoder",
+        where=provenance(best_device()),
+    )
+    print(f"recorded in {path}")

@@ -1,0 +1,91 @@
+"""`audiopg reproduce`: the experiments behind the book's tables."""
+
+import argparse
+import math
+from pathlib import Path
+
+import torch
+
+from audiopg.commands.common import Commands, add_command
+from audiopg.environment import data_folder
+from audiopg.errors import InputError
+from audiopg.experiments import SCALES, Experiment, experiments, is_recorded
+from audiopg.pretraining import PretrainSettings
+from audiopg.records import RESULTS
+from audiopg.reproduce import estimated_minutes, recordings, reproduce
+
+
+def add(commands: Commands) -> None:
+    """`audiopg reproduce`."""
+    command = add_command(
+        commands,
+        "reproduce",
+        _reproduce,
+        "run the experiments behind the book's tables that have no record in results/ yet, and go "
+        "on with those that were interrupted",
+        "audiopg reproduce --budget 60; one group of experiments: audiopg reproduce recipe",
+    )
+    command.add_argument(
+        "names", nargs="*", metavar="NAME", help="experiments, or how their names begin"
+    )
+    command.add_argument(
+        "--scale", choices=SCALES, help="default: paper where there is a GPU, else small"
+    )
+    command.add_argument(
+        "--budget",
+        metavar="MINUTES",
+        type=float,
+        default=math.inf,
+        help="begin no step of pre-training and no fold of fine-tuning after these",
+    )
+    command.add_argument("--out", type=Path, default="runs/reproduce", help="folder of the runs")
+    command.add_argument("--device", help="cpu, cuda or cuda:N (default: a GPU where there is one)")
+    command.add_argument("--list", action="store_true", help="say what there is, and run nothing")
+
+
+def _reproduce(options: argparse.Namespace) -> None:
+    on_gpu = options.device != "cpu" and torch.cuda.is_available()
+    known = experiments(options.scale or ("paper" if on_gpu else "small"))
+    chosen = [e for e in known if not options.names or e.name.startswith(tuple(options.names))]
+    for name in options.names:
+        if not any(experiment.name.startswith(name) for experiment in known):
+            raise InputError(
+                f"no experiment is called {name!r}; choose from {[e.name for e in known]}."
+            )
+    left = [experiment for experiment in chosen if not is_recorded(experiment)]
+    if left and not options.list:
+        left = reproduce(
+            chosen,
+            recordings(data_folder()),
+            data=data_folder(),
+            out=options.out,
+            minutes=options.budget,
+            device=options.device,
+        )
+    minutes = []
+    for experiment in chosen:
+        if experiment in left:
+            minutes.append(estimated_minutes(experiment))
+            time_said = "time unknown" if minutes[-1] is None else f"about {minutes[-1]:.0f} min"
+            print(f"left      {experiment.name}: {_described(experiment)}; {time_said}")
+        else:
+            print(f"recorded  {experiment.name}: {_described(experiment)}")
+    if not left:
+        print(f"all {len(chosen)} are recorded in {RESULTS}")
+    else:
+        known = sum(filter(None, minutes))
+        unknown = minutes.count(None)
+        print(
+            f"{len(left)} of {len(chosen)} left, about {known / 60:.1f} hours here"
+            + (f" and {unknown} of unknown time" if unknown else "")
+        )
+
+
+def _described(experiment: Experiment) -> str:
+    """What an experiment trains, and on what."""
+    settings, onward = experiment.settings, experiment.start_name
+    size = f"from {onward}" if onward else settings.preset
+    if isinstance(settings, PretrainSettings):
+        clips = settings.steps * settings.batch_size
+        return f"{size}, {clips:,} clips of {settings.audio or f'the {settings.prior!r} prior'}"
+    return f"{size}, fine-tuned on {experiment.sets[0]}, {settings.epochs} epochs"
