@@ -148,7 +148,7 @@ plt.show()
 # *Why does a sawtooth at 1,900 Hz sound dirty?* A sawtooth is the sum of all partials of its
 # fundamental, without end. A sampled sound holds only frequencies below half its sample rate $f_s$,
 # here 8,000 Hz. The partials above do not vanish: they are folded back. The fifth, at 9,500 Hz, is
-# heard at $16000 - 9500 = 6500$ Hz; the ninth, at 17,100 Hz, is heard at 1,100 Hz, *below* the
+# heard at $16{,}000 - 9{,}500 = 6{,}500$ Hz; the ninth, at 17,100 Hz, is heard at 1,100 Hz, *below* the
 # fundamental. None of them is in tune. The cure is to end the series in time:
 #
 # $$

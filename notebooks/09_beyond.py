@@ -216,8 +216,14 @@ plt.show()
 # its events. In {numref}`fig-extended` both presets stand one above the other.
 
 # %%
-changes = {name: str(fields)[1:-1] for name, fields in ADDITIONS.items()}
-pd.Series(changes, name="fields that change").to_frame()
+full = audiopg.SynthPrior.preset("full")
+changes = [
+    (addition, field, str(getattr(full, field)), str(value))
+    for addition, fields in ADDITIONS.items()
+    for field, value in fields.items()
+]
+columns = ["addition", "field", "in full", "with the addition"]
+pd.DataFrame(changes, columns=columns).set_index(["addition", "field"])
 
 # %% mystnb={"figure": {"caption": "Clips 0 to 7 of seed 0: `full` in the rows 1 and 3, `extended` in the rows 2 and 4.", "name": "fig-extended"}, "image": {"alt": "Sixteen log-mel spectrograms. Those of full are horizontal lines in separate events; those of extended also have bands of noise, lines that rise and fall, trains of vertical stripes and smeared ends"}}
 clips = torch.arange(8)
@@ -318,9 +324,7 @@ if panels:
     plt.show()
 
 # %%
-gains.astype(object).where(gains.notna(), "–").map(
-    lambda value: value if isinstance(value, str) else f"{value:.1f}"
-)
+gains.round(1).astype(object).fillna("–")
 
 # %% [markdown]
 # At the scale of a CPU, no addition moves a probe further than seeds do: each of their intervals holds
