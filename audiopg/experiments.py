@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -402,17 +403,47 @@ def outcome_table(
             "seconds": f"{seconds:,.0f}",
             "seeds": str(len(records)),
         }
-        for tested, figures in _tested(records[0]).items():
-            folds = [[*_tested(record)[tested]["accuracy"].values()] for record in records]
-            accuracy = 100 * np.mean(folds, axis=0)
+        for tested, accuracy in _fold_accuracies(name, folder).items():
             spread = f" ± {accuracy.std(ddof=1):.1f}" if len(accuracy) > 1 else ""
             label_of_set = tested.partition(",")[0]
             if len(accuracy) == 1:
-                label_of_set += f", fold {next(iter(figures['accuracy']))}"
+                (fold,) = _tested(records[0])[tested]["accuracy"]
+                label_of_set += f", fold {fold}"
             # Spaces that do not break keep the cell on one line.
             cell = f"{accuracy.mean():.1f}{spread}".replace(" ", "\N{NO-BREAK SPACE}")
             table[label][label_of_set] = cell
     return pandas.DataFrame.from_dict(table, orient="index").fillna("")
+
+
+def step_table(rows: Mapping[str, str], folder: str | os.PathLike = RESULTS) -> "pandas.DataFrame":
+    """What each row of a table is worth over the row above it, from the records of `experiments`.
+
+    Both were tested on the same folds, so the gain is the mean of the differences fold by fold, and
+    its standard error is that of this mean. It leaves the luck of the seed out.
+
+    Args:
+        rows: what to call a row, and the name of its experiment without a seed.
+        folder: of the records.
+
+    Returns:
+        For each row but the first, and each set that it and the row above it were tested on, "gain ±
+        standard error" in points; a dash for other sets, "not run yet" where one of the two has no
+        record.
+    """
+    import pandas
+
+    accuracies = {label: _fold_accuracies(name, folder) for label, name in rows.items()}
+    sets = list(dict.fromkeys(tested for found in accuracies.values() for tested in found))
+    table = {}
+    for (above, before), (label, after) in pairwise(accuracies.items()):
+        missing = "–" if before and after else "not run yet"
+        step = table[f"{above} → {label}"] = dict.fromkeys(sets, missing)
+        for tested in before.keys() & after.keys():
+            gain = after[tested] - before[tested]
+            error = (gain.var(ddof=1) / len(gain)) ** 0.5
+            step[tested] = f"{gain.mean():+.1f} ± {error:.1f}".replace(" ", "\N{NO-BREAK SPACE}")
+    found = pandas.DataFrame.from_dict(table, orient="index", columns=sets)
+    return found.rename(columns=lambda tested: tested.partition(",")[0])
 
 
 def gain_table(
@@ -505,6 +536,16 @@ def _seeds_of(name: str, folder: str | os.PathLike) -> list[dict]:
     """The records of an experiment, of one seed or several."""
     names = [name, *(f"{name}-seed{seed}" for seed in SEEDS)]
     return [record for each in names if (record := read_record(each, folder))]
+
+
+def _fold_accuracies(name: str, folder: str | os.PathLike) -> dict[str, np.ndarray]:
+    """Of an experiment, by the set that it was tested on: the accuracy on each fold in per cent,
+    the mean over seeds."""
+    records = [_tested(record) for record in _seeds_of(name, folder)]
+    return {
+        tested: 100 * np.mean([[*each[tested]["accuracy"].values()] for each in records], axis=0)
+        for tested in (records[0] if records else ())
+    }
 
 
 def _accuracy(record: dict, name: str) -> np.ndarray:

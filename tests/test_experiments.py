@@ -16,6 +16,7 @@ from audiopg.experiments import (
     outcome_table,
     recipe_steps,
     recipe_table,
+    step_table,
 )
 from audiopg.pretraining import RECIPES
 from audiopg.transfer.finetune import FinetuneSettings
@@ -213,6 +214,20 @@ def test_outcomes_are_means_over_seeds_with_the_deviation_over_folds(tmp_path):
     assert table.loc["b", "UrbanSound8K, fold 1"] == "25.0"
     assert table.loc["c", ["clips", "ESC-10"]].tolist() == ["–", "85.0 ± 7.1"]
     assert table.loc["d", "clips"] == "not run yet"
+
+
+def test_a_step_has_the_standard_error_of_the_paired_differences(tmp_path):
+    folds = {"sine": (0.5, 0.6, 0.7), "full": (0.55, 0.7, 0.72)}
+    for name, accuracy in folds.items():
+        write(tmp_path, f"curriculum-{name}-small", accuracy)
+    write(tmp_path, "curriculum-real-small", (0.4,), tested="UrbanSound8K, folds 1, 2, 10")
+    rows = {name: f"curriculum-{name}-small" for name in ("sine", "full", "real", "none")}
+    table = spaced(step_table(rows, tmp_path))
+    gain = 100 * np.subtract(folds["full"], folds["sine"])
+    expected = f"{gain.mean():+.1f} ± {scipy.stats.sem(gain):.1f}"
+    assert table.loc["sine → full"].to_dict() == {"ESC-10": expected, "UrbanSound8K": "–"}
+    assert table.loc["full → real"].tolist() == ["–", "–"]
+    assert table.loc["real → none"].tolist() == ["not run yet", "not run yet"]
 
 
 def test_a_gain_has_the_interval_of_students_t_where_there_are_two_rows(tmp_path):
