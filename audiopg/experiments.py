@@ -5,7 +5,7 @@
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -48,7 +48,7 @@ CLIPS = {
 PROBED = ("esc10", "urbansound8k")
 SETS = ("esc10", "urbansound8k", "speech_commands")
 SEEDS = (0, 1, 2)
-# Of the recipes that others are compared with.
+# Of the recipes that others are compared with, and of the stages of the curriculum.
 RECIPE_SEEDS = {"paper": SEEDS, "small": SEEDS[:2]}
 # How the folds of a set are used (`reproduce.part_of`).
 PARTS = {
@@ -144,9 +144,11 @@ def experiments(scale: str) -> list[Experiment]:
     recipe = [Experiment(f"recipe-{name}-{scale}", each) for name, each in steps.items()]
     by_step = dict(zip(steps, recipe, strict=True))
     compared = by_step["bfloat16"]
+    table_3 = _table_3(scale, compared)
+    stages = [each for each in table_3 if each.name.startswith("curriculum-")]
     return [
         *recipe,
-        *_table_3(scale, compared),
+        *table_3,
         *_scaling(scale, compared),
         *_table_4(scale, compared),
         *_table_5(scale, compared),
@@ -154,12 +156,10 @@ def experiments(scale: str) -> list[Experiment]:
         *_beyond(scale, by_step["fast"]),
         *(
             replace(
-                by_step[name],
-                name=f"recipe-{name}-{scale}-seed{seed}",
-                settings=replace(steps[name], seed=seed),
+                each, name=f"{each.name}-seed{seed}", settings=replace(each.settings, seed=seed)
             )
             for seed in RECIPE_SEEDS[scale][1:]
-            for name in ("bfloat16", "paper")
+            for each in (compared, by_step["paper"], *stages)
         ),
         *_long(scale, compared),
     ]
@@ -355,7 +355,7 @@ def recipe_table(scale: str, folder: str | os.PathLike = RESULTS) -> "pandas.Dat
     names = list(recipe_steps(SCALES[scale]))
     records = {name: _seeds_of(f"recipe-{name}-{scale}", folder) for name in names}
     sets = sorted({name for rs in records.values() for r in rs for name in r["metrics"]["probes"]})
-    luck = {name: _deviation([_accuracy(r, name) for r in records["bfloat16"]]) for name in sets}
+    luck = {name: _luck([_accuracies(records["bfloat16"], name)]) for name in sets}
     rows = {}
     for name in dict.fromkeys((*speeds, *names)):
         against = "–" if name == "paper" else "bfloat16"
@@ -403,23 +403,23 @@ def outcome_table(
             "seconds": f"{seconds:,.0f}",
             "seeds": str(len(records)),
         }
-        for tested, accuracy in _fold_accuracies(name, folder).items():
+        for tested in _sets_of(records):
+            accuracy = _accuracies(records, tested).mean(0)
             spread = f" ± {accuracy.std(ddof=1):.1f}" if len(accuracy) > 1 else ""
             label_of_set = tested.partition(",")[0]
             if len(accuracy) == 1:
                 (fold,) = _tested(records[0])[tested]["accuracy"]
                 label_of_set += f", fold {fold}"
-            # Spaces that do not break keep the cell on one line.
-            cell = f"{accuracy.mean():.1f}{spread}".replace(" ", "\N{NO-BREAK SPACE}")
-            table[label][label_of_set] = cell
+            table[label][label_of_set] = _unbroken(f"{accuracy.mean():.1f}{spread}")
     return pandas.DataFrame.from_dict(table, orient="index").fillna("")
 
 
 def step_table(rows: Mapping[str, str], folder: str | os.PathLike = RESULTS) -> "pandas.DataFrame":
     """What each row of a table is worth over the row above it, from the records of `experiments`.
 
-    Both were tested on the same folds, so the gain is the mean of the differences fold by fold, and
-    its standard error is that of this mean. It leaves the luck of the seed out.
+    Both were tested on the same folds, so the gain is the mean of the differences fold by fold. Its
+    standard error has two parts: that of this mean, and the luck of the seeds, which is how far the
+    seeds of one row lie apart, in all rows that have several.
 
     Args:
         rows: what to call a row, and the name of its experiment without a seed.
@@ -432,16 +432,19 @@ def step_table(rows: Mapping[str, str], folder: str | os.PathLike = RESULTS) -> 
     """
     import pandas
 
-    accuracies = {label: _fold_accuracies(name, folder) for label, name in rows.items()}
+    accuracies = {}
+    for label, name in rows.items():
+        records = _seeds_of(name, folder)
+        accuracies[label] = {t: _accuracies(records, t) for t in _sets_of(records)}
     sets = list(dict.fromkeys(tested for found in accuracies.values() for tested in found))
+    luck = {t: _luck(found[t] for found in accuracies.values() if t in found) for t in sets}
     table = {}
     for (above, before), (label, after) in pairwise(accuracies.items()):
         missing = "–" if before and after else "not run yet"
         step = table[f"{above} → {label}"] = dict.fromkeys(sets, missing)
         for tested in before.keys() & after.keys():
-            gain = after[tested] - before[tested]
-            error = (gain.var(ddof=1) / len(gain)) ** 0.5
-            step[tested] = f"{gain.mean():+.1f} ± {error:.1f}".replace(" ", "\N{NO-BREAK SPACE}")
+            gain, error = _gain(after[tested], before[tested], luck[tested])
+            step[tested] = _unbroken(f"{gain:+.1f} ± {error:.1f}")
     found = pandas.DataFrame.from_dict(table, orient="index", columns=sets)
     return found.rename(columns=lambda tested: tested.partition(",")[0])
 
@@ -472,12 +475,10 @@ def gain_table(
     records = {label: _seeds_of(name, folder) for label, name in rows.items()}
     complete = {label: found for label, found in records.items() if len(found) == len(SEEDS)}
     table = {}
-    for tested in _tested(complete[against][0]) if against in complete else ():
-        means = {
-            label: [100 * _tested(record)[tested]["mean"] for record in found]
-            for label, found in complete.items()
-        }
-        pooled = np.mean([np.var(seeds, ddof=1) for seeds in means.values()])
+    for tested in _sets_of(complete.get(against, [])):
+        accuracies = {label: _accuracies(found, tested) for label, found in complete.items()}
+        means = {label: seeds.mean(1) for label, seeds in accuracies.items()}
+        pooled = _luck(accuracies.values())
         freedom = len(means) * (len(SEEDS) - 1)
         half = t.ppf(0.975, freedom) * (pooled * 2 / len(SEEDS)) ** 0.5
         for label, seeds in means.items():
@@ -512,11 +513,16 @@ def efficiency(
     curves: dict[str, list[tuple[float, float, float]]] = {}
     for label, listed in names.items():
         for record in filter(None, (read_record(f"{name}-{scale}", folder) for name in listed)):
-            found = [_accuracy(record, each) for each in _tested(record) if _short(each) == tested]
-            for accuracy in found:
+            for each in filter(lambda name: _short(name) == tested, _tested(record)):
+                accuracy = _accuracies([record], each)[0]
                 run = (record["seconds"], accuracy.mean(), accuracy.std(ddof=1))
                 curves.setdefault(label, []).append(tuple(map(float, run)))
     return curves
+
+
+def _unbroken(cell: str) -> str:
+    """A cell with spaces that do not break, so that it stays on one line."""
+    return cell.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _short(tested: str) -> str:
@@ -538,25 +544,29 @@ def _seeds_of(name: str, folder: str | os.PathLike) -> list[dict]:
     return [record for each in names if (record := read_record(each, folder))]
 
 
-def _fold_accuracies(name: str, folder: str | os.PathLike) -> dict[str, np.ndarray]:
-    """Of an experiment, by the set that it was tested on: the accuracy on each fold in per cent,
-    the mean over seeds."""
-    records = [_tested(record) for record in _seeds_of(name, folder)]
-    return {
-        tested: 100 * np.mean([[*each[tested]["accuracy"].values()] for each in records], axis=0)
-        for tested in (records[0] if records else ())
-    }
+def _sets_of(records: list[dict]) -> list[str]:
+    """The sets that an experiment was tested on, as its records call them."""
+    return list(_tested(records[0])) if records else []
 
 
-def _accuracy(record: dict, name: str) -> np.ndarray:
-    """Accuracy of a record's probe on each fold of a set, in per cent."""
-    return 100 * np.array(list(record["metrics"]["probes"][name]["accuracy"].values()))
+def _accuracies(records: list[dict], tested: str) -> np.ndarray:
+    """Of one experiment on one set, in per cent: (seeds, folds)."""
+    found = [_tested(record)[tested]["accuracy"] for record in records]
+    return 100 * np.array([list(folds.values()) for folds in found])
 
 
-def _deviation(accuracies: list[np.ndarray]) -> float:
-    """Deviation of the means over the folds; 0 where there are not two."""
-    means = [accuracy.mean() for accuracy in accuracies]
-    return float(np.std(means, ddof=1)) if len(means) > 1 else 0.0
+def _luck(rows: Iterable[np.ndarray]) -> float:
+    """How far seeds lie apart: the variance of their means over the folds, averaged over the rows
+    that have several; 0 where none has."""
+    variances = [seeds.mean(1).var(ddof=1) for seeds in rows if len(seeds) > 1]
+    return float(np.mean(variances)) if variances else 0.0
+
+
+def _gain(after: np.ndarray, before: np.ndarray, luck: float) -> tuple[float, float]:
+    """What one row has more than another, both (seeds, folds), and the standard error of that."""
+    gain = after.mean(0) - before.mean(0)
+    error = gain.var(ddof=1) / len(gain) + luck * (1 / len(after) + 1 / len(before))
+    return float(gain.mean()), float(error**0.5)
 
 
 def _probed(records: list[dict], references: list[dict], luck: dict[str, float]) -> dict[str, str]:
@@ -565,17 +575,13 @@ def _probed(records: list[dict], references: list[dict], luck: dict[str, float])
         return {"held-out loss": "not run yet"}
     loss = np.mean([record["metrics"]["held_out_loss"] for record in records])
     row, kept = {"held-out loss": f"{loss:.3f}"}, []
-    for name, deviation in luck.items():
-        accuracy = np.mean([_accuracy(record, name) for record in records], axis=0)
-        row[name] = f"{accuracy.mean():.1f}"
+    for name, variance in luck.items():
+        accuracies = _accuracies(records, name)
+        row[name] = f"{accuracies.mean():.1f}"
         if references:
-            before = np.mean([_accuracy(record, name) for record in references], axis=0)
-            gain = accuracy - before
-            seeds = 1 / len(records) + 1 / len(references)
-            error = (gain.var(ddof=1) / len(gain) + deviation**2 * seeds) ** 0.5
-            # Spaces that do not break keep the cell on one line.
-            row[name] += f" ({gain.mean():+.1f} ± {error:.1f})".replace(" ", "\N{NO-BREAK SPACE}")
-            kept.append(gain.mean() >= -error)
+            gain, error = _gain(accuracies, _accuracies(references, name), variance)
+            row[name] += _unbroken(f" ({gain:+.1f} ± {error:.1f})")
+            kept.append(gain >= -error)
     if references:
         row["kept"] = "yes" if all(kept) else "no"
     return row

@@ -229,6 +229,12 @@ def test_a_step_has_the_standard_error_of_the_paired_differences(tmp_path):
     assert table.loc["full → real"].tolist() == ["–", "–"]
     assert table.loc["real → none"].tolist() == ["not run yet", "not run yet"]
 
+    # A second seed of one row, 6 points lower: the luck of one seed has the variance 18.
+    write(tmp_path, "curriculum-full-small-seed1", np.subtract(folds["full"], 0.06))
+    error = (scipy.stats.sem(gain) ** 2 + 18 * (1 / 1 + 1 / 2)) ** 0.5
+    table = spaced(step_table(rows, tmp_path))
+    assert table.loc["sine → full", "ESC-10"] == f"{gain.mean() - 3:+.1f} ± {error:.1f}"
+
 
 def test_a_gain_has_the_interval_of_students_t_where_there_are_two_rows(tmp_path):
     means = {"full": (0.50, 0.53, 0.56), "extended": (0.60, 0.62, 0.70)}

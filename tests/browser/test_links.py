@@ -54,6 +54,14 @@ def test_code_cells_link_to_the_library(html):
     assert any(link.startswith("../book/api.html#audiopg.synth.render") for link in links)
 
 
+def test_the_page_of_the_library_names_types_as_a_reader_would(html):
+    page = (html / "book" / "api.html").read_text()
+    assert "ArrayLike" in page
+    assert "numpy._typing" not in page
+    # Several names before one colon are read as one parameter with the others for its type.
+    assert "<em>,</em>)" not in page
+
+
 def test_links_that_lead_nowhere_are_found(tmp_path):
     (tmp_path / "page.html").write_text(
         "<p id='here'><a href='#here'>1</a><a href='#gone'>2</a><a href='other.html'>3</a>"
