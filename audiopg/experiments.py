@@ -48,8 +48,8 @@ CLIPS = {
 PROBED = ("esc10", "urbansound8k")
 SETS = ("esc10", "urbansound8k", "speech_commands")
 SEEDS = (0, 1, 2)
-# Of the recipes that others are compared with, and of the stages of the curriculum.
-RECIPE_SEEDS = {"paper": SEEDS, "small": SEEDS[:2]}
+# Of what other rows are compared with: recipes, stages of the curriculum, the longest runs.
+COMPARED_SEEDS = {"paper": SEEDS, "small": SEEDS[:2]}
 # How the folds of a set are used (`reproduce.part_of`).
 PARTS = {
     "all": "every fold is the test fold once",
@@ -145,6 +145,7 @@ def experiments(scale: str) -> list[Experiment]:
     by_step = dict(zip(steps, recipe, strict=True))
     compared = by_step["bfloat16"]
     table_3 = _table_3(scale, compared)
+    long = _long(scale, compared)
     stages = [each for each in table_3 if each.name.startswith("curriculum-")]
     return [
         *recipe,
@@ -154,14 +155,9 @@ def experiments(scale: str) -> list[Experiment]:
         *_table_5(scale, compared),
         *_transfer(scale, by_step["fast"]),
         *_beyond(scale, by_step["fast"]),
-        *(
-            replace(
-                each, name=f"{each.name}-seed{seed}", settings=replace(each.settings, seed=seed)
-            )
-            for seed in RECIPE_SEEDS[scale][1:]
-            for each in (compared, by_step["paper"], *stages)
-        ),
-        *_long(scale, compared),
+        *_other_seeds(scale, [compared, by_step["paper"], *stages]),
+        *long,
+        *_other_seeds(scale, long),
     ]
 
 
@@ -299,6 +295,15 @@ def _long(scale: str, compared: Experiment) -> list[Experiment]:
             )
             for name in PROBED
         ),
+    ]
+
+
+def _other_seeds(scale: str, listed: list[Experiment]) -> list[Experiment]:
+    """The same again, for the luck of the seed."""
+    return [
+        replace(each, name=f"{each.name}-seed{seed}", settings=replace(each.settings, seed=seed))
+        for seed in COMPARED_SEEDS[scale][1:]
+        for each in listed
     ]
 
 
@@ -504,7 +509,8 @@ def efficiency(
 
     Returns:
         For synthesis and for recordings of other sets, where there are records: the seconds of
-        each run, its accuracy in per cent and the deviation of that over the folds.
+        each run, its accuracy in per cent, the mean over seeds, and the deviation of that over the
+        folds.
     """
     names = {
         "synthesis": ("clips-16th", "clips-4th", "recipe-bfloat16", "clips-long"),
@@ -512,10 +518,12 @@ def efficiency(
     }
     curves: dict[str, list[tuple[float, float, float]]] = {}
     for label, listed in names.items():
-        for record in filter(None, (read_record(f"{name}-{scale}", folder) for name in listed)):
-            for each in filter(lambda name: _short(name) == tested, _tested(record)):
-                accuracy = _accuracies([record], each)[0]
-                run = (record["seconds"], accuracy.mean(), accuracy.std(ddof=1))
+        for name in listed:
+            records = _seeds_of(f"{name}-{scale}", folder)
+            for each in filter(lambda found: _short(found) == tested, _sets_of(records)):
+                accuracy = _accuracies(records, each).mean(0)
+                seconds = np.mean([record["seconds"] for record in records])
+                run = (seconds, accuracy.mean(), accuracy.std(ddof=1))
                 curves.setdefault(label, []).append(tuple(map(float, run)))
     return curves
 

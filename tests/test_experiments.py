@@ -261,6 +261,7 @@ def test_efficiency_collects_runs_of_different_length(tmp_path):
     assert efficiency("esc10", "small", tmp_path) == {}
     write(tmp_path, "clips-4th-small", (0.5, 0.7), seconds=100)
     write(tmp_path, "recipe-bfloat16-small", (0.7, 0.7), seconds=400)
+    write(tmp_path, "recipe-bfloat16-small-seed1", (0.8, 0.8), seconds=600)
     write(tmp_path, "real-for-esc10-small", (0.6, 0.6), seconds=401)
     # Of another set, and of a network that heard the set itself.
     write(tmp_path, "clips-16th-small", (0.9, 0.9), tested="UrbanSound8K, folds 1, 2, 10")
@@ -269,7 +270,7 @@ def test_efficiency_collects_runs_of_different_length(tmp_path):
     deviation = np.std([50, 70], ddof=1)
     assert found["synthesis"] == [
         (100, pytest.approx(60), pytest.approx(deviation)),
-        (400, pytest.approx(70), 0),
+        (500, pytest.approx(75), 0),
     ]
     assert found["recordings of other sets"] == [(401, pytest.approx(60), 0)]
     assert efficiency("urbansound8k", "small", tmp_path)["synthesis"][0][1] == pytest.approx(90)
