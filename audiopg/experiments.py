@@ -449,7 +449,7 @@ def step_table(rows: Mapping[str, str], folder: str | os.PathLike = RESULTS) -> 
         step = table[f"{above} → {label}"] = dict.fromkeys(sets, missing)
         for tested in before.keys() & after.keys():
             gain, error = _gain(after[tested], before[tested], luck[tested])
-            step[tested] = _unbroken(f"{gain:+.1f} ± {error:.1f}")
+            step[tested] = _unbroken(f"{gain:+z.1f} ± {error:.1f}")
     found = pandas.DataFrame.from_dict(table, orient="index", columns=sets)
     return found.rename(columns=lambda tested: tested.partition(",")[0])
 
@@ -588,7 +588,7 @@ def _probed(records: list[dict], references: list[dict], luck: dict[str, float])
         row[name] = f"{accuracies.mean():.1f}"
         if references:
             gain, error = _gain(accuracies, _accuracies(references, name), variance)
-            row[name] += _unbroken(f" ({gain:+.1f} ± {error:.1f})")
+            row[name] += _unbroken(f" ({gain:+z.1f} ± {error:.1f})")
             kept.append(gain >= -error)
     if references:
         row["kept"] = "yes" if all(kept) else "no"
