@@ -106,7 +106,8 @@ class Graph:
     Attributes:
         module: what computes it, of tensors alone.
         example: its arguments, in order; of the shapes that it will be given.
-        inputs, outputs: their names.
+        inputs: names of the arguments.
+        outputs: names of the results.
         dynamic: the arguments whose shapes vary: name -> axis -> least and most.
     """
 
@@ -390,9 +391,11 @@ class Index:
     """What is known of the embeddings of synthetic clips.
 
     Attributes:
-        mean, deviation: (D,) of the embeddings.
+        mean: (D,) of the embeddings.
+        deviation: (D,) of the embeddings.
         clips: (clips, D) standardised embeddings.
-        weights, intercepts: (factors, D) and (factors,), of the read-outs.
+        weights: (factors, D) of the read-outs.
+        intercepts: (factors,) of the read-outs.
         truths: (factors, clips) float64, what is to be read.
         about: for each read-out its factor, R² on held-out clips, and best neurons.
     """

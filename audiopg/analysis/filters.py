@@ -122,7 +122,8 @@ def filter_growth(
         steps: (steps,) ascending.
         weights: (steps, width, 256) or (steps, width, 1, 16, 16), finite.
         n_components: as in `filter_components`.
-        seed, repeats: of the shuffled control, as in `shuffled_concentration`.
+        seed: of the shuffled control, as in `shuffled_concentration`.
+        repeats: likewise.
 
     Raises:
         InputError: for steps that do not ascend or do not fit the weights, or as

@@ -205,7 +205,11 @@ def factor_information(
     clips that it was chosen on: quote what it tells about other clips.
 
     Args:
-        embeddings, factor, permutations, seed, neighbours: as in `permutation_null`.
+        embeddings: as in `permutation_null`.
+        factor: as there.
+        permutations: as there.
+        seed: as there.
+        neighbours: as there.
         null_clips: of the null, the first of them; all when None. Fewer clips cost less and scatter
             more, so that the null is too high, and a p-value too large, if anything.
         cached: whether to keep errors and null, which take minutes for thousands of clips, in

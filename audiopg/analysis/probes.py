@@ -175,7 +175,9 @@ def ridge_comparison(
     Args:
         embeddings: name -> (clips, dimensions); dimensions may differ.
         factors: name -> (clips,).
-        test_share, repeats, seed: as in `ridge_r2`.
+        test_share: as in `ridge_r2`.
+        repeats: as there.
+        seed: as there.
 
     Raises:
         InputError: as `ridge_r2`.
@@ -208,7 +210,8 @@ def ablate(
             ``information.argsort(descending=True)``.
         counts: of dimensions to silence; those that leave none to read from are passed over.
         draws: of random dimensions for each count, at least 1.
-        test_share, seed: as in `ridge_r2`.
+        test_share: as in `ridge_r2`.
+        seed: as there.
 
     Raises:
         InputError: as `ridge_r2`; for a ranking that is not one of all dimensions, or no draws.

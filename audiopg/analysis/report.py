@@ -36,7 +36,9 @@ class Report:
         information: by factor, with errors and null.
         again: the information about the other clips, (other sets, dimensions), by factor.
         gaps: "information" by Kraskov's estimate, "binned information", and "R²".
-        dci, components, angles: as the functions of the same names give them.
+        dci: as the function of the same name gives it.
+        components: likewise.
+        angles: likewise.
         ablations: by factor; the ranking is by information.
         ridge: held-out R² of all embeddings.
         factors: the values asked about.
@@ -108,7 +110,8 @@ def analyse(
             are asked about them again, as on the clips they were chosen on they look too good.
         permutations: of the factors, for the null of each.
         seed: of everything that is drawn at random.
-        null_clips, cached: as in `factor_information`.
+        null_clips: as in `factor_information`.
+        cached: as there.
         progress: show a progress bar.
 
     Raises:

@@ -103,7 +103,11 @@ def clip_features(
     """Embeddings of clips by some encoders, and their log-mel statistics, for `probe_features`.
 
     Args:
-        waves, encoders, pooling, native, progress: as in `compare_encoders`.
+        waves: as in `compare_encoders`.
+        encoders: as there.
+        pooling: as there.
+        native: as there.
+        progress: as there.
         controls: whether to add "log-mel mean" and "log-mel mean and deviation".
 
     Returns:

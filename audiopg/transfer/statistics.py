@@ -30,7 +30,8 @@ class Tested(Protocol):
         values: (folds,) or (seeds, folds), the metric.
         scores: (clips, classes) or (seeds, clips, classes), probabilities; NaN where not tested.
         predictions: (clips,) or (seeds, clips) int64; -1 where not tested.
-        mean, standard_deviation: of the metric over folds.
+        mean: of the metric over folds.
+        standard_deviation: of the metric over folds.
     """
 
     folds: list[int]
