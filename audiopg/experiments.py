@@ -400,8 +400,7 @@ def outcome_table(
         table[label] = {"clips": "not run yet", "seconds": "", "seeds": ""}
         if not records:
             continue
-        said = records[0]["settings"]
-        clips = said["steps"] * said["batch_size"] if "steps" in said else None
+        clips = _clips(records[0])
         seconds = np.mean([record["seconds"] for record in records])
         table[label] = {
             "clips": "–" if clips is None else f"{clips:,}",
@@ -499,7 +498,7 @@ def gain_table(
 
 def efficiency(
     tested: str, scale: str, folder: str | os.PathLike = RESULTS
-) -> dict[str, list[tuple[float, float, float]]]:
+) -> dict[str, list[tuple[float, int, float, float]]]:
     """What more pre-training is worth, from the records of `experiments` (Figure 3).
 
     Args:
@@ -509,28 +508,34 @@ def efficiency(
 
     Returns:
         For synthesis and for recordings of other sets, where there are records: the seconds of
-        each run, its accuracy in per cent, the mean over seeds, and the deviation of that over the
-        folds.
+        each run, its clips, its accuracy in per cent, the mean over seeds, and the deviation of that
+        over the folds.
     """
     names = {
         "synthesis": ("clips-16th", "clips-4th", "recipe-bfloat16", "clips-long"),
         "recordings of other sets": (f"real-for-{tested}", f"real-long-for-{tested}"),
     }
-    curves: dict[str, list[tuple[float, float, float]]] = {}
+    curves: dict[str, list[tuple[float, int, float, float]]] = {}
     for label, listed in names.items():
         for name in listed:
             records = _seeds_of(f"{name}-{scale}", folder)
             for each in filter(lambda found: _short(found) == tested, _sets_of(records)):
                 accuracy = _accuracies(records, each).mean(0)
-                seconds = np.mean([record["seconds"] for record in records])
-                run = (seconds, accuracy.mean(), accuracy.std(ddof=1))
-                curves.setdefault(label, []).append(tuple(map(float, run)))
+                seconds = float(np.mean([record["seconds"] for record in records]))
+                run = (seconds, _clips(records[0]), accuracy.mean(), accuracy.std(ddof=1))
+                curves.setdefault(label, []).append(run)
     return curves
 
 
 def _unbroken(cell: str) -> str:
     """A cell with spaces that do not break, so that it stays on one line."""
     return cell.replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def _clips(record: dict) -> int | None:
+    """How many clips a network was pre-trained on; none of a record of fine-tuning."""
+    said = record["settings"]
+    return said["steps"] * said["batch_size"] if "steps" in said else None
 
 
 def _short(tested: str) -> str:

@@ -391,31 +391,43 @@ def stages(curves: Mapping[str, ArrayLike], names: Sequence[str], label: str) ->
 
 
 def efficiency(
-    curves: Mapping[str, Sequence[tuple[float, float, float]]], references: Mapping[str, float]
+    curves: Mapping[str, Sequence[tuple[float, int, float, float]]],
+    references: Mapping[str, float],
 ) -> Figure:
-    """Accuracy against the time of pre-training (Figure 3).
+    """Accuracy against the time of pre-training (Figure 3), and against the clips heard.
+
+    Only over clips are the runs of a curve joined: how long a run takes is also a matter of what else
+    the machine does.
 
     Args:
-        curves: name -> runs, each its seconds, accuracy in per cent and the deviation of that.
+        curves: name -> runs, each its seconds, clips, accuracy in per cent and the deviation of that.
         references: what needs no such time: name -> accuracy in per cent, a line across.
 
     Raises:
         InputError: for a curve without a run.
     """
-    figure, axis = plt.subplots()
+    figure, (over_time, over_clips) = plt.subplots(1, 2, sharey=True)
     for name, runs in curves.items():
         if not runs:
             raise InputError(f"{name!r} has no run; leave it out.")
-        seconds, accuracy, deviation = np.array(sorted(runs)).T
-        axis.errorbar(seconds / 60, accuracy, deviation, marker="o", capsize=3, label=name)
+        seconds, clips, accuracy, deviation = np.array(sorted(runs, key=lambda run: run[1])).T
+        points = {"marker": "o", "capsize": 3, "label": name}
+        over_time.errorbar(seconds / 60, accuracy, deviation, linestyle="none", **points)
+        over_clips.errorbar(clips, accuracy, deviation, **points)
     for (name, accuracy), style in zip(references.items(), cycle(("--", ":", "-.")), strict=False):
-        axis.axhline(accuracy, color=PALETTE["grey"], linestyle=style, linewidth=1, label=name)
-    axis.set(xscale="log", xlabel="minutes of pre-training", ylabel="accuracy (%)")
-    # Runs may lie within one power of ten.
-    axis.xaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 5)))
-    axis.xaxis.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:g}"))
-    axis.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
-    axis.legend()
+        for axis in figure.axes:
+            axis.axhline(accuracy, color=PALETTE["grey"], linestyle=style, linewidth=1, label=name)
+    # Runs may lie within one power of ten; numbers of clips are long.
+    for axis, label, subs in (
+        (over_time, "minutes of pre-training", (1, 2, 5)),
+        (over_clips, "clips heard", (1, 3)),
+    ):
+        axis.set(xscale="log", xlabel=label)
+        axis.xaxis.set_major_locator(mpl.ticker.LogLocator(subs=subs))
+        axis.xaxis.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:,g}"))
+        axis.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
+    over_time.set(ylabel="accuracy (%)")
+    figure.legend(*over_clips.get_legend_handles_labels(), loc="outside upper left", ncols=2)
     return figure
 
 

@@ -269,8 +269,8 @@ def test_efficiency_collects_runs_of_different_length(tmp_path):
     found = efficiency("esc10", "small", tmp_path)
     deviation = np.std([50, 70], ddof=1)
     assert found["synthesis"] == [
-        (100, pytest.approx(60), pytest.approx(deviation)),
-        (500, pytest.approx(75), 0),
+        (100, 320, pytest.approx(60), pytest.approx(deviation)),
+        (500, 320, pytest.approx(75), 0),
     ]
-    assert found["recordings of other sets"] == [(401, pytest.approx(60), 0)]
-    assert efficiency("urbansound8k", "small", tmp_path)["synthesis"][0][1] == pytest.approx(90)
+    assert found["recordings of other sets"] == [(401, 320, pytest.approx(60), 0)]
+    assert efficiency("urbansound8k", "small", tmp_path)["synthesis"][0][2] == pytest.approx(90)

@@ -482,17 +482,20 @@ def test_stages_draw_a_curve_over_their_names():
     assert axis.get_ylabel() == "%"
 
 
-def test_efficiency_orders_runs_by_their_time():
-    runs = {"a": [(240.0, 80.0, 2.0), (60.0, 70.0, 1.0)], "b": [(120.0, 75.0, 0.0)]}
-    axis = plots.efficiency(runs, {"untrained": 67.5}).axes[0]
+def test_efficiency_shows_runs_over_their_time_and_over_their_clips():
+    runs = {"a": [(240.0, 64, 80.0, 2.0), (60.0, 16, 70.0, 1.0)], "b": [(120.0, 32, 75.0, 0.0)]}
+    figure = plots.efficiency(runs, {"untrained": 67.5})
+    axis, over_clips = figure.axes
     first, second = axis.containers
     assert first.lines[0].get_xdata().tolist() == [1, 4]
+    assert over_clips.containers[0].lines[0].get_xdata().tolist() == [16, 64]
     assert first.lines[0].get_ydata().tolist() == [70, 80]
     (whiskers,) = first.lines[2]
     assert [segment[:, 1].tolist() for segment in whiskers.get_segments()] == [[69, 71], [78, 82]]
     assert second.lines[0].get_xdata().tolist() == [2]
-    assert [text.get_text() for text in axis.get_legend().get_texts()] == ["untrained", "a", "b"]
-    assert axis.get_xscale() == "log"
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["untrained", "a", "b"]
+    assert axis.get_xscale() == over_clips.get_xscale() == "log"
     with pytest.raises(InputError, match="'c' has no run"):
         plots.efficiency({"c": []}, {})
 
