@@ -334,9 +334,9 @@ gains.round(1).astype(object).fillna("–")
 # that has to tell pitch, number and time of events seems to make tokens that words can be told by.
 #
 # Why so little? These networks have heard a few thousand clips, and at that length the probe hardly
-# tells a trained one from an untrained one ([chapter 5](05_ablations.ipynb)). What a curriculum sounds like
-# can only matter to a network that has had the time to hear it. So this is a result about short runs,
-# and none about the additions.
+# tells a trained one from an untrained one; the curve of [chapter 5](05_ablations.ipynb) begins to rise
+# beyond 10,000. What a curriculum sounds like can only matter to a network that has had the time to
+# hear it. So this is a result about short runs, and none about the additions.
 #
 # ## The last word
 #
