@@ -50,6 +50,7 @@ def name_array_like(app: Sphinx, kind: str, name: str, *_: object) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
+    app.setup_extension("sphinx.ext.autodoc")
     app.connect("config-inited", set_names)
     # After autodoc's own listener, of priority 500, has noted them.
     app.connect("autodoc-process-signature", name_array_like, priority=600)
