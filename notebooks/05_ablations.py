@@ -142,9 +142,11 @@ outcome_table(rows)
 # $s^2$ the variance between seeds of the same row, the gain and its standard error are
 #
 # $$
-# \Delta = \frac{1}{F} \sum_{k=1}^{F} (a_k - b_k), \qquad
-# \operatorname{se}^2 = \frac{1}{F (F - 1)} \sum_{k=1}^{F} (a_k - b_k - \Delta)^2
+# \begin{aligned}
+# \Delta &= \frac{1}{F} \sum_{k=1}^{F} (a_k - b_k), \\
+# \operatorname{se}^2 &= \frac{1}{F (F - 1)} \sum_{k=1}^{F} (a_k - b_k - \Delta)^2
 # + s^2 \left(\frac{1}{n_a} + \frac{1}{n_b}\right) .
+# \end{aligned}
 # $$ (eq-gain)
 #
 # Each row over the one above it, in points:
@@ -237,7 +239,7 @@ step_table(lengths)
 # %% [markdown]
 # For a long while nothing seems to happen: up to half of the longest run the probe stays within a few
 # points of where an untrained network begins. Then it rises on both sets, by more than folds and seeds
-# account for. Against recordings, also twice as many of them:
+# account for. And against equally many windows of recordings:
 
 # %%
 longest = [
@@ -312,7 +314,8 @@ paper_table("table_4")
 # What is uncertain: the paper's table has one run a row and no interval. Ours have two seeds for the
 # stages and for the longest runs, one elsewhere. The recordings are the few that were at hand, heard
 # four to seven times over in the longest run, where no synthetic clip came twice.
-# Its Table 4 shows 76.75 % for the default setting, its Table 3 shows 82.00 %, with the same number
+#
+# The paper's Table 4 shows 76.75 % for the default setting, its Table 3 shows 82.00 %, with the same number
 # of fine-tuning epochs stated for both.
 #
 # ### Change this
