@@ -6,7 +6,6 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -32,7 +31,6 @@ SETTINGS = replace(
 )
 FLAGS = ["--recipe=fast", "--epochs=8", "--batch-size=4", "--precision=float32"]
 FLAGS += ["--checkpoint-seconds=0", "--device=cpu", "--dataset=esc10"]
-LONGEST_SECONDS = 120
 REAL = os.environ.get("AUDIOPG_DATA")
 
 
@@ -176,45 +174,49 @@ def test_files_that_cannot_be_used_are_left_out_when_asked(tmp_path, data, capsy
     assert sorted(path[-5:] for path in skipped) == ["5.wav", "6.wav"]
 
 
-def start(out, *arguments):
-    return subprocess.Popen(
-        [sys.executable, "-m", "audiopg", "finetune", *arguments, "--out", str(out)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+# Sends its own process a signal in the middle of an epoch, at the batch of a given number.
+STOPPED = """
+import importlib, os, signal, sys
+from audiopg.__main__ import main
+
+module = importlib.import_module("audiopg.transfer.finetune")
+training_batch, calls = module.training_batch, []
+way, moment = signal.Signals[sys.argv[1]], int(sys.argv[2])
 
 
-def wait_for_a_line(process, out, fold, lines):
-    """Wait until a fold has logged so many epochs; fail if the run has ended instead."""
-    metrics = out / f"seed-0/fold-{fold}/metrics.jsonl"
-    until = time.monotonic() + LONGEST_SECONDS
-    while not metrics.exists() or len(metrics.read_bytes().splitlines()) < lines:
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < until
-        time.sleep(0.002)
+def stopped(*arguments):
+    calls.append(arguments)
+    if len(calls) == moment:
+        os.kill(os.getpid(), way)
+    return training_batch(*arguments)
 
 
-def test_a_run_killed_again_and_again_ends_with_the_same_bits(tmp_path, weights, expected):
+module.training_batch = stopped
+sys.exit(main(sys.argv[3:]))
+"""
+
+
+def test_a_run_stopped_again_and_again_ends_with_the_same_bits(tmp_path, weights, expected):
     moments = random.Random(0)
-    arguments = [*FLAGS, "--start", str(weights), "--folds", "1,3"]
-    for fold, lines, way in ((1, 3, signal.SIGKILL), (3, 5, signal.SIGINT)):
-        process = start(tmp_path, *arguments)
-        wait_for_a_line(process, tmp_path, fold, lines)
-        # Anywhere in an epoch: arithmetic, or the writing of a checkpoint.
-        for _ in range(moments.randint(0, 20)):
-            time.sleep(0.002)
-        process.send_signal(way)
-        printed, complaints = process.communicate(timeout=LONGEST_SECONDS)
+    arguments = [*FLAGS, "--start", str(weights), "--folds", "1,3", "--out", str(tmp_path)]
+    # Two folds of 64 batches: the first stop is within the first, the last within the second.
+    for way in (signal.SIGKILL, signal.SIGINT, signal.SIGKILL):
+        at = [way.name, str(moments.randint(25, 40))]
+        stopped = subprocess.run(
+            [sys.executable, "-c", STOPPED, *at, "finetune", *arguments],
+            capture_output=True,
+            text=True,
+        )
         if way is signal.SIGKILL:
-            assert process.returncode == -signal.SIGKILL
+            assert stopped.returncode == -signal.SIGKILL
         else:
-            assert process.returncode == 130
+            assert stopped.returncode == 130
             said = f"stopped; go on with --resume --out {tmp_path}"
-            assert printed.splitlines()[-1] == said
-            assert "Traceback" not in complaints
+            assert stopped.stdout.splitlines()[-1] == said
+            assert "Traceback" not in stopped.stderr
         arguments = ["--dataset=esc10", "--device=cpu", "--folds=1,3", "--resume"]
-    assert main(["finetune", *arguments, "--out", str(tmp_path)]) == 0
+        arguments += ["--out", str(tmp_path)]
+    assert main(["finetune", *arguments]) == 0
     assert json.loads((tmp_path / "result.json").read_text()) == expected.summary()
     for place, fold in enumerate((1, 3)):
         assert losses(tmp_path, fold) == expected.losses[0, place].tolist()
