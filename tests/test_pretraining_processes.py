@@ -6,7 +6,6 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -23,7 +22,6 @@ SETTINGS = PretrainSettings(
     preset="micro", steps=45, batch_size=2, learning_rate=1e-3, warmup_steps=2, checkpoint_every=1
 )
 SHARED = replace(SETTINGS, steps=4, batch_size=4, checkpoint_every=2)
-COMMAND = [sys.executable, "-m", "audiopg", "pretrain"]
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 LONGEST_SECONDS = 120
 
@@ -225,57 +223,56 @@ def test_two_processes_go_on_and_stop_together(tmp_path, alone):
 # One process, killed
 
 
-def wait_for_a_line(process, folder, step):
-    """Wait until the run has logged a step; fail if it has ended instead."""
-    metrics = folder / "metrics.jsonl"
-    until = time.monotonic() + LONGEST_SECONDS
-    while not metrics.exists() or len(metrics.read_bytes().splitlines()) < step:
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < until
-        time.sleep(0.002)
+# Sends its own process a signal in the middle of a step, at the batch of a given number.
+STOPPED = """
+import os, signal, sys
+from audiopg import pretraining
+from audiopg.__main__ import main
+
+render, calls = pretraining.render, []
+way, moment = signal.Signals[sys.argv[1]], int(sys.argv[2])
 
 
-def start(folder, *arguments):
-    return subprocess.Popen(
-        [*COMMAND, *arguments, "--out", str(folder)],
-        env=ENVIRONMENT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def stopped(params):
+    calls.append(params)
+    if len(calls) == moment:
+        os.kill(os.getpid(), way)
+    return render(params)
+
+
+pretraining.render = stopped
+sys.exit(main(sys.argv[3:]))
+"""
 
 
 def newest(folder):
     return int(max(path.name for path in folder.glob("step-*")).removeprefix("step-"))
 
 
-def test_a_run_killed_again_and_again_ends_with_the_same_bits(tmp_path):
-    expected = pretrain(SETTINGS, device="cpu", progress=False)
+def test_a_run_stopped_again_and_again_ends_with_the_same_bits(tmp_path):
     moments = random.Random(0)
-    arguments, done = [*flags(SETTINGS)], 0
+    arguments = [*flags(SETTINGS)]
     for way in (signal.SIGKILL, signal.SIGKILL, signal.SIGKILL, signal.SIGINT):
-        process = start(tmp_path, *arguments)
-        wait_for_a_line(process, tmp_path, done + moments.randint(2, 5))
-        # Anywhere in a step: synthesis, arithmetic, or the writing of a checkpoint.
-        for _ in range(moments.randint(0, 20)):
-            time.sleep(0.002)
-        process.send_signal(way)
-        printed, complaints = process.communicate(timeout=LONGEST_SECONDS)
-        done = newest(tmp_path)
+        at = [way.name, str(moments.randint(4, 9))]
+        stopped = subprocess.run(
+            [sys.executable, "-c", STOPPED, *at, "pretrain", *arguments, "--out", str(tmp_path)],
+            env=ENVIRONMENT,
+            capture_output=True,
+            text=True,
+        )
         if way is signal.SIGKILL:
-            assert process.returncode == -signal.SIGKILL
+            assert stopped.returncode == -signal.SIGKILL
         else:
-            assert process.returncode == 130
-            said = f"stopped after step {done}; go on with --resume --out {tmp_path}"
-            assert printed.splitlines()[-1] == said
-            assert "Traceback" not in complaints
+            assert stopped.returncode == 130
+            said = f"stopped after step {newest(tmp_path)}; go on with --resume --out {tmp_path}"
+            assert stopped.stdout.splitlines()[-1] == said
+            assert "Traceback" not in stopped.stderr
         load_model(tmp_path)  # The newest checkpoint can always be loaded.
         arguments = ["--resume"]
-    process = start(tmp_path, *arguments)
-    _, complaints = process.communicate(timeout=LONGEST_SECONDS)
-    assert process.returncode == 0, complaints
+    resumed = pretrain(SETTINGS, tmp_path, resume=True, device="cpu", progress=False)
+    expected = pretrain(SETTINGS, device="cpu", progress=False)
     assert losses(tmp_path) == expected.losses.tolist()
-    assert torch.equal(weights(load_model(tmp_path)), weights(expected.model))
+    assert torch.equal(weights(resumed.model), weights(expected.model))
     assert not list(tmp_path.rglob("*.part"))
 
 
