@@ -384,7 +384,8 @@ class Encoder(nn.Module):
 
         Returns:
             (B, T, D) float32 on the encoder's device, or (B, T, 8 D) for "frequency"; and (T,)
-            float64, the seconds at the middle of each step.
+            float64, the seconds at the middle of each step. The last step is filled up
+            where the clip ends within it, so its middle can lie beyond the end.
 
         Raises:
             InputError: as `embed`.

@@ -4,14 +4,37 @@ HEAR (https://hearbenchmark.com/hear-api.html) takes a module with three functio
 
 .. code-block:: text
 
-    python -m heareval.embeddings.runner audiopg.transfer.adapters --model model.safetensors
+    python -m heareval.embeddings.runner audiopg.transfer.adapters \\
+        --model /path/to/model.safetensors --embeddings-dir embeddings/mine
+    python -m heareval.predictions.runner embeddings/mine/*/*
+
+heareval 2021.1.3 keeps the embeddings under the name of the module alone, and takes them up again
+when the weights have changed. Name an ``--embeddings-dir`` of its own for every set of weights.
 
 X-ARES (https://github.com/jimbozhang/xares) takes a module with one class whose name ends in
-"Encoder": this one.
+"Encoder" and needs no argument: this module, for the weights "tiny". For weights of your own write
+a file ``mine.py`` into a clone of X-ARES. It imports this module, not the class, because X-ARES
+refuses a module with a second name that ends so.
+
+.. code-block:: python
+
+    from audiopg.transfer import adapters
+
+    class MineEncoder(adapters.AudioPGEncoder):
+        def __init__(self):
+            super().__init__("/path/to/model.safetensors")
 
 .. code-block:: text
 
-    python -m xares.run audiopg/transfer/adapters.py src/tasks/*.py
+    python -m xares.run --max-jobs 0 mine.py src/tasks/*.py
+
+X-ARES 0.1.3 keeps embeddings, classifiers and scores under the name of the class alone
+(``env/TASK/embeddings/MineEncoder``, ``env/TASK/checkpoints/MineEncoder``), and reports the old
+scores when the weights have changed. Name a class of its own for every set of weights. Without a
+GPU it needs ``--max-jobs 0``: with the default of 1 it divides by the number of GPUs. It reads
+sounds by `torchaudio.load`, which since torchaudio 2.9 needs torchcodec and the libraries of FFmpeg;
+without them X-ARES skips every sound and stops at an "Empty dataloader". Then install torchcodec in
+the version that goes with your torch, and delete the folder of the embeddings.
 
 EVAR (https://github.com/nttcslab/eval-audio-repr) takes a class from one of its own modules. Write
 ``evar/ar_audiopg.py`` with the line ``from audiopg.transfer.adapters import AR_AudioPG``, import it
@@ -20,7 +43,7 @@ in ``lineareval.py`` beside the others, and write ``config/audiopg.yaml``:
 .. code-block:: yaml
 
     audio_repr: ar_audiopg.AR_AudioPG
-    weight_file: path/to/model.safetensors
+    weight_file: /path/to/model.safetensors
     sample_rate: 16000
     batch_size: 128
     lr_lineareval: 0.0003
@@ -29,7 +52,8 @@ in ``lineareval.py`` beside the others, and write ``config/audiopg.yaml``:
 
 All of them embed clips at their native length, with the bands of a time step one after another, as
 M2D does (pooling "frequency" of `Encoder.embed`). A step is 160 ms, the length of a patch: longer
-than the 50 ms that HEAR advises for the transcription of music. Weights are frozen.
+than the 50 ms that HEAR advises for the transcription of music. A clip shorter than one window of
+25 ms is filled up with silence. Weights are frozen.
 """
 
 from typing import Any
@@ -38,7 +62,7 @@ import torch
 from torch import Tensor, nn
 
 # Not `Encoder`: X-ARES takes the one name in this module that ends so.
-from audiopg.frontend import HOP, PATCH
+from audiopg.frontend import HOP, PATCH, WINDOW
 from audiopg.mae import load_encoder
 from audiopg.synth.parameters import SAMPLE_RATE
 
@@ -55,7 +79,16 @@ class _Adapter(nn.Module):
 
     def over_time(self, audio: Tensor) -> tuple[Tensor, Tensor]:
         """(B, samples) at 16 kHz -> (B, T, 8 D) float32, and (T,) seconds."""
-        return self.encoder.embed_over_time(audio, pooling=_POOLING)
+        return self.encoder.embed_over_time(_whole_window(audio), pooling=_POOLING)
+
+    def of_clip(self, audio: Tensor) -> Tensor:
+        """(B, samples) at 16 kHz -> (B, 8 D) float32."""
+        return self.encoder.embed(_whole_window(audio), pooling=_POOLING, native=True)
+
+
+def _whole_window(audio: Tensor) -> Tensor:
+    """Silence behind clips that are too short for one frame: the toolkits stop at an error."""
+    return nn.functional.pad(audio, (0, max(0, WINDOW - audio.shape[-1])))
 
 
 class HearModel(_Adapter):
@@ -75,11 +108,15 @@ def load_model(model_file_path: str = "tiny") -> HearModel:
 
 def get_scene_embeddings(audio: Tensor, model: HearModel) -> Tensor:
     """HEAR: (n_sounds, n_samples) in [-1, 1] -> (n_sounds, scene_embedding_size) float32."""
-    return model.encoder.embed(audio, pooling=_POOLING, native=True)
+    return model.of_clip(audio)
 
 
 def get_timestamp_embeddings(audio: Tensor, model: HearModel) -> tuple[Tensor, Tensor]:
     """HEAR: embeddings at regular times, and the middle of what each hears, in milliseconds.
+
+    hear-validator 2021.0.6 refuses a time beyond the end of the sound. So a last step that would lie
+    there, most of which is filled up, is left out; a sound of a single step has the time of its own
+    middle.
 
     Args:
         audio: (n_sounds, n_samples) in [-1, 1].
@@ -89,7 +126,10 @@ def get_timestamp_embeddings(audio: Tensor, model: HearModel) -> tuple[Tensor, T
         (n_sounds, n_timestamps, timestamp_embedding_size) and (n_sounds, n_timestamps), float32.
     """
     embeddings, seconds = model.over_time(audio)
-    return embeddings, (1000 * seconds).float().expand(len(embeddings), -1)
+    duration = audio.shape[-1] / SAMPLE_RATE
+    seconds[0] = min(seconds[0].item(), duration / 2)
+    seconds = seconds[seconds <= duration]
+    return embeddings[:, : len(seconds)], (1000 * seconds).float().expand(len(embeddings), -1)
 
 
 class AR_AudioPG(_Adapter):
@@ -112,7 +152,7 @@ class AR_AudioPG(_Adapter):
 
     def forward(self, batch_audio: Tensor) -> Tensor:
         """(B, samples) -> (B, 8 D)."""
-        return self.encoder.embed(batch_audio, pooling=_POOLING, native=True)
+        return self.of_clip(batch_audio)
 
 
 class AudioPGEncoder(_Adapter):
