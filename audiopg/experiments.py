@@ -97,15 +97,16 @@ class Experiment:
 def recipe_steps(paper: PretrainSettings) -> dict[str, PretrainSettings]:
     """The steps on the way from the recipe ``paper`` to ``fast``, each taken alone.
 
-    The first row is the paper's recipe itself, the second changes its precision. All others are in
-    bfloat16 too, so each is to be compared with the second. The last takes together those that make
+    The first row is the paper's recipe itself. The second, ``bfloat16``, changes its precision to
+    that, where the device has units for it; on another it changes nothing. All others do so too, and
+    each is to be compared with the second. The last takes together those that make
     up ``fast``. Steps that compute the same function, such as compilation, are not among them: they
     are timed, and tested to agree.
 
     Args:
         paper: the recipe to go from; other sizes and lengths of run keep the proportions.
     """
-    half = replace(paper, precision="bfloat16")
+    half = replace(paper, precision="auto")
     architecture = paper.architecture
     steps = math.ceil(paper.steps / 4)
     shallow = {"decoder_depth": architecture.decoder_depth // 2}
@@ -332,10 +333,11 @@ def is_recorded(experiment: Experiment, folder: str | os.PathLike = RESULTS) -> 
     if isinstance(settings, PretrainSettings):
         return not different(PretrainSettings(**{**said, "start": None}), settings)
     made = {name: said[name] for name in said if hasattr(settings, name)}
-    return (
-        replace(FinetuneSettings(**made), checkpoint_seconds=settings.checkpoint_seconds)
-        == settings
-    )
+    before = FinetuneSettings(**made)
+    free = {"checkpoint_seconds": settings.checkpoint_seconds}
+    if settings.precision == "auto":
+        free["precision"] = "auto"
+    return replace(before, **free) == settings
 
 
 def recipe_table(scale: str, folder: str | os.PathLike = RESULTS) -> "pandas.DataFrame":

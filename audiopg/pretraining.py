@@ -29,14 +29,18 @@ from torch.optim import AdamW, Muon, Optimizer
 from tqdm.auto import tqdm
 
 from audiopg.datasets.folder import Recordings, find_recordings, read_ahead
-from audiopg.environment import atomic_path, provenance, usable_device
+from audiopg.environment import (
+    PRECISION_CHOICES,
+    atomic_path,
+    autocast,
+    provenance,
+    settle_precision,
+    usable_device,
+)
 from audiopg.errors import InputError
 from audiopg.mae import ARCHITECTURES, Architecture, MaskedAutoencoder, load_model, save_model
 from audiopg.settings import check_settings, setting
 from audiopg.synth import PRIORS, SUMMARIES, SynthPrior, render, spread, summarise
-
-# Numbers in which the network multiplies; its weights and the optimiser's are float32 in both.
-PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 _KEPT_CHECKPOINTS = 2
 _CHECKPOINTS = "step-" + 8 * "[0-9]"
@@ -105,7 +109,9 @@ class PretrainSettings:
         high=1000,
     )
     precision: str = setting(
-        "float32", f"of the network's products: {', '.join(PRECISIONS)}", choices=PRECISIONS
+        "float32",
+        "of the network's products: float32, bfloat16, or auto, the one that the device is good at",
+        choices=PRECISION_CHOICES,
     )
     compiled: bool = setting(
         False, "compile the network: minutes at the start, faster steps", choices=(False, True)
@@ -148,7 +154,7 @@ RECIPES = {
     # The steps that a probe on recordings lets through, and compilation (`experiments.recipe_table`).
     # So far they are probed on short runs of `tiny` alone; there a larger batch and a schedule lost.
     "fast": PretrainSettings(
-        precision="bfloat16",
+        precision="auto",
         compiled=True,
         decoder_depth=4,
         decoder_width=256,
@@ -183,8 +189,13 @@ def learning_rate_at(settings: PretrainSettings, step: int) -> float:
 
 
 def different(one: PretrainSettings, other: PretrainSettings) -> list[str]:
-    """The settings by which two runs learn something else; when to stop or to write are none."""
+    """The settings by which two runs learn something else; when to stop or to write are none.
+
+    The precision "auto" is no other than what it became.
+    """
     names = [f.name for f in fields(one) if f.name not in _CHANGEABLE]
+    if "auto" in (one.precision, other.precision):
+        names.remove("precision")
     return [name for name in names if getattr(one, name) != getattr(other, name)]
 
 
@@ -222,7 +233,8 @@ def pretrain(
     KeyboardInterrupt.
 
     Args:
-        settings: what to run.
+        settings: what to run. ``settings.json`` says what the precision "auto" became; a run that is
+            resumed keeps its own.
         out: folder for ``settings.json``, ``provenance.json`` (where and from which commit the
             run began), ``metrics.jsonl`` (a line a step), the checkpoints ``step-*/``, copies of the
             patch projection in ``filters/`` and, where TensorBoard is installed, its scalars; None
@@ -247,6 +259,7 @@ def pretrain(
             f"give a multiple of {world}."
         )
     device = usable_device(device)
+    settings = _settled(settings, out if resume else None, device)
     recordings = None
     with _together():
         if settings.audio:
@@ -321,7 +334,6 @@ def pretrain(
                 _save_filters(folder, model, len(losses))
 
     model.train()
-    precision = PRECISIONS[settings.precision]
     scalars = _tensorboard(folder, len(losses)) if folder else None
     bar = tqdm(
         initial=len(losses),
@@ -337,7 +349,7 @@ def pretrain(
             _, *reasons = _agree(torch.zeros((), device=device), reasons_to_stop(seconds))
             while len(losses) < settings.steps and not any(reasons):
                 step, step_began = len(losses), elapsed()
-                with torch.autocast(device.type, precision, enabled=precision != torch.float32):
+                with autocast(device, settings.precision):
                     output = network(mel, clips_of(step, device), settings.seed, targets)
                 loss, auxiliary_loss = output.loss, output.auxiliary_loss
                 objective = loss
@@ -399,6 +411,23 @@ def pretrain(
         if interrupted:
             raise KeyboardInterrupt
     return PretrainResult(model.eval(), torch.tensor(losses))
+
+
+def _settled(
+    settings: PretrainSettings, resumed: str | os.PathLike | None, device: torch.device
+) -> PretrainSettings:
+    """Settings with the precision of the run that is resumed, or what "auto" becomes, for all
+    processes what it becomes in the first."""
+    precision = [settings.precision]
+    rank, world = _processes()
+    with _together():
+        if rank == 0:
+            if resumed is not None and settings.precision == "auto":
+                precision = [read_settings(resumed).precision]
+            precision = [settle_precision(*precision, device)]
+    if world > 1:
+        dist.broadcast_object_list(precision)
+    return replace(settings, precision=precision[0])
 
 
 def _processes() -> tuple[int, int]:

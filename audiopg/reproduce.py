@@ -18,15 +18,21 @@ from tqdm.auto import tqdm
 
 from audiopg.datasets import LabelledClips, cached_waves, find_dataset
 from audiopg.datasets.tables import TRAINING
-from audiopg.environment import best_device, provenance
+from audiopg.environment import autocast, best_device, provenance, settle_precision
 from audiopg.errors import InputError
 from audiopg.experiments import PARTS, SETS, Experiment, is_recorded
 from audiopg.mae import Encoder, MaskedAutoencoder
-from audiopg.pretraining import PRECISIONS, PretrainResult, PretrainSettings, pretrain
+from audiopg.pretraining import PretrainResult, PretrainSettings, pretrain, read_settings
 from audiopg.records import RESULTS, read_record, write_record
 from audiopg.synth import SynthPrior, render
 from audiopg.transfer import linear_probe, summarise
-from audiopg.transfer.finetune import FinetuneResult, FinetuneSettings, finetune, read_result
+from audiopg.transfer.finetune import (
+    FinetuneResult,
+    FinetuneSettings,
+    finetune,
+    read_result,
+    read_run,
+)
 
 # Clips that no run trains on, for a loss that experiments can share.
 _HELD_OUT = torch.arange(2**41, 2**41 + 256)
@@ -215,7 +221,8 @@ def _probed(experiment: Experiment, workshop: _Workshop) -> dict | None:
     result = _pretrained(experiment, workshop)
     if result is None:
         return None
-    settings, run = experiment.settings, workshop.out / experiment.folder
+    run = workshop.out / experiment.folder
+    settings = replace(experiment.settings, precision=read_settings(run).precision)
     began = time.perf_counter()
     probed = {name: workshop.sets[name] for name in experiment.sets if name in workshop.sets}
     probes = {
@@ -308,10 +315,10 @@ def _finetuned(experiment: Experiment, workshop: _Workshop) -> dict | None:
         if result is None:
             return None
         results["this encoder" if each is experiment else each.name] = result
-    said = {"start": experiment.start_name, **asdict(experiment.settings)}
+    said = _said(experiment, workshop)
     beside = {}
     for other in experiment.beside:
-        theirs = {"start": other.start_name, **asdict(other.settings)}
+        theirs = _said(other, workshop)
         beside[other.name] = {key: theirs[key] for key in said if theirs[key] != said[key]}
     run = workshop.out / experiment.folder
     return {
@@ -324,6 +331,13 @@ def _finetuned(experiment: Experiment, workshop: _Workshop) -> dict | None:
         "encoder; the mean over seeds",
         "where": json.loads((run / "provenance.json").read_text()),
     }
+
+
+def _said(experiment: Experiment, workshop: _Workshop) -> dict:
+    """What a record says of a fine-tuning: its start and settings, the precision as the run has it."""
+    precision = read_run(workshop.out / experiment.folder)[0].precision
+    settings = replace(experiment.settings, precision=precision)
+    return {"start": experiment.start_name, **asdict(settings)}
 
 
 def _tuned(
@@ -375,15 +389,15 @@ def probe(
         encoder: embeds the clips, each once.
         clips: of a set, all of them.
         part: of its folds (``PARTS``).
-        precision: of the encoder's products (``PRECISIONS``).
+        precision: of the encoder's products (``environment.PRECISION_CHOICES``).
         progress: show a progress bar.
     """
     kept, tested = part_of(clips, part)
-    kind, device = PRECISIONS[precision], encoder.norm.weight.device
+    device = encoder.norm.weight.device
     waves = cached_waves(clips, progress=progress)
     rows = torch.from_numpy(kept).split(_CLIPS_AT_ONCE)
     bar = tqdm(rows, desc=f"embedding {clips.name}", unit="batch", disable=not progress)
-    with torch.autocast(device.type, kind, enabled=kind != torch.float32):
+    with autocast(device, settle_precision(precision, device)):
         embeddings = [
             encoder.embed([waves.native(row) for row in part], native=True) for part in bar
         ]

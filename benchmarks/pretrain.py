@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from audiopg import LogMel, MaskedAutoencoder, SynthPrior, render
-from audiopg.environment import best_device, provenance
+from audiopg.environment import PRECISIONS, autocast, best_device, best_precision, provenance
 from audiopg.mae import BANDS, MOST_TOKENS, PIXELS, Architecture
 from audiopg.pretraining import PretrainSettings, pretrain
 from audiopg.records import write_record
@@ -101,10 +101,9 @@ def peer_seconds_a_step(settings: PretrainSettings, device: torch.device) -> flo
         multiprocessing_context="fork",
     )
     stamps = [time.perf_counter()]
-    bfloat16 = settings.precision == "bfloat16"
     for step, mel in enumerate(loader):
         clips = torch.arange(settings.batch_size) + step * settings.batch_size
-        with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
+        with autocast(device, settings.precision):
             loss = model(mel.to(device), clips, seed=0).loss
         optimiser.zero_grad()
         loss.backward()
@@ -115,9 +114,10 @@ def peer_seconds_a_step(settings: PretrainSettings, device: torch.device) -> flo
 
 
 def fastest_product(device: torch.device) -> float:
-    """TFLOP/s of one large product in bfloat16: what the device can be seen to do."""
+    """TFLOP/s of one large product in the precision that suits the device: what it can do."""
     side = 8192 if device.type == "cuda" else 2048
-    left, right = torch.randn(2, side, side, device=device, dtype=torch.bfloat16)
+    kind = PRECISIONS[best_precision(device)]
+    left, right = torch.randn(2, side, side, device=device, dtype=kind)
     return 2 * side**3 / median_seconds(lambda: left @ right) / 1e12
 
 
@@ -129,7 +129,7 @@ def main(record: str | None = None) -> None:
     settings = PretrainSettings(
         preset="base" if on_gpu else "tiny",
         batch_size=256 if on_gpu else 16,
-        precision="bfloat16",
+        precision=best_precision(device),
     )
     flops = 3 * forward_flops(settings.architecture, settings.mask_ratio)
     most = fastest_product(device)
@@ -145,7 +145,9 @@ def main(record: str | None = None) -> None:
     synthesis = median_seconds(lambda: log_mel(render(prior.sample(clips, 0))))
 
     where = provenance(device)
-    print(f"{settings.preset} in bfloat16, {settings.batch_size} clips a step, {where['device']}")
+    print(
+        f"{settings.preset} in {settings.precision}, {settings.batch_size} clips a step, {where['device']}"
+    )
     print(f"{flops / 1e9:.1f} GFLOP a clip, forward and backward; "
           f"the fastest product measured runs at {most:.2f} TFLOP/s")  # fmt: skip
     figures = {}

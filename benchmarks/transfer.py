@@ -25,9 +25,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from audiopg import Encoder, LogMel, SynthPrior, render
 from audiopg.datasets import CachedWaves, LabelledClips, cached_waves, load_audio
-from audiopg.environment import best_device, provenance
+from audiopg.environment import autocast, best_device, best_precision, provenance
 from audiopg.frontend import fit_length
-from audiopg.pretraining import PRECISIONS
 from audiopg.records import write_record
 from audiopg.synth import CLIP_SAMPLES, SAMPLE_RATE
 from audiopg.transfer.augment import fold_key
@@ -136,7 +135,7 @@ def usual_seconds_a_step(
     settings: FinetuneSettings, clips: LabelledClips, encoder: Encoder
 ) -> float:
     """Median seconds of a step of the same network on what a DataLoader's workers make."""
-    device, precision = best_device(), PRECISIONS[settings.precision]
+    device = best_device()
     model = Classifier(encoder, CLASSES).requires_grad_(True).to(device)
     optimiser = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, fused=True)
     # Forked, because a class that runpy has made cannot be sent to another process.
@@ -148,7 +147,7 @@ def usual_seconds_a_step(
     )
     stamps = [time.perf_counter()]
     for mel, labels in loader:
-        with torch.autocast(device.type, precision, enabled=precision != torch.float32):
+        with autocast(device, settings.precision):
             logits = model(mel.to(device))
         loss = torch.nn.functional.cross_entropy(logits.float(), labels.to(device))
         optimiser.zero_grad()
@@ -165,14 +164,14 @@ def main(record: str | None = None) -> None:
     device = best_device()
     on_gpu = device.type == "cuda"
     preset, clips = ("base", 32) if on_gpu else ("tiny", 8)
-    where = provenance(device)
-    print(f"{preset} in bfloat16, {clips} clips of {SECONDS} s a step, {where['device']}")
+    where, precision = provenance(device), best_precision(device)
+    print(f"{preset} in {precision}, {clips} clips of {SECONDS} s a step, {where['device']}")
     metrics = {}
-    paper = replace(FINETUNE_RECIPES["paper"], precision="bfloat16", batch_size=clips)
+    paper = replace(FINETUNE_RECIPES["paper"], precision=precision, batch_size=clips)
     ways = {
         "at 10.24 s": paper,
         "at their own length": replace(paper, native_length=True),
-        "recipe fast": replace(FINETUNE_RECIPES["fast"], batch_size=clips),
+        "recipe fast": replace(FINETUNE_RECIPES["fast"], precision=precision, batch_size=clips),
     }
     with recordings((STEPS + 1) * clips) as waves:
         for name, settings in ways.items():
@@ -204,7 +203,7 @@ def main(record: str | None = None) -> None:
     if record:
         path = write_record(
             record,
-            settings={"preset": preset, "precision": "bfloat16", "batch_size": clips,
+            settings={"preset": preset, "precision": precision, "batch_size": clips,
                       "steps": STEPS, "rounds": ROUNDS},
             metrics=metrics,
             seconds=time.perf_counter() - began,

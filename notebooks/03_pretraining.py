@@ -278,7 +278,7 @@ probed[probed["held-out loss"] != "–"]
 
 # %% [markdown]
 # `fast` is the last row, with compilation: half the decoder's depth and half its width, no class
-# token, Muon for the matrices, products in bfloat16. The schedule and the larger batch are not in it.
+# token, Muon for the matrices, products in bfloat16 where the device has units for it. The schedule and the larger batch are not in it.
 # They are the rows that lose most, and on a CPU they save no time; on a GPU a larger batch may, so
 # the same table for ViT-B has the last word.
 #
@@ -337,7 +337,8 @@ for seed, record in enumerate(map(read_record, runs)):
 # %%
 bench = read_record("bench-pretrain")
 metrics = bench["metrics"]
-print(f"{bench['device']}, {bench['settings']['preset']} in bfloat16:")
+said = bench["settings"]
+print(f"{bench['device']}, {said['preset']} in {said['precision']}:")
 print(f"{metrics['gigaflops_a_clip']:.1f} GFLOP a clip")
 for way, figures in metrics["ways"].items():
     print(

@@ -729,7 +729,7 @@ print("on a GPU: not run yet")
 # ```
 # python -m audiopg analyze tiny --controls --beside runs/real --by-clips runs/synthetic \
 #     --clips 5000 --other-clips 400 --null-clips 1000 --seeds 3 --permutations 200 \
-#     --precision bfloat16 --out runs/analysis --record analysis-tiny
+#     --precision auto --out runs/analysis --record analysis-tiny
 # ```
 #
 # ## What it means

@@ -76,7 +76,7 @@ settings = audiopg.PretrainSettings(
     batch_size=audiopg.at_scale(smoke=16, paper=64),
     learning_rate=audiopg.at_scale(smoke=3e-4, paper=1e-4),
     warmup_steps=audiopg.at_scale(smoke=4, paper=0),
-    precision="bfloat16",
+    precision="auto",
     **target,
 )
 adapted = audiopg.pretrain(settings, progress=False).model.cpu().eval()

@@ -15,9 +15,10 @@ import soundfile
 import torch
 from safetensors.torch import load_file
 
-from audiopg import pretraining
+from audiopg import environment, pretraining
 from audiopg.analysis import read_filters
 from audiopg.datasets.folder import draw_windows, find_recordings
+from audiopg.environment import PRECISIONS
 from audiopg.errors import InputError
 from audiopg.mae import MaskedAutoencoder, load_model, save_model
 from audiopg.pretraining import (
@@ -77,11 +78,39 @@ def test_a_run_is_a_function_of_its_settings():
     assert not torch.equal(one.losses, other.losses)
 
 
+@pytest.mark.filterwarnings(
+    "ignore:precision is 'bfloat16'"
+)  # Of a processor without units for it.
 def test_products_in_bfloat16_change_the_losses_by_their_rounding_alone():
     exact, rounded = quiet(), quiet(replace(SETTINGS, precision="bfloat16"))
     assert not torch.equal(exact.losses, rounded.losses)
     torch.testing.assert_close(rounded.losses, exact.losses, rtol=0, atol=0.02)
     assert next(rounded.model.parameters()).dtype == torch.float32
+
+
+@pytest.mark.parametrize("best", PRECISIONS)
+def test_a_run_records_what_auto_became_and_keeps_it(tmp_path, monkeypatch, best):
+    monkeypatch.setattr(environment, "best_precision", lambda device: best)
+    auto = replace(SETTINGS, precision="auto")
+    with pytest.raises(Killed):
+        quiet(auto, tmp_path, watch=killed_at(3))
+    assert read_settings(tmp_path) == replace(SETTINGS, precision=best)
+    assert not different(read_settings(tmp_path), auto)
+    # Gone on with on another machine.
+    monkeypatch.setattr(environment, "best_precision", lambda device: "bfloat16")
+    resumed = quiet(auto, tmp_path, resume=True)
+    assert read_settings(tmp_path).precision == best
+    assert_same_run(resumed, quiet(replace(SETTINGS, precision=best)))
+
+
+def test_a_run_in_bfloat16_is_warned_of_where_it_is_slow(tmp_path, monkeypatch):
+    slow = replace(SETTINGS, precision="bfloat16", steps=1)
+    monkeypatch.setattr(environment, "best_precision", lambda device: "float32")
+    with pytest.warns(UserWarning, match="precision is 'bfloat16', but this device has no units"):
+        quiet(slow, tmp_path)
+    # It was not asked for here, but it is what the run goes on in.
+    with pytest.warns(UserWarning, match="precision is 'bfloat16', but this device has no units"):
+        quiet(replace(slow, precision="auto"), tmp_path, resume=True)
 
 
 @pytest.mark.parametrize("optimiser", ["adamw", "muon"])

@@ -9,7 +9,7 @@ import torch
 
 from audiopg import reproduce as module
 from audiopg.datasets import LabelledClips, cached_waves
-from audiopg.environment import provenance
+from audiopg.environment import PRECISIONS, provenance
 from audiopg.errors import InputError
 from audiopg.experiments import Experiment, is_recorded
 from audiopg.mae import MaskedAutoencoder, load_model, save_model
@@ -54,7 +54,7 @@ def cache(tmp_path, monkeypatch):
 
 @pytest.fixture
 def two():
-    muon = replace(SETTINGS, optimiser="muon")
+    muon = replace(SETTINGS, optimiser="muon", precision="auto")
     return [Experiment("one", SETTINGS, ("tones",)), Experiment("two", muon, ("tones", "absent"))]
 
 
@@ -62,8 +62,11 @@ def test_an_experiment_is_recorded_as_it_was_run(tmp_path, sets, two):
     assert reproduce(two, sets, out=tmp_path / "runs", progress=False, folder=tmp_path) == []
     for experiment in two:
         record = read_record(experiment.name, tmp_path)
-        assert PretrainSettings(**record["settings"]) == experiment.settings
-        plain = pretrain(experiment.settings, progress=False)
+        settings = replace(experiment.settings, precision=record["settings"]["precision"])
+        assert PretrainSettings(**record["settings"]) == settings
+        assert is_recorded(experiment, tmp_path)
+        assert settings.precision in PRECISIONS
+        plain = pretrain(settings, progress=False)
         assert record["metrics"]["loss"] == pytest.approx(plain.losses[-1].item(), abs=1e-6)
         assert record["metrics"]["held_out_loss"] == held_out_loss(plain.model, "full")
         probe = record["metrics"]["probes"]["tones"]
@@ -193,7 +196,12 @@ def test_two_experiments_may_share_a_run(tmp_path, sets, two, monkeypatch):
 
 
 TUNING = FinetuneSettings(
-    native_length=True, epochs=2, batch_size=4, mixup=0.0, checkpoint_seconds=0.0
+    native_length=True,
+    epochs=2,
+    batch_size=4,
+    mixup=0.0,
+    checkpoint_seconds=0.0,
+    precision="auto",
 )
 
 
@@ -205,6 +213,7 @@ def test_fine_tuning_is_set_beside_its_control(tmp_path, sets, two):
     assert reproduce([fine], sets, out=out, progress=False, folder=tmp_path) == []
     record = read_record("fine", tmp_path)
     assert is_recorded(fine, tmp_path)
+    assert record["settings"]["precision"] in PRECISIONS
     assert not is_recorded(replace(fine, settings=replace(TUNING, epochs=3)), tmp_path)
     assert list(record["metrics"]) == ["control", "this encoder"]
     assert record["settings"]["beside"] == {"control": {"start": None, "preset": "micro"}}

@@ -35,11 +35,18 @@ from audiopg.commands.common import (
     load_plots,
     untrained_like,
 )
-from audiopg.environment import atomic_path, best_device, provenance
+from audiopg.environment import (
+    PRECISION_CHOICES,
+    atomic_path,
+    autocast,
+    best_device,
+    provenance,
+    settle_precision,
+)
 from audiopg.errors import InputError
 from audiopg.frontend import LogMel
 from audiopg.mae import Encoder, MaskedAutoencoder, load_encoder, load_model, shipped_weights
-from audiopg.pretraining import PRECISIONS, read_settings
+from audiopg.pretraining import read_settings
 from audiopg.records import pack, read_record, write_record
 from audiopg.synth import ClipParameters, render
 
@@ -108,9 +115,10 @@ def add(commands: Commands) -> None:
     )
     command.add_argument(
         "--precision",
-        choices=PRECISIONS,
+        choices=PRECISION_CHOICES,
         default="float32",
-        help="of the encoders' products: float32, or bfloat16, the faster (default: float32)",
+        help="of the encoders' products: float32, bfloat16, or auto, the one that the device is good "
+        "at (default: float32)",
     )
     command.add_argument("--out", type=Path, required=True, help="folder for what is found")
     command.add_argument("--record", metavar="NAME", help="also write results/NAME.json")
@@ -132,10 +140,10 @@ def _analyze(options: argparse.Namespace) -> None:
     heard = {path: _clips_heard(path) for path in options.by_clips}
     grown = {path: load_encoder(path).to(device) for path in heard}
 
-    precision = PRECISIONS[options.precision]
+    options.precision = settle_precision(options.precision, device)
 
     def embed(one: Encoder | LogMel, params: ClipParameters, layers: bool = False) -> torch.Tensor:
-        with torch.autocast(device.type, precision, enabled=precision != torch.float32):
+        with autocast(device, options.precision):
             return embed_clips(one, params, layers=layers)
 
     sets = []

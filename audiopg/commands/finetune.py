@@ -106,6 +106,7 @@ def _finetune(options: argparse.Namespace) -> None:
         resume=options.resume,
         device=options.device,
     )
+    settings = read_run(options.out)[0]
     reported = "a training fold held out, for each test fold" if settings.validate else "test folds"
     print(f"{clips.name}, {len(clips)} clips, {result.metric} in per cent on {reported}")
     for seed, values in zip(result.seeds, result.values, strict=True):

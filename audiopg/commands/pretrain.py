@@ -93,6 +93,7 @@ def _pretrain(options: argparse.Namespace) -> None:
         result = pretrain(settings, options.out, resume=options.resume, device=device, watch=watch)
     if rank > 0:
         return
+    settings = read_settings(options.out)
     last = result.losses[-50:]
     print(f"{len(result.losses)} steps, loss {last.mean():.3f} over the last {len(last)}")
     print(f"the model: {sorted(options.out.glob('step-*'))[-1] / 'model.safetensors'}")

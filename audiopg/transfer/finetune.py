@@ -12,7 +12,7 @@ import math
 import os
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,11 +25,17 @@ from tqdm.auto import tqdm
 
 from audiopg.datasets import CachedWaves, LabelledClips
 from audiopg.datasets.tables import SPLIT, VALIDATION
-from audiopg.environment import atomic_path, provenance, usable_device
+from audiopg.environment import (
+    PRECISION_CHOICES,
+    atomic_path,
+    autocast,
+    provenance,
+    settle_precision,
+    usable_device,
+)
 from audiopg.errors import InputError
 from audiopg.frontend import PATCH, LogMel
 from audiopg.mae import ARCHITECTURES, BANDS, Encoder, load_encoder
-from audiopg.pretraining import PRECISIONS
 from audiopg.settings import check_settings, setting
 from audiopg.transfer.augment import (
     addresses,
@@ -113,7 +119,9 @@ class FinetuneSettings:
         False, "roll each clip in time, by any number of its frames", choices=(False, True)
     )
     precision: str = setting(
-        "float32", f"of the network's products: {', '.join(PRECISIONS)}", choices=PRECISIONS
+        "float32",
+        "of the network's products: float32, bfloat16, or auto, the one that the device is good at",
+        choices=PRECISION_CHOICES,
     )
     seed: int = setting(
         0,
@@ -156,7 +164,7 @@ FINETUNE_RECIPES = {
         time_mask=0.0,
         band_mask=0.0,
         roll=True,
-        precision="bfloat16",
+        precision="auto",
     ),
 }
 
@@ -314,7 +322,8 @@ def finetune(
     """Fine-tune an encoder for each test fold in turn, and test it after the last epoch.
 
     Args:
-        settings: what to run.
+        settings: what to run. ``run.json`` says what the precision "auto" became; a run that is
+            resumed keeps its own.
         clips: labels, folds and classes.
         waves: a waveform for each clip, (samples,) float at 16 kHz: a (clips, samples) tensor, or
             `cached_waves`.
@@ -333,7 +342,10 @@ def finetune(
             ``resume`` is False, or another run and it is True; when a checkpoint cannot be
             written; when the loss is not finite, naming the fold and epoch.
     """
-    device = usable_device(device)
+    device, precision = usable_device(device), settings.precision
+    if out is not None and resume and precision == "auto":
+        precision = read_run(out)[0].precision
+    settings = replace(settings, precision=settle_precision(precision, device))
     targets = _targets(clips, waves).to(device)
     splits = _splits(clips, folds, settings.validate)
     encoder = _starting_encoder(settings, start)
@@ -724,8 +736,7 @@ def _score(
 
 def _logits(settings: FinetuneSettings, model: Classifier, *inputs: Tensor | None) -> Tensor:
     """What the model gives, its products in the precision of the settings: float32."""
-    precision, device = PRECISIONS[settings.precision], model.head.weight.device
-    with torch.autocast(device.type, precision, enabled=precision != torch.float32):
+    with autocast(model.head.weight.device, settings.precision):
         return model(*inputs).float()
 
 

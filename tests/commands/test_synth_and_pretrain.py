@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from audiopg.__main__ import main
 from audiopg.commands import pretrain as command
+from audiopg.environment import PRECISIONS
 from audiopg.mae import load_model
 from audiopg.pretraining import RECIPES, PretrainSettings, pretrain, read_settings
 from audiopg.synth import (
@@ -257,7 +258,9 @@ def test_pretraining_on_recordings_is_recorded_as_such(esc10, tmp_path, monkeypa
     assert records[0]["data"] == "4 windows of 40 recordings, 0.006 hours"
     assert records[0]["settings"]["audio"] == folder
     assert len(records[0]["metrics"]["loss"]) == 2
-    assert main([*RUN, "--out", str(tmp_path / "synthetic"), "--record", "x"]) == 0
+    arguments = [*RUN, "--precision", "auto", "--out", str(tmp_path / "synthetic")]
+    assert main([*arguments, "--record", "x"]) == 0
+    assert records[1]["settings"]["precision"] in PRECISIONS
     assert records[1]["data"] == "4 clips synthesized from the 'full' prior, no recordings"
 
 

@@ -11,8 +11,10 @@ from safetensors.torch import load_file, save_file
 from sklearn.metrics import precision_recall_curve
 from torch import nn
 
+from audiopg import environment
 from audiopg.datasets import LabelledClips
 from audiopg.datasets.tables import SPLIT
+from audiopg.environment import PRECISIONS
 from audiopg.errors import InputError
 from audiopg.frontend import fit_length
 from audiopg.mae import Encoder, MaskedAutoencoder, save_model
@@ -246,11 +248,35 @@ def test_a_fold_does_not_depend_on_the_others_tested(clips, waves, whole):
     np.testing.assert_array_equal(alone.values[:, 0], whole.values[:, 1])
 
 
+@pytest.mark.filterwarnings(
+    "ignore:precision is 'bfloat16'"
+)  # Of a processor without units for it.
 def test_products_in_bfloat16_change_the_losses_by_their_rounding_alone(clips, waves):
     exact = quiet(clips, waves, PLAIN, folds=[1]).losses
     rounded = quiet(clips, waves, replace(PLAIN, precision="bfloat16"), folds=[1]).losses
     assert (exact != rounded).any()
     np.testing.assert_allclose(exact, rounded, atol=0.02)
+
+
+@pytest.mark.parametrize("best", PRECISIONS)
+def test_a_run_records_what_auto_became_and_keeps_it(clips, waves, tmp_path, monkeypatch, best):
+    monkeypatch.setattr(environment, "best_precision", lambda device: best)
+    auto = replace(PLAIN, precision="auto")
+    one = quiet(clips, waves, auto, folds=[1], out=tmp_path)
+    same = quiet(clips, waves, replace(PLAIN, precision=best), folds=[1])
+    np.testing.assert_array_equal(one.losses, same.losses)
+    assert read_run(tmp_path)[0] == replace(PLAIN, precision=best)
+    # Gone on with on another machine.
+    monkeypatch.setattr(environment, "best_precision", lambda device: "bfloat16")
+    quiet(clips, waves, auto, folds=[1, 2], out=tmp_path, resume=True)
+    assert read_run(tmp_path)[0].precision == best
+
+
+def test_a_run_in_bfloat16_is_warned_of_where_it_is_slow(clips, waves, monkeypatch):
+    monkeypatch.setattr(environment, "best_precision", lambda device: "float32")
+    slow = replace(PLAIN, precision="bfloat16", epochs=1)
+    with pytest.warns(UserWarning, match="precision is 'bfloat16', but this device has no units"):
+        quiet(clips, waves, slow, folds=[1])
 
 
 def test_clips_of_the_paper_s_length(clips, waves):
@@ -506,7 +532,10 @@ def test_an_interrupted_run_says_how_to_go_on(tmp_path, clips, waves, monkeypatc
     ("changes", "message"),
     [
         ({"preset": "huge"}, "preset is 'huge'; choose from ['micro', 'tiny'"),
-        ({"precision": "int8"}, "precision is 'int8'; choose from ['float32', 'bfloat16']."),
+        (
+            {"precision": "int8"},
+            "precision is 'int8'; choose from ['auto', 'float32', 'bfloat16'].",
+        ),
         ({"roll": 2}, "roll is 2; choose from [False, True]."),
         ({"epochs": 0}, "epochs is 0; the range is whole numbers 1 to"),
         ({"epochs": 2.5}, "epochs is 2.5; the range is whole numbers 1 to"),
