@@ -2,8 +2,9 @@
 
 Executed chapters are kept in _build/.jupyter_cache, keyed by their own code only. So everything
 else that their outputs depend on is summarised in one key, and _build is dropped when it changes.
-Chapters are executed side by side, one a core; then the pages are made from the cache, and what the
-laboratory's page loads is put beside them.
+Chapters are executed side by side, one a core; one that fails is named at the end, and the others are
+kept all the same. Then the pages are made from the cache, and what the laboratory's page loads is put
+beside them.
 """
 
 import asyncio
@@ -15,21 +16,20 @@ import time
 from pathlib import Path
 
 import nbformat
+from execution import ChapterError, execute
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
-from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-CELL_TIMEOUT_SECONDS = 600
+from audiopg.environment import data_folder, scale
+
 ROOT = Path(__file__).parents[1]
 
 
-def execution_key(root: Path, environment: dict[str, str]) -> str:
+def execution_key(root: Path) -> str:
     """A summary of what the outputs of the chapters depend on, besides the chapters.
 
     Args:
         root: the repository.
-        environment: the variables of the process, such as ``os.environ``.
 
     Returns:
         The SHA-256 of the library, the records of full-scale runs, the locked versions, the
@@ -39,10 +39,9 @@ def execution_key(root: Path, environment: dict[str, str]) -> str:
     files = [*root.glob("audiopg/**/*"), *root.glob("results/**/*"), root / "requirements.lock"]
     for path in sorted(path for path in files if path.is_file() and path.suffix != ".pyc"):
         digest.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes() + b"\0")
-    data = environment.get("AUDIOPG_DATA", "")
-    recordings = sorted(os.listdir(data)) if os.path.isdir(data) else []
-    scale = environment.get("AUDIOPG_SCALE", "smoke")
-    digest.update(repr((sys.version, scale, data, recordings)).encode())
+    data = data_folder()
+    recordings = sorted(os.listdir(data)) if data else []
+    digest.update(repr((sys.version, scale(), str(data), recordings)).encode())
     return digest.hexdigest()
 
 
@@ -55,7 +54,7 @@ def execute_missing(chapters: list[Path], cache_folder: Path, at_once: int) -> N
         at_once: how many to execute side by side.
 
     Raises:
-        RuntimeError: when a chapter fails, naming it; those before it are in the cache.
+        ChapterError: naming every chapter that failed; all others are in the cache.
     """
     cache = get_cache(cache_folder)
     hashes = {record.hashkey for record in cache.list_cache_records()}
@@ -65,49 +64,39 @@ def execute_missing(chapters: list[Path], cache_folder: Path, at_once: int) -> N
         for path, notebook in notebooks.items()
         if cache.create_hashed_notebook(notebook)[1] not in hashes
     }
-
     turns = asyncio.Semaphore(at_once)
 
-    async def execute(path: Path) -> None:
+    async def execute_and_keep(path: Path) -> ChapterError | None:
         async with turns:
             print(f"Executing {path.name}", flush=True)
             began = time.perf_counter()
-            client = NotebookClient(
-                missing[path],
-                timeout=CELL_TIMEOUT_SECONDS,
-                record_timing=False,
-                resources={"metadata": {"path": str(path.parent)}},
-            )
             try:
-                await client.async_execute()
-            except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
-                raise RuntimeError(f"{path} failed:\n{error}") from error
+                await execute(missing[path], path)
+            except ChapterError as error:
+                print(f"{path.name} failed", flush=True)
+                return error
             seconds = time.perf_counter() - began
             print(f"Executed {path.name} in {seconds:.0f} s", flush=True)
             bundle = CacheBundleIn(missing[path], str(path), data={"execution_seconds": seconds})
             cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+            return None
 
-    async def execute_all() -> None:
-        async with asyncio.TaskGroup() as tasks:
-            for path in missing:
-                tasks.create_task(execute(path))
+    async def execute_all() -> list[ChapterError | None]:
+        return await asyncio.gather(*map(execute_and_keep, missing))
 
-    try:
-        asyncio.run(execute_all())
-    except* RuntimeError as failures:
-        raise failures.exceptions[0] from None
+    failures = [failure for failure in asyncio.run(execute_all()) if failure]
+    if failures:
+        count = f"{len(failures)} of {len(chapters)} chapters failed"
+        raise ChapterError("\n\n".join([f"{count}; the others are kept.", *map(str, failures)]))
 
 
 def main() -> int:
     """Build the book and say where to open it; returns the exit status."""
     # Kernels side by side, on as many cores: threads inside each would only fight for them.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    from jupyter_book.cli.main import main as jupyter_book
-    from laboratory_assets import provide_laboratory
-
     build = ROOT / "_build"
     stamp = build / "execution_key"
-    key = execution_key(ROOT, dict(os.environ))
+    key = execution_key(ROOT)
     if build.exists() and (not stamp.exists() or stamp.read_text() != key):
         shutil.rmtree(build)
     build.mkdir(exist_ok=True)
@@ -115,16 +104,20 @@ def main() -> int:
     # Pages of chapters that are gone must not stay, nor a warning hide in a page not read again.
     shutil.rmtree(build / "html", ignore_errors=True)
     # At the paper's scale every chapter has the whole GPU.
-    at_once = 1 if os.environ.get("AUDIOPG_SCALE") == "paper" else os.cpu_count() or 1
+    at_once = 1 if scale() == "paper" else os.cpu_count() or 1
     chapters = sorted((ROOT / "notebooks").glob("*.ipynb"))
     try:
         execute_missing(chapters, build / ".jupyter_cache", at_once)
+        # Imported only now, for they take a while.
+        from jupyter_book.cli.main import main as jupyter_book
+        from laboratory_assets import provide_laboratory
+
         jupyter_book(
             ["build", "--all", "--warningiserror", "--keep-going", str(ROOT)],
             standalone_mode=False,
         )
         provide_laboratory(build / "html")
-    except RuntimeError as error:
+    except (ChapterError, RuntimeError) as error:
         print(error, file=sys.stderr)
         return 1
     print(f"The book is ready: open {build / 'html' / 'index.html'}")

@@ -6,20 +6,19 @@ run to run.
 """
 
 import argparse
+import asyncio
 import re
 import sys
 from pathlib import Path
 
 import jupytext
 import nbformat
-from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from execution import ChapterError, execute
 from nbformat import NotebookNode
 
 from audiopg.environment import atomic_path
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
-CELL_TIMEOUT_SECONDS = 600
 _EMBEDDED = re.compile(r'src="data:[^"]*"')
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -40,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(source.relative_to(NOTEBOOKS.parent), flush=True)
         try:
             refresh(source)
-        except RuntimeError as error:
+        except ChapterError as error:
             print(error, file=sys.stderr)
             return 1
     return 0
@@ -53,31 +52,10 @@ def refresh(source: Path) -> None:
         source: the chapter in percent format.
 
     Raises:
-        RuntimeError: when a cell fails, naming the chapter and the cell; nothing is written.
+        ChapterError: when a cell fails, naming the chapter and the cell; nothing is written.
     """
     notebook = unexecuted(source)
-    client = NotebookClient(
-        notebook,
-        timeout=CELL_TIMEOUT_SECONDS,
-        kernel_name="python3",
-        record_timing=False,
-        resources={"metadata": {"path": str(source.parent)}},
-    )
-    executing = 0
-
-    def remember(cell: NotebookNode, cell_index: int) -> None:
-        nonlocal executing
-        executing = cell_index
-
-    client.on_cell_start = remember
-    try:
-        client.execute()
-    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
-        cell = notebook.cells[executing]
-        raise RuntimeError(
-            f"{source.name}, cell {executing + 1} of {len(notebook.cells)}:\n\n"
-            f"{cell.source}\n\n{error}"
-        ) from error
+    asyncio.run(execute(notebook, source))
     strip(notebook)
     with atomic_path(source.with_suffix(".ipynb")) as path:
         nbformat.write(notebook, path)
