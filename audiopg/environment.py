@@ -31,12 +31,13 @@ def scale() -> str:
     """The scale of this run, from the variable ``AUDIOPG_SCALE``.
 
     Returns:
-        ``"smoke"``, the default, for minutes on a laptop; or ``"paper"``, for a GPU.
+        ``"smoke"``, the default, also where the variable is empty, for minutes on a laptop; or
+        ``"paper"``, for a GPU.
 
     Raises:
         InputError: for any other value.
     """
-    value = os.environ.get("AUDIOPG_SCALE", "smoke")
+    value = os.environ.get("AUDIOPG_SCALE") or "smoke"
     if value not in ("smoke", "paper"):
         raise InputError(f"AUDIOPG_SCALE is {value!r}; set it to 'smoke' or 'paper'.")
     return value
@@ -48,12 +49,12 @@ def at_scale(smoke: Value, paper: Value) -> Value:
 
 
 def data_folder() -> Path | None:
-    """The folder of real recordings named by ``AUDIOPG_DATA``, or None when it is not set.
+    """The folder of real recordings named by ``AUDIOPG_DATA``, or None when it is unset or empty.
 
     Raises:
         InputError: when the variable names no folder.
     """
-    value = os.environ.get("AUDIOPG_DATA", "")
+    value = os.environ.get("AUDIOPG_DATA")
     if not value:
         return None
     folder = Path(value).expanduser()

@@ -1,13 +1,18 @@
-"""What tests share: threads, the draws of property tests, and a server of files."""
+"""What tests share: threads, draws of property tests, recordings, and a server of files."""
 
 import re
 import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import settings
+
+from audiopg.datasets import LabelledClips, find_dataset
+from audiopg.environment import data_folder
 
 # Tests run side by side, one a core; threads inside each would only fight for the same cores.
 torch.set_num_threads(1)
@@ -15,6 +20,38 @@ torch.set_num_threads(1)
 # Without a draw of its own in every run, a clone passes or fails alike for everyone.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def recordings_folder() -> Iterator[Path | None]:
+    """The folder that AUDIOPG_DATA names, or None; the variable itself is unset for every test.
+
+    So a test behaves alike with and without recordings, unless it asks for them by a fixture.
+    """
+    folder = data_folder()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("AUDIOPG_DATA", raising=False)
+        yield folder
+
+
+@pytest.fixture
+def real_recordings(recordings_folder: Path | None) -> Callable[[str], LabelledClips]:
+    """A function that gives a real data set by its name, or skips the test where it is not."""
+
+    def find(name: str) -> LabelledClips:
+        clips = find_dataset(name, recordings_folder)
+        if clips is None:
+            pytest.skip(f"AUDIOPG_DATA names no folder that holds {name}")
+        return clips
+
+    return find
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what asks for recordings: ``-m recordings`` selects all that differs without them."""
+    for item in items:
+        if "real_recordings" in item.fixturenames:
+            item.add_marker("recordings")
 
 
 class Server:

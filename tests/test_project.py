@@ -61,6 +61,18 @@ def pinned(requirement: Requirement) -> bool:
     return str(requirement.specifier).startswith("==")
 
 
+# The environment
+
+
+def test_one_place_asks_the_environment_for_recordings_and_scale():
+    """Everything else calls data_folder and scale, for which an empty variable is an unset one."""
+    asks = re.compile(r"(environ|getenv)[^\n]*AUDIOPG_(DATA|SCALE)")
+    tested = [*MODULES, *CHAPTERS, *ROOT.glob("book/*.py"), *ROOT.glob("benchmarks/*.py")]
+    tested += [path for path in ROOT.glob("tests/**/*.py") if "node_modules" not in path.parts]
+    found = [name_of(path) for path in tested if asks.search(path.read_text())]
+    assert found == ["audiopg/environment.py"]
+
+
 # Dependencies
 
 

@@ -75,8 +75,13 @@ def test_scale_and_data_come_from_the_environment(monkeypatch, tmp_path):
     monkeypatch.setenv("AUDIOPG_DATA", str(tmp_path / "nowhere"))
     with pytest.raises(InputError, match=r"AUDIOPG_DATA names .*nowhere"):
         data_folder()
-    monkeypatch.delenv("AUDIOPG_DATA")
-    assert data_folder() is None
+    # An empty variable is an unset one: a script or a Makefile that has nothing to say exports it.
+    for name in ("AUDIOPG_SCALE", "AUDIOPG_DATA"):
+        monkeypatch.setenv(name, "")
+    assert (scale(), data_folder()) == ("smoke", None)
+    for name in ("AUDIOPG_SCALE", "AUDIOPG_DATA"):
+        monkeypatch.delenv(name)
+    assert (scale(), data_folder()) == ("smoke", None)
 
 
 def test_records_in_the_repository_can_be_read():

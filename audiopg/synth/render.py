@@ -107,7 +107,7 @@ def _kernels(device_type: str) -> ModuleType | None:
 
     Triton builds its launcher with a C compiler at the first call.
     """
-    compilers = (os.environ.get("CC", "cc"), "gcc", "clang")
+    compilers = (os.environ.get("CC") or "cc", "gcc", "clang")
     if device_type != "cuda" or find_spec("triton") is None or not any(map(which, compilers)):
         return None
     from audiopg.synth import kernels

@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import os
 import threading
 import zipfile
 from functools import partial
@@ -169,12 +168,10 @@ def test_download_refuses_what_is_not_the_official_file(served, tmp_path, capsys
     assert "HTTP Error 404" in one_sentence(capsys)
 
 
-def test_the_real_recordings_are_described():
-    data = os.environ.get("AUDIOPG_DATA")
-    found = describe("urbansound8k", Path(data), progress=False) if data else None
-    if found is None:
-        pytest.skip("AUDIOPG_DATA names no folder with UrbanSound8K")
-    assert sum(found.sample_rates.values()) == len(found.clips)
+def test_the_real_recordings_are_described(real_recordings, recordings_folder):
+    clips = real_recordings("urbansound8k")
+    found = describe("urbansound8k", recordings_folder, progress=False)
+    assert sum(found.sample_rates.values()) == len(found.clips) == len(clips)
     # No slice is longer than four seconds, but for a rounding when it was cut.
     assert 0 < found.seconds <= 4.1 * len(found.clips)
     assert found.bad == {}

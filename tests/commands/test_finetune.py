@@ -1,13 +1,11 @@
 """The command that fine-tunes, run, killed and refused."""
 
 import json
-import os
 import random
 import signal
 import subprocess
 import sys
 from dataclasses import fields, replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +13,7 @@ import soundfile
 
 from audiopg.__main__ import main
 from audiopg.commands import finetune as command
-from audiopg.datasets import cached_waves, esc50, find_dataset
+from audiopg.datasets import cached_waves, esc50
 from audiopg.mae import MaskedAutoencoder, save_model
 from audiopg.transfer import paired_p_value
 from audiopg.transfer.finetune import (
@@ -31,7 +29,6 @@ SETTINGS = replace(
 )
 FLAGS = ["--recipe=fast", "--epochs=8", "--batch-size=4", "--precision=float32"]
 FLAGS += ["--checkpoint-seconds=0", "--device=cpu", "--dataset=esc10"]
-REAL = os.environ.get("AUDIOPG_DATA")
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +126,7 @@ def test_validation_is_said_to_be_one(tmp_path, monkeypatch, capsys):
     assert sum(sum(row.values()) for row in confusion.values()) == 8
 
 
-def test_a_run_is_set_beside_one_from_scratch(tmp_path, weights, monkeypatch, capsys):
+def test_a_run_is_set_beside_one_from_scratch(tmp_path, data, weights, monkeypatch, capsys):
     records = []
     monkeypatch.setattr(command, "write_record", lambda name, **said: records.append(said))
     arguments = ["finetune", *FLAGS, "--epochs=1", "--folds=1,3"]
@@ -140,7 +137,7 @@ def test_a_run_is_set_beside_one_from_scratch(tmp_path, weights, monkeypatch, ca
     assert "p (Holm)" in capsys.readouterr().out
     (record,) = records
     assert list(record["metrics"]) == [str(scratch), "this encoder"]
-    clips = esc50(Path(os.environ["AUDIOPG_DATA"]) / "ESC-10")
+    clips = esc50(data / "ESC-10")
     one, other = (read_result(folder, clips, [1, 3]) for folder in (scratch, tuned))
     assert record["metrics"][str(scratch)]["mean"] == one.mean
     assert record["metrics"]["this encoder"]["mean"] == other.mean
@@ -367,11 +364,8 @@ def test_recordings_that_are_not_named_are_refused(monkeypatch, tmp_path, capsys
     assert caught.value.code == 2
 
 
-@pytest.mark.skipif(not REAL, reason="AUDIOPG_DATA names no folder of real recordings")
-def test_barking_and_rain_are_told_apart_on_real_recordings():
-    clips = find_dataset("esc10", Path(REAL))
-    if clips is None:
-        pytest.skip("AUDIOPG_DATA holds no ESC-10")
+def test_barking_and_rain_are_told_apart_on_real_recordings(real_recordings):
+    clips = real_recordings("esc10")
     chosen = [clips.classes.index(name) for name in ("dog", "rain")]
     rows = np.flatnonzero(np.isin(clips.labels, chosen) & (clips.folds < 4))
     clips = replace(

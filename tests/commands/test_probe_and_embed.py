@@ -1,9 +1,7 @@
 """The commands that embed files and probe encoders on benchmarks."""
 
 import json
-import os
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,7 +22,6 @@ from audiopg.transfer import (
 )
 
 ROWS = ["majority class", "log-mel mean", "log-mel mean and deviation", "random encoder"]
-REAL = os.environ.get("AUDIOPG_DATA")
 
 
 @pytest.fixture(scope="module")
@@ -255,10 +252,11 @@ def test_probe_asks_for_recordings(weights, monkeypatch, capsys):
     assert "no recordings are named" in one_sentence(capsys)
 
 
-@pytest.mark.skipif(REAL is None, reason="AUDIOPG_DATA names no recordings")
-def test_probe_on_real_recordings(weights, tmp_path, monkeypatch, capsys):
+def test_probe_on_real_recordings(
+    weights, real_recordings, recordings_folder, tmp_path, monkeypatch, capsys
+):
     monkeypatch.setenv("AUDIOPG_CACHE", str(tmp_path / "cache"))
-    clips = find_dataset("esc10", Path(REAL))
+    clips = real_recordings("esc10")
     # One clip of every class in every fold.
     pairs = np.stack([clips.folds, clips.labels])
     rows = np.sort(np.unique(pairs, axis=1, return_index=True)[1])
@@ -269,7 +267,8 @@ def test_probe_on_real_recordings(weights, tmp_path, monkeypatch, capsys):
         folds=clips.folds[rows],
     )
     monkeypatch.setattr(command, "find_dataset", lambda *_: part)
-    assert main(["probe", weights, "--data", REAL, "--native", "--no-controls"]) == 0
+    named = ["--data", str(recordings_folder)]
+    assert main(["probe", weights, *named, "--native", "--no-controls"]) == 0
     printed = capsys.readouterr().out
     assert "ESC-10, 50 clips" in printed
     assert "\nthis encoder" in printed

@@ -8,7 +8,6 @@ import signal
 import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -424,11 +423,8 @@ def test_a_cache_folder_that_cannot_be_made_is_one_sentence(tmp_path, clips, mon
         cached_waves(clips, progress=False)
 
 
-def test_the_real_recordings_come_back_from_the_cache(root):
-    data = os.environ.get("AUDIOPG_DATA")
-    if not data or not (Path(data) / "ESC-10").is_dir():
-        pytest.skip("AUDIOPG_DATA names no folder with ESC-10")
-    paths = sorted((Path(data) / "ESC-10/audio").iterdir())[:6]
+def test_the_real_recordings_come_back_from_the_cache(root, real_recordings):
+    paths = real_recordings("esc10").paths[:6]
     waves = cached_waves(labelled(paths), progress=False)
     for row, path in enumerate(paths):
         wave = load_audio(path)

@@ -1,7 +1,6 @@
 """The official layout of ESC-50, written by the tests in miniature and read from the real thing."""
 
 import csv
-import os
 from pathlib import Path
 
 import numpy as np
@@ -212,11 +211,11 @@ def test_any_rows_are_refused_or_make_a_consistent_set(layout, rows):
 
 
 @pytest.fixture
-def real_esc10():
-    data = os.environ.get("AUDIOPG_DATA")
-    if not data or not (Path(data) / "ESC-10").is_dir():
-        pytest.skip("AUDIOPG_DATA names no folder with ESC-10")
-    return esc50(Path(data) / "ESC-10", esc10=True)
+def real_esc10(real_recordings):
+    clips = real_recordings("esc10")
+    if clips.name != "ESC-10":
+        pytest.skip(f"AUDIOPG_DATA holds {clips.name}")
+    return clips
 
 
 def test_the_real_esc10_has_its_published_shape(real_esc10):

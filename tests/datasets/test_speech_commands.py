@@ -1,15 +1,12 @@
 """The official layout of Speech Commands, written by the tests and read from the real recordings."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audiopg.datasets import find_dataset, speech_commands
+from audiopg.datasets import speech_commands
 from audiopg.errors import InputError
 
 TRAIN = ["yes/1a_nohash_0", "yes/1a_nohash_1", "cat/1a_nohash_0", "backward/2b_nohash_0"]
@@ -168,11 +165,8 @@ def test_any_lists_are_refused_or_share_every_recording_out_once(layout, valid, 
     assert set(names(clips, 3)) == {line.strip().removesuffix(".wav") for line in test if line}
 
 
-def test_the_real_recordings_keep_their_speakers_apart():
-    data = os.environ.get("AUDIOPG_DATA")
-    clips = find_dataset("speech_commands", Path(data)) if data else None
-    if clips is None:
-        pytest.skip("AUDIOPG_DATA names no folder with Speech Commands")
+def test_the_real_recordings_keep_their_speakers_apart(real_recordings):
+    clips = real_recordings("speech_commands")
     speakers = np.array([path.name.split("_nohash_")[0] for path in clips.paths])
     parts = [set(speakers[clips.folds == fold]) for fold in clips.fold_names]
     assert all(parts)

@@ -1,8 +1,6 @@
 """The official layout of UrbanSound8K, written by the tests in miniature and read from the real."""
 
 import csv
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +8,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audiopg.datasets import find_dataset, urbansound8k
+from audiopg.datasets import urbansound8k
 from audiopg.errors import InputError
 
 COLUMNS = ["slice_file_name", "fsID", "start", "end", "salience", "fold", "classID", "class"]
@@ -178,11 +176,8 @@ def test_any_rows_are_refused_or_make_a_consistent_set(layout, rows):
     assert all(path.is_file() for path in clips.paths)
 
 
-def test_the_real_recordings_are_three_whole_folds():
-    data = os.environ.get("AUDIOPG_DATA")
-    if not data or not (Path(data) / "UrbanSound8K").is_dir():
-        pytest.skip("AUDIOPG_DATA names no folder with UrbanSound8K")
-    clips = find_dataset("urbansound8k", Path(data))
+def test_the_real_recordings_are_three_whole_folds(real_recordings):
+    clips = real_recordings("urbansound8k")
     if clips.name != "UrbanSound8K, folds 1, 2, 10":
         pytest.skip(f"AUDIOPG_DATA holds {clips.name}")
     # Published sizes of these folds; gun shots and car horns are the rare classes.
