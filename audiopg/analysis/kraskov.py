@@ -22,8 +22,11 @@ _STEPS = 4
 # Width of a band and distance to the next, in half-widths of the square that holds k of N clips
 # that are spread evenly.
 _BAND_WIDTH, _BAND_DISTANCE = 6.0, 2.5
-# In place of a radius of zero, so that strictly closer means coinciding.
-_CLOSEST = torch.finfo(torch.float64).tiny
+# Standard deviation of the noise that breaks ties, in deviations of the values (Kraskov et al.).
+_NOISE = 1e-10
+# Values farther from the median than this many typical distances count as lying there when the
+# deviation is taken. Of normal values that is 20 deviations: none of them is touched.
+_FENCE = 30.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,15 +36,12 @@ class _Order:
     Attributes:
         values: (dimensions, clips), ascending.
         others: (dimensions, clips), the other value of the same clips.
-        scale, other_scale: (dimensions, 1), positive.
         places: (dimensions, clips) int64, where each clip stands, flat over both axes; the clips
             are counted in ascending order of the factor.
     """
 
     values: Tensor
     others: Tensor
-    scale: Tensor
-    other_scale: Tensor
     places: Tensor
 
 
@@ -57,17 +57,23 @@ def kraskov_information(columns: Tensor, factor: Tensor, neighbours: int) -> Ten
         (dimensions,) float64, in nats.
     """
     information = torch.zeros(len(columns), dtype=torch.float64, device=columns.device)
-    factor, order = factor.sort()
-    if factor[0] == factor[-1]:
+    # Halves, as in `scaled`.
+    varying = (columns.amin(dim=1) / 2 < columns.amax(dim=1) / 2).nonzero()[:, 0]
+    if not len(varying) or factor.amin() / 2 == factor.amax() / 2:
         return information
+    # The same for every dimension, so that none depends on which others there are.
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randn(2, len(factor), generator=generator, dtype=torch.float64)
+    x_noise, y_noise = noise.to(columns.device)
+    factor, order = scaled(factor[None], y_noise)[0].sort()
     scratch = _SCRATCH_CUDA if columns.is_cuda else _SCRATCH_CPU
     # What a dimension takes in `_bound`: bands that overlap, of a dozen tensors.
     values = len(factor) * (neighbours + 8) * _BAND_WIDTH / _BAND_DISTANCE
-    varying = (columns.amin(dim=1) < columns.amax(dim=1)).nonzero()[:, 0]
     chunks = varying.split(max(1, int(scratch / values)))
 
     def estimate(chunk: Tensor) -> None:
-        information[chunk] = _estimate(columns[chunk][:, order], factor, neighbours, scratch)
+        x = scaled(columns[chunk], x_noise)[:, order]
+        information[chunk] = _estimate(x, factor, neighbours, scratch)
 
     if columns.is_cuda:
         for chunk in chunks:
@@ -81,6 +87,32 @@ def kraskov_information(columns: Tensor, factor: Tensor, neighbours: int) -> Ten
     finally:
         torch.set_num_threads(threads)
     return information
+
+
+def scaled(values: Tensor, noise: Tensor) -> Tensor:
+    """Rows around their median, in units of a deviation that a few wild values do not set.
+
+    It is the standard deviation, for which values beyond 30 typical distances count as lying there.
+    The typical distance is the median of the distances from the median, those of zero left out, so
+    that it is positive although most values may be the same.
+
+    Args:
+        values: (rows, clips) float64, finite, no row constant.
+        noise: (clips,) standard normal, of which a ten-billionth is added, so that none tie.
+
+    Returns:
+        (rows, clips).
+    """
+    # Halves, since the difference of two finite numbers need not be finite.
+    clips = values.shape[1]
+    centred = values / 2 - _smallest(values, (clips + 1) // 2)[:, None] / 2
+    distance = centred.abs()
+    zeros = (distance == 0).sum(dim=1, keepdim=True)
+    middle = _argsort(distance).gather(1, (zeros + clips) // 2)
+    centred = (centred / distance.gather(1, middle)).clamp(-1e100, 1e100)
+    centred /= centred.clamp(-_FENCE, _FENCE).std(dim=1, correction=0, keepdim=True)
+    # Large values have few digits left for what is small.
+    return centred + _NOISE * noise * centred.abs().clamp(min=1)
 
 
 def _estimate(x: Tensor, y: Tensor, neighbours: int, scratch: int) -> Tensor:
@@ -98,22 +130,17 @@ def _estimate(x: Tensor, y: Tensor, neighbours: int, scratch: int) -> Tensor:
     Returns:
         (dimensions,).
     """
-    # Distances are scaled differences, not differences of scaled values: equal ones stay equal.
     clips = len(y)
     rows = torch.arange(len(x), device=x.device)[:, None] * clips
     places = rows + torch.arange(clips, device=x.device)
     order = _argsort(x)
     ranks = torch.empty_like(order).scatter_(1, order, places)
     ascending, y_ascending = x.gather(1, order), y.expand_as(x).contiguous()
-    # Of sorted values, so that the order of the clips does not reach the last digit.
-    x_scale, y_scale = (
-        1 / v.std(dim=1, correction=0, keepdim=True) for v in (ascending, y_ascending)
-    )
-    along_y = _Order(y_ascending, x, y_scale, x_scale, places)
-    along_x = _Order(ascending, y[order], x_scale, y_scale, ranks)
+    along_y = _Order(y_ascending, x, places)
+    along_x = _Order(ascending, y[order], ranks)
 
     radius, is_sure = _bound(along_y, neighbours)
-    spans = [_closer(axis, axis.places, axis.scale, radius) for axis in (along_y, along_x)]
+    spans = [_closer(axis, axis.places, radius) for axis in (along_y, along_x)]
     n_y, n_x = (last - first for first, last in spans)
     changed = torch.zeros_like(is_sure)
     for axis, (first, last), is_fewer in (
@@ -127,16 +154,13 @@ def _estimate(x: Tensor, y: Tensor, neighbours: int, scratch: int) -> Tensor:
         radius[row, clip] = torch.minimum(found, radius[row, clip])
     row, clip = changed.nonzero().T
     for axis, counts in ((along_y, n_y), (along_x, n_x)):
-        first, last = _closer(axis, axis.places[row, clip], axis.scale[row, 0], radius[row, clip])
+        first, last = _closer(axis, axis.places[row, clip], radius[row, clip])
         counts[row, clip] = last - first
 
-    k = neighbours
-    if (radius == 0).any():
-        k = torch.where(radius > 0, neighbours, _coinciding(x, y))
     # digamma[n] is ψ(n + 1).
     digamma = torch.arange(1, clips + 1, dtype=torch.float64, device=x.device).digamma()
-    mean = (digamma[k - 1] - digamma[n_x] - digamma[n_y]).mean(dim=1)
-    return digamma[clips - 1] + mean
+    mean = (digamma[n_x] + digamma[n_y]).mean(dim=1)
+    return digamma[neighbours - 1] + digamma[clips - 1] - mean
 
 
 def _bound(along_y: _Order, neighbours: int) -> tuple[Tensor, Tensor]:
@@ -150,9 +174,7 @@ def _bound(along_y: _Order, neighbours: int) -> tuple[Tensor, Tensor]:
     """
     y, device = along_y.values[0], along_y.values.device
     clips, steps = len(y), _STEPS * neighbours
-    radius, is_sure = _walk(
-        along_y.values, along_y.others, along_y.scale, along_y.other_scale, neighbours, steps
-    )
+    radius, is_sure = _walk(along_y.values, along_y.others, neighbours, steps)
     half_width = math.sqrt(neighbours * clips) / 2
     width = min(clips, math.ceil(_BAND_WIDTH * half_width))
     bands = 1 + math.ceil((clips - width) / (_BAND_DISTANCE * half_width))
@@ -161,14 +183,8 @@ def _bound(along_y: _Order, neighbours: int) -> tuple[Tensor, Tensor]:
     inside = start[:, None] + torch.arange(width, device=device)
     x = along_y.others[:, inside]  # (dimensions, bands, width)
     order = _argsort(x)
-    found, is_near = _walk(
-        x.gather(2, order),
-        along_y.values[:, inside].gather(2, order),
-        along_y.other_scale[..., None],
-        along_y.scale[..., None],
-        neighbours,
-        steps,
-    )
+    other = along_y.values[:, inside].gather(2, order)
+    found, is_near = _walk(x.gather(2, order), other, neighbours, steps)
     # Back in order of y, each clip from the band that it lies deepest in.
     place = torch.arange(clips, device=device)
     middle = start + width / 2
@@ -180,19 +196,16 @@ def _bound(along_y: _Order, neighbours: int) -> tuple[Tensor, Tensor]:
     )
     ends = pad(y, (1, 1), value=torch.inf)
     below, above = ends[start[band]], ends[start[band] + width + 1]
-    edge = torch.minimum((y - below).abs(), above - y) * along_y.scale
+    edge = torch.minimum((y - below).abs(), above - y)
     return torch.minimum(radius, found), is_sure | (is_near & (found <= edge))
 
 
-def _walk(
-    values: Tensor, others: Tensor, scale: Tensor, other_scale: Tensor, neighbours: int, steps: int
-) -> tuple[Tensor, Tensor]:
+def _walk(values: Tensor, others: Tensor, neighbours: int, steps: int) -> tuple[Tensor, Tensor]:
     """Distance of each clip to the k-th nearest of those up to ``steps`` places away.
 
     Args:
         values: (..., clips), ascending along the clips.
         others: (..., clips), the other value.
-        scale, other_scale: positive, to broadcast with these.
         neighbours: k.
         steps: places to look at to either side.
 
@@ -206,13 +219,12 @@ def _walk(
     for step in range(1, min(steps, clips - 1) + 1):
         early, late = slice(None, -step), slice(step, None)
         distance = torch.sub(values[..., late], values[..., early], out=along[..., late])
-        distance.mul_(scale)
         other = torch.sub(others[..., late], others[..., early], out=across[..., late])
-        torch.maximum(distance, other.abs_().mul_(other_scale), out=distance)
+        torch.maximum(distance, other.abs_(), out=distance)
         for side in (early, late):
             _insert(distance, [value[..., side] for value in nearest])
     step = min(steps + 1, clips)
-    gap = (values[..., step:] - values[..., : clips - step]) * scale
+    gap = values[..., step:] - values[..., : clips - step]
     after = pad(gap, (0, step), value=torch.inf)
     before = pad(gap, (step, 0), value=torch.inf)
     return nearest[-1], nearest[-1] <= torch.minimum(after, before)
@@ -227,22 +239,20 @@ def _insert(values: Tensor, nearest: list[Tensor]) -> None:
     torch.minimum(nearest[-1], values, out=nearest[-1])
 
 
-def _closer(axis: _Order, places: Tensor, scale: Tensor, radius: Tensor) -> tuple[Tensor, Tensor]:
+def _closer(axis: _Order, places: Tensor, radius: Tensor) -> tuple[Tensor, Tensor]:
     """The first and the last place strictly closer than a radius along an axis, by bisection.
 
     Args:
         axis: the order to search.
         places: any shape, int64, flat places in ``axis.values``.
-        scale: positive, to broadcast with ``places``.
-        radius: of the shape of ``places``; a zero counts what coincides.
+        radius: of the shape of ``places``, positive.
 
     Returns:
         Two tensors of flat places; the place itself lies between them.
     """
     clips = axis.values.shape[1]
     flat, shape = axis.values.flatten(), places.shape
-    scale, radius = scale.expand(shape).flatten(), radius.clamp(min=_CLOSEST).flatten()
-    places = places.flatten()
+    places, radius = places.flatten(), radius.flatten()
     start = places // clips * clips - 1
     value = flat.index_select(0, places)
     # Powers of two after a first step that makes them end at the last clip.
@@ -253,7 +263,7 @@ def _closer(axis: _Order, places: Tensor, scale: Tensor, radius: Tensor) -> tupl
     for is_before, border in ((torch.le, -radius), (torch.lt, radius)):
         found = start.clone()
         for step in filter(None, steps):
-            difference = flat.index_select(0, found + step).sub_(value).mul_(scale)
+            difference = flat.index_select(0, found + step).sub_(value)
             found.add_(is_before(difference, border), alpha=step)
         ends.append(found.view(shape))
     return ends[0] + 1, ends[1]
@@ -298,35 +308,12 @@ def _radius_in_windows(
                 .view(-1, width)
                 .sub_(values.flatten().index_select(0, places[part])[:, None])
                 .abs_()
-                .mul_(scale[row[part]])
-                for values, scale in (
-                    (axis.values, axis.scale),
-                    (axis.others, axis.other_scale),
-                )
+                for values in (axis.values, axis.others)
             )
             torch.maximum(distance, other, out=distance)
             # The clip itself, at distance zero, is the first of the smallest.
             radius[part] = _smallest(distance, neighbours + 1)
     return radius
-
-
-def _coinciding(x: Tensor, y: Tensor) -> Tensor:
-    """How many clips share both values with each, itself included.
-
-    Args:
-        x: (dimensions, clips), the clips in ascending order of ``y``.
-        y: (clips,), ascending.
-
-    Returns:
-        (dimensions, clips) int64.
-    """
-    # A stable sort keeps coinciding clips side by side.
-    x, order = x.sort(dim=1, stable=True)
-    y = y[order]
-    starts = (x[:, 1:] != x[:, :-1]) | (y[:, 1:] != y[:, :-1])
-    run = pad(starts, (1, 0), value=True).flatten().cumsum(dim=0) - 1
-    counts = run.bincount()[run].view_as(x)
-    return torch.empty_like(counts).scatter_(1, order, counts)
 
 
 def _argsort(values: Tensor) -> Tensor:
