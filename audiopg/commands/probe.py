@@ -66,6 +66,12 @@ def add(commands: Commands) -> None:
         help="chance, raw log-mel and an untrained encoder of the same size (default: with them)",
     )
     command.add_argument(
+        "--by-source",
+        action="store_true",
+        help="for each test fold, leave out of training what was cut from one of its recordings, or "
+        "said by one of its speakers: in ESC-50 and UrbanSound8K a few recordings are in two folds",
+    )
+    command.add_argument(
         "--record",
         metavar="NAME",
         help="also write results/NAME.json; for --dataset all, NAME-esc10.json and so on",
@@ -106,11 +112,14 @@ def _probe_one(
     for model in options.beside:
         features.pop(f"{model}, frequency pooling", None)
     embedded = time.perf_counter()
-    results = probe_features(clips, features, options.controls)
+    results = probe_features(clips, features, options.controls, options.by_source)
     probed = time.perf_counter()
     this = results["this encoder"]
     each = "each fold tested in turn" if len(this.folds) > 1 else clips.fold_names[this.folds[0]]
     print(f"{clips.name}, {len(clips)} clips, {this.metric} in per cent, {each}")
+    if shared := clips.across_folds.sum():
+        then = ", left out of training" if options.by_source else "; --by-source leaves them out"
+        print(f"{shared} clips share a source with a clip of another fold{then}")
     print(probe_table(results, len(clips.classes)).to_string())
     significance = significance_table(results, clips.labels, clips.folds, against="this encoder")
     print(significance.iloc[:, 2:].to_string())
@@ -132,6 +141,7 @@ def _probe_one(
             "beside": {str(model): heard_by(model) for model in options.beside},
             "dataset": name,
             **how,
+            "by_source": options.by_source,
             **asdict(encoders["this encoder"].architecture),
             "skipped": skipped_files(clips),
         },
@@ -146,8 +156,10 @@ def _probe_one(
             "both": "over all, or over time with the bands side by side, ",
         }[options.pooling]
         + ("at the clips' own length, " if options.native else "over 10.24 s, ")
-        + f"standardised, strength chosen {chosen}, each test fold tested once; 95 % intervals by "
-        "the bootstrap over clips, p-values by paired tests against this encoder",
+        + f"standardised, strength chosen {chosen}, each test fold tested once"
+        + ", nothing learned from its recordings" * options.by_source
+        + "; 95 % intervals by the bootstrap over clips, p-values by paired tests against this "
+        "encoder",
         where=provenance(best_device()),
     )
     print(f"recorded in {path}")

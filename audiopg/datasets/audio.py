@@ -4,7 +4,7 @@ import os
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -44,6 +44,8 @@ class LabelledClips:
         test_folds: those to be tested on in turn: all of them in cross-validation, one where there
             is an official split.
         skipped: the files left out because they cannot be used, and why.
+        sources: (clips,) int64, numbers for what the clips were cut from: the recording, or in
+            Speech Commands the speaker. None where every clip is a recording of its own.
     """
 
     name: str
@@ -55,9 +57,28 @@ class LabelledClips:
     fold_names: dict[int, str]
     test_folds: list[int]
     skipped: dict[str, str] = field(default_factory=dict)
+    sources: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def take(self, rows: Sequence[int] | np.ndarray) -> "LabelledClips":
+        """Some of the clips, by their rows; classes and folds keep their numbers."""
+        return replace(
+            self,
+            paths=[self.paths[row] for row in rows] if self.paths else [],
+            labels=self.labels[rows],
+            folds=self.folds[rows],
+            sources=None if self.sources is None else self.sources[rows],
+        )
+
+    @property
+    def across_folds(self) -> np.ndarray:
+        """(clips,) bool, whether a clip has the source of a clip in another fold."""
+        if self.sources is None:
+            return np.zeros(len(self), dtype=bool)
+        in_fold = np.unique(np.stack((self.sources, self.folds)), axis=1)
+        return np.bincount(in_fold[0])[self.sources] > 1
 
 
 def read_header(path: str | os.PathLike) -> tuple[int, int] | str:

@@ -142,13 +142,8 @@ def cached_waves(
         )
     if refused:
         kept = [row for row, path in enumerate(clips.paths) if path not in refused]
-        clips = replace(
-            clips,
-            paths=[clips.paths[row] for row in kept],
-            labels=clips.labels[kept],
-            folds=clips.folds[kept],
-            skipped=clips.skipped | {str(path): why for path, why in refused.items()},
-        )
+        skipped = clips.skipped | {str(path): why for path, why in refused.items()}
+        clips = replace(clips.take(kept), skipped=skipped)
         require_folds(clips.name, clips.folds.tolist(), clips.fold_names)
     return CachedWaves(clips, sample_rate, samples, starts, scales)
 

@@ -15,11 +15,16 @@ from audiopg.datasets.tables import (
 )
 from audiopg.errors import InputError
 
-_COLUMNS = ("filename", "fold", "target", "category", "esc10")
+_COLUMNS = ("filename", "fold", "target", "category", "esc10", "src_file")
 
 
 def esc50(folder: str | os.PathLike, esc10: bool = False, skip_bad: bool = False) -> LabelledClips:
     """ESC-50, or its ten-class part ESC-10, from the official layout.
+
+    The folds keep together what was cut from one recording (``src_file``), but for 4 of the 1,524
+    recordings of ESC-50 (9 of 2,000 clips), each of which is in two folds under two classes: 131943,
+    134049, 209698 and 234879. In ESC-10 there is no such recording. `audiopg.transfer.linear_probe`
+    can leave these clips out by their ``sources``.
 
     Args:
         folder: holds ``meta/esc50.csv`` and ``audio/``. File names are taken as the csv gives
@@ -44,10 +49,11 @@ def esc50(folder: str | os.PathLike, esc10: bool = False, skip_bad: bool = False
         category = text(where, row, "category")
         fold = whole_number(where, row, "fold", 1, 5)
         target = whole_number(where, row, "target", 0, 49)
+        source = text(where, row, "src_file")
         if row["esc10"] not in ("True", "False"):
             raise InputError(f"{where}: esc10 is {row['esc10']!r}; write True or False.")
         if row["esc10"] == "True" or not esc10:
-            listed.append(ListedClip(path, fold, target, category))
+            listed.append(ListedClip(path, fold, target, category, source))
             parts.append(row["esc10"])
     if esc10 and not listed:
         raise InputError(

@@ -72,7 +72,8 @@ def speech_commands(folder: str | os.PathLike, skip_bad: bool = False) -> Labell
         }
         missing = {clip: folder / clip for clip in fold_of if clip.startswith(f"{word}/")}
         for clip, path in (missing | paths).items():
-            listed.append(ListedClip(path, fold_of.get(clip, TRAINING), target, word))
+            speaker = path.stem.partition("_nohash_")[0]
+            listed.append(ListedClip(path, fold_of.get(clip, TRAINING), target, word, speaker))
     return assemble(
         sorted(listed),
         folder,

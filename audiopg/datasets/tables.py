@@ -18,12 +18,14 @@ SPLIT = {TRAINING: "training", VALIDATION: "validation", TESTING: "testing"}
 
 
 class ListedClip(NamedTuple):
-    """A clip as its benchmark lists it; ``target`` orders the classes."""
+    """A clip as its benchmark lists it; ``target`` orders the classes, ``source`` is what the clip
+    was cut from."""
 
     path: Path
     fold: int
     target: int
     category: str
+    source: str
 
 
 def read_rows(
@@ -165,6 +167,7 @@ def assemble(
         fold_names=fold_names,
         test_folds=test_folds,
         skipped=skipped,
+        sources=np.unique([clip.source for clip in clips], return_inverse=True)[1].astype(np.int64),
     )
 
 

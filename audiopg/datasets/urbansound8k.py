@@ -15,14 +15,18 @@ from audiopg.datasets.tables import (
 )
 from audiopg.errors import InputError
 
-_COLUMNS = ("slice_file_name", "fold", "classID", "class")
+_COLUMNS = ("slice_file_name", "fsID", "fold", "classID", "class")
 _FOLDS = 10
 
 
 def urbansound8k(folder: str | os.PathLike, skip_bad: bool = False) -> LabelledClips:
     """UrbanSound8K, or those of its folds that are there, from the official layout.
 
-    The folds keep slices of one recording together, so they are never to be shuffled.
+    The folds keep together the slices of one recording (``fsID``), so they are never to be shuffled.
+    There are 5 exceptions among the 1,297 recordings (152 of 8,732 clips), each of which is in two
+    folds under two classes: 77751 (folds 2 and 7), 106905 (1 and 8), 132016 (1 and 4), 176638 (1 and
+    4) and 180937 (1 and 9). `audiopg.transfer.linear_probe` can leave these clips out by their
+    ``sources``.
 
     Args:
         folder: holds ``metadata/UrbanSound8K.csv`` and ``audio/fold1/`` to ``audio/fold10/``. A
@@ -50,8 +54,9 @@ def urbansound8k(folder: str | os.PathLike, skip_bad: bool = False) -> LabelledC
         fold = whole_number(where, row, "fold", 1, _FOLDS)
         target = whole_number(where, row, "classID", 0, 9)
         category = text(where, row, "class")
+        source = text(where, row, "fsID")
         if fold in present:
-            listed.append(ListedClip(audio[fold] / name, fold, target, category))
+            listed.append(ListedClip(audio[fold] / name, fold, target, category, source))
     if not present:
         raise InputError(
             f"{folder / 'audio'} holds none of fold1/ to fold10/; download the recordings again."

@@ -32,6 +32,7 @@ def compare_encoders(
     pooling: str = "mean",
     native: bool = False,
     controls: bool = True,
+    by_source: bool = False,
     progress: bool = True,
 ) -> dict[str, ProbeResult]:
     """Linear probes of some frozen encoders and of controls, on identical clips and folds.
@@ -46,6 +47,8 @@ def compare_encoders(
             the other the name and ", frequency pooling".
         native: as in `Encoder.embed`; a native log-mel is that of the clip as it is, too.
         controls: whether to add what hears nothing, and raw log-mels.
+        by_source: whether to leave out of training what has the source of a clip that is tested on
+            (``sources`` of `linear_probe`).
         progress: show a progress bar.
 
     Returns:
@@ -61,11 +64,14 @@ def compare_encoders(
     features = clip_features(
         waves, encoders, pooling=pooling, native=native, controls=controls, progress=progress
     )
-    return probe_features(clips, features, controls)
+    return probe_features(clips, features, controls, by_source)
 
 
 def probe_features(
-    clips: LabelledClips, features: Mapping[str, Tensor], controls: bool = True
+    clips: LabelledClips,
+    features: Mapping[str, Tensor],
+    controls: bool = True,
+    by_source: bool = False,
 ) -> dict[str, ProbeResult]:
     """Linear probes of features that were computed before: see `compare_encoders`.
 
@@ -73,6 +79,7 @@ def probe_features(
         clips: labels and folds.
         features: (clips, dimensions) for each row.
         controls: whether to add the row "majority class".
+        by_source: as in `compare_encoders`.
 
     Raises:
         InputError: for labels, folds and features that `linear_probe` refuses.
@@ -81,6 +88,7 @@ def probe_features(
     split = {
         "test_folds": clips.test_folds,
         "validation_fold": validation[0] if validation else None,
+        "sources": clips.sources if by_source else None,
     }
     results = {}
     if controls:

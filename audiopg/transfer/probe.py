@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from sklearn.model_selection import KFold, LeaveOneGroupOut, StratifiedKFold
+from sklearn.model_selection import (
+    GroupKFold,
+    KFold,
+    LeaveOneGroupOut,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+)
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 from torch import Tensor
@@ -71,7 +77,7 @@ class ProbeResult:
 
 @dataclass(frozen=True)
 class _Split:
-    """What is trained on and tested on: boolean rows, and the pairs that strengths are chosen on."""
+    """The rows to train on and to test on, and pairs of rows that strengths are chosen on."""
 
     fold: int
     train: np.ndarray
@@ -87,6 +93,7 @@ def linear_probe(
     strengths: Sequence[float] = STRENGTHS,
     test_folds: Sequence[int] | None = None,
     validation_fold: int | None = None,
+    sources: np.ndarray | Tensor | None = None,
 ) -> ProbeResult:
     """Logistic regression on frozen features, each test fold in turn (Section 4.1).
 
@@ -98,6 +105,10 @@ def linear_probe(
     has one class. Where there is an official validation part, C is chosen on that, and nothing is
     trained on it.
 
+    With ``sources``, no recording is on both sides of a split: clips that have the source of a
+    clip to be tested on are left out of training and of choosing C, and clips that have the source
+    of a clip that C is chosen on are left out of the training for that choice.
+
     Args:
         features: (clips, dimensions), finite.
         labels: (clips,) integers of at least 0, or (clips, classes) bool.
@@ -105,6 +116,8 @@ def linear_probe(
         strengths: the values of C to choose from.
         test_folds: the folds to test on; all but the validation fold when None.
         validation_fold: the fold to choose C on; None to choose it within the training folds.
+        sources: (clips,) integers, equal for clips that were cut from one recording, such as
+            ``LabelledClips.sources``; None where every clip is a recording of its own.
 
     Returns:
         The metric, chosen strength and scores of each test fold, in ascending order.
@@ -130,8 +143,9 @@ def linear_probe(
     if not strengths or not all(0 < strength < float("inf") for strength in strengths):
         raise InputError(f"strengths are {strengths}; give positive, finite values of C.")
     scores = _no_scores(labels)
+    sources = _as_sources(sources, len(folds))
     chosen, best = _test_folds(folds, test_folds, validation_fold), []
-    for split in [_split(labels, folds, fold, validation_fold) for fold in chosen]:
+    for split in [_split(labels, folds, fold, validation_fold, sources) for fold in chosen]:
         figures = np.zeros(len(strengths))
         # On matrices this small, threads that wait for one another on a busy machine can cost a
         # hundredfold what they save.
@@ -154,6 +168,7 @@ def class_shares(
     *,
     test_folds: Sequence[int] | None = None,
     validation_fold: int | None = None,
+    sources: np.ndarray | Tensor | None = None,
 ) -> ProbeResult:
     """The control that hears nothing: to every clip, the shares of the classes in training.
 
@@ -161,7 +176,7 @@ def class_shares(
     share of the clips of a test fold that have a class.
 
     Args:
-        labels, folds, test_folds, validation_fold: as in `linear_probe`.
+        labels, folds, test_folds, validation_fold, sources: as in `linear_probe`.
 
     Returns:
         As `linear_probe`; the strengths are NaN.
@@ -171,10 +186,14 @@ def class_shares(
     """
     labels = _as_labels(labels, len(labels))
     folds = _as_integers("folds", folds, len(labels))
+    sources = _as_sources(sources, len(folds))
     scores = _no_scores(labels)
     chosen = _test_folds(folds, test_folds, validation_fold)
     for fold in chosen:
-        train = (folds != fold) & (folds != validation_fold)
+        rows = np.flatnonzero((folds != fold) & (folds != validation_fold))
+        train = _apart(rows, np.flatnonzero(folds == fold), sources)
+        if not len(train):
+            raise _nothing_left(fold)
         one_hot = labels[train] if labels.ndim == 2 else np.eye(scores.shape[1])[labels[train]]
         scores[folds == fold] = one_hot.mean(axis=0)
     return _result(chosen, labels, folds, np.full(len(chosen), np.nan), scores)
@@ -203,6 +222,10 @@ def _as_integers(name: str, values: np.ndarray | Tensor, clips: int) -> np.ndarr
     return values.astype(np.int64)
 
 
+def _as_sources(sources: np.ndarray | Tensor | None, clips: int) -> np.ndarray | None:
+    return None if sources is None else _as_integers("sources", sources, clips)
+
+
 def _test_folds(
     folds: np.ndarray, test_folds: Sequence[int] | None, validation_fold: int | None
 ) -> list[int]:
@@ -220,37 +243,70 @@ def _test_folds(
     return chosen
 
 
-def _split(labels: np.ndarray, folds: np.ndarray, fold: int, validation_fold: int | None) -> _Split:
-    train, test = (folds != fold) & (folds != validation_fold), folds == fold
-    rows = np.flatnonzero(train)
+def _split(
+    labels: np.ndarray,
+    folds: np.ndarray,
+    fold: int,
+    validation_fold: int | None,
+    sources: np.ndarray | None,
+) -> _Split:
+    test = np.flatnonzero(folds == fold)
+    others = _apart(np.flatnonzero(folds != fold), test, sources)
+    rows = others[folds[others] != validation_fold]
+    if not len(rows):
+        raise _nothing_left(fold)
     if validation_fold is not None:
-        inner = [(rows, np.flatnonzero(folds == validation_fold))]
+        inner = [(rows, others[folds[others] == validation_fold])]
     elif len(np.unique(folds[rows])) > 1:
         parts = LeaveOneGroupOut().split(rows, groups=folds[rows])
         inner = [(rows[one], rows[other]) for one, other in parts]
     else:
-        inner = _thirds(labels, rows, folds[rows[0]], fold)
+        inner = _thirds(labels, rows, folds[rows[0]], fold, sources)
+    inner = [(_apart(one, other, sources), other) for one, other in inner]
+    if not all(len(one) and len(other) for one, other in inner):
+        raise _nothing_left(fold)
     if any(_single_class(labels[one]) for one, _ in inner):
         raise InputError(
             f"The training folds of test fold {fold} leave a single class to learn from; "
             "spread at least two classes over the folds."
         )
-    return _Split(fold, train, test, inner)
+    return _Split(fold, rows, test, inner)
+
+
+def _apart(rows: np.ndarray, others: np.ndarray, sources: np.ndarray | None) -> np.ndarray:
+    """Those of some rows that have no source of the other rows."""
+    return rows if sources is None else rows[~np.isin(sources[rows], sources[others])]
+
+
+def _nothing_left(fold: int) -> InputError:
+    return InputError(
+        f"The sources leave no clip to train on, or to choose on, for test fold {fold}; "
+        "add recordings, or probe without sources."
+    )
 
 
 def _thirds(
-    labels: np.ndarray, rows: np.ndarray, training_fold: int, fold: int
+    labels: np.ndarray,
+    rows: np.ndarray,
+    training_fold: int,
+    fold: int,
+    sources: np.ndarray | None,
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Three parts of the one training fold, stratified where a clip has one class."""
+    three = {"n_splits": 3, "shuffle": True, "random_state": 0}
+    groups = None if sources is None else sources[rows]
+    if groups is not None and len(np.unique(groups)) < 3:
+        raise _nothing_left(fold)
     if labels.ndim == 2:
-        parts = KFold(n_splits=3, shuffle=True, random_state=0).split(rows)
+        parts = (KFold if groups is None else GroupKFold)(**three).split(rows, groups=groups)
     else:
         if np.unique(labels[rows], return_counts=True)[1].min() < 3:
             raise InputError(
                 f"Fold {training_fold}, the one training fold of test fold {fold}, has a class "
                 "with fewer than 3 clips; add clips or folds."
             )
-        parts = StratifiedKFold(n_splits=3, shuffle=True, random_state=0).split(rows, labels[rows])
+        stratified = StratifiedKFold if groups is None else StratifiedGroupKFold
+        parts = stratified(**three).split(rows, labels[rows], groups)
     return [(rows[one], rows[other]) for one, other in parts]
 
 

@@ -22,11 +22,11 @@ def write_esc50(folder):
     """Ten clips of half a second, two classes, five folds; the fourth is stored at 22.05 kHz."""
     (folder / "audio").mkdir(parents=True)
     (folder / "meta").mkdir()
-    rows = ["filename,fold,target,category,esc10"]
+    rows = ["filename,fold,target,category,esc10,src_file"]
     for n in range(10):
         rate = 22050 if n == 3 else 16000
         soundfile.write(folder / f"audio/{n}.flac", np.zeros(rate // 2), rate)
-        rows.append(f"{n}.flac,{n // 2 + 1},{n % 2},{'rain' if n % 2 else 'dog'},{n < 10}")
+        rows.append(f"{n}.flac,{n // 2 + 1},{n % 2},{'rain' if n % 2 else 'dog'},{n < 10},{n}")
     (folder / "meta/esc50.csv").write_text("\n".join(rows))
 
 

@@ -1,7 +1,6 @@
 """The commands that embed files and probe encoders on benchmarks."""
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -46,11 +45,13 @@ def data(tmp_path, monkeypatch):
         soundfile.write(path, wave * 0.5, 16000)
 
     esc10 = tmp_path / "data/ESC-10"
-    rows = ["filename,fold,target,category,esc10"]
+    rows = ["filename,fold,target,category,esc10,src_file"]
     for clip in range(40):
         write(esc10 / f"audio/{clip}.wav", clip % 2)
         category = "rain" if clip % 2 else "dog"
-        rows.append(f"{clip}.wav,{clip // 2 % 5 + 1},{clip % 2},{category},True")
+        # Two recordings are in folds 4 and 5.
+        source = clip - 2 if clip in (8, 9) else clip
+        rows.append(f"{clip}.wav,{clip // 2 % 5 + 1},{clip % 2},{category},True,{source}")
     (esc10 / "meta").mkdir()
     (esc10 / "meta/esc50.csv").write_text("\n".join(rows) + "\n")
 
@@ -142,6 +143,34 @@ def test_probe_records_what_the_library_calls_return(weights, data, records, how
     assert "within the training folds" in record["protocol"]
     assert ("at the clips' own length" in record["protocol"]) == native
     assert record["data"] == "ESC-10, 40 clips, CC BY 3.0"
+
+
+def test_probe_can_leave_out_of_training_what_shares_a_recording(weights, data, records, capsys):
+    arguments = ["probe", weights, "--data", str(data), "--native", "--record", "apart"]
+    assert main(arguments) == 0
+    assert "4 clips share a source with a clip of another fold; --by-source leaves them out" in (
+        capsys.readouterr().out
+    )
+    assert read_record("apart", records)["settings"]["by_source"] is False
+    assert main([*arguments, "--by-source"]) == 0
+    assert "share a source with a clip of another fold, left out" in capsys.readouterr().out
+    record = read_record("apart", records)
+    assert record["settings"]["by_source"] is True
+    assert "nothing learned from its recordings" in record["protocol"]
+    clips = find_dataset("esc10", data)
+    waves = cached_waves(clips, progress=False)
+    results = compare_encoders(
+        clips,
+        waves,
+        {"this encoder": load_encoder(weights)},
+        native=True,
+        by_source=True,
+        progress=False,
+    )
+    for row in ("majority class", "this encoder"):
+        assert record["metrics"][row]["accuracy"] == pytest.approx(
+            dict(zip("12345", results[row].accuracy.tolist(), strict=True))
+        )
 
 
 def test_probe_keeps_the_official_split_of_each_set_that_is_there(weights, data, records, capsys):
@@ -260,13 +289,7 @@ def test_probe_on_real_recordings(
     # One clip of every class in every fold.
     pairs = np.stack([clips.folds, clips.labels])
     rows = np.sort(np.unique(pairs, axis=1, return_index=True)[1])
-    part = replace(
-        clips,
-        paths=[clips.paths[row] for row in rows],
-        labels=clips.labels[rows],
-        folds=clips.folds[rows],
-    )
-    monkeypatch.setattr(command, "find_dataset", lambda *_: part)
+    monkeypatch.setattr(command, "find_dataset", lambda *_: clips.take(rows))
     named = ["--data", str(recordings_folder)]
     assert main(["probe", weights, *named, "--native", "--no-controls"]) == 0
     printed = capsys.readouterr().out

@@ -257,12 +257,14 @@ def test_files_that_cannot_be_used_can_be_skipped_and_are_recorded(root, tmp_pat
     )
 
 
-def test_several_labels_a_clip_are_kept_row_by_row(root, tmp_path):
+def test_several_labels_a_clip_and_sources_are_kept_row_by_row(root, tmp_path):
     clips = write_clips(tmp_path / "audio", [*LENGTHS, 800])
     damage(clips)
-    labels = np.eye(6, 3, dtype=bool)
-    waves = cached_waves(replace(clips, labels=labels), skip_bad=True, progress=False)
+    labels, sources = np.eye(6, 3, dtype=bool), np.arange(6) // 2
+    clips = replace(clips, labels=labels, sources=sources)
+    waves = cached_waves(clips, skip_bad=True, progress=False)
     assert waves.clips.labels.tolist() == labels[[2, 4, 5]].tolist()
+    assert waves.clips.sources.tolist() == [1, 2, 2]
 
 
 def test_skipping_never_leaves_a_fold_or_the_whole_set_empty(root, clips):

@@ -177,13 +177,13 @@ def test_damage_to_a_split_archive_is_refused_or_harmless(
 
 
 def esc50_archive(root):
-    rows = ["filename,fold,target,category,esc10"]
+    rows = ["filename,fold,target,category,esc10,src_file"]
     files = {f"{root}/README.md": b"ESC-50"}
     for fold in range(1, 6):
         buffer = io.BytesIO()
         soundfile.write(buffer, np.zeros(100), 16000, format="WAV")
         files[f"{root}/audio/{fold}.wav"] = buffer.getvalue()
-        rows.append(f"{fold}.wav,{fold},{fold % 2},{'dog' if fold % 2 else 'rain'},True")
+        rows.append(f"{fold}.wav,{fold},{fold % 2},{'dog' if fold % 2 else 'rain'},True,{fold}")
     files[f"{root}/meta/esc50.csv"] = "\n".join(rows).encode()
     return zip_of(files)
 

@@ -52,7 +52,15 @@ def test_esc50_reads_the_official_layout(tmp_path):
     assert clips.test_folds == [1, 2, 3, 5]
     assert clips.fold_names == {1: "fold 1", 2: "fold 2", 3: "fold 3", 5: "fold 5"}
     assert clips.skipped == {}
-    assert clips.labels.dtype == clips.folds.dtype == np.int64
+    assert clips.labels.dtype == clips.folds.dtype == clips.sources.dtype == np.int64
+    assert len(set(clips.sources)) == 5
+
+
+def test_a_recording_in_two_folds_is_seen(tmp_path):
+    # As 131943 is, an alarm clock in fold 3 and a ticking clock in fold 2 of the official table.
+    clips = esc50(write_layout(tmp_path, changed(2, "src_file", "11")))
+    assert clips.sources[1] == clips.sources[2]
+    assert clips.across_folds.tolist() == [False, True, True, False, False]
 
 
 def test_esc10_is_the_part_marked_so(tmp_path):
@@ -70,7 +78,7 @@ def test_a_csv_of_esc10_rows_alone_is_called_esc10(tmp_path):
 
 
 def test_columns_are_found_by_name_behind_a_byte_order_mark(tmp_path):
-    order = [4, 3, 2, 1, 0]
+    order = [5, 4, 3, 2, 1, 0]
     rows = [[row[i] for i in order] for row in ROWS]
     write_layout(tmp_path, rows, [COLUMNS[i] for i in order])
     meta = tmp_path / "meta" / "esc50.csv"

@@ -54,6 +54,10 @@ def test_the_lists_name_the_folds_and_the_rest_is_training(tmp_path, suffix):
         path.parent.name for path in clips.paths
     ]
     assert clips.labels.dtype == clips.folds.dtype == np.int64
+    # A speaker is the source of all that he or she said, in one part of the split.
+    speakers = [path.name[:2] for path in clips.paths]
+    assert np.unique(speakers, return_inverse=True)[1].tolist() == clips.sources.tolist()
+    assert not clips.across_folds.any()
     assert clips.name == "Speech Commands v0.02, 3 words"
     assert clips.licence == "CC BY 4.0"
     assert all(path.suffix == f".{suffix}" for path in clips.paths)

@@ -40,7 +40,9 @@ def test_the_official_layout_is_read(tmp_path):
     assert clips.classes == ["air_conditioner", "dog_bark", "gun_shot", "street_music"]
     assert [clips.classes[label] for label in clips.labels] == [row[7] for row in ROWS]
     assert clips.folds.tolist() == [5, 1, 1, 10, 5]
-    assert clips.labels.dtype == clips.folds.dtype == np.int64
+    assert clips.labels.dtype == clips.folds.dtype == clips.sources.dtype == np.int64
+    assert clips.sources.tolist() == [0, 1, 1, 2, 3]
+    assert not clips.across_folds.any()
     assert clips.test_folds == [1, 5, 10]
     assert clips.fold_names == {1: "fold 1", 5: "fold 5", 10: "fold 10"}
     assert clips.licence == "CC BY-NC 3.0"
@@ -102,9 +104,18 @@ def test_a_file_missing_from_a_fold_that_is_there_is_named_or_skipped(tmp_path):
     assert clips.skipped == {str(gone): "is missing"}
 
 
+def test_a_recording_in_two_folds_is_seen(tmp_path):
+    rows = [list(fields) for fields in ROWS]
+    # As 180937 is, in folds 1 and 9 of the official table.
+    rows[1][COLUMNS.index("fsID")] = rows[4][COLUMNS.index("fsID")] = "180937"
+    clips = urbansound8k(write_layout(tmp_path, rows))
+    assert clips.across_folds.tolist() == [False, True, False, False, True]
+
+
 @pytest.mark.parametrize(
     ("row", "column", "value", "message"),
     [
+        (0, "fsID", "", "line 2: the fsID is empty"),
         (0, "fold", "11", "line 2: fold is '11'; write a whole number from 1 to 10"),
         (0, "fold", "", "line 2: fold is ''"),
         (1, "classID", "10", "line 3: classID is '10'; write a whole number from 0 to 9"),
@@ -122,7 +133,7 @@ def test_a_row_that_cannot_be_used_is_refused(tmp_path, row, column, value, mess
         urbansound8k(write_layout(tmp_path, rows))
 
 
-@pytest.mark.parametrize("column", ["slice_file_name", "fold", "classID", "class"])
+@pytest.mark.parametrize("column", ["slice_file_name", "fsID", "fold", "classID", "class"])
 def test_a_missing_column_is_named(tmp_path, column):
     gone = COLUMNS.index(column)
     without = [[*row[:gone], *row[gone + 1 :]] for row in [COLUMNS, *ROWS]]
@@ -187,7 +198,9 @@ def test_the_real_recordings_are_three_whole_folds(real_recordings):
     assert np.bincount(clips.labels[clips.folds == 1]).tolist() == [
         100, 36, 100, 100, 100, 96, 35, 120, 86, 100,
     ]  # fmt: skip
-    # No recording is cut into slices of more than one fold.
+    # No recording is cut into slices of more than one of these folds.
     recordings = np.array([path.name.split("-")[0] for path in clips.paths])
     parts = [set(recordings[clips.folds == fold]) for fold in clips.test_folds]
     assert not (parts[0] & parts[1] | parts[0] & parts[2] | parts[1] & parts[2])
+    assert len(set(recordings)) == len(set(clips.sources)) == 392
+    assert not clips.across_folds.any()

@@ -1,5 +1,7 @@
 """Encoders and their controls on identical clips, read from tensors, lists and the cache."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import soundfile
@@ -9,7 +11,13 @@ from audiopg.datasets import LabelledClips, cached_waves
 from audiopg.errors import InputError
 from audiopg.frontend import LogMel, fit_length
 from audiopg.mae import Encoder
-from audiopg.transfer import clip_features, compare_encoders, linear_probe, probe_features
+from audiopg.transfer import (
+    class_shares,
+    clip_features,
+    compare_encoders,
+    linear_probe,
+    probe_features,
+)
 
 CLOSE = {"atol": 1e-5, "rtol": 1e-5}
 CONTROLS = ["majority class", "log-mel mean", "log-mel mean and deviation"]
@@ -115,6 +123,19 @@ def test_every_row_is_probed_on_the_same_folds(encoders, waves):
     assert results["majority class"].mean == 0.5
     assert results["log-mel mean and deviation"].mean > 0.9
     assert list(probe_features(clips, features, controls=False)) == list(features)
+
+
+def test_sources_can_be_kept_apart(encoders, waves):
+    clips = replace(labelled(*FIVE), sources=np.arange(40) // 4)
+    assert clips.across_folds.all()
+    results = compare_encoders(
+        clips, waves, {"one": encoders["one"]}, native=True, by_source=True, progress=False
+    )
+    features = clip_features(waves, {"one": encoders["one"]}, native=True, progress=False)["one"]
+    expected = linear_probe(features, clips.labels, clips.folds, sources=clips.sources)
+    np.testing.assert_array_equal(results["one"].scores, expected.scores)
+    shares = class_shares(clips.labels, clips.folds, sources=clips.sources)
+    np.testing.assert_array_equal(results["majority class"].scores, shares.scores)
 
 
 def test_an_official_split_is_kept(encoders, waves):

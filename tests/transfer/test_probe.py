@@ -5,7 +5,13 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
-from sklearn.model_selection import GridSearchCV, KFold, PredefinedSplit
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    KFold,
+    PredefinedSplit,
+    StratifiedGroupKFold,
+)
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
@@ -361,6 +367,135 @@ def test_what_hears_nothing_ranks_by_chance():
     np.testing.assert_allclose(result.values, expected)
 
 
+def shared_sources(folds, shared=15, seed=3):
+    """A source of its own for every clip, but for some of each fold with those of another fold."""
+    sources = np.arange(len(folds))
+    rng = np.random.default_rng(seed)
+    for fold in np.unique(folds):
+        here, there = (
+            rng.permutation(np.flatnonzero(part)) for part in (folds == fold, folds != fold)
+        )
+        sources[here[:shared]] = sources[there[:shared]]
+    return sources
+
+
+def apart(sources, rows, others):
+    """The slow reference: clip by clip, whether its source is among those of others."""
+    return np.array(
+        [row and source not in sources[others] for row, source in zip(rows, sources, strict=True)]
+    )
+
+
+def test_what_has_the_source_of_a_test_clip_is_not_learned_from():
+    features, labels, folds = make_clips(clips=150, n_folds=5)
+    sources = shared_sources(folds)
+    result = linear_probe(features, labels, folds, sources=sources)
+    plain = linear_probe(features, labels, folds)
+    assert (result.predictions != plain.predictions).any()
+    for i, fold in enumerate(result.folds):
+        test = folds == fold
+        train = apart(sources, ~test, test)
+        figures = []
+        for strength in STRENGTHS:
+            model = Pipeline(
+                [
+                    ("scale", StandardScaler()),
+                    ("fit", LogisticRegression(C=strength, max_iter=50_000, tol=1e-7)),
+                ]
+            )
+            inner = []
+            for left_out in set(folds[train].tolist()):
+                held = train & (folds == left_out)
+                known = apart(sources, train & ~held, held)
+                inner.append(
+                    model.fit(features[known], labels[known]).score(features[held], labels[held])
+                )
+            figures.append(np.mean(inner))
+            if np.argmax(figures) == len(figures) - 1:
+                best, chosen = (
+                    model.fit(features[train], labels[train]).predict(features[test]),
+                    strength,
+                )
+        assert result.strengths[i] == chosen
+        np.testing.assert_array_equal(result.predictions[test], best)
+
+
+@pytest.mark.parametrize("validation_fold", [None, 3])
+def test_clips_that_are_left_out_by_their_source_change_nothing(validation_fold):
+    features, labels, folds = make_clips(clips=150, n_folds=5)
+    sources = shared_sources(folds)
+    how = {"test_folds": [2], "validation_fold": validation_fold, "sources": sources}
+    clean = linear_probe(features, labels, folds, **how)
+    left_out = (folds != 2) & np.isin(sources, sources[folds == 2])
+    assert left_out.sum() > 20
+    features[left_out] = 1e6
+    labels[left_out] = 4 - labels[left_out]
+    poisoned = linear_probe(features, labels, folds, **how)
+    np.testing.assert_array_equal(poisoned.scores[folds == 2], clean.scores[folds == 2])
+    np.testing.assert_array_equal(poisoned.strengths, clean.strengths)
+    shares = class_shares(labels, folds, **how)
+    kept = ~left_out & (folds != 2) & (folds != validation_fold)
+    expected = np.bincount(labels[kept], minlength=5) / kept.sum()
+    np.testing.assert_allclose(shares.scores[folds == 2], np.tile(expected, (30, 1)))
+
+
+def test_with_a_validation_fold_its_sources_are_not_learned_from():
+    features, labels, folds = make_clips(clips=150, n_folds=3)
+    sources = shared_sources(folds)
+    how = {"test_folds": [2], "validation_fold": 3, "sources": sources}
+    clean = linear_probe(features, labels, folds, **how)
+    features[(folds == 1) & np.isin(sources, sources[folds == 3])] = 1e6
+    poisoned = linear_probe(features, labels, folds, **how)
+    np.testing.assert_array_equal(poisoned.scores[folds == 2], clean.scores[folds == 2])
+
+
+def test_sources_of_one_clip_each_change_nothing():
+    features, labels, folds = make_clips(clips=100)
+    own = torch.arange(100)
+    expected = linear_probe(features, labels, folds)
+    np.testing.assert_array_equal(
+        linear_probe(features, labels, folds, sources=own).scores, expected.scores
+    )
+
+
+def test_the_parts_of_a_single_training_fold_keep_sources_together():
+    features, labels, folds = make_clips(clips=240, n_folds=2)
+    # Four slices of each recording, which differ little; slices of a class lie 5 rows apart.
+    sources = np.arange(240) // 20 * 5 + labels
+    features = features[np.unique(sources, return_index=True)[1]][sources]
+    features += 0.01 * np.random.default_rng(0).normal(size=features.shape)
+    result = linear_probe(features, labels, folds, sources=sources)
+    for i, fold in enumerate(result.folds):
+        train = folds != fold
+        pipeline = Pipeline(
+            [("scale", StandardScaler()), ("fit", LogisticRegression(max_iter=50_000, tol=1e-7))]
+        )
+        parts = StratifiedGroupKFold(n_splits=3, shuffle=True, random_state=0)
+        search = GridSearchCV(pipeline, {"fit__C": STRENGTHS}, cv=parts)
+        search.fit(features[train], labels[train], groups=sources[train])
+        assert result.strengths[i] == search.best_params_["fit__C"]
+        np.testing.assert_array_equal(result.predictions[~train], search.predict(features[~train]))
+    assert (linear_probe(features, labels, folds).strengths != result.strengths).any()
+
+
+def test_the_parts_keep_sources_together_where_clips_have_several_classes():
+    features, labels, folds = make_several(n_folds=2)
+    sources = np.arange(120) // 6
+    folds = sources % 2 + 1
+    result = linear_probe(features, labels, folds, sources=sources, test_folds=[1])
+    rows = np.flatnonzero(folds == 2)
+    figures = np.zeros(len(STRENGTHS))
+    parts = GroupKFold(n_splits=3, shuffle=True, random_state=0).split(rows, groups=sources[rows])
+    for one, other in parts:
+        scaler = StandardScaler().fit(features[rows[one]])
+        for place, strength in enumerate(STRENGTHS):
+            model = OneVsRestClassifier(LogisticRegression(C=strength, max_iter=50_000, tol=1e-7))
+            model.fit(scaler.transform(features[rows[one]]), labels[rows[one]])
+            scores = model.predict_proba(scaler.transform(features[rows[other]]))
+            figures[place] += average_precision_score(labels[rows[other]], scores)
+    assert result.strengths[0] == STRENGTHS[int(figures.argmax())]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -382,6 +517,10 @@ def test_what_hears_nothing_ranks_by_chance():
         ({"strengths": [0.0, 1.0]}, r"strengths are \[0.0, 1.0\]; give positive"),
         ({"strengths": [float("nan")]}, "strengths are"),
         ({"labels": np.zeros(20, dtype=int)}, "test fold 1 leave a single class"),
+        ({"sources": np.ones(20)}, r"sources have shape \(20,\) and type float64"),
+        ({"sources": np.ones(19, int)}, "sources .* one integer for each of the 20 clips"),
+        ({"sources": np.zeros(20, int)}, "sources leave no clip to train on.* for test fold 1"),
+        ({"sources": np.arange(20) // 10}, "sources leave no clip to train on, or to choose on"),
         ({"labels": np.arange(20)}, "Fold 2, the one training fold of test fold 1, has a class"),
     ],
 )
