@@ -123,6 +123,23 @@ def test_version_is_the_same_everywhere():
     assert citation["license"] == PROJECT["license"]
 
 
+def test_the_paper_is_cited_alike_everywhere():
+    (paper,) = yaml.safe_load((ROOT / "CITATION.cff").read_text())["references"]
+    (identifier,) = paper["identifiers"]
+    entry = (ROOT / "book/references.bib").read_text().partition("@inproceedings{audiopg2026,")[2]
+    entry = dict(re.findall(r"(\w+) += \{(.+)\}", entry.partition("\n}")[0]))
+    people = [(author["given-names"], author["family-names"]) for author in paper["authors"]]
+    assert entry["author"] == " and ".join(f"{family}, {given}" for given, family in people)
+    assert entry["title"] == paper["title"]
+    assert entry["booktitle"] == paper["conference"]["name"]
+    assert entry["doi"] == paper["doi"] == "10.1145/3805622.3810789"
+    assert f"arXiv:{entry['eprint']}" == identifier["value"] == "arXiv:2606.14791"
+    page = (ROOT / "book/cite.md").read_text().replace("\n", " ")
+    assert paper["doi"] in page
+    assert identifier["value"] in page
+    assert all(f"{given} {family}" in page for given, family in people)
+
+
 # Imports
 
 
