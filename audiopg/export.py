@@ -41,7 +41,7 @@ from audiopg.mae import (
     reconstruct,
     visible_tokens,
 )
-from audiopg.philox import noise, uniform
+from audiopg.random import STREAMS, noise, uniform
 from audiopg.synth import (
     CLIP_SAMPLES,
     CLIP_SECONDS,
@@ -56,9 +56,7 @@ from audiopg.synth.damping import lowpass
 from audiopg.synth.parameters import CLIP_ADDITIONS, EVENT_ADDITIONS, NYQUIST
 from audiopg.synth.render import (
     _BENT,
-    _BURST_STREAM,
     _KINDS,
-    _NOISE_STREAM,
     _TILES,
     _is_bent,
     _render_tiles,
@@ -86,8 +84,6 @@ _NEAREST = 4
 _POWER_UPDATES, _PHASE_UPDATES = 30, 32
 _FRAMES = whole_frames(CLIP_SAMPLES)
 _BINS = FFT_SIZE // 2 + 1
-# Beside the streams of factors, noise and masks: the phases that a search begins with.
-_PHASE_STREAM = 301
 _SPECTRUM_WINDOW = 8192
 _SPECTRUM_FLOOR_DB = -100.0
 # Tensors of fewer numbers are not worth a node that converts them.
@@ -172,7 +168,7 @@ class Render(nn.Module):
         params = ClipParameters(**dict(zip(COLUMNS, columns, strict=True)))
         # As in `audiopg.synth.render`, which chooses what to compute by asking tensors; a graph asks
         # none.
-        floor = noise(params.seed, params.clip, _NOISE_STREAM, CLIP_SAMPLES)
+        floor = noise(params.seed, params.clip, STREAMS["noise_floor"], CLIP_SAMPLES)
         tones = _tones(params, floor if self.additions else None)
         source = lowpass(tones + _bursts(params), params.cutoff, params.quality)
         if self.additions:
@@ -334,7 +330,7 @@ class Listen(nn.Module):
     def forward(self, mel: Tensor) -> tuple[Tensor, Tensor]:
         magnitude = self.log_mel._find_magnitudes(mel[:, :_FRAMES], _POWER_UPDATES)
         zero = torch.zeros((), dtype=torch.int64)
-        turns = uniform(zero, zero, _PHASE_STREAM, torch.arange(_BINS * _FRAMES))
+        turns = uniform(zero, zero, STREAMS["laboratory_phase"], torch.arange(_BINS * _FRAMES))
         angle = (turns * (2 * math.pi)).float().view(1, _BINS, _FRAMES)
         return magnitude, torch.cat((magnitude * angle.cos(), magnitude * angle.sin()), dim=1)
 
@@ -717,7 +713,7 @@ def _bursts(params: ClipParameters) -> Tensor:
     sample = torch.arange(longest)
     slots = torch.arange(EVENTS)
     seed, clip = params.seed.expand(EVENTS), params.clip.expand(EVENTS)
-    bursts = noise(seed, clip, _BURST_STREAM + slots, longest)
+    bursts = noise(seed, clip, STREAMS["burst"] + slots, longest)
     position = (params.onset[0] * SAMPLE_RATE).ceil().long()[:, None] + sample
     sounds = (sample < lasts[:, None]) & (position < CLIP_SAMPLES)
     bursts = bursts * torch.where(sounds, params.burst_amplitude[0].float()[:, None], 0.0)

@@ -26,7 +26,7 @@ from audiopg.frontend import (
     resample,
     whole_frames,
 )
-from audiopg.philox import permutation
+from audiopg.random import STREAMS, permutation
 from audiopg.synth.parameters import CLIP_SAMPLES, SAMPLE_RATE, is_whole
 
 BANDS = MEL_BANDS // PATCH
@@ -34,8 +34,6 @@ MOST_TOKENS = LogMel.frames(CLIP_SAMPLES) // PATCH * BANDS
 PIXELS = PATCH * PATCH
 # How the tokens of a clip become one vector: see `Encoder.embed`.
 POOLINGS = ("mean", "frequency")
-# The stream of the masks, beside those of the synthesizer. Never changed.
-_MASK_STREAM = 201
 _WEIGHTS = Path(__file__).parent / "weights"
 
 
@@ -164,7 +162,7 @@ def visible_tokens(clips: Tensor, seed: int, tokens: int, mask_ratio: float) -> 
         (B, visible) int64, distinct token indices in ascending order.
     """
     key = torch.tensor(seed, dtype=torch.int64, device=clips.device)
-    order = permutation(key, clips, _MASK_STREAM, tokens)
+    order = permutation(key, clips, STREAMS["mask"], tokens)
     return order[:, : int(tokens * (1 - mask_ratio))].sort(dim=1).values
 
 

@@ -1,6 +1,7 @@
 """The files of the project agree with one another, and the imports keep to their order."""
 
 import ast
+import importlib
 import pkgutil
 import re
 import subprocess
@@ -29,7 +30,7 @@ CONDA_NAMES = {"matplotlib": "matplotlib-base", "soundfile": "pysoundfile", "sox
 # The order in which data flows; a module imports what stands in an earlier row, or its own.
 LAYERS = [
     {"errors"},
-    {"environment", "philox"},
+    {"environment", "random"},
     {"fetch", "synth"},
     {"settings"},
     {"frontend"},
@@ -47,6 +48,8 @@ LAYERS = [
     {"commands"},
     {"__main__"},
 ]
+# Old paths of modules, which warn and work for one release.
+MOVED = {"philox": "random"}
 MODULES = sorted((ROOT / "audiopg").rglob("*.py"))
 CHAPTERS = sorted((ROOT / "notebooks").glob("*.py"))
 TEMPLATE = ROOT / "notebooks" / "template" / "template.py"
@@ -182,9 +185,20 @@ def test_only_plots_draws_and_only_widgets_has_widgets(path):
 )
 def test_imports_go_one_way(path):
     own = path.relative_to(ROOT / "audiopg").with_suffix("").parts[0]
+    own = MOVED.get(own, own)
     names = {name for names in LAYERS for name in names}
     used = {name.split(".")[1] for name in imports(path) if name.startswith("audiopg.")} & names
     assert [other for other in sorted(used - {own}) if layer(other) >= layer(own)] == []
+
+
+@pytest.mark.parametrize("old", MOVED)
+def test_an_old_path_warns_and_gives_what_is_at_the_new_one(old, monkeypatch):
+    monkeypatch.delitem(sys.modules, f"audiopg.{old}", raising=False)
+    with pytest.warns(DeprecationWarning, match=f"audiopg.{old} is called audiopg.{MOVED[old]}"):
+        moved = vars(importlib.import_module(f"audiopg.{old}"))
+    new = vars(importlib.import_module(f"audiopg.{MOVED[old]}"))
+    public = {name for name in new if not name.startswith("_")}
+    assert {name for name in public if moved.get(name) is not new[name]} == set()
 
 
 # The book
@@ -206,7 +220,7 @@ def test_toc_lists_every_chapter_in_order():
 def test_api_page_documents_every_module():
     page = (ROOT / "book" / "api.md").read_text()
     documented = re.findall(r"automodule:: audiopg\.(\w+)$", page, re.MULTILINE)
-    modules = [module.name for module in pkgutil.iter_modules(audiopg.__path__)]
+    modules = {module.name for module in pkgutil.iter_modules(audiopg.__path__)} - MOVED.keys()
     assert sorted(documented) == [name for name in sorted(modules) if not name.startswith("_")]
 
 

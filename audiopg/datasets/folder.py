@@ -20,11 +20,9 @@ from torch import Tensor
 from audiopg.datasets.audio import AUDIO_SUFFIXES, read_header
 from audiopg.errors import InputError
 from audiopg.frontend import resample
-from audiopg.philox import permutation, uniform
+from audiopg.random import STREAMS, permutation, uniform
 from audiopg.synth.parameters import CLIP_SAMPLES, SAMPLE_RATE
 
-# Streams of random numbers, beside those of the synthesizer and the masks. Never changed.
-_ORDER_STREAM, _START_STREAM = 301, 302
 _THREADS = 8
 _BATCHES_AHEAD = 2
 
@@ -126,7 +124,7 @@ def draw_windows(recordings: Recordings, clips: Tensor, seed: int) -> tuple[Tens
         rows[here] = _order(len(recordings), epoch, seed)[places[here]]
     frames, needed = recordings.frames[rows], _needed(recordings.sample_rates[rows])
     choices = torch.where(frames >= needed, frames - needed + 1, frames)
-    draws = uniform(torch.tensor(seed), clips, _START_STREAM, torch.tensor(0))
+    draws = uniform(torch.tensor(seed), clips, STREAMS["recording_start"], torch.tensor(0))
     return rows, (draws * choices).long()
 
 
@@ -168,7 +166,7 @@ def read_ahead(recordings: Recordings, batches: Iterable[Tensor], seed: int) -> 
 @lru_cache(maxsize=2)
 def _order(files: int, epoch: int, seed: int) -> Tensor:
     """A permutation of the files, a pure function of (seed, epoch): (files,) int64."""
-    return permutation(torch.tensor(seed), torch.tensor(epoch), _ORDER_STREAM, files)
+    return permutation(torch.tensor(seed), torch.tensor(epoch), STREAMS["recording_order"], files)
 
 
 def _needed(sample_rates: Tensor) -> Tensor:

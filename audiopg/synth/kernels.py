@@ -16,6 +16,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from audiopg.random import STREAMS
 from audiopg.synth.envelopes import stages
 from audiopg.synth.oscillators import harmonic_partials
 from audiopg.synth.parameters import (
@@ -25,7 +26,6 @@ from audiopg.synth.parameters import (
     SAMPLE_RATE,
     ClipParameters,
 )
-from audiopg.synth.render import _BURST_STREAM, _NOISE_STREAM
 
 _TILE = 1024
 
@@ -71,7 +71,7 @@ def source(params: ClipParameters) -> Tensor:
             heights,
             heights.shape[1],
             heights.shape[2],
-            BURST_STREAM=_BURST_STREAM,
+            BURST_STREAM=STREAMS["burst"],
             SAMPLES=CLIP_SAMPLES,
             TILE=_TILE,
         )
@@ -97,7 +97,7 @@ def finish(wave: Tensor, params: ClipParameters) -> Tensor:
             params.seed.contiguous(),
             params.clip.contiguous(),
             params.noise_level.float(),
-            NOISE_STREAM=_NOISE_STREAM,
+            NOISE_STREAM=STREAMS["noise_floor"],
             SAMPLES=CLIP_SAMPLES,
             TILE=_TILE,
         )
@@ -305,7 +305,7 @@ def _noise_kernel(
 
 @triton.jit
 def _noise(seed, clip, stream, position):
-    """Noise at any positions, see `philox.noise`: a whole block of words for each sample."""
+    """Noise at any positions, see `random.noise`: a whole block of words for each sample."""
     w0, w1, w2, w3 = _words(seed, clip, stream, position >> 3)
     odd = (position & 2) != 0
     word = tl.where((position & 4) != 0, tl.where(odd, w3, w2), tl.where(odd, w1, w0))
@@ -314,7 +314,7 @@ def _noise(seed, clip, stream, position):
 
 @triton.jit
 def _words(seed, clip, stream, block):
-    """The four random words of each block, see `philox.random_words`."""
+    """The four random words of each block, see `random.random_words`."""
     zero = tl.zeros(block.shape, tl.uint32)
     low, high = (clip & 0xFFFFFFFF).to(tl.uint32), (clip >> 32).to(tl.uint32)
     return tl.philox(seed, block.to(tl.uint32), zero + stream, zero + low, zero + high)

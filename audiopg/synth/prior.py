@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from audiopg.errors import InputError
-from audiopg.philox import uniform
+from audiopg.random import STREAMS, uniform
 from audiopg.synth.parameters import (
     CLIP_SECONDS,
     EXCITATIONS,
@@ -23,54 +23,8 @@ from audiopg.synth.parameters import (
 Range = tuple[float, float]
 IntegerRange = tuple[int, int]
 
-# One stream of random numbers a factor. A number here is never changed or used again: it is what
-# keeps clip i of seed s the same sound for ever.
-_STREAMS = {
-    "event_count": 1,
-    "damped": 2,
-    "cutoff": 3,
-    "quality": 4,
-    "noise_level": 5,
-    "excitation": 6,
-    "pulse": 7,
-    "f0": 8,
-    "onset": 9,
-    "length": 10,
-    "amplitude": 11,
-    "attack": 12,
-    "decay": 13,
-    "release": 14,
-    "sustain": 15,
-    "has_burst": 16,
-    "burst_amplitude": 17,
-    "burst_length": 18,
-    "partial_count": 19,
-    "rolloff": 20,
-    "fm_index": 21,
-    "fm_ratio": 22,
-    "partial_weight": 23,
-    "partial_detune": 24,
-    "partial_phase": 25,
-    "mixed": 26,
-    "has_noise": 27,
-    "noise_share": 28,
-    "noise_bandwidth": 29,
-    "has_modulation": 30,
-    "modulation_depth": 31,
-    "modulation_rate": 32,
-    "modulation_decay": 33,
-    "modulation_jitter": 34,
-    "has_motion": 35,
-    "glide": 36,
-    "vibrato_depth": 37,
-    "vibrato_rate": 38,
-    "has_formants": 39,
-    "vowel": 40,
-    "tract": 41,
-    "has_reverberation": 42,
-    "reverberation_time": 43,
-    "reverberation_level": 44,
-}
+# Each factor is drawn from its own stream; the numbers up to 100 are kept for them.
+_FACTORS = [name for name, stream in STREAMS.items() if stream <= 100]
 # The draws of what the paper's synthesizer has not, by the probability without which there are none.
 _ADDED = {
     "mixture_probability": ("mixed",),
@@ -527,14 +481,14 @@ class SynthPrior:
         }
         all_share = self.shared_source and self.mixture_probability == 0
         positions = {}
-        for factor in (factor for factor in _STREAMS if factor not in off):
+        for factor in (factor for factor in _FACTORS if factor not in off):
             of_source = all_share and factor in _SOURCE_FACTORS
             slots = range(1 if of_source or factor in _CLIP_FACTORS else events)
             orders = range(partials if factor in PARTIAL_FACTORS else 1)
             positions[factor] = [
                 slot * _PARTIAL_SLOTS + order for slot in slots for order in orders
             ]
-        streams = [_STREAMS[factor] for factor, places in positions.items() for _ in places]
+        streams = [STREAMS[factor] for factor, places in positions.items() for _ in places]
         places = [place for of_factor in positions.values() for place in of_factor]
         stream, position = torch.tensor((streams, places), device=clip.device)
         numbers = uniform(key, clip[:, None], stream, position)

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.compiler import is_exporting
 
 from audiopg.environment import full_precision
-from audiopg.philox import noise
+from audiopg.random import STREAMS, noise
 from audiopg.synth.additions import (
     TABLE,
     bent_tone,
@@ -38,9 +38,6 @@ from audiopg.synth.parameters import CLIP_SAMPLES, EXCITATIONS, SAMPLE_RATE, Cli
 from audiopg.synth.reverberation import reverberate, room
 
 _TILES = CLIP_SAMPLES // TILE
-# Streams of the noise samples, beside those of the factors in prior.py. Never changed.
-_NOISE_STREAM = 101
-_BURST_STREAM = 1024
 
 # Pulses without aliases are two more kinds of excitation.
 _OSCILLATORS = {
@@ -148,7 +145,7 @@ def _slices(params: ClipParameters, most: int, seconds: float) -> list[slice]:
 
 def _white(params: ClipParameters) -> Tensor:
     """η(t), (B, CLIP_SAMPLES)."""
-    return noise(params.seed, params.clip, _NOISE_STREAM, CLIP_SAMPLES)
+    return noise(params.seed, params.clip, STREAMS["noise_floor"], CLIP_SAMPLES)
 
 
 def _finished(wave: Tensor, params: ClipParameters, white: Tensor | None = None) -> Tensor:
@@ -371,7 +368,7 @@ def _add_bursts(wave: Tensor, params: ClipParameters) -> None:
     lasts, height = params.burst_length[at] * SAMPLE_RATE, params.burst_amplitude[at].float()
     longest = int(lasts.max()) + 1
     sample = torch.arange(longest, device=wave.device)
-    bursts = noise(params.seed[clip], params.clip[clip], _BURST_STREAM + slot, longest)
+    bursts = noise(params.seed[clip], params.clip[clip], STREAMS["burst"] + slot, longest)
     position = (params.onset[at] * SAMPLE_RATE).ceil().long()[:, None] + sample
     bursts *= height[:, None] * ((sample < lasts[:, None]) & (position < CLIP_SAMPLES))
     position = clip[:, None] * CLIP_SAMPLES + position.clamp_(max=CLIP_SAMPLES - 1)

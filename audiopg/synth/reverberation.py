@@ -6,12 +6,10 @@ import torch
 from torch import Tensor
 from torch.compiler import is_exporting
 
-from audiopg.philox import noise
+from audiopg.random import STREAMS, noise
 from audiopg.synth.additions import inverse_transform
 from audiopg.synth.parameters import CLIP_SAMPLES, LONGEST_REVERBERATION, SAMPLE_RATE
 
-# The stream of the response's noise, beside those of render.py. Never changed.
-_ROOM_STREAM = 102
 _RESPONSE = math.ceil(LONGEST_REVERBERATION * SAMPLE_RATE)
 # The clip is cut into blocks, each long enough that it and the response fill one transform.
 _FFT = 32768
@@ -37,7 +35,7 @@ def room(seed: Tensor, clip: Tensor, time: Tensor) -> Tensor:
     envelope = (-3 * math.log(10) * second / time[:, None]).exp()
     # White noise on (-1, 1) has the variance 1/3.
     envelope /= (envelope.square().sum(dim=1, keepdim=True) / 3).sqrt()
-    return noise(seed, clip, _ROOM_STREAM, _RESPONSE).mul_(envelope.float())
+    return noise(seed, clip, STREAMS["room"], _RESPONSE).mul_(envelope.float())
 
 
 def reverberate(wave: Tensor, response: Tensor, level: Tensor) -> Tensor:

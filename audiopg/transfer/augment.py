@@ -7,11 +7,8 @@ on any device, and to the bit however often it is killed and resumed.
 import torch
 from torch import Tensor
 
-from audiopg.philox import permutation, random_words, uniform
+from audiopg.random import STREAMS, permutation, random_words, uniform
 
-# Streams of random numbers, beside those of the synthesizer, the masks and the recordings. Never
-# changed.
-_KEY_STREAM, _ORDER_STREAM, _DRAW_STREAM, _PATCH_STREAM = 401, 402, 403, 404
 # The draws of a clip in an epoch: for its roll, for mixup, for the width and the start of both masks
 # of SpecAugment, and from the last of these on for stochastic depth.
 _ROLL, _MIXUP, _TIME_MASK, _BAND_MASK, _DEPTH = 0, 1, slice(2, 4), slice(4, 6), 6
@@ -22,13 +19,15 @@ _CLIPS_AT_ONCE = 1024
 def fold_key(seed: int, fold: int) -> Tensor:
     """The key of all that is random while a fold is the test fold: () int64."""
     place = torch.tensor(0)
-    low, high, _, _ = random_words(torch.tensor(seed), torch.tensor(fold), _KEY_STREAM, place)
+    low, high, _, _ = random_words(
+        torch.tensor(seed), torch.tensor(fold), STREAMS["fold_key"], place
+    )
     return low | (high << 32)
 
 
 def epoch_order(key: Tensor, epoch: int, clips: int) -> Tensor:
     """The order in which an epoch, counted from 0, goes through the training clips: (clips,)."""
-    return permutation(key, torch.tensor(epoch), _ORDER_STREAM, clips)
+    return permutation(key, torch.tensor(epoch), STREAMS["epoch_order"], clips)
 
 
 def addresses(clips: Tensor, epoch: int) -> Tensor:
@@ -47,7 +46,7 @@ def draw(key: Tensor, places: Tensor, depth: int) -> Tensor:
     Returns:
         (clips, 6 + 2 * depth) float32, for the functions below.
     """
-    return _uniform(key, places, _DRAW_STREAM, _DEPTH + 2 * depth)
+    return _uniform(key, places, STREAMS["augmentation"], _DEPTH + 2 * depth)
 
 
 def draw_patches(key: Tensor, places: Tensor, patches: int) -> Tensor:
@@ -61,7 +60,7 @@ def draw_patches(key: Tensor, places: Tensor, patches: int) -> Tensor:
     Returns:
         (clips, patches) float32, for `drop_patches`.
     """
-    return _uniform(key, places, _PATCH_STREAM, patches)
+    return _uniform(key, places, STREAMS["patch_dropout"], patches)
 
 
 def random_roll(draws: Tensor, frames: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ import torch
 from hypothesis import given, settings
 
 from audiopg.errors import InputError
-from audiopg.philox import noise
+from audiopg.random import STREAMS, noise
 from audiopg.synth import (
     ADDITIONS,
     CLIP_SAMPLES,
@@ -32,8 +32,7 @@ from audiopg.synth import (
 )
 from audiopg.synth.additions import TABLE
 from audiopg.synth.parameters import CLIP_ADDITIONS, EVENT_ADDITIONS
-from audiopg.synth.render import _NOISE_STREAM
-from audiopg.synth.reverberation import _ROOM_STREAM, reverberate, room
+from audiopg.synth.reverberation import reverberate, room
 
 sys.path.insert(0, str(Path(__file__).parent))
 import reference
@@ -150,7 +149,7 @@ def test_noise_of_the_full_band_is_that_of_the_floor():
         noise_share=1.0, noise_bandwidth=8000.0, onset=1.00003, length=2.0
     )
     wave = render(params)[0].numpy()
-    white = noise(params.seed, params.clip, _NOISE_STREAM, CLIP_SAMPLES)[0].numpy()
+    white = noise(params.seed, params.clip, STREAMS["noise_floor"], CLIP_SAMPLES)[0].numpy()
     first = math.ceil(1.00003 * SAMPLE_RATE)
     np.testing.assert_allclose(wave[first : first + 32000], unit(white[:32000]), rtol=0, atol=1e-6)
 
@@ -163,7 +162,7 @@ def test_reverberation_is_convolution_with_decaying_noise(time, level):
     response = room(index, index, seconds)
     wave = torch.randn(2, CLIP_SAMPLES, generator=torch.Generator().manual_seed(0))
     wet = reverberate(wave.clone(), response, torch.tensor([level, 1.0], dtype=torch.float64))
-    white = noise(index, index, _ROOM_STREAM, response.shape[1]).double().numpy()
+    white = noise(index, index, STREAMS["room"], response.shape[1]).double().numpy()
     step = np.arange(1, response.shape[1] + 1) / SAMPLE_RATE
     for row, (t60, gain) in enumerate(((time, level), (0.3, 1.0))):
         decay = 10 ** (-3 * step / t60)

@@ -14,9 +14,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from audiopg.philox import noise
+from audiopg.random import STREAMS, noise
 from audiopg.synth import CLIP_SAMPLES, EXCITATIONS, PRESETS, SAMPLE_RATE, SynthPrior, render
-from audiopg.synth.render import _BURST_STREAM, _NOISE_STREAM
 
 sys.path.insert(0, str(Path(__file__).parent))
 import reference
@@ -225,7 +224,7 @@ def test_envelopes_are_lines_between_their_corners(rendered):
 @pytest.mark.parametrize("seed", _SEEDS)
 def test_the_noise_floor_has_the_very_values_of_philox(rendered, seed):
     params = CASES[f"noise {seed}"]
-    floor = noise(params.seed, params.clip, _NOISE_STREAM, CLIP_SAMPLES)
+    floor = noise(params.seed, params.clip, STREAMS["noise_floor"], CLIP_SAMPLES)
     expected = floor / floor.abs().amax(dim=1, keepdim=True)
     assert torch.equal(rendered[f"noise {seed}.wave"], expected)
 
@@ -237,7 +236,7 @@ def test_bursts_have_the_very_values_of_philox(rendered, seed):
         expected = torch.zeros(CLIP_SAMPLES)
         first = math.ceil(params.onset[row, 0].item() * SAMPLE_RATE)
         last = first + math.ceil(params.burst_length[row, 0].item() * SAMPLE_RATE)
-        burst = noise(params.seed[row], params.clip[row], _BURST_STREAM, CLIP_SAMPLES)
+        burst = noise(params.seed[row], params.clip[row], STREAMS["burst"], CLIP_SAMPLES)
         expected[first:last] = burst[: min(last, CLIP_SAMPLES) - first]
         assert torch.equal(rendered[f"bursts {seed}.source"][row], expected)
 

@@ -12,12 +12,12 @@ from hypothesis import example, given, settings
 
 from audiopg.errors import InputError
 from audiopg.frontend import LogMel
-from audiopg.philox import noise
+from audiopg.random import STREAMS, noise
 from audiopg.synth import CLIP_SAMPLES, EXCITATIONS, PRESETS, SAMPLE_RATE, SynthPrior, render
 from audiopg.synth.damping import lowpass
 from audiopg.synth.envelopes import adsr
 from audiopg.synth.oscillators import TILE
-from audiopg.synth.render import _BURST_STREAM, _NOISE_STREAM, signal_to_noise
+from audiopg.synth.render import signal_to_noise
 
 sys.path.insert(0, str(Path(__file__).parent))
 import reference
@@ -25,8 +25,8 @@ import reference
 
 def reference_clip(params, row):
     seed, clip = params.seed[row], params.clip[row]
-    floor = noise(seed, clip, _NOISE_STREAM, CLIP_SAMPLES).numpy()
-    slots = _BURST_STREAM + torch.arange(params.f0.shape[1])
+    floor = noise(seed, clip, STREAMS["noise_floor"], CLIP_SAMPLES).numpy()
+    slots = STREAMS["burst"] + torch.arange(params.f0.shape[1])
     bursts = noise(seed.expand(len(slots)), clip.expand(len(slots)), slots, CLIP_SAMPLES).numpy()
     return reference.clip(params, row, floor.astype(float), bursts.astype(float))
 
