@@ -84,7 +84,7 @@ def usable_device(device: torch.device | str | None = None) -> torch.device:
     if device is None:
         return best_device()
     try:
-        return torch.empty(0, device=device).device
+        return torch.empty(0, dtype=torch.float32, device=device).device
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(

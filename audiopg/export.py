@@ -243,7 +243,9 @@ class Spectrum(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.register_buffer("taper", torch.hann_window(_SPECTRUM_WINDOW, periodic=False))
+        self.register_buffer(
+            "taper", torch.hann_window(_SPECTRUM_WINDOW, periodic=False, dtype=torch.float32)
+        )
 
     def forward(self, wave: Tensor) -> Tensor:
         frames = wave[0].unfold(0, _SPECTRUM_WINDOW, _SPECTRUM_WINDOW) * self.taper
@@ -448,16 +450,16 @@ def graphs(model: MaskedAutoencoder, index: Index) -> dict[str, Callable[[], Gra
     # No name may stand for two things.
     turned = tuple(f"{name}_" for name in COLUMNS)
     columns = _columns(SynthPrior.preset("full").sample(torch.arange(1), 0))
-    wave = torch.zeros(1, CLIP_SAMPLES)
-    mel = torch.zeros(1, MOST_TOKENS // BANDS * PATCH, MEL_BANDS)
+    wave = torch.zeros(1, CLIP_SAMPLES, dtype=torch.float32)
+    mel = torch.zeros(1, MOST_TOKENS // BANDS * PATCH, MEL_BANDS, dtype=torch.float32)
     number = torch.tensor(0)
     tokens = torch.arange(100)[None]
     width = model.architecture.width
     some = {"visible": {1: (2, MOST_TOKENS - 1)}, "encoded": {1: (3, MOST_TOKENS)}}
-    spectrum = torch.zeros(1, 2 * _BINS, _FRAMES)
+    spectrum = torch.zeros(1, 2 * _BINS, _FRAMES, dtype=torch.float32)
 
     def recording(least: int, most: int, samples: int) -> Graph:
-        channels = torch.zeros(2, samples)
+        channels = torch.zeros(2, samples, dtype=torch.float32)
         sizes = {"channels": {0: (1, 64), 1: (least, most)}}
         return Graph(Recording(), (channels,), ("channels",), ("wave",), sizes)
 
@@ -484,14 +486,14 @@ def graphs(model: MaskedAutoencoder, index: Index) -> dict[str, Callable[[], Gra
         ),
         "decode": lambda: Graph(
             Decode(model),
-            (mel, torch.zeros(1, 101, width), tokens),
+            (mel, torch.zeros(1, 101, width, dtype=torch.float32), tokens),
             ("mel", "encoded", "visible"),
             ("reconstruction",),
             some,
         ),
         "read": lambda: Graph(
             Read(index),
-            (torch.zeros(1, 1 + MOST_TOKENS, width), number),
+            (torch.zeros(1, 1 + MOST_TOKENS, width, dtype=torch.float32), number),
             ("encoded", "neuron"),
             ("neurons", "read", "nearest", "distances", "cloud"),
         ),
@@ -696,7 +698,7 @@ def _tones(params: ClipParameters, white: Tensor | None) -> Tensor:
     if white is not None:
         kind = torch.where(_is_bent(params)[clip, slot], _BENT, kind)
         kinds = (*_KINDS, "bent")
-    wave = torch.zeros(_TILES, CLIP_SAMPLES // _TILES)
+    wave = torch.zeros(_TILES, CLIP_SAMPLES // _TILES, dtype=torch.float32)
     for code, name in enumerate(kinds):
         rows = (kind == code).nonzero().squeeze(1)
         tones = _render_tiles(params, name, clip[rows], slot[rows], tile[rows], white)
@@ -718,4 +720,5 @@ def _bursts(params: ClipParameters) -> Tensor:
     sounds = (sample < lasts[:, None]) & (position < CLIP_SAMPLES)
     bursts = bursts * torch.where(sounds, params.burst_amplitude[0].float()[:, None], 0.0)
     position = position.clamp(max=CLIP_SAMPLES - 1).flatten()
-    return torch.zeros(CLIP_SAMPLES).index_put((position,), bursts.flatten(), accumulate=True)[None]
+    silence = torch.zeros(CLIP_SAMPLES, dtype=torch.float32)
+    return silence.index_put((position,), bursts.flatten(), accumulate=True)[None]

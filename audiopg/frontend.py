@@ -46,9 +46,11 @@ def mel_filterbank() -> Tensor:
     Returns:
         (257, 128) float32, weights of the FFT bins in each band.
     """
-    bins = mel(torch.arange(FFT_SIZE // 2 + 1) * (SAMPLE_RATE / FFT_SIZE))[:, None]
+    bins = mel(torch.arange(FFT_SIZE // 2 + 1).double() * (SAMPLE_RATE / FFT_SIZE))[:, None]
     lowest, highest = (1127.0 * math.log(1.0 + f / 700.0) for f in (LOWEST_HZ, SAMPLE_RATE / 2))
-    edges = lowest + torch.arange(MEL_BANDS + 2) * ((highest - lowest) / (MEL_BANDS + 1))
+    edges = lowest + torch.arange(MEL_BANDS + 2, dtype=torch.float32) * (
+        (highest - lowest) / (MEL_BANDS + 1)
+    )
     low, centre, high = edges[:-2], edges[1:-1], edges[2:]
     rising, falling = (bins - low) / (centre - low), (high - bins) / (high - centre)
     filters = torch.minimum(rising, falling).clamp(min=0)
@@ -251,7 +253,8 @@ class LogMel(nn.Module):
             found = (power @ self.filterbank).clamp(min=least)
             power *= (bands / found) @ self.filterbank.T / self.filterbank.sum(1).clamp(min=1e-9)
         # What pre-emphasis took from each bin; the first one holds the mean, which was removed.
-        omega = torch.arange(FFT_SIZE // 2 + 1, device=mels.device) * (2 * math.pi / FFT_SIZE)
+        bins = torch.arange(FFT_SIZE // 2 + 1, dtype=torch.float32, device=mels.device)
+        omega = bins * (2 * math.pi / FFT_SIZE)
         power /= 1 + PRE_EMPHASIS**2 - 2 * PRE_EMPHASIS * omega.cos()
         power[..., 0] = 0
         return power.sqrt().mT
@@ -260,8 +263,8 @@ class LogMel(nn.Module):
         """(B, 257, F) magnitudes -> (B, (F - 1) * 160), by the fast Griffin-Lim algorithm."""
         layout = {"n_fft": FFT_SIZE, "hop_length": HOP, "win_length": WINDOW, "window": self.window}
         generator = torch.Generator().manual_seed(seed)
-        turns = torch.rand(magnitude.shape, generator=generator).to(magnitude.device)
-        spectrum = torch.polar(magnitude, 2 * math.pi * turns)
+        turns = torch.rand(magnitude.shape, generator=generator, dtype=torch.float32)
+        spectrum = torch.polar(magnitude, 2 * math.pi * turns.to(magnitude.device))
         before = torch.zeros_like(spectrum)
         for _ in range(iterations):
             wave = torch.istft(spectrum, **layout)

@@ -5,6 +5,7 @@ import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,9 @@ PIXELS = PATCH * PATCH
 # How the tokens of a clip become one vector: see `Encoder.embed`.
 POOLINGS = ("mean", "frequency")
 _WEIGHTS = Path(__file__).parent / "weights"
+# Of float32, whatever `torch.set_default_dtype` says.
+_Linear = partial(nn.Linear, dtype=torch.float32)
+_LayerNorm = partial(nn.LayerNorm, eps=1e-6, dtype=torch.float32)
 
 
 @dataclass(frozen=True)
@@ -172,13 +176,11 @@ class Block(nn.Module):
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
-        self.attention_norm = nn.LayerNorm(width, eps=1e-6)
-        self.query_key_value = nn.Linear(width, 3 * width)
-        self.output = nn.Linear(width, width)
-        self.mlp_norm = nn.LayerNorm(width, eps=1e-6)
-        self.mlp = nn.Sequential(
-            nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)
-        )
+        self.attention_norm = _LayerNorm(width)
+        self.query_key_value = _Linear(width, 3 * width)
+        self.output = _Linear(width, width)
+        self.mlp_norm = _LayerNorm(width)
+        self.mlp = nn.Sequential(_Linear(width, 4 * width), nn.GELU(), _Linear(4 * width, width))
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.attend(x)
@@ -214,12 +216,12 @@ class Encoder(nn.Module):
         self.architecture = architecture
         self.log_mel = log_mel or LogMel()
         width = architecture.width
-        self.patch_projection = nn.Linear(PIXELS, width)
-        self.class_token = nn.Parameter(torch.zeros(width)) if architecture.class_token else None
+        self.patch_projection = _Linear(PIXELS, width)
+        self.class_token = _token(width) if architecture.class_token else None
         self.blocks = nn.ModuleList(
             Block(width, architecture.heads) for _ in range(architecture.depth)
         )
-        self.norm = nn.LayerNorm(width, eps=1e-6)
+        self.norm = _LayerNorm(width)
         positions = sine_cosine_positions(MOST_TOKENS, width)
         self.register_buffer("positions", positions, persistent=False)
 
@@ -349,8 +351,8 @@ class Encoder(nn.Module):
         waves = _as_waves(wave, sample_rate)
         parts = [_windows(one) if native else (one,) for one in waves]
         windows = [window for part in parts for window in part]
-        sums = torch.empty(len(windows), size, device=device)
-        steps = torch.empty(len(windows), 1, device=device)
+        sums = torch.empty(len(windows), size, dtype=torch.float32, device=device)
+        steps = torch.empty(len(windows), 1, dtype=torch.float32, device=device)
         for rows, pooled in self._pooled(windows, batch_size, pooling, native):
             sums[rows], steps[rows] = pooled.sum(dim=1), float(pooled.shape[1])
         if len(windows) > len(waves):
@@ -392,7 +394,7 @@ class Encoder(nn.Module):
         windows = _windows(waves)
         steps = sum(_time_steps(window.shape[-1]) for window in windows)
         shape = len(waves), steps, self.embedding_size(pooling)
-        embeddings = torch.empty(shape, device=self.norm.weight.device)
+        embeddings = torch.empty(shape, dtype=torch.float32, device=self.norm.weight.device)
         first = 0
         for window in windows:
             for rows, pooled in self._pooled(list(window), batch_size, pooling, native=True):
@@ -490,13 +492,13 @@ class MaskedAutoencoder(nn.Module):
         self.architecture, self.mask_ratio = architecture, mask_ratio
         width = architecture.decoder_width
         self.encoder = Encoder(architecture)
-        self.decoder_projection = nn.Linear(architecture.width, width)
-        self.mask_token = nn.Parameter(torch.zeros(width))
+        self.decoder_projection = _Linear(architecture.width, width)
+        self.mask_token = _token(width)
         self.decoder_blocks = nn.ModuleList(
             Block(width, architecture.decoder_heads) for _ in range(architecture.decoder_depth)
         )
-        self.decoder_norm = nn.LayerNorm(width, eps=1e-6)
-        self.decoder_output = nn.Linear(width, PIXELS)
+        self.decoder_norm = _LayerNorm(width)
+        self.decoder_output = _Linear(width, PIXELS)
         positions = sine_cosine_positions(MOST_TOKENS, width)
         self.register_buffer("decoder_positions", positions, persistent=False)
         self.auxiliary: nn.Linear | None = None
@@ -511,7 +513,7 @@ class MaskedAutoencoder(nn.Module):
             targets: how many numbers.
         """
         with torch.random.fork_rng(devices=[]):
-            self.auxiliary = nn.Linear(self.architecture.width, targets)
+            self.auxiliary = _Linear(self.architecture.width, targets)
         nn.init.zeros_(self.auxiliary.weight)
         nn.init.zeros_(self.auxiliary.bias)
 
@@ -726,6 +728,11 @@ def _fetched(url: str, digest: str) -> Path:
     folder = cache_folder() / "weights" / digest
     folder.mkdir(parents=True, exist_ok=True)
     return fetch(url, checksum, folder)
+
+
+def _token(width: int) -> nn.Parameter:
+    """A learned token of zeros."""
+    return nn.Parameter(torch.zeros(width, dtype=torch.float32))
 
 
 def _take(values: Tensor, index: Tensor) -> Tensor:

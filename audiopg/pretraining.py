@@ -346,7 +346,9 @@ def pretrain(
         with _signals(world) as caught:
             keep_filters()
             mel, targets = next_batch()
-            _, *reasons = _agree(torch.zeros((), device=device), reasons_to_stop(seconds))
+            _, *reasons = _agree(
+                torch.zeros((), dtype=torch.float32, device=device), reasons_to_stop(seconds)
+            )
             while len(losses) < settings.steps and not any(reasons):
                 step, step_began = len(losses), elapsed()
                 with autocast(device, settings.precision):
@@ -410,7 +412,7 @@ def pretrain(
             print(f"stopped after step {len(losses)}: its {settings.minutes:g} minutes are over")
         if interrupted:
             raise KeyboardInterrupt
-    return PretrainResult(model.eval(), torch.tensor(losses))
+    return PretrainResult(model.eval(), torch.tensor(losses, dtype=torch.float32))
 
 
 def _settled(

@@ -236,7 +236,11 @@ def shuffled_concentration(
     generator = torch.Generator().manual_seed(seed)
     concentrations = []
     for _ in range(repeats):
-        order = torch.rand(weight.shape, generator=generator).argsort(dim=1).to(weight.device)
+        order = (
+            torch.rand(weight.shape, generator=generator, dtype=torch.float32)
+            .argsort(dim=1)
+            .to(weight.device)
+        )
         components = filter_components(weight.gather(1, order), n_components)
         concentrations.append(spectral_concentration(components.images))
     return torch.stack(concentrations)

@@ -205,7 +205,7 @@ def traverse(
     sets = [order.roll(-first)[:seen].sort().values for first in range(0, tokens, seen)]
     visible = torch.stack(sets).to(mel.device)
     encoded = model.encoder(mel.expand(len(visible), -1, -1), visible)
-    is_hidden = torch.ones(len(visible), tokens, 1, device=mel.device)
+    is_hidden = torch.ones(len(visible), tokens, 1, dtype=torch.float32, device=mel.device)
     is_hidden.scatter_(1, visible[..., None], 0.0)
     variance, mean = torch.var_mean(patches, dim=-1, keepdim=True)
     decoded = []

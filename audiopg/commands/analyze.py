@@ -266,7 +266,9 @@ def _clips_heard(model: str) -> tuple[int, str]:
 def _snapshots(folder: str) -> tuple[torch.Tensor, torch.Tensor]:
     """Evenly spaced snapshots of a run's patch filters, the first and the last among them."""
     steps, weights = read_filters(folder)
-    chosen = torch.linspace(0, len(steps) - 1, min(len(steps), _SNAPSHOTS)).round().long()
+    ends = 0, len(steps) - 1
+    chosen = torch.linspace(*ends, min(len(steps), _SNAPSHOTS), dtype=torch.float32)
+    chosen = chosen.round().long()
     return steps[chosen], weights[chosen]
 
 

@@ -197,7 +197,7 @@ def load_clips(
     Raises:
         InputError: naming every file that `load_audio` refuses.
     """
-    clips = torch.empty(len(paths), samples)
+    clips = torch.empty(len(paths), samples, dtype=torch.float32)
 
     def load_row(row: int) -> InputError | None:
         try:

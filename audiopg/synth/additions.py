@@ -115,8 +115,8 @@ def period_tables(
     order = torch.arange(1, max(most, 2), device=f0.device)
     series = torch.where(
         (excitation == _SQUARE)[:, None],
-        4 / math.pi * (order % 2) / order,
-        2 / math.pi * (-1.0) ** (order + 1) / order,
+        4 / math.pi * (order.float() % 2) / order,
+        2 / math.pi * (-1.0) ** (order.float() + 1) / order,
     )
     _, heard = harmonic_partials(f0, partial_count, rolloff, weight, torch.zeros_like(weight))
     lacking = len(order) - weight.shape[1]
@@ -190,7 +190,7 @@ def bent_tone(
     Returns:
         (R, TILE) float32.
     """
-    tone = torch.empty(phase.shape, device=phase.device)
+    tone = torch.empty(phase.shape, dtype=torch.float32, device=phase.device)
     kind = torch.where(tabled, -1, excitation)[event]
     rows = (kind == -1).nonzero().squeeze(1)
     place = (phase[rows] + (1 << (31 - _TABLE_BITS))) >> (32 - _TABLE_BITS)

@@ -56,7 +56,8 @@ def source(params: ClipParameters) -> Tensor:
     Returns:
         (B, CLIP_SAMPLES) float32.
     """
-    wave = torch.empty(len(params), CLIP_SAMPLES, device=params.f0.device)
+    shape = len(params), CLIP_SAMPLES
+    wave = torch.empty(shape, dtype=torch.float32, device=params.f0.device)
     oscillators, heights = _oscillator_tables(params)
     whole, real = _event_tables(params, heights)
     with torch.cuda.device_of(wave):

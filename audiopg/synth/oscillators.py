@@ -213,5 +213,5 @@ def _fourier_series(
     count = max(1, math.ceil(NYQUIST / lowest) - 1)
     order = torch.arange(1, count + 1, device=f0.device)
     frequency = f0[:, None] * order
-    heard = amplitude(order) * (frequency < NYQUIST)
+    heard = amplitude(order.float()) * (frequency < NYQUIST)
     return _sum_of_sines(start, event, frequency, heard, torch.zeros_like(frequency))

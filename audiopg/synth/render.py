@@ -77,7 +77,8 @@ def render(params: ClipParameters) -> Tensor:
         InputError: for a factor outside its range.
     """
     params.validate()
-    wave = torch.empty(len(params), CLIP_SAMPLES, device=params.clip.device)
+    shape = len(params), CLIP_SAMPLES
+    wave = torch.empty(shape, dtype=torch.float32, device=params.clip.device)
     with full_precision(wave.device):
         for rows, part, floor in _chunks(params):
             wave[rows] = _finished(_source(part, floor), part, floor)
@@ -171,7 +172,8 @@ def _source(params: ClipParameters, white: Tensor | None = None) -> Tensor:
     if kernels:
         wave = kernels.source(params)
     else:
-        wave = torch.zeros(len(params), CLIP_SAMPLES, device=params.f0.device)
+        shape = len(params), CLIP_SAMPLES
+        wave = torch.zeros(shape, dtype=torch.float32, device=params.f0.device)
         _add_tones(wave, params, white)
         _add_bursts(wave, params)
     wave = lowpass(wave, params.cutoff, params.quality)
@@ -304,7 +306,7 @@ def _render_bent(
     f0, *motion = get("f0", "length", "glide", "vibrato_depth", "vibrato_rate")
     phase = moving_phase(start, *(factor[event] for factor in (f0, *motion)))
     (share,) = get("noise_share")
-    result = torch.zeros(phase.shape, device=phase.device)
+    result = torch.zeros(phase.shape, dtype=torch.float32, device=phase.device)
     rows = (share < 1)[event].nonzero().squeeze(1)
     if is_exporting() or len(rows):
         left = (1 - share[event[rows]]).float()[:, None]

@@ -118,7 +118,8 @@ def stochastic_depth(draws: Tensor, most: float) -> Tensor:
         (depth, 2, B, 1, 1) float32, the attention's first, then the perceptron's.
     """
     branches = draws[:, _DEPTH:].unflatten(1, (-1, 2)).permute(1, 2, 0)
-    rates = torch.linspace(0, most, len(branches), device=draws.device)[:, None, None]
+    rates = torch.linspace(0, most, len(branches), dtype=torch.float32, device=draws.device)
+    rates = rates[:, None, None]
     return ((branches >= rates) / (1 - rates))[..., None, None]
 
 
@@ -153,7 +154,7 @@ def _uniform(key: Tensor, places: Tensor, stream: int, columns: int) -> Tensor:
 
 def _kept(patches: Tensor, share: float) -> Tensor:
     """Of so many patches those that are left when a share is dropped, at least one."""
-    return (patches * (1 - share)).long().clamp(min=1)
+    return (patches.float() * (1 - share)).long().clamp(min=1)
 
 
 def _below(draws: Tensor, limits: Tensor) -> Tensor:
@@ -164,7 +165,7 @@ def _below(draws: Tensor, limits: Tensor) -> Tensor:
 
 def _runs(draws: Tensor, lengths: Tensor, share: float, places: int) -> Tensor:
     """A run within each of some lengths: of draws (B, 2), (B, places) bool."""
-    widths = _below(draws[:, 0], (lengths * share).long() + 1)
+    widths = _below(draws[:, 0], (lengths.float() * share).long() + 1)
     starts = _below(draws[:, 1], lengths - widths + 1)
     place = torch.arange(places, device=draws.device)
     return (place >= starts[:, None]) & (place < (starts + widths)[:, None])

@@ -74,7 +74,7 @@ def embed_files(
         )
     # Clips of like length are encoded together.
     order = seconds.argsort(kind="stable") if native else np.arange(len(files))
-    embeddings = torch.empty(len(files), size)
+    embeddings = torch.empty(len(files), size, dtype=torch.float32)
     batches = [order[first : first + batch_size] for first in range(0, len(files), batch_size)]
     for rows in tqdm(batches, desc="embedding", unit="batch", disable=not progress):
         waves = _read([files[row] for row in rows])

@@ -249,7 +249,7 @@ class Classifier(nn.Module):
     def __init__(self, encoder: Encoder, n_classes: int) -> None:
         super().__init__()
         self.encoder = encoder
-        self.head = nn.Linear(encoder.dimensions, n_classes)
+        self.head = nn.Linear(encoder.dimensions, n_classes, dtype=torch.float32)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
 
@@ -614,7 +614,7 @@ def _train(
     for epoch in range(len(losses), settings.epochs):
         began = time.perf_counter()
         order = task.train[epoch_order(key, epoch, len(task.train))]
-        total = torch.zeros((), device=targets.device)
+        total = torch.zeros((), dtype=torch.float32, device=targets.device)
         chance = epoch_draws(settings, mels, order, key, epoch, depth)
         batches = zip(*(t.split(settings.batch_size) for t in (order, *chance)), strict=True)
         for step, (rows, *draws) in enumerate(batches):

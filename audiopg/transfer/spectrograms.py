@@ -98,7 +98,7 @@ def log_mels(
         ) from error
     log_mel = copy.deepcopy(log_mel).to(device)
     for rows in order.split(_CLIPS_AT_ONCE):
-        batch = torch.zeros(len(rows), int(samples[rows].max()))
+        batch = torch.zeros(len(rows), int(samples[rows].max()), dtype=torch.float32)
         for place, row in enumerate(rows.tolist()):
             wave = wave_of(row)
             if not torch.isfinite(wave).all():
