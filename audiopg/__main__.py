@@ -17,6 +17,7 @@ from audiopg.commands import (
     synth,
 )
 from audiopg.errors import InputError
+from audiopg.records import record_path
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,6 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     try:
+        if vars(options).get("record"):
+            record_path(options.record)
         options.run(options)
     except InputError as error:
         _complain(str(error))

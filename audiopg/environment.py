@@ -204,8 +204,11 @@ def _processor() -> str:
 
 
 def _commit() -> str:
-    """The commit of the code, marked when files have changed since; "unknown" outside git."""
-    folder = Path(__file__).parent
+    """The commit of the code, marked when files have changed since; "unknown" outside a clone."""
+    folder = Path(__file__).resolve().parents[1]
+    if not (folder / ".git").exists():
+        # Where audiopg is installed in the repository of another project, git knows that one's.
+        return "unknown"
     try:
         described = subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=12"],

@@ -14,7 +14,7 @@ import numpy as np
 
 from audiopg.errors import InputError
 from audiopg.pretraining import RECIPES, PretrainSettings, different
-from audiopg.records import RESULTS, read_record
+from audiopg.records import read_record
 from audiopg.synth import ADDITIONS, SENSITIVITY
 from audiopg.transfer.finetune import FINETUNE_RECIPES, FinetuneSettings
 
@@ -322,7 +322,7 @@ def _from_scratch(fine: Experiment, name: str, trained: Experiment) -> Experimen
     return replace(fine, name=name, settings=replace(fine.settings, preset=trained.settings.preset))
 
 
-def is_recorded(experiment: Experiment, folder: str | os.PathLike = RESULTS) -> bool:
+def is_recorded(experiment: Experiment, folder: str | os.PathLike | None = None) -> bool:
     """Whether an experiment has a record that was made with its settings."""
     record = read_record(experiment.name, folder)
     if record is None:
@@ -340,7 +340,7 @@ def is_recorded(experiment: Experiment, folder: str | os.PathLike = RESULTS) -> 
     return replace(before, **free) == settings
 
 
-def recipe_table(scale: str, folder: str | os.PathLike = RESULTS) -> "pandas.DataFrame":
+def recipe_table(scale: str, folder: str | os.PathLike | None = None) -> "pandas.DataFrame":
     """What each step of the recipe does, from the records of `experiments` and `bench recipe`.
 
     A step is kept when on no set of recordings its probe loses more against the step it is
@@ -381,7 +381,7 @@ def recipe_table(scale: str, folder: str | os.PathLike = RESULTS) -> "pandas.Dat
 
 
 def outcome_table(
-    rows: Mapping[str, str], folder: str | os.PathLike = RESULTS
+    rows: Mapping[str, str], folder: str | os.PathLike | None = None
 ) -> "pandas.DataFrame":
     """What came out of experiments, as their records say.
 
@@ -420,7 +420,9 @@ def outcome_table(
     return pandas.DataFrame.from_dict(table, orient="index").fillna("")
 
 
-def step_table(rows: Mapping[str, str], folder: str | os.PathLike = RESULTS) -> "pandas.DataFrame":
+def step_table(
+    rows: Mapping[str, str], folder: str | os.PathLike | None = None
+) -> "pandas.DataFrame":
     """What each row of a table is worth over the row above it, from the records of `experiments`.
 
     Both were tested on the same folds, so the gain is the mean of the differences fold by fold. Its
@@ -456,7 +458,7 @@ def step_table(rows: Mapping[str, str], folder: str | os.PathLike = RESULTS) -> 
 
 
 def gain_table(
-    rows: Mapping[str, str], against: str, folder: str | os.PathLike = RESULTS
+    rows: Mapping[str, str], against: str, folder: str | os.PathLike | None = None
 ) -> "pandas.DataFrame":
     """What a change is worth on each set, over several seeds, from the records of `experiments`.
 
@@ -499,7 +501,7 @@ def gain_table(
 
 
 def efficiency(
-    tested: str, scale: str, folder: str | os.PathLike = RESULTS
+    tested: str, scale: str, folder: str | os.PathLike | None = None
 ) -> dict[str, list[tuple[float, int, float, float]]]:
     """What more pre-training is worth, from the records of `experiments` (Figure 3).
 

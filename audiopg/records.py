@@ -1,7 +1,8 @@
 """Records of runs: what was run, what came out, on which machine, from which commit.
 
-A record is a small JSON file in ``results/``, written by the run itself. A figure stands in the
-book only if a record, or the page's own execution, made it.
+A record is a small JSON file, written by the run itself, in ``results/`` of a clone of the project
+or in a folder that is named. A figure stands in the book only if a record, or the page's own
+execution, made it.
 """
 
 import base64
@@ -27,6 +28,39 @@ Found = TypeVar("Found")
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 
 
+def results_folder(folder: str | os.PathLike | None = None) -> Path:
+    """The folder of records that is named, or ``results/`` of the clone when None.
+
+    Raises:
+        InputError: when None, and audiopg does not run from a clone of the project.
+    """
+    if folder is not None:
+        return Path(folder)
+    if not (RESULTS / "paper.json").is_file():
+        raise InputError(
+            f"{RESULTS} is no folder of records, because audiopg does not run from a clone of its "
+            "project; run this in a clone, or name a folder."
+        )
+    return RESULTS
+
+
+def record_path(name: str, folder: str | os.PathLike | None = None) -> Path:
+    """Where a record lies. A command asks before its work, so that nothing is refused after it.
+
+    Args:
+        name: of the record, in letters, digits, "-" and "_". Where no folder is given, it can have
+            one before it, as in "elsewhere/name".
+        folder: of the records; results/ of the clone when None.
+
+    Raises:
+        InputError: for another name, or as `results_folder`.
+    """
+    before, plain = os.path.split(name) if folder is None else ("", name)
+    if not plain or not all(c.isalnum() or c in "-_" for c in plain):
+        raise InputError(f"{name!r} names no record; use letters, digits, '-' and '_'.")
+    return results_folder(before or folder) / f"{plain}.json"
+
+
 def write_record(
     name: str,
     *,
@@ -36,27 +70,27 @@ def write_record(
     data: str,
     protocol: str,
     where: dict | None = None,
-    folder: str | os.PathLike = RESULTS,
+    folder: str | os.PathLike | None = None,
 ) -> Path:
     """Write ``<name>.json`` with the figures of a run and where they came from.
 
     Args:
-        name: of the record; letters, digits, "-" and "_".
+        name: of the record, as `record_path` takes it.
         settings: everything needed to run it again.
         metrics: figures per fold and seed.
         seconds: wall-clock time of the run.
         data: which clips, and their licence.
         protocol: in a sentence, how the figures were obtained.
         where: the run's `audiopg.environment.provenance`; that of this process when None.
-        folder: of the records.
+        folder: of the records; results/ of the clone when None.
 
     Returns:
         The path written.
 
     Raises:
-        InputError: for a name that is no plain file name.
+        InputError: as `record_path`.
     """
-    path = _path(name, folder)
+    path = record_path(name, folder)
     record = {
         "name": name,
         "settings": settings,
@@ -71,13 +105,13 @@ def write_record(
     return path
 
 
-def read_record(name: str, folder: str | os.PathLike = RESULTS) -> dict | None:
+def read_record(name: str, folder: str | os.PathLike | None = None) -> dict | None:
     """The record of that name, or None where it has not been run yet.
 
     Raises:
-        InputError: for a damaged record.
+        InputError: for a damaged record, or as `record_path`.
     """
-    path = _path(name, folder)
+    path = record_path(name, folder)
     if not path.exists():
         return None
     try:
@@ -137,21 +171,23 @@ def read_table(table: Mapping) -> "pandas.DataFrame":
     return pandas.DataFrame(table["data"], columns=table["columns"])
 
 
-def _path(name: str, folder: str | os.PathLike) -> Path:
-    if not name or not all(c.isalnum() or c in "-_" for c in name):
-        raise InputError(f"{name!r} names no record; use letters, digits, '-' and '_'.")
-    return Path(folder) / f"{name}.json"
-
-
-def paper_table(name: str) -> "pandas.DataFrame":
+def paper_table(name: str, folder: str | os.PathLike | None = None) -> "pandas.DataFrame":
     """A table of the paper, as printed there: "table_1" to "table_5", or "section_4_4".
 
+    Args:
+        name: of the table.
+        folder: with the record "paper"; results/ of the clone when None.
+
     Raises:
-        InputError: for a table that is not among them.
+        InputError: for a table that is not among them, a folder without that record, or as
+            `results_folder`.
     """
     import pandas
 
-    tables = {key: table for key, table in read_record("paper").items() if isinstance(table, dict)}
+    paper = read_record("paper", folder)
+    if paper is None:
+        raise InputError(f"{folder} has no paper.json; name results/ of a clone of the project.")
+    tables = {key: table for key, table in paper.items() if isinstance(table, dict)}
     if name not in tables:
         raise InputError(f"no table is called {name!r}; choose from {list(tables)}.")
     table = tables[name]

@@ -23,7 +23,7 @@ from audiopg.errors import InputError
 from audiopg.experiments import PARTS, SETS, Experiment, is_recorded
 from audiopg.mae import Encoder, MaskedAutoencoder
 from audiopg.pretraining import PretrainResult, PretrainSettings, pretrain, read_settings
-from audiopg.records import RESULTS, read_record, write_record
+from audiopg.records import read_record, results_folder, write_record
 from audiopg.synth import SynthPrior, render
 from audiopg.transfer import linear_probe, summarise
 from audiopg.transfer.finetune import (
@@ -68,7 +68,7 @@ def reproduce(
     minutes: float = math.inf,
     device: torch.device | str | None = None,
     progress: bool = True,
-    folder: str | os.PathLike = RESULTS,
+    folder: str | os.PathLike | None = None,
 ) -> list[Experiment]:
     """Run the experiments that have no record yet.
 
@@ -84,16 +84,17 @@ def reproduce(
         minutes: no step of pre-training and no fold of fine-tuning is begun after these.
         device: where to train; a CUDA device where there is one.
         progress: show progress bars.
-        folder: of the records.
+        folder: of the records; results/ of the clone when None.
 
     Returns:
         The experiments that are left.
 
     Raises:
         InputError: as `audiopg.pretrain`, `audiopg.transfer.linear_probe` and
-            `audiopg.transfer.finetune.finetune`; where an experiment needs a set that is not at
-            hand.
+            `audiopg.transfer.finetune.finetune`, or `audiopg.records.results_folder`; where an
+            experiment needs a set that is not at hand.
     """
+    folder = results_folder(folder)
     device = torch.device(device) if device else best_device()
     ends = time.monotonic() + 60 * minutes
     workshop = _Workshop(sets, data, Path(out), ends, device, progress)
@@ -112,14 +113,16 @@ def reproduce(
     return left
 
 
-def estimated_minutes(experiment: Experiment, folder: str | os.PathLike = RESULTS) -> float | None:
+def estimated_minutes(
+    experiment: Experiment, folder: str | os.PathLike | None = None
+) -> float | None:
     """How long an experiment will take on this machine, by records of its like made on this device.
 
     Returns:
         None where there is no such record.
     """
     device, settings, per_unit, probing = _model_of(provenance()), experiment.settings, [], []
-    for path in Path(folder).glob("*.json"):
+    for path in results_folder(folder).glob("*.json"):
         record = read_record(path.stem, folder)
         said = record.get("settings") or {}
         if said.get("preset") != settings.preset or _model_of(record) != device:

@@ -1,9 +1,13 @@
 import json
+import re
+import subprocess
 
 import numpy as np
 import pytest
 import torch
 
+from audiopg import environment, experiments, records
+from audiopg.__main__ import main
 from audiopg.analysis import (
     Ablation,
     FactorInformation,
@@ -11,9 +15,17 @@ from audiopg.analysis import (
     SubspaceAngles,
     filter_growth,
 )
-from audiopg.environment import at_scale, atomic_path, data_folder, scale
+from audiopg.environment import at_scale, atomic_path, data_folder, provenance, scale
 from audiopg.errors import InputError
-from audiopg.records import pack, read_record, read_table, unpack, write_record
+from audiopg.records import (
+    pack,
+    paper_table,
+    read_record,
+    read_table,
+    unpack,
+    write_record,
+)
+from audiopg.reproduce import estimated_minutes, reproduce
 
 RUN = {
     "settings": {"seed": 3},
@@ -45,6 +57,85 @@ def test_a_bad_name_or_file_is_refused(tmp_path):
     (tmp_path / "broken.json").write_text("{")
     with pytest.raises(InputError, match=r"broken\.json is damaged"):
         read_record("broken", folder=tmp_path)
+
+
+@pytest.fixture
+def outside(tmp_path, monkeypatch):
+    """As where audiopg is installed from a wheel: there is no results/ beside it."""
+    monkeypatch.setattr(records, "RESULTS", tmp_path / "site-packages/results")
+    return tmp_path
+
+
+def test_outside_a_clone_a_folder_is_to_be_named(outside):
+    ask = "does not run from a clone of its project; run this in a clone, or name a folder"
+    known = experiments.experiments("small")
+    for call in (
+        lambda: write_record("first-run", **RUN),
+        lambda: read_record("first-run"),
+        lambda: paper_table("table_1"),
+        lambda: experiments.is_recorded(known[0]),
+        lambda: reproduce(known, {}),
+        lambda: estimated_minutes(known[0]),
+    ):
+        with pytest.raises(InputError, match=ask):
+            call()
+    with pytest.raises(InputError, match=r"elsewhere has no paper\.json; name results/ of a clone"):
+        paper_table("table_1", outside / "elsewhere")
+    assert not list(outside.iterdir())
+    path = write_record(str(outside / "elsewhere/first-run"), **RUN)
+    assert path == outside / "elsewhere/first-run.json"
+    assert read_record("first-run", path.parent) == read_record(f"{path.parent}/first-run")
+    assert not experiments.is_recorded(known[0], path.parent)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["pretrain", "--out", "run"],
+        ["finetune", "--out", "run", "--dataset", "esc10"],
+        ["probe", "tiny"],
+        ["analyze", "tiny", "--out", "run"],
+        ["bench", "synth"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_a_record_that_cannot_be_is_refused_before_any_work(command, outside, monkeypatch, capsys):
+    monkeypatch.chdir(outside)
+    for name, why in (
+        ("first-run", "run this in a clone, or name a folder."),
+        ("elsewhere/first.run", "'elsewhere/first.run' names no record; use letters, digits"),
+    ):
+        assert main([*command, "--record", name]) == 2
+        printed = capsys.readouterr()
+        assert why in printed.err
+        assert printed.err.count("\n") == 1
+        assert printed.out == ""
+    assert not list(outside.iterdir())
+
+
+def test_reproduce_asks_for_a_folder_of_records_outside_a_clone(outside, capsys):
+    for arguments in (["--list"], []):
+        assert main(["reproduce", *arguments]) == 2
+        assert "run this in a clone, or name a folder" in capsys.readouterr().err
+    assert main(["reproduce", "--list", "--results", str(outside / "records")]) == 0
+    assert "left      recipe-paper-" in capsys.readouterr().out
+
+
+def test_the_commit_is_never_that_of_another_project(tmp_path, monkeypatch):
+    """A virtual environment can lie in the repository of whoever uses the library."""
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    who = ["-c", "user.name=a", "-c", "user.email=a@b"]
+    subprocess.run(
+        ["git", *who, "commit", "--quiet", "--allow-empty", "-m", "theirs"],
+        cwd=tmp_path,
+        check=True,
+    )
+    installed = tmp_path / "site-packages/audiopg/environment.py"
+    installed.parent.mkdir(parents=True)
+    monkeypatch.setattr(environment, "__file__", str(installed))
+    assert provenance()["commit"] == "unknown"
+    monkeypatch.setattr(environment, "__file__", str(tmp_path / "audiopg/environment.py"))
+    assert re.fullmatch(r"[0-9a-f]{7,}(-dirty)?", provenance()["commit"])
 
 
 def test_an_interrupted_write_leaves_the_old_file_and_nothing_else(tmp_path):

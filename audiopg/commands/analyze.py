@@ -28,6 +28,7 @@ from audiopg.analysis import (
     traverse,
 )
 from audiopg.commands.common import (
+    RECORD_HELP,
     Commands,
     add_command,
     add_model,
@@ -121,7 +122,7 @@ def add(commands: Commands) -> None:
         "at (default: float32)",
     )
     command.add_argument("--out", type=Path, required=True, help="folder for what is found")
-    command.add_argument("--record", metavar="NAME", help="also write results/NAME.json")
+    command.add_argument("--record", metavar="NAME", help=RECORD_HELP)
 
 
 def _analyze(options: argparse.Namespace) -> None:

@@ -4,7 +4,7 @@ import argparse
 import runpy
 from pathlib import Path
 
-from audiopg.commands.common import Commands, add_command
+from audiopg.commands.common import RECORD_HELP, Commands, add_command
 from audiopg.errors import InputError
 
 _BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
@@ -20,9 +20,7 @@ def add(commands: Commands) -> None:
         "audiopg bench synth --record bench-synth",
     )
     command.add_argument("name", nargs="?", help="one benchmark (default: all of them)")
-    command.add_argument(
-        "--record", metavar="NAME", help="of the one: also write results/NAME.json"
-    )
+    command.add_argument("--record", metavar="NAME", help="of the one: " + RECORD_HELP)
 
 
 def _bench(options: argparse.Namespace) -> None:

@@ -16,6 +16,8 @@ from audiopg.pretraining import PretrainSettings, read_settings
 from audiopg.transfer.finetune import FinetuneSettings
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+# `audiopg.__main__` refuses what `audiopg.records.record_path` refuses, before any work.
+RECORD_HELP = "also write results/NAME.json of the clone; folder/NAME for another folder"
 _Settings = TypeVar("_Settings", PretrainSettings, FinetuneSettings)
 
 
@@ -50,7 +52,7 @@ def add_run(command: argparse.ArgumentParser) -> None:
         help="go on with the run in --out; settings not given are those it has",
     )
     command.add_argument("--device", help="cpu, cuda, cuda:1 ... (default: a GPU if there is one)")
-    command.add_argument("--record", metavar="NAME", help="also write results/NAME.json")
+    command.add_argument("--record", metavar="NAME", help=RECORD_HELP)
 
 
 def add_settings(command: argparse.ArgumentParser, kind_of: type, recipes: dict) -> None:

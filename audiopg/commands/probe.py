@@ -5,6 +5,7 @@ import time
 from dataclasses import asdict
 
 from audiopg.commands.common import (
+    RECORD_HELP,
     Commands,
     add_command,
     add_embedding,
@@ -74,7 +75,7 @@ def add(commands: Commands) -> None:
     command.add_argument(
         "--record",
         metavar="NAME",
-        help="also write results/NAME.json; for --dataset all, NAME-esc10.json and so on",
+        help=RECORD_HELP + "; for --dataset all, NAME-esc10.json and so on",
     )
 
 

@@ -11,7 +11,7 @@ from audiopg.environment import data_folder
 from audiopg.errors import InputError
 from audiopg.experiments import SCALES, Experiment, experiments, is_recorded
 from audiopg.pretraining import PretrainSettings
-from audiopg.records import RESULTS
+from audiopg.records import results_folder
 from audiopg.reproduce import estimated_minutes, recordings, reproduce
 
 
@@ -39,11 +39,15 @@ def add(commands: Commands) -> None:
         help="begin no step of pre-training and no fold of fine-tuning after these",
     )
     command.add_argument("--out", type=Path, default="runs/reproduce", help="folder of the runs")
+    command.add_argument(
+        "--results", type=Path, help="folder of the records (default: results/ of the clone)"
+    )
     command.add_argument("--device", help="cpu, cuda or cuda:N (default: a GPU where there is one)")
     command.add_argument("--list", action="store_true", help="say what there is, and run nothing")
 
 
 def _reproduce(options: argparse.Namespace) -> None:
+    folder = results_folder(options.results)
     on_gpu = options.device != "cpu" and torch.cuda.is_available()
     known = experiments(options.scale or ("paper" if on_gpu else "small"))
     chosen = [e for e in known if not options.names or e.name.startswith(tuple(options.names))]
@@ -52,7 +56,7 @@ def _reproduce(options: argparse.Namespace) -> None:
             raise InputError(
                 f"no experiment is called {name!r}; choose from {[e.name for e in known]}."
             )
-    left = [experiment for experiment in chosen if not is_recorded(experiment)]
+    left = [experiment for experiment in chosen if not is_recorded(experiment, folder)]
     if left and not options.list:
         left = reproduce(
             chosen,
@@ -61,17 +65,18 @@ def _reproduce(options: argparse.Namespace) -> None:
             out=options.out,
             minutes=options.budget,
             device=options.device,
+            folder=folder,
         )
     minutes = []
     for experiment in chosen:
         if experiment in left:
-            minutes.append(estimated_minutes(experiment))
+            minutes.append(estimated_minutes(experiment, folder))
             time_said = "time unknown" if minutes[-1] is None else f"about {minutes[-1]:.0f} min"
             print(f"left      {experiment.name}: {_described(experiment)}; {time_said}")
         else:
             print(f"recorded  {experiment.name}: {_described(experiment)}")
     if not left:
-        print(f"all {len(chosen)} are recorded in {RESULTS}")
+        print(f"all {len(chosen)} are recorded in {folder}")
     else:
         known = sum(filter(None, minutes))
         unknown = minutes.count(None)
