@@ -25,12 +25,13 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils import get_total_norm
-from torch.optim import AdamW, Muon, Optimizer
+from torch.optim import AdamW, Optimizer
 from tqdm.auto import tqdm
 
 from audiopg.datasets.folder import Recordings, find_recordings, read_ahead
 from audiopg.environment import (
     PRECISION_CHOICES,
+    PRECISIONS,
     atomic_path,
     autocast,
     provenance,
@@ -39,6 +40,7 @@ from audiopg.environment import (
 )
 from audiopg.errors import InputError
 from audiopg.mae import ARCHITECTURES, Architecture, MaskedAutoencoder, load_model, save_model
+from audiopg.muon import Muon
 from audiopg.settings import check_settings, setting
 from audiopg.synth import PRIORS, SUMMARIES, SynthPrior, render, spread, summarise
 
@@ -536,8 +538,7 @@ def _optimisers(settings: PretrainSettings, model: MaskedAutoencoder) -> list[Op
         (matrices if by_muon else others).append(parameter)
     optimisers: list[Optimizer] = [AdamW(others, betas=(0.9, 0.95), fused=True, **both)]
     if matrices:
-        # Steps of the size that AdamW's have, so that one learning rate serves both.
-        optimisers.append(Muon(matrices, adjust_lr_fn="match_rms_adamw", **both))
+        optimisers.append(Muon(matrices, precision=PRECISIONS[settings.precision], **both))
     return optimisers
 
 

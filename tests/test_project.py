@@ -31,7 +31,7 @@ CONDA_NAMES = {"matplotlib": "matplotlib-base", "soundfile": "pysoundfile", "sox
 LAYERS = [
     {"errors"},
     {"environment", "random"},
-    {"fetch", "synth"},
+    {"fetch", "muon", "synth"},
     {"settings"},
     {"frontend"},
     {"mae"},
