@@ -27,18 +27,22 @@ from audiopg.frontend import (
     resample,
     whole_frames,
 )
-from audiopg.random import STREAMS, permutation
+from audiopg.random import STREAMS, permutation, uniform
 from audiopg.synth.parameters import CLIP_SAMPLES, SAMPLE_RATE, is_whole
 
 BANDS = MEL_BANDS // PATCH
 MOST_TOKENS = LogMel.frames(CLIP_SAMPLES) // PATCH * BANDS
 PIXELS = PATCH * PATCH
+# How the weights begin: see `MaskedAutoencoder.preset`.
+INITIAL = ("xavier", "mimetic")
 # How the tokens of a clip become one vector: see `Encoder.embed`.
 POOLINGS = ("mean", "frequency")
 _WEIGHTS = Path(__file__).parent / "weights"
 # Of float32, whatever `torch.set_default_dtype` says.
 _Linear = partial(nn.Linear, dtype=torch.float32)
 _LayerNorm = partial(nn.LayerNorm, eps=1e-6, dtype=torch.float32)
+# Trockman & Kolter's (2023) scales of the two products, and ours of the patch projection.
+_QUERY_KEY, _OUTPUT_VALUE, _PATCH_SCALE = 0.7, 0.4, 0.3
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,8 @@ class Architecture:
         decoder_depth: blocks of the decoder.
         decoder_heads: attention heads a block of the decoder.
         class_token: whether a token that stands for no patch goes through both, as in the paper.
+        visible_keys: whether the decoder attends to what is visible alone, so that no prediction
+            depends on which others are asked for (Fu et al., 2024).
 
     Raises:
         InputError: for a size below 1, or a width that is no multiple of 4 and of its heads.
@@ -65,6 +71,7 @@ class Architecture:
     decoder_depth: int
     decoder_heads: int
     class_token: bool = True
+    visible_keys: bool = False
 
     def __post_init__(self) -> None:
         for f in fields(self)[:6]:
@@ -98,8 +105,9 @@ class MaskedOutput:
     Attributes:
         loss: scalar, mean squared error over masked patches, each normalised to zero mean and
             unit variance.
-        prediction: (B, tokens, 256), normalised patches.
-        mask: (B, tokens) bool, True where the encoder did not see the patch.
+        prediction: (B, tokens, 256), normalised patches; 0 where the decoder was not asked.
+        mask: (B, tokens) bool, True where the encoder did not see the patch and the decoder was
+            asked for it.
         auxiliary_loss: scalar, mean squared error of the auxiliary head; None where it was given
             nothing to predict.
     """
@@ -165,9 +173,44 @@ def visible_tokens(clips: Tensor, seed: int, tokens: int, mask_ratio: float) -> 
     Returns:
         (B, visible) int64, distinct token indices in ascending order.
     """
+    return training_tokens(clips, seed, tokens, mask_ratio)[0]
+
+
+def training_tokens(
+    clips: Tensor,
+    seed: int,
+    tokens: int,
+    mask_ratio: float,
+    decoded_share: float = 1.0,
+    window: int | None = None,
+) -> tuple[Tensor, Tensor]:
+    """The tokens that the encoder sees, and those that the decoder works on, in one step.
+
+    The decoder works on all that are seen, and on a share of the hidden ones, drawn at random
+    (Fu et al., 2024). With a window both know of no patch outside of it, and it lies at a random
+    place in the clip.
+
+    Args:
+        clips, seed, tokens, mask_ratio: as in `visible_tokens`.
+        decoded_share: of the hidden tokens, at least one of which is taken.
+        window: its length in patches, of `tokens` / 8 in the clip; None for the whole clip.
+
+    Returns:
+        (B, visible) and (B, decoded) int64, distinct token indices in ascending order.
+    """
     key = torch.tensor(seed, dtype=torch.int64, device=clips.device)
     order = permutation(key, clips, STREAMS["mask"], tokens)
-    return order[:, : int(tokens * (1 - mask_ratio))].sort(dim=1).values
+    if window is not None:
+        places = tokens // BANDS - window + 1
+        first = uniform(key, clips, STREAMS["window"], clips.new_zeros(())).mul(places).long()
+        after = order // BANDS - first[:, None]
+        outside = (after < 0) | (after >= window)
+        # Those inside come first, in the order that they had.
+        inside = outside.byte().argsort(dim=1, stable=True)[:, : window * BANDS]
+        order = order.gather(1, inside)
+    visible = int(order.shape[1] * (1 - mask_ratio))
+    hidden = max(1, round((order.shape[1] - visible) * decoded_share))
+    return order[:, :visible].sort(dim=1).values, order[:, : visible + hidden].sort(dim=1).values
 
 
 class Block(nn.Module):
@@ -182,8 +225,8 @@ class Block(nn.Module):
         self.mlp_norm = _LayerNorm(width)
         self.mlp = nn.Sequential(_Linear(width, 4 * width), nn.GELU(), _Linear(4 * width, width))
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = x + self.attend(x)
+    def forward(self, x: Tensor, real: Tensor | None = None) -> Tensor:
+        x = x + self.attend(x, real)
         return x + self.mlp(self.mlp_norm(x))
 
     def attend(self, x: Tensor, real: Tensor | None = None) -> Tensor:
@@ -519,7 +562,12 @@ class MaskedAutoencoder(nn.Module):
 
     @classmethod
     def preset(
-        cls, name: str, seed: int = 0, mask_ratio: float = 0.75, **overrides: object
+        cls,
+        name: str,
+        seed: int = 0,
+        mask_ratio: float = 0.75,
+        initial: str = "xavier",
+        **overrides: object,
     ) -> "MaskedAutoencoder":
         """A freshly initialised network of a named size.
 
@@ -528,11 +576,16 @@ class MaskedAutoencoder(nn.Module):
                 decoder of 8 x 512).
             seed: of the initial weights.
             mask_ratio: share of patches hidden.
+            initial: how the weights begin: "xavier", as in He et al. (2022), or "mimetic", where
+                every token attends to those of like content and place from the first step on
+                (`start_mimetic`).
             overrides: fields of the `Architecture`, such as ``decoder_depth=4``.
 
         Raises:
-            InputError: for an unknown preset or field, or sizes that do not go together.
+            InputError: for an unknown preset, field or beginning, or sizes that do not go together.
         """
+        if initial not in INITIAL:
+            raise InputError(f"initial is {initial!r}; choose from {list(INITIAL)}.")
         if name not in ARCHITECTURES:
             raise InputError(f"no model is called {name!r}; choose from {list(ARCHITECTURES)}.")
         known = [f.name for f in fields(Architecture)]
@@ -547,10 +600,18 @@ class MaskedAutoencoder(nn.Module):
             if architecture.class_token:
                 nn.init.normal_(model.encoder.class_token, std=0.02)
             nn.init.normal_(model.mask_token, std=0.02)
+            if initial == "mimetic":
+                start_mimetic(model)
         return model
 
     def forward(
-        self, mel: Tensor, clips: Tensor, seed: int, targets: Tensor | None = None
+        self,
+        mel: Tensor,
+        clips: Tensor,
+        seed: int,
+        targets: Tensor | None = None,
+        decoded_share: float = 1.0,
+        window: int | None = None,
     ) -> MaskedOutput:
         """Mask, encode, decode, and compare with the masked patches.
 
@@ -559,6 +620,7 @@ class MaskedAutoencoder(nn.Module):
             clips: (B,) int64 clip indices, which with the seed determine the masks.
             seed: key of the masks.
             targets: (B, targets), what the auxiliary head is to predict of each clip.
+            decoded_share, window: as in `training_tokens`; the fewer tokens, the less arithmetic.
 
         Returns:
             The loss, the predicted patches and the mask; and the loss of the auxiliary head.
@@ -574,11 +636,15 @@ class MaskedAutoencoder(nn.Module):
                 "give one index each."
             )
         tokens = patches.shape[1]
-        visible = visible_tokens(clips.to(mel.device), seed, tokens, self.mask_ratio)
+        visible, decoded = training_tokens(
+            clips.to(mel.device), seed, tokens, self.mask_ratio, decoded_share, window
+        )
         encoded = self.encoder(mel, visible)
-        prediction = self.decode(encoded, visible, tokens)
-        mask = torch.ones(len(mel), tokens, dtype=torch.bool, device=mel.device)
-        mask.scatter_(1, visible, False)
+        prediction = self.decode(encoded, visible, tokens, decoded)
+        mask = torch.zeros(len(mel), tokens, dtype=torch.bool, device=mel.device)
+        mask.scatter_(1, decoded, True).scatter_(1, visible, False)
+        places = decoded[..., None].expand_as(prediction)
+        prediction = prediction.new_zeros(patches.shape).scatter(1, places, prediction)
         error = (prediction.float() - normalise_patches(patches)).square().mean(dim=2)
         auxiliary_loss = None
         if targets is not None and self.auxiliary is not None:
@@ -586,25 +652,35 @@ class MaskedAutoencoder(nn.Module):
             auxiliary_loss = (self.auxiliary(view).float() - targets).square().mean()
         return MaskedOutput((error * mask).sum() / mask.sum(), prediction, mask, auxiliary_loss)
 
-    def decode(self, encoded: Tensor, visible: Tensor, tokens: int) -> Tensor:
+    def decode(
+        self, encoded: Tensor, visible: Tensor, tokens: int, decoded: Tensor | None = None
+    ) -> Tensor:
         """Normalised patches from visible tokens; mask tokens stand where nothing was seen.
 
         Args:
             encoded: (B, [1 +] V, D), what the encoder makes of the visible patches.
             visible: (B, V) int64, their indices.
             tokens: of the whole clip.
+            decoded: (B, n) int64, the tokens to work on, the visible ones among them; None for all.
 
         Returns:
-            (B, tokens, 256).
+            (B, tokens, 256), or (B, n, 256).
         """
         x = self.decoder_projection(encoded)
         first = int(self.architecture.class_token)
         places = visible[..., None].expand(-1, -1, x.shape[2])
         whole = self.mask_token.to(x.dtype).expand(len(x), tokens, -1)
         whole = whole.scatter(1, places, x[:, first:]) + self.decoder_positions[:tokens]
+        if decoded is not None:
+            whole = _take(whole, decoded)
         x = torch.cat((x[:, :first], whole), dim=1)
+        seen = None
+        if self.architecture.visible_keys:
+            seen = x.new_zeros(len(x), tokens, dtype=torch.bool).scatter(1, visible, True)
+            seen = seen if decoded is None else seen.gather(1, decoded)
+            seen = torch.cat((seen.new_ones(len(x), first), seen), dim=1)
         for block in self.decoder_blocks:
-            x = block(x)
+            x = block(x, seen)
         return self.decoder_output(self.decoder_norm(x[:, first:]))
 
 
@@ -745,6 +821,47 @@ def _initialise(module: nn.Module) -> None:
     if isinstance(module, nn.Linear):
         nn.init.xavier_uniform_(module.weight)
         nn.init.zeros_(module.bias)
+
+
+@torch.no_grad()
+def start_mimetic(model: MaskedAutoencoder) -> None:
+    """Give the attention of every block the pattern that training would find late.
+
+    Xavier's weights make every token attend to all others almost alike, and an autoencoder stays
+    on a shelf of the loss until it has learned to look at the neighbours of a place. Here the
+    product of query and key is near +0.7 times the identity, so that tokens of like place and
+    content attend to one another, and that of output and value near -0.4 times the identity
+    (Trockman & Kolter, 2023). The patch projection begins at 0.3 of its size, so that at first
+    the place counts for more than the content.
+
+    Args:
+        model: its weights are changed in place, by torch's random numbers.
+    """
+    model.encoder.patch_projection.weight *= _PATCH_SCALE
+    for block in (*model.encoder.blocks, *model.decoder_blocks):
+        width = block.output.in_features
+        size = width // block.heads
+        query, key, value = block.query_key_value.weight.split(width)
+        for head in torch.arange(width).split(size):
+            left, right = _square_root(_near_identity(width, _QUERY_KEY, _QUERY_KEY), size)
+            query[head], key[head] = left.T, right
+        left, right = _square_root(_near_identity(width, _OUTPUT_VALUE, -_OUTPUT_VALUE), width)
+        block.output.weight.copy_(left)
+        value.copy_(right)
+
+
+def _near_identity(width: int, noise: float, scale: float) -> Tensor:
+    """(width, width): a multiple of the identity beside normal noise."""
+    kind = torch.float32
+    drawn = torch.randn(width, width, dtype=kind) / width**0.5
+    return noise * drawn + scale * torch.eye(width, dtype=kind)
+
+
+def _square_root(matrix: Tensor, rank: int) -> tuple[Tensor, Tensor]:
+    """Factors (n, rank) and (rank, n) of alike size, whose product is the nearest of its rank."""
+    left, values, right = torch.linalg.svd(matrix)
+    root = values[:rank].sqrt()
+    return left[:, :rank] * root, root[:, None] * right[:rank]
 
 
 def parameter_count(model: nn.Module) -> int:

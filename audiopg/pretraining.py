@@ -39,7 +39,14 @@ from audiopg.environment import (
     usable_device,
 )
 from audiopg.errors import InputError
-from audiopg.mae import ARCHITECTURES, Architecture, MaskedAutoencoder, load_model, save_model
+from audiopg.mae import (
+    ARCHITECTURES,
+    INITIAL,
+    Architecture,
+    MaskedAutoencoder,
+    load_model,
+    save_model,
+)
 from audiopg.muon import Muon
 from audiopg.settings import check_settings, setting
 from audiopg.synth import PRIORS, SUMMARIES, SynthPrior, render, spread, summarise
@@ -69,10 +76,20 @@ class PretrainSettings:
     class_token: bool = setting(
         True, "a token that stands for no patch, as in the paper", choices=(False, True)
     )
+    visible_keys: bool = setting(
+        False,
+        "the decoder attends to the visible patches alone, and predicts each of the others by itself",
+        choices=(False, True),
+    )
     decoder_width: int | None = setting(
         None, "numbers a token in the decoder, if not the preset's", low=1
     )
     decoder_depth: int | None = setting(None, "blocks of the decoder, if not the preset's", low=1)
+    initial: str = setting(
+        "xavier",
+        "how the weights begin: xavier, or mimetic, which leaves the first shelf of the loss sooner",
+        choices=INITIAL,
+    )
     start: str | None = setting(
         None,
         "weights to go on from: a run, a checkpoint, a file, an address, or a name that comes "
@@ -99,9 +116,24 @@ class PretrainSettings:
         "after the warm-up: constant, or cosine down to 0",
         choices=("constant", "cosine"),
     )
+    cooldown_steps: int = setting(
+        0, "last steps, over which the learning rate falls linearly to 0 besides", low=0
+    )
     weight_decay: float = setting(0.05, "weight decay of the optimiser", low=0.0, high=1)
     mask_ratio: float = setting(
         0.75, "share of patches hidden from the encoder", low=0.01, high=0.99
+    )
+    decoded_share: float = setting(
+        1.0,
+        "share of the masked patches that are decoded and compared, drawn at random",
+        low=0.001,
+        high=1,
+    )
+    window: int | None = setting(
+        None,
+        "patches in time, of the 64 in a clip, that a step learns from: a window at a random place",
+        low=1,
+        high=64,
     )
     auxiliary_weight: float = setting(
         0.0,
@@ -148,7 +180,8 @@ class PretrainSettings:
         """Sizes of the network: the preset's, changed as the settings say."""
         changes = {"decoder_width": self.decoder_width, "decoder_depth": self.decoder_depth}
         given = {name: value for name, value in changes.items() if value is not None}
-        return replace(ARCHITECTURES[self.preset], class_token=self.class_token, **given)
+        given |= {"class_token": self.class_token, "visible_keys": self.visible_keys}
+        return replace(ARCHITECTURES[self.preset], **given)
 
 
 RECIPES = {
@@ -163,10 +196,29 @@ RECIPES = {
         class_token=False,
         optimiser="muon",
     ),
+    # For a processor without a GPU beside it: as few products as it takes to learn. It leaves the
+    # first shelf of the loss after some 150 steps, so steps are many and batches small.
+    "cpu": PretrainSettings(
+        preset="tiny",
+        precision="auto",
+        class_token=False,
+        visible_keys=True,
+        initial="mimetic",
+        window=32,
+        decoded_share=0.334,
+        optimiser="muon",
+        learning_rate=2e-3,
+        batch_size=8,
+        steps=12_800,
+        warmup_steps=100,
+        cooldown_steps=5_000,
+    ),
 }
 
 # What may change when a run is resumed: it says when to stop or to write, not what is learned.
 _CHANGEABLE = ("minutes", "checkpoint_every", "filters_every", "pictures_every")
+# These too, as long as the steps that are done would have been the same.
+_LENGTHS = ("steps", "cooldown_steps")
 
 
 @dataclass(frozen=True)
@@ -181,13 +233,19 @@ Watcher = Callable[[int, MaskedAutoencoder, list[float]], None]
 
 
 def learning_rate_at(settings: PretrainSettings, step: int) -> float:
-    """Learning rate of a step, counted from 0: a linear warm-up, then constant or half a cosine."""
+    """Learning rate of a step, counted from 0: a linear warm-up, then constant or half a cosine.
+
+    Over the last ``cooldown_steps`` it falls linearly besides, to 0 after the last.
+    """
+    rate = settings.learning_rate
+    if settings.cooldown_steps:
+        rate *= min(1.0, (settings.steps - step) / settings.cooldown_steps)
     if step < settings.warmup_steps:
-        return settings.learning_rate * (step + 1) / settings.warmup_steps
+        return rate * (step + 1) / settings.warmup_steps
     if settings.schedule == "constant":
-        return settings.learning_rate
+        return rate
     progress = (step - settings.warmup_steps) / max(1, settings.steps - settings.warmup_steps)
-    return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
+    return rate * 0.5 * (1 + math.cos(math.pi * progress))
 
 
 def different(one: PretrainSettings, other: PretrainSettings) -> list[str]:
@@ -241,7 +299,9 @@ def pretrain(
             run began), ``metrics.jsonl`` (a line a step), the checkpoints ``step-*/``, copies of the
             patch projection in ``filters/`` and, where TensorBoard is installed, its scalars; None
             keeps nothing.
-        resume: go on from the newest good checkpoint in ``out``.
+        resume: go on from the newest good checkpoint in ``out``. The run may become longer or
+            shorter, and its cooldown begin elsewhere, as long as the steps that are done had the
+            learning rates that they would have had.
         device: where to train; a CUDA device where there is one.
         watch: called as ``watch(step, model, losses)``, the losses being those of the steps done,
             before the first step and after every step, in the first process.
@@ -267,7 +327,11 @@ def pretrain(
         if settings.audio:
             recordings = find_recordings(settings.audio)
     model = MaskedAutoencoder.preset(
-        settings.preset, settings.seed, settings.mask_ratio, **asdict(settings.architecture)
+        settings.preset,
+        settings.seed,
+        settings.mask_ratio,
+        settings.initial,
+        **asdict(settings.architecture),
     )
     if settings.auxiliary_weight > 0:
         model.add_auxiliary(len(SUMMARIES))
@@ -354,7 +418,14 @@ def pretrain(
             while len(losses) < settings.steps and not any(reasons):
                 step, step_began = len(losses), elapsed()
                 with autocast(device, settings.precision):
-                    output = network(mel, clips_of(step, device), settings.seed, targets)
+                    output = network(
+                        mel,
+                        clips_of(step, device),
+                        settings.seed,
+                        targets,
+                        settings.decoded_share,
+                        settings.window,
+                    )
                 loss, auxiliary_loss = output.loss, output.auxiliary_loss
                 objective = loss
                 if auxiliary_loss is not None:
@@ -641,7 +712,11 @@ def _begin(
 def _require_same(folder: Path, settings: PretrainSettings, recordings: Recordings | None) -> None:
     """Raise InputError when a run was made with other settings, or on other recordings."""
     before = read_settings(folder)
+    done = max((int(path.name[-8:]) for path in folder.glob(_CHECKPOINTS)), default=0)
+    lengths = _LENGTHS if _same_so_far(before, settings, done) else ()
     for name in different(before, settings):
+        if name in lengths:
+            continue
         was, now = getattr(before, name), getattr(settings, name)
         raise InputError(
             f"{folder} was run with {name} = {was!r}, not {now!r}; "
@@ -654,6 +729,13 @@ def _require_same(folder: Path, settings: PretrainSettings, recordings: Recordin
                 f"{settings.audio} holds other recordings than when the run in {folder} began; "
                 "put the same files back, or name another folder for a new run."
             )
+
+
+def _same_so_far(one: PretrainSettings, other: PretrainSettings, done: int) -> bool:
+    """Whether the steps done had the same learning rates in two runs of different lengths."""
+    return done <= other.steps and all(
+        learning_rate_at(one, step) == learning_rate_at(other, step) for step in range(done)
+    )
 
 
 def _start_from(start: str, model: MaskedAutoencoder) -> None:

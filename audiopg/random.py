@@ -68,8 +68,9 @@ STREAMS = {
     # The samples of clips: the noise floor, and the response of a room.
     "noise_floor": 101,
     "room": 102,
-    # The masks of the autoencoder.
+    # The masks of the autoencoder, and which window of a clip it learns from.
     "mask": 201,
+    "window": 202,
     # The order of a folder of recordings, and where in each of them a clip starts.
     "recording_order": 301,
     "recording_start": 302,

@@ -23,6 +23,7 @@ from audiopg.mae import (
     save_model,
     shipped_weights,
     sine_cosine_positions,
+    training_tokens,
     unpatchify,
     visible_tokens,
 )
@@ -103,6 +104,136 @@ def test_masked_patches_do_not_reach_the_prediction(model, mel):
     visible_changed = torch.where(output.mask[..., None], patches, patches + 7)
     other = model(unpatchify(visible_changed), torch.arange(3), seed=0)
     assert not torch.allclose(other.prediction, output.prediction)
+
+
+@pytest.mark.parametrize("window", [None, 24])
+def test_a_share_of_the_masked_patches_is_drawn_by_seed_and_clip(window):
+    clips = torch.arange(400)
+    tokens = 512 if window is None else 8 * window
+    visible, decoded = training_tokens(clips, 3, 512, 0.75, 0.25, window)
+    assert visible.shape == (400, tokens // 4)
+    assert decoded.shape == (400, tokens // 4 + tokens * 3 // 16)
+    assert (visible.diff(dim=1) > 0).all()
+    assert (decoded.diff(dim=1) > 0).all()
+    assert all(set(v) <= set(d) for v, d in zip(visible.tolist(), decoded.tolist(), strict=True))
+    again = training_tokens(clips[[7, 2]], 3, 512, 0.75, 0.25, window)
+    assert torch.equal(again[0], visible[[7, 2]])
+    assert torch.equal(again[1], decoded[[7, 2]])
+    # Every token has its turn.
+    assert len(decoded.unique()) == len(visible.unique()) == 512
+    assert training_tokens(clips, 3, 512, 0.75, 1e-9, window)[1].shape == (400, tokens // 4 + 1)
+    if window is None:
+        assert torch.equal(visible, visible_tokens(clips, 3, 512, 0.75))
+        every = training_tokens(clips, 3, 512, 0.75)[1]
+        assert every.tolist() == 400 * [list(range(512))]
+
+
+def test_a_window_lies_anywhere_in_the_clip_and_holds_all_that_is_seen():
+    clips = torch.arange(4000)
+    visible, decoded = training_tokens(clips, 5, 512, 0.75, 1.0, window=24)
+    first = decoded[:, 0]
+    assert torch.equal(decoded, first[:, None] + torch.arange(24 * 8))
+    assert (visible[:, 0] >= first).all()
+    assert (visible[:, -1] < first + 24 * 8).all()
+    # It begins at each of 41 places alike, and never within a column.
+    counts = (first // 8).bincount(minlength=41)
+    assert len(counts) == 41
+    assert not (first % 8).any()
+    assert scipy.stats.chisquare(counts.numpy()).pvalue > 1e-3
+    # What is seen of a window lies in it by chance alone.
+    within = (visible - first[:, None]).flatten().bincount(minlength=192)
+    statistic = ((within - 1000.0) ** 2 / (1000 * 0.75)).sum()
+    assert scipy.stats.chi2.sf(statistic.item(), 191) > 1e-3
+    whole = training_tokens(clips, 5, 512, 0.75, 1.0, window=64)
+    assert torch.equal(whole[0], visible_tokens(clips, 5, 512, 0.75))
+
+
+def test_of_a_share_of_the_masked_patches_the_loss_is_theirs_alone(model, mel):
+    clips = torch.arange(3)
+    output = model(mel, clips, seed=0, decoded_share=0.25)
+    assert output.mask.sum(1).tolist() == [96] * 3
+    assert torch.equal(output.prediction.any(2) & output.mask, output.mask)
+    error = (output.prediction - normalise_patches(patchify(mel)))[output.mask]
+    assert output.loss.item() == pytest.approx(error.square().mean().item(), rel=1e-5)
+
+    # The patches that are left out stand nowhere: their own places make no difference.
+    visible, decoded = training_tokens(clips, 0, 512, 0.75, 0.25)
+    encoded, before = model.encoder(mel, visible), model.decoder_positions.clone()
+    left_out = torch.tensor(sorted(set(range(512)) - set(decoded[0].tolist())))
+    with torch.no_grad():
+        expected = model.decode(encoded[:1], visible[:1], 512, decoded[:1])
+        model.decoder_positions[left_out] += 1
+        again = model.decode(encoded[:1], visible[:1], 512, decoded[:1])
+        model.decoder_positions.copy_(before)
+    assert torch.equal(again, expected)
+    torch.testing.assert_close(output.prediction[0, decoded[0]], expected[0])
+
+
+@pytest.mark.parametrize("class_token", [False, True])
+def test_with_visible_keys_a_prediction_does_not_depend_on_the_others(class_token, mel, tmp_path):
+    model = MaskedAutoencoder.preset(
+        "micro", class_token=class_token, visible_keys=True, decoder_depth=2
+    )
+    clips = torch.arange(3)
+    whole, part = (model(mel, clips, seed=0, decoded_share=share) for share in (1.0, 0.25))
+    torch.testing.assert_close(
+        part.prediction[part.mask], whole.prediction[part.mask], atol=1e-5, rtol=1e-5
+    )
+    save_model(model, tmp_path / "model.safetensors")
+    assert load_model(tmp_path).architecture.visible_keys is True
+    # Where all attend to all it does.
+    mixed = MaskedAutoencoder.preset("micro", class_token=class_token, decoder_depth=2)
+    whole, part = (mixed(mel, clips, seed=0, decoded_share=share) for share in (1.0, 0.25))
+    assert not torch.allclose(part.prediction[part.mask], whole.prediction[part.mask], atol=1e-4)
+
+
+def test_a_mimetic_start_attends_to_places_alike():
+    plain, started = (MaskedAutoencoder.preset("tiny", 0, initial=i) for i in ("xavier", "mimetic"))
+    for name, weight in started.named_parameters():
+        others = ("patch_projection.weight", "query_key_value.weight", ".output.weight")
+        assert torch.equal(weight, plain.get_parameter(name)) != name.endswith(others), name
+
+    def nearby(model):
+        """The attention that the tokens of a silent clip give to places at most 2 patches away."""
+        x = model.encoder.tokens(torch.zeros(1, 1024, 128))[:, 1:]
+        block = model.encoder.blocks[0]
+        joint = block.query_key_value(block.attention_norm(x))
+        query, key, _ = joint.unflatten(2, (3, block.heads, -1)).permute(2, 0, 3, 1, 4)
+        attention = (query @ key.mT / query.shape[-1] ** 0.5).softmax(-1)[0].mean(0)
+        index = torch.arange(512)
+        time = (index[:, None] // BANDS - index // BANDS).abs()
+        band = (index[:, None] % BANDS - index % BANDS).abs()
+        return (attention * ((time <= 2) & (band <= 2))).sum(1).mean().item()
+
+    # Of 512 tokens at most 25 are so near.
+    assert nearby(plain) < 2 * 25 / 512
+    assert nearby(started) > 2 * nearby(plain)
+
+
+def test_the_products_of_a_mimetic_start_are_near_multiples_of_the_identity():
+    model = MaskedAutoencoder.preset("tiny", 1, initial="mimetic")
+    assert torch.equal(
+        model.encoder.patch_projection.weight,
+        0.3 * MaskedAutoencoder.preset("tiny", 1).encoder.patch_projection.weight,
+    )
+    for block in (*model.encoder.blocks, *model.decoder_blocks):
+        width = block.output.in_features
+        query, key, value = block.query_key_value.weight.detach().split(width)
+        product = block.output.weight.detach() @ value
+        assert product.diagonal().mean().item() == pytest.approx(-0.4, abs=0.02)
+        assert (product - product.diagonal().diag()).std().item() == pytest.approx(
+            0.4 / width**0.5, rel=0.1
+        )
+        for q, k in zip(query.chunk(block.heads), key.chunk(block.heads), strict=True):
+            product = q.T @ k
+            assert torch.linalg.matrix_rank(product) == width // block.heads
+            assert product.diagonal().mean() > 0.7 / block.heads
+            assert q.square().sum().item() == pytest.approx(k.square().sum().item(), rel=1e-3)
+
+
+def test_an_unknown_beginning_is_refused():
+    with pytest.raises(InputError, match=r"initial is 'zero'; choose from .*'mimetic'"):
+        MaskedAutoencoder.preset("micro", initial="zero")
 
 
 def test_attention_block_agrees_with_torch_multihead_attention():

@@ -625,6 +625,9 @@ def test_recipes():
     assert not paper.compiled
     fast = RECIPES["fast"]
     assert (fast.steps - 1) * fast.batch_size < 100 * 5000 <= fast.steps * fast.batch_size
+    cpu = RECIPES["cpu"]
+    assert cpu.steps * cpu.batch_size >= 100_000
+    assert (cpu.preset, cpu.prior, cpu.mask_ratio, cpu.precision) == ("tiny", "full", 0.75, "auto")
 
 
 def test_learning_rate_warms_up_then_holds_or_falls_along_a_cosine():
@@ -635,6 +638,52 @@ def test_learning_rate_warms_up_then_holds_or_falls_along_a_cosine():
     assert learning_rate_at(cosine, 4) == 1.0
     assert learning_rate_at(cosine, 7) == pytest.approx(0.5)
     assert learning_rate_at(cosine, 10) == pytest.approx(0)
+
+
+def test_learning_rate_cools_down_linearly_over_the_last_steps():
+    settings = replace(SETTINGS, steps=10, learning_rate=1.0, warmup_steps=2, cooldown_steps=4)
+    rates = [learning_rate_at(settings, step) for step in range(10)]
+    assert rates == [0.5] + [1.0] * 6 + [0.75, 0.5, 0.25]
+    cosine = replace(settings, schedule="cosine")
+    both = [learning_rate_at(cosine, step) for step in range(10)]
+    alone = [learning_rate_at(replace(cosine, cooldown_steps=0), step) for step in range(10)]
+    falling = [1.0, 1.0, *rates[2:]]
+    assert both == pytest.approx([a * r for a, r in zip(alone, falling, strict=True)])
+
+
+def test_a_run_may_be_cut_short_and_cooled_down_sooner(tmp_path):
+    long = replace(SETTINGS, steps=12, schedule="constant", cooldown_steps=4, warmup_steps=2)
+    short = replace(long, steps=6, cooldown_steps=2)
+    with pytest.raises(Killed):
+        quiet(long, tmp_path, watch=killed_at(5))
+    done = sorted(tmp_path.glob("step-*"))[-1].name
+    resumed = quiet(short, tmp_path, resume=True)
+    assert done == "step-00000004"
+    assert_same_run(resumed, quiet(short))
+    assert read_settings(tmp_path) == short
+    # Steps 5 and 6 are done, and cooled down: they would have been others in a longer run.
+    with pytest.raises(InputError, match="was run with steps = 6, not 12"):
+        quiet(long, tmp_path, resume=True)
+    with pytest.raises(InputError, match="was run with steps = 6, not 4"):
+        quiet(replace(short, steps=4, cooldown_steps=0), tmp_path, resume=True)
+
+
+@pytest.mark.parametrize("part", [{"decoded_share": 0.25}, {"window": 16}])
+def test_a_part_of_the_patches_is_learned_from(part):
+    model = MaskedAutoencoder.preset("micro")
+    clips = torch.arange(2)
+    mel = model.encoder.log_mel(render(SynthPrior().sample(clips, 0)))
+    expected = model(mel, clips, 0, **part).loss.item()
+    settings = replace(SETTINGS, steps=1, **part)
+    assert quiet(settings).losses.tolist() == pytest.approx([expected], rel=1e-5)
+    assert model(mel, clips, 0).loss.item() != pytest.approx(expected)
+
+
+def test_a_run_begins_with_the_weights_that_it_is_told_to():
+    begun = []
+    settings = replace(SETTINGS, steps=1, initial="mimetic")
+    quiet(settings, watch=lambda step, model, losses: begun.append(weights(model).clone()))
+    assert torch.equal(begun[0], weights(MaskedAutoencoder.preset("micro", initial="mimetic")))
 
 
 @pytest.mark.parametrize(
@@ -656,6 +705,10 @@ def test_learning_rate_warms_up_then_holds_or_falls_along_a_cosine():
         ({"seed": 2**63}, "seed is 9223372036854775808"),
         ({"learning_rate": float("nan")}, "learning_rate is nan"),
         ({"mask_ratio": 1.0}, "mask_ratio is 1.0"),
+        ({"initial": "zeros"}, "initial is 'zeros'; choose from .*'mimetic'"),
+        ({"decoded_share": 0}, "decoded_share is 0; the range is 0.001 to 1"),
+        ({"window": 65}, "window is 65; the range is whole numbers 1 to 64"),
+        ({"cooldown_steps": -1}, "cooldown_steps is -1"),
     ],
 )
 def test_nonsense_is_refused_by_name(setting, message):

@@ -70,6 +70,12 @@ def test_every_draw_of_the_library_has_its_stream_from_the_registry():
 
 def test_streams_that_runs_rest_on_keep_their_numbers():
     # Those of clips are held by tests/synth/test_fingerprints.py.
-    kept = {"mask": 201, "recording_order": 301, "recording_start": 302, "fold_key": 401}
+    kept = {
+        "mask": 201,
+        "window": 202,
+        "recording_order": 301,
+        "recording_start": 302,
+        "fold_key": 401,
+    }
     kept |= {"epoch_order": 402, "augmentation": 403, "patch_dropout": 404}
     assert {name: STREAMS[name] for name in kept} == kept

@@ -39,8 +39,12 @@ examples:
   the paper's run, or the fast one, on a GPU:
     audiopg pretrain --recipe paper --out runs/paper
     audiopg pretrain --recipe fast --pictures-every 200 --out runs/fast
+  a small network on a processor, in an hour or a few:
+    audiopg pretrain --recipe cpu --out runs/tiny
   go on after Ctrl-C, a crash or a full disk; the settings are those of the run:
     audiopg pretrain --resume --out runs/fast
+  end it sooner than was planned, cooled down, before its own cooldown has begun:
+    audiopg pretrain --resume --steps 6000 --cooldown-steps 2000 --out runs/tiny
   the 8 GPUs of one machine, or 8 processes on CPUs where there is no GPU; every process takes an
   equal share of each batch, so the clips are the same for any number of them:
     torchrun --nproc-per-node=8 -m audiopg pretrain --recipe fast --out runs/fast

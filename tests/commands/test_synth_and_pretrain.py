@@ -271,7 +271,7 @@ def test_the_help_of_pretrain_teaches(capsys):
     printed = capsys.readouterr().out
     for setting in fields(PretrainSettings):
         assert "--" + setting.name.replace("_", "-") in printed
-    assert "(default: adamw; fast: muon)" in " ".join(printed.split())
+    assert "(default: adamw; fast: muon; cpu: muon)" in " ".join(printed.split())
     for text in (
         "audiopg pretrain --recipe paper --out runs/paper",
         "audiopg pretrain --resume --out runs/fast",
