@@ -96,6 +96,8 @@ def test_the_workflow_runs_what_a_desk_runs():
     commands = " ".join(step.get("run", "") for step in steps("checks.yml"))
     for target in ("make test ", "make book ", "make test-book "):
         assert target in commands
+    (*_, newest) = steps("newest.yml")
+    assert newest["run"].startswith("make test-newest ")
 
 
 def test_the_pages_are_pushed_to_the_branch_that_the_buttons_name(tmp_path):
