@@ -92,7 +92,7 @@ def fetch_engine(folder: Path, npm: str | None = None) -> dict[str, bytes]:
         shutil.copyfile(folder / name, work / name)
     command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", str(work)]
     try:
-        subprocess.run(command, check=True, capture_output=True, text=True, timeout=600)
+        subprocess.run(command, check=True, capture_output=True, text=True, timeout=1800)
     except (OSError, subprocess.SubprocessError) as error:
         said = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
         raise EngineMissingError(

@@ -23,7 +23,7 @@ SETTINGS = PretrainSettings(
 )
 SHARED = replace(SETTINGS, steps=4, batch_size=4, checkpoint_every=2)
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
-LONGEST_SECONDS = 120
+LONGEST_SECONDS = 1800
 
 
 def flags(settings):

@@ -32,6 +32,8 @@ FLAGS = (
     "--no-sandbox",
 )
 HEIGHT = 900
+# Half an hour, in milliseconds: a page that is merely slow is waited for.
+PATIENCE = 1_800_000
 # Pages that Sphinx adds to those of the table of contents.
 ADDED = ("genindex", "py-modindex", "search")
 
@@ -83,7 +85,9 @@ def browser() -> Iterator[Browser]:
     if chromium is None:
         pytest.skip("no chromium on this machine; on Debian: apt install chromium")
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        launched = playwright.chromium.launch(
+            executable_path=chromium, args=FLAGS, timeout=PATIENCE
+        )
         yield launched
         launched.close()
 
@@ -116,6 +120,7 @@ def open_page(book: str, browser: Browser, problems: list[str]) -> Iterator[Call
             reduced_motion="reduce",
         )
         contexts.append(context)
+        context.set_default_timeout(PATIENCE)
         context.route(lambda url: not url.startswith((f"{book}/", "data:", "blob:")), leave)
         page = context.new_page()
         page.on(

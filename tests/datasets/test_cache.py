@@ -22,7 +22,7 @@ from audiopg.errors import InputError
 from audiopg.frontend import fit_length
 
 # Of one process for another, which imports torch on a machine that may be busy.
-LONGEST_WAIT = 300
+LONGEST_WAIT = 1800
 LENGTHS = [700, 4000, 1, 2500, 1600]
 
 
