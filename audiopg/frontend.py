@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from audiopg.environment import full_precision
 from audiopg.errors import InputError
+from audiopg.inputs import as_waves, whole_number
 from audiopg.synth.parameters import SAMPLE_RATE
 
 WINDOW = 400
@@ -118,15 +119,15 @@ def resample(wave: Tensor, sample_rate: int, target: int = SAMPLE_RATE) -> Tenso
     Raises:
         InputError: for a rate that is not a positive whole number.
     """
-    for rate in (sample_rate, target):
-        if rate < 1 or int(rate) != rate:
-            raise InputError(f"the sample rate is {rate!r}; give whole hertz, 1 or more.")
-    if sample_rate == target:
+    sample_rate, target = (
+        whole_number(rate, "the sample rate", "whole hertz") for rate in (sample_rate, target)
+    )
+    if sample_rate == target or not wave.numel():
         return wave
     import soxr
 
     # soxr takes samples first, channels second.
-    flat = wave.reshape(-1, wave.shape[-1]).T.contiguous().cpu().numpy()
+    flat = wave.detach().reshape(-1, wave.shape[-1]).T.contiguous().cpu().numpy()
     resampled = torch.from_numpy(soxr.resample(flat, sample_rate, target, quality="HQ")).T
     return resampled.reshape(*wave.shape[:-1], -1).to(wave.device)
 
@@ -159,23 +160,38 @@ class LogMel(nn.Module):
         """Compute the standardised log-mel spectrogram.
 
         Args:
-            wave: (B, samples) float32 at 16 kHz, at least one window of 400 samples.
+            wave: (B, samples) floats at 16 kHz with full scale at 1, at least one window of 400
+                samples; tensor or array.
 
         Returns:
             (B, frames, 128) float32, frames a multiple of 16.
 
         Raises:
-            InputError: for another shape, or fewer samples than one window.
+            InputError: for another shape, fewer samples than one window, or what
+                `audiopg.inputs.as_waves` refuses; for a waveform that a gradient is asked of.
         """
+        wave = as_waves(wave)
+        if isinstance(wave, list):
+            raise InputError("the waveform is a list; give one tensor, (clips, samples).")
         if wave.ndim != 2:
             raise InputError(f"the waveform has shape {tuple(wave.shape)}; give (clips, samples).")
-        batch, samples = wave.shape
-        if samples < WINDOW:
+        if wave.shape[1] < WINDOW:
             raise InputError(
-                f"the waveform has {samples} samples, shorter than one window of {WINDOW}."
+                f"the waveform has {wave.shape[1]} samples, shorter than one window of {WINDOW}."
             )
+        if wave.requires_grad and torch.is_grad_enabled():
+            raise InputError(
+                "the waveform requires a gradient, and the front end has none; detach it."
+            )
+        return self.transform(wave)
+
+    def transform(self, wave: Tensor) -> Tensor:
+        """As `forward`, of what has been looked at: (B, samples) float32 -> (B, frames, 128)."""
+        batch, samples = wave.shape
         count = whole_frames(samples)
         mels = wave.new_zeros(batch, LogMel.frames(samples), MEL_BANDS)
+        if not batch:
+            return mels
         # On a CPU one clip at a time stays in the cache, which is worth a factor of two.
         clips = 1 if wave.device.type == "cpu" else 64
         frames = wave.new_zeros(min(clips, batch), count, FFT_SIZE)

@@ -27,6 +27,7 @@ from audiopg.frontend import (
     resample,
     whole_frames,
 )
+from audiopg.inputs import as_waves, shown, whole_number
 from audiopg.random import STREAMS, permutation, uniform
 from audiopg.synth.parameters import CLIP_SAMPLES, SAMPLE_RATE, is_whole
 
@@ -77,7 +78,7 @@ class Architecture:
         for f in fields(self)[:6]:
             value = getattr(self, f.name)
             if not is_whole(value) or value < 1:
-                raise InputError(f"{f.name} is {value!r}; give a whole number of at least 1.")
+                raise InputError(f"{f.name} is {shown(value)}; give a whole number of at least 1.")
         for name, width, heads in (
             ("width", self.width, self.heads),
             ("decoder_width", self.decoder_width, self.decoder_heads),
@@ -373,8 +374,8 @@ class Encoder(nn.Module):
         Products are in float32, or in what `torch.autocast` says around the call.
 
         Args:
-            wave: (B, samples) or (samples,) float, tensor or array; or a sequence of B waves
-                (samples,), whose lengths may differ.
+            wave: (B, samples) or (samples,) floats with full scale at 1, tensor or array; or a
+                sequence of B waves (samples,), whose lengths may differ.
             sample_rate: Hz, of ``wave``; resampled to 16 kHz where it differs.
             batch_size: windows encoded at once; bounds the memory, does not change the result.
             pooling: "mean" over all tokens, or "frequency": the tokens of the 8 bands of a time
@@ -387,11 +388,16 @@ class Encoder(nn.Module):
             one clip without a batch axis.
 
         Raises:
-            InputError: for an empty wave, NaN samples, samples that are no floats, another shape,
-                an unknown pooling, or a native clip shorter than one frame of 400 samples.
+            InputError: for what `audiopg.inputs.as_waves` refuses, such as integers, NaN, a wave
+                without samples or of (samples, channels); for a rate or batch size that is no whole
+                number from 1 up, an unknown pooling, or a native clip shorter than one frame of 400
+                samples.
         """
         size, device = self.embedding_size(pooling), self.norm.weight.device
-        waves = _as_waves(wave, sample_rate)
+        batch_size = whole_number(batch_size, "batch_size")
+        waves = _waves_at_16_khz(wave, sample_rate)
+        is_one = isinstance(waves, Tensor) and waves.ndim == 1
+        waves = waves[None] if is_one else waves
         parts = [_windows(one) if native else (one,) for one in waves]
         windows = [window for part in parts for window in part]
         sums = torch.empty(len(windows), size, dtype=torch.float32, device=device)
@@ -405,7 +411,7 @@ class Encoder(nn.Module):
                 for values in (sums, steps)
             )
         embeddings = sums / steps
-        return embeddings[0] if getattr(wave, "ndim", None) == 1 else embeddings
+        return embeddings[0] if is_one else embeddings
 
     @torch.no_grad()
     def embed_over_time(
@@ -420,7 +426,8 @@ class Encoder(nn.Module):
         The mean over time is what `embed` gives for ``native=True``.
 
         Args:
-            wave: (B, samples) float, tensor or array; (samples,) is a batch of one.
+            wave: (B, samples) floats with full scale at 1, tensor or array; (samples,) is a batch
+                of one.
             sample_rate: as in `embed`.
             batch_size: as there.
             pooling: as there.
@@ -431,9 +438,15 @@ class Encoder(nn.Module):
             where the clip ends within it, so its middle can lie beyond the end.
 
         Raises:
-            InputError: as `embed`.
+            InputError: as `embed`, or for waves of several lengths.
         """
-        waves = torch.stack(list(_as_waves(wave, sample_rate)))
+        batch_size = whole_number(batch_size, "batch_size")
+        waves = _waves_at_16_khz(wave, sample_rate)
+        if isinstance(waves, list):
+            if len({len(one) for one in waves}) != 1:
+                raise InputError("the waves differ in length; embed them over time one by one.")
+            waves = torch.stack(waves)
+        waves = waves if waves.ndim == 2 else waves[None]
         windows = _windows(waves)
         steps = sum(_time_steps(window.shape[-1]) for window in windows)
         shape = len(waves), steps, self.embedding_size(pooling)
@@ -465,7 +478,7 @@ class Encoder(nn.Module):
     def _log_mels(self, waves: list[Tensor]) -> Tensor:
         """The spectrograms of waves whose frames fill equally many patches: (B, frames, 128)."""
         padded = nn.utils.rnn.pad_sequence(waves, batch_first=True)
-        mel = self.log_mel(padded.to(self.norm.weight.device))
+        mel = self.log_mel.transform(padded.to(self.norm.weight.device))
         frames = torch.tensor([whole_frames(len(wave)) for wave in waves])
         if frames.min() < frames.max():
             # Only the frames behind a wave's own hear the zeros behind it.
@@ -474,32 +487,14 @@ class Encoder(nn.Module):
         return mel
 
 
-def _as_waves(
+def _waves_at_16_khz(
     wave: Tensor | np.ndarray | Sequence[Tensor | np.ndarray], sample_rate: int
-) -> Sequence[Tensor]:
-    """A wave for each clip: (samples,) float32 at 16 kHz."""
-    if not isinstance(wave, Tensor | np.ndarray):
-        return [_as_wave(one, sample_rate, most_axes=1) for one in wave]
-    waves = _as_wave(wave, sample_rate, most_axes=2)
-    return (waves if waves.ndim == 2 else waves[None]).unbind(0)
-
-
-def _as_wave(wave: Tensor | np.ndarray, sample_rate: int, most_axes: int) -> Tensor:
-    is_tensor = isinstance(wave, Tensor)
-    wave = wave if is_tensor else np.asarray(wave)
-    if not 1 <= wave.ndim <= most_axes:
-        shape = "(clips, samples)" if most_axes == 2 else "(samples,) for each clip"
-        raise InputError(f"the waveform has shape {tuple(wave.shape)}; give {shape}.")
-    if not (wave.is_floating_point() if is_tensor else wave.dtype.kind == "f"):
-        raise InputError(
-            f"the waveform is of type {wave.dtype}; give floats, those of an integer format "
-            "divided by its full scale."
-        )
-    # An array is copied: one that is mapped from a file may not be written to.
-    wave = wave.float() if is_tensor else torch.from_numpy(wave.astype(np.float32))
-    if not torch.isfinite(wave).all():
-        raise InputError("the waveform holds NaN or infinite samples; repair or leave it out.")
-    return resample(wave, sample_rate)
+) -> Tensor | list[Tensor]:
+    """What `as_waves` makes of waves, resampled."""
+    waves = as_waves(wave)
+    if isinstance(waves, Tensor):
+        return resample(waves, sample_rate)
+    return [resample(one, sample_rate) for one in waves]
 
 
 def _windows(wave: Tensor) -> tuple[Tensor, ...]:

@@ -375,7 +375,7 @@ def pretrain(
         except InputError as error:
             problem = error
             return None, None
-        return None if wave is None else model.encoder.log_mel(wave.to(device)), targets
+        return None if wave is None else model.encoder.log_mel.transform(wave.to(device)), targets
 
     def elapsed() -> float:
         return time.perf_counter() - began

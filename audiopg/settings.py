@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import field, fields
 
 from audiopg.errors import InputError
+from audiopg.inputs import shown
 from audiopg.synth.parameters import is_number, is_whole
 
 
@@ -44,10 +45,12 @@ def check_settings(settings: object) -> None:
         if value is None and each.default is None:
             continue
         if choices is not None and value not in choices:
-            raise InputError(f"{each.name} is {value!r}; choose from {choices}.")
+            raise InputError(f"{each.name} is {shown(value)}; choose from {choices}.")
         if low is None:
             continue
         right = is_whole if isinstance(low, int) else is_number
         if not right(value) or not low <= value <= high:
             kind = "whole numbers " if right is is_whole else ""
-            raise InputError(f"{each.name} is {value}; the range is {kind}{low:g} to {high:g}.")
+            raise InputError(
+                f"{each.name} is {shown(value)}; the range is {kind}{low:g} to {high:g}."
+            )

@@ -74,7 +74,7 @@ def spectrograms() -> object:
     log_mel = LogMel()
     wave = render(SynthPrior().sample(torch.arange(2), 0))[:, :12_000]
     mel = log_mel(wave)
-    return log_mel, mel, log_mel.invert(mel, 12_000, iterations=2)
+    return log_mel, mel, log_mel(wave.double()), log_mel.invert(mel, 12_000, iterations=2)
 
 
 def networks() -> object:

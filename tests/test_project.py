@@ -47,7 +47,7 @@ CONDA_NAMES = {"matplotlib": "matplotlib-base", "soundfile": "pysoundfile", "sox
 # The order in which data flows; a module imports what stands in an earlier row, or its own.
 LAYERS = [
     {"errors"},
-    {"environment", "random"},
+    {"environment", "inputs", "random"},
     {"fetch", "muon", "synth"},
     {"settings"},
     {"frontend"},

@@ -10,6 +10,7 @@ from audiopg.analysis.cache import fingerprint, kept
 from audiopg.environment import full_precision
 from audiopg.errors import InputError
 from audiopg.frontend import LogMel
+from audiopg.inputs import whole_number
 from audiopg.mae import Encoder
 from audiopg.synth import (
     CLIP_SECONDS,
@@ -138,11 +139,12 @@ def embed_clips(
         dimensions).
 
     Raises:
-        InputError: for layers of a front end, or when the cache cannot be written.
+        InputError: for layers of a front end, a batch size below 1, or when the cache cannot be written.
     """
     if layers and not isinstance(encoder, Encoder):
         raise InputError("a front end has no layers; give an encoder.")
     device = next(encoder.buffers()).device
+    batch_size = whole_number(batch_size, "batch_size")
 
     @torch.no_grad()
     def features(part: ClipParameters) -> Tensor:

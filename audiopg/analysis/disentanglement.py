@@ -14,8 +14,9 @@ from sklearn.ensemble import RandomForestRegressor
 from sklearn.metrics import r2_score
 from torch import Tensor
 
-from audiopg.analysis.information import as_embeddings, as_factor, as_factors, as_float64
+from audiopg.analysis.information import as_embeddings, as_factor, as_factors
 from audiopg.errors import InputError
+from audiopg.inputs import as_float64
 
 if TYPE_CHECKING:
     import pandas
@@ -115,7 +116,7 @@ def information_gaps(
         )
     norms = []
     for name, values in factors.items():
-        values = as_float64(values)
+        values = as_factor(values, len(values))
         counts = _binned(values[:, None], bins)[:, 0].bincount().double()
         entropy = _entropy(counts[None] / len(values))
         if entropy == 0:

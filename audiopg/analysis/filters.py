@@ -13,8 +13,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from audiopg.analysis.components import principal_components
-from audiopg.analysis.information import as_float64
 from audiopg.errors import InputError
+from audiopg.inputs import as_float64
 
 if TYPE_CHECKING:
     import pandas
@@ -129,7 +129,8 @@ def filter_growth(
         InputError: for steps that do not ascend or do not fit the weights, or as
             `shuffled_concentration`.
     """
-    steps = torch.as_tensor(steps)
+    steps = as_float64(steps, "steps").long()
+    weights = as_float64(weights, "weights")
     if steps.shape != (len(weights),) or not len(steps) or (steps.diff() <= 0).any():
         raise InputError(
             f"steps are {steps.tolist()} for {len(weights)} weights; give an ascending one for each."
@@ -198,7 +199,7 @@ def spectral_concentration(images: Tensor | np.ndarray) -> Tensor:
     Raises:
         InputError: for another shape or a value that is not finite.
     """
-    images = as_float64(images)
+    images = as_float64(images, "images")
     if images.shape[1:] != _PATCH:
         raise InputError(f"images have shape {tuple(images.shape)}; give (n, 16, 16).")
     if not images.isfinite().all():
@@ -248,7 +249,7 @@ def shuffled_concentration(
 
 def _flat(weight: Tensor | np.ndarray) -> Tensor:
     """``weight`` as a (width, 256) float64 tensor."""
-    weight = as_float64(weight)
+    weight = as_float64(weight, "weight")
     if weight.shape[1:] not in ((1, *_PATCH), (_PATCH[0] * _PATCH[1],)):
         raise InputError(
             f"weight has shape {tuple(weight.shape)}; give the patch projection, "

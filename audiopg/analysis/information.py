@@ -15,6 +15,7 @@ from torch import Tensor
 from audiopg.analysis.cache import fingerprint, kept
 from audiopg.analysis.kraskov import kraskov_information
 from audiopg.errors import InputError
+from audiopg.inputs import as_float64
 
 if TYPE_CHECKING:
     import pandas
@@ -227,6 +228,8 @@ def factor_information(
     """
     if null_clips is not None and null_clips < 1:
         raise InputError(f"null_clips is {null_clips}; shuffle the factors of at least 1 clip.")
+    embeddings = as_embeddings(embeddings)
+    factor = as_factor(factor, len(embeddings))
     information = mutual_information(embeddings, factor, neighbours=neighbours)
 
     def error() -> Tensor:
@@ -251,26 +254,17 @@ def factor_information(
 def _kept(
     name: str,
     make: Callable[[], Tensor],
-    embeddings: Tensor | np.ndarray,
-    factor: Tensor | np.ndarray,
+    embeddings: Tensor,
+    factor: Tensor,
     *settings: int,
 ) -> Tensor:
     """What is made of some embeddings and a factor, from the cache or put there."""
-    embeddings, factor = as_float64(embeddings), as_float64(factor)
     # The estimates, to four decimals, are in the key so that a change of the code is noticed.
     estimates = mutual_information(embeddings, factor, neighbours=settings[-1])
     estimates = (estimates * 10_000).round()
     values = {"embeddings": embeddings, "factor": factor, "estimates": estimates}
     found = kept("information", fingerprint(values, name, *settings), lambda: {name: make()})
     return found[name].to(embeddings.device)
-
-
-def as_float64(values: Tensor | np.ndarray) -> Tensor:
-    """``values`` as a detached float64 tensor of the same shape, on the device they are on."""
-    if isinstance(values, Tensor):
-        return values.detach().double()
-    # A copy, since a tensor cannot share an array that is read-only or runs backwards.
-    return torch.from_numpy(np.array(values, dtype=np.float64, order="C"))
 
 
 def as_embeddings(embeddings: Tensor | np.ndarray) -> Tensor:
@@ -280,7 +274,7 @@ def as_embeddings(embeddings: Tensor | np.ndarray) -> Tensor:
         InputError: for another number of axes, for no clips or dimensions, or for a value that is
             not finite.
     """
-    embeddings = as_float64(embeddings)
+    embeddings = as_float64(embeddings, "embeddings")
     if embeddings.ndim != 2 or 0 in embeddings.shape:
         raise InputError(
             f"embeddings have shape {tuple(embeddings.shape)}; give (clips, dimensions)."
@@ -295,12 +289,13 @@ def as_embeddings(embeddings: Tensor | np.ndarray) -> Tensor:
 
 
 def as_factor(factor: Tensor | np.ndarray, clips: int) -> Tensor:
-    """``factor`` as a detached (clips,) float64 tensor, on the device it is on.
+    """``factor``, (clips,) or one column, as a detached (clips,) float64 tensor on its device.
 
     Raises:
         InputError: for another shape or a value that is not finite.
     """
-    factor = as_float64(factor)
+    factor = as_float64(factor, "factor")
+    factor = factor[:, 0] if factor.shape == (clips, 1) else factor
     if factor.shape != (clips,):
         raise InputError(
             f"factor has shape {tuple(factor.shape)}; give one value for each of the {clips} clips."
@@ -314,14 +309,15 @@ def as_factor(factor: Tensor | np.ndarray, clips: int) -> Tensor:
 
 
 def as_factors(factors: Mapping[str, Tensor | np.ndarray], clips: int) -> dict[str, Tensor]:
-    """Every one of ``factors`` as by `as_factor`.
+    """Every one of ``factors``, which may be the columns of a table, as by `as_factor`.
 
     Raises:
         InputError: as `as_factor`, or where there are none.
     """
-    if not factors:
+    named = dict(factors.items())
+    if not named:
         raise InputError("no factors were given; name at least one.")
-    return {name: as_factor(values, clips) for name, values in factors.items()}
+    return {name: as_factor(values, clips) for name, values in named.items()}
 
 
 def _columns_and_factor(

@@ -17,7 +17,13 @@ from audiopg.analysis.disentanglement import (
     dci,
     information_gaps,
 )
-from audiopg.analysis.information import FactorInformation, factor_information, mutual_information
+from audiopg.analysis.information import (
+    FactorInformation,
+    as_embeddings,
+    as_factors,
+    factor_information,
+    mutual_information,
+)
 from audiopg.analysis.probes import Ablation, RidgeComparison, ablate, ridge_comparison
 from audiopg.analysis.subspaces import SubspaceAngles, subspace_angles
 
@@ -119,7 +125,9 @@ def analyse(
     """
     information, again, gaps, ablations = {}, {}, {}, {}
     forests, components, angles = {}, {}, {}
+    embeddings = {name: as_embeddings(values) for name, values in embeddings.items()}
     for name, values in tqdm(embeddings.items(), desc="analysing", disable=not progress):
+        factors = as_factors(factors, len(values))
         found = information[name] = {
             factor: factor_information(
                 values,

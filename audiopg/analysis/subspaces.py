@@ -16,6 +16,7 @@ from torch import Tensor
 from audiopg.analysis.information import as_embeddings, as_factor, as_factors
 from audiopg.analysis.probes import ridge_weights, standardised
 from audiopg.errors import InputError
+from audiopg.inputs import as_float64
 from audiopg.mae import MaskedAutoencoder, patchify, unpatchify
 
 if TYPE_CHECKING:
@@ -193,7 +194,7 @@ def traverse(
         InputError: for more clips than one, or a direction of another length.
     """
     patches = patchify(mel)
-    width = model.architecture.width
+    width, direction = model.architecture.width, as_float64(direction, "direction")
     if len(mel) != 1 or direction.shape != (width,):
         raise InputError(
             f"there are {len(mel)} clips and the direction has shape {tuple(direction.shape)}; "

@@ -3,10 +3,13 @@
 import json
 import math
 from dataclasses import dataclass, fields, replace
+from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from audiopg import inputs
 from audiopg.errors import InputError
 
 SAMPLE_RATE = 16000
@@ -88,11 +91,18 @@ def as_factor(name: str, value: object) -> Tensor:
         InputError: for what is no number, or a number that the type would change.
     """
     dtype = factor_dtype(name)
+    if hasattr(value, "__array__") and not isinstance(value, Tensor):
+        # A column of a table has labels of its own, and a tensor shares no array that is reversed.
+        value = np.array(value, order="C")
     try:
         # Whole numbers as they come: a float would lose digits of a seed, and their own type
         # would hide that they are none.
-        given = torch.as_tensor(value, dtype=dtype if dtype == torch.float64 else None)
-    except (TypeError, ValueError, RuntimeError) as error:
+        given = torch.as_tensor(value)
+        if given.is_floating_point() and not isinstance(value, Tensor | np.ndarray):
+            given = torch.as_tensor(value, dtype=torch.float64)
+        if given.is_complex() or given.is_meta:
+            raise TypeError("no real numbers")
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise InputError(f"{name} was given {shown(value)}; it takes numbers.") from error
     converted = given.to(dtype)
     if not (dtype == torch.float64 or torch.equal(converted.to(given.dtype), given)):
@@ -103,8 +113,7 @@ def as_factor(name: str, value: object) -> Tensor:
 
 def shown(value: object) -> str:
     """A value as a message shows it: as JSON writes it, at most 60 characters."""
-    text = json.dumps(value, default=str)
-    return text if len(text) <= 60 else text[:57] + "..."
+    return inputs.shown(value, partial(json.dumps, default=str))
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from audiopg.errors import InputError
+from audiopg.inputs import shown
 from audiopg.random import STREAMS, uniform
 from audiopg.synth.parameters import (
     CLIP_SECONDS,
@@ -16,6 +17,7 @@ from audiopg.synth.parameters import (
     NYQUIST,
     PARTIAL_FACTORS,
     ClipParameters,
+    as_factor,
     is_number,
     is_whole,
 )
@@ -99,12 +101,12 @@ def _check_range(name: str, value: object, low: float, high: float) -> None:
         and low <= value[0] <= value[1] <= high
     )
     if not good:
-        raise InputError(f"{name} is {value!r}; it takes {span}.")
+        raise InputError(f"{name} is {shown(value)}; it takes {span}.")
 
 
 def _check_choices(name: str, values: object, allowed: str, accept: object) -> None:
     if not isinstance(values, tuple | list) or not values or not all(map(accept, values)):
-        raise InputError(f"{name} is {values!r}; it takes one or more choices {allowed}.")
+        raise InputError(f"{name} is {shown(values)}; it takes one or more choices {allowed}.")
 
 
 def _power(base: float, exponent: Tensor) -> Tensor:
@@ -284,11 +286,11 @@ class SynthPrior:
         for name in ("band_limited", "shared_source"):
             value = getattr(self, name)
             if not isinstance(value, bool):
-                raise InputError(f"{name} is {value!r}; it is True or False.")
+                raise InputError(f"{name} is {shown(value)}; it is True or False.")
         for name in ("burst_probability", "damping_probability", *_ADDED):
             value = getattr(self, name)
             if not is_number(value) or not 0 <= value <= 1:
-                raise InputError(f"{name} is {value!r}; it is a probability, 0 to 1.")
+                raise InputError(f"{name} is {shown(value)}; it is a probability, 0 to 1.")
         for name, allowed in (
             ("excitation", ("harmonic", "fm", "pulse")),
             ("pulse", ("sawtooth", "square")),
@@ -353,11 +355,11 @@ class SynthPrior:
         Raises:
             InputError: for clips of another shape, or a seed that is no 64-bit integer.
         """
-        clip = torch.as_tensor(clips, dtype=torch.int64)
+        clip = as_factor("clip", clips)
         if clip.ndim != 1:
             raise InputError(f"clips has shape {tuple(clip.shape)}; give one index a clip, (B,).")
         if not isinstance(seed, Integral) or not -(2**63) <= seed < 2**63:
-            raise InputError(f"seed is {seed!r}; give a 64-bit whole number.")
+            raise InputError(f"seed is {shown(seed)}; give a 64-bit whole number.")
         return self.factors(clip, torch.tensor(int(seed), dtype=torch.int64, device=clip.device))
 
     def factors(self, clip: Tensor, key: Tensor) -> ClipParameters:

@@ -19,7 +19,7 @@ from audiopg.transfer.probe import (
     log_mel_mean,
     log_mel_statistics,
 )
-from audiopg.transfer.spectrograms import require_windows
+from audiopg.transfer.spectrograms import as_clips, require_windows
 
 _BATCH = 32
 
@@ -125,7 +125,7 @@ def clip_features(
         InputError: at the start, naming the clips shorter than one window, where they are native;
             for an unknown pooling, or a wave that cannot be embedded.
     """
-    is_cache = isinstance(waves, CachedWaves)
+    is_cache, waves = isinstance(waves, CachedWaves), as_clips(waves)
     samples = np.diff(waves.starts) if is_cache else np.array([len(wave) for wave in waves])
     if native:
         require_windows(waves, samples)

@@ -16,20 +16,22 @@ from audiopg.datasets.audio import in_threads, read_header
 from audiopg.environment import atomic_path, best_device
 from audiopg.errors import InputError
 from audiopg.frontend import WINDOW
+from audiopg.inputs import whole_number
 from audiopg.mae import Encoder, load_encoder
 from audiopg.synth.parameters import SAMPLE_RATE
+from audiopg.transfer.spectrograms import as_clips
 
 _TABLES = (".npz", ".parquet")
 
 
 def list_audio(paths: Sequence[str | os.PathLike]) -> list[Path]:
-    """The files named, and those in the folders named and inside them.
+    """The file or files named, and those in the folders named and inside them.
 
     Raises:
         InputError: for a folder without audio files.
     """
     files: list[Path] = []
-    for path in map(Path, paths):
+    for path in map(Path, [paths] if isinstance(paths, str | os.PathLike) else paths):
         files += audio_files(path) if path.is_dir() else [path]
     return files
 
@@ -59,6 +61,7 @@ def embed_files(
             whose header says that it cannot be used; later, naming the file, for one whose content
             is damaged.
     """
+    batch_size = whole_number(batch_size, "batch_size")
     size, files = encoder.embedding_size(pooling), list_audio(paths)
     headers = list(in_threads(_header, files, "Reading headers", False))
     seconds = np.array([0 if isinstance(h, str) else h[0] / h[1] for h in headers])
@@ -88,6 +91,17 @@ def _header(path: Path) -> tuple[int, int] | str:
 
 def _read(files: Sequence[str | os.PathLike]) -> list[Tensor]:
     return list(in_threads(load_audio, files, "", False))
+
+
+def _as_files(X: object) -> list[str | os.PathLike]:
+    """The paths in a sequence or in the one column of a table; none where it holds waves."""
+    if isinstance(X, str | os.PathLike):
+        return [X]
+    if not isinstance(X, Tensor) and hasattr(X, "__array__"):
+        X = np.atleast_1d(np.asarray(X))
+        X = list(X[:, 0] if X.ndim == 2 and X.shape[1] == 1 else X)
+    is_paths = isinstance(X, Sequence) and X and isinstance(X[0], str | os.PathLike)
+    return list(X) if is_paths else []
 
 
 def check_table(path: str | os.PathLike) -> None:
@@ -189,8 +203,8 @@ class AudioPGEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         """Embed clips.
 
         Args:
-            X: (clips, samples) float; or a sequence of (samples,) waves, whose lengths may differ;
-                or a sequence of paths of audio files.
+            X: (clips, samples) floats with full scale at 1; or a sequence of (samples,) waves, whose
+                lengths may differ; or paths of audio files: a sequence, or the one column of a table.
 
         Returns:
             (clips, D) float32; (clips, 8 D) for pooling "frequency".
@@ -199,13 +213,13 @@ class AudioPGEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             InputError: as `Encoder.embed`, or naming a file that cannot be read.
         """
         check_is_fitted(self)
-        clips, parts = list(X), [np.empty((0, self._n_features_out), dtype=np.float32)]
-        for first in range(0, len(clips), self.batch_size):
-            batch, rate = clips[first : first + self.batch_size], self.sample_rate
-            if isinstance(batch[0], str | os.PathLike):
-                batch, rate = _read(batch), SAMPLE_RATE
-            embeddings = self.encoder_.embed(
-                batch, rate, self.batch_size, self.pooling, self.native
-            )
+        size = whole_number(self.batch_size, "batch_size")
+        files = _as_files(X)
+        clips, rate = (files, SAMPLE_RATE) if files else (as_clips(X), self.sample_rate)
+        parts = [np.empty((0, self._n_features_out), dtype=np.float32)]
+        for first in range(0, len(clips), size):
+            batch = clips[first : first + size]
+            batch = _read(batch) if files else batch
+            embeddings = self.encoder_.embed(batch, rate, size, self.pooling, self.native)
             parts.append(embeddings.cpu().numpy())
         return np.concatenate(parts)

@@ -49,7 +49,7 @@ from audiopg.transfer.augment import (
     spec_augment,
     stochastic_depth,
 )
-from audiopg.transfer.spectrograms import Spectrograms, log_mels, patches_of, zeros_behind
+from audiopg.transfer.spectrograms import Spectrograms, as_clips, log_mels, patches_of, zeros_behind
 from audiopg.transfer.statistics import mean_average_precision
 
 # What AdamW keeps of a parameter, and a checkpoint with it.
@@ -325,8 +325,8 @@ def finetune(
         settings: what to run. ``run.json`` says what the precision "auto" became; a run that is
             resumed keeps its own.
         clips: labels, folds and classes.
-        waves: a waveform for each clip, (samples,) float at 16 kHz: a (clips, samples) tensor, or
-            `cached_waves`.
+        waves: a waveform for each clip, (samples,) floats at 16 kHz with full scale at 1: a (clips,
+            samples) tensor or array, a sequence, or `cached_waves`.
         start: the encoder to begin with, or the run, checkpoint, file or name of one; None for
             random weights of the size ``settings.preset``, the control from scratch.
         out: folder for ``run.json``, ``provenance.json``, ``result.json`` and, for each seed and
@@ -338,7 +338,8 @@ def finetune(
         progress: show a progress bar.
 
     Raises:
-        InputError: for clips, folds or weights that cannot be used; when ``out`` holds a run and
+        InputError: for clips, folds or weights that cannot be used; for waves that
+            `audiopg.inputs.as_waves` refuses; when ``out`` holds a run and
             ``resume`` is False, or another run and it is True; when a checkpoint cannot be
             written; when the loss is not finite, naming the fold and epoch.
     """
@@ -346,6 +347,7 @@ def finetune(
     if out is not None and resume and precision == "auto":
         precision = read_run(out)[0].precision
     settings = replace(settings, precision=settle_precision(precision, device))
+    waves = as_clips(waves)
     targets = _targets(clips, waves).to(device)
     splits = _splits(clips, folds, settings.validate)
     encoder = _starting_encoder(settings, start)

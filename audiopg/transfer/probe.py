@@ -18,6 +18,7 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from audiopg.errors import InputError
+from audiopg.inputs import as_float64
 from audiopg.transfer.logistic import fit_logistic
 from audiopg.transfer.statistics import Tested, mean_average_precision
 
@@ -126,9 +127,7 @@ def linear_probe(
         InputError: when shapes or types do not agree, features are not finite, a strength is not
             positive, a test fold does not exist, or the training folds are too small to choose on.
     """
-    if isinstance(features, Tensor):
-        features = features.detach().cpu().double().numpy()
-    features = np.asarray(features, dtype=np.float64)
+    features = as_float64(features, "features").cpu().numpy()
     if features.ndim != 2 or features.shape[1] == 0:
         raise InputError(f"features have shape {features.shape}; give (clips, dimensions).")
     labels = _as_labels(labels, len(features))
@@ -211,8 +210,9 @@ def _as_labels(labels: np.ndarray | Tensor, clips: int) -> np.ndarray:
 
 
 def _as_integers(name: str, values: np.ndarray | Tensor, clips: int) -> np.ndarray:
-    """``values`` as (clips,) int64."""
+    """``values``, (clips,) or one column, as (clips,) int64."""
     values = values.cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
+    values = values[:, 0] if values.shape == (clips, 1) else values
     if values.shape != (clips,) or not np.issubdtype(values.dtype, np.integer):
         several = ", or (clips, classes) bool" if name == "labels" else ""
         raise InputError(

@@ -12,6 +12,7 @@ from torch import Tensor
 from audiopg.datasets import CachedWaves
 from audiopg.errors import InputError
 from audiopg.frontend import MEL_BANDS, PATCH, WINDOW, LogMel, fit_length, whole_frames
+from audiopg.inputs import as_waves
 from audiopg.mae import BANDS
 from audiopg.synth.parameters import CLIP_SAMPLES
 
@@ -112,6 +113,20 @@ def log_mels(
         first = int(starts[rows[0]])
         frames[first : first + int(lengths[rows].sum())] = mels[own.to(device)].half()
     return Spectrograms(frames, starts.to(device), lengths)
+
+
+def as_clips(waves: CachedWaves | Sequence[Tensor]) -> CachedWaves | Tensor | list[Tensor]:
+    """Waves of clips by the rule of `as_waves`; those of a cache are as they should be.
+
+    Raises:
+        InputError: as `as_waves`, or for a single wave without an axis of clips.
+    """
+    waves = waves if isinstance(waves, CachedWaves) else as_waves(waves)
+    if isinstance(waves, Tensor) and waves.ndim == 1:
+        raise InputError(f"the waveform has shape {tuple(waves.shape)}; give (clips, samples).")
+    if isinstance(waves, list):
+        return [wave.detach() for wave in waves]
+    return waves.detach() if isinstance(waves, Tensor) else waves
 
 
 def require_windows(waves: CachedWaves | Sequence[Tensor], samples: np.ndarray) -> None:

@@ -270,7 +270,7 @@ def test_it_survives_a_pickle_and_names_its_columns(weights):
         ({"pooling": "max"}, [], "pooling is 'max'"),
         ({}, ["gone.wav"], "gone.wav is not a file"),
         ({}, [np.zeros(100, dtype=np.int16)], "is of type int16"),
-        ({}, np.zeros(100), r"has shape \(\)"),
+        ({}, np.zeros(100), r"has shape \(100,\); give \(clips, samples\)"),
         ({"native": True}, [np.zeros(100)], "shorter than one window"),
     ],
 )

@@ -1,0 +1,200 @@
+"""What a caller hands over, by one rule for all functions: waves, numbers in tables, and counts."""
+
+import math
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from numbers import Real
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from audiopg.errors import InputError
+
+# Full scale is 1. Recordings in floats exceed it by a few decibels, and nothing by 40; integers of
+# 16 bits that were only made floats do, all but the most silent.
+_LOUDEST = 100.0
+# Clips shorter than a frame of the front end say nothing unless they are repeated.
+_FRAME = 400
+
+
+def whole_number(value: object, name: str, wanted: str = "a whole number") -> int:
+    """A count from 1 to 2**31 - 1, of Python, NumPy or torch; True and False are none.
+
+    Args:
+        value: what was given.
+        name: what it is called in the message.
+        wanted: what to give instead.
+
+    Raises:
+        InputError: for anything else.
+    """
+    given = value
+    if getattr(value, "ndim", None) == 0:
+        value = value.item()
+    is_real = isinstance(value, Real) and not isinstance(value, bool)
+    if not is_real or not 1 <= value < 2**31 or value != int(value):
+        raise InputError(f"{name} is {shown(given)}; give {wanted}, 1 or more.")
+    return int(value)
+
+
+def shown(value: object, write: Callable[[object], str] = repr) -> str:
+    """A value as a message shows it, at most 60 characters."""
+    try:
+        text = write(value)
+    except ValueError:  # Python writes no whole number of more than 4,300 digits.
+        text = "a number of thousands of digits"
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def as_float64(values: object, name: str = "values") -> Tensor:
+    """Real numbers as a detached float64 tensor of the same shape, on the device they are on.
+
+    Args:
+        values: a tensor, an array, a pandas column or table, or (nested) lists.
+        name: what they are called in the message.
+
+    Raises:
+        InputError: for what is no array of real numbers, or one with masked entries.
+    """
+    if isinstance(values, Tensor):
+        _require_memory(values, name)
+        if values.is_complex():
+            raise InputError(f"{values.dtype} was given for {name}; give real numbers.")
+        return values.detach().double()
+    array = _unmasked(values, name)
+    if array.dtype.kind in "cmMSUV":
+        raise InputError(f"{array.dtype} was given for {name}; give real numbers.")
+    try:
+        # A copy, since a tensor cannot share an array that is read-only or runs backwards.
+        return torch.from_numpy(np.array(array, dtype=np.float64, order="C"))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(f"no array of numbers was given for {name} ({error}).") from error
+
+
+def as_waves(given: object) -> Tensor | list[Tensor]:
+    """Waves as float32, as far as no one can tell what they hold: by one rule for all functions.
+
+    Args:
+        given: floats with full scale at 1, (clips, samples), or (samples,) for one clip: a tensor,
+            an array, a pandas column or table; or a sequence of waves (samples,), whose lengths may
+            differ.
+
+    Returns:
+        One tensor of the same shape, on its device; of a sequence a list, (samples,) each.
+
+    Raises:
+        InputError: for another shape; for more clips than samples where no clip is as long as a
+            frame, which is a wave of (samples, channels); for integers, complex numbers and masked
+            entries; for samples that are NaN or beyond 100, such as those of 16-bit integers; for
+            a clip without samples.
+    """
+    given = _sequence_or_array(given)
+    if isinstance(given, Tensor | np.ndarray):
+        waves = _as_floats(given, "the waveform")
+        if waves.ndim not in (1, 2):
+            raise InputError(
+                f"the waveform has shape {tuple(waves.shape)}; give (clips, samples), the mean of "
+                "the channels of each clip."
+            )
+        rows = waves if waves.ndim == 2 else waves[None]
+        longest = waves.shape[-1]
+    else:
+        rows = waves = [
+            _as_floats(_sequence_or_array(one), f"clip {row}") for row, one in enumerate(given)
+        ]
+        for row, wave in enumerate(waves):
+            if wave.ndim != 1:
+                raise InputError(
+                    f"clip {row} has shape {tuple(wave.shape)}; give (samples,) for each clip."
+                )
+        longest = max(map(len, waves), default=0)
+    if len(rows) > longest and 0 < longest < _FRAME:
+        raise InputError(
+            f"the waveform has shape {(len(rows), longest)}: {len(rows):,} clips, none as long as "
+            f"a frame of {_FRAME} samples. If these are the channels of one clip, give the transpose, "
+            f"of shape {(longest, len(rows))}, or the mean of the channels."
+        )
+    # One answer for all clips of a tensor: each question to a GPU waits for what it is doing.
+    if isinstance(rows, list) or not (rows.numel() and _peak(rows) <= _LOUDEST):
+        for row, wave in enumerate(rows):
+            _require_sound(wave, f"clip {row}" if len(rows) > 1 else "the waveform")
+    return waves
+
+
+def _sequence_or_array(given: object) -> Sequence | Tensor | np.ndarray:
+    """A tensor or an array of numbers as it is, anything else as a list of what it holds."""
+    if not isinstance(given, Tensor) and hasattr(given, "__array__"):
+        given = _unmasked(given, "the waveform")
+    if isinstance(given, str | bytes | os.PathLike):
+        raise InputError(
+            f"{shown(given)} is no waveform; read files with audiopg.datasets.load_audio, or embed "
+            "them with audiopg.transfer.embed_files."
+        )
+    if isinstance(given, Real):
+        given = np.array(given)
+    if isinstance(given, np.ndarray) and given.dtype == object and given.ndim == 1:
+        # Waves of several lengths, unless they are numbers.
+        return list(given) if all(hasattr(one, "__len__") for one in given) else given
+    if isinstance(given, Tensor | np.ndarray):
+        return given
+    if isinstance(given, Mapping) or not isinstance(given, Iterable):
+        raise InputError(f"{shown(given)} is no waveform; give (clips, samples) floats.")
+    return list(given)
+
+
+def _as_floats(given: Sequence | Tensor | np.ndarray, name: str) -> Tensor:
+    """Samples as float32."""
+    if isinstance(given, list):
+        try:
+            given = np.array(given)
+        except ValueError as error:
+            raise InputError(f"{name} is no list of samples ({error}); give (samples,).") from error
+    is_tensor = isinstance(given, Tensor)
+    if not (given.is_floating_point() if is_tensor else given.dtype.kind == "f"):
+        raise InputError(
+            f"{name} is of type {given.dtype}; give floats with full scale at 1: integers of 16 "
+            "bits divided by 32768."
+        )
+    if is_tensor:
+        _require_memory(given, name)
+        return given.float()
+    # An array is copied: one that is mapped from a file may not be written to.
+    with np.errstate(over="ignore"):
+        return torch.from_numpy(given.astype(np.float32))
+
+
+def _require_sound(wave: Tensor, name: str) -> None:
+    """Refuse (samples,) that hold nothing, NaN, or numbers of another scale."""
+    if not len(wave):
+        raise InputError(f"{name} has no samples; leave it out.")
+    peak = _peak(wave)
+    if not math.isfinite(peak):
+        raise InputError(f"{name} holds NaN or infinite samples; repair or leave it out.")
+    if peak > _LOUDEST:
+        raise InputError(
+            f"{name} reaches {peak:,.0f}, and full scale is 1; divide the samples by the full "
+            "scale of the integers that they were, 32768 for 16 bits."
+        )
+
+
+def _peak(wave: Tensor) -> float:
+    """The largest magnitude of some samples; NaN where one is."""
+    low, high = wave.detach().aminmax()
+    return torch.maximum(-low, high).item()
+
+
+def _unmasked(values: object, name: str) -> np.ndarray:
+    """An array; what it hides behind a mask is not to be taken for its values."""
+    if np.ma.is_masked(values):
+        raise InputError(f"entries of {name} are masked; fill them, or leave them out.")
+    try:
+        return np.asarray(values)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"no array was given for {name} ({error}).") from error
+
+
+def _require_memory(values: Tensor, name: str) -> None:
+    if values.is_meta or values.layout != torch.strided:
+        what = "the meta device" if values.is_meta else f"the layout {values.layout}"
+        raise InputError(f"a tensor of {what} was given for {name}; give a dense one with numbers.")

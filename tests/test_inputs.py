@@ -1,0 +1,339 @@
+"""What a notebook hands over is taken or refused by one rule, whichever function it is given to."""
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pandas
+import pytest
+import torch
+
+from audiopg import InputError, LogMel, SynthPrior, analysis
+from audiopg.analysis import embed_clips, mutual_information, short_clips
+from audiopg.datasets import LabelledClips
+from audiopg.frontend import resample
+from audiopg.inputs import as_float64, as_waves, shown, whole_number
+from audiopg.mae import Encoder
+from audiopg.settings import check_settings
+from audiopg.transfer import (
+    FINETUNE_RECIPES,
+    AudioPGEmbedding,
+    clip_features,
+    embed_files,
+    finetune,
+    linear_probe,
+)
+from audiopg.transfer.finetune import FinetuneSettings
+
+CLIPS = LabelledClips(
+    "two classes",
+    [],
+    np.arange(4) % 2,
+    np.arange(4) // 2 + 1,
+    ["a", "b"],
+    "MIT",
+    {1: "fold 1", 2: "fold 2"},
+    [1, 2],
+)
+WAVES = 0.1 * np.random.default_rng(0).standard_normal((4, 1000)).astype(np.float32)
+SMALL = replace(
+    FINETUNE_RECIPES["paper"], epochs=1, batch_size=4, native_length=True, preset="micro"
+)
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    return Encoder.preset("micro")
+
+
+@pytest.fixture(params=["embed", "embed over time", "log-mel", "fine-tune", "probe", "transformer"])
+def take(request, encoder):
+    """A function that takes waves and gives numbers that depend on them."""
+    return {
+        "embed": lambda waves: encoder.embed(waves, native=True),
+        "embed over time": lambda waves: encoder.embed_over_time(waves)[0],
+        "log-mel": lambda waves: LogMel()(waves),
+        "fine-tune": lambda waves: torch.from_numpy(
+            finetune(SMALL, CLIPS, waves, folds=[1], progress=False).scores
+        ),
+        "probe": lambda waves: clip_features(
+            waves, {"micro": encoder}, native=True, progress=False
+        )["micro"],
+        "transformer": lambda waves: torch.from_numpy(
+            AudioPGEmbedding(encoder, native=True).fit().transform(waves)
+        ),
+    }[request.param]
+
+
+@pytest.mark.parametrize(
+    "waves",
+    [
+        torch.from_numpy(WAVES),
+        torch.from_numpy(WAVES).double(),
+        torch.nn.Parameter(torch.from_numpy(WAVES)).detach(),
+        torch.from_numpy(np.repeat(WAVES, 2, axis=1))[:, ::2],
+        WAVES.astype(np.float64),
+        WAVES.astype(">f4"),
+        np.asfortranarray(WAVES),
+        WAVES[::-1, ::-1].copy()[::-1, ::-1],
+        np.ma.masked_array(WAVES),
+        pandas.DataFrame(WAVES, index=[7, 3, 9, 1]),
+    ],
+    ids=lambda waves: type(waves).__name__,
+)
+def test_the_same_samples_are_the_same_wave_in_any_array(take, waves):
+    assert torch.equal(take(waves).nan_to_num(), take(WAVES).nan_to_num())
+
+
+@pytest.mark.parametrize(
+    ("waves", "message"),
+    [
+        (WAVES.T, r"shape \(1000, 4\): 1,000 clips, none as long .* of shape \(4, 1000\)"),
+        (torch.zeros(1000, 1), r"give the transpose, of shape \(1, 1000\)"),
+        (pandas.DataFrame(WAVES[:2].T, columns=["left", "right"]), r"of shape \(2, 1000\)"),
+        ((32767 * WAVES).astype(np.int16), "type int16; .* 16 bits divided by 32768"),
+        (torch.zeros(4, 1000, dtype=torch.int32), "type torch.int32; give floats"),
+        (WAVES > 0, "type bool; give floats"),
+        (WAVES + 0j, "type complex64; give floats"),
+        (WAVES.astype(object), "type object; give floats"),
+        (32767 * WAVES, r"clip 0 reaches \d+,\d+, and full scale is 1; divide .* 32768 for 16"),
+        (np.where(np.arange(1000) == 3, np.nan, WAVES), "clip 0 holds NaN or infinite"),
+        (np.where(np.arange(4)[:, None] == 2, np.inf, WAVES), "clip 2 holds NaN or infinite"),
+        (WAVES.astype(np.float64) * 1e300, "NaN or infinite"),
+        (WAVES[:, :0], "clip 0 has no samples"),
+        (WAVES[:, None], r"has shape \(4, 1, 1000\); give \(clips, samples\)"),
+        (np.float32(0.5), r"has shape \(\); give \(clips, samples\)"),
+        (0.5, r"has shape \(\); give \(clips, samples\)"),
+        (np.ma.masked_array(WAVES, WAVES > 0.1), "entries of the waveform are masked"),
+        (torch.zeros(4, 1000, device="meta"), "meta device was given for the waveform"),
+        (torch.zeros(4, 1000).to_sparse(), "torch.sparse_coo was given for the waveform"),
+        (None, "None is no waveform"),
+        ({"a": WAVES}, "is no waveform"),
+        (b"RIFF", "is no waveform; read files with"),
+    ],
+)
+def test_what_is_no_wave_is_refused_by_all_alike(take, waves, message):
+    with pytest.raises(InputError, match=message):
+        take(waves)
+
+
+@pytest.mark.parametrize(
+    "waves",
+    [
+        [WAVES[0], WAVES[1, :900]],
+        [torch.from_numpy(WAVES[0]), WAVES[1, :900].tolist()],
+        (pandas.Series(WAVES[0], index=range(1000, 0, -1)), WAVES[1, :900]),
+        np.array([WAVES[0], WAVES[1, :900]], dtype=object),
+        (wave for wave in (WAVES[0], WAVES[1, :900])),
+    ],
+    ids=["list", "mixed", "columns", "objects", "generator"],
+)
+def test_waves_of_several_lengths_are_a_sequence(waves):
+    found = as_waves(waves)
+    assert [wave.tolist() for wave in found] == [WAVES[0].tolist(), WAVES[1, :900].tolist()]
+
+
+@pytest.mark.parametrize(
+    ("waves", "message"),
+    [
+        ([WAVES[0], WAVES[1:2]], r"clip 1 has shape \(1, 1000\); give \(samples,\)"),
+        ([WAVES[0], (32767 * WAVES[1]).astype(np.int16)], "clip 1 is of type int16"),
+        ([WAVES[0], 32767 * WAVES[1]], "clip 1 reaches"),
+        ([WAVES[0], WAVES[1, :0]], "clip 1 has no samples"),
+        ([WAVES[0], None], "None is no waveform"),
+        ([WAVES[0], "a.wav"], "'a.wav' is no waveform; read files with"),
+        ([[0.1, [0.2]], [0.1, 0.2]], "clip 0 is no list of samples"),
+        (list(WAVES.T), r"shape \(1000, 4\)"),
+    ],
+)
+def test_a_wave_of_a_sequence_is_refused_by_its_number(encoder, waves, message):
+    with pytest.raises(InputError, match=message):
+        encoder.embed(waves)
+
+
+def test_what_can_be_meant_is_taken(encoder):
+    assert encoder.embed(pandas.Series(WAVES[0], index=range(1000, 0, -1))).shape == (64,)
+    # Few clips, each shorter than a frame, are looped; louder than full scale is not another scale.
+    assert encoder.embed(WAVES[:, :4]).shape == (4, 64)
+    assert encoder.embed(100 * WAVES[:1] / abs(WAVES).max()).shape == (1, 64)
+    for dtype in (torch.float16, torch.bfloat16):
+        assert encoder.embed(torch.from_numpy(WAVES).to(dtype)).dtype == torch.float32
+    learned = torch.from_numpy(WAVES).requires_grad_()
+    assert not encoder.embed(learned, 8_000).requires_grad
+    finetune(SMALL, CLIPS, learned, folds=[1], progress=False)
+    with pytest.raises(InputError, match="requires a gradient"):
+        LogMel()(learned)
+    assert LogMel()(WAVES[:0]).shape == (0, 16, 128)
+    assert encoder.embed(WAVES[:0], 8_000).shape == (0, 64)
+    assert encoder.embed_over_time(WAVES[:0])[0].shape == (0, 1, 64)
+
+
+def test_waves_that_cannot_be_used_leave_no_folder_of_a_run(tmp_path):
+    with pytest.raises(InputError, match="no samples"):
+        finetune(SMALL, CLIPS, WAVES[:, :0], out=tmp_path / "run", progress=False)
+    assert not (tmp_path / "run").exists()
+
+
+NO_COUNTS = (0, -1, 2.5, None, "16", b"16", True, np.True_, float("nan"), float("inf"), 2**31)
+NO_COUNTS += (10**400, 10**5000, 1j, [16], np.array([16, 16]))
+
+
+@pytest.mark.parametrize("number", NO_COUNTS, ids=lambda number: shown(number))
+def test_rates_and_batches_are_whole_numbers_from_1_on(encoder, number, tmp_path):
+    with pytest.raises(InputError, match=r"the sample rate is .*; give whole hertz"):
+        encoder.embed(WAVES, number)
+    with pytest.raises(InputError, match="the sample rate is"):
+        encoder.embed_over_time(WAVES, sample_rate=number)
+    with pytest.raises(InputError, match="the sample rate is"):
+        resample(torch.zeros(1, 100), 8_000, number)
+    with pytest.raises(InputError, match="the sample rate is"):
+        AudioPGEmbedding(encoder, sample_rate=number).fit().transform(WAVES)
+    for call in (
+        lambda: encoder.embed(WAVES, batch_size=number),
+        lambda: encoder.embed_over_time(WAVES, batch_size=number),
+        lambda: embed_files([tmp_path / "none.wav"], encoder, batch_size=number),
+        lambda: AudioPGEmbedding(encoder, batch_size=number).fit().transform(WAVES),
+        lambda: embed_clips(encoder, short_clips(2), batch_size=number),
+    ):
+        with pytest.raises(InputError, match=r"batch_size is .*; give a whole number, 1 or more"):
+            call()
+
+
+@pytest.mark.parametrize(
+    "number", [16, 16.0, np.int32(16), np.float32(16), np.array(16), torch.tensor(16), Fraction(16)]
+)
+def test_a_count_of_any_kind_is_an_int(number):
+    found = whole_number(number, "number")
+    assert found == 16
+    assert type(found) is int
+
+
+def test_numbers_too_long_to_write_are_shown_all_the_same():
+    assert shown(10**5000) == "a number of thousands of digits"
+    assert shown("a" * 100) == "'" + 56 * "a" + "..."
+    for settings in ({"epochs": 10**5000}, {"learning_rate": 10**5000}):
+        with pytest.raises(InputError, match="is a number of thousands of digits"):
+            check_settings(FinetuneSettings(**settings))
+    with pytest.raises(InputError, match="thousands of digits"):
+        SynthPrior(f0=(10**5000, 10**5000))
+    with pytest.raises(InputError, match="thousands of digits"):
+        SynthPrior().sample([0], 10**5000)
+
+
+# Tables, as scikit-learn takes them
+
+FEATURES = np.random.default_rng(1).standard_normal((40, 4))
+TARGET = FEATURES[:, 0] + 0.1 * FEATURES[:, 1]
+ROWS = np.arange(40)[::-1] * 3 + 7
+TABLE = pandas.DataFrame(FEATURES, columns=list("abcd"), index=ROWS)
+COLUMN = pandas.Series(TARGET, index=ROWS)
+
+FUNCTIONS = {
+    "mutual_information": mutual_information,
+    "permutation_null": lambda x, y: analysis.permutation_null(x, y, permutations=2),
+    "information_error": lambda x, y: analysis.information_error(x, y, parts=2, repeats=2),
+    "factor_information": lambda x, y: (
+        analysis.factor_information(x, y, permutations=2, null_clips=30).null
+    ),
+    "binned_information": analysis.binned_information,
+    "ridge_r2": lambda x, y: analysis.ridge_r2(x, y).r2,
+    "ridge_subspace": analysis.ridge_subspace,
+    "factor_direction": analysis.factor_direction,
+    "ablate": lambda x, y: analysis.ablate(x, y, COLUMN.iloc[:4].argsort(), draws=2).relearnt,
+    "attribute_predictability": lambda x, y: analysis.attribute_predictability(x, {"y": y}).values,
+    "principal_components": lambda x, y: analysis.principal_components(x, 2).information({"y": y})[
+        "y"
+    ],
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize(
+    ("embeddings", "factor"),
+    [
+        (TABLE, COLUMN),
+        (TABLE, COLUMN.to_frame("y")),
+        (FEATURES.tolist(), TARGET.tolist()),
+        (torch.tensor(FEATURES, requires_grad=True), TARGET[:, None]),
+        (np.asfortranarray(FEATURES), TARGET[::-1].copy()[::-1]),
+        (TABLE.astype(object), COLUMN.astype("Float64")),
+    ],
+    ids=["table", "column", "lists", "tensor", "strides", "objects"],
+)
+def test_analyses_take_tables_by_position(name, embeddings, factor):
+    found, expected = FUNCTIONS[name](embeddings, factor), FUNCTIONS[name](FEATURES, TARGET)
+    assert np.array_equal(found, expected)
+
+
+def test_the_factors_may_be_the_columns_of_a_table():
+    factors = pandas.DataFrame({"one": TARGET, "other": FEATURES[:, 2]}, index=ROWS)
+    plain = {name: values.to_numpy() for name, values in factors.items()}
+    for function in (analysis.dci, analysis.subspace_angles):
+        assert function(TABLE, factors).table().equals(function(FEATURES, plain).table())
+    options = {"permutations": 2, "progress": False}
+    found = analysis.analyse({"x": TABLE}, factors, [({"x": TABLE}, factors)], **options)
+    expected = analysis.analyse({"x": FEATURES}, plain, [({"x": FEATURES}, plain)], **options)
+    assert found.ridge.table().equals(expected.ridge.table())
+    for factor in plain:
+        assert np.array_equal(found.again["x"][factor], expected.again["x"][factor])
+
+
+def test_one_column_is_enough_to_learn_from():
+    labels, folds = np.arange(40) % 2, np.arange(40) // 10
+    features = FEATURES + labels[:, None]
+    expected = linear_probe(features[:, :1], labels, folds).scores
+    table = pandas.DataFrame(features, index=ROWS)
+    column = pandas.DataFrame({"label": labels}, index=ROWS)
+    found = linear_probe(table[[0]], column, pandas.Series(folds, index=ROWS)).scores
+    assert np.array_equal(found, expected)
+    assert mutual_information(TABLE[["a"]], COLUMN).shape == (1,)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (FEATURES + 0j, "complex128 was given for values; give real numbers"),
+        (torch.zeros(2, dtype=torch.complex64), "torch.complex64 was given"),
+        (np.array(["a"]), "<U1 was given"),
+        (np.array(["2020-01-01"], dtype="datetime64[D]"), r"datetime64\[D\] was given"),
+        (np.ma.masked_array([1.0, 2.0], [True, False]), "entries of values are masked"),
+        (torch.zeros(2, device="meta"), "meta device was given"),
+        (torch.zeros(2).to_sparse(), "torch.sparse_coo was given"),
+        ([[1.0, 2.0], [3.0]], "no array was given for values"),
+        ({"a": 1}, "no array of numbers was given for values"),
+        (["1", object()], "no array of numbers was given for values"),
+        ([10**400], "no array of numbers was given for values"),
+    ],
+)
+def test_what_is_no_array_of_real_numbers_is_refused(values, message):
+    with pytest.raises(InputError, match=message):
+        as_float64(values)
+
+
+def test_files_may_be_the_one_column_of_a_table(encoder, tmp_path):
+    import soundfile
+
+    for number in range(3):
+        soundfile.write(tmp_path / f"{number}.wav", WAVES[number], 16_000, subtype="FLOAT")
+    paths = [str(tmp_path / f"{number}.wav") for number in range(3)]
+    transformer = AudioPGEmbedding(encoder, native=True, batch_size=2).fit()
+    expected = transformer.transform(WAVES[:3])
+    table = pandas.DataFrame({"file": paths}, index=[4, 2, 9])
+    for given in (paths, table, table["file"], np.array(paths), table["file"].astype("string")):
+        np.testing.assert_allclose(transformer.transform(given), expected, atol=1e-5)
+    assert transformer.transform(paths[0]).shape == (1, 64)
+    assert embed_files(paths[0], encoder, native=True, progress=False)[1].shape == (1, 64)
+
+
+@pytest.mark.parametrize("clips", [[0.5], ["a"], None, [1j], [2**63], [10**5000], [float("nan")]])
+def test_clips_are_whole_numbers(clips):
+    with pytest.raises(InputError, match="clip was given"):
+        SynthPrior().sample(clips, 0)
+
+
+def test_clips_of_any_kind_are_the_same():
+    expected = SynthPrior().sample(torch.tensor([2**40, 5]), 0)
+    for clips in ([2**40, 5], [2.0**40, 5.0], pandas.Series([2**40, 5], index=[8, 9]), (2**40, 5)):
+        assert torch.equal(SynthPrior().sample(clips, 0).f0, expected.f0)
+    backwards = SynthPrior().sample(np.array([5, 2**40])[::-1], 0)
+    assert torch.equal(backwards.clip, expected.clip)
