@@ -203,7 +203,7 @@ def layer(name: str) -> int:
 
 
 def test_the_library_needs_neither_figures_nor_widgets_nor_files():
-    absent = ["IPython", "ipywidgets", "matplotlib", "pandas", "soundfile", "soxr"]
+    absent = ["IPython", "av", "ipywidgets", "matplotlib", "pandas", "soundfile", "soxr"]
     code = f"import sys; sys.modules.update(dict.fromkeys({absent})); import audiopg"
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
