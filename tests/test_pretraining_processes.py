@@ -187,7 +187,8 @@ def test_two_processes_go_on_and_stop_together(tmp_path, alone):
     # The third clip is the second process's: the first reads nothing but good files.
     rows, _ = draw_windows(find_recordings(tmp_path / "damaged"), torch.arange(4), SHARED.seed)
     victim = tmp_path / f"damaged/{rows[2]}.flac"
-    victim.write_bytes(victim.read_bytes()[:10_000])
+    content = victim.read_bytes()
+    victim.write_bytes(content[:10_000] + bytes(len(content) - 20_000) + content[-10_000:])
     on_recordings = pretrain(
         replace(SHARED, audio=tmp_path / "recordings"), device="cpu", progress=False
     )

@@ -1,9 +1,11 @@
 """Recordings as waveforms: read, mix to mono, resample, and fit to the length of a clip."""
 
+import math
 import os
-import struct
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
@@ -13,15 +15,21 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from audiopg.datasets.containers import Unreadable
+from audiopg.datasets.decoding import APPLE_DOUBLE, at_rate, count, examine, mono_blocks
 from audiopg.errors import InputError
 from audiopg.frontend import fit_length, resample
 from audiopg.synth.parameters import SAMPLE_RATE
 
-AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif")
-# A damaged header can claim a few hertz, and resampling would then ask for gigabytes.
-_LOWEST_SAMPLE_RATE = 1000
+# What a folder is searched for; a file that is named is read whatever its name.
+_SUFFIXES = """
+    wav flac ogg mp3 aiff aif aifc m4a opus oga webm caf au snd sph w64 rf64 bwf mp2 mp4 m4b mka mov
+    3gp amr awb aac wma wv ape tta spx
+"""
+AUDIO_SUFFIXES = tuple(f".{suffix}" for suffix in _SUFFIXES.split())
 _WORKERS = 4
-_LENGTH_UNKNOWN = 0x7FFFFFFF
+# The reach of the resampler's filter, in samples at the lower of its two rates.
+_EDGE = 512
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -81,49 +89,40 @@ class LabelledClips:
         return np.bincount(in_fold[0])[self.sources] > 1
 
 
-def read_header(path: str | os.PathLike) -> tuple[int, int] | str:
-    """Samples a channel and sample rate in hertz, as the header says; or why it cannot be used."""
-    import soundfile
+def printable(path: str | os.PathLike) -> str:
+    """A path as text that can be printed and stored, whatever bytes its name is made of."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
+
+def is_companion(path: Path) -> bool:
+    """Whether a file is what macOS leaves beside another where it cannot store more about it."""
+    if not path.name.startswith("._"):
+        return False
     try:
-        info = soundfile.info(path)
-    # A header damaged so that the file cannot be searched is a ValueError.
-    except (soundfile.SoundFileError, OSError, TypeError, ValueError):
-        return "damaged, or not in a format that libsndfile reads"
-    if info.samplerate < _LOWEST_SAMPLE_RATE:
-        return f"a sample rate of {info.samplerate} Hz"
-    if info.frames * SAMPLE_RATE < info.samplerate:
-        return "no samples"
-    if is_cut(path):
-        return "cut short: it ends before the samples that its header announces"
-    return info.frames, info.samplerate
+        with open(path, "rb") as file:
+            return file.read(4) == APPLE_DOUBLE
+    except OSError:
+        return False
 
 
-def is_cut(path: str | os.PathLike) -> bool:
-    """Whether a WAV file ends before its samples do, as after a download that broke off.
+def read_header(path: str | os.PathLike) -> tuple[int, int] | str:
+    """Samples a channel and sample rate in hertz; or why the file cannot be used.
 
-    libsndfile reads what is there of such a file without a word.
+    That it ends too early is told by `audiopg.datasets.containers`. A file whose header does not say
+    how many samples it holds, or that only FFmpeg reads, is decoded to count them, none being kept.
     """
-    with open(path, "rb") as file:
-        form, _, kind = struct.unpack("<4sL4s", file.read(12).ljust(12))
-        if form != b"RIFF" or kind != b"WAVE":
-            return False
-        size = file.seek(0, os.SEEK_END)
-        place = 12
-        while place + 8 <= size:
-            file.seek(place)
-            name, length = struct.unpack("<4sL", file.read(8))
-            if name == b"data":
-                # Writers to a pipe, which cannot go back, leave 0 or the largest number.
-                return length < _LENGTH_UNKNOWN and place + 8 + length > size
-            place += 8 + length + length % 2
-    return False
+    try:
+        frames, rate = count(examine(path))
+        return (frames, rate) if _length(frames, rate, SAMPLE_RATE) else "holds no samples"
+    except Unreadable as why:
+        return str(why)
 
 
 def load_audio(path: str | os.PathLike, sample_rate: int = SAMPLE_RATE) -> Tensor:
-    """Read one recording, in any format that libsndfile knows.
+    """Read one whole recording, in any format that libsndfile or FFmpeg reads.
 
-    Channels are averaged, then the mono signal is resampled with soxr at its quality "HQ".
+    Channels are averaged, then the mono signal is resampled with soxr at its quality "HQ". Files
+    that were joined end to end are read as one. Of several streams of sound FFmpeg chooses one.
 
     Args:
         path: the audio file.
@@ -133,48 +132,81 @@ def load_audio(path: str | os.PathLike, sample_rate: int = SAMPLE_RATE) -> Tenso
         (samples,) float32, on the scale in which an integer format spans [-1, 1).
 
     Raises:
-        InputError: when the file is missing, damaged or in another format, holds no samples, or
-            holds a sample that is not a finite number.
+        InputError: when the file is missing, damaged, cut short or in another format, holds no
+            samples, or holds a sample that is not a finite number.
     """
-    import soundfile
+    resample(torch.empty(0), sample_rate, sample_rate)  # Refuses what is no rate.
+    with _named(path):
+        blocks = at_rate(mono_blocks(examine(path)), sample_rate)
+        return _join([block for _, block in blocks])
 
-    if not os.path.isfile(path):
-        raise InputError(f"{path} is not a file; check the path, or download the recordings again.")
-    try:
-        with soundfile.SoundFile(path) as file:
-            frames, file_rate = file.frames, file.samplerate
-            channels = file.read(dtype="float32", always_2d=True)
-    # A headerless .raw file is a TypeError, a header damaged so that the file cannot be searched a
-    # ValueError, and one that claims more frames than fit in memory a MemoryError.
-    except (soundfile.SoundFileError, TypeError, ValueError, MemoryError) as error:
-        raise InputError(
-            f"{path} is damaged or not in a format that libsndfile reads; "
-            "replace it, or convert it to WAV, FLAC or Ogg Vorbis."
-        ) from error
-    if frames == 0:
-        raise InputError(f"{path} holds no samples; replace it or leave it out.")
-    if is_cut(path):
-        raise InputError(f"{path} is cut short; replace it or leave it out.")
-    if len(channels) != frames:
-        raise InputError(
-            f"{path} is damaged: {len(channels)} of its {frames} frames can be read; replace it."
-        )
-    if file_rate < _LOWEST_SAMPLE_RATE:
-        raise InputError(
-            f"{path} claims a sample rate of {file_rate} Hz, below {_LOWEST_SAMPLE_RATE} Hz; "
-            "replace it or correct its header."
-        )
-    # A float file can hold anything, so the mean may overflow; the check below then refuses it.
-    with np.errstate(over="ignore", invalid="ignore"):
-        mono = torch.from_numpy(channels.mean(axis=1))
-    wave = resample(mono, file_rate, sample_rate)
-    if not (torch.isfinite(mono).all() and torch.isfinite(wave).all()):
-        raise InputError(
-            f"{path} holds samples that are not finite numbers; replace it or leave it out."
-        )
-    if len(wave) == 0:
-        raise InputError(f"{path} is too short to resample to {sample_rate} Hz; leave it out.")
-    return wave
+
+def read_window(path: str | os.PathLike, first: int, samples: int) -> tuple[Tensor, int]:
+    """Some samples of a recording; no others are kept in memory.
+
+    libsndfile goes to the first of them, and FFmpeg does in MP4. Other formats that FFmpeg reads
+    are decoded from their start: it would land a second off.
+
+    Args:
+        path: the audio file.
+        first: which sample is the first, at the recording's own rate.
+        samples: how many.
+
+    Returns:
+        (n,) float32, channels averaged, n below ``samples`` where the file ends before; and the
+        sample rate in hertz.
+
+    Raises:
+        InputError: as `load_audio`.
+    """
+    kept, rate = [], 0
+    with _named(path), closing(mono_blocks(examine(path), first)) as blocks:
+        for rate, block in blocks:  # noqa: B007 - the rate is that of all
+            kept.append(block[:samples])
+            samples -= len(kept[-1])
+            if not samples:
+                break
+        return _join(kept), rate
+
+
+def load_clip(
+    path: str | os.PathLike,
+    samples: int,
+    sample_rate: int = SAMPLE_RATE,
+    header: tuple[int, int] | None = None,
+) -> Tensor:
+    """The part of a recording that `fit_length` takes, or the recording repeated.
+
+    Of a long recording the rest is neither kept in memory nor looked at.
+
+    Args:
+        path: the audio file.
+        samples: the length of the clip.
+        sample_rate: the sample rate to return, in hertz.
+        header: what `read_header` found, if it was asked.
+
+    Returns:
+        (samples,) float32.
+
+    Raises:
+        InputError: as `load_audio` and `fit_length`.
+    """
+    resample(torch.empty(0), sample_rate, sample_rate)
+    with _named(path):
+        frames, rate = header or count(examine(path))
+    start = max(0, _length(frames, rate, sample_rate) - samples) // 2
+    # Read from where a sample at one rate coincides with one at the other, and from so far before
+    # the clip and behind it that the resampler gives what it would give within the whole.
+    edge = -(-_EDGE * sample_rate // min(rate, sample_rate))
+    step = sample_rate // math.gcd(rate, sample_rate)
+    before = max(0, start - edge) // step * step
+    first = before * rate // sample_rate
+    needed = -(-(start - before + max(0, samples) + edge) * rate // sample_rate)
+    wave, found = read_window(path, first, needed)
+    if found != rate or len(wave) != min(needed, frames - first):
+        raise InputError(f"{printable(path)} has changed while it was read; try again.")
+    wave = resample(wave, rate, sample_rate)[start - before :]
+    return fit_length(wave[:samples] if start else wave, samples)
 
 
 def load_clips(
@@ -183,7 +215,7 @@ def load_clips(
     sample_rate: int = SAMPLE_RATE,
     progress: bool = True,
 ) -> Tensor:
-    """Read recordings in threads, each fitted to one length (`load_audio`, `fit_length`).
+    """Read recordings in threads, each fitted to one length (`load_clip`).
 
     Args:
         paths: the audio files, in the order of the rows to return.
@@ -195,13 +227,13 @@ def load_clips(
         (clips, samples) float32.
 
     Raises:
-        InputError: naming every file that `load_audio` refuses.
+        InputError: naming every file that `load_clip` refuses.
     """
     clips = torch.empty(len(paths), samples, dtype=torch.float32)
 
     def load_row(row: int) -> InputError | None:
         try:
-            clips[row] = fit_length(load_audio(paths[row], sample_rate), samples)
+            clips[row] = load_clip(paths[row], samples, sample_rate)
         except InputError as error:
             return error
         return None
@@ -211,18 +243,45 @@ def load_clips(
     if refused:
         raise InputError(
             f"{len(refused)} of {len(paths)} files cannot be used "
-            f"({', '.join(str(path) for path, _ in refused)}); the first: {refused[0][1]}"
+            f"({', '.join(printable(path) for path, _ in refused)}); the first: {refused[0][1]}"
         )
     return clips
+
+
+@contextmanager
+def _named(path: str | os.PathLike) -> Iterator[None]:
+    """Raise InputError for what is unreadable, with its name."""
+    try:
+        yield
+    except Unreadable as why:
+        raise InputError(f"{printable(path)} {why}; replace it or leave it out.") from why
+
+
+def _length(frames: int, rate: int, target: int) -> int:
+    """How many samples soxr makes of so many at another rate."""
+    return (2 * frames * target + rate) // (2 * rate)
+
+
+def _join(blocks: list[np.ndarray]) -> Tensor:
+    if not sum(map(len, blocks)):
+        raise Unreadable("holds no samples")
+    wave = torch.from_numpy(np.concatenate(blocks))
+    if not torch.isfinite(wave).all():
+        raise Unreadable("holds samples that are not finite numbers")
+    return wave
 
 
 def in_threads(
     work: Callable[[Item], Result], items: Sequence[Item], description: str, progress: bool
 ) -> Iterator[Result]:
-    """The results of work on each item, in their order, done in threads ahead of their use."""
-    executor = ThreadPoolExecutor(_WORKERS)
+    """The results of work on each item, in their order, done in threads a little ahead of their use."""
+    executor, ahead = ThreadPoolExecutor(_WORKERS), deque[Future]()
     try:
-        results = executor.map(work, items)
-        yield from tqdm(results, description, len(items), unit="file", disable=not progress)
+        for item in tqdm(items, description, unit="file", disable=not progress):
+            ahead.append(executor.submit(work, item))
+            if len(ahead) > 2 * _WORKERS:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
     finally:
         executor.shutdown(cancel_futures=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from audiopg.datasets.audio import LabelledClips, in_threads, load_audio, read_header
+from audiopg.datasets.audio import LabelledClips, in_threads, load_audio, printable, read_header
 from audiopg.datasets.esc50 import esc50
 from audiopg.datasets.fsd50k import fsd50k
 from audiopg.datasets.speech_commands import speech_commands
@@ -223,7 +223,7 @@ def describe(
             try:
                 load_audio(path)
             except InputError as error:
-                return str(error).removeprefix(f"{path} ").partition(";")[0]
+                return str(error).removeprefix(f"{printable(path)} ").partition(";")[0]
         return header
 
     found = list(in_threads(look, clips.paths, clips.name, progress))

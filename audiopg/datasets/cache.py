@@ -15,14 +15,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from audiopg.datasets.audio import LabelledClips, in_threads, load_audio
+from audiopg.datasets.audio import LabelledClips, in_threads, load_audio, printable
 from audiopg.datasets.tables import require_folds
 from audiopg.environment import atomic_path, cache_folder
 from audiopg.errors import InputError
 from audiopg.synth.parameters import SAMPLE_RATE
 
 # A part of every key: to be raised whenever the same files would be stored otherwise.
-_FORMAT = 1
+_FORMAT = 2
 _LARGEST = 32767
 # A file changed so shortly ago could change again and keep its times; builds older than this died.
 _SETTLED_SECONDS, _DEAD_SECONDS = 2, 3600
@@ -137,7 +137,7 @@ def cached_waves(
     if refused and not (skip_bad and len(scales)):
         raise InputError(
             f"{len(refused)} of the {len(clips)} recordings of {clips.name} cannot be used "
-            f"({'; '.join(f'{path} {why}' for path, why in refused.items())}); repair them, or "
+            f"({'; '.join(f'{printable(path)} {why}' for path, why in refused.items())}); repair them, or "
             "leave them out with skip_bad (--skip-bad)."
         )
     if refused:
@@ -150,7 +150,7 @@ def cached_waves(
 
 def _file_hashes(paths: Sequence[Path], root: Path, progress: bool) -> list[bytes]:
     """A hash of the content of every file, empty where it cannot be read."""
-    names = hashlib.blake2b("\0".join(map(os.path.abspath, paths)).encode(), digest_size=16)
+    names = hashlib.blake2b(os.fsencode("\0".join(map(os.path.abspath, paths))), digest_size=16)
     memory = root / f"hashes-{names.hexdigest()}.json"
     known: dict[str, str] = {}
     with suppress(OSError, ValueError):
@@ -185,7 +185,7 @@ def _build(folder: Path, clips: LabelledClips, sample_rate: int, progress: bool)
         try:
             return _quantise(load_audio(path, sample_rate).numpy())
         except InputError as error:
-            return str(error).removeprefix(f"{path} ").partition(";")[0]
+            return str(error).removeprefix(f"{printable(path)} ").partition(";")[0]
 
     for other in folder.parent.glob(".waves-*"):
         with suppress(OSError):

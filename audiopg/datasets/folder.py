@@ -7,7 +7,8 @@ recordings resumes, and is shared among processes, exactly as one on synthesized
 
 import hashlib
 import os
-from collections import deque
+import warnings
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from audiopg.datasets.audio import AUDIO_SUFFIXES, read_header
+from audiopg.datasets.audio import AUDIO_SUFFIXES, is_companion, printable, read_header, read_window
 from audiopg.errors import InputError
 from audiopg.frontend import resample
 from audiopg.random import STREAMS, permutation, uniform
@@ -61,20 +62,48 @@ class Recordings:
 def audio_files(folder: str | os.PathLike) -> list[Path]:
     """The audio files in a folder and in the folders inside it, in the order of their names.
 
+    What is left out is said in one warning: how much of each kind, and the first name.
+
     Raises:
         InputError: where there are none, or no such folder.
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise InputError(f"{folder} is not a folder; name one that holds audio files.")
-    files = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file()
+        raise InputError(f"{printable(folder)} is not a folder; name one that holds audio files.")
+    files: list[Path] = []
+    skipped: dict[str, list[Path]] = defaultdict(list)
+
+    def closed(error: OSError) -> None:
+        skipped[f"folders that cannot be opened ({error.strerror})"].append(Path(error.filename))
+
+    for root, folders, names in os.walk(folder, onerror=closed):
+        for path in (Path(root, name) for name in folders):
+            if path.is_symlink():
+                skipped["links to folders, which are not followed"].append(path)
+        for path in (Path(root, name) for name in names):
+            why = _why_not(path)
+            (skipped[why] if why else files).append(path)
+    left_out = "; ".join(
+        f"{why}: {len(paths)} (first: {printable(min(paths).relative_to(folder))})"
+        for why, paths in sorted(skipped.items())
     )
     if not files:
-        raise InputError(f"{folder} holds no audio file ({', '.join(AUDIO_SUFFIXES)}).")
-    return files
+        raise InputError(
+            f"{printable(folder)} holds no audio file ({', '.join(AUDIO_SUFFIXES)})"
+            f"{f'; {left_out}' if left_out else ''}."
+        )
+    if left_out:
+        warnings.warn(f"left out of {printable(folder)}: {left_out}.", stacklevel=2)
+    return sorted(files)
+
+
+def _why_not(path: Path) -> str:
+    """What a file is that is no recording; nothing for one that may be."""
+    if is_companion(path):
+        return "files in which macOS notes something about others"
+    if path.suffix.lower() not in AUDIO_SUFFIXES:
+        return "files not named as audio"
+    return "" if path.is_file() else "links to nothing, or devices"
 
 
 def find_recordings(folder: str | os.PathLike) -> Recordings:
@@ -88,13 +117,13 @@ def find_recordings(folder: str | os.PathLike) -> Recordings:
     with ThreadPoolExecutor(_THREADS) as executor:
         headers = list(executor.map(read_header, paths))
     refused = [
-        f"{path.relative_to(folder)}: {header}"
+        f"{printable(path.relative_to(folder))} {header}"
         for path, header in zip(paths, headers, strict=True)
         if isinstance(header, str)
     ]
     if refused:
         raise InputError(
-            f"{len(refused)} of {len(paths)} files in {folder} cannot be used "
+            f"{len(refused)} of {len(paths)} files in {printable(folder)} cannot be used "
             f"({'; '.join(refused)}); repair them or take them out of the folder."
         )
     frames, sample_rates = torch.tensor(headers).unbind(1)
@@ -176,21 +205,19 @@ def _needed(sample_rates: Tensor) -> Tensor:
 
 def _read_window(recordings: Recordings, row: int, start: int) -> Tensor:
     """One clip: (163840,) float32."""
-    import soundfile
-
     path, rate = recordings.paths[row], int(recordings.sample_rates[row])
     frames, needed = int(recordings.frames[row]), int(_needed(recordings.sample_rates[row]))
     first, count = (start, needed) if frames >= needed else (0, frames)
     advice = "put back the file that the run began with, and resume"
     try:
-        channels, found = soundfile.read(path, count, first, dtype="float32", always_2d=True)
-    except (soundfile.SoundFileError, OSError, TypeError, ValueError) as error:
-        raise InputError(f"{path} cannot be decoded; {advice}.") from error
-    if len(channels) != count or found != rate:
-        raise InputError(f"{path} is shorter than its header says, or has changed; {advice}.")
-    wave = resample(torch.from_numpy(channels).mean(dim=1), rate)
-    if not torch.isfinite(wave).all():
-        raise InputError(f"{path} holds samples that are not finite numbers; {advice}.")
+        wave, found = read_window(path, first, count)
+    except InputError as error:
+        raise InputError(f"{str(error).partition(';')[0]}; {advice}.") from error
+    if len(wave) != count or found != rate:
+        raise InputError(
+            f"{printable(path)} is shorter than its header says, or has changed; {advice}."
+        )
+    wave = resample(wave, rate)
     if frames >= needed:
         return wave[:CLIP_SAMPLES]
     offset = start * SAMPLE_RATE // rate

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from audiopg.datasets.audio import AUDIO_SUFFIXES, LabelledClips
+from audiopg.datasets.audio import AUDIO_SUFFIXES, LabelledClips, is_companion
 from audiopg.datasets.tables import (
     SPLIT,
     TESTING,
@@ -68,7 +68,7 @@ def speech_commands(folder: str | os.PathLike, skip_bad: bool = False) -> Labell
         paths = {
             f"{word}/{path.stem}": path
             for path in sorted((folder / word).iterdir())
-            if path.suffix.lower() in AUDIO_SUFFIXES
+            if path.suffix.lower() in AUDIO_SUFFIXES and not is_companion(path)
         }
         missing = {clip: folder / clip for clip in fold_of if clip.startswith(f"{word}/")}
         for clip, path in (missing | paths).items():

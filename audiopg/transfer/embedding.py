@@ -12,13 +12,13 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from audiopg.datasets import audio_files, load_audio
-from audiopg.datasets.audio import in_threads, read_header
+from audiopg.datasets.audio import in_threads, load_clip, printable, read_header
 from audiopg.environment import atomic_path, best_device
 from audiopg.errors import InputError
 from audiopg.frontend import WINDOW
 from audiopg.inputs import whole_number
 from audiopg.mae import Encoder, load_encoder
-from audiopg.synth.parameters import SAMPLE_RATE
+from audiopg.synth.parameters import CLIP_SAMPLES, CLIP_SECONDS, SAMPLE_RATE
 from audiopg.transfer.spectrograms import as_clips
 
 _TABLES = (".npz", ".parquet")
@@ -45,7 +45,10 @@ def embed_files(
     batch_size: int = 32,
     progress: bool = True,
 ) -> tuple[list[Path], Tensor]:
-    """Embed audio files, in any format that libsndfile knows, read in batches.
+    """Embed audio files, in any format that libsndfile or FFmpeg reads, read in batches.
+
+    Of a recording longer than a clip only the middle is read and kept in memory; where ``native`` is
+    True all of it, and then recordings share a batch while they fit into the memory of its clips.
 
     Args:
         paths: audio files, or folders of them, taken with the folders inside.
@@ -58,15 +61,26 @@ def embed_files(
 
     Raises:
         InputError: for a folder without audio; at the start, naming every file that is missing or
-            whose header says that it cannot be used; later, naming the file, for one whose content
-            is damaged.
+            cannot be used; later, naming the file, for one whose content is damaged.
     """
-    batch_size = whole_number(batch_size, "batch_size")
-    size, files = encoder.embedding_size(pooling), list_audio(paths)
-    headers = list(in_threads(_header, files, "Reading headers", False))
+    batch_size, files = whole_number(batch_size, "batch_size"), list_audio(paths)
+    return files, _embed(files, encoder, pooling, native, batch_size, progress)
+
+
+def _embed(
+    files: Sequence[str | os.PathLike],
+    encoder: Encoder,
+    pooling: str,
+    native: bool,
+    batch_size: int,
+    progress: bool,
+) -> Tensor:
+    """A row of `embed_files` for each file."""
+    size = encoder.embedding_size(pooling)
+    headers = list(in_threads(read_header, files, "Reading headers", False))
     seconds = np.array([0 if isinstance(h, str) else h[0] / h[1] for h in headers])
     refused = [
-        f"{path}: {header if isinstance(header, str) else 'shorter than one window of 25 ms'}"
+        f"{printable(path)} {header if isinstance(header, str) else 'is shorter than one window, 25 ms'}"
         for path, header, length in zip(files, headers, seconds, strict=True)
         if isinstance(header, str) or (native and length * SAMPLE_RATE < WINDOW)
     ]
@@ -75,22 +89,29 @@ def embed_files(
             f"{len(refused)} of {len(files)} files cannot be used ({'; '.join(refused)}); "
             "correct the paths, repair the files, or leave them out."
         )
-    # Clips of like length are encoded together.
-    order = seconds.argsort(kind="stable") if native else np.arange(len(files))
+
+    def read(row: int) -> Tensor:
+        if native:
+            return load_audio(files[row])
+        return load_clip(files[row], CLIP_SAMPLES, header=headers[row])
+
     embeddings = torch.empty(len(files), size, dtype=torch.float32)
-    batches = [order[first : first + batch_size] for first in range(0, len(files), batch_size)]
+    batches = _batches(seconds if native else np.zeros(len(files)), batch_size)
     for rows in tqdm(batches, desc="embedding", unit="batch", disable=not progress):
-        waves = _read([files[row] for row in rows])
+        waves = list(in_threads(read, rows, "", False))
         embeddings[rows] = encoder.embed(waves, SAMPLE_RATE, batch_size, pooling, native).cpu()
-    return files, embeddings
+    return embeddings
 
 
-def _header(path: Path) -> tuple[int, int] | str:
-    return read_header(path) if path.is_file() else "not there"
-
-
-def _read(files: Sequence[str | os.PathLike]) -> list[Tensor]:
-    return list(in_threads(load_audio, files, "", False))
+def _batches(seconds: np.ndarray, batch_size: int) -> list[list[int]]:
+    """Rows of like length, as many as a batch of whole clips has seconds, at least one."""
+    batches: list[list[int]] = []
+    for row in seconds.argsort(kind="stable").tolist():
+        longest, count = seconds[row], len(batches[-1]) if batches else batch_size
+        if count == batch_size or (count + 1) * longest > batch_size * CLIP_SECONDS:
+            batches.append([])
+        batches[-1].append(row)
+    return batches
 
 
 def _as_files(X: object) -> list[str | os.PathLike]:
@@ -140,7 +161,7 @@ def write_embeddings(
         InputError: as `check_table`.
     """
     check_table(path)
-    names, values = [str(file) for file in files], embeddings.cpu().numpy()
+    names, values = [printable(file) for file in files], embeddings.cpu().numpy()
     with atomic_path(path) as temporary:
         if Path(path).suffix == ".npz":
             with open(temporary, "wb") as file:
@@ -215,11 +236,12 @@ class AudioPGEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         check_is_fitted(self)
         size = whole_number(self.batch_size, "batch_size")
         files = _as_files(X)
-        clips, rate = (files, SAMPLE_RATE) if files else (as_clips(X), self.sample_rate)
-        parts = [np.empty((0, self._n_features_out), dtype=np.float32)]
+        if files:
+            return _embed(files, self.encoder_, self.pooling, self.native, size, False).numpy()
+        clips, parts = as_clips(X), [np.empty((0, self._n_features_out), dtype=np.float32)]
         for first in range(0, len(clips), size):
-            batch = clips[first : first + size]
-            batch = _read(batch) if files else batch
-            embeddings = self.encoder_.embed(batch, rate, size, self.pooling, self.native)
+            embeddings = self.encoder_.embed(
+                clips[first : first + size], self.sample_rate, size, self.pooling, self.native
+            )
             parts.append(embeddings.cpu().numpy())
         return np.concatenate(parts)

@@ -75,7 +75,7 @@ def test_data_tells_all_about_one_and_names_every_bad_file(tmp_path, capsys):
     assert "classes: dog (4), rain (5)" in out
     assert "ESC-50 is under CC BY-NC 3.0: name the authors; commercial use is not allowed" in out
     assert "3 files cannot be used:" in out
-    assert f"  {audio / '4.flac'} is damaged" in out
+    assert f"  {audio / '4.flac'} is cut short" in out
     assert f"  {audio / '6.flac'} is missing" in out
     assert f"  {audio / '8.flac'} " in out
 

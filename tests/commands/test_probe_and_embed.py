@@ -252,7 +252,7 @@ def test_probe_goes_on_without_bad_files_where_it_may(weights, data, records, ca
     record = read_record("rest", records)
     assert record["data"].endswith("; 1 files left out")
     (why,) = record["settings"]["skipped"].items()
-    assert why == ("3.wav", "is damaged or not in a format that libsndfile reads")
+    assert why == ("3.wav", "is damaged, or in a format that neither libsndfile nor FFmpeg reads")
 
 
 def test_probe_names_the_line_with_a_wrong_fold(weights, data, capsys):
@@ -334,7 +334,7 @@ def test_embed_says_before_any_work_that_a_table_cannot_be_written(weights, tmp_
     assert main(["embed", weights, "gone.wav", "--out", str(tmp_path / "table.csv")]) == 2
     assert "does not end in .npz or .parquet" in one_sentence(capsys)
     assert main(["embed", weights, "gone.wav", "--out", str(tmp_path / "table.npz")]) == 2
-    assert "1 of 1 files cannot be used (gone.wav: not there)" in one_sentence(capsys)
+    assert "1 of 1 files cannot be used (gone.wav is not there)" in one_sentence(capsys)
     assert list(tmp_path.iterdir()) == []
 
 

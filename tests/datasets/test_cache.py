@@ -230,9 +230,9 @@ def test_every_file_that_cannot_be_used_is_named(root, clips, monkeypatch):
         with pytest.raises(InputError, match="3 of the 5 recordings of noises cannot") as refusal:
             cached_waves(clips, progress=False)
         message = str(refusal.value)
-        assert f"{bad[0]} is not a file; " in message
-        assert f"{bad[1]} is damaged or not in a format that libsndfile reads; " in message
-        assert f"{bad[2]} is damaged" in message
+        assert f"{bad[0]} is not there; " in message
+        assert f"{bad[1]} is empty, without a byte; " in message
+        assert f"{bad[2]} is cut short" in message
         assert "--skip-bad" in message
         assert "\n" not in message
         assert str(clips.paths[2]) not in message
@@ -250,7 +250,7 @@ def test_files_that_cannot_be_used_can_be_skipped_and_are_recorded(root, tmp_pat
     assert waves.clips.labels.tolist() == clips.labels[kept].tolist()
     assert waves.clips.folds.tolist() == clips.folds[kept].tolist()
     assert set(waves.clips.skipped) == {"earlier", *map(str, bad)}
-    assert waves.clips.skipped[str(bad[0])] == "is not a file"
+    assert waves.clips.skipped[str(bad[0])] == "is not there"
     assert np.diff(waves.starts).tolist() == [1, 1600, 800]
     torch.testing.assert_close(
         waves.native(1), load_audio(clips.paths[4]), atol=10 / 65534 * 1.01, rtol=0

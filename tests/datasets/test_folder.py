@@ -1,5 +1,9 @@
 """Any folder as a source of clips, against recordings whose every sample says where it stood."""
 
+import os
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import scipy.stats
@@ -18,6 +22,9 @@ from audiopg.datasets.folder import (
     read_ahead,
 )
 from audiopg.errors import InputError
+
+sys.path.insert(0, str(Path(__file__).parent))
+import writers
 
 CLIP = 163840
 
@@ -43,7 +50,6 @@ def folder(tmp_path):
     write(tmp_path / "b/stereo.flac", noise(600_000, 3, channels=2), 44100)
     write(tmp_path / "b/c/low.ogg", noise(100_000, 4), 8000)
     write(tmp_path / "b/c/Short High.AIFF", noise(30_000, 5), 48000)
-    (tmp_path / "b/notes.txt").write_text("not audio")
     return tmp_path
 
 
@@ -186,15 +192,88 @@ def test_files_that_cannot_be_used_are_all_named(folder):
     message = str(caught.value)
     assert message.startswith(f"5 of 11 files in {folder} cannot be used (")
     for name, reason in (
-        ("b/cut.wav", "damaged"),
-        ("b/text.flac", "damaged"),
-        ("empty.wav", "no samples"),
-        ("one.wav", "no samples"),
-        ("slow.wav", "a sample rate of 500 Hz"),
+        ("b/cut.wav", "is damaged"),
+        ("b/text.flac", "is damaged"),
+        ("empty.wav", "holds no samples"),
+        ("one.wav", "holds no samples"),
+        ("slow.wav", "claims a sample rate of 500 Hz"),
     ):
-        assert f"{name}: {reason}" in message
+        assert f"{name} {reason}" in message
     assert "repair them or take them out" in message
     assert "\n" not in message
+
+
+def test_what_is_left_out_is_said_by_count_and_first_name(tmp_path):
+    for name in ("b.wav", "in/a.wav"):
+        write(tmp_path / name, noise(1000, 0))
+    for name in ("notes.txt", "in/cover.jpg", "in/LICENSE"):
+        (tmp_path / name).touch()
+    for name in ("._b.wav", "in/._a.wav"):
+        (tmp_path / name).write_bytes(b"\0\5\x16\7" + bytes(200))
+    elsewhere = tmp_path.parent / f"{tmp_path.name} elsewhere"
+    write(elsewhere / "c.wav", noise(1000, 0))
+    (tmp_path / "more").symlink_to(elsewhere)
+    (tmp_path / "lost.flac").symlink_to("nowhere.flac")
+    (tmp_path / "linked.wav").symlink_to(elsewhere / "c.wav")
+    with pytest.warns(UserWarning, match="left out of") as caught:
+        files = audio_files(tmp_path)
+    assert [path.relative_to(tmp_path).as_posix() for path in files] == [
+        "b.wav",
+        "in/a.wav",
+        "linked.wav",
+    ]
+    (warning,) = caught
+    assert str(warning.message) == (
+        f"left out of {tmp_path}: files in which macOS notes something about others: 2 (first: "
+        "._b.wav); files not named as audio: 3 (first: in/LICENSE); links to folders, which are "
+        "not followed: 1 (first: more); links to nothing, or devices: 1 (first: lost.flac)."
+    )
+    for path in files:
+        path.unlink()
+    with pytest.raises(InputError, match=r"holds no audio file .*links to folders.*first: more"):
+        audio_files(tmp_path)
+
+
+def test_a_folder_without_permission_is_named(tmp_path, monkeypatch):
+    write(tmp_path / "open/a.wav", noise(1000, 0))
+    write(tmp_path / "closed/b.wav", noise(1000, 0))
+    scan = os.scandir
+
+    def closed(path):
+        if os.fspath(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", os.fspath(path))
+        return scan(path)
+
+    # To root everything is open, so the system's answer is played.
+    monkeypatch.setattr(os, "scandir", closed)
+    with pytest.warns(UserWarning, match=r"cannot be opened \(Permission denied\): 1 \(first: cl"):
+        assert audio_files(tmp_path) == [tmp_path / "open/a.wav"]
+    with pytest.raises(InputError, match=r"no audio file .* opened \(Permission denied\): 1"):
+        audio_files(tmp_path / "closed")
+
+
+def test_names_that_are_not_utf_8_are_found_read_and_named(tmp_path):
+    path = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.wav")
+    soundfile.write(os.fsencode(path), np.sin(np.arange(CLIP) / 10), 16000)
+    recordings = find_recordings(tmp_path)
+    assert waves(recordings, torch.arange(1)).abs().max() > 0.8
+    assert recordings.summary()["files"] == 1
+    with open(path, "wb") as file:
+        file.write(b"RIFF")
+    with pytest.raises(InputError, match=r"caf\\xe9\.wav is cut short"):
+        find_recordings(tmp_path)
+
+
+def test_windows_of_formats_that_only_ffmpeg_reads(tmp_path):
+    for name in ("m4a-stereo", "webm", "mp3-bare-variable", "amr"):
+        (tmp_path / f"{name}.{name[:3]}").write_bytes(writers.recordings()[name][0])
+    (tmp_path / "mp3-bare-variable.mp3").rename(tmp_path / "a.m4a")  # Content tells, not the name.
+    with pytest.warns(UserWarning, match="not named as audio: 1"):
+        recordings = find_recordings(tmp_path)
+    assert len(recordings) == 3
+    found = waves(recordings, torch.arange(6))
+    assert found.shape == (6, CLIP)
+    assert (found.std(dim=1) > 0.01).all()
 
 
 def test_folders_without_audio_are_refused(tmp_path):
@@ -207,8 +286,10 @@ def test_folders_without_audio_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", AUDIO_SUFFIXES)
-def test_every_suffix_can_be_read(tmp_path, suffix):
-    write(tmp_path / f"a{suffix}", np.sin(np.arange(CLIP) / 10))
+def test_every_suffix_is_found(tmp_path, suffix):
+    # What a file holds tells how to read it; the name only that it is looked at.
+    soundfile.write(tmp_path / "a", np.sin(np.arange(CLIP) / 10), 16000, format="WAV")
+    (tmp_path / "a").rename(tmp_path / f"a{suffix}")
     found = waves(find_recordings(tmp_path), torch.arange(1))
     assert found.abs().max() > 0.8
 
@@ -229,9 +310,9 @@ def write_nan(path):
     ("damage", "message"),
     [
         (replace_by_another, "is shorter than its header says, or has changed"),
-        (cut_body, "is shorter than its header says, or has changed"),
+        (cut_body, "is cut short"),
         (write_nan, "holds samples that are not finite"),
-        (lambda path: path.unlink(), "cannot be decoded"),
+        (lambda path: path.unlink(), "is not there"),
     ],
 )
 def test_a_file_that_fails_later_is_named(tmp_path, damage, message):

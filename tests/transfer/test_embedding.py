@@ -26,6 +26,7 @@ from audiopg.transfer import (
     list_audio,
     write_embeddings,
 )
+from audiopg.transfer.embedding import _batches
 
 CLOSE = {"atol": 1e-5, "rtol": 1e-5}
 
@@ -55,7 +56,6 @@ def folder(tmp_path_factory):
             wave += 0.3 * np.sin(np.arange(len(wave)) * rng.uniform(0.2, 0.4))[:, None]
         name = f"{clip:02}.{('wav', 'flac', 'ogg')[clip % 3]}"
         soundfile.write(folder / ("inside" if clip > 8 else ".") / name, wave, rate)
-    (folder / "notes.txt").write_text("no sound")
     return folder
 
 
@@ -91,9 +91,9 @@ def test_files_that_cannot_be_used_are_all_named_at_the_start(folder, encoder, t
         embed_files(paths, encoder, native=True)
     message = str(caught.value)
     for part in (
-        "broken.wav: damaged",
-        "gone.wav: not there",
-        "short.wav: shorter than one window",
+        "broken.wav is damaged",
+        "gone.wav is not there",
+        "short.wav is shorter than one window",
     ):
         assert part in message
     assert "00.wav" not in message
@@ -106,8 +106,43 @@ def test_a_file_whose_content_is_damaged_is_named(encoder, tmp_path):
     path = tmp_path / "cut.flac"
     soundfile.write(path, np.random.default_rng(0).normal(size=40000) * 0.1, 16000)
     path.write_bytes(path.read_bytes()[:20000])
-    with pytest.raises(InputError, match=r"cut\.flac is damaged"):
+    with pytest.raises(InputError, match=r"cut\.flac is cut short"):
         embed_files([path], encoder, progress=False)
+
+
+def test_of_long_recordings_only_what_is_embedded_is_read(encoder, tmp_path, monkeypatch):
+    paths, rate = [tmp_path / f"{clip}.wav" for clip in range(6)], 8000
+    for clip, path in enumerate(paths):
+        wave = 0.1 * np.random.default_rng(clip).normal(size=100 * rate)
+        soundfile.write(path, wave, rate)
+    expected = torch.stack([encoder.embed(load_audio(path)) for path in paths])
+    read, kept = soundfile.SoundFile.read, []
+
+    def count(self, *arguments, **settings):
+        samples = read(self, *arguments, **settings)
+        kept.append(len(samples))
+        return samples
+
+    monkeypatch.setattr(soundfile.SoundFile, "read", count)
+    _, found = embed_files(paths, encoder, progress=False)
+    torch.testing.assert_close(found, expected, **CLOSE)
+    # A clip of 10.24 s each, and at most one block around it.
+    assert sum(kept) < 6 * (10.24 * rate + 2**16 + 2 * 512)
+    kept.clear()
+    np.testing.assert_allclose(AudioPGEmbedding(encoder).fit().transform(paths), expected, **CLOSE)
+    assert sum(kept) < 6 * (10.24 * rate + 2**16 + 2 * 512)
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 32])
+def test_recordings_share_a_batch_while_they_fit_into_its_memory(batch_size):
+    seconds = np.random.default_rng(0).exponential(100, 200)
+    seconds[:50] /= 100
+    batches = _batches(seconds, batch_size)
+    assert sorted(row for batch in batches for row in batch) == list(range(200))
+    for batch in batches:
+        assert len(batch) <= batch_size
+        assert len(batch) == 1 or seconds[batch].sum() <= 10.24 * batch_size
+    assert len(batches[0]) == batch_size
 
 
 def test_a_folder_without_sound_is_refused(encoder, tmp_path):
@@ -268,7 +303,7 @@ def test_it_survives_a_pickle_and_names_its_columns(weights):
     [
         ({"encoder": "nowhere"}, [], "nowhere is not a file"),
         ({"pooling": "max"}, [], "pooling is 'max'"),
-        ({}, ["gone.wav"], "gone.wav is not a file"),
+        ({}, ["gone.wav"], "gone.wav is not there"),
         ({}, [np.zeros(100, dtype=np.int16)], "is of type int16"),
         ({}, np.zeros(100), r"has shape \(100,\); give \(clips, samples\)"),
         ({"native": True}, [np.zeros(100)], "shorter than one window"),

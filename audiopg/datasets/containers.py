@@ -1,0 +1,385 @@
+"""Where the sound of a file begins and ends, by its container's own account: a cut file shows here.
+
+libsndfile 1.2.2 and FFmpeg 8 (in PyAV 18.1) read most files that end too early without a word, and
+libsndfile reads only the first of several that were joined end to end. So, before they are asked,
+what a container states is compared with the bytes that are there:
+
+=============================  ==================================  ================================
+container                      a cut shows by                      and cannot be known
+=============================  ==================================  ================================
+WAV, RF64, W64, AIFF, CAF,     the size of the samples             where a writer to a pipe left
+AU, SPHERE                                                         that size open
+FLAC                           its last sample (`decoding`)        between frames, where a writer to
+                                                                   a pipe left the total open
+Ogg                            a torn page or packet               between pages
+MP3 with a Xing/VBRI header    the number of frames
+other MP3, AAC (ADTS), AMR     a torn last frame                   between frames
+MP4, M4A, MOV, 3GP             a torn box, no index (moov)         between fragments
+WebM, Matroska                 a torn segment or element           between blocks of a live stream
+WMA                            the size of the file                where it was broadcast
+WavPack, TTA, SPHERE with      fewer samples decoded than stated   AC-3, DTS and others that state
+shorten, ...                   (`decoding`)                        no number of samples
+=============================  ==================================  ================================
+
+An Ogg stream should end with a page that says so (RFC 3533). But Android's MediaMuxer, and with it
+Telegram's voice messages, never writes that mark, so its absence does not tell a cut file.
+"""
+
+import re
+import struct
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from mmap import mmap
+from typing import NamedTuple
+
+
+class Unreadable(Exception):
+    """Why a file cannot be used, as the end of a sentence that its name begins."""
+
+
+class Part(NamedTuple):
+    """One of the files that were joined end to end; most files are one part.
+
+    Attributes:
+        start, stop: its bytes.
+        counted: whether its header says how many samples there are; libsndfile guesses where not.
+        checked: whether what its header says was compared with the bytes that are there.
+    """
+
+    start: int
+    stop: int
+    counted: bool = True
+    checked: bool = True
+
+
+class _Chunks(NamedTuple):
+    """The layout of a container of chunks: each has a name, its length and content.
+
+    Attributes:
+        first: where the first chunk begins.
+        total: where the length of all of them stands; None where nowhere.
+        name: bytes of a name.
+        length: format of a length.
+        own: bytes of the header that a length includes.
+        multiple: chunks begin at multiples of it.
+    """
+
+    first: int
+    total: int | None
+    name: int
+    length: str
+    own: int = 0
+    multiple: int = 2
+
+
+CUT = "is cut short: it ends before its samples do"
+_RIFF, _FORM = _Chunks(12, 4, 4, "<L"), _Chunks(12, 4, 4, ">L")
+_W64, _CAF = _Chunks(40, 16, 16, "<q", 24, 8), _Chunks(8, None, 4, ">q", 0, 1)
+_SAMPLES = (b"data", b"SSND", b"BODY")
+_BOXES = b"ftyp moov mdat free skip wide moof mfra sidx styp uuid meta udta pnot emsg prft".split()
+_EBML, _SEGMENT, _CLUSTER = 0x1A45DFA3, 0x18538067, 0x1F43B675
+_ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
+# Bytes of a frame of AMR, by the kind that its first byte names.
+_AMR = [13, 14, 16, 18, 20, 21, 27, 32, 6, 0, 0, 0, 0, 0, 0, 1]
+_AMR_WB = [18, 24, 33, 37, 41, 47, 51, 59, 61, 6, 0, 0, 0, 0, 1, 1]
+# kbit/s of MPEG-1 in layers 1, 2 and 3, then of MPEG-2 in layer 1 and in the others.
+_BITRATES = [
+    [0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448, 0],
+    [0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 0],
+    [0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 0],
+    [0, 32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256, 0],
+    [0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160, 0],
+]
+# The bits of a frame's header that all frames of a stream share: version, layer and sample rate.
+_SHARED = 0xFFFE0C00
+_SYNC = re.compile(rb"\xff[\xe0-\xff]")
+# How far into a file its first frame is looked for, and how many in a row are taken for no chance.
+_LEAD, _ROW = 4096, 3
+
+
+def find_parts(data: mmap | bytes) -> list[Part]:
+    """The parts of a file; of a file in an unknown container one, which is not checked.
+
+    Raises:
+        Unreadable: for a file that ends too early, or has no samples.
+    """
+    parts: list[Part] = []
+    start, lead = _after_tag(data, 0), _LEAD
+    while part := _part_at(data, start, lead):
+        parts.append(part)
+        start = _after_tag(data, part.stop)
+        # Between MP3s there may be tags of several kinds; other containers follow at once.
+        lead = len(data) if _SYNC.match(data, part.start) else 0
+    return parts or [Part(0, len(data), checked=False)]
+
+
+def _part_at(data: mmap | bytes, start: int, lead: int) -> Part | None:
+    for place, magic, read in _CONTAINERS:
+        if data[start + place : start + place + len(magic)] == magic:
+            return read(data, start)
+    for sync in _SYNC.finditer(data, start, min(len(data), start + lead)):
+        if part := _frames_at(data, sync.start(), _ROW if sync.start() > start else 1):
+            return part
+    return None
+
+
+def _after_tag(data: mmap | bytes, start: int) -> int:
+    """Behind the ID3 tags, version 2, that begin here."""
+    while data[start : start + 3] == b"ID3" and start + 10 <= len(data):
+        size = 0
+        for byte in data[start + 6 : start + 10]:
+            size = size << 7 | byte & 127
+        start += 10 + size + 10 * bool(data[start + 5] & 16)
+    return start
+
+
+def _number(data: mmap | bytes, place: int, form: str) -> int:
+    """One number, which a file that ends before it lacks."""
+    if place + struct.calcsize(form) > len(data):
+        raise Unreadable(CUT)
+    return struct.unpack_from(form, data, place)[0]
+
+
+# Chunks
+
+
+def _is_open(length: int) -> bool:
+    """Whether a writer to a pipe, which cannot go back, left a length open.
+
+    Seen: 0 (mpg123, FFmpeg's AIFF), 0x7f000008 (SoX's AIFF), 0x7fff0000, 0x7ffff000 (SoX, eSpeak;
+    rounded to whole blocks), 0x80000000 (arecord), 0xffffffff, in 64 bits 2^63 - 1 (FFmpeg) and -1.
+    """
+    return (
+        not 0 < length < 2**62 or 0x7F000000 <= length <= 0x80000000 or 0xFFFF0000 <= length < 2**32
+    )
+
+
+def _chunked(layout: _Chunks) -> Callable[[mmap | bytes, int], Part]:
+    def read(data: mmap | bytes, start: int) -> Part:
+        total = 0
+        if layout.total:
+            total = _number(data, start + layout.total, layout.length)
+        end = start + total + (0 if layout.own else 8)
+        is_whole = layout.total is not None and not _is_open(total) and end <= len(data)
+        stop = end if is_whole else len(data)
+        long = 0
+        for name, first, length in _walk(data, start, layout):
+            if name == b"ds64":
+                long = _number(data, first + 8, "<q")
+            elif name[:4] in _SAMPLES:
+                length = long if long and length == 2**32 - 1 else length
+                if length == 0 and end == len(data):
+                    raise Unreadable("holds no samples")
+                if _is_open(length):
+                    return Part(start, len(data))
+                if first + length > len(data):
+                    raise Unreadable(CUT)
+                return Part(start, max(stop, first + length))
+        return Part(start, stop)
+
+    return read
+
+
+def _walk(data: mmap | bytes, start: int, layout: _Chunks) -> Iterator[tuple[bytes, int, int]]:
+    """The name of every chunk, where its content begins and how long that is."""
+    place = start + layout.first
+    header = layout.name + struct.calcsize(layout.length)
+    while place + header <= len(data):
+        length = _number(data, place + layout.name, layout.length) - layout.own
+        yield data[place : place + layout.name], place + header, length
+        if length < 0:
+            return
+        place += header + length
+        place += -(place - start) % layout.multiple
+
+
+def _au(data: mmap | bytes, start: int) -> Part:
+    order = ">" if data[start : start + 1] == b"." else "<"
+    first, length = (_number(data, start + place, f"{order}L") for place in (4, 8))
+    if not _is_open(length) and start + first + length > len(data):
+        raise Unreadable(CUT)
+    return Part(start, len(data))
+
+
+def _sphere(data: mmap | bytes, start: int) -> Part:
+    header = data[start : start + 16384].partition(b"end_head")[0].decode("latin-1")
+    found = dict(re.findall(r"^(\w+) -\w+ (\S+)", header, re.MULTILINE))
+    if "shorten" in found.get("sample_coding", ""):
+        return Part(start, len(data), checked=False)
+    try:
+        size = int(header.split()[1])
+        for name in ("sample_count", "sample_n_bytes", "channel_count"):
+            found[name] = int(found[name])
+    except (ValueError, KeyError, IndexError):
+        return Part(start, len(data), checked=False)
+    size += found["sample_count"] * found["sample_n_bytes"] * found["channel_count"]
+    if start + size > len(data):
+        raise Unreadable(CUT)
+    return Part(start, len(data))
+
+
+def _flac(data: mmap | bytes, start: int) -> Part:
+    total = _number(data, start + 18, ">Q") & (1 << 36) - 1
+    return Part(start, len(data), counted=total > 0)
+
+
+# Pages, boxes and elements
+
+
+def _ogg(data: mmap | bytes, start: int) -> Part:
+    """One link of a chain: the pages up to one that begins a stream after others have sounded."""
+    place, flags, lacing, sounds = start, 0, b"", False
+    while data[place : place + 4] == b"OggS":
+        segments = _number(data, place + 26, "B")
+        if data[place + 5] & 2 and sounds:
+            return Part(start, place, bool(flags & 4))
+        flags = data[place + 5]
+        sounds |= not flags & 2
+        lacing = data[place + 27 : place + 27 + segments]
+        place += 27 + segments + sum(lacing)
+        if place > len(data):
+            raise Unreadable(CUT)
+    # A last segment of 255 bytes promises more of its packet on the next page.
+    if lacing[-1:] == b"\xff" or b"OggS".startswith(data[place : place + 4] or b"-"):
+        raise Unreadable(CUT)
+    if data.find(b"OggS", place) >= 0:
+        raise Unreadable("is damaged: other bytes lie between its pages")
+    # Opus that does not say where it ends libsndfile 1.2.2 reads up to its last page, and fails.
+    return Part(start, place, bool(flags & 4))
+
+
+def _mp4(data: mmap | bytes, start: int) -> Part:
+    place, seen = start, set()
+    while place + 8 <= len(data):
+        size, kind = _number(data, place, ">L"), data[place + 4 : place + 8]
+        if kind not in _BOXES or (kind == b"ftyp" and seen):
+            break
+        seen.add(kind)
+        if size == 1:
+            size = _number(data, place + 8, ">Q")
+        # The last box may leave its size open.
+        place = place + size if size >= 8 else len(data)
+    torn = len(data) - 8 < place and any(data[place : place + 8])
+    if place > len(data) or torn or b"moov" not in seen:
+        raise Unreadable(CUT)
+    return Part(start, place)
+
+
+def _matroska(data: mmap | bytes, start: int) -> Part:
+    place = start
+    while place < len(data) and data[place]:
+        width = 9 - data[place].bit_length()
+        kind = int.from_bytes(data[place : place + width])
+        if kind == _EBML and place > start:
+            break
+        first = _number(data, place + width, "B")
+        length = 9 - first.bit_length()
+        size = int.from_bytes(data[place + width : place + width + length]) & (1 << 7 * length) - 1
+        place += width + length
+        # All ones: a live stream does not know how much will follow. Its elements are looked at.
+        if size < (1 << 7 * length) - 1:
+            place += size
+        elif kind not in (_SEGMENT, _CLUSTER):
+            raise Unreadable("is damaged: an element in it has no size")
+        if place > len(data):
+            raise Unreadable(CUT)
+        if kind == _SEGMENT and size < (1 << 7 * length) - 1:
+            break
+    return Part(start, place)
+
+
+def _asf(data: mmap | bytes, start: int) -> Part:
+    place = data.find(_ASF_PROPERTIES, start, start + 65536)
+    if place >= 0:
+        size, broadcast = _number(data, place + 40, "<Q"), _number(data, place + 88, "<L") & 1
+        if not broadcast and start + size > len(data):
+            raise Unreadable(CUT)
+    return Part(start, len(data))
+
+
+# Frames
+
+
+@lru_cache(4096)
+def _mpeg_length(header: int) -> int:
+    """Bytes of a frame of MPEG audio, by the four bytes that it begins with; 0 where it is none."""
+    version, layer = header >> 19 & 3, 4 - (header >> 17 & 3)
+    if header >> 21 != 0x7FF or version == 1 or layer == 4 or header >> 10 & 3 == 3:
+        return 0
+    bitrates = _BITRATES[layer - 1 if version == 3 else 3 + (layer > 1)]
+    kilobits, padding = bitrates[header >> 12 & 15], header >> 9 & 1
+    rate = (44100, 48000, 32000)[header >> 10 & 3] >> (2, 0, 1, 0)[version]
+    if layer == 1:
+        return (12000 * kilobits // rate + padding) * 4 if kilobits else 0
+    samples = 576 if layer == 3 and version < 3 else 1152
+    return samples * 125 * kilobits // rate + padding if kilobits else 0
+
+
+def _frame_length(data: mmap | bytes, place: int) -> int:
+    """Bytes of a frame of MPEG audio or of AAC; 0 where there is none."""
+    header = int.from_bytes(data[place : place + 4])
+    if header & 0xFFF60000 == 0xFFF00000 and place + 6 <= len(data):
+        return int.from_bytes(data[place + 3 : place + 6]) >> 5 & 0x1FFF
+    return _mpeg_length(header)
+
+
+def _stated(data: mmap | bytes, place: int) -> tuple[int, int]:
+    """How many frames and bytes follow, as a Xing or VBRI header in a frame says; zeros without."""
+    header = int.from_bytes(data[place : place + 4])
+    mono, version_1 = header >> 6 & 3 == 3, header >> 19 & 3 == 3
+    xing = place + (21 if mono == version_1 else 36 if version_1 else 13)
+    if data[xing : xing + 4] in (b"Xing", b"Info"):
+        flags, first, second = struct.unpack(">3L", data[xing + 4 : xing + 16].ljust(12, b"\0"))
+        return (first, second * (flags >> 1 & 1)) if flags & 1 else (0, 0)
+    if data[place + 36 : place + 40] == b"VBRI":
+        size, frames = struct.unpack(">2L", data[place + 46 : place + 54].ljust(8, b"\0"))
+        return frames, size
+    return 0, 0
+
+
+def _frames_at(data: mmap | bytes, start: int, least: int) -> Part | None:
+    """The frames that begin here and are of one kind, up to the next header; None for too few."""
+    frames, size = _stated(data, start)
+    place, found, shared = start, 0, int.from_bytes(data[start : start + 4]) & _SHARED
+    while found <= frames if frames else not (found and _stated(data, place)[0]):
+        length = _frame_length(data, place)
+        if not length or int.from_bytes(data[place : place + 4]) & _SHARED != shared:
+            break
+        place, found = place + length, found + 1
+    if found < least and not frames:
+        return None
+    torn = len(data) - 7 < place and data[place : place + 1] == b"\xff"
+    # Some encoders count the frame that holds the header, others do not.
+    if place > len(data) or torn or found < frames or (found == frames and start + size > place):
+        raise Unreadable(CUT)
+    return Part(start, place, counted=0 < frames < found)
+
+
+def _amr(sizes: list[int], first: int) -> Callable[[mmap | bytes, int], Part]:
+    def read(data: mmap | bytes, start: int) -> Part:
+        place = start + first
+        while place < len(data) and (length := sizes[data[place] >> 3 & 15]):
+            place += length
+        if place > len(data):
+            raise Unreadable(CUT)
+        return Part(start, place)
+
+    return read
+
+
+# Where a container's mark stands, the mark, and what reads on from there.
+_CONTAINERS: list[tuple[int, bytes, Callable[[mmap | bytes, int], Part]]] = [
+    *((0, mark, _chunked(_RIFF)) for mark in (b"RIFF", b"RF64", b"BW64")),
+    *((0, mark, _chunked(_FORM)) for mark in (b"FORM", b"RIFX")),
+    (0, b"riff\x2e\x91\xcf\x11", _chunked(_W64)),
+    (0, b"caff", _chunked(_CAF)),
+    *((0, mark, _au) for mark in (b".snd", b"dns.")),
+    (0, b"NIST_1A", _sphere),
+    (0, b"fLaC", _flac),
+    (0, b"OggS", _ogg),
+    *((4, kind, _mp4) for kind in _BOXES[:6]),
+    (0, _EBML.to_bytes(4), _matroska),
+    (0, bytes.fromhex("3026b2758e66cf11"), _asf),
+    (0, b"#!AMR\n", _amr(_AMR, 6)),
+    (0, b"#!AMR-WB\n", _amr(_AMR_WB, 9)),
+]

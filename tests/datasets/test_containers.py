@@ -1,0 +1,255 @@
+"""What is cut short shows, and what is whole is never called cut, container by container."""
+
+import io
+import re
+import struct
+import sys
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import soundfile
+
+from audiopg.datasets.audio import load_audio, read_header
+from audiopg.datasets.containers import Part, Unreadable, find_parts
+from audiopg.errors import InputError
+
+sys.path.insert(0, str(Path(__file__).parent))
+import writers
+
+# Containers that a pipe left open; a cut of these cannot be seen, as the table of the module says.
+OPEN = ("wav-piped", "w64-piped", "aiff-piped", "au-piped", "caf-piped")
+FRAMED = ("aac", "amr", "amr-wb", "mp3-bare", "mp3-bare-variable", "mp2")
+WHOLE = {name: content for name, (content, *_) in writers.recordings().items()}
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Samples and rate of some bytes as a file, or why not; and whether reading it all agrees."""
+
+    def read(content, name="a.wav"):
+        path = tmp_path / name
+        path.write_bytes(content)
+        header = read_header(path)
+        if isinstance(header, str):
+            with pytest.raises(InputError, match=r"cut short|damaged|no samples|empty|no sound"):
+                load_audio(path)
+        else:
+            assert len(load_audio(path, header[1])) == header[0]
+        return header
+
+    return read
+
+
+def boundaries(content):
+    """Where the packets of a file end, as FFmpeg's demuxer says."""
+    with av.open(io.BytesIO(content)) as container:
+        packets = [packet for packet in container.demux(audio=0) if packet.size]
+    return [packet.pos + packet.size for packet in packets]
+
+
+def cuts(content):
+    """Where to cut: near both ends and in between, by chance, but not between frames."""
+    rng = np.random.default_rng(len(content))
+    places = {1, 3, 40, len(content) - 1, len(content) - 2, *rng.integers(1, len(content), 12)}
+    return sorted(places)
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_a_whole_file_is_whole(read, name):
+    content, rate, least, besides = writers.recordings()[name]
+    frames, found = read(content)
+    assert found == rate
+    assert least <= frames <= least + besides
+
+
+@pytest.mark.parametrize("name", [name for name in WHOLE if name not in OPEN])
+def test_a_file_that_ends_too_early_is_refused(read, name):
+    content = WHOLE[name]
+    unseen = set(boundaries(content)) if name in FRAMED else ()
+    if name == "tta":
+        content = content[: boundaries(content)[-1]]  # A tag follows.
+    if name == "CAF-ALAC_16":
+        content = content[:-1]  # A byte fills it up.
+    seen = [place for place in cuts(content) if place not in unseen]
+    assert len(seen) > 8
+    for place in seen:
+        assert isinstance(read(content[:place]), str), place
+
+
+@pytest.mark.parametrize("name", ["aac", "amr", "amr-wb", "mp3-bare", "mp2"])
+def test_a_cut_between_frames_of_what_states_no_length_cannot_be_known(read, name):
+    content = WHOLE[name]
+    frames, _ = read(content)
+    places = boundaries(content)
+    fewer, _ = read(content[: places[len(places) // 2]])
+    assert 0.4 < fewer / frames < 0.6
+
+
+def test_a_cut_between_blocks_of_a_live_stream_cannot_be_known(read):
+    # Browsers leave the size of a cluster open, all ones, as FFmpeg does that of the segment.
+    content = bytearray(WHOLE["webm-live"])
+    for cluster in re.finditer(b"\x1f\x43\xb6\x75", bytes(content)):
+        place = cluster.end()
+        width = 9 - content[place].bit_length()
+        content[place : place + width] = ((1 << 7 * width + 1) - 1).to_bytes(width)
+    assert read(bytes(content)) == (96000, 48000)
+    half = len(content) // 2
+    found = [read(bytes(content[:place])) for place in range(half, half + 300)]
+    seen = {header for header in found if not isinstance(header, str)}
+    assert len(seen) in (1, 2)
+    assert all(0.4 * 96000 < frames < 0.6 * 96000 for frames, _ in seen)
+    assert sum(isinstance(header, str) for header in found) > 290
+
+
+def test_a_cut_between_pages_of_ogg_cannot_be_known(read):
+    pages = writers.pages(WHOLE["OGG-VORBIS"])
+    frames, _ = read(b"".join(pages[:-1]))
+    assert 0 < frames < 32000
+
+
+@pytest.mark.parametrize("kind", ["OGG-VORBIS", "OGG-OPUS", "ogg-flac"])
+def test_an_ogg_file_without_the_mark_of_its_end_is_whole(read, kind):
+    # Android's OggWriter never sets it: a page of Telegram's or BCR's recordings has flags of 0.
+    content = writers.without_end_mark(WHOLE[kind])
+    assert content != WHOLE[kind]
+    # Opus is then in 48 kHz, and of its last packet all is heard.
+    frames, rate = read(content)
+    assert frames / rate == pytest.approx(2, abs=0.02)
+
+
+def test_an_ogg_file_whose_last_packet_goes_on_is_cut(read):
+    *before, last = writers.pages(WHOLE["OGG-VORBIS"])
+    page = b"OggS" + bytes([0, 0]) + last[6:26] + bytes([1, 255]) + bytes(255)
+    assert read(b"".join(before) + page).startswith("is cut short")
+
+
+def test_bytes_between_the_pages_of_ogg_are_damage(read):
+    first, *rest = writers.pages(WHOLE["OGG-VORBIS"])
+    content = first + b"".join(rest[:1]) + bytes(100) + b"".join(rest[1:])
+    assert read(content).startswith("is damaged: other bytes lie between its pages")
+
+
+@pytest.mark.parametrize(
+    "size", [0, 0x7FFF0000, 0x7FFFF000, 0x7FFFEFFE, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF]
+)
+def test_wav_from_a_pipe_is_read_to_its_end(read, size):
+    content = writers.open_size(size)
+    assert read(content) == (32000, 16000)
+    assert read(content[:-20000]) == (22000, 16000)
+
+
+@pytest.mark.parametrize("size", [64001, 2_000_000_000, 3_000_000_000])
+def test_a_size_that_no_pipe_leaves_tells_a_cut(read, size):
+    assert read(writers.open_size(size)).startswith("is cut short")
+
+
+def test_wav_without_samples_holds_none_though_other_chunks_follow(read):
+    content = io.BytesIO()
+    soundfile.write(content, np.zeros(0), 16000, format="WAV", subtype="PCM_16")
+    assert read(content.getvalue()) == "holds no samples"
+    info = b"LIST" + struct.pack("<L", 400) + bytes(400)
+    content = bytearray(content.getvalue() + info)
+    content[4:8] = struct.pack("<L", len(content) - 8)
+    assert read(content) == "holds no samples"
+
+
+@pytest.mark.parametrize("order", ["BIG", "LITTLE"])
+def test_the_order_of_bytes_does_not_matter(read, order):
+    for kind in ("WAV", "AU", "CAF"):
+        file = io.BytesIO()
+        soundfile.write(file, writers.sound(16000)[0], 16000, "PCM_16", order, kind)
+        content = file.getvalue()
+        assert read(content) == (32000, 16000)
+        assert read(content[:-1000]).startswith("is cut short")
+
+
+def test_what_lies_behind_the_samples_may_be_cut(read):
+    content = WHOLE["WAV-PCM_16"] + b"LIST\x04\0\0\0ab"
+    assert read(content) == (32000, 16000)
+
+
+def test_webm_with_a_size_is_cut_where_that_is_not_there(read):
+    content = WHOLE["webm"]
+    assert find_parts(content) == [Part(0, len(content))]
+    with pytest.raises(Unreadable, match="cut short"):
+        find_parts(content[:-1])
+
+
+# MPEG audio
+
+ID3V2 = b"ID3\x03\0\0" + bytes([0, 0, 7, 104]) + bytes(1000)
+ID3V1 = b"TAG" + bytes(125)
+# A cover in an APE tag, in whose bytes marks of a frame stand.
+APE = b"APETAGEX" + bytes(24) + b"\xff\xe0\0\x10JFIF\xff\xe2\0\x10" * 200
+
+
+@pytest.mark.parametrize("name", ["MP3-MPEG_LAYER_III", "mp3-bare", "aac"])
+@pytest.mark.parametrize("before", [b"", ID3V2])
+@pytest.mark.parametrize("behind", [b"", ID3V1, APE, APE + ID3V1, bytes(500)])
+def test_tags_are_no_part_of_the_sound(read, name, before, behind):
+    content = WHOLE[name]
+    assert read(before + content + behind) == read(content)
+
+
+@pytest.mark.parametrize("lost", [1, 100, 3000])
+def test_a_cut_shows_before_a_tag_too(read, lost):
+    content = WHOLE["MP3-MPEG_LAYER_III"]
+    assert read(ID3V2 + content[:-lost]).startswith("is cut short")
+
+
+def test_a_header_that_counts_itself_is_believed(read):
+    content = bytearray(WHOLE["MP3-MPEG_LAYER_III"])
+    place = content.index(b"Xing") + 8
+    (frames,) = struct.unpack_from(">L", content, place)
+    struct.pack_into(">L", content, place, frames + 1)
+    found, _ = read(bytes(content))
+    assert 32000 <= found <= 32000 + 2304
+    struct.pack_into(">L", content, place, frames + 2)
+    assert read(bytes(content)).startswith("is cut short") or found
+
+
+def test_a_vbri_header_counts_the_frames(read):
+    content = WHOLE["mp3-bare"]
+    content = content[content.index(b"\xff\xf3") :]
+    frames = len(boundaries(content))
+    silent = bytearray(content[: boundaries(content)[0]])
+    silent[4:] = bytes(len(silent) - 4)
+    struct.pack_into(">4s3H2L", silent, 36, b"VBRI", 1, 0, 0, len(silent) + len(content), frames)
+    whole = bytes(silent) + content
+    assert len(find_parts(whole)) == 1
+    read(whole)
+    for place in boundaries(whole)[frames // 2 : -2]:
+        assert read(whole[:place]).startswith("is cut short")
+
+
+# Joined end to end
+
+
+@pytest.mark.parametrize(
+    ("names", "between"),
+    [
+        (["MP3-MPEG_LAYER_III", "MP3-MPEG_LAYER_III"], b""),
+        (["MP3-MPEG_LAYER_III", "mp3-bare", "MP3-MPEG_LAYER_III"], b""),
+        (["mp3-bare", "MP3-MPEG_LAYER_III"], ID3V1 + ID3V2),
+        (["mp3-bare", "mp3-bare"], APE),
+        (["mp3-bare", "mp3-bare-variable"], b""),
+        (["aac", "aac"], b""),
+        (["OGG-VORBIS", "OGG-VORBIS"], b""),
+        (["OGG-VORBIS", "OGG-OPUS", "ogg-flac"], b""),
+        (["m4a-aac", "m4a-alac"], b""),
+        (["WAV-PCM_16", "WAV-FLOAT"], b""),
+        (["webm", "webm"], b""),
+        (["mp4-fragments", "m4a-stereo"], b""),
+    ],
+)
+def test_files_joined_end_to_end_are_read_one_after_the_other(read, names, between):
+    rate = writers.recordings()[names[0]][1]
+    lengths = [read(WHOLE[name]) for name in names]
+    frames, found = read(between.join(WHOLE[name] for name in names))
+    assert found == rate
+    # Where the rate changes, what follows is brought to that of the first.
+    assert frames == pytest.approx(sum(n * rate / own for n, own in lengths), abs=1)
+    whole = between.join(WHOLE[name] for name in names)
+    assert isinstance(read(whole[:-7]), str)
