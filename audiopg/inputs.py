@@ -1,9 +1,11 @@
-"""What a caller hands over, by one rule for all functions: waves, numbers in tables, and counts."""
+"""What a caller hands over, by one rule for all functions: waves, tables, counts and JSON files."""
 
+import json
 import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Real
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -45,6 +47,24 @@ def shown(value: object, write: Callable[[object], str] = repr) -> str:
     except ValueError:  # Python writes no whole number of more than 4,300 digits.
         text = "a number of thousands of digits"
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def read_json(path: str | os.PathLike, remedy: str = "repair it, or name another") -> object:
+    """What a JSON file holds; a byte-order mark, as some editors put in front, says its encoding.
+
+    Args:
+        path: of the file.
+        remedy: what to do about one that is damaged, for the message.
+
+    Raises:
+        InputError: for a file that is no JSON, one nested too deeply, or a whole number of more
+            digits than Python reads.
+        OSError: for a file that cannot be read.
+    """
+    try:
+        return json.loads(Path(path).read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is damaged: it is no JSON ({error}); {remedy}.") from error
 
 
 def as_float64(values: object, name: str = "values") -> Tensor:

@@ -748,7 +748,7 @@ def load_model(name_or_path: str | os.PathLike) -> MaskedAutoencoder:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise InputError(f"{path} is damaged or no safetensors file ({error}).") from error
-    except (KeyError, json.JSONDecodeError) as error:
+    except (KeyError, ValueError, RecursionError) as error:
         raise InputError(f"{path} was not written by audiopg: its header says nothing.") from error
     try:
         model = MaskedAutoencoder(Architecture(**about["architecture"]), about["mask_ratio"])

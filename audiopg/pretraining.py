@@ -39,6 +39,7 @@ from audiopg.environment import (
     usable_device,
 )
 from audiopg.errors import InputError
+from audiopg.inputs import read_json
 from audiopg.mae import (
     ARCHITECTURES,
     INITIAL,
@@ -267,13 +268,14 @@ def read_settings(folder: str | os.PathLike) -> PretrainSettings:
     """
     record = Path(folder) / "settings.json"
     try:
-        return PretrainSettings(**json.loads(record.read_text()))
+        found = read_json(record, "name another folder")
     except FileNotFoundError as error:
         raise InputError(
             f"{folder} holds no run to resume: there is no {record.name} in it."
         ) from error
-    # A damaged file is a ValueError, and so is a setting out of its range; an unknown one, or
-    # none, is a TypeError.
+    try:
+        return PretrainSettings(**found)
+    # A setting out of its range is a ValueError; an unknown one, or none, is a TypeError.
     except (ValueError, TypeError) as error:
         raise InputError(f"{record} is damaged ({error}); name another folder.") from error
 
@@ -723,7 +725,7 @@ def _require_same(folder: Path, settings: PretrainSettings, recordings: Recordin
             "resume with the same settings or name another folder."
         )
     if recordings:
-        origin = json.loads((folder / "provenance.json").read_text())
+        origin = read_json(folder / "provenance.json", "name another folder")
         if origin["recordings"] != recordings.summary():
             raise InputError(
                 f"{settings.audio} holds other recordings than when the run in {folder} began; "
@@ -843,7 +845,7 @@ def _load_checkpoint(
     slots = list(_moments(model, optimisers))
     for checkpoint in sorted(folder.glob(_CHECKPOINTS), reverse=True):
         try:
-            state = json.loads((checkpoint / "state.json").read_text())
+            state = read_json(checkpoint / "state.json")
             losses, seconds = list(state["losses"]), float(state.get("seconds", 0.0))
             source = load_model(checkpoint / "model.safetensors")
             moments = load_file(checkpoint / "optimiser.safetensors")

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from audiopg.environment import atomic_path, provenance
 from audiopg.errors import InputError
+from audiopg.inputs import read_json
 
 if TYPE_CHECKING:
     import pandas
@@ -114,10 +115,7 @@ def read_record(name: str, folder: str | os.PathLike | None = None) -> dict | No
     path = record_path(name, folder)
     if not path.exists():
         return None
-    try:
-        return json.loads(path.read_text())
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path} is damaged ({error}); run it again.") from error
+    return read_json(path, "run it again")
 
 
 def pack(found: object) -> dict:

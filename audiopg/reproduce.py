@@ -21,6 +21,7 @@ from audiopg.datasets.tables import TRAINING
 from audiopg.environment import autocast, best_device, provenance, settle_precision
 from audiopg.errors import InputError
 from audiopg.experiments import PARTS, SETS, Experiment, is_recorded
+from audiopg.inputs import read_json
 from audiopg.mae import Encoder, MaskedAutoencoder
 from audiopg.pretraining import PretrainResult, PretrainSettings, pretrain, read_settings
 from audiopg.records import read_record, results_folder, write_record
@@ -254,7 +255,7 @@ def _probed(experiment: Experiment, workshop: _Workshop) -> dict | None:
         "protocol": "pre-trained once, then a linear probe of the averaged tokens of clips at "
         f"their native length, embedded in {settings.precision}; every choice of the probe is made on the training folds, "
         + PARTS[experiment.part],
-        "where": json.loads((run / "provenance.json").read_text()),
+        "where": read_json(run / "provenance.json"),
     }
 
 
@@ -332,7 +333,7 @@ def _finetuned(experiment: Experiment, workshop: _Workshop) -> dict | None:
         "protocol": "fine-tuned on the training folds, test fold tested once, after the last "
         "epoch; 95 % intervals by the bootstrap over clips, p-values by paired tests against this "
         "encoder; the mean over seeds",
-        "where": json.loads((run / "provenance.json").read_text()),
+        "where": read_json(run / "provenance.json"),
     }
 
 

@@ -9,12 +9,16 @@ import pytest
 import torch
 
 from audiopg import InputError, LogMel, SynthPrior, analysis
+from audiopg.__main__ import main
 from audiopg.analysis import embed_clips, mutual_information, short_clips
 from audiopg.datasets import LabelledClips
 from audiopg.frontend import resample
-from audiopg.inputs import as_float64, as_waves, shown, whole_number
+from audiopg.inputs import as_float64, as_waves, read_json, shown, whole_number
 from audiopg.mae import Encoder
+from audiopg.pretraining import read_settings
+from audiopg.records import read_record
 from audiopg.settings import check_settings
+from audiopg.synth import read_scene, write_scene
 from audiopg.transfer import (
     FINETUNE_RECIPES,
     AudioPGEmbedding,
@@ -23,7 +27,7 @@ from audiopg.transfer import (
     finetune,
     linear_probe,
 )
-from audiopg.transfer.finetune import FinetuneSettings
+from audiopg.transfer.finetune import FinetuneSettings, read_run
 
 CLIPS = LabelledClips(
     "two classes",
@@ -337,3 +341,74 @@ def test_clips_of_any_kind_are_the_same():
         assert torch.equal(SynthPrior().sample(clips, 0).f0, expected.f0)
     backwards = SynthPrior().sample(np.array([5, 2**40])[::-1], 0)
     assert torch.equal(backwards.clip, expected.clip)
+
+
+# JSON
+
+
+def readers(folder):
+    """Every function that reads a JSON file that another hand may have written, and where it is."""
+    (folder / "run").mkdir()
+    return {
+        "scene": (folder / "a.json", lambda: read_scene(folder / "a.json")),
+        "record": (folder / "a.json", lambda: read_record("a", folder)),
+        "pre-training": (folder / "run/settings.json", lambda: read_settings(folder / "run")),
+        "fine-tuning": (folder / "run/run.json", lambda: read_run(folder / "run")),
+        "plain": (folder / "a.json", lambda: read_json(folder / "a.json")),
+    }
+
+
+KIND = pytest.mark.parametrize("kind", ["scene", "record", "pre-training", "fine-tuning", "plain"])
+
+
+@KIND
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"clips": ' + b"9" * 5000 + b"}",
+        b'{"steps": 1e400, "a": ' + b"-" + b"1" * 4301 + b"}",
+        b'{"steps": 12',
+        b"",
+        b"[" * 100_000,
+        b'{"a": "\xff"}',
+        b"\x00\x01",
+    ],
+    ids=["digits", "negative", "half", "empty", "nested", "encoding", "binary"],
+)
+def test_a_file_that_is_no_json_is_refused_by_name(kind, content, tmp_path):
+    path, read = readers(tmp_path)[kind]
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=rf"{path.name} is damaged: it is no JSON \("):
+        read()
+
+
+@KIND
+def test_numbers_within_what_python_reads_are_judged_by_who_asked(kind, tmp_path):
+    path, read = readers(tmp_path)[kind]
+    path.write_text('{"steps": ' + "9" * 400 + "}")
+    if kind in ("plain", "record"):
+        assert read() == {"steps": int("9" * 400)}
+    else:
+        with pytest.raises(InputError, match=path.name):
+            read()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+def test_a_byte_order_mark_is_no_fault(encoding, tmp_path):
+    plain, marked = tmp_path / "plain.json", tmp_path / "marked.json"
+    write_scene(SynthPrior().sample([3], 0), plain)
+    marked.write_text(plain.read_text(), encoding=encoding)
+    assert torch.equal(read_scene(marked).f0, read_scene(plain).f0)
+    (tmp_path / "settings.json").write_text('{"steps": 12}', encoding=encoding)
+    assert read_settings(tmp_path).steps == 12
+    (tmp_path / "record.json").write_text('{"name": "ä"}', encoding=encoding)
+    assert read_record("record", tmp_path) == {"name": "ä"}
+
+
+def test_a_scene_of_numbers_too_long_is_one_sentence(tmp_path, capsys):
+    path = tmp_path / "scene.json"
+    path.write_text('{"clips": [{"seed": ' + "9" * 5000 + "}]}")
+    assert main(["synth", "--json", str(path), "--out", str(tmp_path / "out")]) == 2
+    message = capsys.readouterr().err
+    assert "scene.json is damaged" in message
+    assert len(message.splitlines()) == 1

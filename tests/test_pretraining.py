@@ -725,7 +725,7 @@ def test_a_device_that_is_not_there_is_refused():
 @pytest.mark.parametrize("content", ["", "[]", "null", '{"pitch": 3}', '{"steps": 0}', "\x00"])
 def test_damaged_settings_are_refused(tmp_path, content):
     (tmp_path / "settings.json").write_text(content)
-    with pytest.raises(InputError, match=r"settings.json is damaged .*; name another folder"):
+    with pytest.raises(InputError, match=r"settings.json is damaged.*; name another folder"):
         quiet(out=tmp_path, resume=True)
 
 

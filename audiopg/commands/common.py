@@ -11,6 +11,7 @@ from typing import TypeAlias, TypeVar, get_args
 from audiopg.datasets import LabelledClips
 from audiopg.environment import data_folder
 from audiopg.errors import InputError
+from audiopg.inputs import read_json
 from audiopg.mae import POOLINGS, Encoder
 from audiopg.pretraining import PretrainSettings, read_settings
 from audiopg.transfer.finetune import FinetuneSettings
@@ -141,7 +142,7 @@ def heard_by(model: str) -> dict | None:
     folder = Path(model)
     if not (folder / "settings.json").is_file():
         return None
-    settings, where = read_settings(folder), json.loads((folder / "provenance.json").read_text())
+    settings, where = read_settings(folder), read_json(folder / "provenance.json")
     lines = (folder / "metrics.jsonl").read_text().splitlines()
     source = f"the {settings.prior!r} prior"
     if settings.audio:

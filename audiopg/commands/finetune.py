@@ -1,7 +1,6 @@
 """`audiopg finetune`: an encoder fine-tuned on a benchmark, and compared."""
 
 import argparse
-import json
 from dataclasses import asdict
 
 from audiopg.commands.common import (
@@ -17,6 +16,7 @@ from audiopg.commands.common import (
 from audiopg.datasets import cached_waves, find_dataset
 from audiopg.datasets.benchmarks import BENCHMARKS
 from audiopg.errors import InputError
+from audiopg.inputs import read_json
 from audiopg.records import write_record
 from audiopg.transfer import read_result, significance_table, summarise
 from audiopg.transfer.finetune import FINETUNE_RECIPES, FinetuneSettings, finetune, read_run
@@ -146,7 +146,7 @@ def _finetune(options: argparse.Namespace) -> None:
             + (f"; {len(clips.skipped)} files left out" if clips.skipped else ""),
             protocol=protocol + "; 95 % intervals by the bootstrap over clips, p-values by paired "
             "tests against this encoder; the mean over seeds",
-            where=json.loads((options.out / "provenance.json").read_text()),
+            where=read_json(options.out / "provenance.json"),
         )
         print(f"recorded in {path}")
 

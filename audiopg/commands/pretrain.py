@@ -22,6 +22,7 @@ from audiopg.commands.common import (
 )
 from audiopg.environment import atomic_path
 from audiopg.errors import InputError
+from audiopg.inputs import read_json
 from audiopg.mae import MaskedAutoencoder, reconstruct
 from audiopg.pretraining import RECIPES, PretrainSettings, Watcher, pretrain, read_settings
 from audiopg.records import write_record
@@ -105,7 +106,7 @@ def _pretrain(options: argparse.Namespace) -> None:
         lines = (options.out / "metrics.jsonl").read_text().splitlines()
         rates = [json.loads(line)["clips_per_second"] for line in lines]
         seconds = sum(settings.batch_size / rate for rate in rates)
-        where = json.loads((options.out / "provenance.json").read_text())
+        where = read_json(options.out / "provenance.json")
         clips = len(result.losses) * settings.batch_size
         data = f"{clips} clips synthesized from the {settings.prior!r} prior, no recordings"
         if settings.audio:

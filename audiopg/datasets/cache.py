@@ -19,6 +19,7 @@ from audiopg.datasets.audio import LabelledClips, in_threads, load_audio, printa
 from audiopg.datasets.tables import require_folds
 from audiopg.environment import atomic_path, cache_folder
 from audiopg.errors import InputError
+from audiopg.inputs import read_json
 from audiopg.synth.parameters import SAMPLE_RATE
 
 # A part of every key: to be raised whenever the same files would be stored otherwise.
@@ -154,7 +155,7 @@ def _file_hashes(paths: Sequence[Path], root: Path, progress: bool) -> list[byte
     memory = root / f"hashes-{names.hexdigest()}.json"
     known: dict[str, str] = {}
     with suppress(OSError, ValueError):
-        known = json.loads(memory.read_text())
+        known = read_json(memory)
 
     def look(path: Path) -> tuple[str, str, bool]:
         """The file as it stands, its hash, and whether that may be remembered."""

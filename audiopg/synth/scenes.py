@@ -10,12 +10,12 @@ hand can be short::
 
 import json
 import os
-from pathlib import Path
 
 import torch
 
 from audiopg.environment import atomic_path
 from audiopg.errors import InputError
+from audiopg.inputs import read_json
 from audiopg.synth.parameters import (
     CLIP_ADDITIONS,
     CLIP_SECONDS,
@@ -137,11 +137,9 @@ def read_scene(path: str | os.PathLike) -> ClipParameters:
         InputError: naming the file, for one that cannot be read, is no JSON, or holds a bad field.
     """
     try:
-        scene = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read as text ({error}).") from error
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise InputError(f"{path} is no JSON: {error}.") from error
+        scene = read_json(path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error}).") from error
     try:
         return from_scene(scene)
     except InputError as error:

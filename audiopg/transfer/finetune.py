@@ -35,6 +35,7 @@ from audiopg.environment import (
 )
 from audiopg.errors import InputError
 from audiopg.frontend import PATCH, LogMel
+from audiopg.inputs import read_json
 from audiopg.mae import ARCHITECTURES, BANDS, Encoder, load_encoder
 from audiopg.settings import check_settings, setting
 from audiopg.transfer.augment import (
@@ -424,15 +425,15 @@ def read_run(folder: str | os.PathLike) -> tuple[FinetuneSettings, dict]:
     """
     path = Path(folder, "run.json")
     try:
-        run = json.loads(path.read_text())
-        _ = run["start"], run["weights"], run["clips"]["sha256"]
-        return FinetuneSettings(**run["settings"]), run
+        run = read_json(path, "name another folder")
     except FileNotFoundError as error:
         raise InputError(
             f"{folder} holds no run to resume: there is no {path.name} in it."
         ) from error
-    # A damaged file is a ValueError, and so is a setting out of its range; an unknown one, or none,
-    # is a KeyError or a TypeError.
+    try:
+        _ = run["start"], run["weights"], run["clips"]["sha256"]
+        return FinetuneSettings(**run["settings"]), run
+    # A setting out of its range is a ValueError; an unknown one, or none, a KeyError or TypeError.
     except (ValueError, TypeError, KeyError) as error:
         raise InputError(f"{path} is damaged ({error}); name another folder.") from error
 

@@ -148,7 +148,7 @@ def test_a_bad_file_is_named(tmp_path):
     with pytest.raises(InputError, match=r"scene\.json cannot be read"):
         read_scene(path)
     path.write_text("{")
-    with pytest.raises(InputError, match=r"scene\.json is no JSON"):
+    with pytest.raises(InputError, match=r"scene\.json is damaged: it is no JSON"):
         read_scene(path)
     path.write_text('{"clips": 1}')
     with pytest.raises(InputError, match=r"scene\.json: a scene is"):
