@@ -216,6 +216,23 @@ RECIPES = {
     ),
 }
 
+
+def recipe_for(preset: str, recipe: str = "fast") -> PretrainSettings:
+    """A recipe for a size of network: its decoder is not made larger than the size's own.
+
+    Args:
+        preset: of the network.
+        recipe: one of ``RECIPES``.
+    """
+    settings, own = RECIPES[recipe], ARCHITECTURES[preset]
+    changes = {
+        name: None
+        for name in ("decoder_width", "decoder_depth")
+        if (getattr(settings, name) or math.inf) >= getattr(own, name)
+    }
+    return replace(settings, preset=preset, **changes)
+
+
 # What may change when a run is resumed: it says when to stop or to write, not what is learned.
 _CHANGEABLE = ("minutes", "checkpoint_every", "filters_every", "pictures_every")
 # These too, as long as the steps that are done would have been the same.
@@ -324,6 +341,9 @@ def pretrain(
         )
     device = usable_device(device)
     settings = _settled(settings, out if resume else None, device)
+    if settings.compiled:
+        with _together():
+            _try_compiler(device)
     recordings = None
     with _together():
         if settings.audio:
@@ -488,6 +508,19 @@ def pretrain(
         if interrupted:
             raise KeyboardInterrupt
     return PretrainResult(model.eval(), torch.tensor(losses, dtype=torch.float32))
+
+
+def _try_compiler(device: torch.device) -> None:
+    """Raise InputError where torch.compile lacks what it needs, by compiling next to nothing."""
+    compiled = torch.compile(torch.neg)
+    try:
+        compiled(torch.ones(2, device=device))
+    except RuntimeError as error:
+        reason = " ".join(str(error).partition("\n\n")[0].split())
+        raise InputError(
+            f"the network cannot be compiled here ({reason}); install a C++ compiler (on Debian: apt "
+            "install g++), or set compiled to False (--no-compiled)."
+        ) from error
 
 
 def _settled(

@@ -6,6 +6,7 @@ An experiment that has its record is left alone, one that was interrupted goes o
 import json
 import math
 import os
+import re
 import shutil
 import time
 from collections.abc import Sequence
@@ -148,7 +149,7 @@ def estimated_minutes(
 
 def _model_of(where: dict) -> str:
     """The device of a record, however many of its threads were used."""
-    return where.get("device", "").partition(",")[0]
+    return re.sub(r", \d+ threads?$", "", where.get("device", ""))
 
 
 def recordings(data: Path | None) -> dict[str, LabelledClips]:

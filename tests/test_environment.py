@@ -76,6 +76,28 @@ def test_a_precision_that_is_asked_for_is_kept_and_what_it_costs_is_said(process
     assert settle_precision("bfloat16", CPU) == "bfloat16"
 
 
+@pytest.mark.parametrize(
+    ("capability", "machine", "may", "units"),
+    [
+        ("AVX2", "x86_64", False, "AVX2"),
+        ("AVX512", "x86_64", True, "AVX-512, bfloat16 units"),
+        ("AVX512", "x86_64", False, "AVX-512"),
+        ("DEFAULT", "x86_64", False, "no AVX2"),
+        ("DEFAULT", "arm64", False, "NEON"),
+        ("SVE256", "aarch64", True, "SVE256, bfloat16 units"),
+    ],
+)
+def test_the_device_names_the_units_that_decide_its_speed(
+    processor, monkeypatch, capability, machine, may, units
+):
+    processor(may, 0.4)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    device = environment.provenance("cpu")["device"]
+    assert device.startswith("CPU (")
+    assert device.endswith(f", {units}), 1 thread")
+
+
 def test_the_cost_is_a_ratio_of_times():
     assert 0 < environment._cost_of_bfloat16(CPU) < 10_000
 

@@ -20,7 +20,7 @@ from audiopg.analysis import read_filters
 from audiopg.datasets.folder import draw_windows, find_recordings
 from audiopg.environment import PRECISIONS
 from audiopg.errors import InputError
-from audiopg.mae import MaskedAutoencoder, load_model, save_model
+from audiopg.mae import ARCHITECTURES, MaskedAutoencoder, load_model, save_model
 from audiopg.pretraining import (
     RECIPES,
     PretrainSettings,
@@ -28,6 +28,7 @@ from audiopg.pretraining import (
     learning_rate_at,
     pretrain,
     read_settings,
+    recipe_for,
 )
 from audiopg.synth import SUMMARIES, SynthPrior, render, spread, summarise
 
@@ -173,9 +174,40 @@ def test_a_compiled_network_learns_the_same(monkeypatch, whole):
 
     real = torch.compile
     monkeypatch.setattr(torch, "compile", compile_quickly)
+    monkeypatch.setattr(pretraining, "_try_compiler", lambda device: None)
     result = quiet(replace(SETTINGS, compiled=True))
     assert compiled == [result.model]
     torch.testing.assert_close(result.losses, whole.losses, rtol=0, atol=1e-5)
+
+
+def test_without_a_compiler_nothing_is_begun(tmp_path, monkeypatch):
+    def fail(function):
+        def compiled(*arguments):
+            raise RuntimeError(
+                "InvalidCxxCompiler: No working C++ compiler found\n\nSet TORCH_LOGS"
+            )
+
+        return compiled
+
+    monkeypatch.setattr(torch, "compile", fail)
+    message = (
+        r"cannot be compiled here \(InvalidCxxCompiler: No .* found\); install a C\+\+ compiler"
+    )
+    with pytest.raises(InputError, match=message):
+        quiet(replace(SETTINGS, compiled=True), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_recipe_s_decoder_is_no_larger_than_the_network_s_own():
+    fast = RECIPES["fast"]
+    assert recipe_for("base") == fast
+    for size in ("micro", "tiny"):
+        small = recipe_for(size).architecture
+        assert small.decoder_width == ARCHITECTURES[size].decoder_width <= fast.decoder_width
+        assert small.decoder_depth == ARCHITECTURES[size].decoder_depth <= fast.decoder_depth
+    assert recipe_for("tiny").optimiser == fast.optimiser
+    assert recipe_for("small").architecture.decoder_depth == fast.decoder_depth
+    assert recipe_for("tiny", "paper") == replace(RECIPES["paper"], preset="tiny")
 
 
 def test_the_sizes_of_the_network_are_those_of_the_settings(tmp_path):

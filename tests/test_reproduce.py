@@ -265,10 +265,10 @@ def test_time_is_estimated_from_records_of_the_same_device(tmp_path, two):
     assert estimated_minutes(experiment, tmp_path) is None
     here = provenance()["device"]
     for name, seconds, device, preset in (
-        ("a", 8.0, here, "micro"),
+        ("a", 8.0, here.replace("1 thread", "4 threads"), "micro"),
         ("b", 16.0, here, "micro"),
         ("c", 24.0, here, "micro"),
-        ("d", 1e6, "another", "micro"),
+        ("d", 1e6, here.replace("), 1 thread", ", other units), 1 thread"), "micro"),
         ("e", 1e6, here, "tiny"),
     ):
         record = {

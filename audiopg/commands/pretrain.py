@@ -24,7 +24,14 @@ from audiopg.environment import atomic_path
 from audiopg.errors import InputError
 from audiopg.inputs import read_json
 from audiopg.mae import MaskedAutoencoder, reconstruct
-from audiopg.pretraining import RECIPES, PretrainSettings, Watcher, pretrain, read_settings
+from audiopg.pretraining import (
+    RECIPES,
+    PretrainSettings,
+    Watcher,
+    pretrain,
+    read_settings,
+    recipe_for,
+)
 from audiopg.records import write_record
 from audiopg.synth import SynthPrior, render
 
@@ -91,7 +98,8 @@ def _pretrain(options: argparse.Namespace) -> None:
     if options.resume and not options.recipe:
         settings = read_settings(options.out)
     else:
-        settings = RECIPES[options.recipe or "paper"]
+        recipe = options.recipe or "paper"
+        settings = recipe_for(options.preset or RECIPES[recipe].preset, recipe)
     settings = changed_by(settings, options)
     watch = _picture_watcher(settings, options.out) if settings.pictures_every else None
     with _process_group(options.device) as (rank, device):

@@ -15,7 +15,7 @@ from audiopg.__main__ import main
 from audiopg.commands import pretrain as command
 from audiopg.environment import PRECISIONS
 from audiopg.mae import load_model
-from audiopg.pretraining import RECIPES, PretrainSettings, pretrain, read_settings
+from audiopg.pretraining import RECIPES, PretrainSettings, pretrain, read_settings, recipe_for
 from audiopg.synth import (
     EXCITATIONS,
     PRESETS,
@@ -215,6 +215,9 @@ def test_flags_change_what_the_recipe_says(asked, tmp_path):
     assert settings("--recipe fast") == fast != PretrainSettings()
     changed = settings("--steps 9 --recipe fast --no-compiled --optimiser muon --minutes 20")
     assert changed == replace(fast, steps=9, compiled=False, optimiser="muon", minutes=20.0)
+    assert settings("--recipe fast --preset tiny") == recipe_for("tiny", "fast")
+    deep = settings("--recipe fast --preset tiny --decoder-depth 4")
+    assert deep == replace(recipe_for("tiny", "fast"), decoder_depth=4)
     one = settings("--compiled --decoder-width 256 --audio sounds --start tiny --pictures-every 0")
     assert one == PretrainSettings(compiled=True, decoder_width=256, audio="sounds", start="tiny")
 
