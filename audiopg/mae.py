@@ -93,6 +93,7 @@ class Architecture:
 
 ARCHITECTURES = {
     "micro": Architecture(64, 2, 2, 64, 1, 2),
+    "mini": Architecture(128, 6, 4, 128, 2, 4),
     "tiny": Architecture(192, 12, 3, 128, 2, 4),
     "small": Architecture(384, 12, 6, 256, 4, 8),
     "base": Architecture(768, 12, 12, 512, 8, 16),
@@ -567,7 +568,7 @@ class MaskedAutoencoder(nn.Module):
         """A freshly initialised network of a named size.
 
         Args:
-            name: "micro" (for tests), "tiny", "small" or "base" (the paper's ViT-B with a
+            name: "micro" (for tests), "mini", "tiny", "small" or "base" (the paper's ViT-B with a
                 decoder of 8 x 512).
             seed: of the initial weights.
             mask_ratio: share of patches hidden.

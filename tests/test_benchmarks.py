@@ -7,8 +7,10 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from audiopg import LogMel, MaskedAutoencoder, SynthPrior, render
+from audiopg import RECIPES, LogMel, MaskedAutoencoder, PretrainSettings, SynthPrior, render
 from audiopg.mae import ARCHITECTURES
+from audiopg.pretraining import different
+from audiopg.records import read_record
 from audiopg.synth import SAMPLE_RATE
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
@@ -79,3 +81,18 @@ def test_the_recipe_s_benchmark_compares_rows_of_its_own():
         assert (reference is None) == (name == "paper")
         assert reference is None or reference in rows
         assert settings.preset == rows["paper"][1].preset
+
+
+def test_a_shortened_recipe_keeps_its_proportions():
+    recipe = runpy.run_path(str(BENCHMARKS / "recipe.py"))
+    cpu = RECIPES["cpu"]
+    short = recipe["shortened"](cpu, 12_800)
+    assert short.steps * short.batch_size == 12_800
+    assert short.cooldown_steps / short.steps == pytest.approx(
+        cpu.cooldown_steps / cpu.steps, abs=1e-3
+    )
+    assert different(short, cpu) == ["steps", "cooldown_steps"]
+    assert recipe["shortened"](cpu, 1).steps == 1
+    # What the weights that were shipped first were made by, but for the precision.
+    before = read_record("pretrain-tiny")["settings"]
+    assert different(PretrainSettings(**before), recipe["BEFORE"]) == ["precision"]
