@@ -514,7 +514,7 @@ def _try_compiler(device: torch.device) -> None:
     """Raise InputError where torch.compile lacks what it needs, by compiling next to nothing."""
     compiled = torch.compile(torch.neg)
     try:
-        compiled(torch.ones(2, device=device))
+        compiled(torch.ones(2, dtype=torch.float32, device=device))
     except RuntimeError as error:
         reason = " ".join(str(error).partition("\n\n")[0].split())
         raise InputError(
