@@ -84,8 +84,6 @@ _NEAREST = 4
 _POWER_UPDATES, _PHASE_UPDATES = 30, 32
 _FRAMES = whole_frames(CLIP_SAMPLES)
 _BINS = FFT_SIZE // 2 + 1
-_SPECTRUM_WINDOW = 8192
-_SPECTRUM_FLOOR_DB = -100.0
 # Tensors of fewer numbers are not worth a node that converts them.
 _SMALL = 1024
 _LABELS = {
@@ -244,14 +242,14 @@ class Spectrum(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer(
-            "taper", torch.hann_window(_SPECTRUM_WINDOW, periodic=False, dtype=torch.float32)
+            "taper", torch.hann_window(plots.SPECTRUM_WINDOW, periodic=False, dtype=torch.float32)
         )
 
     def forward(self, wave: Tensor) -> Tensor:
-        frames = wave[0].unfold(0, _SPECTRUM_WINDOW, _SPECTRUM_WINDOW) * self.taper
+        frames = wave[0].unfold(0, plots.SPECTRUM_WINDOW, plots.SPECTRUM_HOP) * self.taper
         power = torch.view_as_real(torch.fft.rfft(frames)).square().sum(-1).mean(0)
         share = power / power.max().clamp(min=1e-30)
-        return 10 * torch.log10(share.clamp(min=10 ** (_SPECTRUM_FLOOR_DB / 10)))
+        return 10 * torch.log10(share.clamp(min=10 ** (plots.SPECTRUM_FLOOR_DB / 10)))
 
 
 class Recording(nn.Module):
@@ -620,7 +618,7 @@ def manifest(index: Index) -> dict:
             "colours": plots.mel_colours(),
             "ticks": dict(zip(labels, places.tolist(), strict=True)),
         },
-        "spectrum": {"window": _SPECTRUM_WINDOW, "floor": _SPECTRUM_FLOOR_DB},
+        "spectrum": {"window": plots.SPECTRUM_WINDOW, "floor": plots.SPECTRUM_FLOOR_DB},
         "palette": plots.PALETTE,
         "phase_updates": _PHASE_UPDATES,
         "index": {"preset": _CLIP_PRESET, "seed": _CLIP_SEED, "clips": len(index.clips)},

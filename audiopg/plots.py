@@ -54,9 +54,11 @@ _VIEW_DPI = 120
 # Inches: of a picture that shares its row with two others.
 _PICTURE_WIDTH = 3.6
 _TICKS_HZ = {100: "100", 500: "500", 1000: "1k", 2000: "2k", 4000: "4k", 8000: "8k"}
-_SPECTRUM_WINDOW = 8192
-_SPECTRUM_TAPER = np.hanning(_SPECTRUM_WINDOW).astype(np.float32)
-_SPECTRUM_FLOOR_DB = -100.0
+# Of every mean power spectrum, here and in the laboratory: Hann windows that overlap by half.
+SPECTRUM_WINDOW = 8192
+SPECTRUM_HOP = SPECTRUM_WINDOW // 2
+SPECTRUM_FLOOR_DB = -100.0
+_SPECTRUM_TAPER = np.hanning(SPECTRUM_WINDOW).astype(np.float32)
 
 
 def use_style() -> None:
@@ -261,9 +263,9 @@ def spectra(waves: Mapping[str, ArrayLike]) -> Figure:
     figure, axes = _grid(len(waves), 1, height=1.7)
     for axis, (title, wave) in zip(axes, waves.items(), strict=True):
         wave = _array(wave)
-        if wave.ndim != 1 or len(wave) < _SPECTRUM_WINDOW:
+        if wave.ndim != 1 or len(wave) < SPECTRUM_WINDOW:
             raise InputError(
-                f"{title!r} has shape {wave.shape}; give (samples,), {_SPECTRUM_WINDOW} or more."
+                f"{title!r} has shape {wave.shape}; give (samples,), {SPECTRUM_WINDOW} or more."
             )
         _set_up_spectrum(axis)
         _add_spectrum(axis, wave)
@@ -1118,7 +1120,7 @@ def _set_up_spectrum(axis: Axes) -> None:
     axis.minorticks_off()
     axis.set(
         xlim=(LOWEST_HZ, NYQUIST),
-        ylim=(_SPECTRUM_FLOOR_DB, 3),
+        ylim=(SPECTRUM_FLOOR_DB, 3),
         xlabel="frequency (Hz)",
         ylabel="power (dB)",
     )
@@ -1126,12 +1128,12 @@ def _set_up_spectrum(axis: Axes) -> None:
 
 def _add_spectrum(axis: Axes, wave: np.ndarray) -> Artist:
     """Mean power spectrum of a clip in dB under its highest value, on a logarithmic axis."""
-    frames = np.lib.stride_tricks.sliding_window_view(wave, _SPECTRUM_WINDOW)
-    frames = frames[:: _SPECTRUM_WINDOW // 2] * _SPECTRUM_TAPER
+    frames = np.lib.stride_tricks.sliding_window_view(wave, SPECTRUM_WINDOW)
+    frames = frames[::SPECTRUM_HOP] * _SPECTRUM_TAPER
     power = (np.abs(np.fft.rfft(frames)) ** 2).mean(axis=0, dtype=np.float64)
-    frequency = np.fft.rfftfreq(_SPECTRUM_WINDOW, 1 / SAMPLE_RATE)
+    frequency = np.fft.rfftfreq(SPECTRUM_WINDOW, 1 / SAMPLE_RATE)
     share = power / (power.max() or 1.0)
-    decibels = 10 * np.log10(np.maximum(share, 10 ** (_SPECTRUM_FLOOR_DB / 10)))
+    decibels = 10 * np.log10(np.maximum(share, 10 ** (SPECTRUM_FLOOR_DB / 10)))
     # The first bin, 0 Hz, has no place on a logarithmic axis.
     (line,) = axis.plot(frequency[1:], decibels[1:], "-", color=PALETTE["blue"], linewidth=1)
     return line

@@ -7,8 +7,10 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import scipy.signal
 import torch
 
+from audiopg import plots
 from audiopg.analysis import clip_factors
 from audiopg.export import (
     COLUMNS,
@@ -185,6 +187,21 @@ def test_spectrum_peaks_where_a_tone_is(run):
     # What a Hann window leaves more than two bins away: under -31 dB, the first of its side lobes.
     assert np.delete(decibels, range(510, 515)).max() < -31
     assert decibels.min() >= -100
+
+
+def test_spectrum_is_the_one_that_is_plotted_and_that_of_welch(run):
+    # A clip of five events, so that it matters where windows begin.
+    params = drawn("full", 0, 7)
+    wave = render(params).numpy()
+    found = run("spectrum", {"wave": wave})["decibels"]
+    (axis,) = (axis for axis in plots.clip_panel(params).axes if "dB" in axis.get_ylabel())
+    plotted = axis.lines[0].get_ydata()
+    _, power = scipy.signal.welch(
+        wave[0].astype(float), window=np.hanning(8192), detrend=False, return_onesided=False
+    )
+    expected = 10 * np.log10(power[:4097] / power[:4097].max())
+    np.testing.assert_allclose(found, expected, rtol=0, atol=0.01)
+    np.testing.assert_allclose(plotted, expected[1:], rtol=0, atol=0.01)
 
 
 @pytest.mark.parametrize(("samples", "name"), [(400, "short"), (90001, "short"), (200001, "long")])
