@@ -58,9 +58,10 @@ from audiopg.synth.render import (
     _BENT,
     _KINDS,
     _TILES,
-    _is_bent,
     _render_tiles,
     _sounding_tiles,
+    event_kinds,
+    refuse_unknown,
 )
 from audiopg.synth.reverberation import reverberate, room
 from audiopg.widgets import DRAWN, FACTORS, followed
@@ -443,7 +444,12 @@ def index_clips(model: MaskedAutoencoder, clips: int = _CLIPS) -> Index:
 
 
 def graphs(model: MaskedAutoencoder, index: Index) -> dict[str, Callable[[], Graph]]:
-    """Everything that a page computes, by name."""
+    """Everything that a page computes, by name.
+
+    Raises:
+        InputError: for an excitation that has no oscillator.
+    """
+    refuse_unknown(EXCITATIONS)
     log_mel = model.encoder.log_mel
     # No name may stand for two things.
     turned = tuple(f"{name}_" for name in COLUMNS)
@@ -690,12 +696,8 @@ def _tones(params: ClipParameters, white: Tensor | None) -> Tensor:
         white: (1, CLIP_SAMPLES), what additions are made of; None to leave them out.
     """
     clip, slot, tile = _sounding_tiles(params)
-    kind = params.excitation[clip, slot]
-    kind = kind + 2 * (params.band_limited[clip, slot] & (kind >= _KINDS.index("sawtooth")))
-    kinds = _KINDS
-    if white is not None:
-        kind = torch.where(_is_bent(params)[clip, slot], _BENT, kind)
-        kinds = (*_KINDS, "bent")
+    kind = event_kinds(params, white is not None)[clip, slot]
+    kinds = _KINDS[:_BENT] if white is None else _KINDS
     wave = torch.zeros(_TILES, CLIP_SAMPLES // _TILES, dtype=torch.float32)
     for code, name in enumerate(kinds):
         rows = (kind == code).nonzero().squeeze(1)

@@ -10,8 +10,9 @@ import pytest
 import scipy.signal
 import torch
 
-from audiopg import plots
+from audiopg import export, plots
 from audiopg.analysis import clip_factors
+from audiopg.errors import InputError
 from audiopg.export import (
     COLUMNS,
     EVENTS,
@@ -167,6 +168,20 @@ def test_sound_factors_and_log_mel_are_the_librarys(run, preset, clip, changes):
     np.testing.assert_allclose(found["factors"], expected.numpy(), rtol=1e-5)
     mel = run("log-mel", {"wave": found["wave"]})["mel"]
     np.testing.assert_allclose(mel, LogMel()(wave).numpy(), rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["render", "render-additions"])
+@pytest.mark.parametrize("code", [-1, 4, 5, 6, 7])
+def test_a_graph_is_silent_at_a_code_of_no_excitation(run, name, code):
+    columns = turned(run, "harmonic", 0, band_limited=code % 2)
+    columns["excitation"] = np.full_like(columns["excitation"], code)
+    assert not run(name, columns)["wave"].any()
+
+
+def test_an_excitation_without_an_oscillator_is_not_exported(model, index, monkeypatch):
+    monkeypatch.setattr(export, "EXCITATIONS", (*EXCITATIONS, "organ"))
+    with pytest.raises(InputError, match=r"'organ' has no oscillator; those known are .*'square'"):
+        graphs(model, index)
 
 
 def test_front_end_of_matrices_is_that_of_a_fourier_transform(rng):

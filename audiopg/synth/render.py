@@ -1,7 +1,7 @@
 """From a table of physical factors to waveforms (Section 3.1, equations 1 and 2)."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from importlib.util import find_spec
 from shutil import which
@@ -12,7 +12,9 @@ from torch import Tensor
 from torch.compiler import is_exporting
 
 from audiopg.environment import full_precision
+from audiopg.errors import InputError
 from audiopg.random import STREAMS, noise
+from audiopg.synth import parameters
 from audiopg.synth.additions import (
     TABLE,
     bent_tone,
@@ -48,9 +50,9 @@ _OSCILLATORS = {
     "band-limited sawtooth": band_limited_sawtooth,
     "band-limited square": band_limited_square,
 }
-_KINDS = tuple(_OSCILLATORS)
-# The kind of an event whose excitation is another for its additions; it comes after the others.
-_BENT = len(_KINDS)
+_KINDS = (*_OSCILLATORS, "bent")
+# The kind of an event whose excitation is another for its additions, and the kind of none.
+_BENT, _UNKNOWN = _KINDS.index("bent"), len(_KINDS)
 # What an oscillator is told beside f0.
 _OWN_FACTORS = {
     "harmonic": (
@@ -74,9 +76,9 @@ def render(params: ClipParameters) -> Tensor:
         do not depend on the other clips of the batch.
 
     Raises:
-        InputError: for a factor outside its range.
+        InputError: for a factor outside its range, or an excitation that has no oscillator.
     """
-    params.validate()
+    _check(params)
     shape = len(params), CLIP_SAMPLES
     wave = torch.empty(shape, dtype=torch.float32, device=params.clip.device)
     with full_precision(wave.device):
@@ -90,13 +92,36 @@ def signal_to_noise(params: ClipParameters) -> Tensor:
 
     Returns:
         (B,) float64 in dB; inf without a noise floor, -inf where nothing but noise sounds.
+
+    Raises:
+        InputError: as `render` does.
     """
-    params.validate()
+    _check(params)
     with full_precision(params.f0.device):
         parts = [_source(part, floor) for _, part, floor in _chunks(params)]
         power = torch.cat([part.double().square().mean(1) for part in parts])
     # η is uniform on (-1, 1), of variance 1/3.
     return 10 * torch.log10(power / (params.noise_level**2 / 3))
+
+
+def refuse_unknown(names: Iterable[str]) -> None:
+    """Refuse excitations that have a name and no oscillator.
+
+    Raises:
+        InputError: naming the first of them, and those known.
+    """
+    for name in names:
+        if name not in _OSCILLATORS:
+            known = tuple(other for other in parameters.EXCITATIONS if other in _OSCILLATORS)
+            raise InputError(f"the excitation {name!r} has no oscillator; those known are {known}.")
+
+
+def _check(params: ClipParameters) -> None:
+    """Refuse what cannot be rendered; a GPU is asked once, in `ClipParameters.validate`."""
+    params.validate()
+    for code, name in enumerate(parameters.EXCITATIONS):
+        if name not in _OSCILLATORS and (params.excitation == code).any():
+            refuse_unknown([name])
 
 
 @cache
@@ -195,15 +220,12 @@ def _add_tones(wave: Tensor, params: ClipParameters, white: Tensor | None = None
     """Add to (B, CLIP_SAMPLES), in place, a_i e_i(t) u_i(t) of every event."""
     slots = params.f0.shape[1]
     clip, slot, tile = _sounding_tiles(params)
-    kind = params.excitation[clip, slot]
-    kind = kind + 2 * (params.band_limited[clip, slot] & (kind >= _KINDS.index("sawtooth")))
-    if white is not None:
-        kind = torch.where(_is_bent(params)[clip, slot], _BENT, kind)
+    kind = event_kinds(params, white is not None)[clip, slot]
     group = kind * slots + slot
     clip, slot, tile = (index[group.argsort(stable=True)] for index in (clip, slot, tile))
-    counts = group.bincount(minlength=(len(_KINDS) + 1) * slots).view(-1, slots).tolist()
+    counts = group.bincount(minlength=len(_KINDS) * slots).view(-1, slots).tolist()
     tiled, first = wave.view(-1, TILE), 0
-    for name, of_slot in zip((*_KINDS, "bent"), counts, strict=True):
+    for name, of_slot in zip(_KINDS, counts, strict=True):
         rows = slice(first, first + sum(of_slot))
         first = rows.stop
         if rows.start == rows.stop:
@@ -213,6 +235,23 @@ def _add_tones(wave: Tensor, params: ClipParameters, white: Tensor | None = None
         # One slot at a time, in order: an event has a tile at most once, so nothing races.
         for target, part in zip(targets.split(of_slot), tones.split(of_slot), strict=True):
             tiled.index_add_(0, target, part)
+
+
+def event_kinds(params: ClipParameters, additions: bool) -> Tensor:
+    """Which of ``_KINDS`` each event is: (B, E) int64.
+
+    A code that stands for no excitation is of no kind. An exported graph, which cannot refuse it, is
+    silent then.
+
+    Args:
+        params: B clips.
+        additions: whether they may have some.
+    """
+    code, naive = params.excitation, _KINDS.index("band-limited sawtooth")
+    kind = code + 2 * (params.band_limited & (code >= _KINDS.index("sawtooth")))
+    if additions:
+        kind = torch.where(_is_bent(params), _BENT, kind)
+    return torch.where((code >= 0) & (code < naive), kind, _UNKNOWN)
 
 
 def _has_formants(params: ClipParameters) -> Tensor:

@@ -66,7 +66,11 @@ def to_scene(params: ClipParameters) -> dict:
 
     Events and partials that are drawn but not heard are written too; ``event_count`` and
     ``partial_count`` say how many of those listed sound.
+
+    Raises:
+        InputError: for a factor outside its range.
     """
+    params.validate()
     clips = []
     for row in range(len(params)):
         clip = {name: getattr(params, name)[row].item() for name in (*_CLIP, "event_count")}

@@ -47,7 +47,11 @@ def summarise(params: ClipParameters) -> Tensor:
 
     Returns:
         (B, len(SUMMARIES)) float64.
+
+    Raises:
+        InputError: for a factor outside its range.
     """
+    params.validate()
     heard = params.event_mask
     length = params.length * heard
     weight = length / length.sum(dim=1, keepdim=True).clamp(min=1e-9)

@@ -46,9 +46,13 @@ def to_table(params: ClipParameters) -> "pandas.DataFrame":
     Returns:
         One row an event slot, heard or not, with the index (row, event). The partials that are
         drawn but not heard are there too; ``partial_count`` says how many sound.
+
+    Raises:
+        InputError: for a factor outside its range.
     """
     import pandas
 
+    params.validate()
     clips, slots, partials = params.partial_weight.shape
     columns = {"heard": params.event_mask.cpu().numpy().ravel()}
     for field in fields(params):

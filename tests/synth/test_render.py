@@ -1,6 +1,7 @@
 import math
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import hypothesis.strategies as st
@@ -13,7 +14,19 @@ from hypothesis import example, given, settings
 from audiopg.errors import InputError
 from audiopg.frontend import LogMel
 from audiopg.random import STREAMS, noise
-from audiopg.synth import CLIP_SAMPLES, EXCITATIONS, PRESETS, SAMPLE_RATE, SynthPrior, render
+from audiopg.synth import (
+    CLIP_SAMPLES,
+    EXCITATIONS,
+    PRESETS,
+    SAMPLE_RATE,
+    SynthPrior,
+    from_scene,
+    parameters,
+    render,
+    summarise,
+    to_scene,
+    to_table,
+)
 from audiopg.synth.damping import lowpass
 from audiopg.synth.envelopes import adsr
 from audiopg.synth.oscillators import TILE
@@ -281,6 +294,34 @@ def test_a_factor_out_of_range_names_itself_the_row_and_the_range():
         params.edit(attack=0.9, decay=0.4)
     with pytest.raises(InputError, match="'f0' was given shape"):
         params.edit(f0=torch.zeros(7))
+
+
+def with_code(params, code):
+    """Clips whose events have an excitation of some code, known or not."""
+    return replace(params, excitation=torch.full_like(params.excitation, code))
+
+
+@pytest.mark.parametrize("use", [render, signal_to_noise, summarise, to_scene, to_table])
+@pytest.mark.parametrize("code", [-1, 4, 2**40])
+def test_a_code_of_no_excitation_is_refused_with_those_known(use, code):
+    for preset in ("full", "extended"):
+        params = with_code(SynthPrior.preset(preset).sample(torch.arange(2), seed=0), code)
+        with pytest.raises(InputError, match=r"row 0: excitation is .* 0 to 3, \('harmonic', 'fm'"):
+            use(params)
+
+
+@pytest.mark.parametrize("preset", ["harmonic", "extended"])
+def test_a_name_without_an_oscillator_is_refused_where_it_would_sound(monkeypatch, preset):
+    params = SynthPrior.preset(preset).sample(torch.arange(4), seed=0)
+    before = render(params)
+    monkeypatch.setattr(parameters, "EXCITATIONS", (*EXCITATIONS, "organ"))
+    scene = to_scene(params)
+    scene["clips"][1]["events"][0]["excitation"] = "organ"
+    message = "'organ' has no oscillator; those known are .*'harmonic', 'fm', 'sawtooth', 'square'"
+    for use in (render, signal_to_noise):
+        with pytest.raises(InputError, match=message):
+            use(from_scene(scene))
+    assert torch.equal(render(params), before)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows does not tell a process its peak")
