@@ -26,6 +26,7 @@ from audiopg.transfer import (
     embed_files,
     finetune,
     linear_probe,
+    nearest_clips,
 )
 from audiopg.transfer.finetune import FinetuneSettings, read_run
 
@@ -412,3 +413,10 @@ def test_a_scene_of_numbers_too_long_is_one_sentence(tmp_path, capsys):
     message = capsys.readouterr().err
     assert "scene.json is damaged" in message
     assert len(message.splitlines()) == 1
+
+
+def test_what_lies_near_is_found_in_tables_too():
+    found, cosines = nearest_clips(TABLE.iloc[:5], TABLE)
+    assert found[:, 0].tolist() == list(range(5))
+    expected = nearest_clips(torch.from_numpy(FEATURES[:5]), torch.from_numpy(FEATURES))
+    assert np.array_equal(cosines, expected[1])

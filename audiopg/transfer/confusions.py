@@ -8,6 +8,7 @@ from torch import Tensor
 
 from audiopg.datasets import LabelledClips
 from audiopg.errors import InputError
+from audiopg.inputs import as_float64
 from audiopg.transfer.kinds import class_kinds
 from audiopg.transfer.statistics import Tested
 
@@ -96,6 +97,7 @@ def nearest_clips(
     Raises:
         InputError: for embeddings that do not fit together, or fewer candidates than wanted.
     """
+    queries, candidates = as_float64(queries, "queries"), as_float64(candidates, "candidates")
     if queries.ndim != 2 or candidates.ndim != 2 or queries.shape[1] != candidates.shape[1]:
         raise InputError(
             f"the embeddings have shapes {tuple(queries.shape)} and {tuple(candidates.shape)}; "
@@ -103,7 +105,7 @@ def nearest_clips(
         )
     if not 1 <= most <= len(candidates):
         raise InputError(f"most is {most}; give 1 to {len(candidates)}, the number of candidates.")
-    both = [values.double().cpu().numpy() for values in (queries, candidates)]
+    both = [values.cpu().numpy() for values in (queries, candidates)]
     everything = np.concatenate(both)
     deviation = everything.std(axis=0)
     scaled = [(v - everything.mean(axis=0)) / np.where(deviation > 0, deviation, 1) for v in both]

@@ -20,7 +20,12 @@ from torch import Tensor
 from audiopg.errors import InputError
 from audiopg.inputs import as_float64
 from audiopg.transfer.logistic import fit_logistic
-from audiopg.transfer.statistics import Tested, mean_average_precision
+from audiopg.transfer.statistics import (
+    Tested,
+    as_integers,
+    as_labels,
+    mean_average_precision,
+)
 
 if TYPE_CHECKING:
     import pandas
@@ -130,8 +135,8 @@ def linear_probe(
     features = as_float64(features, "features").cpu().numpy()
     if features.ndim != 2 or features.shape[1] == 0:
         raise InputError(f"features have shape {features.shape}; give (clips, dimensions).")
-    labels = _as_labels(labels, len(features))
-    folds = _as_integers("folds", folds, len(features))
+    labels = as_labels(labels, len(features))
+    folds = as_integers("folds", folds, len(features))
     if not np.isfinite(features).all():
         broken = int((~np.isfinite(features)).any(axis=1).sum())
         raise InputError(
@@ -183,8 +188,8 @@ def class_shares(
     Raises:
         InputError: as `linear_probe`.
     """
-    labels = _as_labels(labels, len(labels))
-    folds = _as_integers("folds", folds, len(labels))
+    labels = as_labels(labels, len(labels))
+    folds = as_integers("folds", folds, len(labels))
     sources = _as_sources(sources, len(folds))
     scores = _no_scores(labels)
     chosen = _test_folds(folds, test_folds, validation_fold)
@@ -198,32 +203,8 @@ def class_shares(
     return _result(chosen, labels, folds, np.full(len(chosen), np.nan), scores)
 
 
-def _as_labels(labels: np.ndarray | Tensor, clips: int) -> np.ndarray:
-    """(clips,) int64, or (clips, classes) bool."""
-    labels = labels.cpu().numpy() if isinstance(labels, Tensor) else np.asarray(labels)
-    if labels.ndim == 2 and labels.dtype == bool and len(labels) == clips:
-        return labels
-    labels = _as_integers("labels", labels, clips)
-    if (labels < 0).any():
-        raise InputError(f"labels hold {labels.min()}; count the classes from 0.")
-    return labels
-
-
-def _as_integers(name: str, values: np.ndarray | Tensor, clips: int) -> np.ndarray:
-    """``values``, (clips,) or one column, as (clips,) int64."""
-    values = values.cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
-    values = values[:, 0] if values.shape == (clips, 1) else values
-    if values.shape != (clips,) or not np.issubdtype(values.dtype, np.integer):
-        several = ", or (clips, classes) bool" if name == "labels" else ""
-        raise InputError(
-            f"{name} have shape {values.shape} and type {values.dtype}; "
-            f"give one integer for each of the {clips} clips{several}."
-        )
-    return values.astype(np.int64)
-
-
 def _as_sources(sources: np.ndarray | Tensor | None, clips: int) -> np.ndarray | None:
-    return None if sources is None else _as_integers("sources", sources, clips)
+    return None if sources is None else as_integers("sources", sources, clips)
 
 
 def _test_folds(

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+from torch import Tensor
 
 from audiopg.errors import InputError
 
@@ -49,6 +50,30 @@ class Tested(Protocol):
     def standard_deviation(self) -> float: ...
 
 
+def as_labels(labels: np.ndarray | Tensor, clips: int) -> np.ndarray:
+    """(clips,) int64, or (clips, classes) bool."""
+    labels = labels.cpu().numpy() if isinstance(labels, Tensor) else np.asarray(labels)
+    if labels.ndim == 2 and labels.dtype == bool and len(labels) == clips:
+        return labels
+    labels = as_integers("labels", labels, clips)
+    if (labels < 0).any():
+        raise InputError(f"labels hold {labels.min()}; count the classes from 0.")
+    return labels
+
+
+def as_integers(name: str, values: np.ndarray | Tensor, clips: int) -> np.ndarray:
+    """``values``, (clips,) or one column, as (clips,) int64."""
+    values = values.cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
+    values = values[:, 0] if values.shape == (clips, 1) else values
+    if values.shape != (clips,) or not np.issubdtype(values.dtype, np.integer):
+        several = ", or (clips, classes) bool" if name == "labels" else ""
+        raise InputError(
+            f"{name} have shape {values.shape} and type {values.dtype}; "
+            f"give one integer for each of the {clips} clips{several}."
+        )
+    return values.astype(np.int64)
+
+
 def mean_average_precision(
     scores: np.ndarray, labels: np.ndarray, counts: np.ndarray | None = None
 ) -> np.ndarray:
@@ -65,6 +90,7 @@ def mean_average_precision(
     Returns:
         (resamples,) in [0, 1]; a single one without counts. NaN where no class has a clip.
     """
+    scores, labels = np.asarray(scores), np.asarray(labels)
     counts = np.ones((1, len(scores))) if counts is None else counts
     order = np.argsort(-scores, axis=0, kind="stable")
     ranked, hits = (np.take_along_axis(values, order, axis=0) for values in (scores, labels))
@@ -104,7 +130,12 @@ def bootstrap_interval(
 
     Returns:
         The ends of the interval, in [0, 1].
+
+    Raises:
+        InputError: for labels or folds that are not those of the clips.
     """
+    clips = _by_seed(result).shape[1]
+    labels, folds = as_labels(labels, clips), as_integers("folds", folds, clips)
     generator = np.random.default_rng(seed)
     resamples = _RESAMPLES[result.metric]
     means = np.zeros(resamples)
@@ -138,6 +169,7 @@ def mcnemar(first: np.ndarray, second: np.ndarray) -> float:
     Returns:
         The two-sided p-value, 1 where they are right on the same clips.
     """
+    first, second = np.asarray(first), np.asarray(second)
     only_first, only_second = int((first & ~second).sum()), int((~first & second).sum())
     n = only_first + only_second
     tail = sum(math.comb(n, k) for k in range(min(only_first, only_second) + 1))
@@ -164,7 +196,8 @@ def paired_p_value(
         The two-sided p-value.
 
     Raises:
-        InputError: for results of different clips or metrics, or mAP over several seeds.
+        InputError: for results of different clips or metrics, mAP over several seeds, or labels or
+            folds that are not those of the clips.
     """
     tested = [~np.isnan(_by_seed(result)[0]).any(axis=1) for result in (first, second)]
     if first.metric != second.metric or not np.array_equal(*tested):
@@ -172,6 +205,7 @@ def paired_p_value(
             "the two results are not of the same clips and metric; test both on the same folds."
         )
     rows, resamples = tested[0], _RESAMPLES[first.metric]
+    labels, folds = as_labels(labels, len(rows)), as_integers("folds", folds, len(rows))
     generator = np.random.default_rng(seed)
     if first.metric == "accuracy":
         right, other = (_correct(result, labels)[rows] for result in (first, second))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pandas
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -332,3 +333,23 @@ def test_what_cannot_be_compared_is_refused():
         paired_p_value(Seeds([ranking, ranking]), ranking, several, folds)
     with pytest.raises(InputError, match=r"no row is called 'ours'; choose from \['theirs'\]"):
         significance_table({"theirs": both}, labels, folds, against="ours")
+
+
+def test_labels_and_folds_of_a_table_are_taken_by_position():
+    labels, folds, scores = np.arange(40) % 2, np.arange(40) // 10, np.zeros((40, 2))
+    scores[np.arange(40), np.arange(40) // 3 % 2] = 1
+    right = scores[np.arange(40), labels] == 1
+    values = np.array([right[folds == fold].mean() for fold in range(4)])
+    result = ProbeResult(list(range(4)), "accuracy", values, np.ones(4), scores)
+    other = ProbeResult(list(range(4)), "accuracy", values, np.ones(4), scores[::-1].copy())
+    index = np.arange(40)[::-1] * 2
+    tables = pandas.DataFrame({"label": labels}, index=index), pandas.Series(folds, index=index)
+    assert bootstrap_interval(result, *tables) == bootstrap_interval(result, labels, folds)
+    assert paired_p_value(result, other, *tables) == paired_p_value(result, other, labels, folds)
+    with pytest.raises(InputError, match="folds have shape"):
+        bootstrap_interval(result, labels, folds[:3])
+    hits = pandas.Series(right, index=index), pandas.Series(~right)
+    assert mcnemar(*hits) == mcnemar(right, ~right)
+    several = pandas.DataFrame(np.stack((labels == 0, labels == 1), axis=1), index=index)
+    precision = mean_average_precision(pandas.DataFrame(scores), several)
+    assert precision == mean_average_precision(scores, several.to_numpy())
