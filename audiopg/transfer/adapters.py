@@ -34,7 +34,8 @@ scores when the weights have changed. Name a class of its own for every set of w
 GPU it needs ``--max-jobs 0``: with the default of 1 it divides by the number of GPUs. It reads
 sounds by `torchaudio.load`, which since torchaudio 2.9 needs torchcodec and the libraries of FFmpeg;
 without them X-ARES skips every sound and stops at an "Empty dataloader". Then install torchcodec in
-the version that goes with your torch, and delete the folder of the embeddings.
+the version that goes with your torch, and delete the folder of the embeddings. Clips come filled up
+with silence to the longest of their batch, and with no word of their lengths.
 
 EVAR (https://github.com/nttcslab/eval-audio-repr) takes a class from one of its own modules. Write
 ``evar/ar_audiopg.py`` with the line ``from audiopg.transfer.adapters import AR_AudioPG``, import it
