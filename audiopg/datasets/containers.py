@@ -75,6 +75,7 @@ class _Chunks(NamedTuple):
 CUT = "is cut short: it ends before its samples do"
 _RIFF, _FORM = _Chunks(12, 4, 4, "<L"), _Chunks(12, 4, 4, ">L")
 _W64, _CAF = _Chunks(40, 16, 16, "<q", 24, 8), _Chunks(8, None, 4, ">q", 0, 1)
+_FORMS = (b"WAVE", b"AVI ", b"AIFF", b"AIFC", b"8SVX")
 _SAMPLES = (b"data", b"SSND", b"BODY")
 _BOXES = b"ftyp moov mdat free skip wide moof mfra sidx styp uuid meta udta pnot emsg prft".split()
 _EBML, _SEGMENT, _CLUSTER = 0x1A45DFA3, 0x18538067, 0x1F43B675
@@ -175,6 +176,8 @@ def _chunked(layout: _Chunks) -> Callable[[mmap | bytes, int], Part]:
                 if first + length > len(data):
                     raise Unreadable(CUT)
                 return Part(start, max(stop, first + length))
+        if end > len(data) and not _is_open(total) and data[start + 8 : start + 12] in _FORMS:
+            raise Unreadable(CUT)
         return Part(start, stop)
 
     return read

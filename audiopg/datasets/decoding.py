@@ -185,7 +185,8 @@ def _piece(path: str | os.PathLike, part: Part) -> Piece:
         _Bytes(piece) as source,
         soundfile.SoundFile(source) as file,
     ):
-        if file.frames > 0:
+        # Of MPEG audio in WAV it guesses the length too.
+        if file.frames > 0 and (file.format == "MP3" or not file.subtype.startswith("MPEG")):
             _check_rate(file.samplerate)
             if file.format == "FLAC":
                 _read_last(file)
@@ -288,6 +289,11 @@ def _seek(container: "av.container.InputContainer", stream: "av.AudioStream", fi
 
 def _mono(frame: "av.AudioFrame") -> np.ndarray:
     """The mean of a frame's channels: (n,) float32."""
+    import av
+
+    # PyAV 18.1 looks for a plane behind the last of eight or more, and the process dies of it.
+    if frame.format.is_planar and frame.layout.nb_channels >= 8:
+        (frame,) = av.AudioResampler(format=frame.format.packed).resample(frame)
     channels = frame.to_ndarray()
     if frame.format.is_packed:
         channels = channels.reshape(-1, frame.layout.nb_channels).T

@@ -192,7 +192,7 @@ def test_files_that_cannot_be_used_are_all_named(folder):
     message = str(caught.value)
     assert message.startswith(f"5 of 11 files in {folder} cannot be used (")
     for name, reason in (
-        ("b/cut.wav", "is damaged"),
+        ("b/cut.wav", "is cut short"),
         ("b/text.flac", "is damaged"),
         ("empty.wav", "holds no samples"),
         ("one.wav", "holds no samples"),

@@ -129,6 +129,7 @@ def recordings():
             44100,
             3456,
         ),
+        "wav-mp3": (by_ffmpeg("wav", "libmp3lame", sample="fltp"), 16000, 2304),
         "mp2": (by_ffmpeg("mp2", "mp2", 16000), 16000, 2304),
         "wav-piped": (by_ffmpeg("wav", "pcm_s16le", pipe=True), 16000, 0),
         "w64-piped": (by_ffmpeg("w64", "pcm_s16le", pipe=True), 16000, 0),
