@@ -1,6 +1,12 @@
 """Real recordings in their official layouts and folds, and synthetic clips to stand in for them."""
 
-from audiopg.datasets.audio import LabelledClips, load_audio, load_clips
+from audiopg.datasets.audio import (
+    LabelledClips,
+    load_audio,
+    load_clip,
+    load_clips,
+    read_window,
+)
 from audiopg.datasets.benchmarks import Description, describe, find_dataset, find_esc10
 from audiopg.datasets.cache import CachedWaves, cached_waves
 from audiopg.datasets.download import download
@@ -33,8 +39,10 @@ __all__ = [
     "find_recordings",
     "fsd50k",
     "load_audio",
+    "load_clip",
     "load_clips",
     "read_ahead",
+    "read_window",
     "speech_commands",
     "synthetic_clips",
     "urbansound8k",

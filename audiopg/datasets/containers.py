@@ -17,12 +17,15 @@ other MP3, AAC (ADTS), AMR     a torn last frame                   between frame
 MP4, M4A, MOV, 3GP             a torn box, no index (moov)         between fragments
 WebM, Matroska                 a torn segment or element           between blocks of a live stream
 WMA                            the size of the file                where it was broadcast
-WavPack, TTA, SPHERE with      fewer samples decoded than stated   AC-3, DTS and others that state
-shorten, ...                   (`decoding`)                        no number of samples
+WavPack, TTA, SPHERE with      fewer samples decoded than stated
+shorten, and the like          (`decoding`)
+AC-3, DTS, FLV, VOC, IRCAM,                                        at all
+and what else is not above
 =============================  ==================================  ================================
 
 An Ogg stream should end with a page that says so (RFC 3533). But Android's MediaMuxer, and with it
-Telegram's voice messages, never writes that mark, so its absence does not tell a cut file.
+Telegram's voice messages, never writes that mark, so its absence does not tell a cut file. That FLAC
+files were joined shows where the first is read to its end, and not before; such a file is refused.
 """
 
 import re

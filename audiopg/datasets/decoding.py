@@ -236,8 +236,16 @@ def _by_libsndfile(piece: Piece, source: _Bytes, first: int) -> Iterator[Block]:
                 with np.errstate(over="ignore", invalid="ignore"):
                     yield piece.sample_rate, channels.mean(axis=1)[max(0, first - place) :]
                 place += len(channels)
+            if file.format == "FLAC" and _is_followed(source):
+                raise Unreadable("holds another FLAC file behind the first, which would be lost")
     except (soundfile.SoundFileError, ValueError) as error:
         raise Unreadable("is damaged: libsndfile cannot decode it") from error
+
+
+def _is_followed(source: _Bytes) -> bool:
+    """Whether a FLAC file begins where another was read to its end, or a little before."""
+    source.seek(max(4, source.tell() - 2**16))
+    return b"fLaC\0\0\0\x22" in source.read(2**17)
 
 
 def _by_ffmpeg(piece: Piece, source: _Bytes, first: int) -> Iterator[Block]:

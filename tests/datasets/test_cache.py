@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -221,6 +222,18 @@ def damage(clips):
     )
     clips.paths[3].write_bytes(clips.paths[3].read_bytes()[:-3000])
     return [clips.paths[row] for row in (0, 1, 3)]
+
+
+def test_a_name_that_is_not_utf_8_is_cached_and_refused_like_others(root, tmp_path):
+    clips = write_clips(tmp_path / "audio")
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/audio/caf\xe9.wav"))
+    os.rename(clips.paths[4], odd)
+    clips = replace(clips, paths=[*clips.paths[:4], odd])
+    assert len(cached_waves(clips, progress=False)) == 5
+    odd.write_bytes(b"")
+    with pytest.raises(InputError, match=r"caf\\xe9\.wav is empty"):
+        cached_waves(clips, progress=False)
+    assert cached_waves(clips, skip_bad=True, progress=False).clips.skipped.keys() == {str(odd)}
 
 
 def test_every_file_that_cannot_be_used_is_named(root, clips, monkeypatch):

@@ -72,6 +72,8 @@ def test_a_file_that_ends_too_early_is_refused(read, name):
         content = content[: boundaries(content)[-1]]  # A tag follows.
     if name == "CAF-ALAC_16":
         content = content[:-1]  # A byte fills it up.
+    if name == "shorten":
+        content = content[:-4]  # Bits fill it up.
     seen = [place for place in cuts(content) if place not in unseen]
     assert len(seen) > 8
     for place in seen:
@@ -85,6 +87,13 @@ def test_a_cut_between_frames_of_what_states_no_length_cannot_be_known(read, nam
     places = boundaries(content)
     fewer, _ = read(content[: places[len(places) // 2]])
     assert 0.4 < fewer / frames < 0.6
+
+
+def test_a_cut_header_of_video_is_seen_too(read):
+    # AVI is RIFF, without a chunk of samples alone.
+    content = writers.by_ffmpeg("avi", "pcm_s16le")
+    assert read(content) == (32000, 16000)
+    assert read(content[:-1000]).startswith("is cut short")
 
 
 def test_a_cut_between_blocks_of_a_live_stream_cannot_be_known(read):
@@ -225,6 +234,14 @@ def test_a_vbri_header_counts_the_frames(read):
 
 
 # Joined end to end
+
+
+@pytest.mark.parametrize("names", [["FLAC-PCM_16"] * 2, ["FLAC-PCM_16", "FLAC-PCM_24"]])
+def test_flac_files_joined_end_to_end_are_refused_where_one_would_be_lost(tmp_path, names):
+    path = tmp_path / "a.flac"
+    path.write_bytes(b"".join(WHOLE[name] for name in names))
+    with pytest.raises(InputError, match=r"a\.flac (holds another FLAC file|is cut short)"):
+        load_audio(path)
 
 
 @pytest.mark.parametrize(

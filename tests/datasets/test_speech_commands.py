@@ -22,6 +22,7 @@ def write_layout(folder, suffix="wav", valid=VALID, test=TEST):
     (folder / "_background_noise_").mkdir(exist_ok=True)
     (folder / "_background_noise_/pink.wav").write_bytes(b"")
     (folder / "yes/README.md").write_text("not a recording")
+    (folder / f"yes/._1a_nohash_0.{suffix}").write_bytes(b"\0\5\x16\7 what macOS notes")
     (folder / ".cache").mkdir(exist_ok=True)
     write_list(folder / "validation_list.txt", valid)
     write_list(folder / "testing_list.txt", test)

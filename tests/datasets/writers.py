@@ -68,6 +68,40 @@ def amr_wb():
     return b"#!AMR-WB\n" + b"".join(b"\x44" + rng.bytes(60) for _ in range(50 * SECONDS))
 
 
+def shorten():
+    """SPHERE with its samples compressed, as corpora of speech are, by differences alone."""
+    wave = np.rint(sound(16000)[0] * 32767).astype(int)
+    bits = []
+
+    def number(value, size):
+        """Unary, then so many bits."""
+        bits.append(
+            "0" * (value >> size) + "1" + (f"{value & (1 << size) - 1:0{size}b}" * (size > 0))
+        )
+
+    # 16 bits with the lower byte first, 1 channel, blocks of 256, no predictor, no mean, no bytes
+    # to skip; each number after the bits that it takes.
+    for value in (5, 1, 256, 0, 0, 0):
+        number(value.bit_length(), 2)
+        number(value, value.bit_length())
+    for first in range(0, len(wave), 256):
+        block = np.diff(wave[first : first + 256], prepend=wave[first - 1] if first else 0)
+        number(1, 2)  # First differences ...
+        number(8, 3)  # ... of a sign, 8 bits and what is beyond.
+        for difference in block.tolist():
+            number(2 * difference if difference >= 0 else -2 * difference - 1, 9)
+    number(4, 2)
+    coded = "".join(bits)
+    coded += "0" * (-len(coded) % 32)
+    body = b"ajkg\x02" + int(coded, 2).to_bytes(len(coded) // 8)
+    header = (
+        "NIST_1A\n   1024\nchannel_count -i 1\nsample_rate -i 16000\nsample_n_bytes -i 2\n"
+        f"sample_count -i {len(wave)}\nsample_byte_format -s2 01\n"
+        "sample_coding -s26 pcm,embedded-shorten-v2.00\nend_head\n"
+    )
+    return header.encode().ljust(1024) + body
+
+
 @cache
 def recordings():
     """Each by its name: its bytes, its rate, and how many samples it holds, and may hold besides.
@@ -118,6 +152,7 @@ def recordings():
         "aac": (by_ffmpeg("adts", "aac"), 16000, 2048),
         "amr": (by_ffmpeg("amr", "libopencore_amrnb", 8000), 8000, 320),
         "amr-wb": (amr_wb(), 16000, 0),
+        "shorten": (shorten(), 16000, 0),
         "wv": (by_ffmpeg("wv", "wavpack", sample="s16p"), 16000, 0),
         "tta": (by_ffmpeg("tta", "tta", sample="s16"), 16000, 0),
         "ogg-flac": (by_ffmpeg("ogg", "flac"), 16000, 0),

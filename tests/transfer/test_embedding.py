@@ -1,5 +1,6 @@
 """Files, folders and tables of embeddings, and the transformer in scikit-learn's own tools."""
 
+import os
 import pickle
 import sys
 from types import ModuleType
@@ -160,6 +161,13 @@ def test_an_npz_table_has_a_row_a_file(tmp_path):
         assert table["files"].tolist() == ["a.wav", str(tmp_path / "b.wav"), "ü.wav"]
         np.testing.assert_array_equal(table["embeddings"], embeddings)
         assert table["embeddings"].dtype == np.float32
+
+
+def test_a_name_that_is_not_utf_8_is_written_as_it_can_be_shown(tmp_path):
+    name = os.fsdecode(b"caf\xe9.wav")
+    write_embeddings(tmp_path / "table.npz", [name], torch.zeros(1, 2))
+    with np.load(tmp_path / "table.npz") as table:
+        assert table["files"].tolist() == ["caf\\xe9.wav"]
 
 
 def test_a_parquet_table_without_pyarrow_is_one_sentence(tmp_path, monkeypatch):
