@@ -93,7 +93,7 @@ def as_float64(values: object, name: str = "values") -> Tensor:
 
 
 def as_waves(given: object) -> Tensor | list[Tensor]:
-    """Waves as float32, as far as no one can tell what they hold: by one rule for all functions.
+    """Waves as float32, taken or refused by one rule for all functions.
 
     Args:
         given: floats with full scale at 1, (clips, samples), or (samples,) for one clip: a tensor,
@@ -129,17 +129,27 @@ def as_waves(given: object) -> Tensor | list[Tensor]:
                     f"clip {row} has shape {tuple(wave.shape)}; give (samples,) for each clip."
                 )
         longest = max(map(len, waves), default=0)
-    if len(rows) > longest and 0 < longest < _FRAME:
-        raise InputError(
-            f"the waveform has shape {(len(rows), longest)}: {len(rows):,} clips, none as long as "
-            f"a frame of {_FRAME} samples. If these are the channels of one clip, give the transpose, "
-            f"of shape {(longest, len(rows))}, or the mean of the channels."
-        )
+    require_clips(len(rows), longest)
     # One answer for all clips of a tensor: each question to a GPU waits for what it is doing.
     if isinstance(rows, list) or not (rows.numel() and _peak(rows) <= _LOUDEST):
         for row, wave in enumerate(rows):
             _require_sound(wave, f"clip {row}" if len(rows) > 1 else "the waveform")
     return waves
+
+
+def require_clips(clips: int, samples: int) -> None:
+    """Refuse what is a wave of (samples, channels): more clips than samples, none as long as a frame.
+
+    Args:
+        clips: how many.
+        samples: of the longest.
+    """
+    if clips > samples and 0 < samples < _FRAME:
+        raise InputError(
+            f"the waveform has shape {(clips, samples)}: {clips:,} clips, none as long as a frame of "
+            f"{_FRAME} samples. If these are the channels of one clip, give the transpose, of shape "
+            f"{(samples, clips)}, or the mean of the channels."
+        )
 
 
 def _sequence_or_array(given: object) -> Sequence | Tensor | np.ndarray:
@@ -210,7 +220,7 @@ def _unmasked(values: object, name: str) -> np.ndarray:
         raise InputError(f"entries of {name} are masked; fill them, or leave them out.")
     try:
         return np.asarray(values)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError) as error:
         raise InputError(f"no array was given for {name} ({error}).") from error
 
 

@@ -308,6 +308,7 @@ def test_one_column_is_enough_to_learn_from():
         ({"a": 1}, "no array of numbers was given for values"),
         (["1", object()], "no array of numbers was given for values"),
         ([10**400], "no array of numbers was given for values"),
+        ([torch.ones(1, requires_grad=True)], "no array was given for values"),
     ],
 )
 def test_what_is_no_array_of_real_numbers_is_refused(values, message):

@@ -16,7 +16,7 @@ from audiopg.datasets.audio import in_threads, load_clip, printable, read_header
 from audiopg.environment import atomic_path, best_device
 from audiopg.errors import InputError
 from audiopg.frontend import WINDOW
-from audiopg.inputs import whole_number
+from audiopg.inputs import require_clips, whole_number
 from audiopg.mae import Encoder, load_encoder
 from audiopg.synth.parameters import CLIP_SAMPLES, CLIP_SECONDS, SAMPLE_RATE
 from audiopg.transfer.spectrograms import as_clips
@@ -238,7 +238,11 @@ class AudioPGEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         files = _as_files(X)
         if files:
             return _embed(files, self.encoder_, self.pooling, self.native, size, False).numpy()
-        clips, parts = as_clips(X), [np.empty((0, self._n_features_out), dtype=np.float32)]
+        # An array may be larger than the memory: each batch is looked at when it is its turn.
+        is_array = isinstance(X, np.ndarray) and X.ndim == 2
+        clips = X if is_array else as_clips(X)
+        parts = [np.empty((0, self._n_features_out), dtype=np.float32)]
+        require_clips(len(clips), max(map(len, clips), default=0))
         for first in range(0, len(clips), size):
             embeddings = self.encoder_.embed(
                 clips[first : first + size], self.sample_rate, size, self.pooling, self.native

@@ -320,3 +320,22 @@ def test_it_survives_a_pickle_and_names_its_columns(weights):
 def test_what_cannot_be_embedded_is_refused(weights, settings, clips, message):
     with pytest.raises(InputError, match=message):
         AudioPGEmbedding(**{"encoder": weights} | settings).fit(clips).transform(clips)
+
+
+def test_waves_that_are_mapped_from_a_file_are_read_a_batch_at_a_time(
+    encoder, tmp_path, monkeypatch
+):
+    waves = 0.1 * np.random.default_rng(0).standard_normal((6, 900)).astype(np.float32)
+    np.save(tmp_path / "waves.npy", waves)
+    mapped = np.load(tmp_path / "waves.npy", mmap_mode="r")
+    batches, embed = [], Encoder.embed
+
+    def noted(self, batch, *options):
+        batches.append(batch)
+        return embed(self, batch, *options)
+
+    monkeypatch.setattr(Encoder, "embed", noted)
+    found = AudioPGEmbedding(encoder, native=True, batch_size=2).fit().transform(mapped)
+    assert [len(batch) for batch in batches] == [2, 2, 2]
+    assert all(np.shares_memory(batch, mapped) for batch in batches)
+    np.testing.assert_allclose(found, embed(encoder, waves, native=True), **CLOSE)
