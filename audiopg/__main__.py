@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 
 from audiopg.commands import (
@@ -16,6 +17,7 @@ from audiopg.commands import (
     reproduce,
     synth,
 )
+from audiopg.environment import require_writable
 from audiopg.errors import InputError
 from audiopg.records import record_path
 
@@ -30,8 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         if vars(options).get("record"):
-            record_path(options.record)
-        options.run(options)
+            require_writable(record_path(options.record).parent)
+        with warnings.catch_warnings():
+            warnings.showwarning = _warn
+            options.run(options)
     except InputError as error:
         _complain(str(error))
         return 2
@@ -41,6 +45,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def _warn(message: Warning, category: type[Warning], *where: object) -> None:
+    """A warning of ours is a sentence; another package's says where it comes from."""
+    text = warnings.formatwarning(message, category, *where[:2]).rstrip()
+    _complain(str(message) if category is UserWarning else text)
 
 
 def _complain(sentence: str) -> None:

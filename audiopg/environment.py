@@ -1,8 +1,16 @@
 """Where a run happens: its scale, recordings, device, precision and origin; and safe writing."""
 
+import errno
+import getpass
+import json
+import math
 import os
 import platform
+import re
+import secrets
+import shutil
 import subprocess
+import tempfile
 import time
 import warnings
 from collections.abc import Iterator
@@ -14,6 +22,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import torch
+from safetensors import SafetensorError
 
 from audiopg.errors import InputError
 
@@ -25,6 +34,12 @@ PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 PRECISION_CHOICES = ("auto", *PRECISIONS)
 
 _VERSIONS_OF = ("torch", "numpy", "scikit-learn")
+# What to do about a file that cannot be written, by the number of the system's error.
+_REMEDIES = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "make room"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "make it writable"),
+    errno.EFBIG: "allow larger files (ulimit -f)",
+}
 
 
 def scale() -> str:
@@ -57,17 +72,44 @@ def data_folder() -> Path | None:
     value = os.environ.get("AUDIOPG_DATA")
     if not value:
         return None
-    folder = Path(value).expanduser()
+    folder = _with_home("AUDIOPG_DATA", value)
     if not folder.is_dir():
         raise InputError(f"AUDIOPG_DATA names {value!r}, which is not a folder.")
     return folder
 
 
 def cache_folder() -> Path:
-    """Where what can be made again is kept: ``AUDIOPG_CACHE``, or audiopg in the user's cache."""
+    """Where what can be made again is kept: ``AUDIOPG_CACHE``, or audiopg in the user's cache.
+
+    Raises:
+        InputError: when the user has no home folder, or not the one that is named.
+    """
     named = os.environ.get("AUDIOPG_CACHE")
-    usual = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "audiopg"
-    return Path(named or usual).expanduser().absolute()
+    usual = os.path.join(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "audiopg")
+    return _with_home("AUDIOPG_CACHE", named or usual).absolute()
+
+
+def _with_home(variable: str, path: str) -> Path:
+    """A path whose ~ or ~user is replaced by the home folder."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise InputError(
+            f"{path} begins with a home folder, which cannot be found; set {variable} to a folder "
+            "without ~."
+        ) from error
+
+
+def name_user() -> None:
+    """Give the user a name where the system knows none, as in a container that runs under any number.
+
+    torch asks for one when it makes an optimiser, and breaks without (2.11.0, `torch._dynamo.config`).
+    """
+    try:
+        getpass.getuser()
+    # The latter from Python 3.13 on.
+    except (KeyError, OSError):
+        os.environ["LOGNAME"] = f"user-{os.getuid()}"
 
 
 def best_device() -> torch.device:
@@ -239,13 +281,107 @@ def _commit() -> str:
 def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     """Write to a temporary neighbour of ``path``, renamed onto it only when the block succeeds.
 
-    A crash or an exception leaves ``path`` as it was and no temporary file behind.
+    A crash or an exception leaves ``path`` as it was and no temporary file behind. The name of the
+    neighbour is random, since processes in two containers can have the same number.
+
+    Raises:
+        OSError: when the file cannot be written (see `writing`).
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
     try:
+        # safetensors 0.8.0 replaces this file by one that only its owner may read, so the
+        # permissions that the user's umask gives are kept here.
+        temporary.touch()
+        mode = temporary.stat().st_mode
         yield temporary
+        if temporary.stat().st_mode != mode:
+            temporary.chmod(mode)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: str | os.PathLike) -> Iterator[Path]:
+    """Fill a temporary neighbour of a folder that is not there yet, as `atomic_path` does a file.
+
+    Raises:
+        OSError: when something cannot be written, or the folder has come meanwhile.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        temporary.rename(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def writing(what: str | os.PathLike, kept: str = "", then: str = "") -> Iterator[None]:
+    """Turn a write that fails into one sentence with the reason and what to do.
+
+    Args:
+        what: cannot be written.
+        kept: for the sentence, what is not lost; ends in ": ".
+        then: what to do afterwards; begins with ", ".
+
+    Raises:
+        InputError: for an `OSError` in the block, or an error of safetensors.
+    """
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        # safetensors gives the number in its text alone: "... (os error 28)".
+        told = re.search(r"(?:os error|code:) (\d+)", str(error))
+        number = getattr(error, "errno", None) or (int(told[1]) if told else None)
+        reason = os.strerror(number) if number else error
+        remedy = _REMEDIES.get(number, "mend that")
+        raise InputError(f"{what} cannot be written ({reason}); {kept}{remedy}{then}.") from error
+
+
+def write_json(path: str | os.PathLike, content: object, indent: int | None = 2) -> None:
+    """Write a JSON file whole or not at all; a number in it that is not finite becomes null.
+
+    JSON has neither NaN nor infinity, and many programs that read it refuse a file with either.
+
+    Raises:
+        OSError: when the file cannot be written (see `writing`).
+    """
+    text = json.dumps(_finite(content), indent=indent, allow_nan=False)
+    with atomic_path(path) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def _finite(content: object) -> object:
+    if isinstance(content, float):
+        return content if math.isfinite(content) else None
+    if isinstance(content, dict):
+        return {name: _finite(value) for name, value in content.items()}
+    return [_finite(value) for value in content] if isinstance(content, list | tuple) else content
+
+
+def require_writable(folder: str | os.PathLike, size: float = 0) -> None:
+    """See, before any work, that files can be written into a folder, which may not be there yet.
+
+    Args:
+        folder: stays as it is.
+        size: bytes that are to be written.
+
+    Raises:
+        InputError: when no file can be made there, or there is too little room.
+    """
+    place = Path(folder).absolute()
+    with writing(folder):
+        there = next(each for each in (place, *place.parents) if os.path.lexists(each))
+        with tempfile.TemporaryFile(dir=there):
+            usage = shutil.disk_usage(there)
+    # Some network file systems do not tell their size.
+    if usage.total and usage.free < size:
+        raise InputError(
+            f"{folder} has {usage.free / 1e6:.0f} MB of room and needs about {size / 1e6:.0f} MB; "
+            "make room, or name another folder."
+        )

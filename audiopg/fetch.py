@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from audiopg.environment import require_writable, writing
 from audiopg.errors import InputError
 
 _BLOCK = 1 << 20
@@ -114,6 +115,7 @@ def _receive(url: str, part: Path, progress: bool) -> None:
         file.truncate()
         length = response.headers["Content-Length"]
         total = have + int(length) if length else None
+        require_writable(part.parent, int(length or 0))
         with tqdm(
             desc=part.stem,
             initial=have,
@@ -123,6 +125,7 @@ def _receive(url: str, part: Path, progress: bool) -> None:
             disable=not progress,
         ) as bar:
             while block := response.read(_BLOCK):
-                bar.update(file.write(block))
+                with writing(part):
+                    bar.update(file.write(block))
         if total is not None and file.tell() < total:
             raise ConnectionError(f"the connection broke after {file.tell()} of {total} bytes")

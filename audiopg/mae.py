@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from audiopg.environment import atomic_path, cache_folder
+from audiopg.environment import atomic_path, cache_folder, writing
 from audiopg.errors import InputError
 from audiopg.fetch import check, fetch, read_checksum
 from audiopg.frontend import (
@@ -29,6 +29,7 @@ from audiopg.frontend import (
 )
 from audiopg.inputs import as_waves, shown, whole_number
 from audiopg.random import STREAMS, permutation, uniform
+from audiopg.runs import checkpoints, run_folder
 from audiopg.synth.parameters import CLIP_SAMPLES, SAMPLE_RATE, is_whole
 
 BANDS = MEL_BANDS // PATCH
@@ -781,8 +782,7 @@ def _model_file(name_or_path: str | os.PathLike) -> Path:
         return _fetched(place, digest)
     path = Path(place)
     if path.is_dir():
-        checkpoints = sorted(path.glob("step-*/model.safetensors"))
-        path = checkpoints[-1] if checkpoints else path / "model.safetensors"
+        path = (checkpoints(path) or [path])[-1] / "model.safetensors"
     if digest and path.is_file():
         check(path, f"sha256:{digest}")
     return path
@@ -798,8 +798,11 @@ def _fetched(url: str, digest: str) -> Path:
     checksum = f"sha256:{digest}"
     _, digest = read_checksum(checksum)
     folder = cache_folder() / "weights" / digest
-    folder.mkdir(parents=True, exist_ok=True)
-    return fetch(url, checksum, folder)
+    there = folder / url.rpartition("/")[2]
+    if there.exists():
+        return there
+    with run_folder(folder), writing(folder):
+        return fetch(url, checksum, folder)
 
 
 def _token(width: int) -> nn.Parameter:

@@ -6,7 +6,6 @@ audiopg pretrain --help``) every process takes an equal share of each batch, and
 reads and writes the folder of the run.
 """
 
-import json
 import math
 import os
 import shutil
@@ -14,7 +13,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
@@ -32,11 +31,14 @@ from audiopg.datasets.folder import Recordings, find_recordings, read_ahead
 from audiopg.environment import (
     PRECISION_CHOICES,
     PRECISIONS,
+    atomic_folder,
     atomic_path,
     autocast,
-    provenance,
+    name_user,
+    require_writable,
     settle_precision,
     usable_device,
+    write_json,
 )
 from audiopg.errors import InputError
 from audiopg.inputs import read_json
@@ -49,11 +51,26 @@ from audiopg.mae import (
     save_model,
 )
 from audiopg.muon import Muon
+from audiopg.runs import (
+    RunFolder,
+    add_metrics,
+    checkpoints,
+    clear_leftovers,
+    cut_metrics,
+    read_provenance,
+    require_finite,
+    require_new,
+    require_own,
+    require_readable,
+    require_same,
+    run_folder,
+    step_of,
+    write_provenance,
+)
 from audiopg.settings import check_settings, setting
 from audiopg.synth import PRIORS, SUMMARIES, SynthPrior, render, spread, summarise
 
 _KEPT_CHECKPOINTS = 2
-_CHECKPOINTS = "step-" + 8 * "[0-9]"
 # A loss this many times the mean of so many steps before it is an explosion.
 _EXPLOSION, _STEPS_BEFORE = 10.0, 100
 # What each optimiser keeps of a parameter, and a checkpoint with it.
@@ -333,6 +350,7 @@ def pretrain(
             is not finite, or the loss exceeds 10 times the mean of the (at most) 100 steps before,
             naming the step and its clips. The checkpoints before stay as they are.
     """
+    name_user()
     rank, world = _processes()
     if settings.batch_size % world:
         raise InputError(
@@ -348,6 +366,29 @@ def pretrain(
     with _together():
         if settings.audio:
             recordings = find_recordings(settings.audio)
+    with ExitStack() as held:
+        folder = None
+        with _together():
+            if out is not None and rank == 0:
+                folder = held.enter_context(run_folder(out))
+        return _pretrain(settings, recordings, folder, resume, device, watch, progress)
+
+
+def _pretrain(
+    settings: PretrainSettings,
+    recordings: Recordings | None,
+    folder: RunFolder | None,
+    resume: bool,
+    device: torch.device,
+    watch: Watcher | None,
+    progress: bool,
+) -> PretrainResult:
+    """Run what `pretrain` was asked for, in a folder that the first process holds."""
+    rank, world = _processes()
+    heard = None
+    with _together():
+        if recordings:
+            heard = recordings.summary(progress and rank == 0)
     model = MaskedAutoencoder.preset(
         settings.preset,
         settings.seed,
@@ -359,14 +400,13 @@ def pretrain(
         model.add_auxiliary(len(SUMMARIES))
     model = model.to(device)
     optimisers = _optimisers(settings, model)
-    folder = Path(out) if out is not None and rank == 0 else None
     losses, seconds = [], 0.0
     with _together():
         if rank == 0:
-            losses, seconds = _begin(folder, settings, resume, model, optimisers, recordings)
+            losses, seconds = _begin(folder, settings, resume, model, optimisers, heard)
     network = model
     if world > 1:
-        losses, seconds = _share(losses, seconds, model, optimisers, recordings)
+        losses, seconds = _share(losses, seconds, model, optimisers, heard)
         network = DistributedDataParallel(model, broadcast_buffers=False)
     if settings.compiled:
         network = torch.compile(network)
@@ -383,6 +423,7 @@ def pretrain(
 
     waves = _waves(settings, clips_of, range(len(losses), settings.steps), recordings, device)
     problem: InputError | None = None
+    saved = len(losses)
 
     @torch.no_grad()
     def next_batch() -> tuple[Tensor | None, Tensor | None]:
@@ -409,9 +450,13 @@ def pretrain(
 
     def save() -> None:
         """Write a checkpoint; where that fails, every process stops."""
+        nonlocal saved
         with _together():
-            if folder and losses:
-                _save_checkpoint(folder, settings, model, optimisers, losses, elapsed())
+            if len(losses) > saved:
+                require_finite(model, f"step {len(losses)}")
+                if folder:
+                    _save_checkpoint(folder, settings, model, optimisers, losses, elapsed())
+        saved = len(losses)
 
     def keep_filters() -> None:
         """Copy the patch projection every so often, before the first step and after the last."""
@@ -422,7 +467,7 @@ def pretrain(
                 _save_filters(folder, model, len(losses))
 
     model.train()
-    scalars = _tensorboard(folder, len(losses)) if folder else None
+    scalars = _Scalars(folder.path / "tensorboard", len(losses)) if folder else None
     bar = tqdm(
         initial=len(losses),
         total=settings.steps,
@@ -482,10 +527,12 @@ def pretrain(
                 bar.set_postfix(
                     loss=f"{mean_loss:.3f}", clips_per_second=f"{line['clips_per_second']:.1f}"
                 )
+                if folder:
+                    with folder.writing():
+                        add_metrics(folder.path / "metrics.jsonl", line)
+                    scalars.add(line)
                 if watch and rank == 0:
                     watch(step + 1, model, losses)
-                if folder:
-                    _log(folder, line, scalars)
                 keep_filters()
                 if len(losses) % settings.checkpoint_every == 0:
                     save()
@@ -502,7 +549,7 @@ def pretrain(
                 raise problem
     if len(losses) < settings.steps:
         if folder and interrupted:
-            print(f"stopped after step {len(losses)}; go on with --resume --out {folder}")
+            print(f"stopped after step {len(losses)}; go on with --resume --out {folder.path}")
         elif folder and late:
             print(f"stopped after step {len(losses)}: its {settings.minutes:g} minutes are over")
         if interrupted:
@@ -590,17 +637,16 @@ def _share(
     seconds: float,
     model: MaskedAutoencoder,
     optimisers: list[Optimizer],
-    recordings: Recordings | None,
+    heard: dict | None,
 ) -> tuple[list[float], float]:
     """Give all processes the first one's place in the run; the weights follow by themselves."""
     log_mel = model.encoder.log_mel
-    summary = recordings.summary() if recordings else None
-    first = [losses, seconds, log_mel.mean, log_mel.standard_deviation, summary]
+    first = [losses, seconds, log_mel.mean, log_mel.standard_deviation, heard]
     dist.broadcast_object_list(first)
     with _together():
-        if summary != first[4]:
+        if heard != first[4]:
             raise InputError(
-                f"{recordings.folder} holds other recordings on one machine than on another; "
+                "the folder to learn from holds other recordings on one machine than on another; "
                 "give all the same files."
             )
     losses, seconds, log_mel.mean, log_mel.standard_deviation, _ = first
@@ -708,62 +754,71 @@ def _refuse_explosion(
 
 
 def _begin(
-    folder: Path | None,
+    folder: RunFolder | None,
     settings: PretrainSettings,
     resume: bool,
     model: MaskedAutoencoder,
     optimisers: list[Optimizer],
-    recordings: Recordings | None,
+    heard: dict | None,
 ) -> tuple[list[float], float]:
-    """Make or reopen a run's folder; the losses of the steps already done, and their seconds."""
-    losses, seconds = [], 0.0
+    """Begin or reopen a run; the losses of the steps already done, and their seconds."""
+    losses, seconds, origin = [], 0.0, None
     if folder and resume:
-        _require_same(folder, settings, recordings)
-        losses, seconds = _load_checkpoint(folder, model, optimisers)
-    elif folder and (folder / "settings.json").exists():
-        raise InputError(f"{folder} holds a run already; resume it or name another folder.")
+        losses, seconds, origin = _reopen(folder.path, settings, model, optimisers, heard)
+    elif folder:
+        require_new(folder.path)
     if settings.start and not losses:
         _start_from(settings.start, model)
-    if folder:
-        # What a run that was killed was writing; one may lie inside another.
-        for part in list(folder.rglob(".*.part")):
-            shutil.rmtree(part) if part.is_dir() else part.unlink(missing_ok=True)
-        if not resume:
-            origin = provenance(next(model.parameters()).device)
-            origin["processes"] = _processes()[1]
-            if recordings:
-                origin["recordings"] = recordings.summary()
-            with atomic_path(folder / "provenance.json") as temporary:
-                temporary.write_text(json.dumps(origin, indent=2) + "\n")
-        with atomic_path(folder / "settings.json") as temporary:
-            temporary.write_text(json.dumps(asdict(settings), indent=2) + "\n")
-        metrics = folder / "metrics.jsonl"
-        lines = metrics.read_text().splitlines(keepends=True) if metrics.exists() else []
-        with atomic_path(metrics) as temporary:
-            temporary.write_text("".join(lines[: len(losses)]))
+    if not folder:
+        return losses, seconds
+    require_writable(folder.path, _size(folder.path, settings, model, optimisers, len(losses)))
+    with folder.writing():
+        clear_leftovers(folder, "filters", "pictures")
+        cut_metrics(folder.path / "metrics.jsonl", len(losses))
+        # The steps after the checkpoint are taken again.
+        for kind in ("filters/step-*.safetensors", "pictures/step-*.png"):
+            for path in folder.path.glob(kind):
+                if int(path.stem.removeprefix("step-")) > len(losses):
+                    path.unlink()
+        write_json(folder.path / "settings.json", asdict(settings))
+        if origin is None:
+            said = {"processes": _processes()[1]} | ({"recordings": heard} if heard else {})
+            write_provenance(folder, next(model.parameters()).device, **said)
     return losses, seconds
 
 
-def _require_same(folder: Path, settings: PretrainSettings, recordings: Recordings | None) -> None:
-    """Raise InputError when a run was made with other settings, or on other recordings."""
-    before = read_settings(folder)
-    done = max((int(path.name[-8:]) for path in folder.glob(_CHECKPOINTS)), default=0)
-    lengths = _LENGTHS if _same_so_far(before, settings, done) else ()
-    for name in different(before, settings):
-        if name in lengths:
-            continue
-        was, now = getattr(before, name), getattr(settings, name)
+def _reopen(
+    path: Path,
+    settings: PretrainSettings,
+    model: MaskedAutoencoder,
+    optimisers: list[Optimizer],
+    heard: dict | None,
+) -> tuple[list[float], float, dict | None]:
+    """Restore the newest good checkpoint of a run with these settings and recordings.
+
+    Returns:
+        The losses of its steps, their seconds, and what `read_provenance` says, which is None for
+        a run that was killed before it wrote anything more than its settings.
+    """
+    before, done, origin = read_settings(path), checkpoints(path), None
+    if done or (path / "provenance.json").exists():
+        origin = read_provenance(path)
+    was = (origin or {}).get("recordings") or {}
+    steps = step_of(done[-1]) if done else 0
+    changeable = _LENGTHS if _same_so_far(before, settings, steps) else ()
+    # The same files may have moved, where their contents are known.
+    if "contents" in was and settings.audio:
+        changeable += ("audio",)
+    names = [name for name in different(before, settings) if name not in changeable]
+    require_same(path, before, settings, names)
+    if origin is None:
+        return [], 0.0, None
+    if settings.audio and was != {name: heard[name] for name in was or heard}:
         raise InputError(
-            f"{folder} was run with {name} = {was!r}, not {now!r}; "
-            "resume with the same settings or name another folder."
+            f"{settings.audio} holds other recordings than when the run in {path} began; "
+            "put the same files back, or name another folder for a new run."
         )
-    if recordings:
-        origin = read_json(folder / "provenance.json", "name another folder")
-        if origin["recordings"] != recordings.summary():
-            raise InputError(
-                f"{settings.audio} holds other recordings than when the run in {folder} began; "
-                "put the same files back, or name another folder for a new run."
-            )
+    return *_load_checkpoint(path, model, optimisers, origin.get("run")), origin
 
 
 def _same_so_far(one: PretrainSettings, other: PretrainSettings, done: int) -> bool:
@@ -797,92 +852,113 @@ def _copy_weights(source: MaskedAutoencoder, model: MaskedAutoencoder) -> None:
     log_mel.mean, log_mel.standard_deviation = other.mean, other.standard_deviation
 
 
-@contextmanager
-def _writing(folder: Path) -> Iterator[None]:
-    """A write that fails, as on a full disk, is one sentence that says what is left."""
-    try:
-        yield
-    except (OSError, SafetensorError) as error:
-        checkpoints = sorted(folder.glob(_CHECKPOINTS))
-        kept = (
-            f"the checkpoint {checkpoints[-1].name} is kept" if checkpoints else "nothing is kept"
-        )
-        raise InputError(
-            f"the run in {folder} cannot be written ({error}); {kept}: make room, then resume."
-        ) from error
+class _Scalars:
+    """Scalars for TensorBoard, where it is installed; a run goes on when TensorBoard fails.
 
+    Args:
+        folder: to hold them.
+        step: after which they begin.
+    """
 
-def _tensorboard(folder: Path, step: int) -> object | None:
-    """A writer of scalars after a step, where TensorBoard is installed."""
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        return None
-    return SummaryWriter(folder / "tensorboard", purge_step=step + 1)
+    def __init__(self, folder: Path, step: int) -> None:
+        self._writer = None
+        try:
+            from torch.utils.tensorboard import SummaryWriter
 
+            self._writer = SummaryWriter(folder, purge_step=step + 1)
+        except ModuleNotFoundError as error:
+            if error.name not in ("tensorboard", "torch.utils.tensorboard"):
+                self._give_up(error)
+        # What else goes wrong in another's packages, such as versions that do not fit together.
+        except Exception as error:
+            self._give_up(error)
 
-def _log(folder: Path, line: dict, scalars: object | None) -> None:
-    with _writing(folder):
-        with open(folder / "metrics.jsonl", "a") as file:
-            file.write(json.dumps(line) + "\n")
-        if scalars:
+    def add(self, line: dict) -> None:
+        """Add what a line of the metrics says."""
+        try:
             for name in ("loss", "learning_rate", "gradient_norm", "clips_per_second"):
-                scalars.add_scalar(name, line[name], line["step"])
+                if self._writer:
+                    self._writer.add_scalar(name, line[name], line["step"])
+        except Exception as error:
+            self._give_up(error)
+
+    def close(self) -> None:
+        try:
+            if self._writer:
+                self._writer.close()
+        except Exception as error:
+            self._give_up(error)
+
+    def _give_up(self, error: Exception) -> None:
+        self._writer = None
+        print(f"TensorBoard cannot be used ({error}); metrics.jsonl has what it would show.")
+
+
+def _size(
+    path: Path,
+    settings: PretrainSettings,
+    model: MaskedAutoencoder,
+    optimisers: list[Optimizer],
+    done: int,
+) -> float:
+    """Bytes that a run will write in a folder after some steps."""
+    left = settings.steps - done
+    weights = sum(value.numel() for value in model.state_dict().values())
+    moments = sum(like.numel() for *_, like in _moments(model, optimisers))
+    # The oldest checkpoint is taken away when the new one is there.
+    coming = max(1, _KEPT_CHECKPOINTS + 1 - len(checkpoints(path)))
+    coming = min(coming, -(-left // settings.checkpoint_every))
+    filters = left / settings.filters_every * model.encoder.patch_projection.weight.numel()
+    return 4 * coming * (weights + moments) + 2 * filters + 300 * left
 
 
 def _save_checkpoint(
-    folder: Path,
+    folder: RunFolder,
     settings: PretrainSettings,
     model: MaskedAutoencoder,
     optimisers: list[Optimizer],
     losses: list[float],
     seconds: float,
 ) -> None:
-    """Write ``step-XXXXXXXX/`` beside its name and rename it; keep the newest two."""
-    final = folder / f"step-{len(losses):08d}"
-    if final.exists():
-        return
-    temporary = folder / f".{final.name}.{os.getpid()}.part"
+    """Write ``step-XXXXXXXX/``, whole or not at all; keep the newest two."""
     moments = {name: state[key].contiguous() for name, state, key, _ in _moments(model, optimisers)}
     state = {
         "step": len(losses),
         "seconds": seconds,
         "settings": asdict(settings),
         "losses": losses,
+        "run": read_provenance(folder.path).get("run"),
     }
-    with _writing(folder):
-        try:
-            temporary.mkdir()
+    with folder.writing():
+        with atomic_folder(folder.path / f"step-{len(losses):08d}") as temporary:
             save_model(model, temporary / "model.safetensors")
             save_file(moments, temporary / "optimiser.safetensors")
-            (temporary / "state.json").write_text(json.dumps(state) + "\n")
-            os.replace(temporary, final)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-        for old in sorted(folder.glob(_CHECKPOINTS))[:-_KEPT_CHECKPOINTS]:
+            write_json(temporary / "state.json", state, indent=None)
+        for old in checkpoints(folder.path)[:-_KEPT_CHECKPOINTS]:
             shutil.rmtree(old)
 
 
-def _save_filters(folder: Path, model: MaskedAutoencoder, step: int) -> None:
+def _save_filters(folder: RunFolder, model: MaskedAutoencoder, step: int) -> None:
     """Write ``filters/step-XXXXXXXX.safetensors``: the patch projection, in half precision."""
     weight = model.encoder.patch_projection.weight.detach().to("cpu", torch.float16)
-    path = folder / "filters" / f"step-{step:08d}.safetensors"
-    with _writing(folder), atomic_path(path) as temporary:
+    path = folder.path / "filters" / f"step-{step:08d}.safetensors"
+    with folder.writing(), atomic_path(path) as temporary:
         save_file({"patch_projection.weight": weight.contiguous()}, temporary)
 
 
 def _load_checkpoint(
-    folder: Path, model: MaskedAutoencoder, optimisers: list[Optimizer]
+    folder: Path, model: MaskedAutoencoder, optimisers: list[Optimizer], run: str | None
 ) -> tuple[list[float], float]:
     """Restore the newest checkpoint that reads well; its losses and seconds, none without one."""
     slots = list(_moments(model, optimisers))
-    for checkpoint in sorted(folder.glob(_CHECKPOINTS), reverse=True):
+    for checkpoint in reversed(checkpoints(folder)):
+        require_readable(checkpoint)
         try:
             state = read_json(checkpoint / "state.json")
             losses, seconds = list(state["losses"]), float(state.get("seconds", 0.0))
             source = load_model(checkpoint / "model.safetensors")
             moments = load_file(checkpoint / "optimiser.safetensors")
-            if len(losses) != int(checkpoint.name.removeprefix("step-")):
+            if len(losses) != step_of(checkpoint):
                 raise InputError(f"state.json holds {len(losses)} losses")
             if source.architecture != model.architecture:
                 raise InputError("model.safetensors holds another network")
@@ -896,6 +972,7 @@ def _load_checkpoint(
             # Out of the way, so that the run can write it again.
             shutil.rmtree(checkpoint)
             continue
+        require_own(checkpoint, state.get("run"), run)
         _copy_weights(source, model)
         for name, kept, key, like in slots:
             kept[key] = moments[name].to(like.device, copy=True)

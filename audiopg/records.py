@@ -6,7 +6,6 @@ execution, made it.
 """
 
 import base64
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import fields
@@ -17,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from audiopg.environment import atomic_path, provenance
+from audiopg.environment import provenance, write_json, writing
 from audiopg.errors import InputError
 from audiopg.inputs import read_json
 
@@ -25,6 +24,9 @@ if TYPE_CHECKING:
     import pandas
 
 Found = TypeVar("Found")
+
+# Of a name, in bytes: file systems have room for 255, and an ending and a temporary name are added.
+_LONGEST = 200
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 
@@ -49,7 +51,7 @@ def record_path(name: str, folder: str | os.PathLike | None = None) -> Path:
     """Where a record lies. A command asks before its work, so that nothing is refused after it.
 
     Args:
-        name: of the record, in letters, digits, "-" and "_". Where no folder is given, it can have
+        name: of the record, in at most 200 letters, digits, "-" and "_". Where no folder is given, it can have
             one before it, as in "elsewhere/name".
         folder: of the records; results/ of the clone when None.
 
@@ -57,8 +59,12 @@ def record_path(name: str, folder: str | os.PathLike | None = None) -> Path:
         InputError: for another name, or as `results_folder`.
     """
     before, plain = os.path.split(name) if folder is None else ("", name)
-    if not plain or not all(c.isalnum() or c in "-_" for c in plain):
-        raise InputError(f"{name!r} names no record; use letters, digits, '-' and '_'.")
+    if not 1 <= len(os.fsencode(plain)) <= _LONGEST or not all(
+        c.isalnum() or c in "-_" for c in plain
+    ):
+        raise InputError(
+            f"{name!r} names no record; use at most {_LONGEST} letters, digits, '-' and '_'."
+        )
     return results_folder(before or folder) / f"{plain}.json"
 
 
@@ -101,8 +107,8 @@ def write_record(
         "protocol": protocol,
         **(where or provenance()),
     }
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(record, indent=2) + "\n")
+    with writing(path):
+        write_json(path, record)
     return path
 
 

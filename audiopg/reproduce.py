@@ -3,11 +3,9 @@
 An experiment that has its record is left alone, one that was interrupted goes on from where it was.
 """
 
-import json
 import math
 import os
 import re
-import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -19,13 +17,21 @@ from tqdm.auto import tqdm
 
 from audiopg.datasets import LabelledClips, cached_waves, find_dataset
 from audiopg.datasets.tables import TRAINING
-from audiopg.environment import autocast, best_device, provenance, settle_precision
+from audiopg.environment import (
+    atomic_folder,
+    autocast,
+    best_device,
+    provenance,
+    require_writable,
+    settle_precision,
+    writing,
+)
 from audiopg.errors import InputError
 from audiopg.experiments import PARTS, SETS, Experiment, is_recorded
-from audiopg.inputs import read_json
 from audiopg.mae import Encoder, MaskedAutoencoder
 from audiopg.pretraining import PretrainResult, PretrainSettings, pretrain, read_settings
 from audiopg.records import read_record, results_folder, write_record
+from audiopg.runs import read_metrics, read_provenance
 from audiopg.synth import SynthPrior, render
 from audiopg.transfer import linear_probe, summarise
 from audiopg.transfer.finetune import (
@@ -97,6 +103,8 @@ def reproduce(
             experiment needs a set that is not at hand.
     """
     folder = results_folder(folder)
+    require_writable(folder)
+    require_writable(out)
     device = torch.device(device) if device else best_device()
     ends = time.monotonic() + 60 * minutes
     workshop = _Workshop(sets, data, Path(out), ends, device, progress)
@@ -208,17 +216,29 @@ def training_files(clips: LabelledClips, part: str = "all") -> list[Path]:
 
 
 def link_files(files: dict[str, list[Path]], folder: Path) -> Path:
-    """A folder of links to files, a folder for each name; it is made whole or not at all."""
-    if folder.exists():
-        return folder
-    made = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(made, ignore_errors=True)
-    for name, paths in files.items():
-        (made / name).mkdir(parents=True)
-        for number, path in enumerate(paths):
-            # Files of several folders may share a name.
-            (made / name / f"{number:06d}-{path.name}").symlink_to(path.resolve())
-    return made.rename(folder)
+    """A folder of links to files, a folder for each name; it is made whole or not at all.
+
+    Raises:
+        InputError: when the folder is there and its links lead elsewhere, or it cannot be written.
+    """
+    links = {
+        # Files of several folders may share a name.
+        Path(name, f"{number:06d}-{path.name}"): path.resolve()
+        for name, paths in files.items()
+        for number, path in enumerate(paths)
+    }
+    if not folder.exists():
+        with writing(folder), atomic_folder(folder) as made:
+            for link, path in links.items():
+                (made / link).parent.mkdir(exist_ok=True)
+                (made / link).symlink_to(path)
+    there = {path.relative_to(folder): path.readlink() for path in folder.glob("*/*")}
+    if there != links:
+        raise InputError(
+            f"{folder} holds links to other recordings than those of {' and '.join(files)}; delete "
+            "it, and it will be made again."
+        )
+    return folder
 
 
 def _probed(experiment: Experiment, workshop: _Workshop) -> dict | None:
@@ -256,7 +276,7 @@ def _probed(experiment: Experiment, workshop: _Workshop) -> dict | None:
         "protocol": "pre-trained once, then a linear probe of the averaged tokens of clips at "
         f"their native length, embedded in {settings.precision}; every choice of the probe is made on the training folds, "
         + PARTS[experiment.part],
-        "where": read_json(run / "provenance.json"),
+        "where": read_provenance(run),
     }
 
 
@@ -334,7 +354,7 @@ def _finetuned(experiment: Experiment, workshop: _Workshop) -> dict | None:
         "protocol": "fine-tuned on the training folds, test fold tested once, after the last "
         "epoch; 95 % intervals by the bootstrap over clips, p-values by paired tests against this "
         "encoder; the mean over seeds",
-        "where": read_json(run / "provenance.json"),
+        "where": read_provenance(run),
     }
 
 
@@ -420,5 +440,5 @@ def probe(
 def _minutes_of(run: Path) -> float:
     """Minutes that a run has taken so far, pauses left out."""
     path = run / "metrics.jsonl"
-    lines = path.read_text().splitlines() if path.exists() else []
-    return json.loads(lines[-1])["seconds"] / 60 if lines else 0.0
+    lines = read_metrics(path) if path.exists() else []
+    return lines[-1]["seconds"] / 60 if lines else 0.0

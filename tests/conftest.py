@@ -1,9 +1,10 @@
 """What tests share: threads, draws of property tests, recordings, and a server of files."""
 
 import re
+import resource
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -34,6 +35,14 @@ def recordings_folder() -> Iterator[Path | None]:
         yield folder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The cache of the tests, which is not the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AUDIOPG_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture
 def real_recordings(recordings_folder: Path | None) -> Callable[[str], LabelledClips]:
     """A function that gives a real data set by its name, or skips the test where it is not."""
@@ -52,6 +61,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "real_recordings" in item.fixturenames:
             item.add_marker("recordings")
+
+
+@pytest.fixture
+def largest_file() -> Callable[[int], AbstractContextManager]:
+    """A limit on the bytes of files, which fails as a full disk does, in the middle of a write."""
+
+    @contextmanager
+    def limited(size: int) -> Iterator[None]:
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    return limited
 
 
 class Server:

@@ -1,12 +1,33 @@
+import errno
+import getpass
+import json
+import os
 import platform
+import pwd
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import save_file
 
 from audiopg import environment
-from audiopg.environment import autocast, best_precision, settle_precision
+from audiopg.environment import (
+    atomic_folder,
+    atomic_path,
+    autocast,
+    best_precision,
+    cache_folder,
+    data_folder,
+    require_writable,
+    settle_precision,
+    write_json,
+    writing,
+)
+from audiopg.errors import InputError
 
 CPU = torch.device("cpu")
 
@@ -107,3 +128,164 @@ def test_products_are_in_the_precision_that_is_named():
     for name, kind in environment.PRECISIONS.items():
         with autocast(CPU, name):
             assert (one @ one).dtype == kind
+
+
+# Files that are whole, or not there
+
+
+def test_temporary_names_are_unlike_though_processes_have_one_number(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "getpid", lambda: 1)
+    path = tmp_path / "file"
+    with atomic_path(path) as one, atomic_path(path) as other:
+        one.write_text("one")
+        other.write_text("other")
+        assert one != other
+        assert {one.parent, other.parent} == {tmp_path}
+    # The one that is renamed last stays.
+    assert path.read_text() == "one"
+    assert list(tmp_path.iterdir()) == [path]
+    with atomic_folder(tmp_path / "a") as one, atomic_folder(tmp_path / "b") as other:
+        (one / "file").touch()
+        assert one.name.partition(".a")[2] != other.name.partition(".b")[2]
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["a", "b", "file"]
+    assert [each.name for each in (tmp_path / "a").iterdir()] == ["file"]
+
+
+def test_a_folder_is_not_put_over_another(tmp_path):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there/file").touch()
+    with pytest.raises(OSError, match="not empty"), atomic_folder(tmp_path / "there"):
+        pass
+    assert [each.name for each in tmp_path.rglob("*")] == ["there", "file"]
+
+
+def test_others_may_read_what_the_umask_lets_them(tmp_path):
+    before = os.umask(0o027)
+    try:
+        with atomic_path(tmp_path / "weights") as temporary:
+            save_file({"a": torch.zeros(3)}, temporary)
+        write_json(tmp_path / "json", {})
+    finally:
+        os.umask(before)
+    for name in ("weights", "json"):
+        assert (tmp_path / name).stat().st_mode & 0o777 == 0o640, name
+
+
+@pytest.mark.parametrize(
+    ("number", "sentence"),
+    [
+        (errno.ENOSPC, "No space left on device); make room."),
+        (errno.EDQUOT, "Disk quota exceeded); make room."),
+        (errno.EFBIG, "File too large); allow larger files (ulimit -f)."),
+        (errno.EACCES, "Permission denied); make it writable."),
+        (errno.EROFS, "Read-only file system); make it writable."),
+        (errno.EIO, "Input/output error); mend that."),
+    ],
+)
+def test_only_a_full_disk_is_to_be_emptied(number, sentence):
+    by_python = OSError(number, os.strerror(number), "some/path")
+    # As safetensors 0.8 says it, and as versions before 0.6 did.
+    by_safetensors = SafetensorError(f"I/O error: {os.strerror(number)} (os error {number})")
+    before = SafetensorError(f"IoError(Os {{ code: {number}, kind: StorageFull, message: ... }})")
+    for error in (by_python, by_safetensors, before):
+        with pytest.raises(InputError) as caught, writing("it"):
+            raise error
+        assert str(caught.value) == f"it cannot be written ({sentence}"
+
+
+def test_what_safetensors_says_of_a_write_that_failed_is_understood(tmp_path, largest_file):
+    too_long = pytest.raises(InputError, match=r"^x cannot be written \(File too large\); allow")
+    with too_long, writing("x"), largest_file(1000):
+        save_file({"a": torch.zeros(1000)}, tmp_path / "x")
+    # numpy tells no number.
+    too_long = pytest.raises(InputError, match=r"\(1000 requested and \d+ written\); mend that")
+    with too_long, writing("x"), largest_file(1000), open(tmp_path / "y", "wb") as file:
+        np.save(file, np.zeros(1000))
+
+
+def test_json_has_null_for_what_is_no_finite_number(tmp_path):
+    path = tmp_path / "file.json"
+    content = {"a": [1.5, float("nan")], "b": ({"c": float("inf")}, np.float64("nan"), True, 3)}
+    write_json(path, content)
+
+    def refuse(name):
+        raise AssertionError(name)
+
+    found = json.loads(path.read_text(), parse_constant=refuse)
+    assert found == {"a": [1.5, None], "b": [{"c": None}, None, True, 3]}
+
+
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [
+        ("file", "Not a directory"),
+        ("file/out", "Not a directory"),
+        ("link", "No such file or directory"),
+        ("link/out", "No such file or directory"),
+    ],
+)
+def test_where_nothing_can_be_written_is_known_before_the_work(tmp_path, place, reason):
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(InputError, match=rf"{place} cannot be written \({reason}\); mend that"):
+        require_writable(tmp_path / place)
+
+
+def test_a_folder_that_may_not_be_written_in_is_known_before_the_work(tmp_path, monkeypatch):
+    def refuse(**_):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    # Nobody is kept from writing who tests as root.
+    monkeypatch.setattr(environment.tempfile, "TemporaryFile", refuse)
+    with pytest.raises(InputError, match=r"cannot be written \(Permission denied\); make it wri"):
+        require_writable(tmp_path)
+
+
+def test_too_little_room_is_known_before_the_work(tmp_path, monkeypatch):
+    disk = SimpleNamespace(total=10**9, free=3_000_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: disk)
+    require_writable(tmp_path / "deep/er", 3_000_000)
+    with pytest.raises(InputError) as caught:
+        require_writable(tmp_path / "deep/er", 4_000_000)
+    assert str(caught.value) == (
+        f"{tmp_path}/deep/er has 3 MB of room and needs about 4 MB; make room, or name another "
+        "folder."
+    )
+    assert list(tmp_path.iterdir()) == []
+    # A file system that does not tell.
+    disk.total = disk.free = 0
+    require_writable(tmp_path, 4_000_000)
+
+
+@pytest.mark.parametrize("error", [KeyError, OSError])
+def test_a_user_whom_no_list_of_users_has_gets_a_name(monkeypatch, error):
+    def unknown(number):
+        raise error(f"getpwuid(): uid not found: {number}")
+
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    monkeypatch.setattr(os, "getuid", lambda: 12345)
+    # Put back at the end of the test.
+    monkeypatch.setenv("LOGNAME", "")
+    environment.name_user()
+    assert getpass.getuser() == "user-12345"
+    monkeypatch.setenv("LOGNAME", "somebody")
+    environment.name_user()
+    assert getpass.getuser() == "somebody"
+
+
+def test_a_home_that_cannot_be_found_is_one_sentence(monkeypatch):
+    nobody = "~there-is-no-such-user/x"
+    for name, ask in (("AUDIOPG_DATA", data_folder), ("AUDIOPG_CACHE", cache_folder)):
+        monkeypatch.setenv(name, nobody)
+        with pytest.raises(
+            InputError, match=rf"^{nobody} begins with a home .* set {name} to a fo"
+        ):
+            ask()
+    # Nor has a user one who is in no list of users, as in many containers.
+    for name in ("AUDIOPG_CACHE", "XDG_CACHE_HOME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 2**31 - 3)
+    with pytest.raises(InputError, match=r"^~/\.cache/audiopg begins with a home .* AUDIOPG_CACHE"):
+        cache_folder()

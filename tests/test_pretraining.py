@@ -2,7 +2,7 @@ import errno
 import json
 import math
 import os
-import resource
+import shutil
 import signal
 import sys
 import threading
@@ -360,9 +360,10 @@ def test_a_full_disk_keeps_the_last_checkpoint(run_folder, monkeypatch, written,
         patched.setattr(pretraining, written, full_disk)
         with pytest.raises(InputError) as caught:
             quiet(out=run_folder, resume=True)
-    message = str(caught.value)
-    assert "No space left on device" in message
-    assert "the checkpoint step-00000004 is kept: make room, then resume" in message
+    assert str(caught.value) == (
+        f"the run in {run_folder} cannot be written (No space left on device); what it has is kept: "
+        "make room, then resume."
+    )
     after = contents(run_folder)
     assert [line["step"] for line in metrics(run_folder)] == [1, 2, 3, 4, 5, 6]
     for path, content in before.items():
@@ -373,15 +374,11 @@ def test_a_full_disk_keeps_the_last_checkpoint(run_folder, monkeypatch, written,
     assert_same_run(quiet(out=run_folder, resume=True), whole)
 
 
-def test_files_that_may_not_grow_are_like_a_full_disk(tmp_path):
+def test_files_that_may_not_grow_are_not_called_a_full_disk(tmp_path, largest_file):
     # The weights of micro are some 0.8 MB, what the optimiser keeps of them twice that.
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
-    try:
-        with pytest.raises(InputError, match=r"cannot be written .*; nothing is kept: make room"):
-            quiet(out=tmp_path)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    refused = pytest.raises(InputError, match=r"\(File too large\); .* allow larger files \(ulimit")
+    with largest_file(1_000_000), refused:
+        quiet(out=tmp_path)
     names = ["metrics.jsonl", "provenance.json", "settings.json", "step-00000000.safetensors"]
     assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == names
 
@@ -490,6 +487,196 @@ def test_what_a_run_leaves_behind(tmp_path):
     ]
     saved = load_model(tmp_path / "step-00000006" / "model.safetensors")
     assert torch.equal(weights(saved), weights(result.model))
+
+
+def without_settings(folder):
+    (folder / "settings.json").unlink()
+
+
+def only_checkpoints(folder):
+    for path in folder.iterdir():
+        if not path.name.startswith("step-"):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+@pytest.mark.parametrize("take", [without_settings, only_checkpoints])
+@pytest.mark.parametrize("steps", [4, 6, 8])
+def test_checkpoints_of_another_run_are_never_taken_for_one_s_own(tmp_path, take, steps):
+    quiet(replace(SETTINGS, seed=1), tmp_path)
+    take(tmp_path)
+    before = contents(tmp_path)
+    with pytest.raises(InputError, match="of another run, whose settings are not there; name ano"):
+        quiet(replace(SETTINGS, steps=steps), tmp_path)
+    with pytest.raises(InputError, match="holds no run to resume"):
+        quiet(replace(SETTINGS, steps=steps), tmp_path, resume=True)
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_checkpoint_copied_from_another_run_is_refused_and_kept(run_folder, tmp_path, seed):
+    other = tmp_path.with_name(f"{tmp_path.name}-other")
+    quiet(replace(SETTINGS, seed=seed), other)
+    shutil.copytree(other / "step-00000006", run_folder / "step-00000006")
+    before = contents(run_folder)
+    with pytest.raises(InputError, match=r"step-00000006 is of another run than the folder"):
+        quiet(out=run_folder, resume=True)
+    assert contents(run_folder) == before
+
+
+def test_a_run_may_be_copied_or_renamed(run_folder, tmp_path, whole):
+    copy = tmp_path.with_name(f"{tmp_path.name}-copy")
+    shutil.copytree(run_folder, copy)
+    copy = copy.rename(copy.with_name(f"{copy.name}-renamed"))
+    (run_folder / "link").symlink_to(copy)
+    assert_same_run(quiet(out=run_folder / "link", resume=True), whole)
+    assert sorted(path.name for path in run_folder.glob("step-*")) == [
+        "step-00000002",
+        "step-00000004",
+    ]
+
+
+def test_a_folder_in_which_a_run_is_training_is_in_use(tmp_path):
+    refused = []
+
+    def again(step, model, losses):
+        if step in (0, 3):
+            for resume in (False, True):
+                with pytest.raises(InputError, match="another process is writing in") as caught:
+                    quiet(out=tmp_path, resume=resume)
+                refused.append(caught.value)
+
+    quiet(out=tmp_path, watch=again)
+    assert len(refused) == 4
+    assert not (tmp_path / ".audiopg.lock").exists()
+
+
+def test_a_run_whose_folder_is_moved_stops_and_writes_no_second_one(tmp_path, whole):
+    def move(step, model, losses):
+        if step == 3:
+            (tmp_path / "run").rename(tmp_path / "moved")
+
+    with pytest.raises(InputError, match=r"run is not the folder any more .* put that back, then"):
+        quiet(out=tmp_path / "run", watch=move)
+    assert [path.name for path in tmp_path.iterdir()] == ["moved"]
+    assert_same_run(quiet(out=tmp_path / "moved", resume=True), whole)
+
+
+@pytest.mark.parametrize("written", ["write_json", "write_provenance"])
+def test_a_run_killed_as_it_began_is_begun_again(tmp_path, monkeypatch, written, whole):
+    def killed(*_, **__):
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pretraining, written, killed)
+        with pytest.raises(Killed):
+            quiet(out=tmp_path)
+    has_settings = (tmp_path / "settings.json").exists()
+    if not has_settings:
+        (tmp_path / "metrics.jsonl").unlink(missing_ok=True)
+    assert_same_run(quiet(out=tmp_path, resume=has_settings), whole)
+    assert json.loads((tmp_path / "provenance.json").read_text())["run"]
+
+
+def test_what_was_written_after_the_checkpoint_is_taken_back(run_folder, whole):
+    # A run that wrote both every step was killed behind its last checkpoint.
+    (run_folder / "pictures").mkdir()
+    kept = [f"{kind}/step-0000000{step}" for kind in ("filters", "pictures") for step in (3, 5)]
+    kept = [f"{name}.{'safetensors' if 'filters' in name else 'png'}" for name in kept]
+    for name in kept:
+        (run_folder / name).touch()
+    settings = replace(SETTINGS, minutes=1e-6, filters_every=1000)
+    assert len(quiet(settings, run_folder, resume=True).losses) == 4
+    assert [(run_folder / name).exists() for name in kept] == [True, False, True, False]
+
+
+def test_metrics_that_lack_lines_are_refused(run_folder):
+    path = run_folder / "metrics.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[:3]))
+    before = contents(run_folder)
+    with pytest.raises(InputError, match=r"metrics\.jsonl lacks lines of the 4 that its checkpoin"):
+        quiet(out=run_folder, resume=True)
+    assert contents(run_folder) == before
+
+
+def test_weights_that_a_last_step_has_spoilt_are_not_written(run_folder):
+    def spoil(step, model, losses):
+        if step == 6:
+            spoil_loss(model)
+
+    before = set(run_folder.glob("step-*"))
+    with pytest.raises(InputError, match="the weights are not finite after step 6; what was writt"):
+        quiet(out=run_folder, resume=True, watch=spoil)
+    assert set(run_folder.glob("step-*")) == before
+
+
+def test_a_disk_that_will_be_full_is_known_before_the_run(tmp_path, monkeypatch, run_folder):
+    # The weights of micro, without the positions that are computed, are 4 bytes a number; AdamW
+    # keeps twice as much; and for a moment there are three checkpoints.
+    numbers = weights(MaskedAutoencoder.preset("micro")).numel()
+    disk = SimpleNamespace(total=10**9, free=3 * 12 * numbers)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: disk)
+    with pytest.raises(InputError, match=r"run has \d+ MB of room and needs about \d+ MB; make"):
+        quiet(out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    disk.free *= 2
+    quiet(out=tmp_path / "run")
+    # One is still to come beside two.
+    disk.free = 2 * 12 * numbers
+    quiet(out=run_folder, resume=True)
+
+
+def test_a_checkpoint_that_may_not_be_read_is_not_called_damaged(run_folder, monkeypatch):
+    def refuse(path):
+        raise InputError(f"{path} cannot be read (Permission denied)")
+
+    before = contents(run_folder)
+    with monkeypatch.context() as patched:
+        patched.setattr(pretraining, "require_readable", refuse)
+        with pytest.raises(InputError, match=r"step-00000004 cannot be read"):
+            quiet(out=run_folder, resume=True)
+    assert contents(run_folder) == before
+
+
+def broken_import():
+    raise TypeError("Descriptors cannot be created directly.")
+
+
+class BrokenWriter:
+    def __init__(self, folder, purge_step):
+        pass
+
+    def add_scalar(self, name, value, step):
+        raise AttributeError("module 'numpy' has no attribute 'bool8'")
+
+    def close(self):
+        raise AssertionError("it was given up")
+
+
+class WriterThatCannotClose(BrokenWriter):
+    def add_scalar(self, name, value, step):
+        pass
+
+    def close(self):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize(
+    ("module", "reason"),
+    [
+        (property(lambda self: broken_import()), "Descriptors cannot be created directly."),
+        (BrokenWriter, "module 'numpy' has no attribute 'bool8'"),
+        (WriterThatCannotClose, "[Errno 28] No space left on device"),
+    ],
+)
+def test_a_tensorboard_that_fails_is_one_sentence(
+    tmp_path, monkeypatch, capsys, module, reason, whole
+):
+    stand_in = type("Module", (), {"SummaryWriter": module})()
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", stand_in)
+    assert_same_run(quiet(out=tmp_path), whole)
+    said = f"TensorBoard cannot be used ({reason}); metrics.jsonl has what it would show.\n"
+    assert capsys.readouterr().out == said
 
 
 def test_a_run_is_not_overwritten_or_mixed_with_another(tmp_path):
@@ -616,23 +803,58 @@ def test_a_run_on_recordings_resumes_to_the_same_bits(tmp_path, recordings, whol
     assert origin["files"] == 5
     assert origin["hours"] == pytest.approx(50 / 3600, abs=0.001)
 
-    (recordings / "5.flac").write_bytes((recordings / "4.flac").read_bytes())
+    # The same files may lie elsewhere.
+    moved = replace(settings, audio=str(recordings.rename(tmp_path / "moved")))
+    assert_same_run(quiet(moved, tmp_path / "run", resume=True), uninterrupted)
+    assert read_settings(tmp_path / "run") == moved
+    # Other samples under the same names, of the same lengths, are other recordings.
+    good = (tmp_path / "moved/2.flac").read_bytes()
+    wave, rate = soundfile.read(tmp_path / "moved/2.flac")
+    soundfile.write(tmp_path / "moved/2.flac", -wave, rate)
     with pytest.raises(InputError, match="holds other recordings than when the run in"):
-        quiet(settings, tmp_path / "run", resume=True)
+        quiet(moved, tmp_path / "run", resume=True)
+    (tmp_path / "moved/2.flac").write_bytes(good)
+    (tmp_path / "moved/5.flac").write_bytes(good)
+    with pytest.raises(InputError, match="holds other recordings than when the run in"):
+        quiet(moved, tmp_path / "run", resume=True)
+
+
+def test_a_run_of_before_recordings_were_hashed_is_resumed(tmp_path, recordings):
+    settings = replace(SETTINGS, audio=str(recordings))
+    with pytest.raises(Killed):
+        quiet(settings, tmp_path / "run", watch=killed_at(3))
+    path = tmp_path / "run/provenance.json"
+    origin = json.loads(path.read_text())
+    del origin["recordings"]["contents"], origin["run"]
+    path.write_text(json.dumps(origin))
+    for state in (tmp_path / "run").glob("step-*/state.json"):
+        said = json.loads(state.read_text())
+        del said["run"]
+        state.write_text(json.dumps(said))
+    # Where nothing tells that they are the same files, the folder has to be the same.
+    shutil.copytree(recordings, tmp_path / "copy")
+    with pytest.raises(InputError, match="was run with audio = "):
+        quiet(replace(settings, audio=str(tmp_path / "copy")), tmp_path / "run", resume=True)
+    assert_same_run(quiet(settings, tmp_path / "run", resume=True), quiet(settings))
 
 
 def test_a_recording_that_fails_on_the_way_stops_the_run_where_it_can_go_on(tmp_path, recordings):
     settings = replace(SETTINGS, audio=str(recordings), checkpoint_every=100)
     uninterrupted = quiet(settings)
-    # The last of the first epoch's five, heard in the third step. Both its ends are whole, so that
-    # only decoding tells.
-    rows, _ = draw_windows(find_recordings(recordings), torch.arange(5), settings.seed)
-    victim = recordings / f"{rows[4]}.flac"
+    # The last of the second epoch's five, heard in the fifth step; two batches are read ahead.
+    rows, _ = draw_windows(find_recordings(recordings), torch.arange(10), settings.seed)
+    victim = recordings / f"{rows[9]}.flac"
     good = victim.read_bytes()
-    victim.write_bytes(good[:20000] + bytes(len(good) - 40000) + good[-20000:])
+
+    def cut_it(step, model, losses):
+        if step == 1:
+            victim.write_bytes(good[: len(good) // 2])
+
     with pytest.raises(InputError, match=rf"{victim} .*; put back the file .* and resume"):
-        quiet(settings, tmp_path / "run")
-    assert [path.name for path in (tmp_path / "run").glob("*step-*")] == ["step-00000002"]
+        quiet(settings, tmp_path / "run", watch=cut_it)
+    assert [path.name for path in (tmp_path / "run").glob("*step-*")] == ["step-00000004"]
+    with pytest.raises(InputError, match="holds other recordings than when the run in"):
+        quiet(settings, tmp_path / "run", resume=True)
     victim.write_bytes(good)
     assert_same_run(quiet(settings, tmp_path / "run", resume=True), uninterrupted)
 

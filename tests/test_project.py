@@ -50,6 +50,7 @@ LAYERS = [
     {"environment", "inputs", "random"},
     {"fetch", "muon", "synth"},
     {"settings"},
+    {"runs"},
     {"frontend"},
     {"mae"},
     {"datasets"},

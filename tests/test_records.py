@@ -138,6 +138,22 @@ def test_the_commit_is_never_that_of_another_project(tmp_path, monkeypatch):
     assert re.fullmatch(r"[0-9a-f]{7,}(-dirty)?", provenance()["commit"])
 
 
+def test_a_record_has_null_for_what_is_no_finite_number(tmp_path):
+    write_record("nan", **RUN | {"metrics": {"a": [float("nan"), 1.0]}}, folder=tmp_path)
+    text = (tmp_path / "nan.json").read_text()
+    assert "NaN" not in text
+    assert json.loads(text)["metrics"] == {"a": [None, 1.0]}
+
+
+def test_a_record_that_cannot_be_written_is_one_sentence(tmp_path):
+    (tmp_path / "name.json").mkdir()
+    with pytest.raises(InputError, match=r"name\.json cannot be written \(Is a directory\); mend"):
+        write_record("name", **RUN, folder=tmp_path)
+    with pytest.raises(InputError, match=r"a' names no record; use at most 200 letters, digits"):
+        write_record(201 * "a", **RUN, folder=tmp_path)
+    assert write_record(200 * "a", **RUN, folder=tmp_path).exists()
+
+
 def test_an_interrupted_write_leaves_the_old_file_and_nothing_else(tmp_path):
     path = tmp_path / "file.json"
     path.write_text("old")

@@ -147,13 +147,15 @@ def test_recordings_are_learned_from_where_the_settings_name_sets(tmp_path, sets
 
 def test_files_are_linked_whole_or_not_at_all(tmp_path, sets):
     paths = sets["tones"].paths[:2]
-    (tmp_path / ".links.part/a").mkdir(parents=True)  # What a call that was killed has left.
     for _ in range(2):
         links = link_files({"a": [*paths, paths[0]]}, tmp_path / "links")
         assert [path.read_bytes() for path in sorted(links.rglob("*.wav"))] == [
             path.read_bytes() for path in (*paths, paths[0])
         ]
     assert [path.name for path in tmp_path.iterdir()] == ["links"]
+    # A folder of this name is not taken for this one.
+    with pytest.raises(InputError, match=r"links holds links to other recordings than those of a;"):
+        link_files({"a": paths}, tmp_path / "links")
 
 
 def test_a_network_goes_on_from_another_s(tmp_path, sets, two):

@@ -1,13 +1,14 @@
 """What takes minutes to find and can be found again: kept in the cache for the next time."""
 
 import hashlib
+import warnings
 from collections.abc import Callable, Mapping
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from audiopg.environment import atomic_path, cache_folder
+from audiopg.environment import atomic_path, cache_folder, writing
 from audiopg.errors import InputError
 
 
@@ -20,24 +21,26 @@ def kept(folder: str, key: str, make: Callable[[], dict[str, Tensor]]) -> dict[s
         make: what makes them.
 
     Returns:
-        The tensors, in the memory of the CPU when they come from the cache.
-
-    Raises:
-        InputError: when the cache cannot be written.
+        The tensors, in the memory of the CPU when they come from the cache. Where the cache cannot
+        be written, a warning says so.
     """
-    path = cache_folder() / folder / f"{key}.safetensors"
     try:
-        return load_file(path)
-    except (OSError, SafetensorError):
+        return load_file(cache_folder() / folder / f"{key}.safetensors")
+    except (InputError, OSError, SafetensorError):
         values = make()
     try:
-        with atomic_path(path) as temporary:
+        root = cache_folder()
+        with (
+            writing(f"the cache in {root}"),
+            atomic_path(root / folder / f"{key}.safetensors") as temporary,
+        ):
             save_file({name: value.contiguous() for name, value in values.items()}, temporary)
-    except OSError as error:
-        raise InputError(
-            f"{path.parent} cannot be written ({error.strerror}); make room there, or set "
-            "AUDIOPG_CACHE to another folder."
-        ) from error
+    except InputError as error:
+        warnings.warn(
+            f"{error} Until then everything is found anew every time; AUDIOPG_CACHE can name another "
+            "folder.",
+            stacklevel=2,
+        )
     return values
 
 

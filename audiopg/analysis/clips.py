@@ -139,7 +139,7 @@ def embed_clips(
         dimensions).
 
     Raises:
-        InputError: for layers of a front end, a batch size below 1, or when the cache cannot be written.
+        InputError: for layers of a front end, or a batch size below 1.
     """
     if layers and not isinstance(encoder, Encoder):
         raise InputError("a front end has no layers; give an encoder.")

@@ -108,7 +108,8 @@ def information_gaps(
         bins: of equal width that a factor is cut into for its entropy, at least 2.
 
     Raises:
-        InputError: for other names, fewer than two dimensions, a constant factor, or too few bins.
+        InputError: for other names, fewer than two dimensions, information that is not finite, a
+            constant factor, or too few bins.
     """
     if set(information) != set(factors):
         raise InputError(
@@ -209,8 +210,8 @@ def dci(
         seed: of the split and the forests.
 
     Raises:
-        InputError: when shapes do not agree, a value is not finite, or there are too few clips,
-            dimensions, factors or trees.
+        InputError: when shapes do not agree, a value is not finite, a factor does not vary in
+            either part, or there are too few clips, dimensions, factors or trees.
     """
     embeddings = as_embeddings(embeddings).cpu().numpy()
     clips, dimensions = embeddings.shape
@@ -224,7 +225,12 @@ def dci(
         )
     test, train = np.split(np.random.default_rng(seed).permutation(clips), [n_test])
     importance, informativeness, threads = [], [], torch.get_num_threads()
-    for values in factors.values():
+    for name, values in factors.items():
+        if np.ptp(values[train]) == 0 or np.ptp(values[test]) == 0:
+            raise InputError(
+                f"{name} has a single value in a part of the clips; give more clips or another "
+                "factor."
+            )
         forest = RandomForestRegressor(trees, n_jobs=threads, random_state=seed)
         forest.fit(embeddings[train], values[train])
         importance.append(forest.feature_importances_)
@@ -236,6 +242,8 @@ def _gaps(scores: Mapping[str, Tensor | np.ndarray], norms: Tensor) -> Gaps:
     table = torch.stack([as_float64(values).cpu() for values in scores.values()])
     if table.shape[1] < 2:
         raise InputError("a gap lies between two dimensions; give at least 2.")
+    if not table.isfinite().all():
+        raise InputError("some scores are not finite, so none is the best; leave them out.")
     values, dimensions = table.sort(dim=1, descending=True, stable=True)
     return Gaps(tuple(scores), dimensions[:, :2], values[:, :2], norms)
 

@@ -224,7 +224,7 @@ def factor_information(
             the same estimate.
 
     Raises:
-        InputError: as `permutation_null` and `information_error`; when the cache cannot be written.
+        InputError: as `permutation_null` and `information_error`.
     """
     if null_clips is not None and null_clips < 1:
         raise InputError(f"null_clips is {null_clips}; shuffle the factors of at least 1 clip.")

@@ -43,12 +43,14 @@ from audiopg.environment import (
     best_device,
     provenance,
     settle_precision,
+    writing,
 )
 from audiopg.errors import InputError
 from audiopg.frontend import LogMel
 from audiopg.mae import Encoder, MaskedAutoencoder, load_encoder, load_model, shipped_weights
 from audiopg.pretraining import read_settings
 from audiopg.records import pack, read_record, write_record
+from audiopg.runs import checkpoints, run_folder
 from audiopg.synth import ClipParameters, render
 
 if TYPE_CHECKING:
@@ -126,6 +128,12 @@ def add(commands: Commands) -> None:
 
 
 def _analyze(options: argparse.Namespace) -> None:
+    with run_folder(options.out):
+        _analyze_into(options)
+
+
+def _analyze_into(options: argparse.Namespace) -> None:
+    """Analyse, with the folder held for this process alone."""
     began = time.perf_counter()
     others = options.clips if options.other_clips is None else options.other_clips
     if options.seeds < 1:
@@ -140,8 +148,22 @@ def _analyze(options: argparse.Namespace) -> None:
         candidates |= {"random encoder": untrained, "raw log-mel": LogMel().to(device)}
     heard = {path: _clips_heard(path) for path in options.by_clips}
     grown = {path: load_encoder(path).to(device) for path in heard}
+    named = {"this encoder": options.model}
+    named |= {path: path for path in (*options.beside, *options.by_clips)}
+    kept = {name: path for name, path in named.items() if (Path(path) / "filters").is_dir()}
+    growth = {name: _filter_growth(path) for name, path in kept.items()}
+    changes = {name: found for name, path in kept.items() if (found := _filter_changes(path))}
 
     options.precision = settle_precision(options.precision, device)
+    asked = ("model", "beside", "by_clips", "controls", "clips", "seed", "seeds")
+    asked += ("permutations", "null_clips", "precision")
+    settings = {name: getattr(options, name) for name in asked} | {
+        "other_clips": others,
+        "clips_heard": heard,
+        "heard": {path: heard_by(path) for path in named.values()},
+        **asdict(model.architecture),
+    }
+    _refuse_other_analysis(options.out, {name: settings[name] for name in asked})
 
     def embed(one: Encoder | LogMel, params: ClipParameters, layers: bool = False) -> torch.Tensor:
         with autocast(device, options.precision):
@@ -184,17 +206,15 @@ def _analyze(options: argparse.Namespace) -> None:
         tables["clips heard"] = found.assign(
             **{"clips heard": [clips for clips, _ in learned], "of": [of for _, of in learned]}
         )
-    named = {"this encoder": options.model}
-    named |= {path: path for path in (*options.beside, *options.by_clips)}
-    kept = {name: path for name, path in named.items() if (Path(path) / "filters").is_dir()}
-    growth = {name: _filter_growth(path) for name, path in kept.items()}
-    changes = {name: found for name, path in kept.items() if (found := _filter_changes(path))}
     tables |= {f"filters of {name}": found.table() for name, found in growth.items()}
     tables |= {f"filter changes of {name}": found.table() for name, found in changes.items()}
 
     _print_report(report)
+    # Until all is written, the folder says nothing of what is in it.
+    (options.out / "analysis.json").unlink(missing_ok=True)
     for name, table in tables.items():
-        with atomic_path(options.out / f"{_file_name(name)}.csv") as temporary:
+        path = options.out / f"{_file_name(name)}.csv"
+        with writing(path), atomic_path(path) as temporary:
             table.to_csv(temporary)
     plots.use_style()
     drawn = 0
@@ -204,12 +224,11 @@ def _analyze(options: argparse.Namespace) -> None:
     )
     traversals = _traversal_figures(plots, model, *sets[0], options.seed)
     for name, figure in chain(figures, filters, traversals):
-        with atomic_path(options.out / f"{_file_name(name)}.png") as temporary:
+        path = options.out / f"{_file_name(name)}.png"
+        with writing(path), atomic_path(path) as temporary:
             figure.savefig(temporary, format="png", facecolor="white", transparent=False)
         plots.plt.close(figure)
         drawn += 1
-    settings = ("model", "beside", "by_clips", "controls", "clips", "seed", "seeds")
-    settings += ("permutations", "null_clips", "precision")
     packed = {
         "information": report.information,
         "ablation": report.ablations,
@@ -218,13 +237,7 @@ def _analyze(options: argparse.Namespace) -> None:
         "filter changes": changes,
     }
     record = {
-        "settings": {name: getattr(options, name) for name in settings}
-        | {
-            "other_clips": others,
-            "clips_heard": heard,
-            "heard": {path: heard_by(path) for path in named.values()},
-        }
-        | asdict(model.architecture),
+        "settings": settings,
         "metrics": {name: _plain(table) for name, table in tables.items()}
         | {"packed": _packed(packed)},
         "seconds": time.perf_counter() - began,
@@ -245,6 +258,17 @@ def _analyze(options: argparse.Namespace) -> None:
         print(f"recorded in {write_record(options.record, **record)}")
 
 
+def _refuse_other_analysis(folder: Path, asked: dict) -> None:
+    """Raise InputError where tables and figures of another analysis would lie beside the new ones."""
+    before = read_record("analysis", folder)
+    for name, value in asked.items() if before else ():
+        was = before["settings"].get(name)
+        if was != value:
+            raise InputError(
+                f"{folder} holds an analysis with {name} = {was!r}, not {value!r}; name another folder."
+            )
+
+
 def _clips_heard(model: str) -> tuple[int, str]:
     """How many clips the weights that come with audiopg, a run or its checkpoint learned from.
 
@@ -256,7 +280,7 @@ def _clips_heard(model: str) -> tuple[int, str]:
         return record["settings"]["steps"] * record["settings"]["batch_size"], "synthesis"
     checkpoint = Path(model)
     if not checkpoint.name.startswith("step-"):
-        checkpoint = max(checkpoint.glob("step-*"), default=checkpoint)
+        checkpoint = (checkpoints(checkpoint) or [checkpoint])[-1]
     step = checkpoint.name.removeprefix("step-")
     if not step.isdecimal():
         raise InputError(f"{model} does not say what it heard; give a run or its step-*/.")

@@ -1,7 +1,6 @@
 """What several commands share: how they are described, and what they say of a model."""
 
 import argparse
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
@@ -11,9 +10,9 @@ from typing import TypeAlias, TypeVar, get_args
 from audiopg.datasets import LabelledClips
 from audiopg.environment import data_folder
 from audiopg.errors import InputError
-from audiopg.inputs import read_json
 from audiopg.mae import POOLINGS, Encoder
 from audiopg.pretraining import PretrainSettings, read_settings
+from audiopg.runs import checkpoints, read_metrics, read_provenance, step_of
 from audiopg.transfer.finetune import FinetuneSettings
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -138,20 +137,32 @@ def load_plots(asker: str) -> ModuleType:
 
 
 def heard_by(model: str) -> dict | None:
-    """What the encoder of a pre-training run has heard; None for one that is no run's folder."""
+    """What the encoder of a pre-training run has heard; None for one that is no run's folder.
+
+    Steps that were taken after the newest checkpoint, which is what is loaded, do not count.
+
+    Raises:
+        InputError: for a run whose files cannot be read or do not fit together.
+    """
     folder = Path(model)
     if not (folder / "settings.json").is_file():
         return None
-    settings, where = read_settings(folder), read_json(folder / "provenance.json")
-    lines = (folder / "metrics.jsonl").read_text().splitlines()
+    settings, where = read_settings(folder), read_provenance(folder)
+    steps = max(map(step_of, checkpoints(folder)), default=0)
+    lines = read_metrics(folder / "metrics.jsonl")[:steps]
+    if not lines or len(lines) < steps:
+        raise InputError(
+            f"{folder} has a checkpoint of step {steps} and metrics of {len(lines)}; name a run that "
+            "has written both."
+        )
     source = f"the {settings.prior!r} prior"
     if settings.audio:
         found = where["recordings"]
         source = f"{found['files']} recordings, {found['hours']} hours"
     return {
-        "clips": len(lines) * settings.batch_size,
+        "clips": steps * settings.batch_size,
         "of": source,
-        "seconds": json.loads(lines[-1])["seconds"],
+        "seconds": lines[-1]["seconds"],
         "device": where["device"],
     }
 

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from audiopg.commands.common import Commands, add_command, add_embedding, add_model
-from audiopg.environment import best_device
+from audiopg.environment import best_device, require_writable
 from audiopg.mae import load_encoder
 from audiopg.transfer import check_table, embed_files, list_audio, write_embeddings
 
@@ -31,6 +31,9 @@ def _embed(options: argparse.Namespace) -> None:
     check_table(options.out)
     files = list_audio(options.audio)
     encoder = load_encoder(options.model).to(best_device())
+    # Numbers of 4 bytes, and names.
+    size = len(files) * (4 * encoder.embedding_size(options.pooling) + 300)
+    require_writable(options.out.parent, size)
     files, embeddings = embed_files(files, encoder, pooling=options.pooling, native=options.native)
     write_embeddings(options.out, files, embeddings)
     print(f"{len(files)} files, {embeddings.shape[1]} dimensions each, in {options.out}")

@@ -15,9 +15,10 @@ from audiopg.commands.common import (
 )
 from audiopg.datasets import cached_waves, find_dataset
 from audiopg.datasets.benchmarks import BENCHMARKS
+from audiopg.environment import require_writable
 from audiopg.errors import InputError
-from audiopg.inputs import read_json
 from audiopg.records import write_record
+from audiopg.runs import read_provenance, require_new
 from audiopg.transfer import read_result, significance_table, summarise
 from audiopg.transfer.finetune import FINETUNE_RECIPES, FinetuneSettings, finetune, read_run
 
@@ -88,6 +89,11 @@ def _finetune(options: argparse.Namespace) -> None:
         before, run = read_run(options.out)
         settings = settings if options.recipe else before
         start = start or run["start"]
+    else:
+        require_new(options.out)
+    require_writable(options.out)
+    for path in options.beside:
+        read_run(path)
     settings = changed_by(settings, options)
     folds = None if options.folds is None else _fold_list(options.folds)
     folder = recordings_folder(options.data)
@@ -96,6 +102,8 @@ def _finetune(options: argparse.Namespace) -> None:
         raise InputError(f"{folder} does not hold {options.dataset}; see the README for it.")
     waves = cached_waves(clips, skip_bad=options.skip_bad)
     clips = waves.clips
+    # What cannot be set beside the result is known before hours of training.
+    results = {path: read_result(path, clips, folds, waves) for path in options.beside}
     result = finetune(
         settings,
         clips,
@@ -117,7 +125,6 @@ def _finetune(options: argparse.Namespace) -> None:
         print(f"  seed {seed}: {each}; mean {100 * values.mean():.1f}")
     if len(result.folds) > 1:
         print(f"{100 * result.mean:.1f} ± {100 * result.standard_deviation:.1f} over the folds")
-    results = {path: read_result(path, clips, result.folds) for path in options.beside}
     results["this encoder"] = result
     if options.beside:
         significance = significance_table(results, clips.labels, clips.folds, "this encoder")
@@ -146,7 +153,7 @@ def _finetune(options: argparse.Namespace) -> None:
             + (f"; {len(clips.skipped)} files left out" if clips.skipped else ""),
             protocol=protocol + "; 95 % intervals by the bootstrap over clips, p-values by paired "
             "tests against this encoder; the mean over seeds",
-            where=read_json(options.out / "provenance.json"),
+            where=read_provenance(options.out),
         )
         print(f"recorded in {path}")
 

@@ -1,7 +1,6 @@
 """`audiopg pretrain`: the loop of pre-training, from a shell or under torchrun."""
 
 import argparse
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,9 +19,8 @@ from audiopg.commands.common import (
     changed_by,
     load_plots,
 )
-from audiopg.environment import atomic_path
+from audiopg.environment import atomic_path, writing
 from audiopg.errors import InputError
-from audiopg.inputs import read_json
 from audiopg.mae import MaskedAutoencoder, reconstruct
 from audiopg.pretraining import (
     RECIPES,
@@ -33,6 +31,7 @@ from audiopg.pretraining import (
     recipe_for,
 )
 from audiopg.records import write_record
+from audiopg.runs import checkpoints, read_metrics, read_provenance
 from audiopg.synth import SynthPrior, render
 
 # Clips of the pictures: as far from those trained on as any run will go.
@@ -109,12 +108,11 @@ def _pretrain(options: argparse.Namespace) -> None:
     settings = read_settings(options.out)
     last = result.losses[-50:]
     print(f"{len(result.losses)} steps, loss {last.mean():.3f} over the last {len(last)}")
-    print(f"the model: {sorted(options.out.glob('step-*'))[-1] / 'model.safetensors'}")
+    print(f"the model: {checkpoints(options.out)[-1] / 'model.safetensors'}")
     if options.record:
-        lines = (options.out / "metrics.jsonl").read_text().splitlines()
-        rates = [json.loads(line)["clips_per_second"] for line in lines]
-        seconds = sum(settings.batch_size / rate for rate in rates)
-        where = read_json(options.out / "provenance.json")
+        lines = read_metrics(options.out / "metrics.jsonl")[: len(result.losses)]
+        seconds = sum(settings.batch_size / line["clips_per_second"] for line in lines)
+        where = read_provenance(options.out)
         clips = len(result.losses) * settings.batch_size
         data = f"{clips} clips synthesized from the {settings.prior!r} prior, no recordings"
         if settings.audio:
@@ -175,7 +173,8 @@ def _picture_watcher(settings: PretrainSettings, folder: Path) -> Watcher:
         output = model(mel, clips, settings.seed)
         titles = [f"held-out clip {n}" for n in range(1, len(clips) + 1)]
         figure = plots.reconstructions(mel, reconstruct(mel, output), output.mask, titles)
-        with atomic_path(folder / "pictures" / f"step-{step:08d}.png") as temporary:
+        path = folder / "pictures" / f"step-{step:08d}.png"
+        with writing(path), atomic_path(path) as temporary:
             figure.savefig(temporary, format="png", facecolor="white", transparent=False)
         plots.plt.close(figure)
 

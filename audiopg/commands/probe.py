@@ -93,9 +93,12 @@ def _probe(options: argparse.Namespace) -> None:
     if not found:
         wanted = "any benchmark" if options.dataset == "all" else options.dataset
         raise InputError(f"{folder} does not hold {wanted}; audiopg download fetches them.")
+    models = [str(model) for model in (options.model, *options.beside)]
+    # Asked before the work, so that no run is refused after it.
+    heard = {model: heard_by(model) for model in models if options.record}
     for name, clips in found.items():
         record = options.record and f"{options.record}{'' if len(names) == 1 else f'-{name}'}"
-        _probe_one(options, name, clips, encoders, record)
+        _probe_one(options, name, clips, encoders, heard, record)
 
 
 def _probe_one(
@@ -103,6 +106,7 @@ def _probe_one(
     name: str,
     clips: LabelledClips,
     encoders: dict[str, Encoder],
+    heard: dict[str, dict | None],
     record: str | None,
 ) -> None:
     """Probe encoders on one benchmark, say what came out, and record it."""
@@ -138,8 +142,8 @@ def _probe_one(
         record,
         settings={
             "model": str(options.model),
-            "heard": heard_by(options.model),
-            "beside": {str(model): heard_by(model) for model in options.beside},
+            "heard": heard[str(options.model)],
+            "beside": {str(model): heard[str(model)] for model in options.beside},
             "dataset": name,
             **how,
             "by_source": options.by_source,

@@ -1,27 +1,37 @@
 """`audiopg synth`: clips as sound files, with their factors."""
 
 import argparse
+import io
+import json
+import os
 from pathlib import Path
 
+import numpy as np
 import torch
 from tqdm.auto import tqdm
 
 from audiopg.commands.common import Commands, add_command
-from audiopg.environment import atomic_path
+from audiopg.environment import atomic_path, require_writable, writing
 from audiopg.errors import InputError
+from audiopg.runs import run_folder
 from audiopg.synth import (
+    CLIP_SAMPLES,
     PRESETS,
     SAMPLE_RATE,
     SENSITIVITY,
+    ClipParameters,
     SynthPrior,
     read_scene,
     render,
+    to_scene,
     write_scene,
     write_table,
 )
 
-# Of the sounds written: what keeps the most of a waveform that reaches from -1 to 1.
-_SUBTYPES = {"wav": "FLOAT", "flac": "PCM_24"}
+# Of a sample: floats in wav, 24 bits in flac, which keep the most of what lies between -1 and 1.
+_BYTES = {"wav": 4, "flac": 3}
+# Of a clip in scene.json and parameters.csv together, at the most.
+_FACTOR_BYTES = 30_000
 
 
 def add(commands: Commands) -> None:
@@ -53,7 +63,7 @@ def add(commands: Commands) -> None:
     )
     command.add_argument(
         "--format",
-        choices=_SUBTYPES,
+        choices=_BYTES,
         default="wav",
         help="of the sounds: wav, of 32-bit floats, or flac, of 24 bits (default: wav)",
     )
@@ -63,8 +73,6 @@ def add(commands: Commands) -> None:
 
 
 def _synth(options: argparse.Namespace) -> None:
-    import soundfile
-
     drawn = {"preset": "full", "clips": "0:8", "seed": 0, "sensitivity": None}
     given = [name for name in drawn if getattr(options, name) is not None]
     if options.json:
@@ -79,17 +87,49 @@ def _synth(options: argparse.Namespace) -> None:
         prior = SynthPrior.preset(drawn["preset"], **changes)
         params = prior.sample(_clip_range(drawn["clips"]), drawn["seed"])
         names = [f"{drawn['preset']}-{drawn['seed']}-{int(clip):05d}" for clip in params.clip]
-    # Before the work, so that a folder that cannot be made is known at once.
-    options.out.mkdir(parents=True, exist_ok=True)
-    for start in tqdm(range(0, len(params), 16), desc="rendering", unit="batch"):
-        part = slice(start, start + 16)
-        for name, wave in zip(names[part], render(params[part]), strict=True):
-            with atomic_path(options.out / f"{name}.{options.format}") as temporary:
-                subtype = _SUBTYPES[options.format]
-                soundfile.write(temporary, wave.numpy(), SAMPLE_RATE, subtype, None, options.format)
-    write_scene(params, options.out / "scene.json")
-    write_table(params, options.out / "parameters.csv")
+    paths = [options.out / f"{name}.{options.format}" for name in names]
+    missing = sum(not os.path.lexists(path) for path in paths)
+    require_writable(options.out, missing * (CLIP_SAMPLES * _BYTES[options.format] + _FACTOR_BYTES))
+    with run_folder(options.out), writing(options.out):
+        _refuse_other_scene(params, options.out / "scene.json", options.json)
+        for start in tqdm(range(0, len(params), 16), desc="rendering", unit="batch"):
+            part = slice(start, start + 16)
+            for path, wave in zip(paths[part], render(params[part]), strict=True):
+                with atomic_path(path) as temporary:
+                    temporary.write_bytes(_encoded(wave.numpy(), options.format))
+        write_scene(params, options.out / "scene.json")
+        write_table(params, options.out / "parameters.csv")
     print(f"{len(params)} clips, scene.json and parameters.csv in {options.out}")
+
+
+def _refuse_other_scene(params: ClipParameters, path: Path, edited: Path | None) -> None:
+    """Raise InputError where a scene of other clips would be lost; their sounds stay in the folder.
+
+    A scene that is rendered beside itself may have been edited.
+    """
+    if not path.exists() or (edited and edited.samefile(path)):
+        return
+    if path.read_text(encoding="utf-8") != json.dumps(to_scene(params), indent=1) + "\n":
+        raise InputError(
+            f"{path} is of other clips, whose factors would be lost; name another folder."
+        )
+
+
+def _encoded(wave: np.ndarray, format: str) -> bytes:
+    """A sound file of (n,) float32, the same bytes whenever it is made.
+
+    libsndfile (1.2.2) writes the time into WAV files of floats, in the chunk PEAK, and soundfile
+    (0.14.0) has no way to leave it out; scipy writes no such chunk.
+    """
+    import soundfile
+    from scipy.io import wavfile
+
+    buffer = io.BytesIO()
+    if format == "wav":
+        wavfile.write(buffer, SAMPLE_RATE, wave)
+    else:
+        soundfile.write(buffer, wave, SAMPLE_RATE, "PCM_24", None, format)
+    return buffer.getvalue()
 
 
 def _clip_range(text: str) -> torch.Tensor:

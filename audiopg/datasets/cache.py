@@ -4,8 +4,9 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 import time
-import uuid
+import warnings
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
@@ -17,7 +18,7 @@ from torch import Tensor
 
 from audiopg.datasets.audio import LabelledClips, in_threads, load_audio, printable
 from audiopg.datasets.tables import require_folds
-from audiopg.environment import atomic_path, cache_folder
+from audiopg.environment import atomic_folder, cache_folder, write_json, writing
 from audiopg.errors import InputError
 from audiopg.inputs import read_json
 from audiopg.synth.parameters import SAMPLE_RATE
@@ -43,6 +44,7 @@ class CachedWaves:
         samples: (all samples,) int16, one clip after the other.
         starts: (clips + 1,) int64, where each begins; the last is the end.
         scales: (clips,) float32, the size of a step.
+        contents: a hash of the bytes of all files, in their order, and of the sample rate.
     """
 
     clips: LabelledClips
@@ -50,6 +52,7 @@ class CachedWaves:
     samples: np.ndarray
     starts: np.ndarray
     scales: np.ndarray
+    contents: str
 
     def __len__(self) -> int:
         return len(self.scales)
@@ -98,7 +101,9 @@ def cached_waves(
     The cache is in `audiopg.environment.cache_folder`. The key is made of the bytes of all files and
     the sample rate, so that a changed file is read again, and the same recordings elsewhere are
     not. Hashes are remembered by path, size and times. Processes that build the same waves at once
-    do not disturb each other, and what a killed one leaves behind is never taken for whole.
+    do not disturb each other, and what a killed one leaves behind is never taken for whole. Where
+    the cache cannot be written, a warning says so, and the waves are kept in a temporary file, for
+    this process alone.
 
     Args:
         clips: the files and their labels.
@@ -109,23 +114,36 @@ def cached_waves(
 
     Raises:
         InputError: naming every file that is missing, empty or damaged, unless they are to be
-            skipped; when skipping leaves a fold empty; when the cache cannot be written.
+            skipped; when skipping leaves a fold empty; when neither the cache nor a temporary file
+            can be written.
     """
     if not clips.paths:
         raise InputError(f"{clips.name} has no files to read; use its waves as they are.")
-    root = cache_folder()
+    contents = content_hash(clips.paths, f"{_FORMAT} {sample_rate}", progress)
+    name = f"waves-{contents}"
     try:
-        digest = hashlib.blake2b(f"{_FORMAT} {sample_rate}".encode(), digest_size=16)
-        for file_hash in _file_hashes(clips.paths, root, progress):
-            digest.update(file_hash)
-        folder = root / f"waves-{digest.hexdigest()}"
-        if not folder.is_dir():
-            _build(folder, clips, sample_rate, progress)
-    except OSError as error:
-        raise InputError(
-            f"the cache in {root} cannot be written ({error.strerror}); make room there, or set "
-            "AUDIOPG_CACHE to another folder."
-        ) from error
+        root = cache_folder()
+        with writing(f"the cache in {root}"):
+            if not (root / name).is_dir():
+                _build(root / name, clips, sample_rate, progress)
+    except InputError as error:
+        warnings.warn(
+            f"{error} Until then recordings are read anew every time; AUDIOPG_CACHE can name another "
+            "folder.",
+            stacklevel=2,
+        )
+    else:
+        return _mapped(root / name, clips, sample_rate, contents, skip_bad)
+    with writing("a temporary file"), tempfile.TemporaryDirectory() as scratch:
+        _build(Path(scratch, name), clips, sample_rate, progress)
+        # What is mapped stays there when its name is gone.
+        return _mapped(Path(scratch, name), clips, sample_rate, contents, skip_bad)
+
+
+def _mapped(
+    folder: Path, clips: LabelledClips, sample_rate: int, contents: str, skip_bad: bool
+) -> CachedWaves:
+    """What `_build` wrote into a folder."""
     try:
         with np.load(folder / "index.npz") as index:
             starts, scales, refused = index["starts"], index["scales"], str(index["refused"])
@@ -146,15 +164,32 @@ def cached_waves(
         skipped = clips.skipped | {str(path): why for path, why in refused.items()}
         clips = replace(clips.take(kept), skipped=skipped)
         require_folds(clips.name, clips.folds.tolist(), clips.fold_names)
-    return CachedWaves(clips, sample_rate, samples, starts, scales)
+    return CachedWaves(clips, sample_rate, samples, starts, scales, contents)
 
 
-def _file_hashes(paths: Sequence[Path], root: Path, progress: bool) -> list[bytes]:
+def content_hash(paths: Sequence[Path], salt: str = "", progress: bool = True) -> str:
+    """A hash of the bytes of some files, in their order.
+
+    The hashes of the files are remembered in `audiopg.environment.cache_folder`, where it can be
+    written, by path, size and times. A file that cannot be read counts as one without a byte.
+
+    Args:
+        paths: of the files.
+        salt: something more to hash, before them.
+        progress: whether to show a progress bar.
+    """
+    digest = hashlib.blake2b(salt.encode(), digest_size=16)
+    for file_hash in _file_hashes(paths, progress):
+        digest.update(file_hash.encode() + b"\n")
+    return digest.hexdigest()
+
+
+def _file_hashes(paths: Sequence[Path], progress: bool) -> list[str]:
     """A hash of the content of every file, empty where it cannot be read."""
-    names = hashlib.blake2b(os.fsencode("\0".join(map(os.path.abspath, paths))), digest_size=16)
-    memory = root / f"hashes-{names.hexdigest()}.json"
+    names = "\0".join(map(os.path.abspath, paths)).encode("utf-8", "surrogateescape")
     known: dict[str, str] = {}
-    with suppress(OSError, ValueError):
+    with suppress(InputError, OSError, ValueError):
+        memory = cache_folder() / f"hashes-{_hash(names).hexdigest()}.json"
         known = read_json(memory)
 
     def look(path: Path) -> tuple[str, str, bool]:
@@ -165,7 +200,7 @@ def _file_hashes(paths: Sequence[Path], root: Path, progress: bool) -> list[byte
             if stamp in known:
                 return stamp, known[stamp], True
             with open(path, "rb") as file:
-                found = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16))
+                found = hashlib.file_digest(file, _hash)
         except OSError:
             return str(path), "", False
         changed = max(state.st_mtime, state.st_ctime)
@@ -174,9 +209,14 @@ def _file_hashes(paths: Sequence[Path], root: Path, progress: bool) -> list[byte
     seen = list(in_threads(look, paths, "Hashing", progress and not known))
     settled = {stamp: found for stamp, found, keep in seen if keep}
     if settled != known:
-        with atomic_path(memory) as temporary:
-            temporary.write_text(json.dumps(settled))
-    return [found.encode() + b"\n" for _, found, _ in seen]
+        # It saves the time to hash the files again, and nothing else depends on it.
+        with suppress(InputError, OSError):
+            write_json(cache_folder() / f"hashes-{_hash(names).hexdigest()}.json", settled, None)
+    return [found for _, found, _ in seen]
+
+
+def _hash(content: bytes = b"") -> "hashlib.blake2b":
+    return hashlib.blake2b(content, digest_size=16)
 
 
 def _build(folder: Path, clips: LabelledClips, sample_rate: int, progress: bool) -> None:
@@ -194,40 +234,35 @@ def _build(folder: Path, clips: LabelledClips, sample_rate: int, progress: bool)
                 _DEAD_SECONDS
             ):
                 shutil.rmtree(other)
-    temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
-    temporary.mkdir(parents=True)
     starts, scales, refused = [0], [], {}
     try:
-        with (
-            open(temporary / "samples.int16", "wb") as file,
-            closing(in_threads(read, clips.paths, f"Reading {clips.name}", progress)) as waves,
-        ):
-            for row, wave in enumerate(waves):
-                if isinstance(wave, str):
-                    refused[row] = wave
-                    continue
-                file.write(wave[0])
-                starts.append(starts[-1] + len(wave[0]))
-                scales.append(wave[1])
-            file.flush()
-            os.fsync(file.fileno())
-        with open(temporary / "index.npz", "wb") as file:
-            np.savez(
-                file,
-                starts=np.array(starts, dtype=np.int64),
-                scales=np.array(scales, dtype=np.float32),
-                refused=np.array(json.dumps(refused)),
-            )
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            temporary.rename(folder)
-        except OSError:
-            # Another process was first, and what it wrote is the same.
-            if not folder.is_dir():
-                raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        with atomic_folder(folder) as temporary:
+            with (
+                open(temporary / "samples.int16", "wb") as file,
+                closing(in_threads(read, clips.paths, f"Reading {clips.name}", progress)) as waves,
+            ):
+                for row, wave in enumerate(waves):
+                    if isinstance(wave, str):
+                        refused[row] = wave
+                        continue
+                    file.write(wave[0])
+                    starts.append(starts[-1] + len(wave[0]))
+                    scales.append(wave[1])
+                file.flush()
+                os.fsync(file.fileno())
+            with open(temporary / "index.npz", "wb") as file:
+                np.savez(
+                    file,
+                    starts=np.array(starts, dtype=np.int64),
+                    scales=np.array(scales, dtype=np.float32),
+                    refused=np.array(json.dumps(refused)),
+                )
+                file.flush()
+                os.fsync(file.fileno())
+    except OSError:
+        # Another process was first, and what it wrote is the same.
+        if not folder.is_dir():
+            raise
 
 
 def _quantise(wave: np.ndarray) -> tuple[np.ndarray, np.float32]:

@@ -16,8 +16,10 @@ from typing import BinaryIO
 from tqdm import tqdm
 
 from audiopg.datasets.benchmarks import find_benchmark
+from audiopg.environment import writing
 from audiopg.errors import InputError
 from audiopg.fetch import fetch
+from audiopg.runs import run_folder
 
 _BLOCK = 1 << 20
 
@@ -45,18 +47,18 @@ def download(name: str, out: str | os.PathLike, progress: bool = True) -> Path:
     if target.exists():
         return target
     work = target.with_name(f".{target.name}.part")
-    work.mkdir(parents=True, exist_ok=True)
-    volumes = [
-        [fetch(url, checksum, work, progress) for url, checksum in archive.volumes]
-        for archive in benchmark.archives
-    ]
-    # What an earlier call began to unpack.
-    shutil.rmtree(work / "unpacked", ignore_errors=True)
-    (work / "unpacked").mkdir()
-    for archive, paths in zip(benchmark.archives, volumes, strict=True):
-        unpack(paths, work / "unpacked", archive.root, progress)
-    (work / "unpacked").rename(target)
-    shutil.rmtree(work)
+    with run_folder(work), writing(out):
+        volumes = [
+            [fetch(url, checksum, work, progress) for url, checksum in archive.volumes]
+            for archive in benchmark.archives
+        ]
+        # What an earlier call began to unpack.
+        shutil.rmtree(work / "unpacked", ignore_errors=True)
+        (work / "unpacked").mkdir()
+        for archive, paths in zip(benchmark.archives, volumes, strict=True):
+            unpack(paths, work / "unpacked", archive.root, progress)
+        (work / "unpacked").rename(target)
+        shutil.rmtree(work)
     return target
 
 
@@ -88,7 +90,7 @@ def unpack(volumes: Sequence[Path], folder: Path, root: str, progress: bool = Tr
                     shutil.copyfileobj(source, file, _BLOCK)
     except InputError:
         raise
-    # What the standard library makes of a damaged archive, and of a disk that is full.
+    # What the standard library makes of a damaged archive; with a number, of the system.
     except (
         tarfile.TarError,
         zipfile.BadZipFile,
@@ -99,9 +101,11 @@ def unpack(volumes: Sequence[Path], folder: Path, root: str, progress: bool = Tr
         RuntimeError,
         ValueError,
     ) as error:
+        if getattr(error, "errno", None):
+            with writing(folder):
+                raise
         raise InputError(
-            f"{volumes[-1]} cannot be unpacked into {folder} ({error}); make room there, or delete "
-            "the archive and download it again."
+            f"{volumes[-1]} is damaged ({error}); delete it, then download it again."
         ) from error
 
 

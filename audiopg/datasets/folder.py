@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from audiopg.datasets.audio import AUDIO_SUFFIXES, is_companion, printable, read_header, read_window
+from audiopg.datasets.cache import content_hash
 from audiopg.errors import InputError
 from audiopg.frontend import resample
 from audiopg.random import STREAMS, permutation, uniform
@@ -47,8 +48,16 @@ class Recordings:
     def __len__(self) -> int:
         return len(self.paths)
 
-    def summary(self) -> dict:
-        """How much there is, and a hash that another set of files does not have."""
+    def summary(self, progress: bool = False) -> dict:
+        """How much there is, and hashes that another set of files does not have.
+
+        Args:
+            progress: show a progress bar where the files have to be read.
+
+        Returns:
+            "files", "hours", "sha256" of their names, lengths and rates, and "contents", the
+            `audiopg.datasets.cache.content_hash`.
+        """
         digest = hashlib.sha256()
         for path, frames, rate in zip(
             self.paths, self.frames.tolist(), self.sample_rates.tolist(), strict=True
@@ -56,7 +65,12 @@ class Recordings:
             name = path.relative_to(self.folder).as_posix()
             digest.update(f"{name}\t{frames}\t{rate}\n".encode("utf-8", "surrogateescape"))
         hours = (self.frames / self.sample_rates.double()).sum().item() / 3600
-        return {"files": len(self), "hours": round(hours, 3), "sha256": digest.hexdigest()}
+        return {
+            "files": len(self),
+            "hours": round(hours, 3),
+            "sha256": digest.hexdigest(),
+            "contents": content_hash(self.paths, progress=progress),
+        }
 
 
 def audio_files(folder: str | os.PathLike) -> list[Path]:

@@ -8,12 +8,11 @@ hand can be short::
     {"clips": [{"events": [{"excitation": "square", "f0": 220, "onset": 1, "length": 2}]}]}
 """
 
-import json
 import os
 
 import torch
 
-from audiopg.environment import atomic_path
+from audiopg.environment import write_json
 from audiopg.errors import InputError
 from audiopg.inputs import read_json
 from audiopg.synth.parameters import (
@@ -129,9 +128,13 @@ def from_scene(scene: object) -> ClipParameters:
 
 
 def write_scene(params: ClipParameters, path: str | os.PathLike) -> None:
-    """Write clips as a scene file; numbers keep all their digits."""
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(to_scene(params), indent=1) + "\n")
+    """Write clips as a scene file; numbers keep all their digits.
+
+    Raises:
+        InputError: for factors out of their ranges, which `read_scene` would not read again.
+    """
+    params.validate()
+    write_json(path, to_scene(params), indent=1)
 
 
 def read_scene(path: str | os.PathLike) -> ClipParameters:

@@ -112,7 +112,12 @@ def from_table(table: "pandas.DataFrame") -> ClipParameters:
 
 
 def write_table(params: ClipParameters, path: str | os.PathLike) -> None:
-    """Write clips as a CSV file; numbers keep all their digits."""
+    """Write clips as a CSV file; numbers keep all their digits.
+
+    Raises:
+        InputError: for factors out of their ranges, which `read_table` would not read again.
+    """
+    params.validate()
     with atomic_path(path) as temporary:
         to_table(params).to_csv(temporary, lineterminator="\n")
 

@@ -95,7 +95,8 @@ def nearest_clips(
         (Q, most) int64 indices, the nearest first, and their cosines.
 
     Raises:
-        InputError: for embeddings that do not fit together, or fewer candidates than wanted.
+        InputError: for embeddings that do not fit together or are not finite, or fewer candidates
+            than wanted.
     """
     queries, candidates = as_float64(queries, "queries"), as_float64(candidates, "candidates")
     if queries.ndim != 2 or candidates.ndim != 2 or queries.shape[1] != candidates.shape[1]:
@@ -105,6 +106,8 @@ def nearest_clips(
         )
     if not 1 <= most <= len(candidates):
         raise InputError(f"most is {most}; give 1 to {len(candidates)}, the number of candidates.")
+    if not (queries.isfinite().all() and candidates.isfinite().all()):
+        raise InputError("some embeddings are not finite, so none is near them; leave them out.")
     both = [values.cpu().numpy() for values in (queries, candidates)]
     everything = np.concatenate(both)
     deviation = everything.std(axis=0)

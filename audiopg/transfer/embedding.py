@@ -13,7 +13,7 @@ from tqdm.auto import tqdm
 
 from audiopg.datasets import audio_files, load_audio
 from audiopg.datasets.audio import in_threads, load_clip, printable, read_header
-from audiopg.environment import atomic_path, best_device
+from audiopg.environment import atomic_path, best_device, require_writable, writing
 from audiopg.errors import InputError
 from audiopg.frontend import WINDOW
 from audiopg.inputs import require_clips, whole_number
@@ -61,7 +61,8 @@ def embed_files(
 
     Raises:
         InputError: for a folder without audio; at the start, naming every file that is missing or
-            cannot be used; later, naming the file, for one whose content is damaged.
+            cannot be used; later, naming the file, for one whose content is damaged, or whose
+            embedding is not finite.
     """
     batch_size, files = whole_number(batch_size, "batch_size"), list_audio(paths)
     return files, _embed(files, encoder, pooling, native, batch_size, progress)
@@ -100,6 +101,12 @@ def _embed(
     for rows in tqdm(batches, desc="embedding", unit="batch", disable=not progress):
         waves = list(in_threads(read, rows, "", False))
         embeddings[rows] = encoder.embed(waves, SAMPLE_RATE, batch_size, pooling, native).cpu()
+    broken = [file for file, row in zip(files, embeddings, strict=True) if not row.isfinite().all()]
+    if broken:
+        raise InputError(
+            f"the embeddings of {len(broken)} of {len(files)} files are not finite ({broken[0]} is "
+            "the first); give other weights, or leave the files out."
+        )
     return embeddings
 
 
@@ -130,7 +137,8 @@ def check_table(path: str | os.PathLike) -> None:
 
     Raises:
         InputError: for a name that ends neither in .npz nor in .parquet, or one that ends in
-            .parquet where pyarrow is not installed.
+            .parquet where pyarrow is not installed; for a folder of that name, or a place where
+            nothing can be written.
     """
     suffix = Path(path).suffix
     if suffix not in _TABLES:
@@ -143,6 +151,9 @@ def check_table(path: str | os.PathLike) -> None:
                 f"{path} needs pyarrow, which is not installed; install it (pip install pyarrow), "
                 "or name a table that ends in .npz."
             ) from error
+    if Path(path).is_dir():
+        raise InputError(f"{path} is a folder; name a file.")
+    require_writable(Path(path).parent)
 
 
 def write_embeddings(
@@ -158,11 +169,11 @@ def write_embeddings(
         embeddings: (files, D).
 
     Raises:
-        InputError: as `check_table`.
+        InputError: as `check_table`, and when the file cannot be written.
     """
     check_table(path)
     names, values = [printable(file) for file in files], embeddings.cpu().numpy()
-    with atomic_path(path) as temporary:
+    with writing(path), atomic_path(path) as temporary:
         if Path(path).suffix == ".npz":
             with open(temporary, "wb") as file:
                 np.savez(file, files=np.array(names), embeddings=values)

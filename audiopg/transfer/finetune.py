@@ -7,18 +7,17 @@ CPU, however often it is killed and resumed.
 
 import copy
 import hashlib
-import json
 import math
 import os
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim import AdamW
 from tqdm.auto import tqdm
@@ -29,14 +28,30 @@ from audiopg.environment import (
     PRECISION_CHOICES,
     atomic_path,
     autocast,
-    provenance,
+    name_user,
+    require_writable,
     settle_precision,
     usable_device,
+    write_json,
 )
 from audiopg.errors import InputError
 from audiopg.frontend import PATCH, LogMel
 from audiopg.inputs import read_json
 from audiopg.mae import ARCHITECTURES, BANDS, Encoder, load_encoder
+from audiopg.runs import (
+    RunFolder,
+    add_metrics,
+    clear_leftovers,
+    cut_metrics,
+    read_provenance,
+    require_finite,
+    require_new,
+    require_own,
+    require_readable,
+    require_same,
+    run_folder,
+    write_provenance,
+)
 from audiopg.settings import check_settings, setting
 from audiopg.transfer.augment import (
     addresses,
@@ -51,7 +66,7 @@ from audiopg.transfer.augment import (
     stochastic_depth,
 )
 from audiopg.transfer.spectrograms import Spectrograms, as_clips, log_mels, patches_of, zeros_behind
-from audiopg.transfer.statistics import mean_average_precision
+from audiopg.transfer.statistics import mean_average_precision, require_positives
 
 # What AdamW keeps of a parameter, and a checkpoint with it.
 _STATES = ("step", "exp_avg", "exp_avg_sq")
@@ -219,6 +234,7 @@ class FinetuneResult:
         """The figures, for a record; a deviation of one thing is None."""
         return {
             "metric": self.metric,
+            "folds": self.folds,
             "values": {
                 str(seed): {str(f): float(v) for f, v in zip(self.folds, row, strict=True)}
                 for seed, row in zip(self.seeds, self.values, strict=True)
@@ -290,13 +306,18 @@ class Classifier(nn.Module):
 
 @dataclass(frozen=True)
 class _Task:
-    """A seed and a test fold: the rows to train on and to report on, and the folder for them."""
+    """A seed and a test fold: the rows to train on and to report on, and the folder for them.
+
+    The folder is in that of a run, whose name its files have; to write, this process holds it.
+    """
 
     seed: int
     fold: int
     train: Tensor
     test: Tensor
     folder: Path | None
+    run: str | None
+    held: RunFolder | None
 
 
 @dataclass(frozen=True)
@@ -330,9 +351,9 @@ def finetune(
             samples) tensor or array, a sequence, or `cached_waves`.
         start: the encoder to begin with, or the run, checkpoint, file or name of one; None for
             random weights of the size ``settings.preset``, the control from scratch.
-        out: folder for ``run.json``, ``provenance.json``, ``result.json`` and, for each seed and
-            fold, ``metrics.jsonl`` (a line an epoch), the checkpoint, and at last the scores of
-            the test clips; None keeps nothing.
+        out: folder for ``run.json``, ``provenance.json``, ``result.json`` (of all folds that are
+            done by now) and, for each seed and fold, ``metrics.jsonl`` (a line an epoch), the
+            checkpoint, and at last the scores of the test clips; None keeps nothing.
         folds: those to test on; all test folds of the set when None.
         resume: go on with the run in ``out``, each fold from its last checkpoint.
         device: where to train; a CUDA device where there is one.
@@ -340,10 +361,12 @@ def finetune(
 
     Raises:
         InputError: for clips, folds or weights that cannot be used; for waves that
-            `audiopg.inputs.as_waves` refuses; when ``out`` holds a run and
-            ``resume`` is False, or another run and it is True; when a checkpoint cannot be
-            written; when the loss is not finite, naming the fold and epoch.
+            `audiopg.inputs.as_waves` refuses; when ``out`` holds a run and ``resume`` is False, or
+            a run of other settings, weights, clips or waves and it is True; when another process is
+            writing there; when a file cannot be written; when the loss is not finite, naming the
+            fold and epoch.
     """
+    name_user()
     device, precision = usable_device(device), settings.precision
     if out is not None and resume and precision == "auto":
         precision = read_run(out)[0].precision
@@ -352,10 +375,30 @@ def finetune(
     targets = _targets(clips, waves).to(device)
     splits = _splits(clips, folds, settings.validate)
     encoder = _starting_encoder(settings, start)
-    if out is not None:
-        name = "an encoder" if isinstance(start, Encoder) else start and str(start)
-        _open(Path(out), _describe(settings, clips, encoder, name), resume, device)
-    tasks = _tasks(settings, splits, out)
+    if out is None:
+        tasks = _tasks(settings, splits)
+        return _finetune(settings, clips, waves, encoder, tasks, targets, progress)
+    name = "an encoder" if isinstance(start, Encoder) else start and str(start)
+    with run_folder(out) as held:
+        run = _open(held, _describe(settings, clips, waves, encoder, name), resume, device)
+        tasks = _tasks(settings, splits, held.path, run, held)
+        result = _finetune(settings, clips, waves, encoder, tasks, targets, progress)
+        with held.writing():
+            write_json(held.path / "result.json", _so_far(settings, clips, held.path, run))
+    return result
+
+
+def _finetune(
+    settings: FinetuneSettings,
+    clips: LabelledClips,
+    waves: CachedWaves | Sequence[Tensor],
+    encoder: Encoder | None,
+    tasks: list[_Task],
+    targets: Tensor,
+    progress: bool,
+) -> FinetuneResult:
+    """Do what is left of some tasks."""
+    device = targets.device
     tested = [_load_tested(task, targets.shape[1]) for task in tasks]
     left = [place for place, done in enumerate(tested) if done is None]
     bar = tqdm(
@@ -374,20 +417,19 @@ def finetune(
             multi_label = clips.labels.ndim == 2
             tested[place] = _train(settings, task, model, mels, targets, multi_label, bar)
     except KeyboardInterrupt:
-        if out is not None:
-            print(f"stopped; go on with --resume --out {out}")
+        if held := tasks[0].held:
+            print(f"stopped; go on with --resume --out {held.path}")
         raise
     finally:
         bar.close()
-    result = _assemble(clips, tasks, tested)
-    if out is not None:
-        with atomic_path(Path(out, "result.json")) as temporary:
-            temporary.write_text(json.dumps(result.summary(), indent=2) + "\n")
-    return result
+    return _assemble(clips, tasks, tested)
 
 
 def read_result(
-    folder: str | os.PathLike, clips: LabelledClips, folds: Sequence[int] | None = None
+    folder: str | os.PathLike,
+    clips: LabelledClips,
+    folds: Sequence[int] | None = None,
+    waves: CachedWaves | Sequence[Tensor] | None = None,
 ) -> FinetuneResult:
     """The result of a finished run, to set beside another on the same clips.
 
@@ -395,18 +437,24 @@ def read_result(
         folder: of the run.
         clips: what it was fine-tuned and tested on.
         folds: test folds; all test folds of the set when None.
+        waves: of the clips; None where it is known that the run had the same.
 
     Raises:
-        InputError: for a folder without a run, a run on other clips, or one that is not done with
-            these folds.
+        InputError: for a folder without a run, a run on other clips or waves, or one that is not
+            done with these folds.
     """
     settings, run = read_run(folder)
-    if run["clips"]["sha256"] != _clips_hash(clips):
+    had = run["clips"].get("waves")
+    if run["clips"]["sha256"] != _clips_hash(clips) or (
+        waves is not None and had and had != _waves_hash(as_clips(waves))
+    ):
         raise InputError(
             f"the run in {folder} is of other clips than these {len(clips)} of {clips.name}; "
             "name one made on the same."
         )
-    tasks = _tasks(settings, _splits(clips, folds, settings.validate), folder)
+    path = Path(folder)
+    splits = _splits(clips, folds, settings.validate)
+    tasks = _tasks(settings, splits, path, read_provenance(path).get("run"))
     tested = [_load_tested(task, len(clips.classes)) for task in tasks]
     for task, done in zip(tasks, tested, strict=True):
         if done is None:
@@ -486,6 +534,7 @@ def _splits(
         test = torch.from_numpy(np.flatnonzero(clips.folds == reported))
         if not len(test):
             raise InputError(f"{clips.name} has no clips in its test fold {fold}.")
+        require_positives(clips.labels, clips.folds, [reported])
         splits.append((fold, train, test))
     return splits
 
@@ -493,11 +542,13 @@ def _splits(
 def _tasks(
     settings: FinetuneSettings,
     splits: list[tuple[int, Tensor, Tensor]],
-    out: str | os.PathLike | None,
+    folder: Path | None = None,
+    run: str | None = None,
+    held: RunFolder | None = None,
 ) -> list[_Task]:
-    """Every seed with every split, and the folder of each."""
+    """Every seed with every split, and the folder of each in that of a run."""
     return [
-        _Task(seed, *split, None if out is None else Path(out, f"seed-{seed}", f"fold-{split[0]}"))
+        _Task(seed, *split, folder and folder / f"seed-{seed}" / f"fold-{split[0]}", run, held)
         for seed in range(settings.seed, settings.seed + settings.seeds)
         for split in splits
     ]
@@ -530,7 +581,11 @@ def _starting_encoder(
 
 
 def _describe(
-    settings: FinetuneSettings, clips: LabelledClips, encoder: Encoder | None, start: str | None
+    settings: FinetuneSettings,
+    clips: LabelledClips,
+    waves: CachedWaves | Sequence[Tensor],
+    encoder: Encoder | None,
+    start: str | None,
 ) -> dict:
     """What makes a run the one it is, for ``run.json``."""
     weights = None
@@ -549,6 +604,7 @@ def _describe(
             "licence": clips.licence,
             "skipped": clips.skipped,
             "sha256": _clips_hash(clips),
+            "waves": _waves_hash(waves),
         },
     }
 
@@ -559,6 +615,14 @@ def _clips_hash(clips: LabelledClips) -> str:
     return _sha256(clips.labels, clips.folds, names)
 
 
+def _waves_hash(waves: CachedWaves | Sequence[Tensor]) -> str:
+    """Of what is heard: the files that a cache was made of, or the samples."""
+    if isinstance(waves, CachedWaves):
+        return waves.contents
+    lengths = np.array([len(wave) for wave in waves])
+    return _sha256(lengths, *(wave.detach().cpu().float().numpy() for wave in waves))
+
+
 def _sha256(*arrays: np.ndarray) -> str:
     digest = hashlib.sha256()
     for array in arrays:
@@ -566,36 +630,40 @@ def _sha256(*arrays: np.ndarray) -> str:
     return digest.hexdigest()
 
 
-def _open(folder: Path, run: dict, resume: bool, device: torch.device) -> None:
-    """Make or reopen the folder of a run."""
+def _open(held: RunFolder, run: dict, resume: bool, device: torch.device) -> str | None:
+    """Make or reopen the folder of a run; the name that the run has in its files."""
+    folder, settings = held.path, FinetuneSettings(**run["settings"])
     if resume:
         before, was = read_run(folder)
-        for f in fields(FinetuneSettings):
-            old, new = getattr(before, f.name), run["settings"][f.name]
-            if old != new and f.name not in _CHANGEABLE:
-                raise InputError(
-                    f"{folder} was run with {f.name} = {old!r}, not {new!r}; "
-                    "resume with the same settings or name another folder."
-                )
+        said = {**asdict(before), **{name: run["settings"][name] for name in _CHANGEABLE}}
+        different = [name for name in said if said[name] != run["settings"][name]]
+        require_same(folder, before, settings, different)
+        if settings.seeds < before.seeds:
+            raise InputError(
+                f"{folder} was run with seeds = {before.seeds}, not {settings.seeds}; resume with as "
+                "many or more, or name another folder."
+            )
         for what, old, new in (
             ("weights", was["weights"], run["weights"]),
             ("clips", was["clips"]["sha256"], run["clips"]["sha256"]),
+            # Of runs of older versions nothing tells.
+            ("waves", was["clips"].get("waves", run["clips"]["waves"]), run["clips"]["waves"]),
         ):
             if old != new:
                 raise InputError(
                     f"the run in {folder} began with other {what}; "
                     "resume with the same or name another folder."
                 )
-    elif (folder / "run.json").exists():
-        raise InputError(f"{folder} holds a run already; resume it or name another folder.")
-    # What a run that was killed was writing.
-    for part in list(folder.rglob(".*.part")):
-        part.unlink(missing_ok=True)
-    if not resume:
-        with atomic_path(folder / "provenance.json") as temporary:
-            temporary.write_text(json.dumps(provenance(device), indent=2) + "\n")
-    with atomic_path(folder / "run.json") as temporary:
-        temporary.write_text(json.dumps(run, indent=2) + "\n")
+        run = was | {"settings": run["settings"]}
+    else:
+        require_new(folder)
+    with held.writing():
+        clear_leftovers(held, "seed-*/fold-*")
+        write_json(folder / "run.json", run)
+        # A run that was killed when it had just begun has none yet.
+        if not (folder / "provenance.json").exists() and not any(folder.glob("seed-*/fold-*/*")):
+            write_provenance(held, device)
+    return read_provenance(folder).get("run")
 
 
 def _train(
@@ -648,13 +716,18 @@ def _train(
                 "steps_per_second": round(steps / (now - began), 2),
                 "seconds": round(seconds, 3),
             }
-            with open(task.folder / "metrics.jsonl", "a") as file:
-                file.write(json.dumps(line) + "\n")
+            with task.held.writing():
+                add_metrics(task.folder / "metrics.jsonl", line)
             if epoch + 1 < settings.epochs and now - saved >= settings.checkpoint_seconds:
                 _save_checkpoint(task, model, optimiser, losses, seconds)
                 saved = time.perf_counter()
     scores = _score(settings, model, mels, task.test)
     scores = scores.sigmoid() if multi_label else scores.softmax(dim=1)
+    if not scores.isfinite().all():
+        raise InputError(
+            f"the scores of seed {task.seed}, fold {task.fold}, are not finite after the last epoch; "
+            "start a new run with a lower learning_rate."
+        )
     tested = _Tested(scores.cpu(), torch.tensor(losses, dtype=torch.float64), seconds)
     if task.folder:
         _save_tested(task, tested)
@@ -789,43 +862,45 @@ def _save_checkpoint(
 ) -> None:
     tensors = {f"model/{name}": value for name, value in model.state_dict().items()}
     tensors |= {name: state[key] for name, state, key, _ in _moments(model, optimiser)}
-    _save(task.folder / _CHECKPOINT, {**tensors, **_history(losses, seconds)})
+    require_finite(model, f"epoch {len(losses)} of seed {task.seed}, fold {task.fold}")
+    _save(task, _CHECKPOINT, {**tensors, **_history(losses, seconds)})
 
 
 def _load_checkpoint(task: _Task, model: Classifier, optimiser: AdamW) -> tuple[list[float], float]:
     """Restore the checkpoint of a task, if it has one; the losses of its epochs, its seconds."""
     if task.folder is None:
         return [], 0.0
-    task.folder.mkdir(parents=True, exist_ok=True)
     weights = model.state_dict()
+    # A checkpoint beside the one before, each three times the weights with what AdamW keeps.
+    require_writable(task.folder, 6 * sum(value.nbytes for value in weights.values()))
     expected = {f"model/{name}": value.shape for name, value in weights.items()}
     expected |= {name: like.shape for name, _, _, like in _moments(model, optimiser)}
-    tensors = _load(task.folder / _CHECKPOINT, expected)
+    expected["seconds"] = torch.Size()
+    tensors = _load(task.folder / _CHECKPOINT, expected, task.run)
     losses, seconds = tensors["losses"].tolist() if tensors else [], 0.0
     if tensors:
         seconds = tensors["seconds"].item()
         model.load_state_dict({name: tensors[f"model/{name}"] for name in weights})
         for name, state, key, like in _moments(model, optimiser):
             state[key] = tensors[name].to(like.device)
-    metrics = task.folder / "metrics.jsonl"
-    lines = metrics.read_text().splitlines(keepends=True) if metrics.exists() else []
-    with atomic_path(metrics) as temporary:
-        temporary.write_text("".join(lines[: len(losses)]))
+    with task.held.writing():
+        cut_metrics(task.folder / "metrics.jsonl", len(losses))
     return losses, seconds
 
 
 def _save_tested(task: _Task, tested: _Tested) -> None:
     history = _history(tested.losses.tolist(), tested.seconds)
-    _save(task.folder / _TESTED, {"scores": tested.scores, **history})
-    (task.folder / _CHECKPOINT).unlink(missing_ok=True)
+    _save(task, _TESTED, {"scores": tested.scores, **history})
+    with task.held.writing():
+        (task.folder / _CHECKPOINT).unlink(missing_ok=True)
 
 
 def _load_tested(task: _Task, n_classes: int) -> _Tested | None:
     """What a task that is done gave."""
     if task.folder is None:
         return None
-    expected = {"scores": torch.Size((len(task.test), n_classes))}
-    tensors = _load(task.folder / _TESTED, expected)
+    expected = {"scores": torch.Size((len(task.test), n_classes)), "seconds": torch.Size()}
+    tensors = _load(task.folder / _TESTED, expected, task.run)
     if tensors is None:
         return None
     return _Tested(tensors["scores"], tensors["losses"], tensors["seconds"].item())
@@ -839,33 +914,56 @@ def _history(losses: list[float], seconds: float) -> dict[str, Tensor]:
     }
 
 
-def _save(path: Path, tensors: dict[str, Tensor]) -> None:
-    try:
-        with atomic_path(path) as temporary:
-            save_file({name: value.contiguous() for name, value in tensors.items()}, temporary)
-    except (OSError, SafetensorError) as error:
-        raise InputError(
-            f"{path} cannot be written ({error}); what is there is kept: make room, then resume."
-        ) from error
+def _save(task: _Task, name: str, tensors: dict[str, Tensor]) -> None:
+    tensors = {name: value.contiguous() for name, value in tensors.items()}
+    with task.held.writing(), atomic_path(task.folder / name) as temporary:
+        save_file(tensors, temporary, {"run": task.run} if task.run else None)
 
 
-def _load(path: Path, expected: dict[str, torch.Size]) -> dict[str, Tensor] | None:
-    """The tensors in a file; None without a file, or, with a word, where it is damaged."""
+def _load(path: Path, expected: dict[str, torch.Size], run: str | None) -> dict[str, Tensor] | None:
+    """The tensors in a file of a run; None without a file, or, with a word, where it is damaged."""
     if not path.exists():
         return None
+    require_readable(path)
     try:
-        tensors = load_file(path)
+        with safe_open(path, framework="pt") as file:
+            said = (file.metadata() or {}).get("run")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        why = error
+    else:
+        require_own(path, said, run)
         shapes = {name: value.shape for name, value in tensors.items()}
-        shapes.pop("losses")
-        if shapes != {**expected, "seconds": torch.Size()}:
-            raise InputError("it belongs to another network or other clips")
-    except (OSError, SafetensorError, KeyError, InputError) as error:
-        print(f"{path} is damaged ({error}); the fold starts anew.")
-        return None
-    return tensors
+        if "losses" in shapes and shapes == {"losses": shapes["losses"], **expected}:
+            return tensors
+        why = "it belongs to another network or other clips"
+    print(f"{path} is damaged ({why}); the fold has to start anew.")
+    return None
 
 
-def _assemble(clips: LabelledClips, tasks: list[_Task], tested: list[_Tested]) -> FinetuneResult:
+def _so_far(
+    settings: FinetuneSettings, clips: LabelledClips, folder: Path, run: str | None
+) -> dict:
+    """What ``result.json`` says: the values of all that is done, whenever it was asked for.
+
+    The figures over folds are of the folds that every seed is done with.
+    """
+    found = [f for f in clips.test_folds if any(folder.glob(f"seed-*/fold-{f}/{_TESTED}"))]
+    tasks = _tasks(settings, _splits(clips, found, settings.validate), folder, run)
+    loaded = [(task, _load_tested(task, len(clips.classes))) for task in tasks]
+    values: dict[str, dict] = {str(task.seed): {} for task in tasks}
+    for task, done in loaded:
+        if done:
+            value = _metric(done.scores.numpy(), np.asarray(clips.labels)[task.test])
+            values[str(task.seed)][str(task.fold)] = value
+    left = {task.fold for task, done in loaded if not done}
+    whole = [(task, done) for task, done in loaded if task.fold not in left]
+    return _assemble(clips, *zip(*whole, strict=True)).summary() | {"values": values}
+
+
+def _assemble(
+    clips: LabelledClips, tasks: Sequence[_Task], tested: Sequence[_Tested]
+) -> FinetuneResult:
     """One result of all seeds and folds."""
     labels, n_classes = np.asarray(clips.labels), len(clips.classes)
     seeds = list(dict.fromkeys(task.seed for task in tasks))

@@ -1,5 +1,6 @@
 """The linear probe of frozen features on official folds, and the log-mel controls (Section 4.1)."""
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ from audiopg.transfer.statistics import (
     as_integers,
     as_labels,
     mean_average_precision,
+    require_positives,
 )
 
 if TYPE_CHECKING:
@@ -109,7 +111,8 @@ def linear_probe(
     highest mean metric when the training folds are left out one at a time (the smallest of equals).
     With a single training fold, three parts of it take the place of folds, stratified where a clip
     has one class. Where there is an official validation part, C is chosen on that, and nothing is
-    trained on it.
+    trained on it. Where clips can have several classes, C is not chosen on a part none of whose
+    clips has any, and a warning says so.
 
     With ``sources``, no recording is on both sides of a split: clips that have the source of a
     clip to be tested on are left out of training and of choosing C, and clips that have the source
@@ -130,7 +133,8 @@ def linear_probe(
 
     Raises:
         InputError: when shapes or types do not agree, features are not finite, a strength is not
-            positive, a test fold does not exist, or the training folds are too small to choose on.
+            positive, a test fold does not exist or has no clip with any class, or the training
+            folds are too small to choose on; when numbers become too large to compute with.
     """
     features = as_float64(features, "features").cpu().numpy()
     if features.ndim != 2 or features.shape[1] == 0:
@@ -148,7 +152,7 @@ def linear_probe(
         raise InputError(f"strengths are {strengths}; give positive, finite values of C.")
     scores = _no_scores(labels)
     sources = _as_sources(sources, len(folds))
-    chosen, best = _test_folds(folds, test_folds, validation_fold), []
+    chosen, best = _test_folds(labels, folds, test_folds, validation_fold), []
     for split in [_split(labels, folds, fold, validation_fold, sources) for fold in chosen]:
         figures = np.zeros(len(strengths))
         # On matrices this small, threads that wait for one another on a busy machine can cost a
@@ -192,7 +196,7 @@ def class_shares(
     folds = as_integers("folds", folds, len(labels))
     sources = _as_sources(sources, len(folds))
     scores = _no_scores(labels)
-    chosen = _test_folds(folds, test_folds, validation_fold)
+    chosen = _test_folds(labels, folds, test_folds, validation_fold)
     for fold in chosen:
         rows = np.flatnonzero((folds != fold) & (folds != validation_fold))
         train = _apart(rows, np.flatnonzero(folds == fold), sources)
@@ -208,7 +212,10 @@ def _as_sources(sources: np.ndarray | Tensor | None, clips: int) -> np.ndarray |
 
 
 def _test_folds(
-    folds: np.ndarray, test_folds: Sequence[int] | None, validation_fold: int | None
+    labels: np.ndarray,
+    folds: np.ndarray,
+    test_folds: Sequence[int] | None,
+    validation_fold: int | None,
 ) -> list[int]:
     existing = np.unique(folds).tolist()
     if validation_fold is not None and validation_fold not in existing:
@@ -221,6 +228,7 @@ def _test_folds(
     chosen = testable if test_folds is None else sorted({int(fold) for fold in test_folds})
     if not chosen or not set(chosen) <= set(testable):
         raise InputError(f"test_folds are {chosen}; choose among the folds {testable}.")
+    require_positives(labels, folds, chosen)
     return chosen
 
 
@@ -246,12 +254,32 @@ def _split(
     inner = [(_apart(one, other, sources), other) for one, other in inner]
     if not all(len(one) and len(other) for one, other in inner):
         raise _nothing_left(fold)
+    inner = _with_classes(labels, inner, fold)
     if any(_single_class(labels[one]) for one, _ in inner):
         raise InputError(
             f"The training folds of test fold {fold} leave a single class to learn from; "
             "spread at least two classes over the folds."
         )
     return _Split(fold, rows, test, inner)
+
+
+def _with_classes(
+    labels: np.ndarray, inner: list[tuple[np.ndarray, np.ndarray]], fold: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The pairs whose second part can be tested on: where no clip has any class there is no mAP."""
+    kept = [pair for pair in inner if labels.ndim == 1 or labels[pair[1]].any()]
+    if not kept:
+        raise InputError(
+            f"No clip that C could be chosen on for test fold {fold} has any class; add clips or "
+            "folds."
+        )
+    if len(kept) < len(inner):
+        warnings.warn(
+            f"C for test fold {fold} is chosen on {len(kept)} of {len(inner)} parts of its training "
+            "clips: in the others no clip has any class.",
+            stacklevel=4,
+        )
+    return kept
 
 
 def _apart(rows: np.ndarray, others: np.ndarray, sources: np.ndarray | None) -> np.ndarray:
@@ -302,7 +330,7 @@ def _fit(
 ) -> Callable[[np.ndarray], list[np.ndarray]]:
     """Train on some rows; for others, what is returned gives (rows, classes) for each strength."""
     scaler = StandardScaler().fit(features[train])
-    known, basis = scaler.transform(features[train]), np.eye(1)
+    known, basis = _finite(scaler.transform(features[train]), features), np.eye(1)
     if known.shape[1] > len(known):
         # Weights of least length lie in the span of the clips; in coordinates of that span the
         # problem is the same, and smaller.
@@ -313,9 +341,19 @@ def _fit(
     def predict(rows: np.ndarray) -> list[np.ndarray]:
         unknown = scaler.transform(features[rows])
         unknown = unknown if len(basis) == 1 else unknown @ basis
-        return [model.probabilities(unknown) for model in models]
+        return [_finite(model.probabilities(unknown), features) for model in models]
 
     return predict
+
+
+def _finite(values: np.ndarray, features: np.ndarray) -> np.ndarray:
+    """The values, which no comparison would be right with if some were not finite."""
+    if not np.isfinite(values).all():
+        raise InputError(
+            f"features reach {np.abs(features).max():.3g}, too much to compute with; divide them by "
+            "their deviation first."
+        )
+    return values
 
 
 def _no_scores(labels: np.ndarray) -> np.ndarray:

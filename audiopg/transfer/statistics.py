@@ -6,7 +6,8 @@ folds to train on, or other first weights, would have given is not in them.
 """
 
 import math
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -111,14 +112,42 @@ def mean_average_precision(
     return values
 
 
+def require_positives(labels: np.ndarray, folds: np.ndarray, tested: Sequence[int]) -> None:
+    """See that mAP is of something in every fold that is tested; nothing else needs it.
+
+    A warning says how many classes no clip of a fold has: they are left out of its mAP.
+
+    Args:
+        labels: (clips,) int64, or (clips, classes) bool.
+        folds: (clips,) int64.
+        tested: the folds.
+
+    Raises:
+        InputError: for a fold whose clips have no class at all.
+    """
+    for fold in tested if labels.ndim == 2 else []:
+        absent = int((~labels[folds == fold].any(axis=0)).sum())
+        if absent == labels.shape[1]:
+            raise InputError(
+                f"no clip of fold {fold} has any class, so there is no mAP of it; test on the other "
+                "folds."
+            )
+        if absent:
+            warnings.warn(
+                f"no clip of fold {fold} has any of {absent} of the {labels.shape[1]} classes, which "
+                "are left out of its mAP.",
+                stacklevel=2,
+            )
+
+
 def bootstrap_interval(
     result: Tested, labels: np.ndarray, folds: np.ndarray, seed: int = 0
 ) -> tuple[float, float]:
     """The 95 % interval of a result's mean over folds, by the bootstrap over clips.
 
     The clips of each test fold are drawn with replacement, as many as there are, and the metric is
-    computed anew: 10,000 times for accuracy, 1,000 times for mAP. The interval is that of the
-    percentiles. A mean over hundreds of clips is hardly biased or skewed, so there is little for
+    computed anew: 10,000 times for accuracy, 1,000 times for mAP, but for draws in which no clip of
+    a fold has any class. The interval is that of the percentiles. A mean over hundreds of clips is hardly biased or skewed, so there is little for
     the BCa interval to correct, and percentiles serve both metrics alike. Near 100 % they are too
     narrow: where every clip is right, they cannot know of one that would not be.
 

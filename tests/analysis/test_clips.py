@@ -1,5 +1,6 @@
 """Controlled clips, their factors, and the embeddings that are kept."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -186,10 +187,19 @@ def test_a_damaged_embedding_is_made_again(cache):
     assert torch.equal(embed_clips(LogMel(), params, progress=False), found)
 
 
-def test_a_cache_that_cannot_be_written_is_one_sentence(cache):
+def test_a_cache_that_cannot_be_written_stops_no_analysis(cache, monkeypatch):
+    params = controlled_clips(None, 2)
+    expected = embed_clips(LogMel(), params, progress=False)
+    shutil.rmtree(cache)
     cache.write_text("a file where a folder should be")
-    with pytest.raises(InputError, match="set AUDIOPG_CACHE to another folder"):
-        embed_clips(LogMel(), controlled_clips(None, 2), progress=False)
+    said = (
+        r"cache cannot be written \((File exists|Not a directory)\); mend that. .* anew every time"
+    )
+    with pytest.warns(UserWarning, match=said):
+        assert torch.equal(embed_clips(LogMel(), params, progress=False), expected)
+    monkeypatch.setenv("AUDIOPG_CACHE", "~there-is-no-such-user")
+    with pytest.warns(UserWarning, match=r"begins with a home folder, .* anew every time; AUDIOPG"):
+        assert torch.equal(embed_clips(LogMel(), params, progress=False), expected)
 
 
 def test_the_cache_lies_where_the_environment_says(monkeypatch, tmp_path):

@@ -77,6 +77,22 @@ def test_gaps_are_those_of_the_definition():
     np.testing.assert_allclose(table["gap"], gaps.scores)
 
 
+def test_what_is_not_finite_is_never_the_best():
+    _, factors = made()
+    information = {name: torch.tensor([0.3, torch.nan, 0.1]) for name in factors}
+    with pytest.raises(InputError, match="some scores are not finite, so none is the best"):
+        information_gaps(information, factors)
+
+
+def test_a_factor_that_does_not_vary_has_no_importance():
+    embeddings, factors = made(40)
+    factors["loudness"] = np.arange(40) == 3
+    with pytest.raises(
+        InputError, match="loudness has a single value in a part of the clips; give"
+    ):
+        dci(embeddings, factors)
+
+
 def test_gaps_of_kraskov_s_estimate_tell_the_same_story():
     embeddings, factors = made()
     information = {name: mutual_information(embeddings, v) for name, v in factors.items()}

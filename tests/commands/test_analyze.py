@@ -1,6 +1,7 @@
 """The command `analyze`, end to end on networks of no training."""
 
 import json
+import shutil
 from dataclasses import asdict
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 from matplotlib.image import imread
 from safetensors.torch import save_file
 
-from audiopg import Encoder, LogMel
+from audiopg import Encoder, InputError, LogMel
 from audiopg.__main__ import main
 from audiopg.analysis import (
     FactorInformation,
@@ -24,9 +25,11 @@ from audiopg.analysis import (
     read_filters,
     ridge_r2,
 )
+from audiopg.commands import analyze as command
+from audiopg.commands.common import heard_by
 from audiopg.mae import MaskedAutoencoder, load_encoder, save_model
-from audiopg.pretraining import PretrainSettings
-from audiopg.records import unpack
+from audiopg.pretraining import PretrainSettings, pretrain
+from audiopg.records import unpack, write_record
 
 FACTORS = ["log f0", "relative intensity", "onset"]
 CLIPS = 30
@@ -174,6 +177,41 @@ def test_a_single_encoder_without_controls(tmp_path, monkeypatch, capsys):
     again = tmp_path / "again"
     assert main(["analyze", path, *arguments, "--out", str(again)]) == 0
     pandas.testing.assert_frame_equal(neurons, pandas.read_csv(again / "neurons.csv"))
+
+
+def test_what_a_run_has_heard_ends_with_its_newest_checkpoint(tmp_path):
+    settings = PretrainSettings(preset="micro", steps=5, batch_size=3, checkpoint_every=2)
+    pretrain(settings, tmp_path, device="cpu", progress=False)
+    shutil.rmtree(tmp_path / "step-00000005")
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 6, "lo')
+    heard = heard_by(str(tmp_path))
+    assert heard["clips"] == 4 * 3
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").open() if '"loss"' in line]
+    assert heard["seconds"] == lines[3]["seconds"]
+    (tmp_path / "metrics.jsonl").write_text('{"seconds": 1}\n')
+    with pytest.raises(InputError, match="has a checkpoint of step 4 and metrics of 1; name a run"):
+        heard_by(str(tmp_path))
+    assert heard_by("tiny") is None
+
+
+def test_a_folder_with_another_analysis_is_refused_before_the_work(tmp_path, monkeypatch, capsys):
+    def work(*_, **__):
+        raise AssertionError("clips are embedded")
+
+    monkeypatch.setattr(command, "embed_clips", work)
+    path = tmp_path / "model.safetensors"
+    save_model(MaskedAutoencoder.preset("micro"), path)
+    out = tmp_path / "out"
+    said = {"data": "", "protocol": "", "metrics": {}, "seconds": 1.0, "folder": out}
+    write_record("analysis", settings={"model": "another"}, **said)
+    arguments = ["analyze", str(path), "--out", str(out)]
+    assert main(arguments) == 2
+    message = f"{out} holds an analysis with model = 'another', not '{path}'; name another folder."
+    assert message in capsys.readouterr().err
+    (tmp_path / "file").touch()
+    assert main([*arguments[:-1], str(tmp_path / "file")]) == 2
+    assert "file cannot be written (File exists)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

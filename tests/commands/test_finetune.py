@@ -148,10 +148,42 @@ def test_a_run_is_set_beside_one_from_scratch(tmp_path, data, weights, monkeypat
     assert record["settings"]["beside"] == {
         str(scratch): {"start": None, "preset": "micro", "layer_decay": 1.0}
     }
-    # Where it is not done, or not there, it is said before the record.
+    # Where it is not done, or not there, it is said before the training.
     assert main(["finetune", *FLAGS[5:], "--resume", "--out", str(tuned), "--folds=1,2",
                  "--beside", str(scratch)]) == 2  # fmt: skip
     assert "is not done with fold 2 of seed 0" in capsys.readouterr().err
+    assert not (tuned / "seed-0/fold-2").exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ("--out RUN", "RUN holds a run already; resume it or name another folder."),
+        ("--out LEFT", "LEFT holds result.json of another run, whose settings are not there; name"),
+        ("--out FILE", "FILE cannot be written (Not a directory); mend that."),
+        ("--out NEW --beside LEFT", "LEFT holds no run to resume"),
+        ("--out NEW --record a.b", "'a.b' names no record"),
+        ("--out NEW --record " + 201 * "a", "aaa' names no record; use at most 200 letters"),
+    ],
+)
+def test_what_cannot_be_written_is_known_before_a_file_is_read(
+    flags, message, tmp_path, weights, monkeypatch, capsys
+):
+    def read(*_, **__):
+        raise AssertionError("a file is read")
+
+    monkeypatch.setattr(command, "cached_waves", read)
+    for name in ("RUN", "LEFT"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "RUN/run.json").write_text("{}")
+    (tmp_path / "LEFT/result.json").write_text("{}")
+    (tmp_path / "FILE").touch()
+    for name in ("RUN", "LEFT", "FILE", "NEW"):
+        flags = flags.replace(name, str(tmp_path / name))
+        message = message.replace(name, str(tmp_path / name))
+    assert main(["finetune", *FLAGS, "--start", str(weights), *flags.split()]) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "NEW").exists()
 
 
 def test_files_that_cannot_be_used_are_left_out_when_asked(tmp_path, data, capsys):
@@ -230,9 +262,9 @@ module = importlib.import_module("audiopg.transfer.finetune")
 save_file, calls = module.save_file, []
 
 
-def killed(tensors, path):
+def killed(tensors, path, *metadata):
     calls.append(path)
-    save_file(tensors, path)
+    save_file(tensors, path, *metadata)
     if len(calls) == 2:
         os.truncate(path, 1000)
         os.kill(os.getpid(), signal.SIGKILL)

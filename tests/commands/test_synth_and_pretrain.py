@@ -1,7 +1,10 @@
 import json
+import shutil
+import struct
 import subprocess
 import sys
 from dataclasses import fields, replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -87,6 +90,92 @@ def test_synth_writes_the_sounds_of_the_library_call_and_their_factors(
         np.testing.assert_array_equal(sound, waves[row])
     for name in ("scene.json", "parameters.csv"):
         assert (again / name).read_bytes() == (out / name).read_bytes()
+
+
+def riff_chunks(content):
+    """The chunks of a WAV file: (name, content) in their order."""
+    assert (content[:4], content[8:12]) == (b"RIFF", b"WAVE")
+    assert int.from_bytes(content[4:8], "little") == len(content) - 8
+    place, chunks = 12, []
+    while place < len(content):
+        size = int.from_bytes(content[place + 4 : place + 8], "little")
+        chunks.append((content[place : place + 4], content[place + 8 : place + 8 + size]))
+        place += 8 + size + size % 2
+    return chunks
+
+
+def flac_blocks(content):
+    """The metadata of a FLAC file: (kind, content) in their order."""
+    assert content[:4] == b"fLaC"
+    place, blocks, is_last = 4, [], False
+    while not is_last:
+        is_last, kind = content[place] >= 128, content[place] % 128
+        size = int.from_bytes(content[place + 1 : place + 4], "big")
+        blocks.append((kind, content[place + 4 : place + 4 + size]))
+        place += 4 + size
+    return blocks
+
+
+def test_synth_writes_no_time_into_a_sound(tmp_path):
+    for kind in ("wav", "flac"):
+        arguments = f"synth --preset sine --clips 2:3 --format {kind} --out".split()
+        assert main([*arguments, str(tmp_path / kind)]) == 0
+    wave = render(SynthPrior.preset("sine").sample(torch.tensor([2]), seed=0))[0].numpy()
+    chunks = riff_chunks((tmp_path / "wav/sine-0-00002.wav").read_bytes())
+    assert [name for name, _ in chunks] == [b"fmt ", b"fact", b"data"]
+    # Floats, one channel, at 16 kHz; then how many samples there are, and they.
+    assert chunks[0][1] == struct.pack("<HHIIHHH", 3, 1, 16000, 64000, 4, 32, 0)
+    assert chunks[1][1] == struct.pack("<I", 163840)
+    assert chunks[2][1] == wave.astype("<f4").tobytes()
+    # What a stream is, and the name of the encoder without a comment.
+    blocks = flac_blocks((tmp_path / "flac/sine-0-00002.flac").read_bytes())
+    assert [kind for kind, _ in blocks] == [0, 4]
+    size = int.from_bytes(blocks[1][1][:4], "little")
+    assert blocks[1][1][4 : 4 + size].startswith(b"reference libFLAC")
+    assert blocks[1][1][4 + size :] == bytes(4)
+
+
+def test_synth_does_not_lose_the_factors_of_other_clips(tmp_path, capsys):
+    arguments = ["synth", "--preset", "sine", "--out", str(tmp_path)]
+    assert main([*arguments, "--clips", "0:1"]) == 0
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    assert main([*arguments, "--clips", "0:1"]) == 0
+    capsys.readouterr()
+    assert main([*arguments, "--clips", "1:2"]) == 2
+    message = f"audiopg: {tmp_path}/scene.json is of other clips, whose factors would be lost; name"
+    assert message in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+    # A scene may be edited and rendered where it lies.
+    scene = json.loads((tmp_path / "scene.json").read_text())
+    scene["clips"][0]["events"][0]["f0"] = 220.0
+    (tmp_path / "scene.json").write_text(json.dumps(scene))
+    arguments = ["synth", "--json", str(tmp_path / "scene.json"), "--out", str(tmp_path)]
+    assert main(arguments) == 0
+    assert read_scene(tmp_path / "scene.json").f0[0, 0] == 220
+
+
+def test_synth_on_a_disk_that_is_full_or_will_be_is_one_sentence(
+    tmp_path, monkeypatch, capsys, largest_file
+):
+    out = tmp_path / "out"
+    arguments = ["synth", "--preset", "sine", "--clips", "0:1", "--out", str(out)]
+    with largest_file(100_000):
+        assert main(arguments) == 2
+    said = f"audiopg: {out} cannot be written (File too large); allow larger files (ulimit -f)."
+    assert capsys.readouterr().err.splitlines()[-1] == said
+    assert not out.exists()
+    disk = SimpleNamespace(total=10**9, free=600_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: disk)
+    assert main(arguments) == 2
+    said = (
+        f"audiopg: {out} has 1 MB of room and needs about 1 MB; make room, or name another folder."
+    )
+    assert capsys.readouterr().err == said + "\n"
+    disk.free *= 2
+    assert main(arguments) == 0
+    # What is there already needs no room.
+    disk.free = 0
+    assert main(arguments) == 0
 
 
 def test_synth_draws_the_first_eight_clips_of_the_full_preset(tmp_path, capsys):
@@ -386,7 +475,10 @@ BAD_INPUT = {
         "synth --json NOWHERE --sensitivity 1_event --out NOWHERE",
         "leave out --sensitivity.",
     ),
-    "a folder that cannot be": ("synth --clips 0:1 --out FILE/inside", "cannot be read or written"),
+    "a folder that cannot be": (
+        "synth --clips 0:1 --out FILE/inside",
+        "cannot be written (Not a directory)",
+    ),
     "an unknown benchmark": ("bench nothing", "no benchmark is called 'nothing'"),
     "a record of no one benchmark": ("bench --record x", "--record takes the figures of one"),
     "a folder without sounds": ("embed NOWHERE EMPTY --out table.npz", "holds no audio file"),

@@ -39,6 +39,14 @@ def test_a_scene_file_is_read_back_as_written(tmp_path):
     assert_same(read_scene(tmp_path / "scene.json"), params)
 
 
+def test_a_scene_that_could_not_be_read_again_is_not_written(tmp_path):
+    params = SynthPrior().sample(torch.arange(2), seed=4)
+    params.f0[1, 0] = torch.nan
+    with pytest.raises(InputError, match="clip row 1: f0 is nan; the range is 1 to 8000 Hz"):
+        write_scene(params, tmp_path / "scene.json")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_event_says_whether_its_pulses_are_band_limited():
     params = SynthPrior().sample(torch.arange(2), seed=0)
     column = torch.tensor([True, False, False, True, False])

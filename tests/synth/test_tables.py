@@ -104,6 +104,14 @@ def test_nor_does_a_file(path, params):
     assert [file.name for file in path.parent.iterdir()] == ["parameters.csv"]
 
 
+def test_a_table_that_could_not_be_read_again_is_not_written(tmp_path):
+    params = SynthPrior().sample(torch.arange(2), seed=4)
+    params.f0[1, 0] = torch.nan
+    with pytest.raises(InputError, match="clip row 1: f0 is nan; the range is 1 to 8000 Hz"):
+        write_table(params, tmp_path / "parameters.csv")
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_preset_goes_through_a_file(tmp_path, preset):
     params = SynthPrior.preset(preset).sample(torch.arange(5), seed=-(2**63))

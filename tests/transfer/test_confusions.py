@@ -155,6 +155,14 @@ def test_embeddings_that_do_not_fit_are_refused(queries, candidates, most, messa
         nearest_clips(torch.zeros(queries), torch.zeros(candidates), most)
 
 
+@pytest.mark.parametrize("place", [0, 1])
+def test_embeddings_that_are_not_finite_are_near_nothing(place):
+    pair = torch.randn(3, 4), torch.randn(6, 4)
+    pair[place][1, 2] = torch.nan
+    with pytest.raises(InputError, match="some embeddings are not finite, so none is near them"):
+        nearest_clips(*pair)
+
+
 # Kinds
 
 

@@ -151,6 +151,14 @@ def test_a_folder_without_sound_is_refused(encoder, tmp_path):
         embed_files([tmp_path], encoder)
 
 
+def test_embeddings_that_are_not_finite_are_refused(tmp_path):
+    encoder = Encoder.preset("micro")
+    encoder.patch_projection.weight[0, 0] = torch.nan
+    soundfile.write(tmp_path / "a.wav", np.ones(8000) * 0.1, 16000)
+    with pytest.raises(InputError, match=r"of 1 of 1 files are not finite \(.*a\.wav is the first"):
+        embed_files([tmp_path / "a.wav"], encoder, progress=False)
+
+
 # Tables
 
 
@@ -209,6 +217,26 @@ def test_a_parquet_table_can_be_read_again(tmp_path):
     write_embeddings(tmp_path / "table.parquet", ["a.wav", "b.wav"], embeddings)
     table = pandas.read_parquet(tmp_path / "table.parquet")
     np.testing.assert_array_equal(table[["z0", "z1", "z2"]], embeddings)
+
+
+def test_a_table_that_cannot_be_written_is_known_before_the_work(tmp_path):
+    (tmp_path / "folder.npz").mkdir()
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"folder\.npz is a folder; name a file\."):
+        check_table(tmp_path / "folder.npz")
+    with pytest.raises(InputError, match=r"file cannot be written \(Not a directory\)"):
+        check_table(tmp_path / "file/table.npz")
+    check_table(tmp_path / "new/table.npz")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder.npz"]
+
+
+def test_a_table_on_a_full_disk_is_one_sentence(tmp_path, largest_file):
+    with (
+        largest_file(10_000),
+        pytest.raises(InputError, match=r"table\.npz cannot be written \(File too large\); al"),
+    ):
+        write_embeddings(tmp_path / "table.npz", ["a"] * 100, torch.zeros(100, 100))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_table_of_another_kind_is_refused(tmp_path):

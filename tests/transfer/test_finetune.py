@@ -2,11 +2,14 @@ import errno
 import importlib
 import json
 import math
+import shutil
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from sklearn.metrics import precision_recall_curve
 from torch import nn
@@ -333,7 +336,10 @@ def test_several_labels_a_clip_are_scored_by_mean_average_precision(waves):
     labels[folds == 2, 3] = False  # A class that one fold does not have.
     clips = labelled(labels, folds, classes=4)
     settings = replace(CHANGED, epochs=6, learning_rate=3e-3)
-    result = quiet(clips, waves, settings)
+    with pytest.warns(
+        UserWarning, match=r"^no clip of fold 2 has any of 1 of the 4 classes, which"
+    ):
+        result = quiet(clips, waves, settings)
     assert result.metric == "mAP"
     for place, fold in enumerate(result.folds):
         precisions = []
@@ -473,6 +479,10 @@ def test_a_finished_run_is_read_again(stopped, clips, waves, whole):
         read_result(stopped, other, folds=[1])
     with pytest.raises(InputError, match="holds no run to resume"):
         read_result(stopped / "seed-0", clips)
+    assert read_result(stopped, clips, [1], waves).values == one.values
+    others = [*waves[:7], -waves[7], *waves[8:]]
+    with pytest.raises(InputError, match="of other clips than these 30 of Sounds"):
+        read_result(stopped, clips, [1], others)
 
 
 def cut(path):
@@ -482,7 +492,8 @@ def cut(path):
 def of_another_network(path):
     tensors = load_file(path)
     tensors["model/head.bias"] = torch.zeros(5)
-    save_file(tensors, path)
+    with safe_open(path, "pt") as file:
+        save_file(tensors, path, file.metadata())
 
 
 @pytest.mark.parametrize("damage", [cut, of_another_network])
@@ -492,7 +503,7 @@ def test_a_damaged_checkpoint_costs_its_fold_alone(damage, stopped, clips, waves
     assert_same_run(quiet(clips, waves, folds=[1, 3], out=stopped, resume=True), whole)
     printed = capsys.readouterr().out
     assert printed.startswith(f"{path} is damaged (")
-    assert printed.endswith("); the fold starts anew.\n")
+    assert printed.endswith("); the fold has to start anew.\n")
     assert printed.count("\n") == 1
 
 
@@ -508,6 +519,149 @@ def test_a_full_disk_keeps_what_was_written(stopped, clips, waves, whole, monkey
             quiet(clips, waves, folds=[1, 3], out=stopped, resume=True)
     assert (stopped / "seed-0/fold-3/checkpoint.safetensors").read_bytes() == before
     assert_same_run(quiet(clips, waves, folds=[1, 3], out=stopped, resume=True), whole)
+
+
+def test_files_that_may_not_grow_are_not_called_a_full_disk(tmp_path, clips, waves, largest_file):
+    with (
+        largest_file(100_000),
+        pytest.raises(InputError, match=r"\(File too large\); what it has is kept: allow larg"),
+    ):
+        quiet(clips, waves, folds=[1], out=tmp_path)
+    assert len(metrics(tmp_path / "seed-0/fold-1")) == 1
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_a_disk_that_will_be_full_is_known_before_the_fold(tmp_path, clips, waves, monkeypatch):
+    disk = SimpleNamespace(total=10**9, free=1_000_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: disk)
+    with pytest.raises(InputError, match=r"fold-1 has 1 MB of room and needs about \d MB; make"):
+        quiet(clips, waves, folds=[1], out=tmp_path)
+    assert not list(tmp_path.rglob("fold-*"))
+
+
+def test_a_result_has_all_that_is_done_whenever_it_was_asked_for(stopped, clips, waves, whole):
+    def result():
+        return json.loads((stopped / "result.json").read_text())
+
+    quiet(clips, waves, folds=[1, 3], out=stopped, resume=True)
+    assert result() == whole.summary()
+    one = quiet(clips, waves, folds=[3], out=stopped, resume=True)
+    assert one.folds == [3]
+    assert result() == whole.summary()
+    # A further seed that is done with one fold: the figures are of that fold, all values are there.
+    more = quiet(clips, waves, replace(CHANGED, seeds=2), folds=[3], out=stopped, resume=True)
+    said = result()
+    assert said["folds"] == [3]
+    assert said["values"] == {
+        "0": {"1": whole.values[0, 0], "3": whole.values[0, 1]},
+        "1": {"3": more.values[1, 0]},
+    }
+    assert said["mean"] == more.mean == pytest.approx(np.mean([*more.values[:, 0]]))
+    assert said["standard_deviation"] is None
+    with pytest.raises(InputError, match=r"was run with seeds = 2, not 1; resume with as many or"):
+        quiet(clips, waves, folds=[1], out=stopped, resume=True)
+
+
+def test_a_fold_of_another_run_is_refused_and_kept(stopped, tmp_path_factory, clips, waves):
+    other = tmp_path_factory.mktemp("other")
+    settings = replace(CHANGED, epochs=1)
+    quiet(clips, waves, settings, folds=[2], out=other)
+    shutil.copytree(other / "seed-0/fold-2", stopped / "seed-0/fold-2")
+    before = (stopped / "seed-0/fold-2/tested.safetensors").read_bytes()
+    with pytest.raises(InputError, match=r"fold-2/tested\.safetensors is of another run than"):
+        quiet(clips, waves, out=stopped, resume=True)
+    with pytest.raises(InputError, match=r"fold-2/tested\.safetensors is of another run than"):
+        read_result(stopped, clips, folds=[2])
+    assert (stopped / "seed-0/fold-2/tested.safetensors").read_bytes() == before
+
+
+def test_folds_of_another_run_are_never_taken_for_one_s_own(stopped, clips, waves):
+    (stopped / "run.json").unlink()
+    (stopped / "provenance.json").unlink()
+    with pytest.raises(InputError, match=r"holds fold-1 of another run, whose settings are not th"):
+        quiet(clips, waves, folds=[2], out=stopped)
+
+
+def test_a_run_of_before_it_had_a_name_is_resumed(stopped, clips, waves, whole):
+    for name in ("run.json", "provenance.json"):
+        said = json.loads((stopped / name).read_text())
+        said.pop("run", None)
+        said.get("clips", {}).pop("waves", None)
+        (stopped / name).write_text(json.dumps(said))
+    for path in stopped.rglob("*.safetensors"):
+        save_file(load_file(path), path)
+    assert_same_run(quiet(clips, waves, folds=[1, 3], out=stopped, resume=True), whole)
+    # What it began with is not made up later.
+    assert "waves" not in read_run(stopped)[1]["clips"]
+
+
+def test_a_folder_in_which_a_run_is_training_is_in_use(tmp_path, clips, waves, monkeypatch):
+    refused = []
+
+    def again(*arguments):
+        save(*arguments)
+        with pytest.raises(InputError, match="another process is writing in") as caught:
+            quiet(clips, waves, folds=[2], out=tmp_path, resume=True)
+        refused.append(caught.value)
+
+    save = module._save_checkpoint
+    monkeypatch.setattr(module, "_save_checkpoint", again)
+    quiet(clips, waves, PLAIN, folds=[1], out=tmp_path)
+    assert len(refused) == 1
+    assert not (tmp_path / ".audiopg.lock").exists()
+
+
+def test_a_run_whose_folder_is_moved_stops(tmp_path, clips, waves, monkeypatch, whole):
+    def move(*arguments):
+        save(*arguments)
+        (tmp_path / "run").rename(tmp_path / "moved")
+
+    save = module._save_checkpoint
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "_save_checkpoint", move)
+        with pytest.raises(InputError, match=r"run is not the folder any more .* put that back"):
+            quiet(clips, waves, folds=[1, 3], out=tmp_path / "run")
+    assert [path.name for path in tmp_path.iterdir()] == ["moved"]
+    again = quiet(clips, waves, folds=[1, 3], out=tmp_path / "moved", resume=True)
+    assert_same_run(again, whole)
+
+
+def test_scores_and_weights_that_are_not_finite_are_not_written(
+    tmp_path, clips, waves, monkeypatch
+):
+    def spoilt(*arguments):
+        return torch.full((10, 2), torch.nan)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "_score", spoilt)
+        with pytest.raises(InputError, match=r"^the scores of seed 0, fold 1, are not finite aft"):
+            quiet(clips, waves, PLAIN, folds=[1], out=tmp_path)
+    assert not list(tmp_path.rglob("tested.safetensors"))
+
+    def spoil(task, model, *arguments):
+        with torch.no_grad():
+            model.head.bias[0] = torch.nan
+        return save(task, model, *arguments)
+
+    save = module._save_checkpoint
+    monkeypatch.setattr(module, "_save_checkpoint", spoil)
+    with pytest.raises(InputError, match=r"not finite after epoch 1 of seed 0, fold 2; what was"):
+        quiet(clips, waves, PLAIN, folds=[2], out=tmp_path, resume=True)
+    assert not list((tmp_path / "seed-0/fold-2").glob("*.safetensors"))
+
+
+def test_folds_whose_clips_have_no_class_are_refused(waves):
+    labels = np.zeros((30, 2), dtype=bool)
+    labels[::2, 0] = labels[1::2, 1] = True
+    folds = np.arange(30) // 2 % 3 + 1
+    labels[folds == 2] = False
+    clips = labelled(labels, folds)
+    with pytest.raises(InputError, match=r"^no clip of fold 2 has any class, so there is no mAP"):
+        quiet(clips, waves, PLAIN)
+    # Held out in the place of fold 1, too.
+    with pytest.raises(InputError, match=r"^no clip of fold 2 has any class"):
+        quiet(clips, waves, replace(PLAIN, validate=True), folds=[1])
+    assert math.isfinite(quiet(clips, waves, PLAIN, folds=[3]).mean)
 
 
 def test_checkpoints_are_written_when_the_seconds_are_over(tmp_path, clips, waves, monkeypatch):
@@ -625,6 +779,8 @@ def test_another_run_is_not_resumed(stopped, clips, waves):
         ({"settings": replace(CHANGED, epochs=5)}, "was run with epochs = 4, not 5; resume with"),
         ({"start": Encoder.preset("micro", seed=4)}, "began with other weights; resume with the"),
         ({"clips": replace(clips, labels=1 - clips.labels)}, "began with other clips; resume"),
+        ({"waves": [*waves[:7], -waves[7], *waves[8:]]}, "began with other waves; resume with the"),
+        ({"waves": [*waves[:7], waves[7][:-1], *waves[8:]]}, "began with other waves; resume wi"),
     ):
         arguments = {"clips": clips, "waves": waves, **options, **changed}
         with pytest.raises(InputError) as caught:

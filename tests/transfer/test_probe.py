@@ -1,5 +1,7 @@
 """The linear probe, against the same protocol written out with scikit-learn."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -343,6 +345,77 @@ def test_a_class_that_training_lacks_gets_no_probability():
     labels[folds == 1, 2] = True
     result = linear_probe(features, labels, folds, test_folds=[1])
     np.testing.assert_allclose(result.scores[folds == 1, 2], 0, atol=1e-300)
+
+
+def chosen_strength(features, labels, folds, held_out):
+    """The C of highest mean average precision, by scikit-learn, each part of the folds left out."""
+    figures = np.zeros(len(STRENGTHS))
+    for part in held_out:
+        known = (folds != 1) & (folds != part)
+        scaler = StandardScaler().fit(features[known])
+        for place, strength in enumerate(STRENGTHS):
+            model = OneVsRestClassifier(LogisticRegression(C=strength, max_iter=50_000, tol=1e-7))
+            model.fit(scaler.transform(features[known]), labels[known])
+            scores = model.predict_proba(scaler.transform(features[folds == part]))
+            figures[place] += average_precision_score(labels[folds == part], scores)
+    return STRENGTHS[int(figures.argmax())]
+
+
+def test_a_fold_without_any_class_chooses_no_strength():
+    features, labels, folds = make_several(n_folds=4)
+    labels[folds == 3] = False
+    with pytest.warns(UserWarning, match=r"^C for test fold 1 is chosen on 2 of 3 parts of its tr"):
+        result = linear_probe(features, labels, folds, test_folds=[1])
+    expected = chosen_strength(features, labels, folds, [2, 4])
+    # Not the smallest, which is what a comparison with NaN gives.
+    assert result.strengths == [expected]
+    assert expected > min(STRENGTHS)
+    assert np.isfinite(result.values).all()
+
+
+@pytest.mark.parametrize(
+    "probe", [linear_probe, lambda features, *rest, **how: class_shares(*rest, **how)]
+)
+def test_a_test_fold_without_any_class_is_refused(probe):
+    features, labels, folds = make_several(n_folds=4)
+    labels[folds == 3] = False
+    with pytest.raises(
+        InputError, match=r"^no clip of fold 3 has any class, so there is no mAP of"
+    ):
+        probe(features, labels, folds)
+    with pytest.raises(InputError, match=r"^no clip of fold 3 has any class"):
+        probe(features, labels, folds, test_folds=[3])
+
+
+@pytest.mark.parametrize("validation_fold", [2, None])
+def test_clips_without_any_class_choose_nothing(validation_fold):
+    features, labels, folds = make_several(n_folds=3 if validation_fold else 2)
+    labels[folds == 2] = False
+    with pytest.raises(
+        InputError, match="No clip that C could be chosen on for test fold 1 has any"
+    ):
+        linear_probe(features, labels, folds, test_folds=[1], validation_fold=validation_fold)
+
+
+def test_classes_that_a_test_fold_lacks_are_left_out_and_counted():
+    features, labels, folds = make_several()
+    labels[folds == 2, :2] = False
+    with pytest.warns(
+        UserWarning, match=r"^no clip of fold 2 has any of 2 of the 4 classes, which"
+    ):
+        result = linear_probe(features, labels, folds)
+    rows = folds == 2
+    precisions = average_precision_score(labels[rows, 2:], result.scores[rows, 2:], average=None)
+    assert result.values[1] == pytest.approx(precisions.mean())
+
+
+def test_numbers_that_are_too_large_are_refused():
+    features, labels, folds = make_clips()
+    features[:, 3] *= 1e300
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(InputError, match=r"^features reach \d\.\d+e\+30\d, too much to comp"):
+            linear_probe(features, labels, folds)
 
 
 # What hears nothing

@@ -1,0 +1,297 @@
+"""The folder of a run: one process writes in it, and nothing of another run is taken for its own.
+
+Pre-training and fine-tuning share what is here. A folder is held by a lock for as long as a run
+writes in it. A run has a random name of its own in ``provenance.json``, and its checkpoints say it.
+"""
+
+import fcntl
+import json
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from audiopg.environment import atomic_path, provenance, write_json, writing
+from audiopg.errors import InputError
+
+_CHECKPOINT = re.compile(r"step-\d{8,}")
+# What tells that there is a run in a folder already, of whichever kind.
+_TRACES = ("settings.json", "run.json", "provenance.json", "metrics.jsonl", "result.json")
+_TRACES += ("filters", "pictures", "tensorboard", "seed-*/fold-*")
+# What a killed process was writing: a file or a checkpoint of a run, under a temporary name; and
+# what safetensors (0.8.0) writes to before it renames it.
+_LEFTOVER = re.compile(r"\.(.+\.(jsonl?|safetensors|png)|step-\d{8,})\.(\d+|[0-9a-f]{16})\.part")
+_UNNAMED = re.compile(r"\.tmp[A-Za-z0-9]{6}")
+
+
+@dataclass(frozen=True, eq=False)
+class RunFolder:
+    """The folder of a run, which this process holds.
+
+    Attributes:
+        path: of the folder.
+        lock: descriptor of the file ``.audiopg.lock`` in it, locked by this process.
+    """
+
+    path: Path
+    lock: int
+
+    def is_held(self) -> bool:
+        """Whether the path still leads to the folder that was locked."""
+        try:
+            return os.path.samestat(os.fstat(self.lock), os.stat(self.path / ".audiopg.lock"))
+        except OSError:
+            return False
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """A write that fails is one sentence; nothing is written where another folder has come.
+
+        Raises:
+            InputError: with the reason and what to do, when the block cannot write.
+        """
+        if not self.is_held():
+            raise InputError(
+                f"{self.path} is not the folder any more that this run began to write in; put that "
+                "back, then resume."
+            )
+        with writing(f"the run in {self.path}", "what it has is kept: ", ", then resume"):
+            yield
+
+
+@contextmanager
+def run_folder(path: str | os.PathLike) -> Iterator[RunFolder]:
+    """Hold the folder of a run, which is made where it is not there.
+
+    The lock is the system's (flock), so that a process that is killed leaves none behind. It holds
+    between the machines that share a folder over NFS, and where a file system has no locks, as
+    Lustre may not, the run goes on without one, and says so. A folder made here, in which nothing
+    was written, is taken away again.
+
+    Raises:
+        InputError: when another process, or this one, is writing in the folder; when nothing can
+            be written there.
+    """
+    path = Path(path)
+    was_there = path.exists()
+    with writing(path):
+        path.mkdir(parents=True, exist_ok=True)
+        folder = _locked(path)
+    try:
+        yield folder
+    finally:
+        # Only the one that holds the lock takes the file away, so nobody waits for it in vain.
+        if folder.is_held():
+            with suppress(OSError):
+                (path / ".audiopg.lock").unlink()
+                if not was_there:
+                    path.rmdir()
+        os.close(folder.lock)
+
+
+def _locked(path: Path) -> RunFolder:
+    while True:
+        folder = RunFolder(path, os.open(path / ".audiopg.lock", os.O_RDWR | os.O_CREAT, 0o666))
+        try:
+            fcntl.flock(folder.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(folder.lock)
+            raise InputError(
+                f"another process is writing in {path}; let it end, or name another folder."
+            ) from error
+        except OSError as error:
+            print(
+                f"{path} cannot be locked ({error.strerror}); see that no other process writes there."
+            )
+        # Another run may have ended, and taken its file away, after it was opened here.
+        if folder.is_held():
+            return folder
+        os.close(folder.lock)
+
+
+def require_new(path: str | os.PathLike) -> None:
+    """See that there is no run in a folder, nor anything left of one.
+
+    Raises:
+        InputError: naming what is there.
+    """
+    found = [each for trace in _TRACES for each in sorted(Path(path).glob(trace))]
+    names = [each.name for each in (*found, *checkpoints(path))]
+    if {"settings.json", "run.json"} & {*names}:
+        raise InputError(f"{path} holds a run already; resume it or name another folder.")
+    if names:
+        raise InputError(
+            f"{path} holds {names[0]} of another run, whose settings are not there; name another "
+            "folder."
+        )
+
+
+def require_same(
+    path: str | os.PathLike, before: object, now: object, different: Sequence[str]
+) -> None:
+    """See that a run is resumed with the settings that it has.
+
+    Args:
+        path: of the folder.
+        before, now: settings, of one dataclass.
+        different: the fields that differ and may not.
+
+    Raises:
+        InputError: for the first of them.
+    """
+    for name in different:
+        raise InputError(
+            f"{path} was run with {name} = {getattr(before, name)!r}, not {getattr(now, name)!r}; "
+            "resume with the same settings or name another folder."
+        )
+
+
+def write_provenance(folder: RunFolder, device: torch.device, **said: object) -> None:
+    """Write where and from which commit a run begins, and a random name that no other run has."""
+    write_json(
+        folder.path / "provenance.json", provenance(device) | {"run": uuid.uuid4().hex} | said
+    )
+
+
+def read_provenance(path: str | os.PathLike) -> dict:
+    """What `write_provenance` wrote; runs of older versions have no "run".
+
+    Raises:
+        InputError: when it is not there, or damaged.
+    """
+    file = Path(path, "provenance.json")
+    try:
+        found = json.loads(file.read_bytes())
+        if not isinstance(found, dict):
+            raise ValueError("it holds no object")
+        return found
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(
+            f"{file} cannot be read ({error}), and without it nothing tells which checkpoints are "
+            "the run's; put it back, or name another folder."
+        ) from error
+
+
+def require_readable(path: Path) -> None:
+    """See that a checkpoint, a file or a folder of files, can be read, before it is called damaged.
+
+    Raises:
+        InputError: when the system gives no access, or fails; not for what is not there.
+    """
+    try:
+        for each in path.iterdir() if path.is_dir() else [path]:
+            each.open("rb").close()
+    except (FileNotFoundError, IsADirectoryError):
+        pass
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be read ({error.strerror}); mend that, then resume."
+        ) from error
+
+
+def require_finite(model: nn.Module, after: str) -> None:
+    """See that a step, of whatever loss, has not spoilt the weights, before they are written.
+
+    Args:
+        model: with the weights.
+        after: which step or epoch, for the message.
+
+    Raises:
+        InputError: for weights that are not finite.
+    """
+    if not all(parameter.isfinite().all() for parameter in model.parameters()):
+        raise InputError(
+            f"the weights are not finite after {after}; what was written before is untouched: start "
+            "a new run with a lower learning_rate."
+        )
+
+
+def require_own(path: Path, run: str | None, expected: str | None) -> None:
+    """See that a checkpoint is of the run that it lies with.
+
+    Args:
+        path: of the checkpoint.
+        run: the name of the run that it says it is of.
+        expected: the name of the run.
+
+    Raises:
+        InputError: for another.
+    """
+    if run != expected:
+        raise InputError(
+            f"{path} is of another run than the folder that it lies in; take it out, then resume."
+        )
+
+
+def checkpoints(path: str | os.PathLike) -> list[Path]:
+    """The checkpoints of a pre-training run, the oldest first."""
+    found = [each for each in Path(path).glob("step-*") if _CHECKPOINT.fullmatch(each.name)]
+    return sorted(
+        (each for each in found if each.is_dir()), key=lambda each: (len(each.name), each.name)
+    )
+
+
+def step_of(checkpoint: Path) -> int:
+    """The steps that a checkpoint of a pre-training run has behind it."""
+    return int(checkpoint.name.removeprefix("step-"))
+
+
+def clear_leftovers(folder: RunFolder, *inside: str) -> None:
+    """Take away what a process that was killed was writing.
+
+    Args:
+        folder: of the run; other programs may have files in it, which stay.
+        inside: patterns of the folders in it that the run alone writes in.
+    """
+    for place in (folder.path, *(each for name in inside for each in folder.path.glob(name))):
+        for part in list(place.iterdir()) if place.is_dir() else []:
+            if _LEFTOVER.fullmatch(part.name) and part.is_dir():
+                shutil.rmtree(part)
+            elif _LEFTOVER.fullmatch(part.name) or (
+                place != folder.path and _UNNAMED.fullmatch(part.name)
+            ):
+                part.unlink(missing_ok=True)
+
+
+def cut_metrics(path: Path, count: int) -> None:
+    """Keep the first lines of a ``metrics.jsonl``: those of the steps that a checkpoint has.
+
+    Raises:
+        InputError: when there are fewer whole lines.
+    """
+    lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+    if len(lines[:count]) < count or not all(line.endswith("}\n") for line in lines[:count]):
+        raise InputError(
+            f"{path} lacks lines of the {count} that its checkpoint is of; put the whole file back, "
+            "or name another folder."
+        )
+    with atomic_path(path) as temporary:
+        temporary.write_text("".join(lines[:count]))
+
+
+def read_metrics(path: Path) -> list[dict]:
+    """The lines of a ``metrics.jsonl``, but for half a line that a killed process left at the end.
+
+    Raises:
+        InputError: for a file that cannot be read, or is damaged.
+    """
+    try:
+        lines = path.read_text().splitlines(keepends=True)
+        return [json.loads(line) for line in lines if line.endswith("\n")]
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path} cannot be read ({error}); put back the file of the run."
+        ) from error
+
+
+def add_metrics(path: Path, line: dict) -> None:
+    """Append a line to a ``metrics.jsonl``."""
+    with open(path, "a") as file:
+        file.write(json.dumps(line, allow_nan=False) + "\n")
