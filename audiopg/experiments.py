@@ -345,7 +345,8 @@ def recipe_table(scale: str, folder: str | os.PathLike | None = None) -> "pandas
 
     A step is kept when on no set of recordings its probe loses more against the step it is
     compared with than the standard error of that loss: of the differences fold by fold, and of the
-    luck of the seeds, which is how far apart the seeds of bfloat16 are, where there are several.
+    luck of the seeds, which is how far apart the seeds of bfloat16 are, where there are several. A set
+    of one test fold has no such error, and decides nothing.
 
     Returns:
         A row a step. "speed" is relative to the row named by "against", "losses apart" the largest
@@ -452,7 +453,7 @@ def step_table(
         step = table[f"{above} → {label}"] = dict.fromkeys(sets, missing)
         for tested in before.keys() & after.keys():
             gain, error = _gain(after[tested], before[tested], luck[tested])
-            step[tested] = _unbroken(f"{gain:+z.1f} ± {error:.1f}")
+            step[tested] = _unbroken(_with_error(gain, error))
     found = pandas.DataFrame.from_dict(table, orient="index", columns=sets)
     return found.rename(columns=lambda tested: tested.partition(",")[0])
 
@@ -580,8 +581,13 @@ def _luck(rows: Iterable[np.ndarray]) -> float:
 
 
 def _gain(after: np.ndarray, before: np.ndarray, luck: float) -> tuple[float, float]:
-    """What one row has more than another, both (seeds, folds), and the standard error of that."""
+    """What one row has more than another, both (seeds, folds), and the standard error of that.
+
+    The error is nan where there is one fold, which does not tell how far others would lie apart.
+    """
     gain = after.mean(0) - before.mean(0)
+    if len(gain) == 1:
+        return float(gain[0]), math.nan
     error = gain.var(ddof=1) / len(gain) + luck * (1 / len(after) + 1 / len(before))
     return float(gain.mean()), float(error**0.5)
 
@@ -597,8 +603,13 @@ def _probed(records: list[dict], references: list[dict], luck: dict[str, float])
         row[name] = f"{accuracies.mean():.1f}"
         if references:
             gain, error = _gain(accuracies, _accuracies(references, name), variance)
-            row[name] += _unbroken(f" ({gain:+z.1f} ± {error:.1f})")
-            kept.append(gain >= -error)
+            row[name] += _unbroken(f" ({_with_error(gain, error)})")
+            if not math.isnan(error):
+                kept.append(gain >= -error)
     if references:
-        row["kept"] = "yes" if all(kept) else "no"
+        row["kept"] = ("yes" if all(kept) else "no") if kept else "–"
     return row
+
+
+def _with_error(gain: float, error: float) -> str:
+    return f"{gain:+z.1f}" if math.isnan(error) else f"{gain:+z.1f} ± {error:.1f}"

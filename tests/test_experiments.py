@@ -190,6 +190,32 @@ def write(folder, name, accuracies, *, seconds=60.0, tested="ESC-10", **settings
     (folder / f"{name}.json").write_text(json.dumps(record))
 
 
+def test_a_single_fold_has_no_standard_error_and_decides_nothing(tmp_path):
+    def record(name, **probes):
+        accuracies = {s: {"accuracy": dict(enumerate(v))} for s, v in probes.items()}
+        content = {"metrics": {"held_out_loss": 0.5, "probes": accuracies}, "data": ""}
+        (tmp_path / f"recipe-{name}-small.json").write_text(json.dumps(content))
+
+    record("paper", a=[0.5], b=[0.5, 0.6])
+    record("bfloat16", a=[0.5], b=[0.5, 0.6])
+    record("muon", a=[0.3], b=[0.5, 0.6])
+    record("batch", a=[0.6], b=[0.5, 0.5])
+    table = spaced(recipe_table("small", tmp_path))
+    assert table.loc["muon", "a"] == "30.0 (-20.0)"
+    assert table.loc["muon", "b"] == "55.0 (+0.0 ± 0.0)"
+    assert table.loc["batch", "b"] == "50.0 (-5.0 ± 5.0)"
+    assert (table.loc["muon", "kept"], table.loc["batch", "kept"]) == ("yes", "yes")
+    for path in tmp_path.glob("*.json"):
+        content = json.loads(path.read_text())
+        content["metrics"]["probes"].pop("b", None)
+        path.write_text(json.dumps(content))
+    table = spaced(recipe_table("small", tmp_path))
+    assert table.loc["batch", "a"] == "60.0 (+10.0)"
+    assert table.loc["batch", "kept"] == "–"
+    rows = {"one": "recipe-muon-small", "two": "recipe-batch-small"}
+    assert spaced(step_table(rows, tmp_path)).to_numpy().tolist() == [["+30.0"]]
+
+
 def test_outcomes_are_means_over_seeds_with_the_deviation_over_folds(tmp_path):
     write(tmp_path, "a-small", (0.5, 0.7), seconds=100)
     write(tmp_path, "a-small-seed1", (0.7, 0.7), seconds=300)
