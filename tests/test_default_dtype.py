@@ -17,7 +17,6 @@ from audiopg import (
     Encoder,
     LogMel,
     MaskedAutoencoder,
-    PretrainSettings,
     SynthPrior,
     analysis,
     load_encoder,
@@ -129,8 +128,9 @@ def analyses() -> object:
 
 def pretraining() -> object:
     small = {"preset": "micro", "steps": 2, "batch_size": 2, "decoder_depth": 1}
-    small |= {"decoder_width": 32, "compiled": False, "auxiliary_weight": 0.1}
-    settings = replace(RECIPES["fast"], **small), PretrainSettings(**small)
+    small |= {"decoder_width": 32, "compiled": False, "warmup_steps": 1, "cooldown_steps": 1}
+    settings = [replace(recipe, **small) for recipe in RECIPES.values()]
+    settings[0] = replace(settings[0], auxiliary_weight=0.1)
     return [pretrain(one, progress=False) for one in settings]
 
 

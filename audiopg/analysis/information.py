@@ -77,8 +77,9 @@ def mutual_information(
 
     Where values tie, distances tie, and the counts do not fit the formula: a thousand pairs of
     independent normal values, rounded to a tenth, would tell 0.32 nats. So noise of 1e-10
-    deviations is added, as Kraskov et al. advise and scikit-learn does. It is the same in every
-    call, for the estimate, its null and its error. Values that do not tie are told apart as before.
+    deviations is added, as Kraskov et al. advise and scikit-learn does (whose noise, in 1.9, grows
+    with the distance of the mean from zero, issue 30772). It is the same in every call, for the
+    estimate, its null and its error. Values that do not tie are told apart as before.
 
     The estimate is not clipped: it scatters around zero for independent variables, so it may be
     slightly negative. A constant dimension or factor gives exactly 0. Of very skewed values it is
