@@ -97,7 +97,8 @@ def printable(path: str | os.PathLike) -> str:
 
 def is_companion(path: Path) -> bool:
     """Whether a file is what macOS leaves beside another where it cannot store more about it."""
-    if not path.name.startswith("._"):
+    # A pipe is not opened: it would be waited for.
+    if not path.name.startswith("._") or not os.path.isfile(path):
         return False
     try:
         with open(path, "rb") as file:

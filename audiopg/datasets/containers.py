@@ -258,7 +258,9 @@ def _mp4(data: mmap | bytes, start: int) -> Part:
     place, seen = start, set()
     while place + 8 <= len(data):
         size, kind = _number(data, place, ">L"), data[place + 4 : place + 8]
-        if kind not in _BOXES or (kind == b"ftyp" and seen):
+        # A box of another kind is passed over, if it is one and not what lies behind the boxes.
+        is_box = kind in _BOXES or (kind.isalnum() and 8 <= size <= len(data) - place)
+        if not is_box or (kind == b"ftyp" and seen):
             break
         seen.add(kind)
         if size == 1:

@@ -117,7 +117,8 @@ def _why_not(path: Path) -> str:
         return "files in which macOS notes something about others"
     if path.suffix.lower() not in AUDIO_SUFFIXES:
         return "files not named as audio"
-    return "" if path.is_file() else "links to nothing, or devices"
+    # Path.is_file raises for a link with an impossible target and in a folder that may be listed only.
+    return "" if os.path.isfile(path) else "links to nothing, or devices"
 
 
 def find_recordings(folder: str | os.PathLike) -> Recordings:

@@ -365,3 +365,9 @@ def test_load_clips_refuses_a_setting_below_1(tmp_path, setting, message):
     soundfile.write(tmp_path / "a.wav", np.ones(100), 16000)
     with pytest.raises(InputError, match=message):
         load_clips([tmp_path / "a.wav"], **{"samples": 10, setting: 0}, progress=False)
+
+
+def test_a_name_that_no_file_can_have_is_refused():
+    assert read_header("a\0b.wav") == "is not there, for no name holds a null byte"
+    with pytest.raises(InputError, match="no name holds a null byte"):
+        load_audio("a\0b.wav")

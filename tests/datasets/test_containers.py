@@ -270,3 +270,22 @@ def test_files_joined_end_to_end_are_read_one_after_the_other(read, names, betwe
     assert frames == pytest.approx(sum(n * rate / own for n, own in lengths), abs=1)
     whole = between.join(WHOLE[name] for name in names)
     assert isinstance(read(whole[:-7]), str)
+
+
+def test_boxes_of_other_kinds_are_passed_over(read):
+    content = WHOLE["m4a-aac"]
+    index = content.rindex(b"moov") - 4
+    other = b"\0\0\0\x10junk" + bytes(8)
+    moved = content[:index] + other + content[index:]
+    assert read(moved) == read(content)
+    assert read(moved[:-1]).startswith("is cut short")
+    assert read(content + other) == read(content)
+
+
+@pytest.mark.parametrize("kind", ["wav", "avi"])
+def test_mp3_within_riff_is_whole_or_cut(read, kind):
+    content = writers.by_ffmpeg(kind, "libmp3lame", 44100, 2, sample="fltp")
+    frames, rate = read(content)
+    assert rate == 44100
+    assert 0 <= frames - 44100 * writers.SECONDS <= 3456
+    assert read(content[: len(content) // 2]).startswith("is cut short")

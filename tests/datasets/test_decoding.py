@@ -82,6 +82,25 @@ def test_a_window_is_a_part_of_the_whole(path_of, name):
         np.testing.assert_allclose(window, whole[first : first + 4000], atol=tolerance, rtol=0)
 
 
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("seconds", [3.3, 20])
+@pytest.mark.parametrize(("kind", "settings"), [("OGG", {}), ("MP3", {"bitrate_mode": "VARIABLE"})])
+def test_any_window_of_a_long_file_is_what_libsndfile_reads_at_once(
+    tmp_path, kind, settings, seconds, channels
+):
+    path = tmp_path / "a"
+    # Without noise the pages of Ogg are long, and of MP3 a frame draws on many before it.
+    t = np.arange(round(44100 * seconds)) / 44100
+    glide, tone = np.sin(2 * np.pi * (200 + 400 * t) * t), np.sin(2 * np.pi * 500 * t)
+    wave = 0.5 * np.stack([glide, tone])[:channels]
+    soundfile.write(path, wave.T, 44100, format=kind, **settings)
+    whole = soundfile.read(path, dtype="float32", always_2d=True)[0].mean(axis=1)
+    np.testing.assert_allclose(load_audio(path, 44100), whole, atol=1e-6)
+    for first in range(0, len(whole), 20011 * channels):
+        window, _ = read_window(path, first, 4000)
+        np.testing.assert_allclose(window, whole[first : first + 4000], atol=1e-5)
+
+
 @pytest.mark.parametrize("samples", [1, 5000, 31999, 32000, 70000])
 @pytest.mark.parametrize("rate", [1000, 8000, 11025, 16000, 22051, 44100])
 def test_a_clip_is_cut_as_from_the_whole(tmp_path, samples, rate):

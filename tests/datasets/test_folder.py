@@ -214,6 +214,8 @@ def test_what_is_left_out_is_said_by_count_and_first_name(tmp_path):
     write(elsewhere / "c.wav", noise(1000, 0))
     (tmp_path / "more").symlink_to(elsewhere)
     (tmp_path / "lost.flac").symlink_to("nowhere.flac")
+    (tmp_path / "far.wav").symlink_to("n" * 300)
+    os.mkfifo(tmp_path / "._pipe.wav")
     (tmp_path / "linked.wav").symlink_to(elsewhere / "c.wav")
     with pytest.warns(UserWarning, match="left out of") as caught:
         files = audio_files(tmp_path)
@@ -226,7 +228,7 @@ def test_what_is_left_out_is_said_by_count_and_first_name(tmp_path):
     assert str(warning.message) == (
         f"left out of {tmp_path}: files in which macOS notes something about others: 2 (first: "
         "._b.wav); files not named as audio: 3 (first: in/LICENSE); links to folders, which are "
-        "not followed: 1 (first: more); links to nothing, or devices: 1 (first: lost.flac)."
+        "not followed: 1 (first: more); links to nothing, or devices: 3 (first: ._pipe.wav)."
     )
     for path in files:
         path.unlink()
