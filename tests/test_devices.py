@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import audiopg
+from audiopg.muon import polar_factor
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 CLIPS = torch.arange(16)
@@ -40,6 +41,14 @@ def test_log_mels_agree_where_the_clip_is_heard(waves):
     # As beside Kaldi: bands 50 dB under their frame's peak hold the rounding of the FFT alone.
     heard = expected > expected.amax(dim=2, keepdim=True) - 50 * math.log(10) / 10
     assert (found - expected)[heard].abs().max() < 1e-3
+
+
+@pytest.mark.parametrize(("precision", "rounding"), [(torch.float32, 1e-3), (torch.bfloat16, 0.05)])
+def test_polar_factors_are_near_those_of_a_decomposition(precision, rounding):
+    matrices = torch.randn(3, 96, 64, generator=torch.Generator().manual_seed(0))
+    left, _, right = torch.linalg.svd(matrices, full_matrices=False)
+    found = polar_factor(matrices.cuda(), precision).float().cpu()
+    assert (torch.linalg.matrix_norm(found - left @ right, 2) < 0.56 + rounding).all()
 
 
 def test_embeddings_agree(waves):
