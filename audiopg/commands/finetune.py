@@ -38,10 +38,11 @@ examples:
     audiopg finetune --start tiny --dataset esc10 --recipe fast --folds 1 --validate \\
         --epochs 10 --out runs/choice
 
-what is in --out: run.json (settings, weights, clips), provenance.json, result.json, and for each seed
-and fold a folder with metrics.jsonl (a line an epoch: loss, learning rate, steps a second, seconds so
-far), checkpoint.safetensors while it runs and tested.safetensors (the scores of the test clips) when
-it is done. A fold is tested once, after its last epoch. A run that is killed goes on from the last
+what is in --out: run.json (settings, weights, clips), provenance.json, result.json (of all folds that
+are done by now), and for each seed and fold a folder with metrics.jsonl (a line an epoch: loss,
+learning rate, steps a second, seconds so far), checkpoint.safetensors while it runs and
+tested.safetensors (the scores of the test clips) when it is done. One process writes there at a time;
+a second is refused. A fold is tested once, after its last epoch. A run that is killed goes on from the last
 checkpoint of each fold to the same bits, on the same kind of machine."""
 
 
