@@ -4,7 +4,7 @@ import json
 import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from numbers import Real
+from numbers import Integral, Real
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +20,14 @@ _LOUDEST = 100.0
 _FRAME = 400
 
 
-def whole_number(value: object, name: str, wanted: str = "a whole number") -> int:
-    """A count from 1 to 2**31 - 1, of Python, NumPy or torch; True and False are none.
+def whole_number(value: object, name: str, wanted: str = "a whole number", lowest: int = 1) -> int:
+    """A count up to 2**31 - 1, of Python, NumPy or torch; True and False are none.
 
     Args:
         value: what was given.
         name: what it is called in the message.
         wanted: what to give instead.
+        lowest: that the count may be.
 
     Raises:
         InputError: for anything else.
@@ -35,8 +36,19 @@ def whole_number(value: object, name: str, wanted: str = "a whole number") -> in
     if getattr(value, "ndim", None) == 0:
         value = value.item()
     is_real = isinstance(value, Real) and not isinstance(value, bool)
-    if not is_real or not 1 <= value < 2**31 or value != int(value):
-        raise InputError(f"{name} is {shown(given)}; give {wanted}, 1 or more.")
+    if not is_real or not lowest <= value < 2**31 or value != int(value):
+        raise InputError(f"{name} is {shown(given)}; give {wanted}, {lowest} or more.")
+    return int(value)
+
+
+def whole_seed(value: object) -> int:
+    """A seed of random numbers, a 64-bit whole number of Python or NumPy.
+
+    Raises:
+        InputError: for anything else.
+    """
+    if not isinstance(value, Integral) or not -(2**63) <= value < 2**63:
+        raise InputError(f"seed is {shown(value)}; give a 64-bit whole number.")
     return int(value)
 
 
@@ -163,9 +175,11 @@ def _sequence_or_array(given: object) -> Sequence | Tensor | np.ndarray:
         )
     if isinstance(given, Real):
         given = np.array(given)
-    if isinstance(given, np.ndarray) and given.dtype == object and given.ndim == 1:
-        # Waves of several lengths, unless they are numbers.
-        return list(given) if all(hasattr(one, "__len__") for one in given) else given
+    if isinstance(given, np.ndarray) and given.dtype == object:
+        # Waves of several lengths, or the one column of a table that holds them; unless numbers.
+        column = given[:, 0] if given.ndim == 2 and given.shape[1] == 1 else given
+        is_sequence = column.ndim == 1 and all(hasattr(one, "__len__") for one in column)
+        return list(column) if is_sequence else given
     if isinstance(given, Tensor | np.ndarray):
         return given
     if isinstance(given, Mapping) or not isinstance(given, Iterable):
@@ -225,6 +239,7 @@ def _unmasked(values: object, name: str) -> np.ndarray:
 
 
 def _require_memory(values: Tensor, name: str) -> None:
-    if values.is_meta or values.layout != torch.strided:
-        what = "the meta device" if values.is_meta else f"the layout {values.layout}"
+    if values.is_meta or values.is_nested or values.layout != torch.strided:
+        kind = "nested" if values.is_nested else values.layout
+        what = "the meta device" if values.is_meta else f"the layout {kind}"
         raise InputError(f"a tensor of {what} was given for {name}; give a dense one with numbers.")

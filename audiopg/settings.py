@@ -7,6 +7,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import field, fields
 
+import numpy as np
+
 from audiopg.errors import InputError
 from audiopg.inputs import shown
 from audiopg.synth.parameters import is_number, is_whole
@@ -36,11 +38,16 @@ def setting(
 def check_settings(settings: object) -> None:
     """See that every field of a settings dataclass is what it may be.
 
+    NumPy's numbers become Python's, so that a run can write its settings down.
+
     Raises:
         InputError: for a value outside its range, naming the setting and the range.
     """
     for each in fields(settings):
         value = getattr(settings, each.name)
+        if isinstance(value, np.generic):
+            value = value.item()
+            object.__setattr__(settings, each.name, value)
         choices, low, high = (each.metadata[limit] for limit in ("choices", "low", "high"))
         if value is None and each.default is None:
             continue

@@ -1,7 +1,9 @@
 """What a notebook hands over is taken or refused by one rule, whichever function it is given to."""
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 import pandas
@@ -329,6 +331,71 @@ def test_files_may_be_the_one_column_of_a_table(encoder, tmp_path):
         np.testing.assert_allclose(transformer.transform(given), expected, atol=1e-5)
     assert transformer.transform(paths[0]).shape == (1, 64)
     assert embed_files(paths[0], encoder, native=True, progress=False)[1].shape == (1, 64)
+
+
+def test_the_one_column_of_a_table_may_hold_waves(encoder):
+    expected = encoder.embed(WAVES)
+    table = pandas.DataFrame({"wave": list(WAVES)}, index=[4, 2, 9, 7])
+    for given in (table, table.to_numpy()):
+        assert torch.equal(encoder.embed(given), expected)
+        found = AudioPGEmbedding(encoder).fit().transform(given)
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+def test_a_nested_tensor_is_refused(encoder):
+    waves = torch.nested.nested_tensor([torch.zeros(900), torch.zeros(1000)])
+    with pytest.raises(InputError, match="the layout nested was given for the waveform"):
+        encoder.embed(waves)
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), pandas.NA, WAVES[0]])
+def test_what_is_no_path_among_paths_is_refused_by_its_place(encoder, missing):
+    for paths in (["a.wav", missing], pandas.Series(["a.wav", missing], dtype=object)):
+        for call in (
+            AudioPGEmbedding(encoder).fit().transform,
+            partial(embed_files, encoder=encoder),
+        ):
+            with pytest.raises(InputError, match=r"file 1 is .*, which is no path"):
+                call(paths)
+    with pytest.raises(InputError, match="file 0 is nan, which is no path"):
+        AudioPGEmbedding(encoder).fit().transform([float("nan"), "a.wav"])
+
+
+def test_counts_of_the_analyses_are_whole_numbers():
+    x, y = FEATURES, TARGET
+    calls = {
+        "neighbours": lambda n: mutual_information(x, y, neighbours=n),
+        "permutations": lambda n: analysis.permutation_null(x, y, permutations=n),
+        "parts": lambda n: analysis.information_error(x, y, parts=n),
+        "repeats": lambda n: analysis.information_error(x, y, repeats=n),
+        "null_clips": lambda n: analysis.factor_information(x, y, permutations=1, null_clips=n),
+        "n_components": lambda n: analysis.principal_components(x, n),
+        "bins": lambda n: analysis.binned_information(x, y, bins=n),
+    }
+    for name, call in calls.items():
+        for number in (0, 2.5, "3", True, float("nan"), np.array([3, 3])):
+            with pytest.raises(InputError, match=rf"{name} is .*; give a whole number"):
+                call(number)
+    for number in (2, 2.0, np.int32(2), torch.tensor(2)):
+        assert torch.equal(calls["neighbours"](number), calls["neighbours"](2))
+        assert torch.equal(calls["bins"](number), calls["bins"](2))
+
+
+def test_seeds_of_the_analyses_are_whole_numbers_of_64_bits():
+    for function in (analysis.permutation_null, analysis.information_error):
+        expected = function(FEATURES, TARGET, seed=4)
+        assert torch.equal(function(FEATURES, TARGET, seed=np.int64(4)), expected)
+        for seed in (None, 1.5, "4", 2**63):
+            with pytest.raises(InputError, match=r"seed is .*; give a 64-bit whole number"):
+                function(FEATURES, TARGET, seed=seed)
+
+
+def test_settings_may_be_numbers_of_numpy():
+    given = {"epochs": np.int64(2), "learning_rate": np.float32(0.5), "roll": np.True_}
+    settings = FinetuneSettings(seed=np.arange(3)[1], **given)
+    assert settings == FinetuneSettings(epochs=2, learning_rate=0.5, roll=True, seed=1)
+    assert json.loads(json.dumps(asdict(settings))) == asdict(settings)
 
 
 @pytest.mark.parametrize("clips", [[0.5], ["a"], None, [1j], [2**63], [10**5000], [float("nan")]])

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from audiopg.analysis.information import as_embeddings, mutual_information
 from audiopg.errors import InputError
+from audiopg.inputs import whole_number
 
 if TYPE_CHECKING:
     import pandas
@@ -64,7 +65,8 @@ def principal_components(embeddings: Tensor | np.ndarray, n_components: int = 20
             range, or embeddings without variance.
     """
     embeddings = as_embeddings(embeddings)
-    if not 1 <= n_components <= min(embeddings.shape):
+    n_components = whole_number(n_components, "n_components")
+    if n_components > min(embeddings.shape):
         raise InputError(
             f"n_components is {n_components}; embeddings of shape {tuple(embeddings.shape)} "
             f"have 1 to {min(embeddings.shape)}."

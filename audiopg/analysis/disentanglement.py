@@ -16,7 +16,7 @@ from torch import Tensor
 
 from audiopg.analysis.information import as_embeddings, as_factor, as_factors
 from audiopg.errors import InputError
-from audiopg.inputs import as_float64
+from audiopg.inputs import as_float64, whole_number
 
 if TYPE_CHECKING:
     import pandas
@@ -79,7 +79,7 @@ def binned_information(
     Raises:
         InputError: when shapes do not agree, a value is not finite, or there are too few bins.
     """
-    embeddings = as_embeddings(embeddings)
+    embeddings, bins = as_embeddings(embeddings), whole_number(bins, "bins", lowest=2)
     clips, dimensions = embeddings.shape
     x = _binned(embeddings, bins)
     y = _binned(as_factor(factor, clips).to(embeddings.device)[:, None], bins)
@@ -115,7 +115,7 @@ def information_gaps(
         raise InputError(
             f"information is about {list(information)}, factors are {list(factors)}; name the same."
         )
-    norms = []
+    norms, bins = [], whole_number(bins, "bins", lowest=2)
     for name, values in factors.items():
         values = as_factor(values, len(values))
         counts = _binned(values[:, None], bins)[:, 0].bincount().double()
@@ -250,8 +250,6 @@ def _gaps(scores: Mapping[str, Tensor | np.ndarray], norms: Tensor) -> Gaps:
 
 def _binned(columns: Tensor, bins: int) -> Tensor:
     """(clips, columns) as the number of a bin of equal width, int64; a constant is in the first."""
-    if bins < 2:
-        raise InputError(f"bins is {bins}; give at least 2.")
     low, high = columns.amin(dim=0), columns.amax(dim=0)
     span = torch.where(high > low, high - low, 1.0)
     return ((columns - low) / span * bins).long().clamp_(max=bins - 1)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from audiopg.analysis.components import principal_components
 from audiopg.errors import InputError
-from audiopg.inputs import as_float64
+from audiopg.inputs import as_float64, whole_number, whole_seed
 
 if TYPE_CHECKING:
     import pandas
@@ -231,10 +231,9 @@ def shuffled_concentration(
     Raises:
         InputError: as `filter_components`, and for fewer than one repeat.
     """
-    if repeats < 1:
-        raise InputError(f"repeats is {repeats}; shuffle the filters at least once.")
+    repeats = whole_number(repeats, "repeats")
     weight = _flat(weight)
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(whole_seed(seed))
     concentrations = []
     for _ in range(repeats):
         order = (

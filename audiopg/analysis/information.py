@@ -15,7 +15,7 @@ from torch import Tensor
 from audiopg.analysis.cache import fingerprint, kept
 from audiopg.analysis.kraskov import kraskov_information
 from audiopg.errors import InputError
-from audiopg.inputs import as_float64
+from audiopg.inputs import as_float64, whole_number, whole_seed
 
 if TYPE_CHECKING:
     import pandas
@@ -100,7 +100,7 @@ def mutual_information(
         InputError: when shapes do not agree, a value is not finite, or clips are fewer than
             ``neighbours`` + 2.
     """
-    columns, factor = _columns_and_factor(embeddings, factor, neighbours)
+    columns, factor, neighbours = _columns_and_factor(embeddings, factor, neighbours)
     return kraskov_information(columns, factor, neighbours)
 
 
@@ -130,10 +130,9 @@ def permutation_null(
     Raises:
         InputError: as `mutual_information`, and for fewer than one permutation.
     """
-    if permutations < 1:
-        raise InputError(f"permutations is {permutations}; shuffle the factor at least once.")
-    columns, factor = _columns_and_factor(embeddings, factor, neighbours)
-    generator = torch.Generator().manual_seed(seed)
+    permutations = whole_number(permutations, "permutations")
+    columns, factor, neighbours = _columns_and_factor(embeddings, factor, neighbours)
+    generator = torch.Generator().manual_seed(whole_seed(seed))
     maxima = []
     for _ in range(permutations):
         shuffle = torch.randperm(len(factor), generator=generator).to(factor.device)
@@ -175,18 +174,15 @@ def information_error(
         InputError: as `mutual_information`, where a part has as few clips; for too few parts or
             repeats.
     """
-    if parts < 2 or repeats < 1:
-        raise InputError(
-            f"parts is {parts} and repeats {repeats}; give at least 2 parts and 1 repeat."
-        )
-    columns, factor = _columns_and_factor(embeddings, factor, neighbours)
+    parts, repeats = whole_number(parts, "parts", lowest=2), whole_number(repeats, "repeats")
+    columns, factor, neighbours = _columns_and_factor(embeddings, factor, neighbours)
     clips = len(factor)
     if clips // parts < neighbours + 2:
         raise InputError(
             f"{clips} clips in {parts} parts leave {clips // parts} a part; "
             f"{neighbours} neighbours need at least {neighbours + 2}."
         )
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(whole_seed(seed))
     variances = []
     for _ in range(repeats):
         order = torch.randperm(clips, generator=generator).to(factor.device)
@@ -227,8 +223,8 @@ def factor_information(
     Raises:
         InputError: as `permutation_null` and `information_error`.
     """
-    if null_clips is not None and null_clips < 1:
-        raise InputError(f"null_clips is {null_clips}; shuffle the factors of at least 1 clip.")
+    if null_clips is not None:
+        null_clips = whole_number(null_clips, "null_clips")
     embeddings = as_embeddings(embeddings)
     factor = as_factor(factor, len(embeddings))
     information = mutual_information(embeddings, factor, neighbours=neighbours)
@@ -323,15 +319,14 @@ def as_factors(factors: Mapping[str, Tensor | np.ndarray], clips: int) -> dict[s
 
 def _columns_and_factor(
     embeddings: Tensor | np.ndarray, factor: Tensor | np.ndarray, neighbours: int
-) -> tuple[Tensor, Tensor]:
-    """(dimensions, clips) and (clips,) float64 on one device."""
+) -> tuple[Tensor, Tensor, int]:
+    """(dimensions, clips) and (clips,) float64 on one device, and the number of neighbours."""
     embeddings = as_embeddings(embeddings)
     clips = len(embeddings)
     factor = as_factor(factor, clips).to(embeddings.device)
-    if neighbours < 1:
-        raise InputError(f"neighbours is {neighbours}; the estimate needs at least 1.")
+    neighbours = whole_number(neighbours, "neighbours")
     if clips < neighbours + 2:
         raise InputError(
             f"There are {clips} clips; {neighbours} neighbours need at least {neighbours + 2}."
         )
-    return embeddings.T.contiguous(), factor
+    return embeddings.T.contiguous(), factor, neighbours

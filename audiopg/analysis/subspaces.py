@@ -16,7 +16,7 @@ from torch import Tensor
 from audiopg.analysis.information import as_embeddings, as_factor, as_factors
 from audiopg.analysis.probes import ridge_weights, standardised
 from audiopg.errors import InputError
-from audiopg.inputs import as_float64
+from audiopg.inputs import as_float64, whole_seed
 from audiopg.mae import MaskedAutoencoder, patchify, unpatchify
 
 if TYPE_CHECKING:
@@ -202,7 +202,7 @@ def traverse(
         )
     tokens = patches.shape[1]
     seen = max(1, int(tokens * (1 - model.mask_ratio)))
-    order = torch.randperm(tokens, generator=torch.Generator().manual_seed(seed))
+    order = torch.randperm(tokens, generator=torch.Generator().manual_seed(whole_seed(seed)))
     sets = [order.roll(-first)[:seen].sort().values for first in range(0, tokens, seen)]
     visible = torch.stack(sets).to(mel.device)
     encoded = model.encoder(mel.expand(len(visible), -1, -1), visible)

@@ -2,13 +2,12 @@
 
 import math
 from dataclasses import dataclass, fields, replace
-from numbers import Integral
 
 import torch
 from torch import Tensor
 
 from audiopg.errors import InputError
-from audiopg.inputs import shown
+from audiopg.inputs import shown, whole_seed
 from audiopg.random import STREAMS, uniform
 from audiopg.synth.parameters import (
     CLIP_SECONDS,
@@ -358,9 +357,9 @@ class SynthPrior:
         clip = as_factor("clip", clips)
         if clip.ndim != 1:
             raise InputError(f"clips has shape {tuple(clip.shape)}; give one index a clip, (B,).")
-        if not isinstance(seed, Integral) or not -(2**63) <= seed < 2**63:
-            raise InputError(f"seed is {shown(seed)}; give a 64-bit whole number.")
-        return self.factors(clip, torch.tensor(int(seed), dtype=torch.int64, device=clip.device))
+        return self.factors(
+            clip, torch.tensor(whole_seed(seed), dtype=torch.int64, device=clip.device)
+        )
 
     def factors(self, clip: Tensor, key: Tensor) -> ClipParameters:
         """What `sample` gives, of tensors alone: the form of it that can be exported.

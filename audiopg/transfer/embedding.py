@@ -16,7 +16,7 @@ from audiopg.datasets.audio import in_threads, load_clip, printable, read_header
 from audiopg.environment import atomic_path, best_device, require_writable, writing
 from audiopg.errors import InputError
 from audiopg.frontend import WINDOW
-from audiopg.inputs import require_clips, whole_number
+from audiopg.inputs import require_clips, shown, whole_number
 from audiopg.mae import Encoder, load_encoder
 from audiopg.synth.parameters import CLIP_SAMPLES, CLIP_SECONDS, SAMPLE_RATE
 from audiopg.transfer.spectrograms import as_clips
@@ -28,10 +28,12 @@ def list_audio(paths: Sequence[str | os.PathLike]) -> list[Path]:
     """The file or files named, and those in the folders named and inside them.
 
     Raises:
-        InputError: for a folder without audio files.
+        InputError: for a folder without audio files, or what is no path.
     """
     files: list[Path] = []
-    for path in map(Path, [paths] if isinstance(paths, str | os.PathLike) else paths):
+    paths = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+    _require_paths(paths)
+    for path in map(Path, paths):
         files += audio_files(path) if path.is_dir() else [path]
     return files
 
@@ -128,8 +130,17 @@ def _as_files(X: object) -> list[str | os.PathLike]:
     if not isinstance(X, Tensor) and hasattr(X, "__array__"):
         X = np.atleast_1d(np.asarray(X))
         X = list(X[:, 0] if X.ndim == 2 and X.shape[1] == 1 else X)
-    is_paths = isinstance(X, Sequence) and X and isinstance(X[0], str | os.PathLike)
-    return list(X) if is_paths else []
+    if not (isinstance(X, Sequence) and any(isinstance(one, str | os.PathLike) for one in X)):
+        return []
+    _require_paths(X)
+    return list(X)
+
+
+def _require_paths(paths: Sequence) -> None:
+    """Refuse what is no path, such as the NaN of a table where a file's name is missing."""
+    for row, path in enumerate(paths):
+        if not isinstance(path, str | os.PathLike):
+            raise InputError(f"file {row} is {shown(path)}, which is no path; leave it out.")
 
 
 def check_table(path: str | os.PathLike) -> None:
@@ -250,7 +261,7 @@ class AudioPGEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         if files:
             return _embed(files, self.encoder_, self.pooling, self.native, size, False).numpy()
         # An array may be larger than the memory: each batch is looked at when it is its turn.
-        is_array = isinstance(X, np.ndarray) and X.ndim == 2
+        is_array = isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype != object
         clips = X if is_array else as_clips(X)
         parts = [np.empty((0, self._n_features_out), dtype=np.float32)]
         require_clips(len(clips), max(map(len, clips), default=0))

@@ -63,7 +63,7 @@ def test_signs_do_not_follow_the_data():
 @pytest.mark.parametrize(
     ("embeddings", "n_components", "message"),
     [
-        (np.eye(6), 0, "have 1 to 6"),
+        (np.eye(6), 0, "n_components is 0; give a whole number, 1 or more"),
         (np.ones((6, 4)), 5, "have 1 to 4"),
         (np.ones((6, 4)), 2, "all the same"),
         (np.ones(6), 1, r"give \(clips, dimensions\)"),

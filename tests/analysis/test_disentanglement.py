@@ -145,7 +145,10 @@ def test_dci_scores_are_those_of_the_definition():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda e, f: binned_information(e, f["pitch"], bins=1), "at least 2"),
+        (
+            lambda e, f: binned_information(e, f["pitch"], bins=1),
+            "bins is 1; give a whole number, 2 or more",
+        ),
         (lambda e, f: information_gaps({"pitch": np.ones(3)}, f), "name the same"),
         (lambda e, f: information_gaps({"x": np.ones(3)}, {"x": np.ones(9)}), "single value"),
         (lambda e, f: information_gaps({"x": np.ones(1)}, {"x": np.arange(9)}), "two dimensions"),

@@ -122,7 +122,7 @@ def test_refuses_unusable_images_and_settings():
         spectral_concentration(torch.zeros(16, 16))
     with pytest.raises(InputError, match="not finite"):
         spectral_concentration(torch.full((1, 16, 16), torch.inf))
-    with pytest.raises(InputError, match="at least once"):
+    with pytest.raises(InputError, match="repeats is 0"):
         shuffled_concentration(structured_weight(), repeats=0)
 
 
