@@ -89,10 +89,10 @@ print(f"{tuple(mel.shape)}: mean {mel.mean():.3f}, sd {mel.std():.3f}")
 # %%
 settings = audiopg.PretrainSettings(
     preset=audiopg.at_scale(smoke="micro", paper="base"),
-    steps=audiopg.at_scale(smoke=60, paper=7813),
-    batch_size=audiopg.at_scale(smoke=16, paper=64),
+    steps=audiopg.at_scale(smoke=40, paper=7813),
+    batch_size=audiopg.at_scale(smoke=8, paper=64),
     learning_rate=audiopg.at_scale(smoke=2e-3, paper=1e-4),
-    warmup_steps=audiopg.at_scale(smoke=10, paper=0),
+    warmup_steps=audiopg.at_scale(smoke=8, paper=0),
     schedule=audiopg.at_scale(smoke="cosine", paper="constant"),
 )
 
@@ -207,7 +207,7 @@ else:
 shown
 
 # %% [markdown]
-# How well it does, over the first eight recordings of each class, beside an untrained network. A
+# How well it does, over the first four recordings of each class, beside an untrained network. A
 # class that scores low is not one that is understood: many of these recordings are digital silence
 # for most of their length, as a bark or a sneeze leaves it, and flat patches are easily guessed.
 
@@ -216,12 +216,12 @@ if recordings is not None:
     untrained = audiopg.MaskedAutoencoder.preset("tiny", seed=1)
     losses = {}
     for label, name in enumerate(recordings.classes):
-        rows = (recordings.labels == label).nonzero()[0][:8]
+        rows = (recordings.labels == label).nonzero()[0][:4]
         paths = [recordings.paths[row] for row in rows]
         real = log_mel(load_clips(paths, CLIP_SAMPLES, progress=False))
         with torch.no_grad():
             losses[name.replace("_", " ")] = [
-                candidate(real, torch.arange(8), seed=0).loss.item()
+                candidate(real, torch.arange(4), seed=0).loss.item()
                 for candidate in (untrained, tiny)
             ]
     columns = ["untrained", "tiny"]
@@ -278,9 +278,9 @@ probed[probed["held-out loss"] != "–"]
 
 # %% [markdown]
 # `fast` is the last row, with compilation: half the decoder's depth and half its width, no class
-# token, Muon for the matrices, products in bfloat16 where the device has units for it. The schedule and the larger batch are not in it.
-# They are the rows that lose most, and on a CPU they save no time; on a GPU a larger batch may, so
-# the same table for ViT-B has the last word.
+# token, Muon for the matrices, products in bfloat16 where the device has units for it. The schedule
+# and the larger batch are not in it. They are the rows that lose most, and on a CPU they save no
+# time; on a GPU a larger batch may, so the same table for ViT-B has the last word.
 #
 # Read it with care. These are runs of `tiny` on 10,240 clips, minutes on one core of a CPU: so short
 # that a probe of most of them is within a few points of that of an untrained network (about 70 % on

@@ -178,10 +178,10 @@ pd.DataFrame.from_dict(rows, orient="index").round(3)
 # %%
 settings = audiopg.PretrainSettings(
     preset=audiopg.at_scale(smoke="micro", paper="base"),
-    steps=audiopg.at_scale(smoke=80, paper=7813),
-    batch_size=audiopg.at_scale(smoke=16, paper=64),
+    steps=audiopg.at_scale(smoke=64, paper=7813),
+    batch_size=audiopg.at_scale(smoke=4, paper=64),
     learning_rate=audiopg.at_scale(smoke=3e-3, paper=1e-4),
-    warmup_steps=audiopg.at_scale(smoke=10, paper=0),
+    warmup_steps=audiopg.at_scale(smoke=8, paper=0),
 )
 weights = {}
 
