@@ -700,13 +700,19 @@ def reconstruct(mel: Tensor, output: MaskedOutput) -> Tensor:
     return unpatchify(torch.where(output.mask[..., None], predicted, patches))
 
 
-def save_model(model: MaskedAutoencoder, path: str | os.PathLike, half: bool = False) -> None:
+def save_model(
+    model: MaskedAutoencoder,
+    path: str | os.PathLike,
+    half: bool = False,
+    run: str | None = None,
+) -> None:
     """Write the weights as safetensors, with the architecture and front end in the header.
 
     Args:
         model: what to write.
         path: of the file.
         half: write half-precision numbers, for weights that are shipped.
+        run: the name of the run that they are of, for the header.
     """
     log_mel = model.encoder.log_mel
     about = {
@@ -722,7 +728,8 @@ def save_model(model: MaskedAutoencoder, path: str | os.PathLike, half: bool = F
         for name, value in model.state_dict().items()
     }
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata={"audiopg": json.dumps(about)})
+        metadata = {"audiopg": json.dumps(about)} | ({"run": run} if run else {})
+        save_file(tensors, temporary, metadata=metadata)
 
 
 def load_model(name_or_path: str | os.PathLike) -> MaskedAutoencoder:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import torch
 import torch.distributed as dist
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
@@ -306,6 +306,10 @@ def read_settings(folder: str | os.PathLike) -> PretrainSettings:
     except FileNotFoundError as error:
         raise InputError(
             f"{folder} holds no run to resume: there is no {record.name} in it."
+        ) from error
+    except OSError as error:
+        raise InputError(
+            f"{record} cannot be read ({error.strerror}); name another folder."
         ) from error
     try:
         return PretrainSettings(**found)
@@ -778,7 +782,8 @@ def _begin(
         # The steps after the checkpoint are taken again.
         for kind in ("filters/step-*.safetensors", "pictures/step-*.png"):
             for path in folder.path.glob(kind):
-                if int(path.stem.removeprefix("step-")) > len(losses):
+                number = path.stem.removeprefix("step-")
+                if number.isdecimal() and int(number) > len(losses):
                     path.unlink()
         write_json(folder.path / "settings.json", asdict(settings))
         if origin is None:
@@ -931,7 +936,7 @@ def _save_checkpoint(
     }
     with folder.writing():
         with atomic_folder(folder.path / f"step-{len(losses):08d}") as temporary:
-            save_model(model, temporary / "model.safetensors")
+            save_model(model, temporary / "model.safetensors", run=state["run"])
             save_file(moments, temporary / "optimiser.safetensors")
             write_json(temporary / "state.json", state, indent=None)
         for old in checkpoints(folder.path)[:-_KEPT_CHECKPOINTS]:
@@ -955,8 +960,11 @@ def _load_checkpoint(
         require_readable(checkpoint)
         try:
             state = read_json(checkpoint / "state.json")
-            losses, seconds = list(state["losses"]), float(state.get("seconds", 0.0))
+            losses = [float(loss) for loss in state["losses"]]
+            seconds = float(state.get("seconds", 0.0))
             source = load_model(checkpoint / "model.safetensors")
+            with safe_open(checkpoint / "model.safetensors", "pt") as file:
+                weights_of = (file.metadata() or {}).get("run", state.get("run"))
             moments = load_file(checkpoint / "optimiser.safetensors")
             if len(losses) != step_of(checkpoint):
                 raise InputError(f"state.json holds {len(losses)} losses")
@@ -972,7 +980,8 @@ def _load_checkpoint(
             # Out of the way, so that the run can write it again.
             shutil.rmtree(checkpoint)
             continue
-        require_own(checkpoint, state.get("run"), run)
+        for named in (state.get("run"), weights_of):
+            require_own(checkpoint, named, run)
         _copy_weights(source, model)
         for name, kept, key, like in slots:
             kept[key] = moments[name].to(like.device, copy=True)

@@ -80,8 +80,10 @@ def run_folder(path: str | os.PathLike) -> Iterator[RunFolder]:
             be written there.
     """
     path = Path(path)
-    was_there = path.exists()
+    if "\0" in str(path):
+        raise InputError(f"{str(path)!r} names no folder; leave out the null character.")
     with writing(path):
+        was_there = path.exists()
         path.mkdir(parents=True, exist_ok=True)
         folder = _locked(path)
     try:
@@ -266,14 +268,15 @@ def cut_metrics(path: Path, count: int) -> None:
     Raises:
         InputError: when there are fewer whole lines.
     """
-    lines = path.read_text().splitlines(keepends=True) if path.exists() else []
-    if len(lines[:count]) < count or not all(line.endswith("}\n") for line in lines[:count]):
+    # Bytes: the half line of a process that was killed need not be text.
+    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+    if len(lines[:count]) < count or not all(line.endswith(b"}\n") for line in lines[:count]):
         raise InputError(
             f"{path} lacks lines of the {count} that its checkpoint is of; put the whole file back, "
             "or name another folder."
         )
     with atomic_path(path) as temporary:
-        temporary.write_text("".join(lines[:count]))
+        temporary.write_bytes(b"".join(lines[:count]))
 
 
 def read_metrics(path: Path) -> list[dict]:
@@ -283,9 +286,9 @@ def read_metrics(path: Path) -> list[dict]:
         InputError: for a file that cannot be read, or is damaged.
     """
     try:
-        lines = path.read_text().splitlines(keepends=True)
-        return [json.loads(line) for line in lines if line.endswith("\n")]
-    except (OSError, ValueError) as error:
+        lines = path.read_bytes().splitlines(keepends=True)
+        return [json.loads(line) for line in lines if line.endswith(b"\n")]
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(
             f"{path} cannot be read ({error}); put back the file of the run."
         ) from error

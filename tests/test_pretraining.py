@@ -297,6 +297,11 @@ DAMAGE = {
     "a state that is no text": ("state.json", overwrite(b"\xff\xfe\x00")),
     "a state that is a list": ("state.json", overwrite(b"[]")),
     "a state without losses": ("state.json", overwrite(b"{}")),
+    "a state whose losses are null": (
+        "state.json",
+        overwrite(b'{"step": 4, "losses": [null, null, null, null]}'),
+    ),
+    "a state whose losses are text": ("state.json", overwrite(b'{"step": 4, "losses": "abcd"}')),
     "a state of another step": ("state.json", overwrite(b'{"step": 6, "losses": [1.0]}')),
 }
 
@@ -454,6 +459,8 @@ def test_scalars_go_to_tensorboard_where_it_is_installed(tmp_path, monkeypatch):
     class SummaryWriter:
         def __init__(self, folder, purge_step):
             opened.append((folder, purge_step))
+            # As TensorBoard does when it reads.
+            written[:] = [scalar for scalar in written if scalar[2] < purge_step]
 
         def add_scalar(self, name, value, step):
             written.append((name, value, step))
@@ -521,6 +528,39 @@ def test_a_checkpoint_copied_from_another_run_is_refused_and_kept(run_folder, tm
     with pytest.raises(InputError, match=r"step-00000006 is of another run than the folder"):
         quiet(out=run_folder, resume=True)
     assert contents(run_folder) == before
+
+
+def test_weights_copied_from_another_run_are_refused_and_kept(run_folder, tmp_path):
+    other = tmp_path / "other"
+    quiet(replace(SETTINGS, seed=8), other)
+    theirs = max(other.glob("step-*")) / "model.safetensors"
+    ours = max(run_folder.glob("step-*")) / "model.safetensors"
+    shutil.copy(theirs, ours)
+    with pytest.raises(InputError, match="is of another run than the folder"):
+        quiet(out=run_folder, resume=True)
+    assert ours.read_bytes() == theirs.read_bytes()
+
+
+def test_files_that_are_not_the_run_s_do_not_stop_it(run_folder, whole):
+    (run_folder / "filters" / "step-abc.safetensors").write_bytes(b"somebody's")
+    with open(run_folder / "metrics.jsonl", "ab") as file:
+        file.write(b'{"a": "\xe9')
+    assert_same_run(quiet(out=run_folder, resume=True), whole)
+    assert (run_folder / "filters" / "step-abc.safetensors").read_bytes() == b"somebody's"
+
+
+def test_settings_that_are_a_folder_are_named(tmp_path):
+    (tmp_path / "settings.json").mkdir()
+    with pytest.raises(InputError, match=r"settings\.json cannot be read \(Is a directory\)"):
+        quiet(out=tmp_path, resume=True)
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b"])
+def test_a_folder_that_cannot_be_is_refused(tmp_path, name):
+    with pytest.raises(
+        InputError, match=r"cannot be written \(File name too long\)|null character"
+    ):
+        quiet(out=f"{tmp_path}/{name}")
 
 
 def test_a_run_may_be_copied_or_renamed(run_folder, tmp_path, whole):
@@ -831,6 +871,7 @@ def test_a_run_of_before_recordings_were_hashed_is_resumed(tmp_path, recordings)
         said = json.loads(state.read_text())
         del said["run"]
         state.write_text(json.dumps(said))
+        save_model(load_model(state.parent), state.parent / "model.safetensors")
     # Where nothing tells that they are the same files, the folder has to be the same.
     shutil.copytree(recordings, tmp_path / "copy")
     with pytest.raises(InputError, match="was run with audio = "):
@@ -853,7 +894,7 @@ def test_a_recording_that_fails_on_the_way_stops_the_run_where_it_can_go_on(tmp_
     with pytest.raises(InputError, match=rf"{victim} .*; put back the file .* and resume"):
         quiet(settings, tmp_path / "run", watch=cut_it)
     assert [path.name for path in (tmp_path / "run").glob("*step-*")] == ["step-00000004"]
-    with pytest.raises(InputError, match="holds other recordings than when the run in"):
+    with pytest.raises(InputError, match=r"1 of 5 files .* is cut short"):
         quiet(settings, tmp_path / "run", resume=True)
     victim.write_bytes(good)
     assert_same_run(quiet(settings, tmp_path / "run", resume=True), uninterrupted)

@@ -66,7 +66,12 @@ from audiopg.transfer.augment import (
     stochastic_depth,
 )
 from audiopg.transfer.spectrograms import Spectrograms, as_clips, log_mels, patches_of, zeros_behind
-from audiopg.transfer.statistics import mean_average_precision, require_positives
+from audiopg.transfer.statistics import (
+    as_integers,
+    as_labels,
+    mean_average_precision,
+    require_positives,
+)
 
 # What AdamW keeps of a parameter, and a checkpoint with it.
 _STATES = ("step", "exp_avg", "exp_avg_sq")
@@ -371,7 +376,7 @@ def finetune(
     if out is not None and resume and precision == "auto":
         precision = read_run(out)[0].precision
     settings = replace(settings, precision=settle_precision(precision, device))
-    waves = as_clips(waves)
+    clips, waves = _checked(clips), as_clips(waves)
     targets = _targets(clips, waves).to(device)
     splits = _splits(clips, folds, settings.validate)
     encoder = _starting_encoder(settings, start)
@@ -444,7 +449,7 @@ def read_result(
             done with these folds.
     """
     settings, run = read_run(folder)
-    had = run["clips"].get("waves")
+    clips, had = _checked(clips), run["clips"].get("waves")
     if run["clips"]["sha256"] != _clips_hash(clips) or (
         waves is not None and had and had != _waves_hash(as_clips(waves))
     ):
@@ -504,6 +509,12 @@ def _targets(clips: LabelledClips, waves: CachedWaves | Sequence[Tensor]) -> Ten
     return torch.from_numpy(labels.astype(np.float32))
 
 
+def _checked(clips: LabelledClips) -> LabelledClips:
+    """The clips with labels and folds as arrays of their types, whatever they were given as."""
+    labels = as_labels(clips.labels, len(clips))
+    return replace(clips, labels=labels, folds=as_integers("folds", clips.folds, len(clips)))
+
+
 def _splits(
     clips: LabelledClips, folds: Sequence[int] | None, validate: bool
 ) -> list[tuple[int, Tensor, Tensor]]:
@@ -512,9 +523,13 @@ def _splits(
     A fold called "validation" is not trained on. To validate, this fold is reported on, or, where
     there is none, the training fold that follows the test fold; the test fold is left alone.
     """
-    chosen = clips.test_folds if folds is None else list(dict.fromkeys(folds))
+    chosen = clips.test_folds
+    if folds is not None:
+        given = np.atleast_1d(np.asarray(folds))
+        whole = given.ndim == 1 and np.issubdtype(given.dtype, np.integer)
+        chosen = list(dict.fromkeys(given.tolist())) if whole else []
     if not chosen or not set(chosen) <= set(clips.test_folds):
-        raise InputError(f"folds are {chosen}; choose among the test folds {clips.test_folds}.")
+        raise InputError(f"folds are {folds}; choose among the test folds {clips.test_folds}.")
     existing = np.unique(clips.folds).tolist()
     official = [fold for fold in existing if clips.fold_names[fold] == SPLIT[VALIDATION]]
     splits = []

@@ -364,6 +364,23 @@ def rows(clips, folds=None, validate=False):
     ]
 
 
+@pytest.mark.parametrize("folds", [[[1]], [1.0], [True], np.array([1.5]), []])
+def test_folds_that_are_no_whole_numbers_are_refused(clips, folds):
+    with pytest.raises(InputError, match="choose among the test folds"):
+        rows(clips, folds)
+
+
+def test_one_fold_may_be_given_by_itself(clips):
+    assert [fold for fold, _, _ in rows(clips, 1)] == [1]
+
+
+def test_labels_and_folds_are_taken_whatever_holds_them(clips, waves, whole):
+    given = replace(clips, labels=clips.labels.astype(np.int8), folds=clips.folds.tolist())
+    assert_same_run(quiet(given, waves, folds=[1, 3]), whole)
+    with pytest.raises(InputError, match=r"labels have shape .* and type float64"):
+        quiet(replace(clips, labels=clips.labels.astype(float)), waves)
+
+
 def test_each_fold_is_left_out_of_its_own_training(clips):
     assert rows(clips) == [(1, [2, 3], [1]), (2, [1, 3], [2]), (3, [1, 2], [3])]
     assert rows(clips, [3, 1, 3]) == [(3, [1, 2], [3]), (1, [2, 3], [1])]
@@ -685,7 +702,7 @@ def test_an_interrupted_run_says_how_to_go_on(tmp_path, clips, waves, monkeypatc
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"preset": "huge"}, "preset is 'huge'; choose from ['micro', 'tiny'"),
+        ({"preset": "huge"}, "preset is 'huge'; choose from ['micro', 'mini', 'tiny'"),
         (
             {"precision": "int8"},
             "precision is 'int8'; choose from ['auto', 'float32', 'bfloat16'].",
