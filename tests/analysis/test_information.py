@@ -342,7 +342,7 @@ def test_null_is_the_best_dimension_for_each_shuffle():
     ("embeddings", "factor", "message"),
     [
         (np.zeros((10, 2)), np.zeros(9), "each of the 10 clips"),
-        (np.zeros((10, 2)), np.zeros((10, 1)), "each of the 10 clips"),
+        (np.zeros((10, 2)), np.zeros((10, 2)), "each of the 10 clips"),
         (np.zeros(10), np.zeros(10), r"give \(clips, dimensions\)"),
         (np.zeros((10, 0)), np.zeros(10), r"give \(clips, dimensions\)"),
         (np.diag([np.nan, np.inf, 1, 1, 1]), np.zeros(5), "2 of 5 clips are not finite"),
