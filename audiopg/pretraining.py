@@ -240,14 +240,18 @@ def recipe_for(preset: str, recipe: str = "fast") -> PretrainSettings:
     Args:
         preset: of the network.
         recipe: one of ``RECIPES``.
+
+    Raises:
+        InputError: for a size that there is not.
     """
-    settings, own = RECIPES[recipe], ARCHITECTURES[preset]
+    settings = replace(RECIPES[recipe], preset=preset)
+    own = ARCHITECTURES[preset]
     changes = {
         name: None
         for name in ("decoder_width", "decoder_depth")
         if (getattr(settings, name) or math.inf) >= getattr(own, name)
     }
-    return replace(settings, preset=preset, **changes)
+    return replace(settings, **changes)
 
 
 # What may change when a run is resumed: it says when to stop or to write, not what is learned.
