@@ -324,11 +324,14 @@ def test_the_examples_of_the_help_are_accepted(example, data, tmp_path, monkeypa
     asked = []
     monkeypatch.setattr(command, "finetune", ask)
     (data / "ESC-50").is_dir() or (data / "ESC-50").symlink_to(data / "ESC-10")
-    (tmp_path / "run.json").write_text(
-        json.dumps({"settings": {}, "start": "tiny", "weights": "", "clips": {"sha256": ""}})
-    )
+    if "--resume" in example:
+        run = {"settings": {}, "start": "tiny", "weights": "", "clips": {"sha256": ""}}
+        (tmp_path / "run.json").write_text(json.dumps(run))
     arguments = example.split()
     arguments[arguments.index("--out") + 1] = str(tmp_path)
+    if "--beside" in arguments:
+        arguments[arguments.index("--beside") + 1] = str(tmp_path)
+        monkeypatch.setattr(command, "read_result", lambda *_: None)
     with pytest.raises(Asked):
         main(["finetune", *arguments])
     ((settings, begin),) = asked
