@@ -103,7 +103,7 @@ def test_a_record_that_cannot_be_is_refused_before_any_work(command, outside, mo
     monkeypatch.chdir(outside)
     for name, why in (
         ("first-run", "run this in a clone, or name a folder."),
-        ("elsewhere/first.run", "'elsewhere/first.run' names no record; use letters, digits"),
+        ("elsewhere/first.run", "'elsewhere/first.run' names no record; use at most 200 letters"),
     ):
         assert main([*command, "--record", name]) == 2
         printed = capsys.readouterr()
