@@ -382,6 +382,12 @@ def require_writable(folder: str | os.PathLike, size: float = 0) -> None:
     # Some network file systems do not tell their size.
     if usage.total and usage.free < size:
         raise InputError(
-            f"{folder} has {usage.free / 1e6:.0f} MB of room and needs about {size / 1e6:.0f} MB; "
-            "make room, or name another folder."
+            f"{folder} has {_bytes(usage.free)} of room and needs about {_bytes(size)}; make room, or "
+            "name another folder."
         )
+
+
+def _bytes(size: float) -> str:
+    """A size in the unit that leaves one to three digits before the point."""
+    power = min(3, int(math.log10(max(size, 1)) // 3))
+    return f"{size / 1000**power:.{int(power > 0)}f} {('bytes', 'kB', 'MB', 'GB')[power]}"

@@ -63,7 +63,9 @@ from audiopg.runs import (
     require_own,
     require_readable,
     require_same,
+    require_utf8,
     run_folder,
+    set_aside,
     step_of,
     write_provenance,
 )
@@ -378,6 +380,7 @@ def pretrain(
         folder = None
         with _together():
             if out is not None and rank == 0:
+                require_utf8(out)
                 folder = held.enter_context(run_folder(out))
         return _pretrain(settings, recordings, folder, resume, device, watch, progress)
 
@@ -772,7 +775,7 @@ def _begin(
     """Begin or reopen a run; the losses of the steps already done, and their seconds."""
     losses, seconds, origin = [], 0.0, None
     if folder and resume:
-        losses, seconds, origin = _reopen(folder.path, settings, model, optimisers, heard)
+        losses, seconds, origin = _reopen(folder, settings, model, optimisers, heard)
     elif folder:
         require_new(folder.path)
     if settings.start and not losses:
@@ -797,7 +800,7 @@ def _begin(
 
 
 def _reopen(
-    path: Path,
+    folder: RunFolder,
     settings: PretrainSettings,
     model: MaskedAutoencoder,
     optimisers: list[Optimizer],
@@ -809,6 +812,7 @@ def _reopen(
         The losses of its steps, their seconds, and what `read_provenance` says, which is None for
         a run that was killed before it wrote anything more than its settings.
     """
+    path = folder.path
     before, done, origin = read_settings(path), checkpoints(path), None
     if done or (path / "provenance.json").exists():
         origin = read_provenance(path)
@@ -827,7 +831,7 @@ def _reopen(
             f"{settings.audio} holds other recordings than when the run in {path} began; "
             "put the same files back, or name another folder for a new run."
         )
-    return *_load_checkpoint(path, model, optimisers, origin.get("run")), origin
+    return *_load_checkpoint(folder, model, optimisers, origin.get("run")), origin
 
 
 def _same_so_far(one: PretrainSettings, other: PretrainSettings, done: int) -> bool:
@@ -941,7 +945,8 @@ def _save_checkpoint(
     with folder.writing():
         with atomic_folder(folder.path / f"step-{len(losses):08d}") as temporary:
             save_model(model, temporary / "model.safetensors", run=state["run"])
-            save_file(moments, temporary / "optimiser.safetensors")
+            with atomic_path(temporary / "optimiser.safetensors") as path:
+                save_file(moments, path)
             write_json(temporary / "state.json", state, indent=None)
         for old in checkpoints(folder.path)[:-_KEPT_CHECKPOINTS]:
             shutil.rmtree(old)
@@ -956,11 +961,11 @@ def _save_filters(folder: RunFolder, model: MaskedAutoencoder, step: int) -> Non
 
 
 def _load_checkpoint(
-    folder: Path, model: MaskedAutoencoder, optimisers: list[Optimizer], run: str | None
+    folder: RunFolder, model: MaskedAutoencoder, optimisers: list[Optimizer], run: str | None
 ) -> tuple[list[float], float]:
     """Restore the newest checkpoint that reads well; its losses and seconds, none without one."""
     slots = list(_moments(model, optimisers))
-    for checkpoint in reversed(checkpoints(folder)):
+    for checkpoint in reversed(checkpoints(folder.path)):
         require_readable(checkpoint)
         try:
             state = read_json(checkpoint / "state.json")
@@ -980,9 +985,11 @@ def _load_checkpoint(
         # A text that is no JSON is a ValueError, and so is an InputError; one that says something
         # else is a KeyError or a TypeError.
         except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
-            print(f"{checkpoint} is damaged ({error}); going back to the one before.")
-            # Out of the way, so that the run can write it again.
-            shutil.rmtree(checkpoint)
+            aside = set_aside(folder, checkpoint)
+            print(
+                f"{checkpoint} is damaged ({error}), and is called {aside} now; going back to the one "
+                "before."
+            )
             continue
         for named in (state.get("run"), weights_of):
             require_own(checkpoint, named, run)
@@ -990,5 +997,5 @@ def _load_checkpoint(
         for name, kept, key, like in slots:
             kept[key] = moments[name].to(like.device, copy=True)
         return losses, seconds
-    print(f"{folder} holds no good checkpoint; the run starts anew.")
+    print(f"{folder.path} holds no good checkpoint; the run starts anew.")
     return [], 0.0

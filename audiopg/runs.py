@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import torch
@@ -25,9 +26,11 @@ _CHECKPOINT = re.compile(r"step-\d{8,}")
 # What tells that there is a run in a folder already, of whichever kind.
 _TRACES = ("settings.json", "run.json", "provenance.json", "metrics.jsonl", "result.json")
 _TRACES += ("filters", "pictures", "tensorboard", "seed-*/fold-*")
-# What a killed process was writing: a file or a checkpoint of a run, under a temporary name; and
-# what safetensors (0.8.0) writes to before it renames it.
-_LEFTOVER = re.compile(r"\.(.+\.(jsonl?|safetensors|png)|step-\d{8,})\.(\d+|[0-9a-f]{16})\.part")
+# What a killed process was writing: a file or a checkpoint under a temporary name; and what
+# safetensors (0.8.0) writes to before it renames it.
+_LEFTOVER = re.compile(
+    r"\.(.+\.(jsonl?|safetensors|png|csv|wav|flac)|step-\d{8,})\.(\d+|[0-9a-f]{16})\.part"
+)
 _UNNAMED = re.compile(r"\.tmp[A-Za-z0-9]{6}")
 
 
@@ -116,6 +119,23 @@ def _locked(path: Path) -> RunFolder:
         if folder.is_held():
             return folder
         os.close(folder.lock)
+
+
+def require_utf8(path: str | os.PathLike) -> None:
+    """See that checkpoints in a folder could be read again: safetensors reads from no other path.
+
+    It writes to any (0.8.0), so that a run would look damaged when it is resumed.
+
+    Raises:
+        InputError: for a path that is not UTF-8.
+    """
+    try:
+        os.fspath(path).encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"the path {os.fspath(path)!r} is not UTF-8, and weights could not be read from it; name "
+            "another folder."
+        ) from error
 
 
 def require_new(path: str | os.PathLike) -> None:
@@ -230,6 +250,21 @@ def require_own(path: Path, run: str | None, expected: str | None) -> None:
         raise InputError(
             f"{path} is of another run than the folder that it lies in; take it out, then resume."
         )
+
+
+def set_aside(folder: RunFolder, path: Path) -> str:
+    """Rename a damaged checkpoint, a file or a folder, out of the run's way; nothing is deleted.
+
+    What looks damaged may be of a newer version, and somebody may still read it.
+
+    Returns:
+        Its new name, beside the old one.
+    """
+    names = (path.with_name(f"damaged-{number}-{path.name}") for number in count(1))
+    free = next(name for name in names if not name.exists())
+    with folder.writing():
+        path.rename(free)
+    return free.name
 
 
 def checkpoints(path: str | os.PathLike) -> list[Path]:

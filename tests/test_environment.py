@@ -248,7 +248,7 @@ def test_too_little_room_is_known_before_the_work(tmp_path, monkeypatch):
     with pytest.raises(InputError) as caught:
         require_writable(tmp_path / "deep/er", 4_000_000)
     assert str(caught.value) == (
-        f"{tmp_path}/deep/er has 3 MB of room and needs about 4 MB; make room, or name another "
+        f"{tmp_path}/deep/er has 3.0 MB of room and needs about 4.0 MB; make room, or name another "
         "folder."
     )
     assert list(tmp_path.iterdir()) == []

@@ -329,10 +329,18 @@ def run_folder(tmp_path, stopped):
 def test_a_damaged_checkpoint_falls_back_to_the_one_before(run_folder, case, capsys, whole):
     name, damage = DAMAGE[case]
     damage(run_folder / "step-00000004" / name)
+    before = {path.name: path.read_bytes() for path in (run_folder / "step-00000004").iterdir()}
     assert_same_run(quiet(out=run_folder, resume=True), whole)
     printed = capsys.readouterr().out
     assert f"{run_folder / 'step-00000004'} is damaged (" in printed
-    assert printed.endswith("); going back to the one before.\n")
+    assert printed.endswith(
+        "), and is called damaged-1-step-00000004 now; going back to the one before.\n"
+    )
+    # Nothing is deleted: what looks damaged may be of a newer version.
+    aside = run_folder / "damaged-1-step-00000004"
+    kept = {path.name: path.read_bytes() for path in aside.iterdir()}
+    assert len(kept) == len(before)
+    assert kept == before
     assert printed.count("\n") == 1
 
 
@@ -563,6 +571,25 @@ def test_a_folder_that_cannot_be_is_refused(tmp_path, name):
         quiet(out=f"{tmp_path}/{name}")
 
 
+def test_others_may_go_on_with_a_run_where_the_umask_lets_them(tmp_path):
+    before = os.umask(0o027)
+    try:
+        quiet(replace(SETTINGS, steps=2), tmp_path)
+    finally:
+        os.umask(before)
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o640}
+
+
+def test_a_path_that_weights_could_not_be_read_from_is_refused(tmp_path):
+    out = os.fsdecode(os.fsencode(tmp_path) + b"/\xff")
+    with pytest.raises(
+        InputError, match=r"udcff' is not UTF-8, and weights could not be read from"
+    ):
+        quiet(out=out)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_run_may_be_copied_or_renamed(run_folder, tmp_path, whole):
     copy = tmp_path.with_name(f"{tmp_path.name}-copy")
     shutil.copytree(run_folder, copy)
@@ -656,7 +683,7 @@ def test_a_disk_that_will_be_full_is_known_before_the_run(tmp_path, monkeypatch,
     numbers = weights(MaskedAutoencoder.preset("micro")).numel()
     disk = SimpleNamespace(total=10**9, free=3 * 12 * numbers)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: disk)
-    with pytest.raises(InputError, match=r"run has \d+ MB of room and needs about \d+ MB; make"):
+    with pytest.raises(InputError, match=r"run has [\d.]+ MB of room and needs about [\d.]+ MB"):
         quiet(out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
     disk.free *= 2

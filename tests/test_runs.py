@@ -24,6 +24,7 @@ from audiopg.runs import (
     require_readable,
     require_same,
     run_folder,
+    set_aside,
     write_provenance,
 )
 
@@ -246,9 +247,22 @@ def test_checkpoints_are_sorted_by_their_steps(tmp_path):
     assert [path.name for path in checkpoints(tmp_path)] == names
 
 
+def test_what_is_damaged_is_renamed_and_not_lost(tmp_path):
+    with run_folder(tmp_path) as held:
+        for number in (1, 2):
+            (tmp_path / "step-00000004").mkdir()
+            (tmp_path / "step-00000004/file").write_text(str(number))
+            name = set_aside(held, tmp_path / "step-00000004")
+            assert name == f"damaged-{number}-step-00000004"
+            assert (tmp_path / name / "file").read_text() == str(number)
+    assert checkpoints(tmp_path) == []
+
+
 def test_only_what_a_run_was_writing_is_taken_away(tmp_path):
     ours = [
         ".settings.json.17.part",
+        ".full-0-00001.wav.0123456789abcdef.part",
+        ".ridge.csv.0123456789abcdef.part",
         ".metrics.jsonl.0123456789abcdef.part",
         ".step-00000004.0123456789abcdef.part/model.safetensors",
         "filters/.step-00000004.safetensors.17.part",

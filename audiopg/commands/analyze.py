@@ -42,6 +42,7 @@ from audiopg.environment import (
     autocast,
     best_device,
     provenance,
+    require_writable,
     settle_precision,
     writing,
 )
@@ -50,7 +51,7 @@ from audiopg.frontend import LogMel
 from audiopg.mae import Encoder, MaskedAutoencoder, load_encoder, load_model, shipped_weights
 from audiopg.pretraining import read_settings
 from audiopg.records import pack, read_record, write_record
-from audiopg.runs import checkpoints, run_folder
+from audiopg.runs import checkpoints, clear_leftovers, run_folder
 from audiopg.synth import ClipParameters, render
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ if TYPE_CHECKING:
 _LAYER_CLIPS = 1000
 # Snapshots of the patch filters that are looked at, evenly spaced over a run.
 _SNAPSHOTS = 9
+# Bytes of the tables, figures and record of an analysis, as many as there usually are.
+_ROOM = 5e6
 # How far a clip is moved along the direction of a factor, in standard deviations of the factor.
 _AMOUNTS = (-12.0, -6.0, 0.0, 6.0, 12.0)
 
@@ -128,7 +131,10 @@ def add(commands: Commands) -> None:
 
 
 def _analyze(options: argparse.Namespace) -> None:
-    with run_folder(options.out):
+    require_writable(options.out, _ROOM)
+    with run_folder(options.out) as held:
+        with writing(options.out):
+            clear_leftovers(held)
         _analyze_into(options)
 
 

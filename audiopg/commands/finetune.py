@@ -92,7 +92,8 @@ def _finetune(options: argparse.Namespace) -> None:
         start = start or run["start"]
     else:
         require_new(options.out)
-    require_writable(options.out)
+    # A checkpoint needs more, but how much is known only when the weights are.
+    require_writable(options.out, 1e6)
     for path in options.beside:
         read_run(path)
     settings = changed_by(settings, options)

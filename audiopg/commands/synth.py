@@ -13,7 +13,7 @@ from tqdm.auto import tqdm
 from audiopg.commands.common import Commands, add_command
 from audiopg.environment import atomic_path, require_writable, writing
 from audiopg.errors import InputError
-from audiopg.runs import run_folder
+from audiopg.runs import clear_leftovers, run_folder
 from audiopg.synth import (
     CLIP_SAMPLES,
     PRESETS,
@@ -90,7 +90,8 @@ def _synth(options: argparse.Namespace) -> None:
     paths = [options.out / f"{name}.{options.format}" for name in names]
     missing = sum(not os.path.lexists(path) for path in paths)
     require_writable(options.out, missing * (CLIP_SAMPLES * _BYTES[options.format] + _FACTOR_BYTES))
-    with run_folder(options.out), writing(options.out):
+    with run_folder(options.out) as held, writing(options.out):
+        clear_leftovers(held)
         _refuse_other_scene(params, options.out / "scene.json", options.json)
         for start in tqdm(range(0, len(params), 16), desc="rendering", unit="batch"):
             part = slice(start, start + 16)

@@ -49,7 +49,9 @@ from audiopg.runs import (
     require_own,
     require_readable,
     require_same,
+    require_utf8,
     run_folder,
+    set_aside,
     write_provenance,
 )
 from audiopg.settings import check_settings, setting
@@ -384,6 +386,7 @@ def finetune(
         tasks = _tasks(settings, splits)
         return _finetune(settings, clips, waves, encoder, tasks, targets, progress)
     name = "an encoder" if isinstance(start, Encoder) else start and str(start)
+    require_utf8(out)
     with run_folder(out) as held:
         run = _open(held, _describe(settings, clips, waves, encoder, name), resume, device)
         tasks = _tasks(settings, splits, held.path, run, held)
@@ -891,7 +894,7 @@ def _load_checkpoint(task: _Task, model: Classifier, optimiser: AdamW) -> tuple[
     expected = {f"model/{name}": value.shape for name, value in weights.items()}
     expected |= {name: like.shape for name, _, _, like in _moments(model, optimiser)}
     expected["seconds"] = torch.Size()
-    tensors = _load(task.folder / _CHECKPOINT, expected, task.run)
+    tensors = _load(task, _CHECKPOINT, expected)
     losses, seconds = tensors["losses"].tolist() if tensors else [], 0.0
     if tensors:
         seconds = tensors["seconds"].item()
@@ -915,7 +918,7 @@ def _load_tested(task: _Task, n_classes: int) -> _Tested | None:
     if task.folder is None:
         return None
     expected = {"scores": torch.Size((len(task.test), n_classes)), "seconds": torch.Size()}
-    tensors = _load(task.folder / _TESTED, expected, task.run)
+    tensors = _load(task, _TESTED, expected)
     if tensors is None:
         return None
     return _Tested(tensors["scores"], tensors["losses"], tensors["seconds"].item())
@@ -935,8 +938,9 @@ def _save(task: _Task, name: str, tensors: dict[str, Tensor]) -> None:
         save_file(tensors, temporary, {"run": task.run} if task.run else None)
 
 
-def _load(path: Path, expected: dict[str, torch.Size], run: str | None) -> dict[str, Tensor] | None:
-    """The tensors in a file of a run; None without a file, or, with a word, where it is damaged."""
+def _load(task: _Task, name: str, expected: dict[str, torch.Size]) -> dict[str, Tensor] | None:
+    """The tensors in a file of a task; None without a file, or, with a word, where it is damaged."""
+    path = task.folder / name
     if not path.exists():
         return None
     require_readable(path)
@@ -947,12 +951,13 @@ def _load(path: Path, expected: dict[str, torch.Size], run: str | None) -> dict[
     except (OSError, SafetensorError) as error:
         why = error
     else:
-        require_own(path, said, run)
+        require_own(path, said, task.run)
         shapes = {name: value.shape for name, value in tensors.items()}
         if "losses" in shapes and shapes == {"losses": shapes["losses"], **expected}:
             return tensors
         why = "it belongs to another network or other clips"
-    print(f"{path} is damaged ({why}); the fold has to start anew.")
+    aside = f", and is called {set_aside(task.held, path)} now" if task.held else ""
+    print(f"{path} is damaged ({why}){aside}; the fold has to start anew.")
     return None
 
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import asdict
+from types import SimpleNamespace
 
 import numpy as np
 import pandas
@@ -212,7 +213,12 @@ def test_a_folder_with_another_analysis_is_refused_before_the_work(tmp_path, mon
     assert message in capsys.readouterr().err
     (tmp_path / "file").touch()
     assert main([*arguments[:-1], str(tmp_path / "file")]) == 2
-    assert "file cannot be written (File exists)" in capsys.readouterr().err
+    assert "file cannot be written (Not a directory)" in capsys.readouterr().err
+    disk = SimpleNamespace(total=10**9, free=2_000_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: disk)
+    assert main([*arguments[:-1], str(tmp_path / "new")]) == 2
+    assert "new has 2.0 MB of room and needs about 5.0 MB" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize(

@@ -139,6 +139,8 @@ def test_synth_does_not_lose_the_factors_of_other_clips(tmp_path, capsys):
     arguments = ["synth", "--preset", "sine", "--out", str(tmp_path)]
     assert main([*arguments, "--clips", "0:1"]) == 0
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    # What a process that was killed was writing goes.
+    (tmp_path / ".sine-0-00000.wav.0123456789abcdef.part").touch()
     assert main([*arguments, "--clips", "0:1"]) == 0
     capsys.readouterr()
     assert main([*arguments, "--clips", "1:2"]) == 2
@@ -168,7 +170,8 @@ def test_synth_on_a_disk_that_is_full_or_will_be_is_one_sentence(
     monkeypatch.setattr(shutil, "disk_usage", lambda path: disk)
     assert main(arguments) == 2
     said = (
-        f"audiopg: {out} has 1 MB of room and needs about 1 MB; make room, or name another folder."
+        f"audiopg: {out} has 600.0 kB of room and needs about 685.4 kB; make room, or name another "
+        "folder."
     )
     assert capsys.readouterr().err == said + "\n"
     disk.free *= 2

@@ -517,10 +517,14 @@ def of_another_network(path):
 def test_a_damaged_checkpoint_costs_its_fold_alone(damage, stopped, clips, waves, whole, capsys):
     path = stopped / "seed-0/fold-3/checkpoint.safetensors"
     damage(path)
+    before = path.read_bytes()
     assert_same_run(quiet(clips, waves, folds=[1, 3], out=stopped, resume=True), whole)
     printed = capsys.readouterr().out
     assert printed.startswith(f"{path} is damaged (")
-    assert printed.endswith("); the fold has to start anew.\n")
+    assert printed.endswith(
+        "), and is called damaged-1-checkpoint.safetensors now; the fold has to start anew.\n"
+    )
+    assert path.with_name("damaged-1-checkpoint.safetensors").read_bytes() == before
     assert printed.count("\n") == 1
 
 
@@ -551,7 +555,7 @@ def test_files_that_may_not_grow_are_not_called_a_full_disk(tmp_path, clips, wav
 def test_a_disk_that_will_be_full_is_known_before_the_fold(tmp_path, clips, waves, monkeypatch):
     disk = SimpleNamespace(total=10**9, free=1_000_000)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: disk)
-    with pytest.raises(InputError, match=r"fold-1 has 1 MB of room and needs about \d MB; make"):
+    with pytest.raises(InputError, match=r"fold-1 has 1.0 MB of room and needs about [\d.]+ MB"):
         quiet(clips, waves, folds=[1], out=tmp_path)
     assert not list(tmp_path.rglob("fold-*"))
 
