@@ -82,6 +82,8 @@ def run_folder(path: str | os.PathLike) -> Iterator[RunFolder]:
         InputError: when another process, or this one, is writing in the folder; when nothing can
             be written there.
     """
+    if not os.fspath(path):
+        raise InputError("the path of a folder is empty; name one.")
     path = Path(path)
     if "\0" in str(path):
         raise InputError(f"{str(path)!r} names no folder; leave out the null character.")

@@ -125,6 +125,13 @@ def test_a_folder_made_for_nothing_is_taken_away(tmp_path):
     assert [path.name for path in (tmp_path / "made").iterdir()] == ["file"]
 
 
+def test_an_empty_path_is_not_the_working_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="the path of a folder is empty; name one"), run_folder(""):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("what", ["a file", "a link to nowhere"])
 def test_a_path_that_is_no_folder_is_one_sentence(tmp_path, what):
     path = tmp_path / "out"

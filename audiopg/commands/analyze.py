@@ -34,6 +34,7 @@ from audiopg.commands.common import (
     add_model,
     heard_by,
     load_plots,
+    path_named,
     untrained_like,
 )
 from audiopg.environment import (
@@ -126,7 +127,7 @@ def add(commands: Commands) -> None:
         help="of the encoders' products: float32, bfloat16, or auto, the one that the device is good "
         "at (default: float32)",
     )
-    command.add_argument("--out", type=Path, required=True, help="folder for what is found")
+    command.add_argument("--out", type=path_named, required=True, help="folder for what is found")
     command.add_argument("--record", metavar="NAME", help=RECORD_HELP)
 
 

@@ -43,9 +43,18 @@ def add_command(
     return command
 
 
+def path_named(text: str) -> Path:
+    """A path of the command line; an empty one would be the working folder, which nobody named."""
+    if not text:
+        raise argparse.ArgumentTypeError(
+            "it is empty, as of a variable that is not set; name a path"
+        )
+    return Path(text)
+
+
 def add_run(command: argparse.ArgumentParser) -> None:
     """The flags of what trains: where to, whether it goes on, on what."""
-    command.add_argument("--out", type=Path, required=True, help="folder for the run")
+    command.add_argument("--out", type=path_named, required=True, help="folder for the run")
     command.add_argument(
         "--resume",
         action="store_true",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from audiopg.commands.common import Commands, add_command, recordings_folder
+from audiopg.commands.common import Commands, add_command, path_named, recordings_folder
 from audiopg.datasets import Description, describe, download
 from audiopg.datasets.benchmarks import BENCHMARKS
 from audiopg.environment import data_folder
@@ -25,7 +25,7 @@ def add(commands: Commands) -> None:
     )
     command.add_argument("name", choices=BENCHMARKS, help=f"one of {', '.join(BENCHMARKS)}")
     command.add_argument(
-        "--out", type=Path, help="folder of recordings (default: the variable AUDIOPG_DATA)"
+        "--out", type=path_named, help="folder of recordings (default: the variable AUDIOPG_DATA)"
     )
 
     command = add_command(

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from audiopg.commands.common import Commands, add_command, add_embedding, add_model
+from audiopg.commands.common import Commands, add_command, add_embedding, add_model, path_named
 from audiopg.environment import best_device, require_writable
 from audiopg.mae import load_encoder
 from audiopg.transfer import check_table, embed_files, list_audio, write_embeddings
@@ -23,7 +23,7 @@ def add(commands: Commands) -> None:
     command.add_argument("audio", type=Path, nargs="+", help="audio files, or folders of them")
     add_embedding(command)
     command.add_argument(
-        "--out", type=Path, required=True, help="the .npz or .parquet file to write"
+        "--out", type=path_named, required=True, help="the .npz or .parquet file to write"
     )
 
 

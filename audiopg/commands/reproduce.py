@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from audiopg.commands.common import Commands, add_command
+from audiopg.commands.common import Commands, add_command, path_named
 from audiopg.environment import data_folder
 from audiopg.errors import InputError
 from audiopg.experiments import SCALES, Experiment, experiments, is_recorded
@@ -38,7 +38,9 @@ def add(commands: Commands) -> None:
         default=math.inf,
         help="begin no step of pre-training and no fold of fine-tuning after these",
     )
-    command.add_argument("--out", type=Path, default="runs/reproduce", help="folder of the runs")
+    command.add_argument(
+        "--out", type=path_named, default="runs/reproduce", help="folder of the runs"
+    )
     command.add_argument(
         "--results", type=Path, help="folder of the records (default: results/ of the clone)"
     )

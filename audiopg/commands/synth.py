@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
-from audiopg.commands.common import Commands, add_command
+from audiopg.commands.common import Commands, add_command, path_named
 from audiopg.environment import atomic_path, require_writable, writing
 from audiopg.errors import InputError
 from audiopg.runs import clear_leftovers, run_folder
@@ -68,7 +68,10 @@ def add(commands: Commands) -> None:
         help="of the sounds: wav, of 32-bit floats, or flac, of 24 bits (default: wav)",
     )
     command.add_argument(
-        "--out", type=Path, required=True, help="folder for the sounds, scene.json, parameters.csv"
+        "--out",
+        type=path_named,
+        required=True,
+        help="folder for the sounds, scene.json, parameters.csv",
     )
 
 

@@ -209,6 +209,8 @@ import importlib, os, signal, sys
 from audiopg.__main__ import main
 
 module = importlib.import_module("audiopg.transfer.finetune")
+# In the background of a shell Python is started with SIGINT ignored, and leaves it so.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 training_batch, calls = module.training_batch, []
 way, moment = signal.Signals[sys.argv[1]], int(sys.argv[2])
 

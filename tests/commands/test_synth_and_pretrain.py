@@ -240,6 +240,22 @@ def test_synth_shows_its_choices_and_exits_with_2(choice, tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    "command",
+    ["synth", "pretrain", "finetune --dataset esc10", "embed tiny .", "analyze tiny", "reproduce",
+     "download esc50"],
+)  # fmt: skip
+def test_an_empty_out_is_not_the_working_folder(command, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as caught:
+        main([*command.split(), "--out", ""])
+    assert caught.value.code == 2
+    assert (
+        "argument --out: it is empty, as of a variable that is not set" in capsys.readouterr().err
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_pretraining_saves_its_settings_beside_the_checkpoint(run_folder):
     saved = json.loads((run_folder / "settings.json").read_text())
     assert saved == {
