@@ -15,6 +15,7 @@ from audiopg.mae import (
     BANDS,
     Encoder,
     MaskedAutoencoder,
+    attention,
     load_encoder,
     load_model,
     normalise_patches,
@@ -185,6 +186,23 @@ def test_with_visible_keys_a_prediction_does_not_depend_on_the_others(class_toke
     mixed = MaskedAutoencoder.preset("micro", class_token=class_token, decoder_depth=2)
     whole, part = (mixed(mel, clips, seed=0, decoded_share=share) for share in (1.0, 0.25))
     assert not torch.allclose(part.prediction[part.mask], whole.prediction[part.mask], atol=1e-4)
+
+
+@pytest.mark.parametrize("hidden", [0, 5])
+def test_attention_in_bfloat16_is_that_of_float64(hidden):
+    query, key, value = torch.randn(3, 2, 4, 24, 16, generator=torch.Generator().manual_seed(0))
+    mask = (torch.arange(24) >= hidden).expand(2, 1, 1, 24)
+    scores = query.double() @ key.double().mT / 16**0.5
+    expected = scores.masked_fill(~mask, -torch.inf).softmax(-1) @ value.double()
+    halved = [part.bfloat16().requires_grad_() for part in (query, key, value)]
+    found = attention(*halved, mask if hidden else None)
+    assert found.dtype == torch.bfloat16
+    torch.testing.assert_close(found.double(), expected, atol=0.02, rtol=0.02)
+    found.sum().backward()
+    assert not halved[1].grad[:, :, :hidden].any()
+    assert not halved[2].grad[:, :, :hidden].any()
+    exact = attention(query, key, value, mask if hidden else None)
+    torch.testing.assert_close(exact.double(), expected, atol=1e-5, rtol=1e-5)
 
 
 def test_a_mimetic_start_attends_to_places_alike():
