@@ -494,7 +494,7 @@ def _pretrain(
                 torch.zeros((), dtype=torch.float32, device=device), reasons_to_stop(seconds)
             )
             while len(losses) < settings.steps and not any(reasons):
-                step, step_began = len(losses), elapsed()
+                step, step_began, used = len(losses), elapsed(), time.process_time()
                 with autocast(device, settings.precision):
                     output = network(
                         mel,
@@ -531,6 +531,7 @@ def _pretrain(
                     "learning_rate": rate,
                     "gradient_norm": gradient_norm,
                     "seconds": round(now, 3),
+                    "processor_seconds": round(time.process_time() - used, 4),
                 }
                 if auxiliary_loss is not None:
                     line["auxiliary_loss"] = _mean_of_all(auxiliary_loss.detach())

@@ -459,6 +459,7 @@ def test_metrics_say_what_each_step_was(tmp_path, whole):
     squares = sum(p.grad.double().square().sum() for p in model.parameters())
     assert lines[0]["gradient_norm"] == pytest.approx(squares.sqrt().item(), rel=1e-5)
     assert all(line["clips_per_second"] > 0 for line in lines)
+    assert all(line["processor_seconds"] > 0 for line in lines)
 
 
 def test_scalars_go_to_tensorboard_where_it_is_installed(tmp_path, monkeypatch):
