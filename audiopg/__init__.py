@@ -1,16 +1,21 @@
 """AudioPG: learn to hear from a synthesizer.
 
 A procedural synthesizer makes sound, a masked autoencoder learns from it, and the encoder is
-transferred to real recordings and asked what it knows.
+transferred to real recordings and asked what it knows. A part of the library is imported when a
+name of it is first asked for.
 """
 
-from audiopg import analysis
-from audiopg.environment import at_scale, data_folder, scale
-from audiopg.errors import InputError
-from audiopg.frontend import LogMel
-from audiopg.mae import Encoder, MaskedAutoencoder, load_encoder, reconstruct
-from audiopg.pretraining import RECIPES, PretrainSettings, pretrain
-from audiopg.synth import ClipParameters, SynthPrior, render, signal_to_noise
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from audiopg import analysis
+    from audiopg.environment import at_scale, data_folder, scale
+    from audiopg.errors import InputError
+    from audiopg.frontend import LogMel
+    from audiopg.mae import Encoder, MaskedAutoencoder, load_encoder, reconstruct
+    from audiopg.pretraining import RECIPES, PretrainSettings, pretrain
+    from audiopg.synth import ClipParameters, SynthPrior, render, signal_to_noise
 
 __version__ = "0.1.0"
 
@@ -33,3 +38,29 @@ __all__ = [
     "scale",
     "signal_to_noise",
 ]
+
+_HOMES = {
+    "environment": ("at_scale", "data_folder", "scale"),
+    "errors": ("InputError",),
+    "frontend": ("LogMel",),
+    "mae": ("Encoder", "MaskedAutoencoder", "load_encoder", "reconstruct"),
+    "pretraining": ("RECIPES", "PretrainSettings", "pretrain"),
+    "synth": ("ClipParameters", "SynthPrior", "render", "signal_to_noise"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    """Import one of the names above, or a module of the library."""
+    home = f"audiopg.{_HOME_OF.get(name, name)}"
+    try:
+        found = import_module(home)
+    except ModuleNotFoundError as error:
+        if error.name != home:
+            raise
+        raise AttributeError(f"module 'audiopg' has no attribute {name!r}") from None
+    return getattr(found, name) if name in _HOME_OF else found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -5,21 +5,10 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from importlib import import_module
 
-from audiopg.commands import (
-    analyze,
-    bench,
-    data,
-    embed,
-    finetune,
-    pretrain,
-    probe,
-    reproduce,
-    synth,
-)
-from audiopg.environment import require_writable
+from audiopg.commands import COMMANDS
 from audiopg.errors import InputError
-from audiopg.records import record_path
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,10 +18,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 when it succeeds; 2, with one sentence on stderr, for bad input or a file that fails; 130
         when it is interrupted.
     """
-    options = _parser().parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    options = _parser(arguments).parse_args(arguments)
     try:
         if vars(options).get("record"):
-            require_writable(record_path(options.record).parent)
+            _require_record(options.record)
         with warnings.catch_warnings():
             warnings.showwarning = _warn
             options.run(options)
@@ -59,14 +49,28 @@ def _complain(sentence: str) -> None:
         print(f"audiopg: {sentence}", file=sys.stderr)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _require_record(name: str) -> None:
+    """See, before any work, that a record can be written."""
+    from audiopg.environment import require_writable
+    from audiopg.records import record_path
+
+    require_writable(record_path(name).parent)
+
+
+def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    """All commands by name; the flags of the one that is asked for, whose module takes seconds."""
     parser = argparse.ArgumentParser(
         prog="audiopg",
         description="Learn to hear from a synthesizer: pre-train, transfer and analyse.",
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for each in (synth, pretrain, finetune, probe, embed, analyze, data, bench, reproduce):
-        each.add(commands)
+    asked = next((each for each in arguments if not each.startswith("-")), None)
+    for name, summary in COMMANDS.items():
+        command = commands.add_parser(
+            name, help=summary, description=summary[0].upper() + summary[1:] + "."
+        )
+        if name == asked:
+            import_module(f"audiopg.commands.{name}").add(command)
     return parser
 
 

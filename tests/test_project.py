@@ -17,6 +17,7 @@ from nbformat import NotebookNode
 from packaging.requirements import Requirement
 
 import audiopg
+from audiopg import commands
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -203,11 +204,60 @@ def layer(name: str) -> int:
     return next(index for index, names in enumerate(LAYERS) if name in names)
 
 
-def test_the_library_needs_neither_figures_nor_widgets_nor_files():
-    absent = ["IPython", "av", "ipywidgets", "matplotlib", "pandas", "soundfile", "soxr"]
-    code = f"import sys; sys.modules.update(dict.fromkeys({absent})); import audiopg"
+def run_python(code: str) -> str:
+    """What a fresh interpreter prints."""
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_the_library_needs_neither_figures_nor_widgets_nor_files():
+    absent = ["IPython", "av", "ipywidgets", "matplotlib", "pandas", "soundfile", "soxr"]
+    run_python(
+        f"import sys; sys.modules.update(dict.fromkeys({absent})); import audiopg\n"
+        "for name in audiopg.__all__: getattr(audiopg, name)"
+    )
+
+
+def test_only_the_analyses_load_the_packages_of_statistics():
+    loaded = run_python(
+        "import sys, audiopg\n"
+        "for name in set(audiopg.__all__) - {'analysis'}: getattr(audiopg, name)\n"
+        "print(*sys.modules)"
+    ).split()
+    assert "audiopg.mae" in loaded
+    unwanted = {"sklearn", "pandas", "matplotlib", "audiopg.plots", "audiopg.transfer"}
+    assert unwanted & {*loaded} == set()
+    assert "torch" not in run_python("import sys, audiopg; print(*sys.modules)").split()
+
+
+def test_names_of_the_library_are_those_that_editors_are_told_of():
+    (told,) = (
+        node
+        for node in ast.parse(Path(audiopg.__file__).read_text()).body
+        if isinstance(node, ast.If)
+    )
+    homes = {alias.name: node.module for node in told.body for alias in node.names}
+    assert sorted(homes) == sorted(audiopg.__all__)
+    for name, home in homes.items():
+        module = importlib.import_module(home if name != "analysis" else "audiopg.analysis")
+        assert getattr(audiopg, name) is vars(module).get(name, module)
+    assert {*audiopg.__all__} < {*dir(audiopg)}
+    assert audiopg.datasets is importlib.import_module("audiopg.datasets")
+    with pytest.raises(AttributeError, match="module 'audiopg' has no attribute 'sound'"):
+        _ = audiopg.sound
+
+
+def test_the_list_of_commands_is_there_before_torch_is():
+    shown = run_python(
+        "import sys; sys.modules['torch'] = None\n"
+        "from audiopg.__main__ import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit as end: assert end.code == 0"
+    )
+    modules = {module.name for module in pkgutil.iter_modules(commands.__path__)} - {"common"}
+    assert modules == {*commands.COMMANDS}
+    assert re.findall(r"^    ([a-z]+)\b", shown, re.MULTILINE) == [*commands.COMMANDS]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)

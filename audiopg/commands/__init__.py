@@ -1,4 +1,25 @@
 """The commands of `python -m audiopg`, one a module: its flags, and what it does with them.
 
-Each does what a call of the library does, with the same settings, and says so with ``--help``.
+Each does what a call of the library does, with the same settings, and says so with ``--help``. A
+module is imported when its command is asked for, so that the list of them is there at once.
 """
+
+# What each command does, in a line: its help begins with it.
+COMMANDS = {
+    "synth": "write clips as sound files, with their factors as scene.json and as parameters.csv",
+    "pretrain": "pre-train a masked autoencoder on clips synthesized, or recordings read, as it goes",
+    "finetune": "fine-tune an encoder on labelled recordings, each test fold in turn, the last epoch "
+    "tested",
+    "probe": "linear probe of frozen encoders on a benchmark, beside chance, log-mel and an untrained "
+    "encoder, with intervals, paired tests and confusions",
+    "embed": "embed audio files, one row a file, into a table: .npz, or .parquet where pyarrow is "
+    "installed",
+    "analyze": "ask the latent space about pitch, relative intensity and onset, and look at the patch "
+    "filters; tables, figures and a record of it all",
+    "download": "download a benchmark from its official source; what broke off is resumed, what came "
+    "is checked",
+    "data": "say which benchmarks are there, or all about one, after decoding every file of it",
+    "bench": "measure speed, as ratios against a named reference in the same run",
+    "reproduce": "run the experiments behind the book's tables that have no record in results/ yet, "
+    "and go on with those that were interrupted",
+}

@@ -29,8 +29,6 @@ from audiopg.analysis import (
 )
 from audiopg.commands.common import (
     RECORD_HELP,
-    Commands,
-    add_command,
     add_model,
     heard_by,
     load_plots,
@@ -69,16 +67,13 @@ _ROOM = 5e6
 _AMOUNTS = (-12.0, -6.0, 0.0, 6.0, 12.0)
 
 
-def add(commands: Commands) -> None:
+def add(command: argparse.ArgumentParser) -> None:
     """`audiopg analyze`."""
-    command = add_command(
-        commands,
-        "analyze",
-        _analyze,
-        "ask the latent space about pitch, relative intensity and onset, and look at the patch "
-        "filters; tables, figures and a record of it all",
-        "audiopg analyze runs/first --controls --beside runs/real --out runs/first/analysis",
+    command.epilog = (
+        "example: audiopg analyze runs/first --controls --beside runs/real --out "
+        "runs/first/analysis"
     )
+    command.set_defaults(run=_analyze)
     add_model(command)
     command.add_argument(
         "--beside",

@@ -4,21 +4,16 @@ import argparse
 import runpy
 from pathlib import Path
 
-from audiopg.commands.common import RECORD_HELP, Commands, add_command
+from audiopg.commands.common import RECORD_HELP
 from audiopg.errors import InputError
 
 _BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
 
-def add(commands: Commands) -> None:
+def add(command: argparse.ArgumentParser) -> None:
     """`audiopg bench`."""
-    command = add_command(
-        commands,
-        "bench",
-        _bench,
-        "measure speed, as ratios against a named reference in the same run",
-        "audiopg bench synth --record bench-synth",
-    )
+    command.epilog = "example: audiopg bench synth --record bench-synth"
+    command.set_defaults(run=_bench)
     command.add_argument("name", nargs="?", help="one benchmark (default: all of them)")
     command.add_argument("--record", metavar="NAME", help="of the one: " + RECORD_HELP)
 

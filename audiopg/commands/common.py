@@ -1,11 +1,11 @@
-"""What several commands share: how they are described, and what they say of a model."""
+"""What several commands share: their flags, and what they say of a model."""
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from types import ModuleType
-from typing import TypeAlias, TypeVar, get_args
+from typing import TypeVar, get_args
 
 from audiopg.datasets import LabelledClips
 from audiopg.environment import data_folder
@@ -15,32 +15,9 @@ from audiopg.pretraining import PretrainSettings, read_settings
 from audiopg.runs import checkpoints, read_metrics, read_provenance, step_of
 from audiopg.transfer.finetune import FinetuneSettings
 
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 # `audiopg.__main__` refuses what `audiopg.records.record_path` refuses, before any work.
 RECORD_HELP = "also write results/NAME.json of the clone; folder/NAME for another folder"
 _Settings = TypeVar("_Settings", PretrainSettings, FinetuneSettings)
-
-
-def add_command(
-    commands: Commands,
-    name: str,
-    run: Callable[[argparse.Namespace], None],
-    summary: str,
-    example: str = "",
-    examples: str = "",
-) -> argparse.ArgumentParser:
-    """A command that explains itself, by one example or by a text of several."""
-    command = commands.add_parser(
-        name,
-        help=summary,
-        description=summary[0].upper() + summary[1:] + ".",
-        epilog=examples or f"example: {example}",
-        formatter_class=argparse.RawDescriptionHelpFormatter
-        if examples
-        else argparse.HelpFormatter,
-    )
-    command.set_defaults(run=run)
-    return command
 
 
 def path_named(text: str) -> Path:

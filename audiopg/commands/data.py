@@ -5,50 +5,22 @@ from pathlib import Path
 
 import numpy as np
 
-from audiopg.commands.common import Commands, add_command, path_named, recordings_folder
-from audiopg.datasets import Description, describe, download
+from audiopg.commands.common import recordings_folder
+from audiopg.datasets import Description, describe
 from audiopg.datasets.benchmarks import BENCHMARKS
-from audiopg.environment import data_folder
 from audiopg.errors import InputError
 
 
-def add(commands: Commands) -> None:
-    """`audiopg download` and `audiopg data`."""
-    command = add_command(
-        commands,
-        "download",
-        _download,
-        "download a benchmark from its official source; what broke off is resumed, what came is "
-        "checked",
-        "audiopg download esc50 --out path/to/recordings. ESC-50 is 0.6 GB, Speech Commands 2.4, "
-        "UrbanSound8K 6 and FSD50K 25, and more than twice that while it is unpacked",
-    )
-    command.add_argument("name", choices=BENCHMARKS, help=f"one of {', '.join(BENCHMARKS)}")
-    command.add_argument(
-        "--out", type=path_named, help="folder of recordings (default: the variable AUDIOPG_DATA)"
-    )
-
-    command = add_command(
-        commands,
-        "data",
-        _data,
-        "say which benchmarks are there, or all about one, after decoding every file of it",
-        "audiopg data urbansound8k --data path/to/recordings",
-    )
+def add(command: argparse.ArgumentParser) -> None:
+    """`audiopg data`."""
+    command.epilog = "example: audiopg data urbansound8k --data path/to/recordings"
+    command.set_defaults(run=_data)
     command.add_argument(
         "name", nargs="?", choices=BENCHMARKS, help=f"one of {', '.join(BENCHMARKS)}"
     )
     command.add_argument(
         "--data", type=Path, help="folder of recordings (default: the variable AUDIOPG_DATA)"
     )
-
-
-def _download(options: argparse.Namespace) -> None:
-    out = options.out or data_folder()
-    if out is None:
-        raise InputError("no folder is named; give --out, or set AUDIOPG_DATA.")
-    print(BENCHMARKS[options.name].terms)
-    print(f"{download(options.name, out)} is there; --data {out} finds it")
 
 
 def _data(options: argparse.Namespace) -> None:

@@ -3,22 +3,18 @@
 import argparse
 from pathlib import Path
 
-from audiopg.commands.common import Commands, add_command, add_embedding, add_model, path_named
+from audiopg.commands.common import add_embedding, add_model, path_named
 from audiopg.environment import best_device, require_writable
 from audiopg.mae import load_encoder
 from audiopg.transfer import check_table, embed_files, list_audio, write_embeddings
 
 
-def add(commands: Commands) -> None:
+def add(command: argparse.ArgumentParser) -> None:
     """`audiopg embed`."""
-    command = add_command(
-        commands,
-        "embed",
-        _embed,
-        "embed audio files, one row a file, into a table: .npz, or .parquet where pyarrow is "
-        "installed",
-        "audiopg embed runs/first recordings/ more.wav --native --out embeddings.npz",
+    command.epilog = (
+        "example: audiopg embed runs/first recordings/ more.wav --native --out embeddings.npz"
     )
+    command.set_defaults(run=_embed)
     add_model(command)
     command.add_argument("audio", type=Path, nargs="+", help="audio files, or folders of them")
     add_embedding(command)

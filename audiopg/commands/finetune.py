@@ -4,8 +4,6 @@ import argparse
 from dataclasses import asdict
 
 from audiopg.commands.common import (
-    Commands,
-    add_command,
     add_recordings,
     add_run,
     add_settings,
@@ -46,15 +44,11 @@ a second is refused. A fold is tested once, after its last epoch. A run that is 
 checkpoint of each fold to the same bits, on the same kind of machine."""
 
 
-def add(commands: Commands) -> None:
+def add(command: argparse.ArgumentParser) -> None:
     """`audiopg finetune`."""
-    command = add_command(
-        commands,
-        "finetune",
-        _finetune,
-        "fine-tune an encoder on labelled recordings, each test fold in turn, the last epoch tested",
-        examples=EXAMPLES,
-    )
+    command.epilog = EXAMPLES
+    command.formatter_class = argparse.RawDescriptionHelpFormatter
+    command.set_defaults(run=_finetune)
     command.add_argument(
         "--start",
         metavar="MODEL",

@@ -12,8 +12,6 @@ import torch
 import torch.distributed as dist
 
 from audiopg.commands.common import (
-    Commands,
-    add_command,
     add_run,
     add_settings,
     changed_by,
@@ -76,15 +74,11 @@ last checkpoint to the same bits, on the same kind of machine. A loss that is no
 times the mean of the 100 steps before, stops the run and names the step and its clips."""
 
 
-def add(commands: Commands) -> None:
+def add(command: argparse.ArgumentParser) -> None:
     """`audiopg pretrain`."""
-    command = add_command(
-        commands,
-        "pretrain",
-        _pretrain,
-        "pre-train a masked autoencoder on clips synthesized, or recordings read, as it goes",
-        examples=EXAMPLES,
-    )
+    command.epilog = EXAMPLES
+    command.formatter_class = argparse.RawDescriptionHelpFormatter
+    command.set_defaults(run=_pretrain)
     command.add_argument(
         "--recipe",
         choices=RECIPES,

@@ -6,8 +6,6 @@ from dataclasses import asdict
 
 from audiopg.commands.common import (
     RECORD_HELP,
-    Commands,
-    add_command,
     add_embedding,
     add_model,
     add_recordings,
@@ -32,17 +30,13 @@ from audiopg.transfer import (
 )
 
 
-def add(commands: Commands) -> None:
+def add(command: argparse.ArgumentParser) -> None:
     """`audiopg probe`."""
-    command = add_command(
-        commands,
-        "probe",
-        _probe,
-        "linear probe of frozen encoders on a benchmark, beside chance, log-mel and an untrained "
-        "encoder, with intervals, paired tests and confusions",
-        "audiopg probe runs/first --dataset urbansound8k --pooling frequency --native "
-        "--beside runs/real --record probe-first",
+    command.epilog = (
+        "example: audiopg probe runs/first --dataset urbansound8k --pooling frequency --native "
+        "--beside runs/real --record probe-first"
     )
+    command.set_defaults(run=_probe)
     add_model(command)
     command.add_argument(
         "--beside",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from audiopg.commands.common import Commands, add_command, path_named
+from audiopg.commands.common import path_named
 from audiopg.environment import data_folder
 from audiopg.errors import InputError
 from audiopg.experiments import SCALES, Experiment, experiments, is_recorded
@@ -15,16 +15,12 @@ from audiopg.records import results_folder
 from audiopg.reproduce import estimated_minutes, recordings, reproduce
 
 
-def add(commands: Commands) -> None:
+def add(command: argparse.ArgumentParser) -> None:
     """`audiopg reproduce`."""
-    command = add_command(
-        commands,
-        "reproduce",
-        _reproduce,
-        "run the experiments behind the book's tables that have no record in results/ yet, and go "
-        "on with those that were interrupted",
-        "audiopg reproduce --budget 60; one group of experiments: audiopg reproduce recipe",
+    command.epilog = (
+        "example: audiopg reproduce --budget 60; one group of experiments: audiopg reproduce recipe"
     )
+    command.set_defaults(run=_reproduce)
     command.add_argument(
         "names", nargs="*", metavar="NAME", help="experiments, or how their names begin"
     )

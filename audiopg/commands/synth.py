@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
-from audiopg.commands.common import Commands, add_command, path_named
+from audiopg.commands.common import path_named
 from audiopg.environment import atomic_path, require_writable, writing
 from audiopg.errors import InputError
 from audiopg.runs import clear_leftovers, run_folder
@@ -34,16 +34,13 @@ _BYTES = {"wav": 4, "flac": 3}
 _FACTOR_BYTES = 30_000
 
 
-def add(commands: Commands) -> None:
+def add(command: argparse.ArgumentParser) -> None:
     """`audiopg synth`."""
-    command = add_command(
-        commands,
-        "synth",
-        _synth,
-        "write clips as sound files, with their factors as scene.json and as parameters.csv",
-        "audiopg synth --preset full --clips 0:16 --seed 0 --out sounds; the same clips again, "
-        "perhaps after an edit: audiopg synth --json sounds/scene.json --out edited",
+    command.epilog = (
+        "example: audiopg synth --preset full --clips 0:16 --seed 0 --out sounds; the same clips "
+        "again, perhaps after an edit: audiopg synth --json sounds/scene.json --out edited"
     )
+    command.set_defaults(run=_synth)
     # No defaults here, so that one that is given beside --json is known from one that is not.
     command.add_argument("--preset", help=f"{', '.join(PRESETS)} (default: full)")
     command.add_argument("--clips", help="indices FIRST:LAST, the last left out (default: 0:8)")
