@@ -6,14 +6,14 @@
 import math
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from audiopg.errors import InputError
-from audiopg.pretraining import RECIPES, PretrainSettings, different
+from audiopg.pretraining import RECIPES, PretrainSettings, different, recipe_for
 from audiopg.records import read_record
 from audiopg.synth import ADDITIONS, SENSITIVITY
 from audiopg.transfer.finetune import FINETUNE_RECIPES, FinetuneSettings
@@ -21,35 +21,32 @@ from audiopg.transfer.finetune import FINETUNE_RECIPES, FinetuneSettings
 if TYPE_CHECKING:
     import pandas
 
-# What the recipes are measured from, at the paper's scale and at one that a CPU can bear.
+# What the experiments are measured from: at the paper's scale, and at one that a processor can bear, where
+# a small network learns well instead of a large one hardly.
 SCALES = {
     "paper": RECIPES["paper"],
-    "small": replace(
-        RECIPES["paper"],
-        preset="tiny",
-        steps=320,
-        batch_size=32,
-        learning_rate=1e-3,
-        checkpoint_every=40,
-        filters_every=20,
+    "cpu": replace(
+        recipe_for("mini", "cpu"),
+        steps=1600,
+        cooldown_steps=600,
+        checkpoint_every=200,
+        filters_every=50,
     ),
 }
 # What is fine-tuned with, and the sets that a scale can bear to fine-tune every row of Table 3 on.
 FINETUNED = {
     "paper": (FINETUNE_RECIPES["paper-50"], ("esc10", "urbansound8k")),
-    "small": (replace(FINETUNE_RECIPES["fast"], epochs=8), ("esc10",)),
+    "cpu": (replace(FINETUNE_RECIPES["fast"], epochs=8), ("esc10",)),
 }
-# The clips of tables of many rows, and of the longest runs, as multiples of the recipe's.
-CLIPS = {
-    "paper": {"table 4": 1.0, "table 5": 0.5, "beyond": 0.5, "long": 5.0},
-    "small": {"table 4": 0.25, "table 5": 0.25, "beyond": 0.25, "long": 2.0},
-}
-# The sets to probe on, of those that are at hand, and all that can be learned from.
-PROBED = ("esc10", "urbansound8k")
+# The clips of the rows of Table 5 and of the longest runs, as multiples of the recipe's.
+ADAPTING = {"paper": 0.5, "cpu": 1.0}
+LONGEST = {"paper": 5, "cpu": 4}
+# The sets to probe on, of those that are at hand, and those of them that recordings of the others are
+# compared with synthesis on.
 SETS = ("esc10", "urbansound8k", "speech_commands")
-SEEDS = (0, 1, 2)
-# Of what other rows are compared with: recipes, stages of the curriculum, the longest runs.
-COMPARED_SEEDS = {"paper": SEEDS, "small": SEEDS[:2]}
+PROBED = SETS[:2]
+# Of what a claim is made about: stages of the curriculum, recordings, the additions.
+SEEDS = {"paper": (0, 1, 2), "cpu": (0, 1)}
 # How the folds of a set are used (`reproduce.part_of`).
 PARTS = {
     "all": "every fold is the test fold once",
@@ -58,6 +55,8 @@ PARTS = {
     "the training part and tested on the validation part",
     "final": "tested on the folds that development left alone",
 }
+# What is probed: the network after its pre-training, as it begins, or statistics of log-mels.
+FEATURES = ("trained", "untrained", "log-mel")
 
 
 @dataclass(frozen=True)
@@ -72,15 +71,20 @@ class Experiment:
         part: which folds of these (``PARTS``).
         start: the experiment whose network it goes on from, or the name of weights.
         run: the folder of the pre-training, where it has that of another experiment.
+        features: what is probed (``FEATURES``).
+        milestones: steps of the pre-training at which the network is probed too, before its rate
+            falls.
         beside: fine-tuned before it on the same clips, to be compared with.
     """
 
     name: str
     settings: PretrainSettings | FinetuneSettings
-    sets: tuple[str, ...] = PROBED
+    sets: tuple[str, ...] = SETS
     part: str = "all"
     start: "Experiment | str | None" = None
     run: str | None = None
+    features: str = "trained"
+    milestones: tuple[int, ...] = ()
     beside: tuple["Experiment", ...] = field(default=())
 
     @property
@@ -94,42 +98,59 @@ class Experiment:
         return self.run or self.name
 
 
-def recipe_steps(paper: PretrainSettings) -> dict[str, PretrainSettings]:
-    """The steps on the way from the recipe ``paper`` to ``fast``, each taken alone.
+def recipe_steps(scale: str) -> dict[str, PretrainSettings]:
+    """Recipes that differ in one thing, each to be compared with the first.
 
-    The first row is the paper's recipe itself. The second, ``bfloat16``, changes its precision to
-    that, where the device has units for it; on another it changes nothing. All others do so too, and
-    each is to be compared with the second. The last takes together those that make
-    up ``fast``. Steps that compute the same function, such as compilation, are not among them: they
+    At the paper's scale they are the steps from the recipe ``paper`` to ``fast``, and the last takes
+    together those that make up ``fast``. On a processor they are the recipe ``cpu`` with one of its
+    parts exchanged. Ways to compute the same function, such as compilation, are not among them: they
     are timed, and tested to agree.
 
-    Args:
-        paper: the recipe to go from; other sizes and lengths of run keep the proportions.
+    Raises:
+        InputError: for an unknown scale.
     """
-    half = replace(paper, precision="auto")
-    architecture = paper.architecture
-    steps = math.ceil(paper.steps / 4)
-    shallow = {"decoder_depth": architecture.decoder_depth // 2}
-    narrow = {"decoder_width": architecture.decoder_width // 2}
+    if scale not in SCALES:
+        raise InputError(f"no scale is called {scale!r}; choose from {list(SCALES)}.")
+    first = SCALES[scale]
+    if scale == "cpu":
+        return {
+            "cpu": first,
+            "no-windows": replace(first, window=None),
+            "everything-decoded": replace(
+                first, window=None, decoded_share=1.0, visible_keys=False
+            ),
+            "decoder-4x256": replace(first, decoder_depth=4, decoder_width=256),
+            "batch-16": replace(
+                first,
+                batch_size=2 * first.batch_size,
+                steps=first.steps // 2,
+                cooldown_steps=first.cooldown_steps // 2,
+            ),
+            "adamw": replace(first, optimiser="adamw", learning_rate=first.learning_rate / 2),
+            "mimetic-start": replace(first, initial="mimetic"),
+        }
+    first = replace(first, precision="auto")
+    steps = math.ceil(first.steps / 4)
+    shallow = {"decoder_depth": first.architecture.decoder_depth // 2}
+    narrow = {"decoder_width": first.architecture.decoder_width // 2}
     bare, muon = {"class_token": False}, {"optimiser": "muon"}
     return {
-        "paper": paper,
-        "bfloat16": half,
-        "schedule": replace(half, warmup_steps=paper.steps // 20, schedule="cosine"),
+        "paper": first,
+        "schedule": replace(first, warmup_steps=first.steps // 20, schedule="cosine"),
         # Rates of AdamW grow with the root of the batch (Malladi et al., 2022).
         "batch": replace(
-            half,
-            batch_size=4 * paper.batch_size,
+            first,
+            batch_size=4 * first.batch_size,
             steps=steps,
-            learning_rate=2 * paper.learning_rate,
+            learning_rate=2 * first.learning_rate,
             warmup_steps=steps // 20,
             schedule="cosine",
         ),
-        "decoder-depth": replace(half, **shallow),
-        "decoder-width": replace(half, **narrow),
-        "no-class-token": replace(half, **bare),
-        "muon": replace(half, **muon),
-        "fast": replace(half, **shallow, **narrow, **bare, **muon),
+        "decoder-depth": replace(first, **shallow),
+        "decoder-width": replace(first, **narrow),
+        "no-class-token": replace(first, **bare),
+        "muon": replace(first, **muon),
+        "fast": replace(first, **shallow, **narrow, **bare, **muon),
     }
 
 
@@ -139,163 +160,154 @@ def experiments(scale: str) -> list[Experiment]:
     Raises:
         InputError: for an unknown scale.
     """
-    if scale not in SCALES:
-        raise InputError(f"no scale is called {scale!r}; choose from {list(SCALES)}.")
-    steps = recipe_steps(SCALES[scale])
-    recipe = [Experiment(f"recipe-{name}-{scale}", each) for name, each in steps.items()]
-    by_step = dict(zip(steps, recipe, strict=True))
-    compared = by_step["bfloat16"]
-    table_3 = _table_3(scale, compared)
-    long = _long(scale, compared)
-    stages = [each for each in table_3 if each.name.startswith("curriculum-")]
+    steps = recipe_steps(scale)
+    # The network of the book's tables: the first row of the recipes, and `full` of the curriculum.
+    full = Experiment(f"curriculum-full-{scale}", next(iter(steps.values())))
+    table_3 = _table_3(scale, full)
+    extended = _like(full, f"extended-{scale}", prior="extended")
+    claimed = [full, *table_3, extended]
     return [
-        *recipe,
+        full,
+        *_controls(scale, full),
         *table_3,
-        *_scaling(scale, compared),
-        *_table_4(scale, compared),
-        *_table_5(scale, compared),
-        *_transfer(scale, by_step["fast"]),
-        *_beyond(scale, by_step["fast"]),
-        *_other_seeds(scale, [compared, by_step["paper"], *stages]),
-        *long,
-        *_other_seeds(scale, long),
+        extended,
+        *_other_seeds(scale, claimed),
+        *_long(scale, full),
+        *_table_4(scale, full),
+        *_table_5(scale, full),
+        *_recipe(scale, steps),
+        *_fine_tuned(scale, full, table_3),
+        *_transfer(scale),
+        *_beyond(scale, full),
     ]
 
 
-def _table_3(scale: str, compared: Experiment) -> list[Experiment]:
-    """The curriculum and recordings in its place, probed and fine-tuned; the row `full` is the
-    recipe itself."""
-    curriculum = {
-        prior: Experiment(f"curriculum-{prior}-{scale}", replace(compared.settings, prior=prior))
-        for prior in ("sine", "harmonic", "dynamic")
-    }
-    # The same clips of the same network, from the sets that it is not going to be probed on.
-    real = {
-        name: Experiment(
-            f"real-for-{name}-{scale}", replace(compared.settings, audio=_all_but(name)), (name,)
-        )
-        for name in PROBED
-    }
+def _controls(scale: str, full: Experiment) -> list[Experiment]:
+    """What a probe makes of a network as it begins, and of log-mels, on every part that is used."""
+    listed = []
+    for features in FEATURES[1:]:
+        for part in PARTS:
+            name = f"{features}-{part}-{scale}"
+            listed.append(replace(full, name=name, part=part, features=features))
+    return listed
+
+
+def _table_3(scale: str, full: Experiment) -> list[Experiment]:
+    """The other stages of the curriculum, and recordings in place of synthesis.
+
+    Recordings are those of the sets that the network is not going to be probed on.
+    """
+    return [
+        *(
+            _like(full, f"curriculum-{prior}-{scale}", prior=prior)
+            for prior in ("sine", "harmonic", "dynamic")
+        ),
+        *(_from_others(full, name, f"real-for-{name}-{scale}") for name in PROBED),
+    ]
+
+
+def _fine_tuned(scale: str, full: Experiment, table_3: list[Experiment]) -> list[Experiment]:
+    """The rows of Table 3 and the same network from scratch, fine-tuned."""
     settings, sets = FINETUNED[scale]
     tuned = []
     for name in sets:
         fine = Experiment("", settings, (name,))
-        scratch = _from_scratch(fine, f"finetuned-scratch-{name}-{scale}", compared)
-        rows = {**curriculum, "full": compared, "real": real[name]}
-        tuned += [scratch] + [
-            replace(fine, name=f"finetuned-{row}-{name}-{scale}", start=start, beside=(scratch,))
-            for row, start in rows.items()
-        ]
-    return [*real.values(), *curriculum.values(), *tuned]
-
-
-def _scaling(scale: str, compared: Experiment) -> list[Experiment]:
-    """Fewer clips; and other sizes of network, on a quarter of the clips."""
-    settings = compared.settings
-    quarter = replace(settings, steps=settings.steps // 4)
-    larger = {"paper": ("tiny", "small", "base"), "small": ("small",)}[scale]
-    return [
-        Experiment(f"clips-16th-{scale}", replace(settings, steps=settings.steps // 16)),
-        Experiment(f"clips-4th-{scale}", quarter),
-        *(
-            Experiment(f"size-{size}-{scale}", replace(quarter, preset=size))
-            for size in larger
-            if size != settings.preset
-        ),
-    ]
-
-
-def _table_4(scale: str, compared: Experiment) -> list[Experiment]:
-    """Range of f0 and density of events; the default is a network that there is anyway."""
-    settings = _times(compared.settings, CLIPS[scale]["table 4"])
-    trained = compared.name if settings == compared.settings else f"clips-4th-{scale}"
-    return [
-        Experiment(f"sensitivity-default-{scale}", settings, run=trained),
-        *(
-            Experiment(
-                f"sensitivity-{name.replace(' ', '-')}-{scale}", replace(settings, prior=name)
+        scratch = _from_scratch(fine, f"finetuned-scratch-{name}-{scale}", full)
+        rows = {
+            each.name.removesuffix(f"-{scale}").removeprefix("curriculum-"): each
+            for each in (full, *table_3)
+            if name in each.sets
+        }
+        tuned.append(scratch)
+        for row, start in rows.items():
+            row = "real" if row.startswith("real-") else row
+            tuned.append(
+                replace(
+                    fine, name=f"finetuned-{row}-{name}-{scale}", start=start, beside=(scratch,)
+                )
             )
-            for name in SENSITIVITY
-            if not name.startswith("default")
-        ),
+    return tuned
+
+
+def _long(scale: str, full: Experiment) -> list[Experiment]:
+    """Several times the clips, of synthesis and of recordings, probed on the way (Figure 3)."""
+    steps = LONGEST[scale] * full.settings.steps
+    milestones = tuple(steps // 64 * 2**doubling for doubling in range(6))
+    long = replace(_like(full, f"long-{scale}", steps=steps), milestones=milestones)
+    return [long, *(_from_others(long, name, f"long-real-for-{name}-{scale}") for name in PROBED)]
+
+
+def _table_4(scale: str, full: Experiment) -> list[Experiment]:
+    """Range of f0 and density of events; the default is `full`."""
+    return [
+        _like(full, f"sensitivity-{name.replace(' ', '-')}-{scale}", prior=name)
+        for name in SENSITIVITY
+        if not name.startswith("default")
     ]
 
 
-def _table_5(scale: str, compared: Experiment) -> list[Experiment]:
-    """Fewer clips, of the recordings of the target: after synthesis, or from scratch."""
-    settings = _times(compared.settings, CLIPS[scale]["table 5"])
-    listed = [
-        replace(
-            compared,
-            name=f"before-adapting-{scale}",
-            sets=SETS,
-            part="last",
-            run=compared.folder,
-        )
-    ]
+def _table_5(scale: str, full: Experiment) -> list[Experiment]:
+    """The recordings of the target: after synthesis, or from scratch."""
+    before = replace(full, name=f"before-adapting-{scale}", part="last", run=full.name)
+    steps, listed = int(ADAPTING[scale] * full.settings.steps), [before]
     for name in SETS:
-        onward = Experiment("", replace(settings, audio=name), (name,), part="last")
-        listed += [
-            replace(onward, name=f"adapt-to-{name}-{scale}", start=compared),
-            replace(onward, name=f"target-only-{name}-{scale}"),
-        ]
+        alone = _like(full, f"target-only-{name}-{scale}", audio=name, steps=steps)
+        alone = replace(alone, sets=(name,), part="last")
+        listed += [replace(alone, name=f"adapt-to-{name}-{scale}", start=full), alone]
     return listed
 
 
-def _transfer(scale: str, fast: Experiment) -> list[Experiment]:
+def _recipe(scale: str, steps: dict[str, PretrainSettings]) -> list[Experiment]:
+    """The recipes of `recipe_steps`, on the folds that choices are made on."""
+    return [
+        Experiment(
+            f"recipe-{name}-{scale}",
+            settings,
+            part="development",
+            run=None if place else f"curriculum-full-{scale}",
+        )
+        for place, (name, settings) in enumerate(steps.items())
+    ]
+
+
+def _transfer(scale: str) -> list[Experiment]:
     """Table 1's frame: the best weights at hand and the same network from scratch, on each set."""
     if scale == "paper":
-        settings, start, label = FINETUNE_RECIPES["paper"], fast, "base"
-        epochs = dict.fromkeys(SETS, settings.epochs)
+        settings = FINETUNE_RECIPES["paper"]
+        start = Experiment("fast-paper", RECIPES["fast"])
+        label, epochs = "base", dict.fromkeys(SETS, settings.epochs)
+        trained = start
     else:
         settings, start, label = FINETUNE_RECIPES["fast"], "tiny", "tiny"
+        trained = Experiment("", RECIPES["cpu"])
         epochs = {"esc10": 24, "urbansound8k": 4, "speech_commands": 6}
-    listed = []
+    listed = [start] if isinstance(start, Experiment) else []
     for name in SETS:
         fine = Experiment("", replace(settings, epochs=epochs[name]), (name,))
-        scratch = _from_scratch(fine, f"finetune-{name}-scratch-{label}", fast)
+        scratch = _from_scratch(fine, f"finetune-{name}-scratch-{label}", trained)
         listed.append(
             replace(fine, name=f"finetune-{name}-{label}", start=start, beside=(scratch,))
         )
     return listed
 
 
-def _beyond(scale: str, fast: Experiment) -> list[Experiment]:
-    """What the paper's synthesizer lacks, and labels for nothing: on fewer clips, chosen on folds
-    for development; then `extended` beside `full`, once, on the others."""
-    settings = _times(fast.settings, CLIPS[scale]["beyond"])
+def _beyond(scale: str, full: Experiment) -> list[Experiment]:
+    """What the paper's synthesizer lacks, one addition at a time, and labels for nothing: chosen on
+    the folds for development."""
     rows = {
-        "full": settings,
-        "extended": replace(settings, prior="extended"),
-        **{name: replace(settings, prior=f"full+{name}") for name in ADDITIONS},
-        "auxiliary": replace(settings, auxiliary_weight=0.1),
+        "full": {},
+        "extended": {"prior": "extended"},
+        **{name: {"prior": f"full+{name}"} for name in ADDITIONS},
+        "auxiliary": {"auxiliary_weight": 0.1},
     }
-    developed = [
-        Experiment(
-            f"beyond-{name}-{scale}-seed{seed}", replace(each, seed=seed), SETS, part="development"
-        )
-        for seed in SEEDS
-        for name, each in rows.items()
-    ]
-    final = [
-        replace(each, name=each.name.replace("beyond", "final"), part="final", run=each.name)
-        for each in developed
-        if each.name.startswith(("beyond-full-", "beyond-extended-"))
-    ]
-    return developed + final
-
-
-def _long(scale: str, compared: Experiment) -> list[Experiment]:
-    """Several times the clips, of synthesis and of recordings."""
-    settings = _times(compared.settings, CLIPS[scale]["long"])
+    trained = {"full": full.name, "extended": f"extended-{scale}"}
     return [
-        Experiment(f"clips-long-{scale}", settings),
-        *(
-            Experiment(
-                f"real-long-for-{name}-{scale}", replace(settings, audio=_all_but(name)), (name,)
-            )
-            for name in PROBED
-        ),
+        replace(
+            _like(full, f"beyond-{name}-{scale}", **changes),
+            part="development",
+            run=trained.get(name),
+        )
+        for name, changes in rows.items()
     ]
 
 
@@ -303,14 +315,19 @@ def _other_seeds(scale: str, listed: list[Experiment]) -> list[Experiment]:
     """The same again, for the luck of the seed."""
     return [
         replace(each, name=f"{each.name}-seed{seed}", settings=replace(each.settings, seed=seed))
-        for seed in COMPARED_SEEDS[scale][1:]
+        for seed in SEEDS[scale][1:]
         for each in listed
     ]
 
 
-def _times(settings: PretrainSettings, clips: float) -> PretrainSettings:
-    """The same training with a multiple of its clips."""
-    return replace(settings, steps=int(clips * settings.steps))
+def _like(full: Experiment, name: str, **changes: object) -> Experiment:
+    """The same network, its training changed."""
+    return replace(full, name=name, settings=replace(full.settings, **changes))
+
+
+def _from_others(full: Experiment, tested: str, name: str) -> Experiment:
+    """The same network, from the recordings of other sets than the one that it is probed on."""
+    return replace(_like(full, name, audio=_all_but(tested)), sets=(tested,))
 
 
 def _all_but(name: str) -> str:
@@ -331,6 +348,7 @@ def is_recorded(experiment: Experiment, folder: str | os.PathLike | None = None)
     if said.get("start") != experiment.start_name:
         return False
     if isinstance(settings, PretrainSettings):
+        said = {name: said[name] for name in asdict(settings)}
         return not different(PretrainSettings(**{**said, "start": None}), settings)
     made = {name: said[name] for name in said if hasattr(settings, name)}
     before = FinetuneSettings(**made)
@@ -338,47 +356,6 @@ def is_recorded(experiment: Experiment, folder: str | os.PathLike | None = None)
     if settings.precision == "auto":
         free["precision"] = "auto"
     return replace(before, **free) == settings
-
-
-def recipe_table(scale: str, folder: str | os.PathLike | None = None) -> "pandas.DataFrame":
-    """What each step of the recipe does, from the records of `experiments` and `bench recipe`.
-
-    A step is kept when on no set of recordings its probe loses more against the step it is
-    compared with than the standard error of that loss: of the differences fold by fold, and of the
-    luck of the seeds, which is how far apart the seeds of bfloat16 are, where there are several. A set
-    of one test fold has no such error, and decides nothing.
-
-    Returns:
-        A row a step. "speed" is relative to the row named by "against", "losses apart" the largest
-        difference of the losses where the same function is computed; then the loss on held-out
-        clips, the probe's accuracy on each set in per cent with its gain and the standard error of
-        that, and whether the step is kept. A row of several seeds is their mean. A dash where there
-        is nothing to compare, "not run yet" where there is no record.
-    """
-    import pandas
-
-    bench = read_record("bench-recipe", folder)
-    timed = bench is not None and bench["settings"]["preset"] == SCALES[scale].preset
-    speeds = bench["metrics"]["rows"] if timed else {}
-    names = list(recipe_steps(SCALES[scale]))
-    records = {name: _seeds_of(f"recipe-{name}-{scale}", folder) for name in names}
-    sets = sorted({name for rs in records.values() for r in rs for name in r["metrics"]["probes"]})
-    luck = {name: _luck([_accuracies(records["bfloat16"], name)]) for name in sets}
-    rows = {}
-    for name in dict.fromkeys((*speeds, *names)):
-        against = "–" if name == "paper" else "bfloat16"
-        if name == "bfloat16" or name.startswith("paper, "):
-            against = "paper"
-        row = {"against": against, "speed": "–", "losses apart": "–", "held-out loss": "–"}
-        if name in speeds and "speed" in speeds[name]:
-            row["speed"] = f"{speeds[name]['speed']:.2f} ×"
-            if "loss_apart" in speeds[name]:
-                row["losses apart"] = f"{speeds[name]['loss_apart']:.0e}"
-        if name in names:
-            row |= _probed(records[name], records.get(against, []), luck)
-        rows[name] = row
-    table = pandas.DataFrame.from_dict(rows, orient="index").fillna("–")
-    return table.rename(columns=lambda name: name.partition(",")[0])
 
 
 def outcome_table(
@@ -391,23 +368,25 @@ def outcome_table(
         folder: of the records.
 
     Returns:
-        For each row "clips" learned from, "seconds" of training, "seeds", and for each set the
+        For each row "clips" learned from, "CPU min", the processor's minutes of the training,
+        the "held-out loss" (`reproduce.held_out_loss`), "seeds", and for each set the
         accuracy in per cent, ± the deviation over its test folds where there are several, of the
-        mean over seeds. "not run yet" where there is no record.
+        mean over seeds; of a probe also that of embeddings by frequency. A dash where there is no
+        such number, "not run yet" where there is no record.
     """
     import pandas
 
     table = {}
     for label, name in rows.items():
         records = _seeds_of(name, folder)
-        table[label] = {"clips": "not run yet", "seconds": "", "seeds": ""}
+        table[label] = {"clips": "not run yet", "CPU min": "", "held-out loss": "", "seeds": ""}
         if not records:
             continue
         clips = _clips(records[0])
-        seconds = np.mean([record["seconds"] for record in records])
         table[label] = {
             "clips": "–" if clips is None else f"{clips:,}",
-            "seconds": f"{seconds:,.0f}",
+            "CPU min": _mean_of(records, "processor_seconds", 60, ".0f"),
+            "held-out loss": _mean_of(records, "held_out_loss", 1, ".3f"),
             "seeds": str(len(records)),
         }
         for tested in _sets_of(records):
@@ -421,23 +400,26 @@ def outcome_table(
     return pandas.DataFrame.from_dict(table, orient="index").fillna("")
 
 
-def step_table(
-    rows: Mapping[str, str], folder: str | os.PathLike | None = None
+def gain_table(
+    rows: Mapping[str, str],
+    against: str | None = None,
+    folder: str | os.PathLike | None = None,
 ) -> "pandas.DataFrame":
-    """What each row of a table is worth over the row above it, from the records of `experiments`.
+    """What each row of a table is worth over the row above it, or over one row, from the records.
 
     Both were tested on the same folds, so the gain is the mean of the differences fold by fold. Its
     standard error has two parts: that of this mean, and the luck of the seeds, which is how far the
-    seeds of one row lie apart, in all rows that have several.
+    seeds of one row lie apart, in all rows that have several. With one fold, or where no row has
+    several seeds, that part is unknown and left out.
 
     Args:
         rows: what to call a row, and the name of its experiment without a seed.
+        against: the row that all others are compared with; the one above each when None.
         folder: of the records.
 
     Returns:
-        For each row but the first, and each set that it and the row above it were tested on, "gain ±
-        standard error" in points; a dash for other sets, "not run yet" where one of the two has no
-        record.
+        For each comparison, and each set that both were tested on, "gain ± standard error" in
+        points; a dash for other sets, "not run yet" where one of the two has no record.
     """
     import pandas
 
@@ -447,58 +429,19 @@ def step_table(
         accuracies[label] = {t: _accuracies(records, t) for t in _sets_of(records)}
     sets = list(dict.fromkeys(tested for found in accuracies.values() for tested in found))
     luck = {t: _luck(found[t] for found in accuracies.values() if t in found) for t in sets}
+    pairs = pairwise(rows) if against is None else ((against, row) for row in rows)
     table = {}
-    for (above, before), (label, after) in pairwise(accuracies.items()):
+    for one, other in pairs:
+        if one == other:
+            continue
+        before, after = accuracies[one], accuracies[other]
         missing = "–" if before and after else "not run yet"
-        step = table[f"{above} → {label}"] = dict.fromkeys(sets, missing)
+        step = table[f"{one} → {other}"] = dict.fromkeys(sets, missing)
         for tested in before.keys() & after.keys():
             gain, error = _gain(after[tested], before[tested], luck[tested])
             step[tested] = _unbroken(_with_error(gain, error))
     found = pandas.DataFrame.from_dict(table, orient="index", columns=sets)
     return found.rename(columns=lambda tested: tested.partition(",")[0])
-
-
-def gain_table(
-    rows: Mapping[str, str], against: str, folder: str | os.PathLike | None = None
-) -> "pandas.DataFrame":
-    """What a change is worth on each set, over several seeds, from the records of `experiments`.
-
-    How far the seeds of a row lie apart is taken to be alike in all rows of a set, so it is
-    estimated from all of them together: with S seeds in each of R rows, the 95 % interval is
-    gain ± t(0.975, R (S - 1)) s √(2 / S), with s² the mean of the rows' variances over seeds. It
-    says what other seeds would change, not what other clips would.
-
-    Args:
-        rows: what to call a row, and the name of its experiment without a seed.
-        against: the row that others are compared with.
-        folder: of the records.
-
-    Returns:
-        A row for each set and each of ``rows``: "accuracy", in per cent, the mean over folds and
-        seeds; "gain" over ``against``, in points, with "95 % from" and "95 % to". Only rows of all
-        ``SEEDS``; none where the row ``against`` is not among them.
-    """
-    import pandas
-    from scipy.stats import t
-
-    records = {label: _seeds_of(name, folder) for label, name in rows.items()}
-    complete = {label: found for label, found in records.items() if len(found) == len(SEEDS)}
-    table = {}
-    for tested in _sets_of(complete.get(against, [])):
-        accuracies = {label: _accuracies(found, tested) for label, found in complete.items()}
-        means = {label: seeds.mean(1) for label, seeds in accuracies.items()}
-        pooled = _luck(accuracies.values())
-        freedom = len(means) * (len(SEEDS) - 1)
-        half = t.ppf(0.975, freedom) * (pooled * 2 / len(SEEDS)) ** 0.5
-        for label, seeds in means.items():
-            gain = np.mean(seeds) - np.mean(means[against])
-            ends = (
-                (np.nan, np.nan, np.nan) if label == against else (gain, gain - half, gain + half)
-            )
-            table[tested.partition(",")[0], label] = (np.mean(seeds), *ends)
-    index = pandas.MultiIndex.from_tuples(table, names=["set", "row"])
-    columns = ["accuracy", "gain", "95 % from", "95 % to"]
-    return pandas.DataFrame(list(table.values()), index=index, columns=columns)
 
 
 def efficiency(
@@ -512,23 +455,30 @@ def efficiency(
         folder: of the records.
 
     Returns:
-        For synthesis and for recordings of other sets, where there are records: the seconds of
-        each run, its clips, its accuracy in per cent, the mean over seeds, and the deviation of that
-        over the folds.
+        For synthesis and for recordings of other sets, where there are records: the processor's
+        seconds of the run so far, its clips, its accuracy in per cent, and the deviation of that over
+        the folds. The last of each is that of the whole run.
     """
     names = {
-        "synthesis": ("clips-16th", "clips-4th", "recipe-bfloat16", "clips-long"),
-        "recordings of other sets": (f"real-for-{tested}", f"real-long-for-{tested}"),
+        "synthesis": f"long-{scale}",
+        "recordings of other sets": f"long-real-for-{tested}-{scale}",
     }
     curves: dict[str, list[tuple[float, int, float, float]]] = {}
-    for label, listed in names.items():
-        for name in listed:
-            records = _seeds_of(f"{name}-{scale}", folder)
-            for each in filter(lambda found: _short(found) == tested, _sets_of(records)):
-                accuracy = _accuracies(records, each).mean(0)
-                seconds = float(np.mean([record["seconds"] for record in records]))
-                run = (seconds, _clips(records[0]), accuracy.mean(), accuracy.std(ddof=1))
-                curves.setdefault(label, []).append(run)
+    for label, name in names.items():
+        for record in _seeds_of(name, folder)[:1]:
+            metrics = record["metrics"]
+            stages = {int(clips): stage for clips, stage in metrics["milestones"].items()}
+            for clips, stage in {**stages, _clips(record): metrics}.items():
+                for each, probe in stage["probes"].items():
+                    if _short(each) == tested:
+                        accuracy = 100 * np.array(list(probe["accuracy"].values()))
+                        run = (
+                            stage["processor_seconds"],
+                            clips,
+                            accuracy.mean(),
+                            accuracy.std(ddof=1),
+                        )
+                        curves.setdefault(label, []).append(run)
     return curves
 
 
@@ -538,9 +488,17 @@ def _unbroken(cell: str) -> str:
 
 
 def _clips(record: dict) -> int | None:
-    """How many clips a network was pre-trained on; none of a record of fine-tuning."""
+    """How many clips a network was pre-trained on; None where it was not."""
     said = record["settings"]
-    return said["steps"] * said["batch_size"] if "steps" in said else None
+    if "steps" not in said or said.get("features", "trained") != "trained":
+        return None
+    return said["steps"] * said["batch_size"]
+
+
+def _mean_of(records: list[dict], name: str, unit: float, form: str) -> str:
+    """A metric of several seeds; a dash where one has none."""
+    values = [record["metrics"].get(name) for record in records]
+    return "–" if None in values else format(np.mean(values) / unit, form)
 
 
 def _short(tested: str) -> str:
@@ -552,13 +510,17 @@ def _tested(record: dict) -> dict[str, dict]:
     """The figures of a record's network, by the set that it was tested on."""
     metrics = record["metrics"]
     if "probes" in metrics:
-        return metrics["probes"]
+        apart = {
+            f"{name.partition(',')[0]} by frequency, {name.partition(',')[2]}": probe
+            for name, probe in metrics.get("probes_by_frequency", {}).items()
+        }
+        return {**metrics["probes"], **apart}
     return {record["data"].partition(", ")[0]: metrics["this encoder"]}
 
 
 def _seeds_of(name: str, folder: str | os.PathLike) -> list[dict]:
     """The records of an experiment, of one seed or several."""
-    names = [name, *(f"{name}-seed{seed}" for seed in SEEDS)]
+    names = [name, *(f"{name}-seed{seed}" for seed in range(1, 10))]
     return [record for each in names if (record := read_record(each, folder))]
 
 
@@ -590,25 +552,6 @@ def _gain(after: np.ndarray, before: np.ndarray, luck: float) -> tuple[float, fl
         return float(gain[0]), math.nan
     error = gain.var(ddof=1) / len(gain) + luck * (1 / len(after) + 1 / len(before))
     return float(gain.mean()), float(error**0.5)
-
-
-def _probed(records: list[dict], references: list[dict], luck: dict[str, float]) -> dict[str, str]:
-    """The columns of `recipe_table` that the records of a step fill."""
-    if not records:
-        return {"held-out loss": "not run yet"}
-    loss = np.mean([record["metrics"]["held_out_loss"] for record in records])
-    row, kept = {"held-out loss": f"{loss:.3f}"}, []
-    for name, variance in luck.items():
-        accuracies = _accuracies(records, name)
-        row[name] = f"{accuracies.mean():.1f}"
-        if references:
-            gain, error = _gain(accuracies, _accuracies(references, name), variance)
-            row[name] += _unbroken(f" ({_with_error(gain, error)})")
-            if not math.isnan(error):
-                kept.append(gain >= -error)
-    if references:
-        row["kept"] = ("yes" if all(kept) else "no") if kept else "–"
-    return row
 
 
 def _with_error(gain: float, error: float) -> str:

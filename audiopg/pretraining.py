@@ -216,14 +216,13 @@ RECIPES = {
         class_token=False,
         optimiser="muon",
     ),
-    # For a processor without a GPU beside it: as few products as it takes to learn. It leaves the
-    # first shelf of the loss after some 150 steps, so steps are many and batches small.
+    # For a processor without a GPU beside it: as few products as it takes to learn. What counts is
+    # the number of steps, so batches are small.
     "cpu": PretrainSettings(
         preset="tiny",
         precision="auto",
         class_token=False,
         visible_keys=True,
-        initial="mimetic",
         window=32,
         decoded_share=0.334,
         optimiser="muon",
@@ -256,8 +255,9 @@ def recipe_for(preset: str, recipe: str = "fast") -> PretrainSettings:
     return replace(settings, **changes)
 
 
-# What may change when a run is resumed: it says when to stop or to write, not what is learned.
-_CHANGEABLE = ("minutes", "checkpoint_every", "filters_every", "pictures_every")
+# What may change when a run is resumed: it says when to stop or to write, or how fast to go (compiled
+# steps differ by rounding), not what is learned.
+_CHANGEABLE = ("minutes", "checkpoint_every", "filters_every", "pictures_every", "compiled")
 # These too, as long as the steps that are done would have been the same.
 _LENGTHS = ("steps", "cooldown_steps")
 

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from tqdm.auto import tqdm
 
 from audiopg.datasets import LabelledClips, cached_waves, find_dataset
 from audiopg.datasets.tables import TRAINING
@@ -24,16 +23,19 @@ from audiopg.environment import (
     provenance,
     require_writable,
     settle_precision,
+    write_json,
     writing,
 )
 from audiopg.errors import InputError
 from audiopg.experiments import PARTS, SETS, Experiment, is_recorded
+from audiopg.inputs import read_json
 from audiopg.mae import Encoder, MaskedAutoencoder
 from audiopg.pretraining import PretrainResult, PretrainSettings, pretrain, read_settings
 from audiopg.records import read_record, results_folder, write_record
 from audiopg.runs import read_metrics, read_provenance
 from audiopg.synth import SynthPrior, render
-from audiopg.transfer import linear_probe, summarise
+from audiopg.transfer import ProbeResult, linear_probe, summarise
+from audiopg.transfer.compare import clip_features
 from audiopg.transfer.finetune import (
     FinetuneResult,
     FinetuneSettings,
@@ -45,8 +47,6 @@ from audiopg.transfer.finetune import (
 # Clips that no run trains on, for a loss that experiments can share.
 _HELD_OUT = torch.arange(2**41, 2**41 + 256)
 _BATCH = 32
-# Enough that clips of one length meet in a batch.
-_CLIPS_AT_ONCE = 256
 # Folds of a set in cross-validation that settings may be chosen on.
 _DEVELOPMENT = 2
 
@@ -243,52 +243,125 @@ def link_files(files: dict[str, list[Path]], folder: Path) -> Path:
 
 def _probed(experiment: Experiment, workshop: _Workshop) -> dict | None:
     """What the record of a pre-training and its probes says; None where the time is over."""
-    result = _pretrained(experiment, workshop)
-    if result is None:
-        return None
-    run = workshop.out / experiment.folder
-    settings = replace(experiment.settings, precision=read_settings(run).precision)
-    began = time.perf_counter()
-    probed = {name: workshop.sets[name] for name in experiment.sets if name in workshop.sets}
-    probes = {
-        clips.name: probe(
-            result.model.encoder, clips, experiment.part, settings.precision, workshop.progress
+    settings, run = experiment.settings, workshop.out / experiment.folder
+    found, where, seconds = None, None, 0.0
+    if experiment.features == "trained":
+        stages = _milestones(experiment, workshop)
+        result = _pretrained(experiment, workshop, settings) if stages is not None else None
+        if result is None:
+            return None
+        settings = _as_run(settings, run)
+        found, where, seconds = (
+            _figures(experiment, result, workshop),
+            read_provenance(run),
+            _seconds_of(run),
         )
-        for clips in probed.values()
+        found["milestones"] = stages
+    else:
+        began = time.perf_counter()
+        settings = replace(
+            settings, precision=settle_precision(settings.precision, workshop.device)
+        )
+        found = _figures(experiment, None, workshop)
+        seconds = time.perf_counter() - began
+    return {
+        "settings": {**asdict(settings), "start": experiment.start_name}
+        | ({} if experiment.features == "trained" else {"features": experiment.features}),
+        "metrics": found,
+        "seconds": seconds,
+        "data": _learned_from(experiment, workshop)
+        + "; probed on "
+        + " and ".join(f"{each.name} ({each.licence})" for each in _sets(experiment, workshop)),
+        "protocol": "a linear probe of clips at their native length, of the averaged tokens and of "
+        f"those averaged by frequency, embedded in {settings.precision}; every choice of the probe is made on the "
+        f"training folds or the official validation part, {PARTS[experiment.part]}",
+        "where": where,
     }
-    seconds = time.perf_counter() - began
+
+
+def _sets(experiment: Experiment, workshop: _Workshop) -> list[LabelledClips]:
+    """What an experiment is probed on, of what is at hand."""
+    return [workshop.sets[name] for name in experiment.sets if name in workshop.sets]
+
+
+def _learned_from(experiment: Experiment, workshop: _Workshop) -> str:
+    """What a record says of the clips of a pre-training."""
+    settings = experiment.settings
+    if experiment.features != "trained":
+        return f"none: {experiment.features} features"
     source = f"clips synthesized from the {settings.prior!r} prior"
     if settings.audio:
         source = "windows of the recordings of " + " and ".join(
             f"{name} ({len(paths)} files)" for name, paths in _files(experiment, workshop).items()
         )
-    return {
-        "settings": {**asdict(settings), "start": experiment.start_name},
-        "metrics": {
-            "loss": result.losses[-max(1, settings.steps // 20) :].mean().item(),
-            "held_out_loss": held_out_loss(result.model, settings.prior),
-            "probes": probes,
-            "probe_seconds": round(seconds, 1),
-        },
-        "seconds": 60 * _minutes_of(run),
-        "data": f"{settings.steps * settings.batch_size} {source}; probed on "
-        + " and ".join(f"{clips.name} ({clips.licence})" for clips in probed.values()),
-        "protocol": "pre-trained once, then a linear probe of the averaged tokens of clips at "
-        f"their native length, embedded in {settings.precision}; every choice of the probe is made on the training folds, "
-        + PARTS[experiment.part],
-        "where": read_provenance(run),
-    }
+    return f"{settings.steps * settings.batch_size} {source}"
 
 
-def _pretrained(experiment: Experiment, workshop: _Workshop) -> PretrainResult | None:
+def _figures(experiment: Experiment, result: PretrainResult | None, workshop: _Workshop) -> dict:
+    """The losses of a network and its probes; of the untrained one, or of log-mels, without result."""
+    settings, run = experiment.settings, workshop.out / experiment.folder
+    model = result.model if result else None
+    if experiment.features == "untrained":
+        model = MaskedAutoencoder.preset(
+            settings.preset,
+            settings.seed,
+            initial=settings.initial,
+            **asdict(settings.architecture),
+        )
+        model = model.to(workshop.device).eval()
+    found: dict = {}
+    if result:
+        found["loss"] = result.losses[-max(1, len(result.losses) // 20) :].mean().item()
+        found["processor_seconds"] = _processor_seconds(run)
+    if model:
+        found["held_out_loss"] = held_out_loss(model, settings.prior)
+    began = time.perf_counter()
+    for clips in _sets(experiment, workshop):
+        probes = probe(
+            model.encoder if model else None,
+            clips,
+            experiment.part,
+            settings.precision,
+            workshop.progress,
+        )
+        for name, figures in probes.items():
+            found.setdefault(name, {})[clips.name] = figures
+    found["probe_seconds"] = round(time.perf_counter() - began, 1)
+    return found
+
+
+def _milestones(experiment: Experiment, workshop: _Workshop) -> dict[str, dict] | None:
+    """The figures of a run on its way, by the clips it had heard; None where the time is over.
+
+    The run keeps them in ``milestones.json``.
+    """
+    run = workshop.out / experiment.folder
+    kept = run / "milestones.json"
+    found = read_json(kept, "delete the run") if kept.exists() else {}
+    for steps in experiment.milestones:
+        clips = str(steps * experiment.settings.batch_size)
+        if clips in found:
+            continue
+        settings = replace(experiment.settings, steps=steps, cooldown_steps=0)
+        result = _pretrained(experiment, workshop, settings)
+        if result is None:
+            return None
+        found[clips] = _figures(experiment, result, workshop)
+        write_json(kept, found)
+    return found
+
+
+def _pretrained(
+    experiment: Experiment, workshop: _Workshop, settings: PretrainSettings
+) -> PretrainResult | None:
     """The network of an experiment, trained now where it is not yet; None where the time is over."""
     if workshop.minutes_left <= 0:
         return None
     run = workshop.out / experiment.folder
-    settings = replace(experiment.settings, start=_start(experiment, workshop))
+    settings = replace(_as_run(settings, run), start=_start(experiment, workshop))
     if experiment.start and settings.start is None:
         return None
-    allowed = _minutes_of(run) + workshop.minutes_left
+    allowed = _seconds_of(run) / 60 + workshop.minutes_left
     if math.isfinite(allowed):
         settings = replace(settings, minutes=allowed)
     if settings.audio:
@@ -303,11 +376,19 @@ def _pretrained(experiment: Experiment, workshop: _Workshop) -> PretrainResult |
     return result if len(result.losses) == settings.steps else None
 
 
+def _as_run(settings: PretrainSettings, run: Path) -> PretrainSettings:
+    """Settings with the precision of the run in a folder, where there is one, and compiled as it."""
+    if not (run / "settings.json").exists():
+        return settings
+    said = read_settings(run)
+    return replace(settings, precision=said.precision, compiled=said.compiled)
+
+
 def _start(experiment: Experiment, workshop: _Workshop) -> str | None:
     """The weights that an experiment goes on from; None where it has none, or the time is over."""
     if not isinstance(experiment.start, Experiment):
         return experiment.start
-    trained = _pretrained(experiment.start, workshop)
+    trained = _pretrained(experiment.start, workshop, experiment.start.settings)
     return os.fspath(workshop.out / experiment.start.folder) if trained else None
 
 
@@ -402,43 +483,77 @@ def held_out_loss(model: MaskedAutoencoder, prior: str) -> float:
 
 
 def probe(
-    encoder: Encoder,
+    encoder: Encoder | None,
     clips: LabelledClips,
     part: str = "all",
     precision: str = "float32",
     progress: bool = True,
-) -> dict:
-    """Accuracies of a linear probe of clips at native length: by fold, mean and deviation.
+) -> dict[str, dict]:
+    """Linear probes of clips at native length: accuracies by fold, mean and deviation.
 
     Args:
-        encoder: embeds the clips, each once.
+        encoder: embeds the clips, each once; None to probe the mean and deviation of their log-mels.
         clips: of a set, all of them.
         part: of its folds (``PARTS``).
         precision: of the encoder's products (``environment.PRECISION_CHOICES``).
         progress: show a progress bar.
+
+    Returns:
+        The figures of "probes", of averaged tokens, and where there is an encoder of
+        "probes_by_frequency", of tokens averaged in each band (`Encoder.embed`).
     """
     kept, tested = part_of(clips, part)
-    device = encoder.norm.weight.device
-    waves = cached_waves(clips, progress=progress)
-    rows = torch.from_numpy(kept).split(_CLIPS_AT_ONCE)
-    bar = tqdm(rows, desc=f"embedding {clips.name}", unit="batch", disable=not progress)
-    with autocast(device, settle_precision(precision, device)):
-        embeddings = [
-            encoder.embed([waves.native(row) for row in part], native=True) for part in bar
-        ]
-    result = linear_probe(
-        torch.cat(embeddings), clips.labels[kept], clips.folds[kept], test_folds=tested
-    )
+    cached = cached_waves(clips, progress=progress)
+    waves = [cached.native(row) for row in kept]
+    features = {}
+    if encoder is None:
+        named = clip_features(waves, {}, native=True, progress=progress)
+        features["probes"] = named["log-mel mean and deviation"]
+    else:
+        device = encoder.norm.weight.device
+        with autocast(device, settle_precision(precision, device)):
+            both = clip_features(
+                waves,
+                {"mean": encoder},
+                pooling="both",
+                native=True,
+                controls=False,
+                progress=progress,
+            )
+        features = dict(zip(("probes", "probes_by_frequency"), both.values(), strict=True))
+    validation = [fold for fold, name in clips.fold_names.items() if name == "validation"]
     return {
-        "clips": len(kept),
-        "accuracy": dict(zip(map(str, result.folds), result.accuracy.tolist(), strict=True)),
-        "mean": result.mean,
-        "standard_deviation": result.standard_deviation if len(tested) > 1 else None,
+        name: _accuracies(
+            linear_probe(
+                values,
+                clips.labels[kept],
+                clips.folds[kept],
+                test_folds=tested,
+                validation_fold=next((fold for fold in validation if fold not in tested), None),
+            )
+        )
+        for name, values in features.items()
     }
 
 
-def _minutes_of(run: Path) -> float:
-    """Minutes that a run has taken so far, pauses left out."""
+def _accuracies(result: ProbeResult) -> dict:
+    """The figures of a probe, as a record has them."""
+    return {
+        "clips": len(result.scores),
+        "accuracy": dict(zip(map(str, result.folds), result.accuracy.tolist(), strict=True)),
+        "mean": result.mean,
+        "standard_deviation": result.standard_deviation if len(result.folds) > 1 else None,
+    }
+
+
+def _seconds_of(run: Path) -> float:
+    """Seconds that a run has taken so far, pauses left out."""
     path = run / "metrics.jsonl"
     lines = read_metrics(path) if path.exists() else []
-    return lines[-1]["seconds"] / 60 if lines else 0.0
+    return lines[-1]["seconds"] if lines else 0.0
+
+
+def _processor_seconds(run: Path) -> float | None:
+    """Seconds of the processor that the steps of a run took; None of a run that did not say."""
+    taken = [line.get("processor_seconds") for line in read_metrics(run / "metrics.jsonl")]
+    return None if None in taken else round(sum(taken), 1)

@@ -1,5 +1,5 @@
-"""The steps from the recipe `paper` to `fast`: what each of them, taken alone, does to the speed;
-and for `tiny`, the processor's seconds to a loss and to a probe.
+"""The rows of `audiopg.experiments.recipe_steps`: what each of them, taken alone, does to the speed; and
+for `tiny`, the processor's seconds to a loss and to a probe.
 
 Two kinds of step. Some compute the same function another way (fused attention, fused AdamW,
 compilation): beside their speed stands how far their losses lie from the reference's. The others
@@ -29,13 +29,15 @@ from torch.optim import AdamW
 from audiopg import RECIPES, MaskedAutoencoder, PretrainSettings, pretrain
 from audiopg.datasets import cached_waves, find_dataset
 from audiopg.environment import best_device, data_folder, provenance
-from audiopg.experiments import SCALES, recipe_steps
+from audiopg.experiments import recipe_steps
 from audiopg.mae import POOLINGS
 from audiopg.records import read_record, write_record
 from audiopg.reproduce import held_out_loss
 from audiopg.transfer import linear_probe
 
 ROUNDS, STEPS, WARM_UP = 3, 5, 2
+# What computes the same function as the first row.
+SAME = ("attention written out", "AdamW one by one", "in float32", "compiled")
 # The recipe of results/pretrain-tiny.json, in float32, and clips of the one that is compared with it.
 BEFORE = PretrainSettings(
     preset="tiny",
@@ -48,9 +50,12 @@ BEFORE = PretrainSettings(
 CLIPS = 12_800
 
 
-def plain_attention(query: Tensor, key: Tensor, value: Tensor, mask: None = None) -> Tensor:
+def plain_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
     """Attention as it is written in the textbook: two products and a softmax, all of it stored."""
-    return (query @ key.mT / query.shape[-1] ** 0.5).softmax(dim=-1) @ value
+    scores = query @ key.mT / query.shape[-1] ** 0.5
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -torch.inf)
+    return scores.softmax(dim=-1).to(value.dtype) @ value
 
 
 def one_by_one(parameters: list[Tensor], fused: bool, **options: object) -> AdamW:
@@ -65,24 +70,21 @@ def swapped(module: str, name: str, into: Callable) -> AbstractContextManager:
 
 def rows() -> dict[str, tuple[str | None, PretrainSettings, Callable[[], AbstractContextManager]]]:
     """A name, what it is to be compared with, its settings, and what to exchange meanwhile."""
-    on_gpu = best_device().type == "cuda"
-    scale = SCALES["paper" if on_gpu else "small"]
-    # Fewer clips than the small scale's own keep the CPU's turns short.
-    steps = recipe_steps(scale if on_gpu else replace(scale, batch_size=16))
-    plain = partial(swapped, "torch.nn.functional", "scaled_dot_product_attention", plain_attention)
+    steps = recipe_steps("paper" if best_device().type == "cuda" else "cpu")
+    plain = partial(swapped, "audiopg.mae", "attention", plain_attention)
     slow = partial(swapped, "audiopg.pretraining", "AdamW", one_by_one)
-    paper, half = steps.pop("paper"), steps.pop("bfloat16")
-    del steps["schedule"]  # Another rate costs nothing.
-    table = {
-        "paper": (None, paper, nullcontext),
-        "paper, attention written out": ("paper", paper, plain),
-        "paper, AdamW one by one": ("paper", paper, slow),
-        "bfloat16": ("paper", half, nullcontext),
-        "compiled": ("bfloat16", replace(half, compiled=True), nullcontext),
+    first = next(iter(steps))
+    settings = steps.pop(first)
+    steps.pop("schedule", None)  # Another rate costs nothing, nor does another start.
+    steps.pop("mimetic-start", None)
+    return {
+        first: (None, settings, nullcontext),
+        "attention written out": (first, settings, plain),
+        "AdamW one by one": (first, settings, slow),
+        "in float32": (first, replace(settings, precision="float32"), nullcontext),
+        "compiled": (first, replace(settings, compiled=True), nullcontext),
+        **{name: (first, each, nullcontext) for name, each in steps.items()},
     }
-    for name, settings in steps.items():
-        table[name] = ("bfloat16", settings, nullcontext)
-    return table
 
 
 def one_turn(settings: PretrainSettings) -> tuple[float, Tensor]:
@@ -187,10 +189,11 @@ def main(record: str | None = None) -> None:
             rates[name].append(rate)
 
     where = provenance(best_device())
-    preset, batch_size = table["paper"][1].preset, table["paper"][1].batch_size
+    first = next(iter(table.values()))[1]
+    preset, batch_size = first.preset, first.batch_size
     print(f"{preset}, {batch_size} clips a step if not said otherwise, {where['device']}")
     figures = {}
-    for name, (reference, settings, _) in table.items():
+    for name, (reference, _, _) in table.items():
         figures[name] = {"clips_per_second": float(np.median(rates[name]))}
         line = f"  {name:32} {figures[name]['clips_per_second']:8.1f} clips/s"
         if reference:
@@ -198,9 +201,7 @@ def main(record: str | None = None) -> None:
             ratio = float(np.median(np.divide(rates[name], rates[reference])))
             figures[name] |= {"reference": reference, "speed": ratio}
             line += f", {ratio:.2f} x {reference}"
-            if settings.architecture == table[reference][1].architecture and (
-                settings.batch_size == batch_size and settings.optimiser == "adamw"
-            ):
+            if name in SAME:
                 apart = (losses[name] - losses[reference]).abs().max().item()
                 figures[name]["loss_apart"] = apart
                 line += f", losses at most {apart:.1e} apart"

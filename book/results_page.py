@@ -65,10 +65,6 @@ def _analysed(factor: str) -> Row:
     return Row(("analysis*", "analyze*"), command, factor=factor)
 
 
-_RECIPE = Row(
-    ("recipe-bfloat16-*", "recipe-paper-*"), "audiopg reproduce --scale paper recipe-paper"
-)
-
 # Tables that the paper has not.
 OUR_OWN = ("beyond",)
 # Table of the paper -> its rows, in its order, then rows that it has not -> ours.
@@ -89,18 +85,17 @@ ROWS = {
         "sine": _reproduced("curriculum-sine", "finetuned-sine-*"),
         "harmonic": _reproduced("curriculum-harmonic", "finetuned-harmonic-*"),
         "dynamic": _reproduced("curriculum-dynamic", "finetuned-dynamic-*"),
-        "full": Row((*_RECIPE.records, "finetuned-full-*"), _RECIPE.command),
-        "full, 500 epochs": _reproduced("clips-long"),
-        "real audio, full training": _reproduced("real-long-for"),
+        "full": _reproduced("curriculum-full", "finetuned-full-*"),
+        "full, 500 epochs": _reproduced("long"),
+        "real audio, full training": _reproduced("long-real-for"),
         "real audio, time-matched": _reproduced("real-for", "finetuned-real-*"),
-        "full, a quarter of the clips": _reproduced("clips-4th"),
-        "full, a sixteenth of the clips": _reproduced("clips-16th"),
-        "another size of network": _reproduced("size"),
         "from scratch": _reproduced("finetuned-scratch"),
+        "untrained": _reproduced("untrained"),
+        "log-mel mean and deviation": _reproduced("log-mel"),
     },
     "table_4": {
         "narrow f0": _reproduced("sensitivity-narrow-f0"),
-        "default f0, 1-5 events": _reproduced("sensitivity-default"),
+        "default f0, 1-5 events": _reproduced("curriculum-full"),
         "wide f0": _reproduced("sensitivity-wide-f0"),
         "1 event": _reproduced("sensitivity-1-event"),
         "5-10 events": _reproduced("sensitivity-5-10-events"),
@@ -117,10 +112,9 @@ ROWS = {
         "temporal position": _analysed("onset"),
     },
     "beyond": {
-        **{
-            name: _reproduced(f"beyond-{name}", f"final-{name}-*")
-            for name in ("full", "extended", *ADDITIONS)
-        },
+        "full": _reproduced("beyond-full"),
+        "extended": _reproduced("extended", "beyond-extended-*"),
+        **{name: _reproduced(f"beyond-{name}") for name in ADDITIONS},
         "full, auxiliary head": _reproduced("beyond-auxiliary"),
     },
 }

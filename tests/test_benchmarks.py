@@ -58,7 +58,10 @@ def test_what_the_recipe_s_benchmark_exchanges_computes_the_same():
     recipe = runpy.run_path(str(BENCHMARKS / "recipe.py"))
     query, key, value = torch.randn(3, 2, 4, 20, 8, generator=torch.Generator().manual_seed(0))
     expected = torch.nn.functional.scaled_dot_product_attention(query, key, value)
-    torch.testing.assert_close(recipe["plain_attention"](query, key, value), expected)
+    torch.testing.assert_close(recipe["plain_attention"](query, key, value, None), expected)
+    seen = (torch.arange(20) < 13).expand(2, 1, 1, 20)
+    expected = torch.nn.functional.scaled_dot_product_attention(query, key, value, seen)
+    torch.testing.assert_close(recipe["plain_attention"](query, key, value, seen), expected)
 
     weights = [torch.linspace(-1, 1, 6).requires_grad_() for _ in range(2)]
     options = {"lr": 0.1, "weight_decay": 0.05, "betas": (0.9, 0.95)}
@@ -76,11 +79,16 @@ def test_what_the_recipe_s_benchmark_exchanges_computes_the_same():
 
 
 def test_the_recipe_s_benchmark_compares_rows_of_its_own():
-    rows = runpy.run_path(str(BENCHMARKS / "recipe.py"))["rows"]()
+    recipe = runpy.run_path(str(BENCHMARKS / "recipe.py"))
+    rows = recipe["rows"]()
+    first = next(iter(rows))
     for name, (reference, settings, _) in rows.items():
-        assert (reference is None) == (name == "paper")
-        assert reference is None or reference in rows
-        assert settings.preset == rows["paper"][1].preset
+        assert reference == (None if name == first else first)
+        assert settings.preset == rows[first][1].preset
+    assert set(recipe["SAME"]) < set(rows)
+    for name in recipe["SAME"]:
+        changed = set(different(rows[name][1], rows[first][1]))
+        assert changed <= {"precision"}
 
 
 def test_a_shortened_recipe_keeps_its_proportions():

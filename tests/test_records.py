@@ -68,7 +68,7 @@ def outside(tmp_path, monkeypatch):
 
 def test_outside_a_clone_a_folder_is_to_be_named(outside):
     ask = "does not run from a clone of its project; run this in a clone, or name a folder"
-    known = experiments.experiments("small")
+    known = experiments.experiments("cpu")
     for call in (
         lambda: write_record("first-run", **RUN),
         lambda: read_record("first-run"),
@@ -118,7 +118,7 @@ def test_reproduce_asks_for_a_folder_of_records_outside_a_clone(outside, capsys)
         assert main(["reproduce", *arguments]) == 2
         assert "run this in a clone, or name a folder" in capsys.readouterr().err
     assert main(["reproduce", "--list", "--results", str(outside / "records")]) == 0
-    assert "left      recipe-paper-" in capsys.readouterr().out
+    assert "left      curriculum-full-" in capsys.readouterr().out
 
 
 def test_the_commit_is_never_that_of_another_project(tmp_path, monkeypatch):

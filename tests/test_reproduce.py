@@ -11,8 +11,8 @@ from audiopg import reproduce as module
 from audiopg.datasets import LabelledClips, cached_waves
 from audiopg.environment import PRECISIONS, provenance
 from audiopg.errors import InputError
-from audiopg.experiments import Experiment, is_recorded
-from audiopg.mae import MaskedAutoencoder, load_model, save_model
+from audiopg.experiments import FEATURES, Experiment, is_recorded
+from audiopg.mae import Encoder, MaskedAutoencoder, load_model, save_model
 from audiopg.pretraining import PretrainSettings, pretrain
 from audiopg.records import read_record
 from audiopg.reproduce import (
@@ -24,6 +24,8 @@ from audiopg.reproduce import (
     reproduce,
     training_files,
 )
+from audiopg.runs import read_metrics
+from audiopg.transfer import compare_encoders
 from audiopg.transfer.finetune import FinetuneSettings, finetune
 
 SETTINGS = PretrainSettings(preset="micro", steps=4, batch_size=2, checkpoint_every=2)
@@ -74,6 +76,12 @@ def test_an_experiment_is_recorded_as_it_was_run(tmp_path, sets, two):
         assert list(probe["accuracy"]) == ["1", "2", "3"]
         assert probe["mean"] == pytest.approx(np.mean(list(probe["accuracy"].values())))
         assert probe["mean"] > 0.9
+        apart = record["metrics"]["probes_by_frequency"]["tones"]
+        assert list(apart["accuracy"]) == ["1", "2", "3"]
+        lines = read_metrics(tmp_path / "runs" / experiment.name / "metrics.jsonl")
+        assert record["metrics"]["processor_seconds"] == pytest.approx(
+            sum(line["processor_seconds"] for line in lines), abs=0.1
+        )
         assert record["data"] == (
             "8 clips synthesized from the 'full' prior; probed on tones (MIT)"
         )
@@ -195,6 +203,72 @@ def test_two_experiments_may_share_a_run(tmp_path, sets, two, monkeypatch):
     one, other = read_record("one", tmp_path), read_record("final", tmp_path)
     assert other["metrics"]["loss"] == one["metrics"]["loss"]
     assert list(other["metrics"]["probes"]["tones"]["accuracy"]) == ["3"]
+
+
+def test_a_long_run_is_probed_on_its_way(tmp_path, sets, two, monkeypatch):
+    settings = replace(SETTINGS, steps=5, cooldown_steps=1)
+    long = Experiment("long", settings, ("tones",), milestones=(1, 3))
+    out = tmp_path / "runs"
+    seen = []
+
+    def stop_at_the_second(model, prior):
+        seen.append(model)
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+        return 1.0
+
+    monkeypatch.setattr(module, "held_out_loss", stop_at_the_second)
+    with pytest.raises(KeyboardInterrupt):
+        reproduce([long], sets, out=out, progress=False, folder=tmp_path)
+    assert read_record("long", tmp_path) is None
+    monkeypatch.setattr(module, "held_out_loss", held_out_loss)
+    assert reproduce([long], sets, out=out, progress=False, folder=tmp_path) == []
+    metrics = read_record("long", tmp_path)["metrics"]
+    assert list(metrics["milestones"]) == ["2", "6"]
+    # What was done before the interruption is not done again.
+    assert metrics["milestones"]["2"]["held_out_loss"] == 1.0
+    short = pretrain(replace(SETTINGS, steps=3), progress=False)
+    stage = metrics["milestones"]["6"]
+    assert stage["held_out_loss"] == held_out_loss(short.model, "full")
+    assert stage["probes"]["tones"]["clips"] == 24
+    plain = pretrain(settings, progress=False)
+    assert metrics["held_out_loss"] == held_out_loss(plain.model, "full")
+    assert stage["processor_seconds"] <= metrics["processor_seconds"]
+
+
+def test_controls_are_probed_beside_what_was_trained(tmp_path, sets):
+    rows = [Experiment(kind, SETTINGS, ("tones",), features=kind) for kind in FEATURES[1:]]
+    assert reproduce(rows, sets, out=tmp_path / "runs", progress=False, folder=tmp_path) == []
+    clips = sets["tones"]
+    waves = cached_waves(clips, progress=False)
+    native = [waves.native(row) for row in range(len(clips))]
+    expected = compare_encoders(
+        clips, native, {"untrained": Encoder.preset("micro")}, native=True, progress=False
+    )
+    for kind, row in (("untrained", "untrained"), ("log-mel", "log-mel mean and deviation")):
+        record = read_record(kind, tmp_path)
+        assert record["settings"]["features"] == kind
+        found = record["metrics"]["probes"]["tones"]
+        assert list(found["accuracy"].values()) == expected[row].accuracy.tolist()
+        assert is_recorded(rows[FEATURES.index(kind) - 1], tmp_path)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_the_strength_is_chosen_on_an_official_validation_part(sets):
+    clips = sets["tones"]
+    names = {1: "training", 2: "validation", 3: "testing"}
+    official = replace(clips, fold_names=names, test_folds=[3])
+    encoder = Encoder.preset("micro")
+    waves = cached_waves(clips, progress=False)
+    native = [waves.native(row) for row in range(len(clips))]
+    expected = compare_encoders(
+        official, native, {"one": encoder}, native=True, controls=False, progress=False
+    )["one"]
+    found = module.probe(encoder, official, progress=False)["probes"]
+    assert found["accuracy"] == {"3": expected.accuracy[0]}
+    assert found["mean"] != pytest.approx(0.5)
+    developed = module.probe(encoder, official, "development", progress=False)["probes"]
+    assert (list(developed["accuracy"]), developed["clips"]) == (["2"], 16)
 
 
 TUNING = FinetuneSettings(

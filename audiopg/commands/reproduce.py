@@ -25,7 +25,7 @@ def add(command: argparse.ArgumentParser) -> None:
         "names", nargs="*", metavar="NAME", help="experiments, or how their names begin"
     )
     command.add_argument(
-        "--scale", choices=SCALES, help="default: paper where there is a GPU, else small"
+        "--scale", choices=SCALES, help="default: paper where there is a GPU, else cpu"
     )
     command.add_argument(
         "--budget",
@@ -47,7 +47,7 @@ def add(command: argparse.ArgumentParser) -> None:
 def _reproduce(options: argparse.Namespace) -> None:
     folder = results_folder(options.results)
     on_gpu = options.device != "cpu" and torch.cuda.is_available()
-    known = experiments(options.scale or ("paper" if on_gpu else "small"))
+    known = experiments(options.scale or ("paper" if on_gpu else "cpu"))
     chosen = [e for e in known if not options.names or e.name.startswith(tuple(options.names))]
     for name in options.names:
         if not any(experiment.name.startswith(name) for experiment in known):

@@ -22,7 +22,7 @@ specification.loader.exec_module(results_page)
 
 def made_record(**changes):
     record = {
-        "name": "curriculum-sine-small",
+        "name": "curriculum-sine-cpu",
         "settings": {"preset": "tiny", "steps": 10, "batch_size": 32},
         "metrics": {"probes": {"ESC-10": {"mean": 0.5, "standard_deviation": 0.0312}}},
         "seconds": 125.0,
@@ -67,7 +67,7 @@ def test_commands_name_experiments_that_are_there():
         assert any(name.startswith(command.split()[-1]) for name in known), command
 
 
-@pytest.mark.parametrize("scale", ["small", "paper"])
+@pytest.mark.parametrize("scale", ["cpu", "paper"])
 def test_every_experiment_of_a_table_answers_its_row(scale):
     answered = [
         experiment.name
@@ -75,7 +75,7 @@ def test_every_experiment_of_a_table_answers_its_row(scale):
         if any(results_page.answers(row, [experiment.name]) for row in all_rows())
     ]
     others = {experiment.name for experiment in experiments(scale)} - set(answered)
-    assert all(name.startswith("recipe-") for name in others), others
+    assert all(name.startswith(("recipe-", "fast-")) for name in others), others
 
 
 def test_every_record_is_shown_with_its_scale_and_device():
@@ -94,7 +94,7 @@ def all_rows():
 
 
 def test_a_record_answers_the_row_that_names_it_most_closely():
-    names = ["probe-esc10-tiny", "real-for-esc10-small", "real-long-for-esc10-small"]
+    names = ["probe-esc10-tiny", "real-for-esc10-cpu", "long-real-for-esc10-cpu"]
     rows = results_page.ROWS["table_3"]
     assert results_page.answers(rows["real audio, time-matched"], names) == names[1:2]
     assert results_page.answers(rows["real audio, full training"], names) == names[2:]
@@ -144,7 +144,7 @@ def test_fine_tuning_and_its_control_stand_in_two_rows():
 
 
 def test_every_row_of_a_record_with_its_interval_and_test():
-    records = {"finetune-esc10-tiny": fine_tuned(), "curriculum-sine-small": made_record()}
+    records = {"finetune-esc10-tiny": fine_tuned(), "curriculum-sine-cpu": made_record()}
     table = results_page.recorded_tables("finetune-*", records)
     rows = [row.split("\n  - ") for row in table.removesuffix("\n`````").split("\n* - ")[1:]]
     assert rows == [
@@ -202,7 +202,7 @@ def test_an_analysis_stands_beside_the_papers_factor():
 @pytest.mark.parametrize("scale", ["smoke", "paper"])
 def test_a_small_run_does_not_stand_for_one_at_the_papers_scale(scale):
     record = made_record(scale=scale)
-    table = results_page.results_table("table_3", {"curriculum-sine-small": record})
+    table = results_page.results_table("table_3", {"curriculum-sine-cpu": record})
     row = table.partition("* - sine\n")[2].partition("\n* - ")[0]
     assert "ESC-10: 50.0 ± 3.1 %" in row
     assert f"`tiny`, 320 clips, {scale} scale, CPU (a), 2 min, 2026-01-02" in row
