@@ -113,12 +113,11 @@ def recipe_steps(scale: str) -> dict[str, PretrainSettings]:
         raise InputError(f"no scale is called {scale!r}; choose from {list(SCALES)}.")
     first = SCALES[scale]
     if scale == "cpu":
+        cheaper = {"decoded_share": 0.334, "visible_keys": True}
         return {
             "cpu": first,
-            "no-windows": replace(first, window=None),
-            "everything-decoded": replace(
-                first, window=None, decoded_share=1.0, visible_keys=False
-            ),
+            "part-decoded": replace(first, **cheaper),
+            "half-clips-part-decoded": replace(first, window=32, **cheaper),
             "decoder-4x256": replace(first, decoder_depth=4, decoder_width=256),
             "batch-16": replace(
                 first,
