@@ -134,6 +134,23 @@ def usable_device(device: torch.device | str | None = None) -> torch.device:
         ) from error
 
 
+def require_compiler(device: torch.device) -> None:
+    """See that ``torch.compile`` has what it needs on a device, by compiling next to nothing.
+
+    Raises:
+        InputError: where it lacks something, such as a C++ compiler.
+    """
+    compiled = torch.compile(torch.neg)
+    try:
+        compiled(torch.ones(2, dtype=torch.float32, device=device))
+    except RuntimeError as error:
+        reason = " ".join(str(error).partition("\n\n")[0].split())
+        raise InputError(
+            f"the network cannot be compiled here ({reason}); install a C++ compiler (on Debian: apt "
+            "install g++), or set compiled to False (--no-compiled)."
+        ) from error
+
+
 def best_precision(device: torch.device | str) -> str:
     """The one of ``PRECISIONS`` in which a device multiplies fastest.
 

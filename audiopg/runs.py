@@ -1,26 +1,34 @@
 """The folder of a run: one process writes in it, and nothing of another run is taken for its own.
 
-Pre-training and fine-tuning share what is here. A folder is held by a lock for as long as a run
-writes in it. A run has a random name of its own in ``provenance.json``, and its checkpoints say it.
+Pre-training and fine-tuning share what is here, down to the learning rate and what an optimiser keeps.
+A folder is held by a lock for as long as a run writes in it. A run has a random name of its own in
+``provenance.json``, and its checkpoints say it. What the checkpoints hold is left to
+`audiopg.checkpoints` and `audiopg.transfer.finetune`.
 """
 
 import fcntl
 import json
+import math
 import os
 import re
 import shutil
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from typing import TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from audiopg.environment import atomic_path, provenance, write_json, writing
 from audiopg.errors import InputError
+from audiopg.inputs import read_json
+
+Settings = TypeVar("Settings")
 
 _CHECKPOINT = re.compile(r"step-\d{8,}")
 # What tells that there is a run in a folder already, of whichever kind.
@@ -32,6 +40,8 @@ _LEFTOVER = re.compile(
     r"\.(.+\.(jsonl?|safetensors|png|csv|wav|flac)|step-\d{8,})\.(\d+|[0-9a-f]{16})\.part"
 )
 _UNNAMED = re.compile(r"\.tmp[A-Za-z0-9]{6}")
+# What an optimiser keeps of a parameter, and a checkpoint with it.
+_STATES = {"AdamW": ("step", "exp_avg", "exp_avg_sq"), "Muon": ("momentum_buffer",)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,6 +167,35 @@ def require_new(path: str | os.PathLike) -> None:
         )
 
 
+def read_settings_of(
+    path: str | os.PathLike, name: str, make: Callable[[dict], Settings]
+) -> Settings:
+    """The settings of a run, from the file in its folder that has them.
+
+    Args:
+        path: of the folder.
+        name: of the JSON file.
+        make: the settings of what it holds.
+
+    Raises:
+        InputError: for a folder without a run, or a file that cannot be read or is damaged.
+    """
+    file = Path(path, name)
+    try:
+        found = read_json(file, "name another folder")
+    except FileNotFoundError as error:
+        raise InputError(f"{path} holds no run to resume: there is no {name} in it.") from error
+    except OSError as error:
+        raise InputError(
+            f"{file} cannot be read ({error.strerror}); name another folder."
+        ) from error
+    try:
+        return make(found)
+    # A setting out of its range is a ValueError; an unknown one, or none, a KeyError or TypeError.
+    except (ValueError, TypeError, KeyError) as error:
+        raise InputError(f"{file} is damaged ({error}); name another folder.") from error
+
+
 def require_same(
     path: str | os.PathLike, before: object, now: object, different: Sequence[str]
 ) -> None:
@@ -254,19 +293,22 @@ def require_own(path: Path, run: str | None, expected: str | None) -> None:
         )
 
 
-def set_aside(folder: RunFolder, path: Path) -> str:
-    """Rename a damaged checkpoint, a file or a folder, out of the run's way; nothing is deleted.
+def set_aside(folder: RunFolder, path: Path, why: object, then: str) -> None:
+    """Rename a damaged checkpoint, a file or a folder, out of the run's way, and say so.
 
-    What looks damaged may be of a newer version, and somebody may still read it.
+    Nothing is deleted: what looks damaged may be of a newer version, and somebody may still read it.
 
-    Returns:
-        Its new name, beside the old one.
+    Args:
+        folder: of the run.
+        path: of the checkpoint.
+        why: it is taken for damaged.
+        then: how the run goes on.
     """
     names = (path.with_name(f"damaged-{number}-{path.name}") for number in count(1))
     free = next(name for name in names if not name.exists())
     with folder.writing():
         path.rename(free)
-    return free.name
+    print(f"{path} is damaged ({why}), and is called {free.name} now; {then}.")
 
 
 def checkpoints(path: str | os.PathLike) -> list[Path]:
@@ -335,3 +377,80 @@ def add_metrics(path: Path, line: dict) -> None:
     """Append a line to a ``metrics.jsonl``."""
     with open(path, "a") as file:
         file.write(json.dumps(line, allow_nan=False) + "\n")
+
+
+def warmup_cosine(peak: float, step: int, warmup: int, steps: int) -> float:
+    """A learning rate that rises linearly, then falls to 0 along half a cosine.
+
+    Args:
+        peak: what it rises to.
+        step: counted from 0.
+        warmup: steps over which it rises.
+        steps: of the whole run.
+    """
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    progress = (step - warmup) / max(1, steps - warmup)
+    return peak * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def moments(
+    model: nn.Module, optimisers: Sequence[Optimizer]
+) -> Iterator[tuple[str, dict[str, Tensor], str, Tensor]]:
+    """What optimisers keep of the parameters of a model, AdamW or Muon.
+
+    Yields:
+        The name that it has in a checkpoint; the state that holds it, and under which key; a tensor
+        of its shape.
+    """
+    names = {parameter: name for name, parameter in model.named_parameters()}
+    for optimiser in optimisers:
+        for group in optimiser.param_groups:
+            for parameter in group["params"]:
+                for key in _STATES[type(optimiser).__name__]:
+                    like = parameter.new_empty(()) if key == "step" else parameter
+                    yield f"{names[parameter]}/{key}", optimiser.state[parameter], key, like
+
+
+class Scalars:
+    """Scalars for TensorBoard, where it is installed; a run goes on when TensorBoard fails.
+
+    Args:
+        folder: to hold them; None keeps none.
+        step: after which they begin.
+    """
+
+    _NAMES = ("loss", "learning_rate", "gradient_norm", "clips_per_second")
+
+    def __init__(self, folder: Path | None, step: int) -> None:
+        self._writer = None
+        if folder:
+            with self._guarded():
+                from torch.utils.tensorboard import SummaryWriter
+
+                self._writer = SummaryWriter(folder, purge_step=step + 1)
+
+    def add(self, line: dict) -> None:
+        """Add what a line of the metrics says."""
+        with self._guarded():
+            for name in self._NAMES if self._writer else ():
+                self._writer.add_scalar(name, line[name], line["step"])
+
+    def close(self) -> None:
+        """Write what is left, and end."""
+        with self._guarded():
+            if self._writer:
+                self._writer.close()
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        try:
+            yield
+        # Whatever goes wrong in another's packages, such as versions that do not fit together.
+        except Exception as error:
+            self._writer = None
+            absent = isinstance(error, ModuleNotFoundError)
+            if not absent or error.name not in ("tensorboard", "torch.utils.tensorboard"):
+                print(
+                    f"TensorBoard cannot be used ({error}); metrics.jsonl has what it would show."
+                )

@@ -15,7 +15,7 @@ import soundfile
 import torch
 from safetensors.torch import load_file
 
-from audiopg import environment, pretraining
+from audiopg import checkpoints, environment, pretraining
 from audiopg.analysis import read_filters
 from audiopg.datasets.folder import draw_windows, find_recordings
 from audiopg.environment import PRECISIONS
@@ -154,7 +154,6 @@ def test_a_run_that_was_begun_with_torch_s_muon_goes_on(tmp_path, monkeypatch):
     settings = replace(SETTINGS, optimiser="muon")
     with monkeypatch.context() as patch:
         patch.setattr(pretraining, "Muon", torch_s)
-        patch.setitem(pretraining._STATES, torch.optim.Muon, ("momentum_buffer",))
         theirs = quiet(settings)
         with pytest.raises(Killed):
             quiet(settings, tmp_path, watch=killed_at(3))
@@ -174,7 +173,7 @@ def test_a_compiled_network_learns_the_same(monkeypatch, whole):
 
     real = torch.compile
     monkeypatch.setattr(torch, "compile", compile_quickly)
-    monkeypatch.setattr(pretraining, "_try_compiler", lambda device: None)
+    monkeypatch.setattr(pretraining, "require_compiler", lambda device: None)
     result = quiet(replace(SETTINGS, compiled=True))
     assert compiled == [result.model]
     torch.testing.assert_close(result.losses, whole.losses, rtol=0, atol=1e-5)
@@ -370,7 +369,7 @@ def full_disk(*_, **__):
 def test_a_full_disk_keeps_the_last_checkpoint(run_folder, monkeypatch, written, whole):
     before = contents(run_folder)
     with monkeypatch.context() as patched:
-        patched.setattr(pretraining, written, full_disk)
+        patched.setattr(checkpoints, written, full_disk)
         with pytest.raises(InputError) as caught:
             quiet(out=run_folder, resume=True)
     assert str(caught.value) == (
@@ -635,7 +634,7 @@ def test_a_run_killed_as_it_began_is_begun_again(tmp_path, monkeypatch, written,
         raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(pretraining, written, killed)
+        patched.setattr(checkpoints, written, killed)
         with pytest.raises(Killed):
             quiet(out=tmp_path)
     has_settings = (tmp_path / "settings.json").exists()
@@ -700,7 +699,7 @@ def test_a_checkpoint_that_may_not_be_read_is_not_called_damaged(run_folder, mon
 
     before = contents(run_folder)
     with monkeypatch.context() as patched:
-        patched.setattr(pretraining, "require_readable", refuse)
+        patched.setattr(checkpoints, "require_readable", refuse)
         with pytest.raises(InputError, match=r"step-00000004 cannot be read"):
             quiet(out=run_folder, resume=True)
     assert contents(run_folder) == before

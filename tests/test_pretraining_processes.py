@@ -95,7 +95,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch, torch.distributed as dist
-from audiopg import pretraining
+from audiopg import checkpoints, pretraining
 from audiopg.errors import InputError
 
 torch.set_num_threads(1)
@@ -136,11 +136,11 @@ def full_disk(*_):
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
-save_file = pretraining.save_file
+save_file = checkpoints.save_file
 if rank == 0:
-    pretraining.save_file = full_disk
+    checkpoints.save_file = full_disk
 refused("a full disk", settings, folder / "full")
-pretraining.save_file = save_file
+checkpoints.save_file = save_file
 
 
 def spoil(step, model, losses):
@@ -280,10 +280,10 @@ def test_a_run_stopped_again_and_again_ends_with_the_same_bits(tmp_path):
 # Kills its own process in the middle of the third checkpoint.
 KILLED_WHILE_WRITING = """
 import os, signal, sys
-from audiopg import pretraining
+from audiopg import checkpoints
 from audiopg.__main__ import main
 
-save_file, calls = pretraining.save_file, []
+save_file, calls = checkpoints.save_file, []
 
 
 def killed(tensors, path):
@@ -294,7 +294,7 @@ def killed(tensors, path):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-pretraining.save_file = killed
+checkpoints.save_file = killed
 main(sys.argv[1:])
 """
 

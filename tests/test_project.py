@@ -48,13 +48,14 @@ CONDA_NAMES = {"matplotlib": "matplotlib-base", "soundfile": "pysoundfile", "sox
 # The order in which data flows; a module imports what stands in an earlier row, or its own.
 LAYERS = [
     {"errors"},
-    {"environment", "inputs", "random"},
+    {"distributed", "environment", "inputs", "random"},
     {"fetch", "muon", "synth"},
     {"settings"},
     {"runs"},
     {"frontend"},
     {"mae"},
-    {"datasets"},
+    {"datasets", "recipes"},
+    {"checkpoints"},
     {"pretraining"},
     {"transfer"},
     {"analysis"},

@@ -25,6 +25,7 @@ from audiopg.runs import (
     require_same,
     run_folder,
     set_aside,
+    warmup_cosine,
     write_provenance,
 )
 
@@ -254,13 +255,15 @@ def test_checkpoints_are_sorted_by_their_steps(tmp_path):
     assert [path.name for path in checkpoints(tmp_path)] == names
 
 
-def test_what_is_damaged_is_renamed_and_not_lost(tmp_path):
+def test_what_is_damaged_is_renamed_and_not_lost(tmp_path, capsys):
     with run_folder(tmp_path) as held:
         for number in (1, 2):
             (tmp_path / "step-00000004").mkdir()
             (tmp_path / "step-00000004/file").write_text(str(number))
-            name = set_aside(held, tmp_path / "step-00000004")
-            assert name == f"damaged-{number}-step-00000004"
+            set_aside(held, tmp_path / "step-00000004", "it is cut", "going back")
+            name = f"damaged-{number}-step-00000004"
+            said = f"{tmp_path}/step-00000004 is damaged (it is cut), and is called {name} now; "
+            assert capsys.readouterr().out == f"{said}going back.\n"
             assert (tmp_path / name / "file").read_text() == str(number)
     assert checkpoints(tmp_path) == []
 
@@ -342,3 +345,19 @@ def test_the_lock_is_the_system_s(tmp_path):
         with pytest.raises(BlockingIOError):
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.close(descriptor)
+
+
+# What both loops share
+
+
+def test_the_learning_rate_is_that_of_torch_s_schedulers():
+    optimiser = torch.optim.SGD([torch.zeros(1)], lr=3e-4)
+    # Theirs begin at the first step's rate; ours at zero, one step before.
+    rising = torch.optim.lr_scheduler.LinearLR(optimiser, start_factor=1 / 5, total_iters=4)
+    falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=15)
+    both = torch.optim.lr_scheduler.SequentialLR(optimiser, [rising, falling], milestones=[5])
+    for step in range(20):
+        assert warmup_cosine(3e-4, step, 5, 20) == pytest.approx(both.get_last_lr()[0], rel=1e-12)
+        optimiser.step()
+        both.step()
+    assert warmup_cosine(3e-4, 20, 5, 20) == 0

@@ -10,7 +10,7 @@ import hashlib
 import math
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -36,14 +36,15 @@ from audiopg.environment import (
 )
 from audiopg.errors import InputError
 from audiopg.frontend import PATCH, LogMel
-from audiopg.inputs import read_json
 from audiopg.mae import ARCHITECTURES, BANDS, Encoder, load_encoder
 from audiopg.runs import (
     RunFolder,
     add_metrics,
     clear_leftovers,
     cut_metrics,
+    moments,
     read_provenance,
+    read_settings_of,
     require_finite,
     require_new,
     require_own,
@@ -52,6 +53,7 @@ from audiopg.runs import (
     require_utf8,
     run_folder,
     set_aside,
+    warmup_cosine,
     write_provenance,
 )
 from audiopg.settings import check_settings, setting
@@ -75,8 +77,6 @@ from audiopg.transfer.statistics import (
     require_positives,
 )
 
-# What AdamW keeps of a parameter, and a checkpoint with it.
-_STATES = ("step", "exp_avg", "exp_avg_sq")
 _CHECKPOINT, _TESTED = "checkpoint.safetensors", "tested.safetensors"
 # What may change when a run is resumed: how often it is written, and further seeds.
 _CHANGEABLE = ("checkpoint_seconds", "seeds")
@@ -479,19 +479,12 @@ def read_run(folder: str | os.PathLike) -> tuple[FinetuneSettings, dict]:
     Raises:
         InputError: for a folder without a run, or one that cannot be read.
     """
-    path = Path(folder, "run.json")
-    try:
-        run = read_json(path, "name another folder")
-    except FileNotFoundError as error:
-        raise InputError(
-            f"{folder} holds no run to resume: there is no {path.name} in it."
-        ) from error
-    try:
-        _ = run["start"], run["weights"], run["clips"]["sha256"]
-        return FinetuneSettings(**run["settings"]), run
-    # A setting out of its range is a ValueError; an unknown one, or none, a KeyError or TypeError.
-    except (ValueError, TypeError, KeyError) as error:
-        raise InputError(f"{path} is damaged ({error}); name another folder.") from error
+    return read_settings_of(folder, "run.json", _settings_and_run)
+
+
+def _settings_and_run(run: dict) -> tuple[FinetuneSettings, dict]:
+    _ = run["start"], run["weights"], run["clips"]["sha256"]
+    return FinetuneSettings(**run["settings"]), run
 
 
 def _targets(clips: LabelledClips, waves: CachedWaves | Sequence[Tensor]) -> Tensor:
@@ -711,7 +704,12 @@ def _train(
             loss = _loss(_logits(settings, model, *inputs), mixed, multi_label)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
-            rate = settings.learning_rate * _schedule(settings, epoch * steps + step, steps)
+            rate = settings.learning_rate * warmup_cosine(
+                1.0,
+                epoch * steps + step,
+                round(settings.warmup_epochs * steps),
+                settings.epochs * steps,
+            )
             for group in optimiser.param_groups:
                 group["lr"] = rate * group["share"]
             optimiser.step()
@@ -840,15 +838,6 @@ def _loss(logits: Tensor, targets: Tensor, multi_label: bool) -> Tensor:
     return nn.functional.cross_entropy(logits, targets)
 
 
-def _schedule(settings: FinetuneSettings, step: int, steps: int) -> float:
-    """The learning rate of a step as a share of its peak, for so many steps an epoch."""
-    rising = round(settings.warmup_epochs * steps)
-    if step < rising:
-        return (step + 1) / rising
-    progress = (step - rising) / max(1, settings.epochs * steps - rising)
-    return 0.5 * (1 + math.cos(math.pi * progress))
-
-
 def _optimiser(settings: FinetuneSettings, model: Classifier) -> AdamW:
     """AdamW, a group of parameters for each layer, with its share of the learning rate."""
     encoder = model.encoder
@@ -865,21 +854,11 @@ def _optimiser(settings: FinetuneSettings, model: Classifier) -> AdamW:
     return AdamW(groups, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True)
 
 
-def _moments(
-    model: Classifier, optimiser: AdamW
-) -> Iterator[tuple[str, dict[str, Tensor], str, Tensor]]:
-    """What the optimiser keeps: a name, the state that has it under a key, a tensor of its shape."""
-    for name, parameter in model.named_parameters():
-        for key in _STATES:
-            like = parameter.new_empty(()) if key == "step" else parameter
-            yield f"optimiser/{name}/{key}", optimiser.state[parameter], key, like
-
-
 def _save_checkpoint(
     task: _Task, model: Classifier, optimiser: AdamW, losses: list[float], seconds: float
 ) -> None:
     tensors = {f"model/{name}": value for name, value in model.state_dict().items()}
-    tensors |= {name: state[key] for name, state, key, _ in _moments(model, optimiser)}
+    tensors |= {f"optimiser/{n}": state[key] for n, state, key, _ in moments(model, [optimiser])}
     require_finite(model, f"epoch {len(losses)} of seed {task.seed}, fold {task.fold}")
     _save(task, _CHECKPOINT, {**tensors, **_history(losses, seconds)})
 
@@ -892,15 +871,15 @@ def _load_checkpoint(task: _Task, model: Classifier, optimiser: AdamW) -> tuple[
     # A checkpoint beside the one before, each three times the weights with what AdamW keeps.
     require_writable(task.folder, 6 * sum(value.nbytes for value in weights.values()))
     expected = {f"model/{name}": value.shape for name, value in weights.items()}
-    expected |= {name: like.shape for name, _, _, like in _moments(model, optimiser)}
+    expected |= {f"optimiser/{n}": like.shape for n, _, _, like in moments(model, [optimiser])}
     expected["seconds"] = torch.Size()
     tensors = _load(task, _CHECKPOINT, expected)
     losses, seconds = tensors["losses"].tolist() if tensors else [], 0.0
     if tensors:
         seconds = tensors["seconds"].item()
         model.load_state_dict({name: tensors[f"model/{name}"] for name in weights})
-        for name, state, key, like in _moments(model, optimiser):
-            state[key] = tensors[name].to(like.device)
+        for name, state, key, like in moments(model, [optimiser]):
+            state[key] = tensors[f"optimiser/{name}"].to(like.device)
     with task.held.writing():
         cut_metrics(task.folder / "metrics.jsonl", len(losses))
     return losses, seconds
@@ -956,8 +935,10 @@ def _load(task: _Task, name: str, expected: dict[str, torch.Size]) -> dict[str, 
         if "losses" in shapes and shapes == {"losses": shapes["losses"], **expected}:
             return tensors
         why = "it belongs to another network or other clips"
-    aside = f", and is called {set_aside(task.held, path)} now" if task.held else ""
-    print(f"{path} is damaged ({why}){aside}; the fold has to start anew.")
+    if task.held:
+        set_aside(task.held, path, why, "the fold has to start anew")
+    else:
+        print(f"{path} is damaged ({why}); the fold has to start anew.")
     return None
 
 

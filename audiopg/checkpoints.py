@@ -1,0 +1,269 @@
+"""The folder of a pre-training run: how it is begun and reopened, and what its checkpoints hold.
+
+A checkpoint ``step-XXXXXXXX/`` has the weights in ``model.safetensors``, what the optimisers keep in
+``optimiser.safetensors``, and the losses of all steps in ``state.json``. The lock, the metrics and
+what fine-tuning needs as well are in `audiopg.runs`.
+"""
+
+import shutil
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.optim import Optimizer
+
+from audiopg.distributed import processes
+from audiopg.environment import atomic_folder, atomic_path, require_writable, write_json
+from audiopg.errors import InputError
+from audiopg.inputs import read_json
+from audiopg.mae import Architecture, MaskedAutoencoder, load_model, save_model
+from audiopg.recipes import LENGTHS, PretrainSettings, different, read_settings, same_so_far
+from audiopg.runs import (
+    RunFolder,
+    checkpoints,
+    clear_leftovers,
+    cut_metrics,
+    moments,
+    read_provenance,
+    require_finite,
+    require_new,
+    require_own,
+    require_readable,
+    require_same,
+    set_aside,
+    step_of,
+    write_provenance,
+)
+
+_KEPT_CHECKPOINTS = 2
+
+
+@dataclass
+class Run:
+    """A pre-training run as it goes on.
+
+    Attributes:
+        settings: of the run.
+        model: with the weights of the steps that are done.
+        optimisers: one group of parameters each; between them they have all of the model's.
+        folder: of the run; None where nothing is kept, and in all processes but the first.
+        heard: what `audiopg.datasets.Recordings.summary` says of the recordings; None without any.
+        losses: of the steps that are done.
+        saved: steps that the newest checkpoint has.
+        before: seconds that the steps took which were done before this process began.
+        began: when this process began to train, by `time.perf_counter`.
+    """
+
+    settings: PretrainSettings
+    model: MaskedAutoencoder
+    optimisers: list[Optimizer]
+    folder: RunFolder | None = None
+    heard: dict | None = None
+    losses: list[float] = field(default_factory=list)
+    saved: int = 0
+    before: float = 0.0
+    began: float = field(default_factory=time.perf_counter)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.model.parameters()).device
+
+    @property
+    def seconds(self) -> float:
+        """How long the run has taken, pauses left out."""
+        return self.before + time.perf_counter() - self.began
+
+    def moments(self) -> Iterable[tuple[str, dict[str, Tensor], str, Tensor]]:
+        """What the optimisers keep: see `audiopg.runs.moments`."""
+        return moments(self.model, self.optimisers)
+
+
+def begin(run: Run, resume: bool) -> None:
+    """Begin a run in its folder, or reopen it with the losses and weights of its newest checkpoint.
+
+    Raises:
+        InputError: when the folder holds a run and it is not to be resumed, or another run and it is;
+            when the disk is too small; for weights to start from of another network.
+    """
+    settings, folder, origin = run.settings, run.folder, None
+    if folder and resume:
+        origin = _reopen(run)
+    elif folder:
+        require_new(folder.path)
+    if settings.start and not run.losses:
+        _start_from(settings.start, run.model)
+    if not folder:
+        return
+    done = len(run.losses)
+    require_writable(folder.path, _size(run))
+    with folder.writing():
+        clear_leftovers(folder, "filters", "pictures")
+        cut_metrics(folder.path / "metrics.jsonl", done)
+        # The steps after the checkpoint are taken again.
+        for kind in ("filters/step-*.safetensors", "pictures/step-*.png"):
+            for path in folder.path.glob(kind):
+                number = path.stem.removeprefix("step-")
+                if number.isdecimal() and int(number) > done:
+                    path.unlink()
+        write_json(folder.path / "settings.json", asdict(settings))
+        if origin is None:
+            said = {"recordings": run.heard} if run.heard else {}
+            write_provenance(folder, run.device, processes=processes()[1], **said)
+
+
+def _reopen(run: Run) -> dict | None:
+    """Restore the newest good checkpoint of a run with these settings and recordings.
+
+    Returns:
+        What `read_provenance` says; None for a run that was killed before it wrote anything more
+        than its settings.
+    """
+    path, settings = run.folder.path, run.settings
+    before, done, origin = read_settings(path), checkpoints(path), None
+    if done or (path / "provenance.json").exists():
+        origin = read_provenance(path)
+    was = (origin or {}).get("recordings") or {}
+    steps = step_of(done[-1]) if done else 0
+    changeable = LENGTHS if same_so_far(before, settings, steps) else ()
+    # The same files may have moved, where their contents are known.
+    if "contents" in was and settings.audio:
+        changeable += ("audio",)
+    names = [name for name in different(before, settings) if name not in changeable]
+    require_same(path, before, settings, names)
+    if origin is None:
+        return None
+    if settings.audio and was != {name: run.heard[name] for name in was or run.heard}:
+        raise InputError(
+            f"{settings.audio} holds other recordings than when the run in {path} began; "
+            "put the same files back, or name another folder for a new run."
+        )
+    _load_newest(run, origin.get("run"))
+    return origin
+
+
+def _load_newest(run: Run, name: str | None) -> None:
+    """Restore the newest checkpoint that reads well, of the run of that name."""
+    for checkpoint in reversed(checkpoints(run.folder.path)):
+        require_readable(checkpoint)
+        try:
+            state, source, kept = _read_checkpoint(run, checkpoint)
+        # A text that is no JSON is a ValueError, and so is an InputError; one that says something
+        # else is a KeyError or a TypeError.
+        except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
+            set_aside(run.folder, checkpoint, error, "going back to the one before")
+            continue
+        for named in (state["run"], state["weights_of"]):
+            require_own(checkpoint, named, name)
+        _copy_weights(source, run.model)
+        for slot, values, key, like in run.moments():
+            values[key] = kept[slot].to(like.device, copy=True)
+        run.losses, run.saved = state["losses"], len(state["losses"])
+        run.before = state["seconds"]
+        return
+    print(f"{run.folder.path} holds no good checkpoint; the run starts anew.")
+
+
+def _read_checkpoint(run: Run, path: Path) -> tuple[dict, MaskedAutoencoder, dict[str, Tensor]]:
+    """What a checkpoint holds: its state, the weights, and what the optimisers keep."""
+    said = read_json(path / "state.json")
+    state = {
+        "losses": [float(loss) for loss in said["losses"]],
+        "seconds": float(said.get("seconds", 0.0)),
+        "run": said.get("run"),
+    }
+    source = load_model(path / "model.safetensors")
+    with safe_open(path / "model.safetensors", "pt") as file:
+        state["weights_of"] = (file.metadata() or {}).get("run", state["run"])
+    kept = load_file(path / "optimiser.safetensors")
+    if len(state["losses"]) != step_of(path):
+        raise InputError(f"state.json holds {len(state['losses'])} losses")
+    if source.architecture != run.model.architecture:
+        raise InputError("model.safetensors holds another network")
+    shapes = {name: value.shape for name, value in kept.items()}
+    if shapes != {name: like.shape for name, _, _, like in run.moments()}:
+        raise InputError("optimiser.safetensors belongs to another network")
+    return state, source, kept
+
+
+def _start_from(start: str, model: MaskedAutoencoder) -> None:
+    """Set a model to the weights of another of the same architecture."""
+    source = load_model(start)
+    differences = [
+        f"{f.name} {getattr(source.architecture, f.name)}, not {getattr(model.architecture, f.name)}"
+        for f in fields(Architecture)
+        if getattr(source.architecture, f.name) != getattr(model.architecture, f.name)
+    ]
+    if differences:
+        raise InputError(
+            f"{start} is another network ({'; '.join(differences)}); "
+            "give the preset, class_token and decoder settings that it was made with."
+        )
+    _copy_weights(source, model)
+
+
+def _copy_weights(source: MaskedAutoencoder, model: MaskedAutoencoder) -> None:
+    """All that both have; a head that one alone has stays as it is."""
+    own = model.state_dict()
+    model.load_state_dict(own | {k: v for k, v in source.state_dict().items() if k in own})
+    log_mel, other = model.encoder.log_mel, source.encoder.log_mel
+    log_mel.mean, log_mel.standard_deviation = other.mean, other.standard_deviation
+
+
+def _size(run: Run) -> float:
+    """Bytes that the run will still write in its folder."""
+    settings, left = run.settings, run.settings.steps - len(run.losses)
+    weights = sum(value.numel() for value in run.model.state_dict().values())
+    kept = sum(like.numel() for *_, like in run.moments())
+    # The oldest checkpoint is taken away when the new one is there.
+    coming = max(1, _KEPT_CHECKPOINTS + 1 - len(checkpoints(run.folder.path)))
+    coming = min(coming, -(-left // settings.checkpoint_every))
+    filters = left / settings.filters_every * run.model.encoder.patch_projection.weight.numel()
+    return 4 * coming * (weights + kept) + 2 * filters + 300 * left
+
+
+def save(run: Run) -> None:
+    """Write ``step-XXXXXXXX/``, whole or not at all, where there is none yet; keep the newest two.
+
+    Raises:
+        InputError: when it cannot be written, or the weights are not finite.
+    """
+    done = len(run.losses)
+    if done == run.saved:
+        return
+    require_finite(run.model, f"step {done}")
+    run.saved = done
+    if not run.folder:
+        return
+    folder = run.folder.path
+    kept = {name: values[key].contiguous() for name, values, key, _ in run.moments()}
+    state = {
+        "step": done,
+        "seconds": run.seconds,
+        "settings": asdict(run.settings),
+        "losses": run.losses,
+        "run": read_provenance(folder).get("run"),
+    }
+    with run.folder.writing():
+        with atomic_folder(folder / f"step-{done:08d}") as temporary:
+            save_model(run.model, temporary / "model.safetensors", run=state["run"])
+            with atomic_path(temporary / "optimiser.safetensors") as path:
+                save_file(kept, path)
+            write_json(temporary / "state.json", state, indent=None)
+        for old in checkpoints(folder)[:-_KEPT_CHECKPOINTS]:
+            shutil.rmtree(old)
+
+
+def save_filters(run: Run) -> None:
+    """Write ``filters/step-XXXXXXXX.safetensors``: the patch projection, in half precision."""
+    if not run.folder:
+        return
+    weight = run.model.encoder.patch_projection.weight.detach().to("cpu", torch.float16)
+    path = run.folder.path / "filters" / f"step-{len(run.losses):08d}.safetensors"
+    with run.folder.writing(), atomic_path(path) as temporary:
+        save_file({"patch_projection.weight": weight.contiguous()}, temporary)

@@ -1,0 +1,233 @@
+"""What determines a pre-training run: its settings, our recipes, and the learning rate of each step."""
+
+import math
+import os
+from dataclasses import dataclass, fields, replace
+
+from audiopg.environment import PRECISION_CHOICES
+from audiopg.errors import InputError
+from audiopg.mae import ARCHITECTURES, INITIAL, Architecture
+from audiopg.runs import read_settings_of, warmup_cosine
+from audiopg.settings import check_settings, setting
+from audiopg.synth import PRIORS
+
+
+@dataclass(frozen=True)
+class PretrainSettings:
+    """Everything that determines a pre-training run; the defaults are the paper's (Section 4.1).
+
+    Step k trains on the clips k * batch_size to (k + 1) * batch_size - 1 of the seed, each heard
+    once: 7,813 steps of 64 are the paper's 100 epochs of 5,000 clips.
+
+    Raises:
+        InputError: for a value outside its range, naming the setting and the range.
+    """
+
+    preset: str = setting(
+        "base", f"size of the network: {', '.join(ARCHITECTURES)}", choices=ARCHITECTURES
+    )
+    class_token: bool = setting(
+        True, "a token that stands for no patch, as in the paper", choices=(False, True)
+    )
+    visible_keys: bool = setting(
+        False,
+        "the decoder attends to the visible patches alone, and predicts each of the others by itself",
+        choices=(False, True),
+    )
+    decoder_width: int | None = setting(
+        None, "numbers a token in the decoder, if not the preset's", low=1
+    )
+    decoder_depth: int | None = setting(None, "blocks of the decoder, if not the preset's", low=1)
+    initial: str = setting(
+        "xavier",
+        "how the weights begin: xavier, or mimetic, which leaves the first shelf of the loss sooner",
+        choices=INITIAL,
+    )
+    start: str | None = setting(
+        None,
+        "weights to go on from: a run, a checkpoint, a file, an address, or a name that comes "
+        "with audiopg",
+    )
+    prior: str = setting("full", f"curriculum of sounds: {', '.join(PRIORS)}", choices=PRIORS)
+    audio: str | None = setting(None, "a folder of recordings to learn from instead of synthesis")
+    steps: int = setting(7813, "optimiser steps", low=1)
+    minutes: float | None = setting(
+        None,
+        "stop after the step at which the run, pauses left out, has taken so long",
+        low=1e-6,
+    )
+    batch_size: int = setting(64, "clips a step, of all processes together", low=1)
+    optimiser: str = setting(
+        "adamw",
+        "adamw, or muon for the matrices of the blocks with adamw for the rest",
+        choices=("adamw", "muon"),
+    )
+    learning_rate: float = setting(1e-4, "peak learning rate", low=0.0, high=1)
+    warmup_steps: int = setting(0, "steps over which the learning rate rises from 0", low=0)
+    schedule: str = setting(
+        "constant",
+        "after the warm-up: constant, or cosine down to 0",
+        choices=("constant", "cosine"),
+    )
+    cooldown_steps: int = setting(
+        0, "last steps, over which the learning rate falls linearly to 0 besides", low=0
+    )
+    weight_decay: float = setting(0.05, "weight decay of the optimiser", low=0.0, high=1)
+    mask_ratio: float = setting(
+        0.75, "share of patches hidden from the encoder", low=0.01, high=0.99
+    )
+    decoded_share: float = setting(
+        1.0,
+        "share of the masked patches that are decoded and compared, drawn at random",
+        low=0.001,
+        high=1,
+    )
+    window: int | None = setting(
+        None,
+        "patches in time, of the 64 in a clip, that a step learns from: a window at a random place",
+        low=1,
+        high=64,
+    )
+    auxiliary_weight: float = setting(
+        0.0,
+        "weight of a head's loss that predicts summaries of the clip's factors from what is not "
+        "masked; 0 for no head",
+        low=0.0,
+        high=1000,
+    )
+    precision: str = setting(
+        "float32",
+        "of the network's products: float32, bfloat16, or auto, the one that the device is good at",
+        choices=PRECISION_CHOICES,
+    )
+    compiled: bool = setting(
+        False, "compile the network: minutes at the start, faster steps", choices=(False, True)
+    )
+    seed: int = setting(
+        0, "key of the clips, the masks and the initial weights", low=-(2**63), high=2**63 - 1
+    )
+    checkpoint_every: int = setting(500, "steps between checkpoints", low=1)
+    filters_every: int = setting(
+        200, "steps between copies of the patch projection, kept in filters/", low=1
+    )
+    pictures_every: int = setting(
+        0,
+        "steps between pictures of reconstructed clips that are not trained on; 0 for none",
+        low=0,
+    )
+
+    def __post_init__(self) -> None:
+        for name in ("audio", "start"):
+            if isinstance(getattr(self, name), os.PathLike):
+                object.__setattr__(self, name, os.fspath(getattr(self, name)))
+        check_settings(self)
+        if self.audio and self.auxiliary_weight > 0:
+            raise InputError(
+                f"auxiliary_weight is {self.auxiliary_weight:g}, but of recordings no factors are "
+                "known to predict; leave out audio, or set it to 0."
+            )
+        _ = self.architecture
+
+    @property
+    def architecture(self) -> Architecture:
+        """Sizes of the network: the preset's, changed as the settings say."""
+        changes = {"decoder_width": self.decoder_width, "decoder_depth": self.decoder_depth}
+        given = {name: value for name, value in changes.items() if value is not None}
+        given |= {"class_token": self.class_token, "visible_keys": self.visible_keys}
+        return replace(ARCHITECTURES[self.preset], **given)
+
+
+RECIPES = {
+    "paper": PretrainSettings(),
+    # The steps that a probe on recordings lets through, and compilation (`experiments.recipe_table`).
+    # So far they are probed on short runs of `tiny` alone; there a larger batch and a schedule lost.
+    "fast": PretrainSettings(
+        precision="auto",
+        compiled=True,
+        decoder_depth=4,
+        decoder_width=256,
+        class_token=False,
+        optimiser="muon",
+    ),
+    # For a processor without a GPU beside it. What counts is the number of steps, so batches are small,
+    # and Muon takes the better ones. Windows and a part of the masked patches make a step cheaper, and
+    # are worth less to a probe in equal time (`experiments.recipe_steps`).
+    "cpu": PretrainSettings(
+        preset="tiny",
+        precision="auto",
+        class_token=False,
+        optimiser="muon",
+        learning_rate=2e-3,
+        batch_size=8,
+        steps=12_800,
+        warmup_steps=100,
+        cooldown_steps=2_000,
+    ),
+}
+
+
+def recipe_for(preset: str, recipe: str = "fast") -> PretrainSettings:
+    """A recipe for a size of network: its decoder is not made larger than the size's own.
+
+    Args:
+        preset: of the network.
+        recipe: one of ``RECIPES``.
+
+    Raises:
+        InputError: for a size that there is not.
+    """
+    settings = replace(RECIPES[recipe], preset=preset)
+    own = ARCHITECTURES[preset]
+    changes = {
+        name: None
+        for name in ("decoder_width", "decoder_depth")
+        if (getattr(settings, name) or math.inf) >= getattr(own, name)
+    }
+    return replace(settings, **changes)
+
+
+# What may change when a run is resumed: it says when to stop or to write, or how fast to go (compiled
+# steps differ by rounding), not what is learned.
+_CHANGEABLE = ("minutes", "checkpoint_every", "filters_every", "pictures_every", "compiled")
+# These too, as long as the steps that are done would have been the same.
+LENGTHS = ("steps", "cooldown_steps")
+
+
+def learning_rate_at(settings: PretrainSettings, step: int) -> float:
+    """Learning rate of a step, counted from 0: a linear warm-up, then constant or half a cosine.
+
+    Over the last ``cooldown_steps`` it falls linearly besides, to 0 after the last.
+    """
+    rate = settings.learning_rate
+    if settings.cooldown_steps:
+        rate *= min(1.0, (settings.steps - step) / settings.cooldown_steps)
+    if settings.schedule == "constant" and step >= settings.warmup_steps:
+        return rate
+    return warmup_cosine(rate, step, settings.warmup_steps, settings.steps)
+
+
+def different(one: PretrainSettings, other: PretrainSettings) -> list[str]:
+    """The settings by which two runs learn something else; when to stop or to write are none.
+
+    The precision "auto" is no other than what it became.
+    """
+    names = [f.name for f in fields(one) if f.name not in _CHANGEABLE]
+    if "auto" in (one.precision, other.precision):
+        names.remove("precision")
+    return [name for name in names if getattr(one, name) != getattr(other, name)]
+
+
+def same_so_far(one: PretrainSettings, other: PretrainSettings, done: int) -> bool:
+    """Whether the steps done had the same learning rates in two runs of different lengths."""
+    return done <= other.steps and all(
+        learning_rate_at(one, step) == learning_rate_at(other, step) for step in range(done)
+    )
+
+
+def read_settings(folder: str | os.PathLike) -> PretrainSettings:
+    """The settings of the run in a folder; what an older version did not know has its default.
+
+    Raises:
+        InputError: for a folder without a run, or settings that cannot be read.
+    """
+    return read_settings_of(folder, "settings.json", lambda found: PretrainSettings(**found))
