@@ -52,6 +52,8 @@ class Run:
         model: with the weights of the steps that are done.
         optimisers: one group of parameters each; between them they have all of the model's.
         folder: of the run; None where nothing is kept, and in all processes but the first.
+        name: that `audiopg.runs.write_provenance` gave it; None without a folder, and in runs of older
+            versions.
         heard: what `audiopg.datasets.Recordings.summary` says of the recordings; None without any.
         losses: of the steps that are done.
         saved: steps that the newest checkpoint has.
@@ -63,6 +65,7 @@ class Run:
     model: MaskedAutoencoder
     optimisers: list[Optimizer]
     folder: RunFolder | None = None
+    name: str | None = None
     heard: dict | None = None
     losses: list[float] = field(default_factory=list)
     saved: int = 0
@@ -114,7 +117,8 @@ def begin(run: Run, resume: bool) -> None:
         write_json(folder.path / "settings.json", asdict(settings))
         if origin is None:
             said = {"recordings": run.heard} if run.heard else {}
-            write_provenance(folder, run.device, processes=processes()[1], **said)
+            origin = write_provenance(folder, run.device, processes=processes()[1], **said)
+    run.name = origin.get("run")
 
 
 def _reopen(run: Run) -> dict | None:
@@ -247,11 +251,11 @@ def save(run: Run) -> None:
         "seconds": run.seconds,
         "settings": asdict(run.settings),
         "losses": run.losses,
-        "run": read_provenance(folder).get("run"),
+        "run": run.name,
     }
     with run.folder.writing():
         with atomic_folder(folder / f"step-{done:08d}") as temporary:
-            save_model(run.model, temporary / "model.safetensors", run=state["run"])
+            save_model(run.model, temporary / "model.safetensors", run=run.name)
             with atomic_path(temporary / "optimiser.safetensors") as path:
                 save_file(kept, path)
             write_json(temporary / "state.json", state, indent=None)

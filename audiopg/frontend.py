@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from audiopg.environment import full_precision
 from audiopg.errors import InputError
-from audiopg.inputs import as_waves, whole_number
+from audiopg.inputs import as_waves, whole_rate
 from audiopg.synth.parameters import SAMPLE_RATE
 
 WINDOW = 400
@@ -117,11 +117,9 @@ def resample(wave: Tensor, sample_rate: int, target: int = SAMPLE_RATE) -> Tenso
         (..., n * target / sample_rate) float32.
 
     Raises:
-        InputError: for a rate that is not a positive whole number.
+        InputError: for a rate that is no whole number of 1000 or more.
     """
-    sample_rate, target = (
-        whole_number(rate, "the sample rate", "whole hertz") for rate in (sample_rate, target)
-    )
+    sample_rate, target = whole_rate(sample_rate), whole_rate(target)
     if sample_rate == target or not wave.numel():
         return wave
     import soxr
@@ -188,6 +186,8 @@ class LogMel(nn.Module):
     def transform(self, wave: Tensor) -> Tensor:
         """As `forward`, of what has been looked at: (B, samples) float32 -> (B, frames, 128)."""
         batch, samples = wave.shape
+        # Some processors sum strided samples in another order, and round otherwise.
+        wave = wave.contiguous()
         count = whole_frames(samples)
         mels = wave.new_zeros(batch, LogMel.frames(samples), MEL_BANDS)
         if not batch:

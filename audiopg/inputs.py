@@ -18,6 +18,9 @@ from audiopg.errors import InputError
 _LOUDEST = 100.0
 # Clips shorter than a frame of the front end say nothing unless they are repeated.
 _FRAME = 400
+# No recording of sound has a lower rate; who says 16 means kilohertz, and a damaged header a few
+# hertz, of which resampling would make gigabytes.
+LOWEST_SAMPLE_RATE = 1000
 
 
 def whole_number(value: object, name: str, wanted: str = "a whole number", lowest: int = 1) -> int:
@@ -39,6 +42,15 @@ def whole_number(value: object, name: str, wanted: str = "a whole number", lowes
     if not is_real or not lowest <= value < 2**31 or value != int(value):
         raise InputError(f"{name} is {shown(given)}; give {wanted}, {lowest} or more.")
     return int(value)
+
+
+def whole_rate(value: object) -> int:
+    """A sample rate in hertz.
+
+    Raises:
+        InputError: for what is no whole number of 1000 or more.
+    """
+    return whole_number(value, "the sample rate", "whole hertz", LOWEST_SAMPLE_RATE)
 
 
 def whole_seed(value: object) -> int:
@@ -233,7 +245,12 @@ def _unmasked(values: object, name: str) -> np.ndarray:
     if np.ma.is_masked(values):
         raise InputError(f"entries of {name} are masked; fill them, or leave them out.")
     try:
-        return np.asarray(values)
+        array = np.asarray(values)
+        # Of a table of its own nullable floats pandas makes objects.
+        kinds = np.atleast_1d(getattr(values, "dtypes", ())) if array.dtype == object else ()
+        if len(kinds) and all(getattr(kind, "kind", "") == "f" for kind in kinds):
+            array = values.to_numpy(np.float64, na_value=np.nan)
+        return array
     except (TypeError, ValueError, RuntimeError) as error:
         raise InputError(f"no array was given for {name} ({error}).") from error
 

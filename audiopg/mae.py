@@ -405,9 +405,9 @@ class Encoder(nn.Module):
 
         Raises:
             InputError: for what `audiopg.inputs.as_waves` refuses, such as integers, NaN, a wave
-                without samples or of (samples, channels); for a rate or batch size that is no whole
-                number from 1 up, an unknown pooling, or a native clip shorter than one frame of 400
-                samples.
+                without samples or of (samples, channels); for a rate that is no whole number from
+                1000 up or a batch size that is none from 1 up, an unknown pooling, or a native clip
+                shorter than one frame of 400 samples.
         """
         size, device = self.embedding_size(pooling), self.norm.weight.device
         batch_size = whole_number(batch_size, "batch_size")
@@ -459,6 +459,8 @@ class Encoder(nn.Module):
         batch_size = whole_number(batch_size, "batch_size")
         waves = _waves_at_16_khz(wave, sample_rate)
         if isinstance(waves, list):
+            if not waves:
+                raise InputError("no wave was given; embed at least one over time.")
             if len({len(one) for one in waves}) != 1:
                 raise InputError("the waves differ in length; embed them over time one by one.")
             waves = torch.stack(waves)

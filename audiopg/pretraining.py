@@ -172,7 +172,7 @@ def _begin(
     if settings.auxiliary_weight > 0:
         model.add_auxiliary(len(SUMMARIES))
     model = model.to(device)
-    run = Run(settings, model, _optimisers(settings, model), folder, heard)
+    run = Run(settings, model, _optimisers(settings, model), folder, heard=heard)
     with together():
         if rank == 0:
             begin(run, resume)

@@ -216,11 +216,15 @@ def require_same(
         )
 
 
-def write_provenance(folder: RunFolder, device: torch.device, **said: object) -> None:
-    """Write where and from which commit a run begins, and a random name that no other run has."""
-    write_json(
-        folder.path / "provenance.json", provenance(device) | {"run": uuid.uuid4().hex} | said
-    )
+def write_provenance(folder: RunFolder, device: torch.device, **said: object) -> dict:
+    """Write where and from which commit a run begins, and a random name that no other run has.
+
+    Returns:
+        What was written; the name is "run".
+    """
+    origin = provenance(device) | {"run": uuid.uuid4().hex} | said
+    write_json(folder.path / "provenance.json", origin)
+    return origin
 
 
 def read_provenance(path: str | os.PathLike) -> dict:
@@ -231,15 +235,17 @@ def read_provenance(path: str | os.PathLike) -> dict:
     """
     file = Path(path, "provenance.json")
     try:
-        found = json.loads(file.read_bytes())
-        if not isinstance(found, dict):
-            raise ValueError("it holds no object")
-        return found
-    except (OSError, ValueError, RecursionError) as error:
+        found = read_json(file, "put it back, or name another folder")
+    except OSError as error:
         raise InputError(
-            f"{file} cannot be read ({error}), and without it nothing tells which checkpoints are "
-            "the run's; put it back, or name another folder."
+            f"{file} cannot be read ({error.strerror}), and without it nothing tells which "
+            "checkpoints are the run's; put it back, or name another folder."
         ) from error
+    if not isinstance(found, dict):
+        raise InputError(
+            f"{file} is damaged: it holds no object; put it back, or name another folder."
+        )
+    return found
 
 
 def require_readable(path: Path) -> None:

@@ -13,7 +13,7 @@ import torch
 from audiopg import InputError, LogMel, SynthPrior, analysis
 from audiopg.__main__ import main
 from audiopg.analysis import embed_clips, mutual_information, short_clips
-from audiopg.datasets import LabelledClips
+from audiopg.datasets import LabelledClips, cached_waves, load_audio
 from audiopg.frontend import resample
 from audiopg.inputs import as_float64, as_waves, read_json, shown, whole_number
 from audiopg.mae import Encoder
@@ -85,6 +85,7 @@ def take(request, encoder):
         WAVES[::-1, ::-1].copy()[::-1, ::-1],
         np.ma.masked_array(WAVES),
         pandas.DataFrame(WAVES, index=[7, 3, 9, 1]),
+        pandas.DataFrame(WAVES, index=[7, 3, 9, 1]).astype("Float32"),
     ],
     ids=lambda waves: type(waves).__name__,
 )
@@ -114,6 +115,8 @@ def test_the_same_samples_are_the_same_wave_in_any_array(take, waves):
         (np.ma.masked_array(WAVES, WAVES > 0.1), "entries of the waveform are masked"),
         (torch.zeros(4, 1000, device="meta"), "meta device was given for the waveform"),
         (torch.zeros(4, 1000).to_sparse(), "torch.sparse_coo was given for the waveform"),
+        (pandas.DataFrame(WAVES).astype("Float32").where(WAVES < 0.3), "clip 0 holds NaN"),
+        (pandas.DataFrame(WAVES > 0).astype("Int16"), "is of type .*; give floats"),
         (None, "None is no waveform"),
         ({"a": WAVES}, "is no waveform"),
         (b"RIFF", "is no waveform; read files with"),
@@ -175,6 +178,12 @@ def test_what_can_be_meant_is_taken(encoder):
     assert encoder.embed_over_time(WAVES[:0])[0].shape == (0, 1, 64)
 
 
+def test_no_wave_has_no_steps_of_time(encoder):
+    assert encoder.embed([]).shape == (0, 64)
+    with pytest.raises(InputError, match="no wave was given; embed at least one over time"):
+        encoder.embed_over_time([])
+
+
 def test_waves_that_cannot_be_used_leave_no_folder_of_a_run(tmp_path):
     with pytest.raises(InputError, match="no samples"):
         finetune(SMALL, CLIPS, WAVES[:, :0], out=tmp_path / "run", progress=False)
@@ -186,15 +195,8 @@ NO_COUNTS += (10**400, 10**5000, 1j, [16], np.array([16, 16]))
 
 
 @pytest.mark.parametrize("number", NO_COUNTS, ids=lambda number: shown(number))
-def test_rates_and_batches_are_whole_numbers_from_1_on(encoder, number, tmp_path):
-    with pytest.raises(InputError, match=r"the sample rate is .*; give whole hertz"):
-        encoder.embed(WAVES, number)
-    with pytest.raises(InputError, match="the sample rate is"):
-        encoder.embed_over_time(WAVES, sample_rate=number)
-    with pytest.raises(InputError, match="the sample rate is"):
-        resample(torch.zeros(1, 100), 8_000, number)
-    with pytest.raises(InputError, match="the sample rate is"):
-        AudioPGEmbedding(encoder, sample_rate=number).fit().transform(WAVES)
+def test_rates_and_batches_are_whole_numbers(encoder, number, tmp_path):
+    refuses_rate(number, encoder, tmp_path)
     for call in (
         lambda: encoder.embed(WAVES, batch_size=number),
         lambda: encoder.embed_over_time(WAVES, batch_size=number),
@@ -204,6 +206,26 @@ def test_rates_and_batches_are_whole_numbers_from_1_on(encoder, number, tmp_path
     ):
         with pytest.raises(InputError, match=r"batch_size is .*; give a whole number, 1 or more"):
             call()
+
+
+@pytest.mark.parametrize("number", [16, 44.0, np.int64(48), 999])
+def test_a_rate_in_kilohertz_is_refused(encoder, number, tmp_path):
+    refuses_rate(number, encoder, tmp_path)
+
+
+def refuses_rate(number, encoder, tmp_path):
+    with pytest.raises(InputError, match=r"the sample rate is .*; give whole hertz, 1000 or more"):
+        encoder.embed(WAVES, number)
+    with pytest.raises(InputError, match="the sample rate is"):
+        encoder.embed_over_time(WAVES, sample_rate=number)
+    with pytest.raises(InputError, match="the sample rate is"):
+        resample(torch.zeros(1, 100), 8_000, number)
+    with pytest.raises(InputError, match="the sample rate is"):
+        AudioPGEmbedding(encoder, sample_rate=number).fit().transform(WAVES)
+    with pytest.raises(InputError, match="the sample rate is"):
+        load_audio(tmp_path / "none.wav", number)
+    with pytest.raises(InputError, match="the sample rate is"):
+        cached_waves(replace(CLIPS, paths=4 * [tmp_path / "none.wav"]), number)
 
 
 @pytest.mark.parametrize(
@@ -360,6 +382,9 @@ def test_what_is_no_path_among_paths_is_refused_by_its_place(encoder, missing):
                 call(paths)
     with pytest.raises(InputError, match="file 0 is nan, which is no path"):
         AudioPGEmbedding(encoder).fit().transform([float("nan"), "a.wav"])
+    for call in (AudioPGEmbedding(encoder).fit().transform, partial(embed_files, encoder=encoder)):
+        with pytest.raises(InputError, match="no name holds a null byte"):
+            call(["a\0b.wav"])
 
 
 def test_counts_of_the_analyses_are_whole_numbers():

@@ -1,12 +1,16 @@
+import itertools
 import json
 import shutil
+import time
 from dataclasses import asdict, replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import soundfile
 import torch
 
+from audiopg import checkpoints, pretraining
 from audiopg import reproduce as module
 from audiopg.datasets import LabelledClips, cached_waves
 from audiopg.environment import PRECISIONS, provenance
@@ -106,12 +110,18 @@ def test_what_is_recorded_is_not_run_again(tmp_path, sets, two, monkeypatch):
         reproduce(changed, sets, out=out, progress=False, folder=tmp_path)
 
 
-def test_a_spent_budget_leaves_a_run_that_goes_on(tmp_path, sets, two):
+def test_a_spent_budget_leaves_a_run_that_goes_on(tmp_path, sets, two, monkeypatch):
     out = tmp_path / "runs"
     assert reproduce(two, sets, out=out, minutes=0, progress=False, folder=tmp_path) == two
     assert not out.exists()
-    # Over after the first step.
-    assert reproduce(two, sets, out=out, minutes=1e-5, progress=False, folder=tmp_path) == two
+    # A clock that goes a second at every look: the run begins within its minute, and every step
+    # takes longer than what is left.
+    seconds = itertools.count()
+    with monkeypatch.context() as patched:
+        clocks = {name: lambda: float(next(seconds)) for name in ("monotonic", "perf_counter")}
+        for user in (module, pretraining, checkpoints):
+            patched.setattr(user, "time", SimpleNamespace(**vars(time) | clocks))
+        assert reproduce(two, sets, out=out, minutes=4 / 60, progress=False, folder=tmp_path) == two
     lines = (out / "one/metrics.jsonl").read_text().splitlines()
     assert 1 <= len(lines) < SETTINGS.steps
     assert read_record("one", tmp_path) is None

@@ -19,6 +19,8 @@ _SCRATCH_CPU = 1 << 21
 _SCRATCH_CUDA = 1 << 26
 # Places looked at to either side of a clip, in multiples of k, before its own window is searched.
 _STEPS = 4
+# So many neighbours are searched in windows from the start: a walk to k of them takes k^2 passes.
+_MANY = 16
 # Width of a band and distance to the next, in half-widths of the square that holds k of N clips
 # that are spread evenly.
 _BAND_WIDTH, _BAND_DISTANCE = 6.0, 2.5
@@ -139,7 +141,11 @@ def _estimate(x: Tensor, y: Tensor, neighbours: int, scratch: int) -> Tensor:
     along_y = _Order(y_ascending, x, places)
     along_x = _Order(ascending, y[order], ranks)
 
-    radius, is_sure = _bound(along_y, neighbours)
+    if neighbours < _MANY:
+        radius, is_sure = _bound(along_y, neighbours)
+    else:
+        radius = _bound_of_many(along_y, neighbours, scratch)
+        is_sure = torch.zeros_like(radius, dtype=torch.bool)
     spans = [_closer(axis, axis.places, radius) for axis in (along_y, along_x)]
     n_y, n_x = (last - first for first, last in spans)
     changed = torch.zeros_like(is_sure)
@@ -198,6 +204,23 @@ def _bound(along_y: _Order, neighbours: int) -> tuple[Tensor, Tensor]:
     below, above = ends[start[band]], ends[start[band] + width + 1]
     edge = torch.minimum((y - below).abs(), above - y)
     return torch.minimum(radius, found), is_sure | (is_near & (found <= edge))
+
+
+def _bound_of_many(along_y: _Order, neighbours: int, scratch: int) -> Tensor:
+    """An upper bound of each clip's radius: the clips that are near along ``y`` are searched.
+
+    Returns:
+        (dimensions, clips), the clips in ascending order of ``y``.
+    """
+    dimensions, clips = along_y.values.shape
+    place = torch.arange(clips, device=along_y.values.device)
+    reach = max(neighbours + 1, math.isqrt(neighbours * clips))
+    rows = torch.arange(dimensions, device=place.device)[:, None]
+    ends = [rows * clips + (place + step).clamp(0, clips - 1) for step in (-reach, reach)]
+    window = ends[0].flatten(), ends[1].flatten()
+    row, places = rows.expand(-1, clips).flatten(), along_y.places.flatten()
+    found = _radius_in_windows(along_y, row, places, window, neighbours, scratch)
+    return found.view(dimensions, clips)
 
 
 def _walk(values: Tensor, others: Tensor, neighbours: int, steps: int) -> tuple[Tensor, Tensor]:

@@ -19,7 +19,7 @@ from audiopg.datasets.containers import Unreadable
 from audiopg.datasets.decoding import APPLE_DOUBLE, at_rate, count, examine, mono_blocks
 from audiopg.errors import InputError
 from audiopg.frontend import fit_length, resample
-from audiopg.inputs import whole_number
+from audiopg.inputs import whole_rate
 from audiopg.synth.parameters import SAMPLE_RATE
 
 # What a folder is searched for; a file that is named is read whatever its name.
@@ -137,7 +137,7 @@ def load_audio(path: str | os.PathLike, sample_rate: int = SAMPLE_RATE) -> Tenso
         InputError: when the file is missing, damaged, cut short or in another format, holds no
             samples, or holds a sample that is not a finite number.
     """
-    sample_rate = whole_number(sample_rate, "the sample rate", "whole hertz")
+    sample_rate = whole_rate(sample_rate)
     with _named(path):
         blocks = at_rate(mono_blocks(examine(path)), sample_rate)
         return _join([block for _, block in blocks])
@@ -193,7 +193,7 @@ def load_clip(
     Raises:
         InputError: as `load_audio` and `fit_length`.
     """
-    sample_rate = whole_number(sample_rate, "the sample rate", "whole hertz")
+    sample_rate = whole_rate(sample_rate)
     with _named(path):
         frames, rate = header or count(examine(path))
     start = max(0, _length(frames, rate, sample_rate) - samples) // 2

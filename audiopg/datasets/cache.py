@@ -20,7 +20,7 @@ from audiopg.datasets.audio import LabelledClips, in_threads, load_audio, printa
 from audiopg.datasets.tables import require_folds
 from audiopg.environment import atomic_folder, cache_folder, write_json, writing
 from audiopg.errors import InputError
-from audiopg.inputs import read_json
+from audiopg.inputs import read_json, whole_rate
 from audiopg.synth.parameters import SAMPLE_RATE
 
 # A part of every key: to be raised whenever the same files would be stored otherwise.
@@ -119,6 +119,7 @@ def cached_waves(
     """
     if not clips.paths:
         raise InputError(f"{clips.name} has no files to read; use its waves as they are.")
+    sample_rate = whole_rate(sample_rate)
     contents = content_hash(clips.paths, f"{_FORMAT} {sample_rate}", progress)
     name = f"waves-{contents}"
     try:
@@ -187,10 +188,9 @@ def content_hash(paths: Sequence[Path], salt: str = "", progress: bool = True) -
 def _file_hashes(paths: Sequence[Path], progress: bool) -> list[str]:
     """A hash of the content of every file, empty where it cannot be read."""
     names = "\0".join(map(os.path.abspath, paths)).encode("utf-8", "surrogateescape")
-    known: dict[str, str] = {}
-    with suppress(InputError, OSError, ValueError):
-        memory = cache_folder() / f"hashes-{_hash(names).hexdigest()}.json"
-        known = read_json(memory)
+    memory, known = f"hashes-{_hash(names).hexdigest()}.json", {}
+    with suppress(InputError, OSError, TypeError, ValueError):
+        known = dict(read_json(cache_folder() / memory))
 
     def look(path: Path) -> tuple[str, str, bool]:
         """The file as it stands, its hash, and whether that may be remembered."""
@@ -211,7 +211,7 @@ def _file_hashes(paths: Sequence[Path], progress: bool) -> list[str]:
     if settled != known:
         # It saves the time to hash the files again, and nothing else depends on it.
         with suppress(InputError, OSError):
-            write_json(cache_folder() / f"hashes-{_hash(names).hexdigest()}.json", settled, None)
+            write_json(cache_folder() / memory, settled, None)
     return [found for _, found, _ in seen]
 
 

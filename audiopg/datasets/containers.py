@@ -13,13 +13,18 @@ FLAC                           its last sample (`decoding`)        between frame
                                                                    a pipe left the total open
 Ogg                            a torn page or packet               between pages
 MP3 with a Xing/VBRI header    the number of frames
-other MP3, AAC (ADTS), AMR     a torn last frame                   between frames
+other MP3, AAC (ADTS), AC-3,   a torn last frame                   between frames
+E-AC-3, AMR
+FLV, VOC                       a torn tag or block                 between tags or blocks
+SoX's own (.sox)               the number of samples               where a writer to a pipe left it open
 MP4, M4A, MOV, 3GP             a torn box, no index (moov)         between fragments
 WebM, Matroska                 a torn segment or element           between blocks of a live stream
 WMA                            the size of the file                where it was broadcast
 WavPack, TTA, SPHERE with      fewer samples decoded than stated
 shorten, and the like          (`decoding`)
-AC-3, DTS, FLV, VOC, IRCAM,                                        at all
+MP3 in free format             fewer samples decoded than a Xing   (refused without a Xing header)
+                               header counts
+MPEG-PS, MPEG-TS, DTS, IRCAM,                                      at all
 and what else is not above
 =============================  ==================================  ================================
 
@@ -31,7 +36,7 @@ files were joined shows where the first is read to its end, and not before; such
 import re
 import struct
 from collections.abc import Callable, Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from mmap import mmap
 from typing import NamedTuple
 
@@ -86,6 +91,28 @@ _ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 # Bytes of a frame of AMR, by the kind that its first byte names.
 _AMR = [13, 14, 16, 18, 20, 21, 27, 32, 6, 0, 0, 0, 0, 0, 0, 1]
 _AMR_WB = [18, 24, 33, 37, 41, 47, 51, 59, 61, 6, 0, 0, 0, 0, 1, 1]
+# kbit/s of AC-3 (ETSI TS 102 366, table F.7).
+_AC3_BITRATES = (
+    32,
+    40,
+    48,
+    56,
+    64,
+    80,
+    96,
+    112,
+    128,
+    160,
+    192,
+    224,
+    256,
+    320,
+    384,
+    448,
+    512,
+    576,
+    640,
+)
 # kbit/s of MPEG-1 in layers 1, 2 and 3, then of MPEG-2 in layer 1 and in the others.
 _BITRATES = [
     [0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448, 0],
@@ -118,12 +145,19 @@ def find_parts(data: mmap | bytes) -> list[Part]:
 
 
 def _part_at(data: mmap | bytes, start: int, lead: int) -> Part | None:
-    for place, magic, read in _CONTAINERS:
-        if data[start + place : start + place + len(magic)] == magic:
-            return read(data, start)
+    if read := _reader_at(data, start):
+        return read(data, start)
     for sync in _SYNC.finditer(data, start, min(len(data), start + lead)):
         if part := _frames_at(data, sync.start(), _ROW if sync.start() > start else 1):
             return part
+    return None
+
+
+def _reader_at(data: mmap | bytes, start: int) -> Callable[[mmap | bytes, int], Part] | None:
+    """What reads on from the mark of a container that begins here."""
+    for place, magic, read in _CONTAINERS:
+        if data[start + place : start + place + len(magic)] == magic:
+            return read
     return None
 
 
@@ -220,6 +254,16 @@ def _sphere(data: mmap | bytes, start: int) -> Part:
         return Part(start, len(data), checked=False)
     size += found["sample_count"] * found["sample_n_bytes"] * found["channel_count"]
     if start + size > len(data):
+        raise Unreadable(CUT)
+    return Part(start, len(data))
+
+
+def _sox(data: mmap | bytes, start: int) -> Part:
+    order = "<" if data[start : start + 1] == b"." else ">"
+    first, samples = (
+        _number(data, start + place, order + form) for place, form in ((4, "L"), (8, "Q"))
+    )
+    if 0 < samples < 2**60 and start + 4 + first + 4 * samples > len(data):
         raise Unreadable(CUT)
     return Part(start, len(data))
 
@@ -348,13 +392,21 @@ def _stated(data: mmap | bytes, place: int) -> tuple[int, int]:
 def _frames_at(data: mmap | bytes, start: int, least: int) -> Part | None:
     """The frames that begin here and are of one kind, up to the next header; None for too few."""
     frames, size = _stated(data, start)
-    place, found, shared = start, 0, int.from_bytes(data[start : start + 4]) & _SHARED
+    header = int.from_bytes(data[start : start + 4])
+    place, found, shared = start, 0, header & _SHARED
     while found <= frames if frames else not (found and _stated(data, place)[0]):
         length = _frame_length(data, place)
         if not length or int.from_bytes(data[place : place + 4]) & _SHARED != shared:
             break
         place, found = place + length, found + 1
-    if found < least and not frames:
+    # In free format (a bitrate of 0) no header says how long a frame is, and libsndfile 1.2.2 reads
+    # what a Xing header counts, else guesses.
+    is_free = not header >> 12 & 15 and _mpeg_length(header | 1 << 12) > 0
+    if is_free and least == 1 and not frames:
+        raise Unreadable(
+            "is MP3 in free format, whose frames do not say where they end; convert it"
+        )
+    if is_free or (found < least and not frames):
         return None
     torn = len(data) - 7 < place and data[place : place + 1] == b"\xff"
     # Some encoders count the frame that holds the header, others do not.
@@ -363,16 +415,60 @@ def _frames_at(data: mmap | bytes, start: int, least: int) -> Part | None:
     return Part(start, place, counted=0 < frames < found)
 
 
-def _amr(sizes: list[int], first: int) -> Callable[[mmap | bytes, int], Part]:
+def _records(
+    header: int, length_of: Callable[[mmap | bytes, int], int]
+) -> Callable[[mmap | bytes, int], Part]:
+    """What reads records one after another, behind so many bytes, up to one of length 0."""
+
     def read(data: mmap | bytes, start: int) -> Part:
-        place = start + first
-        while place < len(data) and (length := sizes[data[place] >> 3 & 15]):
+        place = start + header
+        while place < len(data) and (length := length_of(data, place)):
             place += length
         if place > len(data):
             raise Unreadable(CUT)
-        return Part(start, place)
+        # What follows, and is neither a tag nor another file, the decoder is left to judge.
+        ends = data[place : place + 3] in (b"TAG", b"APE", b"ID3") or _reader_at(data, place)
+        return Part(start, place if ends else len(data))
 
     return read
+
+
+def _amr_length(sizes: list[int], data: mmap | bytes, place: int) -> int:
+    """Bytes of a frame of AMR; none begins as another file does."""
+    return 0 if data[place] == 0x23 else sizes[data[place] >> 3 & 15]
+
+
+def _ac3_length(data: mmap | bytes, place: int) -> int:
+    """Bytes of a frame of AC-3 or E-AC-3."""
+    if not b"\x0b\x77".startswith(data[place : place + 2]):
+        return 0
+    code, kind = _number(data, place + 4, "B"), _number(data, place + 5, "B") >> 3
+    if kind > 10:
+        return 2 * ((_number(data, place + 2, ">H") & 0x7FF) + 1)
+    rate, size = code >> 6, code & 63
+    if rate == 3 or size >= 2 * len(_AC3_BITRATES):
+        return 0
+    kilobits = _AC3_BITRATES[size // 2]
+    # At 44.1 kHz frames take a word more or less in turn.
+    return (4 * kilobits, 2 * (kilobits * 320 // 147 + size % 2), 6 * kilobits)[rate]
+
+
+def _flv_length(data: mmap | bytes, place: int) -> int:
+    """Bytes of a tag of FLV: of sound, pictures or text."""
+    known = data[place] in (8, 9, 18)
+    return 15 + (_number(data, place, ">L") & 0xFFFFFF) if known else 0
+
+
+def _voc(data: mmap | bytes, start: int) -> Part:
+    """Blocks, of which the last should be of kind 0; behind it libsndfile 1.2.2 would read on."""
+    place = start + 26
+    while place < len(data) and (kind := data[place]):
+        if kind not in (1, 2, 4, 5, 8, 9):
+            raise Unreadable("is damaged, or has silence or repeats, which no decoder plays")
+        place += 4 + (_number(data, place, "<L") >> 8)
+    if place > len(data):
+        raise Unreadable(CUT)
+    return Part(start, min(place + 1, len(data)))
 
 
 # Where a container's mark stands, the mark, and what reads on from there.
@@ -388,6 +484,10 @@ _CONTAINERS: list[tuple[int, bytes, Callable[[mmap | bytes, int], Part]]] = [
     *((4, kind, _mp4) for kind in _BOXES[:6]),
     (0, _EBML.to_bytes(4), _matroska),
     (0, bytes.fromhex("3026b2758e66cf11"), _asf),
-    (0, b"#!AMR\n", _amr(_AMR, 6)),
-    (0, b"#!AMR-WB\n", _amr(_AMR_WB, 9)),
+    (0, b"#!AMR\n", _records(6, partial(_amr_length, _AMR))),
+    (0, b"#!AMR-WB\n", _records(9, partial(_amr_length, _AMR_WB))),
+    (0, b"\x0b\x77", _records(0, _ac3_length)),
+    (0, b"FLV\1", _records(13, _flv_length)),
+    (0, b"Creative Voice File\x1a", _voc),
+    *((0, mark, _sox) for mark in (b".SoX", b"XoS.")),
 ]

@@ -15,8 +15,10 @@ import io
 import mmap
 import os
 import stat
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from functools import lru_cache
 from itertools import chain, groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
@@ -24,6 +26,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from audiopg.datasets.containers import CUT, Part, Unreadable, find_parts
+from audiopg.inputs import LOWEST_SAMPLE_RATE
 
 if TYPE_CHECKING:
     import av
@@ -32,8 +35,6 @@ if TYPE_CHECKING:
 # A sample rate, Hz, and (n,) float32: samples of which the channels were averaged.
 Block = tuple[int, np.ndarray]
 
-# A damaged header can claim a few hertz, and resampling would then ask for gigabytes.
-_LOWEST_SAMPLE_RATE = 1000
 # Samples of all channels decoded at once.
 _AT_ONCE = 2**16
 # After a seek libsndfile 1.2.2 gives wrong samples first: up to 1,000 of Vorbis, 110 of MP3.
@@ -41,6 +42,11 @@ _PREROLL = 2**14
 # A seek into the last page of Vorbis leads libsndfile 1.2.2 elsewhere; 255 packets of 2,048 samples
 # are the most that libvorbis puts on one.
 _LAST_PAGE = 2**19
+# Of these codecs FFmpeg 8 decodes the same after a seek, but for the noise that stands for noise in
+# AAC. AC-3 draws all its noise anew, IMA ADPCM in MOV needs what came before, and Opus is elsewhere.
+_SEEKABLE = ("aac", "alac", "flac", "mp3", "mp3float")
+# A file changed so shortly ago could change again and keep its times.
+_SETTLED_SECONDS = 2
 # What the names of files that macOS leaves beside others, "._x.wav", stand for.
 APPLE_DOUBLE = b"\0\5\x16\7"
 
@@ -73,17 +79,27 @@ def examine(path: str | os.PathLike) -> list[Piece]:
             raise Unreadable("is not a file")
         if not state.st_size:
             raise Unreadable("is empty, without a byte")
-        with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            if data[:4] == APPLE_DOUBLE:
-                raise Unreadable("holds no sound, but what macOS notes about another file")
-            parts = find_parts(data)
-        return [_piece(path, part) for part in parts]
+        changed = max(state.st_mtime, state.st_ctime)
+        is_settled = time.time() - changed > _SETTLED_SECONDS
+        look = _look_at if is_settled else _look_at.__wrapped__
+        return look(os.path.abspath(path), state.st_size, state.st_mtime_ns, state.st_ctime_ns)
     except FileNotFoundError as error:
         raise Unreadable("is not there") from error
     except OSError as error:
         raise Unreadable(f"cannot be opened ({error.strerror})") from error
     except ValueError as error:
         raise Unreadable("is not there, for no name holds a null byte") from error
+
+
+# Every window of a long recording asks again. A thousand files take about a megabyte.
+@lru_cache(4096)
+def _look_at(path: str, *_: int) -> list[Piece]:
+    """The pieces of a file that is there, which has a size and times."""
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        if data[:4] == APPLE_DOUBLE:
+            raise Unreadable("holds no sound, but what macOS notes about another file")
+        parts = find_parts(data)
+    return [_piece(path, part) for part in parts]
 
 
 def count(pieces: list[Piece]) -> tuple[int, int]:
@@ -214,8 +230,8 @@ def _read_last(file: "soundfile.SoundFile") -> None:
 
 
 def _check_rate(rate: int) -> None:
-    if rate < _LOWEST_SAMPLE_RATE:
-        raise Unreadable(f"claims a sample rate of {rate} Hz, below {_LOWEST_SAMPLE_RATE} Hz")
+    if rate < LOWEST_SAMPLE_RATE:
+        raise Unreadable(f"claims a sample rate of {rate} Hz, below {LOWEST_SAMPLE_RATE} Hz")
 
 
 def _decode(piece: Piece, first: int = 0) -> Iterator[Block]:
@@ -299,7 +315,9 @@ def _is_exact(stream: "av.AudioStream") -> bool:
 
 def _seek(container: "av.container.InputContainer", stream: "av.AudioStream", first: int) -> bool:
     """Go to before a sample, where frames then say which they are: MP4, whose index is exact."""
-    is_mp4 = container.format.name.startswith("mov")
+    name = stream.codec_context.name
+    is_known = name in _SEEKABLE or name.startswith("pcm_")
+    is_mp4 = container.format.name.startswith("mov") and is_known
     if first <= _PREROLL or not (is_mp4 and _is_exact(stream) and stream.start_time == 0):
         return False
     container.seek(first - _PREROLL, stream=stream)

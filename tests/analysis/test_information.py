@@ -88,7 +88,10 @@ KINDS = [
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("clips", "neighbours"), [(7, 1), (60, 3), (200, 3), (200, 10)])
+@pytest.mark.parametrize(
+    ("clips", "neighbours"),
+    [(7, 1), (60, 3), (200, 3), (200, 10), (200, 16), (200, 60), (200, 198)],
+)
 def test_agrees_with_the_plain_algorithm(kind, clips, neighbours):
     embeddings, factor = made(kind, clips)
     estimate = mutual_information(embeddings, factor, neighbours=neighbours)
@@ -109,6 +112,16 @@ def test_does_not_depend_on_scratch_or_on_how_neighbours_are_found(
     monkeypatch.setattr(kraskov, "_STEPS", steps)
     monkeypatch.setattr(kraskov, "_BAND_WIDTH", width)
     torch.testing.assert_close(mutual_information(embeddings, factor), usual, atol=0, rtol=0)
+
+
+def test_many_neighbours_take_no_pass_each(monkeypatch):
+    monkeypatch.setattr(kraskov, "_insert", lambda *_: pytest.fail("a pass for every neighbour"))
+    embeddings, factor = made("continuous", 1000)
+    for neighbours in (100, 998):
+        estimate = mutual_information(embeddings, factor, neighbours=neighbours)
+        np.testing.assert_allclose(
+            estimate.numpy(), plain_columns(embeddings, factor, neighbours), atol=1e-9, rtol=0
+        )
 
 
 def gaussians(correlation: float, clips: int, dimensions: int, seed: int = 11) -> tuple:

@@ -20,7 +20,8 @@ import writers
 
 # Containers that a pipe left open; a cut of these cannot be seen, as the table of the module says.
 OPEN = ("wav-piped", "w64-piped", "aiff-piped", "au-piped", "caf-piped")
-FRAMED = ("aac", "amr", "amr-wb", "mp3-bare", "mp3-bare-variable", "mp2")
+FRAMED = ("aac", "ac3", "amr", "amr-wb", "eac3", "mp3-bare", "mp3-bare-variable", "mp2")
+UNREADABLE = "is damaged, or in a format that neither libsndfile nor FFmpeg reads"
 WHOLE = {name: content for name, (content, *_) in writers.recordings().items()}
 
 
@@ -72,6 +73,8 @@ def test_a_file_that_ends_too_early_is_refused(read, name):
         content = content[: boundaries(content)[-1]]  # A tag follows.
     if name == "CAF-ALAC_16":
         content = content[:-1]  # A byte fills it up.
+    if name == "VOC-PCM_16":
+        content = content[:-1]  # A byte says that nothing follows.
     if name == "shorten":
         content = content[:-4]  # Bits fill it up.
     seen = [place for place in cuts(content) if place not in unseen]
@@ -80,7 +83,7 @@ def test_a_file_that_ends_too_early_is_refused(read, name):
         assert isinstance(read(content[:place]), str), place
 
 
-@pytest.mark.parametrize("name", ["aac", "amr", "amr-wb", "mp3-bare", "mp2"])
+@pytest.mark.parametrize("name", [name for name in FRAMED if name in WHOLE])
 def test_a_cut_between_frames_of_what_states_no_length_cannot_be_known(read, name):
     content = WHOLE[name]
     frames, _ = read(content)
@@ -179,6 +182,51 @@ def test_what_lies_behind_the_samples_may_be_cut(read):
     assert read(content) == (32000, 16000)
 
 
+@pytest.mark.parametrize("before", [b"", b"ID3\x03\0\0\0\0\0\x0a" + bytes(10)])
+def test_mp3_in_free_format_is_read_where_a_header_counts_its_frames(tmp_path, before):
+    path = tmp_path / "a.mp3"
+    path.write_bytes(before + writers.free_format(write_xing="0"))
+    with pytest.raises(InputError, match=r"a\.mp3 is MP3 in free format, .*; convert it"):
+        load_audio(path)
+    content = writers.free_format()
+    path.write_bytes(before + content)
+    assert len(load_audio(path)) == 32000
+    path.write_bytes(before + content[: len(content) // 2])
+    with pytest.raises(InputError, match=r"a\.mp3 is damaged: \d+ of its 32000 samples"):
+        load_audio(path)
+
+
+def test_sox_that_a_pipe_left_open_is_read_to_its_end(read):
+    content = WHOLE["sox"][:8] + bytes(8) + WHOLE["sox"][16:]
+    assert read(content) == (32000, 16000)
+    assert read(content[:-40000]) == (22000, 16000)
+
+
+def voc(*blocks):
+    """Blocks of a kind and content each, in 8 bits at 8 kHz."""
+    header = b"Creative Voice File\x1a" + struct.pack("<3H", 26, 0x10A, 0x1129)
+    return header + b"".join(
+        bytes([kind]) + len(content).to_bytes(3, "little") + content for kind, content in blocks
+    )
+
+
+def test_voc_is_read_block_by_block(read):
+    samples = (128 + 100 * writers.sound(8000)[0]).astype(np.uint8).tobytes()
+    first, second = (1, b"\x83\0" + samples[:9000]), (2, samples[9000:])
+    content = voc(first, second)
+    assert read(content) == read(content + b"\0") == (16000, 8000)
+    assert read(content[:-1]).startswith("is cut short")
+    assert read(voc(first, (3, b"\xff\x1f\x83"), second) + b"\0").startswith("is damaged, or has")
+
+
+def test_what_lies_behind_frames_is_a_tag_or_damage(read):
+    content = WHOLE["ac3"]
+    assert read(content + ID3V1) == read(content)
+    assert read(WHOLE["amr-wb"] + b"\x7f\xffjunk") == UNREADABLE
+    # Half a second without a mark of a frame.
+    assert read(content[:5000] + bytes(6000) + content[11000:]) == UNREADABLE
+
+
 def test_webm_with_a_size_is_cut_where_that_is_not_there(read):
     content = WHOLE["webm"]
     assert find_parts(content) == [Part(0, len(content))]
@@ -253,6 +301,10 @@ def test_flac_files_joined_end_to_end_are_refused_where_one_would_be_lost(tmp_pa
         (["mp3-bare", "mp3-bare"], APE),
         (["mp3-bare", "mp3-bare-variable"], b""),
         (["aac", "aac"], b""),
+        (["ac3", "ac3"], b""),
+        (["amr-wb", "amr-wb"], b""),
+        (["flv", "flv"], b""),
+        (["VOC-PCM_16", "VOC-PCM_16"], b""),
         (["OGG-VORBIS", "OGG-VORBIS"], b""),
         (["OGG-VORBIS", "OGG-OPUS", "ogg-flac"], b""),
         (["m4a-aac", "m4a-alac"], b""),

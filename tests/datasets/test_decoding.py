@@ -1,6 +1,7 @@
 """What is decoded is what was written, whole or in windows, by either library."""
 
 import io
+import math
 import sys
 from pathlib import Path
 
@@ -9,8 +10,10 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
+import torch
 from scipy.signal import correlate
 
+from audiopg.datasets import decoding
 from audiopg.datasets.audio import load_audio, load_clip, read_header, read_window
 from audiopg.datasets.containers import Part, Unreadable
 from audiopg.datasets.decoding import Piece, at_rate, count, examine, mono_blocks
@@ -26,7 +29,8 @@ COARSE = {"amr": 0.7, "WAV-NMS_ADPCM_16": 0.9, "WAV-GSM610": 0.9, "amr-wb": None
 # Coders and decoders lag, by 1,105 samples for MP3, which is heard where no header tells. Of WMA
 # FFmpeg 8's own coder and decoder lose the first frame.
 LATE = {"mp3-bare": 1105, "mp3-bare-variable": 1105, "mp2": 481, "wav-mp3": 1105, "wma": -2048}
-LATE |= dict.fromkeys(("aac", "mp4-fragments", "m4a-aac", "m4a-stereo"), 1024)
+LATE |= dict.fromkeys(("aac", "flv", "mp4-fragments", "m4a-aac", "m4a-stereo"), 1024)
+LATE |= dict.fromkeys(("ac3", "eac3", "mp4-ac3"), 256)
 
 
 # Two ways to resample Opus, and two to round a prediction.
@@ -55,7 +59,7 @@ def test_the_sound_is_the_one_that_was_written(path_of, name):
     found, own = (
         x.numpy() if i == 0 else x for i, x in enumerate(read_window(path_of(name), 0, 10**6))
     )
-    channels = 2 if name == "m4a-stereo" else 1
+    channels = 2 if name in ("m4a-stereo", "mov-ima") else 1
     written = writers.sound(rate, channels).mean(axis=0)
     lag = int(correlate(found, written).argmax()) - (len(written) - 1)
     assert own == rate
@@ -80,6 +84,30 @@ def test_a_window_is_a_part_of_the_whole(path_of, name):
         # FFmpeg's decoder of AAC draws the noise that stands for noise anew after a seek.
         tolerance = 0.02 if name == "m4a-stereo" else 1e-4
         np.testing.assert_allclose(window, whole[first : first + 4000], atol=tolerance, rtol=0)
+
+
+def test_a_file_is_looked_at_again_only_where_it_has_changed(path_of, monkeypatch):
+    path, looks, find = path_of("mp3-bare"), [], decoding.find_parts
+
+    def look(data):
+        looks.append(len(data))
+        return find(data)
+
+    monkeypatch.setattr(decoding, "find_parts", look)
+    # A file that has just been written may be written again, within what clocks of files tell.
+    for _ in range(2):
+        read_window(path, 0, 100)
+    assert len(looks) == 2
+    monkeypatch.setattr(decoding, "_SETTLED_SECONDS", -math.inf)
+    expected = read_window(path, 0, 100)[0]
+    for first in (0, 5000):
+        read_window(path, first, 100)
+    monkeypatch.chdir(path.parent)
+    assert torch.equal(read_window(path.name, 0, 100)[0], expected)
+    assert len(looks) == 3
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(InputError, match="cut short"):
+        read_window(path, 0, 100)
 
 
 @pytest.mark.parametrize("channels", [1, 2])

@@ -68,6 +68,22 @@ def amr_wb():
     return b"#!AMR-WB\n" + b"".join(b"\x44" + rng.bytes(60) for _ in range(50 * SECONDS))
 
 
+def sox():
+    """SoX's own format: 32 bits, with a number of samples."""
+    samples = np.rint(sound(16000)[0] * 2.0**31).astype("<i4")
+    return b".SoX" + struct.pack("<LQdLL", 28, len(samples), 16000, 1, 0) + samples.tobytes()
+
+
+def free_format(**options):
+    """MP3 whose frames do not say their bitrate, all of one length: 64 kbit/s, 288 bytes."""
+    settings = {"b": "64k"}
+    content = by_ffmpeg("mp3", "libmp3lame", sample="fltp", settings=settings, **options)
+    content = bytearray(content[content.index(b"\xff\xf3") :])
+    for place in range(0, len(content), 288):
+        content[place + 2] &= 15
+    return bytes(content)
+
+
 def shorten():
     """SPHERE with its samples compressed, as corpora of speech are, by differences alone."""
     wave = np.rint(sound(16000)[0] * 32767).astype(int)
@@ -124,6 +140,7 @@ def recordings():
             "FLAC": ["PCM_16", "PCM_24"],
             "OGG": ["VORBIS", "OPUS"],
             "MP3": ["MPEG_LAYER_III"],
+            "VOC": ["PCM_16"],
         }.items()
         for subtype in subtypes
     }
@@ -150,8 +167,14 @@ def recordings():
         "webm": (by_ffmpeg("webm", "libopus", 48000), 48000, 0),
         "mka": (by_ffmpeg("matroska", "pcm_s16le"), 16000, 0),
         "aac": (by_ffmpeg("adts", "aac"), 16000, 2048),
-        "amr": (by_ffmpeg("amr", "libopencore_amrnb", 8000), 8000, 320),
         "amr-wb": (amr_wb(), 16000, 0),
+        "mp4-ac3": (by_ffmpeg("mp4", "ac3", 48000), 48000, 1536),
+        "mp4-opus": (by_ffmpeg("mp4", "libopus", 48000), 48000, 960),
+        "mov-ima": (by_ffmpeg("mov", "adpcm_ima_qt", 44100, 2), 44100, 64),
+        "ac3": (by_ffmpeg("ac3", "ac3", 44100), 44100, 3072),
+        "eac3": (by_ffmpeg("eac3", "eac3", 48000), 48000, 3072),
+        "flv": (by_ffmpeg("flv", "aac", 44100), 44100, 2048),
+        "sox": (sox(), 16000, 0),
         "shorten": (shorten(), 16000, 0),
         "wv": (by_ffmpeg("wv", "wavpack", sample="s16p"), 16000, 0),
         "tta": (by_ffmpeg("tta", "tta", sample="s16"), 16000, 0),
@@ -175,6 +198,9 @@ def recordings():
         "webm-live": (by_ffmpeg("webm", "libopus", 48000, pipe=True, live="1"), 48000, 0),
     }.items():
         made[name] = content, rate, rate * SECONDS, besides
+    # The wheels of PyAV 19 have no encoder of AMR.
+    if "libopencore_amrnb" in av.codecs_available:
+        made["amr"] = by_ffmpeg("amr", "libopencore_amrnb", 8000), 8000, 8000 * SECONDS, 320
     # FFmpeg's encoder of WMA keeps its last frame to itself.
     made["wma"] = by_ffmpeg("asf", "wmav2", 44100, settings={"b": "96000"}), 44100, 88064, 136
     return made
