@@ -328,6 +328,21 @@ class _Task:
 
 
 @dataclass(frozen=True)
+class _Heard:
+    """The clips as a classifier hears them.
+
+    Attributes:
+        mels: of all clips.
+        targets: (clips, classes) float32, 1 for the classes that a clip has.
+        multi_label: whether it can have several.
+    """
+
+    mels: Spectrograms
+    targets: Tensor
+    multi_label: bool
+
+
+@dataclass(frozen=True)
 class _Tested:
     """What a task gave: scores (test clips, classes), losses (epochs,), and seconds of training."""
 
@@ -416,14 +431,14 @@ def _finetune(
         if left:
             log_mel = encoder.log_mel if encoder else LogMel()
             mels = log_mels(waves, log_mel, settings.native_length, device)
+            heard = _Heard(mels, targets, clips.labels.ndim == 2)
         for place in left:
             task = tasks[place]
             first = (
                 copy.deepcopy(encoder) if encoder else Encoder.preset(settings.preset, task.seed)
             )
             model = Classifier(first, targets.shape[1]).requires_grad_(True).to(device)
-            multi_label = clips.labels.ndim == 2
-            tested[place] = _train(settings, task, model, mels, targets, multi_label, bar)
+            tested[place] = _train(settings, task, model, heard, bar)
     except KeyboardInterrupt:
         if held := tasks[0].held:
             print(f"stopped; go on with --resume --out {held.path}")
@@ -678,76 +693,104 @@ def _open(held: RunFolder, run: dict, resume: bool, device: torch.device) -> str
 
 
 def _train(
-    settings: FinetuneSettings,
-    task: _Task,
-    model: Classifier,
-    mels: Spectrograms,
-    targets: Tensor,
-    multi_label: bool,
-    bar: tqdm,
+    settings: FinetuneSettings, task: _Task, model: Classifier, heard: _Heard, bar: tqdm
 ) -> _Tested:
     """Train a classifier on the training clips of a task, then score its test clips."""
     optimiser = _optimiser(settings, model)
     losses, seconds = _load_checkpoint(task, model, optimiser)
     bar.update(len(losses))
-    key = fold_key(task.seed, task.fold)
-    depth, steps = len(model.encoder.blocks), math.ceil(len(task.train) / settings.batch_size)
     saved = time.perf_counter()
     for epoch in range(len(losses), settings.epochs):
         began = time.perf_counter()
-        order = task.train[epoch_order(key, epoch, len(task.train))]
-        total = torch.zeros((), dtype=torch.float32, device=targets.device)
-        chance = epoch_draws(settings, mels, order, key, epoch, depth)
-        batches = zip(*(t.split(settings.batch_size) for t in (order, *chance)), strict=True)
-        for step, (rows, *draws) in enumerate(batches):
-            inputs, mixed = training_batch(settings, mels, targets, rows, *draws)
-            loss = _loss(_logits(settings, model, *inputs), mixed, multi_label)
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            rate = settings.learning_rate * warmup_cosine(
-                1.0,
-                epoch * steps + step,
-                round(settings.warmup_epochs * steps),
-                settings.epochs * steps,
-            )
-            for group in optimiser.param_groups:
-                group["lr"] = rate * group["share"]
-            optimiser.step()
-            total += loss.detach() * len(rows)
-        losses.append(total.item() / len(order))
-        if not math.isfinite(losses[-1]):
-            raise InputError(
-                f"the loss is {losses[-1]} in epoch {epoch + 1} of seed {task.seed}, fold "
-                f"{task.fold}; start a new run with a lower learning_rate."
-            )
+        losses.append(_train_epoch(settings, task, model, optimiser, heard, epoch))
         now = time.perf_counter()
         seconds += now - began
         bar.update()
         bar.set_postfix(seed=task.seed, fold=task.fold, loss=f"{losses[-1]:.3f}")
-        if task.folder:
-            line = {
-                "epoch": epoch + 1,
-                "loss": losses[-1],
-                "learning_rate": rate,
-                "steps_per_second": round(steps / (now - began), 2),
-                "seconds": round(seconds, 3),
-            }
-            with task.held.writing():
-                add_metrics(task.folder / "metrics.jsonl", line)
-            if epoch + 1 < settings.epochs and now - saved >= settings.checkpoint_seconds:
-                _save_checkpoint(task, model, optimiser, losses, seconds)
-                saved = time.perf_counter()
-    scores = _score(settings, model, mels, task.test)
-    scores = scores.sigmoid() if multi_label else scores.softmax(dim=1)
+        if not task.folder:
+            continue
+        steps = _steps(settings, task)
+        line = {
+            "epoch": epoch + 1,
+            "loss": losses[-1],
+            "learning_rate": learning_rate_at(settings, (epoch + 1) * steps - 1, steps),
+            "steps_per_second": round(steps / (now - began), 2),
+            "seconds": round(seconds, 3),
+        }
+        with task.held.writing():
+            add_metrics(task.folder / "metrics.jsonl", line)
+        if epoch + 1 < settings.epochs and now - saved >= settings.checkpoint_seconds:
+            _save_checkpoint(task, model, optimiser, losses, seconds)
+            saved = time.perf_counter()
+    scores = _test(settings, task, model, heard)
+    tested = _Tested(scores, torch.tensor(losses, dtype=torch.float64), seconds)
+    if task.folder:
+        _save_tested(task, tested)
+    return tested
+
+
+def _train_epoch(
+    settings: FinetuneSettings,
+    task: _Task,
+    model: Classifier,
+    optimiser: AdamW,
+    heard: _Heard,
+    epoch: int,
+) -> float:
+    """Take the steps of an epoch, counted from 0; the mean loss of its clips.
+
+    Raises:
+        InputError: for a loss that is not finite.
+    """
+    key, steps = fold_key(task.seed, task.fold), _steps(settings, task)
+    order = task.train[epoch_order(key, epoch, len(task.train))]
+    draws = epoch_draws(settings, heard.mels, order, key, epoch, len(model.encoder.blocks))
+    batches = zip(*(t.split(settings.batch_size) for t in (order, *draws)), strict=True)
+    total = torch.zeros((), dtype=torch.float32, device=heard.targets.device)
+    for step, (rows, *drawn) in enumerate(batches, epoch * steps):
+        inputs, targets = training_batch(settings, heard.mels, heard.targets, rows, *drawn)
+        loss = _loss(_logits(settings, model, *inputs), targets, heard.multi_label)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        rate = learning_rate_at(settings, step, steps)
+        for group in optimiser.param_groups:
+            group["lr"] = rate * group["share"]
+        optimiser.step()
+        total += loss.detach() * len(rows)
+    mean = total.item() / len(order)
+    if not math.isfinite(mean):
+        raise InputError(
+            f"the loss is {mean} in epoch {epoch + 1} of seed {task.seed}, fold {task.fold}; start a "
+            "new run with a lower learning_rate."
+        )
+    return mean
+
+
+def _steps(settings: FinetuneSettings, task: _Task) -> int:
+    """The steps of an epoch."""
+    return math.ceil(len(task.train) / settings.batch_size)
+
+
+def learning_rate_at(settings: FinetuneSettings, step: int, steps: int) -> float:
+    """The learning rate of the last block at a step, counted from 0, for so many steps an epoch."""
+    warmup, all_steps = round(settings.warmup_epochs * steps), settings.epochs * steps
+    return settings.learning_rate * warmup_cosine(1.0, step, warmup, all_steps)
+
+
+def _test(settings: FinetuneSettings, task: _Task, model: Classifier, heard: _Heard) -> Tensor:
+    """The probabilities of the classes of a task's test clips, (clips, classes).
+
+    Raises:
+        InputError: where one is not finite.
+    """
+    scores = _score(settings, model, heard.mels, task.test)
+    scores = scores.sigmoid() if heard.multi_label else scores.softmax(dim=1)
     if not scores.isfinite().all():
         raise InputError(
             f"the scores of seed {task.seed}, fold {task.fold}, are not finite after the last epoch; "
             "start a new run with a lower learning_rate."
         )
-    tested = _Tested(scores.cpu(), torch.tensor(losses, dtype=torch.float64), seconds)
-    if task.folder:
-        _save_tested(task, tested)
-    return tested
+    return scores.cpu()
 
 
 def epoch_draws(
