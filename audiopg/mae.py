@@ -3,48 +3,30 @@
 import json
 import math
 import os
-from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
-from pathlib import Path
 
-import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from audiopg.environment import atomic_path, cache_folder, writing
+from audiopg.embedding import BANDS, Embedder
+from audiopg.embedding import POOLINGS as POOLINGS
+from audiopg.environment import atomic_path
 from audiopg.errors import InputError
-from audiopg.fetch import check, fetch, read_checksum
-from audiopg.frontend import (
-    HOP,
-    MEL_BANDS,
-    PATCH,
-    WINDOW,
-    LogMel,
-    fit_length,
-    resample,
-    whole_frames,
-)
-from audiopg.inputs import as_waves, shown, whole_number
+from audiopg.frontend import MEL_BANDS, PATCH, LogMel
+from audiopg.initial import INITIAL, initialise, start_mimetic
+from audiopg.inputs import shown
+from audiopg.pretrained import shipped_weights, weights_file
 from audiopg.random import STREAMS, permutation, uniform
-from audiopg.runs import checkpoints, run_folder
-from audiopg.synth.parameters import CLIP_SAMPLES, SAMPLE_RATE, is_whole
+from audiopg.synth.parameters import CLIP_SAMPLES, is_whole
 
-BANDS = MEL_BANDS // PATCH
 MOST_TOKENS = LogMel.frames(CLIP_SAMPLES) // PATCH * BANDS
 PIXELS = PATCH * PATCH
-# How the weights begin: see `MaskedAutoencoder.preset`.
-INITIAL = ("xavier", "mimetic")
-# How the tokens of a clip become one vector: see `Encoder.embed`.
-POOLINGS = ("mean", "frequency")
-_WEIGHTS = Path(__file__).parent / "weights"
 # Of float32, whatever `torch.set_default_dtype` says.
 _Linear = partial(nn.Linear, dtype=torch.float32)
 _LayerNorm = partial(nn.LayerNorm, eps=1e-6, dtype=torch.float32)
-# Trockman & Kolter's (2023) scales of the two products, and ours of the patch projection.
-_QUERY_KEY, _OUTPUT_VALUE, _PATCH_SCALE = 0.7, 0.4, 0.3
 
 
 @dataclass(frozen=True)
@@ -263,7 +245,7 @@ def attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) ->
     return scores.softmax(dim=-1).to(value.dtype) @ value
 
 
-class Encoder(nn.Module):
+class Encoder(Embedder):
     """The vision transformer that is kept after pre-training.
 
     Args:
@@ -360,178 +342,6 @@ class Encoder(nn.Module):
         pooled[-1] = self.norm(x)[:, first:].mean(dim=1)
         return torch.stack(pooled)
 
-    def embedding_size(self, pooling: str = "mean") -> int:
-        """Length of an embedding: D where all tokens are averaged, 8 D where bands stay apart.
-
-        Raises:
-            InputError: for an unknown pooling.
-        """
-        if pooling not in POOLINGS:
-            raise InputError(f"pooling is {pooling!r}; choose from {list(POOLINGS)}.")
-        return self.dimensions * (1 if pooling == "mean" else BANDS)
-
-    @torch.no_grad()
-    def embed(
-        self,
-        wave: Tensor | np.ndarray | Sequence[Tensor | np.ndarray],
-        sample_rate: int = SAMPLE_RATE,
-        batch_size: int = 32,
-        pooling: str = "mean",
-        native: bool = False,
-    ) -> Tensor:
-        """Embed clips: the tokens of their patches after the last block, averaged (Section 4.1).
-
-        At its native length a clip is encoded as it is, with the first of the position embeddings:
-        a short one need not be looped, and nothing of a long one is cut away. The last patches are
-        filled up with zeros, as the front end fills them in training. A clip longer than 10.24 s
-        is taken in windows of that length, one after another; at its end, what is too short for
-        a frame is left out. Every patch counts alike.
-
-        Products are in float32, or in what `torch.autocast` says around the call.
-
-        Args:
-            wave: (B, samples) or (samples,) floats with full scale at 1, tensor or array; or a
-                sequence of B waves (samples,), whose lengths may differ.
-            sample_rate: Hz, of ``wave``; resampled to 16 kHz where it differs.
-            batch_size: windows encoded at once; bounds the memory, does not change the result.
-            pooling: "mean" over all tokens, or "frequency": the tokens of the 8 bands of a time
-                step put one after another, then averaged over time (Niizumi et al., 2023).
-            native: keep the length of a clip, instead of cutting it at its centre or looping it to
-                10.24 s.
-
-        Returns:
-            (B, D) float32 on the encoder's device, or (B, 8 D) for "frequency"; (D,) or (8 D,) for
-            one clip without a batch axis.
-
-        Raises:
-            InputError: for what `audiopg.inputs.as_waves` refuses, such as integers, NaN, a wave
-                without samples or of (samples, channels); for a rate that is no whole number from
-                1000 up or a batch size that is none from 1 up, an unknown pooling, or a native clip
-                shorter than one frame of 400 samples.
-        """
-        size, device = self.embedding_size(pooling), self.norm.weight.device
-        batch_size = whole_number(batch_size, "batch_size")
-        waves = _waves_at_16_khz(wave, sample_rate)
-        is_one = isinstance(waves, Tensor) and waves.ndim == 1
-        waves = waves[None] if is_one else waves
-        parts = [_windows(one) if native else (one,) for one in waves]
-        windows = [window for part in parts for window in part]
-        sums = torch.empty(len(windows), size, dtype=torch.float32, device=device)
-        steps = torch.empty(len(windows), 1, dtype=torch.float32, device=device)
-        for rows, pooled in self._pooled(windows, batch_size, pooling, native):
-            sums[rows], steps[rows] = pooled.sum(dim=1), float(pooled.shape[1])
-        if len(windows) > len(waves):
-            counts = [len(part) for part in parts]
-            sums, steps = (
-                torch.stack([part.sum(dim=0) for part in values.split(counts)])
-                for values in (sums, steps)
-            )
-        embeddings = sums / steps
-        return embeddings[0] if is_one else embeddings
-
-    @torch.no_grad()
-    def embed_over_time(
-        self,
-        wave: Tensor | np.ndarray,
-        sample_rate: int = SAMPLE_RATE,
-        batch_size: int = 32,
-        pooling: str = "mean",
-    ) -> tuple[Tensor, Tensor]:
-        """Embed clips every 160 ms, the length of a patch, at their native length.
-
-        The mean over time is what `embed` gives for ``native=True``.
-
-        Args:
-            wave: (B, samples) floats with full scale at 1, tensor or array; (samples,) is a batch
-                of one.
-            sample_rate: as in `embed`.
-            batch_size: as there.
-            pooling: as there.
-
-        Returns:
-            (B, T, D) float32 on the encoder's device, or (B, T, 8 D) for "frequency"; and (T,)
-            float64, the seconds at the middle of each step. The last step is filled up
-            where the clip ends within it, so its middle can lie beyond the end.
-
-        Raises:
-            InputError: as `embed`, or for waves of several lengths.
-        """
-        batch_size = whole_number(batch_size, "batch_size")
-        waves = _waves_at_16_khz(wave, sample_rate)
-        if isinstance(waves, list):
-            if not waves:
-                raise InputError("no wave was given; embed at least one over time.")
-            if len({len(one) for one in waves}) != 1:
-                raise InputError("the waves differ in length; embed them over time one by one.")
-            waves = torch.stack(waves)
-        waves = waves if waves.ndim == 2 else waves[None]
-        windows = _windows(waves)
-        steps = sum(_time_steps(window.shape[-1]) for window in windows)
-        shape = len(waves), steps, self.embedding_size(pooling)
-        embeddings = torch.empty(shape, dtype=torch.float32, device=self.norm.weight.device)
-        first = 0
-        for window in windows:
-            for rows, pooled in self._pooled(list(window), batch_size, pooling, native=True):
-                embeddings[rows, first : first + pooled.shape[1]] = pooled
-            first += _time_steps(window.shape[-1])
-        # A step hears from its first frame's first sample to its last frame's last.
-        middle = ((PATCH - 1) * HOP + WINDOW) / 2
-        times = torch.arange(steps, dtype=torch.float64) * (PATCH * HOP) + middle
-        return embeddings, times.to(embeddings.device) / SAMPLE_RATE
-
-    def _pooled(
-        self, windows: list[Tensor], batch_size: int, pooling: str, native: bool
-    ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Encode windows, those of equally many steps together: (n,) indices, (n, T, size)."""
-        first = int(self.architecture.class_token)
-        samples = [len(window) if native else CLIP_SAMPLES for window in windows]
-        steps = torch.tensor([_time_steps(n) for n in samples], dtype=torch.int64)
-        order = steps.argsort(stable=True)
-        for alike in order.split(steps.unique(return_counts=True)[1].tolist()):
-            for rows in alike.split(batch_size):
-                mel = self._log_mels([fit_length(windows[row], samples[row]) for row in rows])
-                tokens = self(mel)[:, first:].float().unflatten(1, (-1, BANDS))
-                yield rows, tokens.mean(dim=2) if pooling == "mean" else tokens.flatten(2)
-
-    def _log_mels(self, waves: list[Tensor]) -> Tensor:
-        """The spectrograms of waves whose frames fill equally many patches: (B, frames, 128)."""
-        padded = nn.utils.rnn.pad_sequence(waves, batch_first=True)
-        mel = self.log_mel.transform(padded.to(self.norm.weight.device))
-        frames = torch.tensor([whole_frames(len(wave)) for wave in waves])
-        if frames.min() < frames.max():
-            # Only the frames behind a wave's own hear the zeros behind it.
-            own = torch.arange(mel.shape[1]) < frames[:, None]
-            mel *= own[..., None].to(mel.device)
-        return mel
-
-
-def _waves_at_16_khz(
-    wave: Tensor | np.ndarray | Sequence[Tensor | np.ndarray], sample_rate: int
-) -> Tensor | list[Tensor]:
-    """What `as_waves` makes of waves, resampled."""
-    waves = as_waves(wave)
-    if isinstance(waves, Tensor):
-        return resample(waves, sample_rate)
-    return [resample(one, sample_rate) for one in waves]
-
-
-def _windows(wave: Tensor) -> tuple[Tensor, ...]:
-    """(..., samples) in parts of 10.24 s, of which the last may be shorter."""
-    parts = wave.split(CLIP_SAMPLES, dim=-1)
-    if parts[-1].shape[-1] >= WINDOW:
-        return parts
-    if len(parts) == 1:
-        raise InputError(
-            f"the waveform has {wave.shape[-1]} samples, shorter than one window of {WINDOW}; "
-            "leave it out, or have it looped to 10.24 s (not native)."
-        )
-    return parts[:-1]
-
-
-def _time_steps(samples: int) -> int:
-    """How many patches of a band lie one after another in so many samples."""
-    return LogMel.frames(samples) // PATCH
-
 
 class MaskedAutoencoder(nn.Module):
     """Encoder of the visible patches, and decoder of all of them (He et al., 2022).
@@ -609,7 +419,7 @@ class MaskedAutoencoder(nn.Module):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             model = cls(architecture, mask_ratio)
-            model.apply(_initialise)
+            model.apply(initialise)
             if architecture.class_token:
                 nn.init.normal_(model.encoder.class_token, std=0.02)
             nn.init.normal_(model.mask_token, std=0.02)
@@ -761,7 +571,7 @@ def load_model(name_or_path: str | os.PathLike) -> MaskedAutoencoder:
         InputError: for a path that holds no model, a damaged file, or another network; for an
             address that gives nothing, and for a file of another digest.
     """
-    path = _model_file(name_or_path)
+    path = weights_file(name_or_path)
     if not path.is_file():
         raise InputError(
             f"{path} is not a file; give a model.safetensors, a run's folder, or one of the "
@@ -792,42 +602,6 @@ def load_encoder(name_or_path: str | os.PathLike) -> Encoder:
     return load_model(name_or_path).encoder.requires_grad_(False)
 
 
-def shipped_weights() -> list[str]:
-    """Names of the pre-trained models that come with the package."""
-    return sorted(path.stem for path in _WEIGHTS.glob("*.safetensors"))
-
-
-def _model_file(name_or_path: str | os.PathLike) -> Path:
-    if name_or_path in shipped_weights():
-        return _WEIGHTS / f"{name_or_path}.safetensors"
-    place, _, digest = os.fspath(name_or_path).partition("#sha256=")
-    if place.startswith(("http://", "https://")):
-        return _fetched(place, digest)
-    path = Path(place)
-    if path.is_dir():
-        path = (checkpoints(path) or [path])[-1] / "model.safetensors"
-    if digest and path.is_file():
-        check(path, f"sha256:{digest}")
-    return path
-
-
-def _fetched(url: str, digest: str) -> Path:
-    """The file of an address, kept under its digest."""
-    if not digest:
-        raise InputError(
-            f"{url} may lead to anything; append #sha256= and the digest that the maker of the "
-            "weights states."
-        )
-    checksum = f"sha256:{digest}"
-    _, digest = read_checksum(checksum)
-    folder = cache_folder() / "weights" / digest
-    there = folder / url.rpartition("/")[2]
-    if there.exists():
-        return there
-    with run_folder(folder), writing(folder):
-        return fetch(url, checksum, folder)
-
-
 def _token(width: int) -> nn.Parameter:
     """A learned token of zeros."""
     return nn.Parameter(torch.zeros(width, dtype=torch.float32))
@@ -836,56 +610,3 @@ def _token(width: int) -> nn.Parameter:
 def _take(values: Tensor, index: Tensor) -> Tensor:
     """Rows of (B, N, D) at (B, V) indices: (B, V, D)."""
     return values.gather(1, index[..., None].expand(-1, -1, values.shape[2]))
-
-
-def _initialise(module: nn.Module) -> None:
-    """Xavier-uniform weights and zero biases, as in He et al. (2022)."""
-    if isinstance(module, nn.Linear):
-        nn.init.xavier_uniform_(module.weight)
-        nn.init.zeros_(module.bias)
-
-
-@torch.no_grad()
-def start_mimetic(model: MaskedAutoencoder) -> None:
-    """Give the attention of every block the pattern that training would find late.
-
-    Xavier's weights make every token attend to all others almost alike, and an autoencoder stays
-    on a shelf of the loss until it has learned to look at the neighbours of a place. Here the
-    product of query and key is near +0.7 times the identity, so that tokens of like place and
-    content attend to one another, and that of output and value near -0.4 times the identity
-    (Trockman & Kolter, 2023). The patch projection begins at 0.3 of its size, so that at first
-    the place counts for more than the content.
-
-    Args:
-        model: its weights are changed in place, by torch's random numbers.
-    """
-    model.encoder.patch_projection.weight *= _PATCH_SCALE
-    for block in (*model.encoder.blocks, *model.decoder_blocks):
-        width = block.output.in_features
-        size = width // block.heads
-        query, key, value = block.query_key_value.weight.split(width)
-        for head in torch.arange(width).split(size):
-            left, right = _square_root(_near_identity(width, _QUERY_KEY, _QUERY_KEY), size)
-            query[head], key[head] = left.T, right
-        left, right = _square_root(_near_identity(width, _OUTPUT_VALUE, -_OUTPUT_VALUE), width)
-        block.output.weight.copy_(left)
-        value.copy_(right)
-
-
-def _near_identity(width: int, noise: float, scale: float) -> Tensor:
-    """(width, width): a multiple of the identity beside normal noise."""
-    kind = torch.float32
-    drawn = torch.randn(width, width, dtype=kind) / width**0.5
-    return noise * drawn + scale * torch.eye(width, dtype=kind)
-
-
-def _square_root(matrix: Tensor, rank: int) -> tuple[Tensor, Tensor]:
-    """Factors (n, rank) and (rank, n) of alike size, whose product is the nearest of its rank."""
-    left, values, right = torch.linalg.svd(matrix)
-    root = values[:rank].sqrt()
-    return left[:, :rank] * root, root[:, None] * right[:rank]
-
-
-def parameter_count(model: nn.Module) -> int:
-    """Trainable numbers of a network."""
-    return sum(math.prod(p.shape) for p in model.parameters() if p.requires_grad)

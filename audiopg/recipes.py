@@ -6,7 +6,8 @@ from dataclasses import dataclass, fields, replace
 
 from audiopg.environment import PRECISION_CHOICES
 from audiopg.errors import InputError
-from audiopg.mae import ARCHITECTURES, INITIAL, Architecture
+from audiopg.initial import INITIAL
+from audiopg.mae import ARCHITECTURES, Architecture
 from audiopg.runs import read_settings_of, warmup_cosine
 from audiopg.settings import check_settings, setting
 from audiopg.synth import PRIORS

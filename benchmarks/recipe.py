@@ -28,9 +28,9 @@ from torch.optim import AdamW
 
 from audiopg import RECIPES, MaskedAutoencoder, PretrainSettings, pretrain
 from audiopg.datasets import cached_waves, find_dataset
+from audiopg.embedding import POOLINGS
 from audiopg.environment import best_device, data_folder, provenance
 from audiopg.experiments import recipe_steps
-from audiopg.mae import POOLINGS
 from audiopg.records import read_record, write_record
 from audiopg.reproduce import held_out_loss
 from audiopg.transfer import linear_probe

@@ -53,6 +53,7 @@ LAYERS = [
     {"settings"},
     {"runs"},
     {"frontend"},
+    {"embedding", "initial", "pretrained"},
     {"mae"},
     {"datasets", "recipes"},
     {"checkpoints"},

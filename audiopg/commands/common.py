@@ -8,9 +8,10 @@ from types import ModuleType
 from typing import TypeVar, get_args
 
 from audiopg.datasets import LabelledClips
+from audiopg.embedding import POOLINGS
 from audiopg.environment import data_folder
 from audiopg.errors import InputError
-from audiopg.mae import POOLINGS, Encoder
+from audiopg.mae import Encoder
 from audiopg.pretraining import PretrainSettings, read_settings
 from audiopg.runs import checkpoints, read_metrics, read_provenance, step_of
 from audiopg.transfer.finetune import FinetuneSettings

@@ -16,9 +16,10 @@ from audiopg.commands.common import (
 )
 from audiopg.datasets import LabelledClips, cached_waves, find_dataset
 from audiopg.datasets.benchmarks import BENCHMARKS
+from audiopg.embedding import POOLINGS
 from audiopg.environment import best_device, provenance
 from audiopg.errors import InputError
-from audiopg.mae import POOLINGS, Encoder, load_encoder
+from audiopg.mae import Encoder, load_encoder
 from audiopg.records import write_record
 from audiopg.transfer import (
     clip_features,
