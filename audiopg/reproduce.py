@@ -38,7 +38,6 @@ from audiopg.transfer import ProbeResult, linear_probe, summarise
 from audiopg.transfer.compare import clip_features
 from audiopg.transfer.finetune import (
     FinetuneResult,
-    FinetuneSettings,
     finetune,
     read_result,
     read_run,
@@ -125,34 +124,48 @@ def reproduce(
 
 def estimated_minutes(
     experiment: Experiment, folder: str | os.PathLike | None = None
-) -> float | None:
-    """How long an experiment will take on this machine, by records of its like made on this device.
+) -> tuple[float, str] | None:
+    """How long an experiment will take, by the records of its like.
+
+    Args:
+        experiment: to be run.
+        folder: of the records; results/ of the clone when None.
 
     Returns:
-        None where there is no such record.
+        The minutes, and the device that they were measured on: this machine's where there are
+        records of it, else that of the latest record; None where there is no record of its like.
     """
-    device, settings, per_unit, probing = _model_of(provenance()), experiment.settings, [], []
-    for path in results_folder(folder).glob("*.json"):
-        record = read_record(path.stem, folder)
-        said = record.get("settings") or {}
-        if said.get("preset") != settings.preset or _model_of(record) != device:
-            continue
-        if isinstance(settings, PretrainSettings) and "probes" in record["metrics"]:
-            per_unit.append(record["seconds"] / (said["steps"] * said["batch_size"]))
-            probing.append(record["metrics"].get("probe_seconds", 0.0))
-        elif (
-            isinstance(settings, FinetuneSettings)
-            and "epochs" in said
-            and said.get("dataset") in experiment.sets
-        ):
-            per_unit.append(record["seconds"] / said["epochs"])
-    if not per_unit:
+    taken: dict[str, list[float]] = {}
+    records = [read_record(path.stem, folder) for path in results_folder(folder).glob("*.json")]
+    for record in sorted(records, key=lambda record: record.get("date", "")):
+        minutes = _minutes_by(record, experiment)
+        if minutes is not None:
+            taken.setdefault(_model_of(record), []).append(minutes)
+    if not taken:
+        return None
+    here = _model_of(provenance())
+    device = here if here in taken else list(taken)[-1]
+    return float(np.median(taken[device])), device
+
+
+def _minutes_by(record: dict, experiment: Experiment) -> float | None:
+    """How long an experiment would have taken where a record was made; None where it is no like."""
+    said, settings = record.get("settings") or {}, experiment.settings
+    if said.get("preset") != settings.preset:
         return None
     if isinstance(settings, PretrainSettings):
-        seconds = settings.steps * settings.batch_size * np.median(per_unit) + np.median(probing)
+        if "probes" not in record["metrics"] or said.get("features", "trained") != "trained":
+            return None
+        seconds = record["metrics"].get("probe_seconds", 0.0)
+        if experiment.features == "trained":
+            clips = settings.steps * settings.batch_size
+            used = record["metrics"].get("processor_seconds") or record["seconds"]
+            seconds += clips * used / (said["steps"] * said["batch_size"])
+    elif said.get("dataset") in experiment.sets and "epochs" in said:
+        seconds = settings.epochs * record["seconds"] / said["epochs"]
     else:
-        seconds = settings.epochs * np.median(per_unit)
-    return float(seconds) / 60
+        return None
+    return seconds / 60
 
 
 def _model_of(where: dict) -> str:

@@ -196,11 +196,9 @@ print(
 # their order from row to row; [chapter 5](05_ablations.ipynb) says what it is worth.
 
 # %%
-runs = {name: f"curriculum-{name}" for name in presets[:3]}
-runs["full"] = "recipe-bfloat16"
-scale = audiopg.at_scale(smoke="small", paper="paper")
-ours = outcome_table({n: f"{run}-{scale}" for n, run in runs.items()})
-ours = ours.drop(columns=["clips", "seconds", "seeds"])
+scale = audiopg.at_scale(smoke="cpu", paper="paper")
+ours = outcome_table({n: f"curriculum-{n}-{scale}" for n in presets})
+ours = ours.drop(columns=["CPU min", "seeds"])
 theirs = paper_table("table_3").loc[presets]
 theirs = theirs.drop(columns="pre-training (s)").add_prefix("paper: ")
 theirs.join(ours.replace("", "not run yet").add_prefix("ours: "))
@@ -268,9 +266,9 @@ plt.show()
 
 # %%
 runs = {name: f"sensitivity-{name.replace(' ', '-')}" for name in settings}
-runs[default] = "sensitivity-default"
+runs[default] = "curriculum-full"
 ours = outcome_table({n: f"{run}-{scale}" for n, run in runs.items()})
-ours = ours.drop(columns=["clips", "seconds", "seeds"])
+ours = ours.drop(columns=["CPU min", "seeds"])
 theirs = paper_table("table_4").add_prefix("paper: ")
 theirs.join(ours.replace("", "not run yet").add_prefix("ours: "))
 

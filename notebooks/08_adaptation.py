@@ -151,7 +151,7 @@ widgets.heard_reconstructions(log_mel, one, outputs[1], ["after adapting"])
 # test fold each, one seed; accuracy in per cent.
 
 # %%
-scale = audiopg.at_scale(smoke="small", paper="paper")
+scale = audiopg.at_scale(smoke="cpu", paper="paper")
 rows = {
     "synthesis alone": [f"before-adapting-{scale}"],
     "synthesis, then the target": [
@@ -162,7 +162,9 @@ rows = {
 found = {}
 for label, names in rows.items():
     table = outcome_table({name: name for name in names})
-    sets = table.drop(columns=["clips", "seconds", "seeds"])
+    sets = table.drop(
+        columns=["clips", "CPU min", "held-out loss", "seeds"]
+    )
     found[label] = sets.apply("".join).to_dict() or {"": "not run yet"}
 pd.DataFrame.from_dict(found, orient="index").replace("", None).fillna(
     "not run yet"
@@ -173,7 +175,9 @@ pd.DataFrame.from_dict(found, orient="index").replace("", None).fillna(
 
 # %%
 names = [name for listed in rows.values() for name in listed]
-outcome_table({name: name for name in names})[["clips", "seconds"]]
+outcome_table({name: name for name in names})[
+    ["clips", "CPU min", "held-out loss"]
+]
 
 # %% [markdown]
 # At the scale of a CPU, adapting is no gain. On ESC-10 the probe stays where it was, on the other two it

@@ -346,26 +346,38 @@ def test_the_folds_for_development_and_those_left_alone_have_none_in_common(sets
         assert found == tested
 
 
-def test_time_is_estimated_from_records_of_the_same_device(tmp_path, two):
+def test_time_is_estimated_from_records_of_the_same_device_where_there_are_some(tmp_path, two):
     experiment = replace(two[0], settings=replace(SETTINGS, steps=100))
     assert estimated_minutes(experiment, tmp_path) is None
     here = provenance()["device"]
-    for name, seconds, device, preset in (
-        ("a", 8.0, here.replace("1 thread", "4 threads"), "micro"),
-        ("b", 16.0, here, "micro"),
-        ("c", 24.0, here, "micro"),
-        ("d", 1e6, here.replace("), 1 thread", ", other units), 1 thread"), "micro"),
-        ("e", 1e6, here, "tiny"),
-    ):
+    model = module._model_of({"device": here})
+
+    def write(name, seconds, device, preset, **more):
         record = {
-            "settings": asdict(replace(SETTINGS, preset=preset)),
-            "metrics": {"probes": {}, "probe_seconds": 30.0},
-            "seconds": seconds,
+            "settings": {**asdict(replace(SETTINGS, preset=preset)), **more},
+            "metrics": {"probes": {}, "probe_seconds": 30.0, "processor_seconds": seconds},
+            "seconds": 2 * seconds,
             "device": device,
+            "date": f"2026-01-0{len(list(tmp_path.iterdir())) + 1}",
         }
         (tmp_path / f"{name}.json").write_text(json.dumps(record))
-    # 16 s for 8 clips, and 30 s to probe.
-    assert estimated_minutes(experiment, tmp_path) == pytest.approx((200 * 2 + 30) / 60)
+
+    write("e", 1e6, here, "tiny")
+    write("f", 1e6, here, "micro", features="untrained")
+    assert estimated_minutes(experiment, tmp_path) is None
+    write("old", 1e6, "another, 1 thread", "micro")
+    write("elsewhere", 4.0, "a third, 2 threads", "micro")
+    # 4 s for 8 clips, and 30 s to probe.
+    assert estimated_minutes(experiment, tmp_path) == (
+        pytest.approx((100 + 30) / 60),
+        "a third",
+    )
+    write("a", 8.0, here.replace("1 thread", "4 threads"), "micro")
+    write("b", 16.0, here, "micro")
+    write("c", 24.0, here, "micro")
+    assert estimated_minutes(experiment, tmp_path) == (pytest.approx((200 * 2 + 30) / 60), model)
+    control = replace(experiment, features="untrained")
+    assert estimated_minutes(control, tmp_path) == (pytest.approx(0.5), model)
 
 
 def test_the_held_out_loss_is_the_mean_over_256_clips():

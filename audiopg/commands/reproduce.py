@@ -65,22 +65,27 @@ def _reproduce(options: argparse.Namespace) -> None:
             device=options.device,
             folder=folder,
         )
-    minutes = []
+    known_minutes, unknown, devices = 0.0, 0, set()
     for experiment in chosen:
-        if experiment in left:
-            minutes.append(estimated_minutes(experiment, folder))
-            time_said = "time unknown" if minutes[-1] is None else f"about {minutes[-1]:.0f} min"
-            print(f"left      {experiment.name}: {_described(experiment)}; {time_said}")
-        else:
+        if experiment not in left:
             print(f"recorded  {experiment.name}: {_described(experiment)}")
+            continue
+        estimate, time_said = estimated_minutes(experiment, folder), "time unknown"
+        if estimate is None:
+            unknown += 1
+        else:
+            minutes, device = estimate
+            known_minutes += minutes
+            devices.add(device)
+            time_said = f"about {minutes:.0f} min"
+        print(f"left      {experiment.name}: {_described(experiment)}; {time_said}")
     if not left:
         print(f"all {len(chosen)} are recorded in {folder}")
     else:
-        known = sum(filter(None, minutes))
-        unknown = minutes.count(None)
+        measured = f" as measured on {' and '.join(sorted(devices))}" if devices else ""
         print(
-            f"{len(left)} of {len(chosen)} left, about {known / 60:.1f} hours here"
-            + (f" and {unknown} of unknown time" if unknown else "")
+            f"{len(left)} of {len(chosen)} left, about {known_minutes / 60:.1f} hours{measured}"
+            + (f", and {unknown} of unknown time" if unknown else "")
         )
 
 
@@ -89,6 +94,8 @@ def _described(experiment: Experiment) -> str:
     settings, onward = experiment.settings, experiment.start_name
     size = f"from {onward}" if onward else settings.preset
     if isinstance(settings, PretrainSettings):
+        if experiment.features != "trained":
+            return f"{experiment.features} features, probed"
         clips = settings.steps * settings.batch_size
         return f"{size}, {clips:,} clips of {settings.audio or f'the {settings.prior!r} prior'}"
     return f"{size}, fine-tuned on {experiment.sets[0]}, {settings.epochs} epochs"
