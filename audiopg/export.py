@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from audiopg import plots
 from audiopg.analysis import clip_factors, controlled_clips, embed_clips, ridge_r2
 from audiopg.analysis.probes import ridge_weights
+from audiopg.errors import InputError
 from audiopg.frontend import (
     FFT_SIZE,
     HOP,
@@ -53,18 +54,10 @@ from audiopg.synth import (
     to_scene,
 )
 from audiopg.synth.damping import lowpass
-from audiopg.synth.parameters import CLIP_ADDITIONS, EVENT_ADDITIONS, NYQUIST
-from audiopg.synth.render import (
-    _BENT,
-    _KINDS,
-    _TILES,
-    _render_tiles,
-    _sounding_tiles,
-    event_kinds,
-    refuse_unknown,
-)
+from audiopg.synth.factors import NYQUIST
+from audiopg.synth.render import _TILES, _render_tiles, _sounding_tiles, event_kinds, kinds
 from audiopg.synth.reverberation import reverberate, room
-from audiopg.widgets import DRAWN, FACTORS, followed
+from audiopg.widgets import DRAWN, FACTORS, followed, turn, unit
 
 if TYPE_CHECKING:
     import onnx
@@ -75,7 +68,6 @@ EVENTS = max(PRIORS[preset].events[1] for preset in DRAWN)
 PARTIALS = max(PRIORS[preset].partials[1] for preset in DRAWN)
 _OPSET = 20
 _MASK_SEED = 0
-_ADDITIONS = EVENT_ADDITIONS | CLIP_ADDITIONS
 # s; any time would do.
 _SHORTEST_ROOM = 0.01
 # Clips that the read-outs are fitted on, and near which a recording is placed.
@@ -141,7 +133,7 @@ class Turn(nn.Module):
             held = held.long() if held.dtype == torch.bool else held
             reading = row[None] if factor.one_event else row[0]
             is_turned[name] = ~reading.isnan()
-            value = factor.turn(held, torch.where(is_turned[name], reading, 0.0))
+            value = turn(factor, held, torch.where(is_turned[name], reading, 0.0))
             value = torch.where(is_turned[name], value, held)
             turned[name] = value.to(getattr(drawn, name).dtype)
         release = turned.pop("release")
@@ -447,9 +439,14 @@ def graphs(model: MaskedAutoencoder, index: Index) -> dict[str, Callable[[], Gra
     """Everything that a page computes, by name.
 
     Raises:
-        InputError: for an excitation that has no oscillator.
+        InputError: for an excitation that the page cannot play.
     """
-    refuse_unknown(EXCITATIONS)
+    for name, row in EXCITATIONS.rows.items():
+        if not row.in_page:
+            raise InputError(
+                f"the page cannot play the excitation {name!r}; export without it, or set in_page in "
+                "its row in audiopg.synth.excitations, if torch.export can trace its functions."
+            )
     log_mel = model.encoder.log_mel
     # No name may stand for two things.
     turned = tuple(f"{name}_" for name in COLUMNS)
@@ -599,10 +596,17 @@ def manifest(index: Index) -> dict:
             "partial": list(scene["events"][0]["partials"][0]),
         },
         "factors": [
-            {"name": name, **asdict(factor), "beyond": name in _ADDITIONS}
+            {
+                "name": name,
+                **asdict(factor.slider),
+                "unit": unit(factor),
+                "excitations": EXCITATIONS.hearing(name),
+                "one_event": factor.one_event,
+                "beyond": factor.beyond,
+            }
             for name, factor in FACTORS.items()
         ],
-        "excitations": EXCITATIONS,
+        "excitations": list(EXCITATIONS),
         "presets": {
             name: {"events": prior.events[1], "partials": prior.partials[1]}
             for name, prior in ((name, PRIORS[name]) for name in DRAWN)
@@ -697,11 +701,10 @@ def _tones(params: ClipParameters, white: Tensor | None) -> Tensor:
     """
     clip, slot, tile = _sounding_tiles(params)
     kind = event_kinds(params, white is not None)[clip, slot]
-    kinds = _KINDS[:_BENT] if white is None else _KINDS
     wave = torch.zeros(_TILES, CLIP_SAMPLES // _TILES, dtype=torch.float32)
-    for code, name in enumerate(kinds):
-        rows = (kind == code).nonzero().squeeze(1)
-        tones = _render_tiles(params, name, clip[rows], slot[rows], tile[rows], white)
+    for one in kinds(additions=white is not None):
+        rows = (kind == one).nonzero().squeeze(1)
+        tones = _render_tiles(params, one, clip[rows], slot[rows], tile[rows], white)
         wave = wave.index_put((tile[rows],), tones, accumulate=True)
     return wave.view(1, -1)
 

@@ -36,11 +36,12 @@ from audiopg.synth import (
     SAMPLE_RATE,
     ClipParameters,
     SynthPrior,
+    factors,
     render,
     to_scene,
     write_scene,
 )
-from audiopg.synth.parameters import LONGEST_REVERBERATION, NYQUIST
+from audiopg.synth.factors import NYQUIST, Factor
 
 if TYPE_CHECKING:
     import ipywidgets
@@ -61,152 +62,19 @@ _SECONDS_BETWEEN_CURVES = 2.0
 _SLIDER = {"style": {"description_width": "12em"}, "layout": {"width": "26em"}}
 
 
-@dataclass(frozen=True)
-class Factor:
-    """How one factor of `ClipParameters` is turned.
-
-    Attributes:
-        label: what a reader calls it.
-        unit: Hz or s; "×" for a spread; empty for a pure number.
-        low: least value of its slider.
-        high: largest value of its slider.
-        group: the heading that the explorer puts it under.
-        scale: "linear", "log", "whole" (numbers), "choice" (among ``EXCITATIONS``), "switch", or
-            "spread": what is turned is not the factor, of which each partial has its own, but how
-            many times as far from ``centre`` the partials are as they were drawn.
-        excitations: those it is heard in.
-        one_event: whether the explorer turns it in one event at a time; it turns the others, which
-            a clip's events share or which belong to the whole clip, everywhere.
-        centre: of a spread.
-        needs: factors that are 0 where this one is not heard.
-    """
-
-    label: str
-    unit: str
-    low: float
-    high: float
-    group: str
-    scale: str = "linear"
-    excitations: tuple[str, ...] = EXCITATIONS
-    one_event: bool = False
-    centre: float = 0.0
-    needs: tuple[str, ...] = ()
-
-    def text(self, reading: float | str) -> str:
-        """A reading as it is read: "440 Hz", "fm", "on"."""
-        if self.scale == "switch":
-            return "on" if reading else "off"
-        return reading if isinstance(reading, str) else f"{reading:.4g} {self.unit}".rstrip()
-
-    def code(self, reading: float | str) -> float:
-        """A reading as a number."""
-        if self.scale == "choice":
-            if reading not in EXCITATIONS:
-                raise InputError(f"no excitation is called {reading!r}; choose from {EXCITATIONS}.")
-            return EXCITATIONS.index(reading)
-        if isinstance(reading, str):
-            raise InputError(f"{self.label} is {reading!r}; it takes a number.")
-        return float(reading)
-
-    def turn(self, drawn: Tensor, code: Tensor | float) -> Tensor:
-        """The factor, from what was drawn and the number read, which broadcasts to its shape."""
-        if self.scale == "spread":
-            return self.centre + (drawn - self.centre) * code
-        return torch.as_tensor(code, dtype=drawn.dtype).expand_as(drawn)
-
-
-_HARMONIC, _FM, _PULSES = ("harmonic",), ("fm",), ("sawtooth", "square")
-_RESONANT = (*_HARMONIC, *_PULSES)
-
+# Every factor that a reader turns, in the order of the headings of the explorer.
+_COLUMNS = (
+    ("tone", "damping and noise"),
+    ("events", "burst"),
+    ("band of noise", "modulation"),
+    ("motion of the pitch", "formants", "room"),
+)
+_HEADINGS = ("tone", "events", "burst", "damping and noise", *_COLUMNS[2], *_COLUMNS[3])
 FACTORS = {
-    "excitation": Factor("excitation", "", 0, len(EXCITATIONS) - 1, "tone", "choice"),
-    "f0": Factor("fundamental f0", "Hz", 50, 2000, "tone", "log"),
-    "band_limited": Factor("band-limited", "", 0, 1, "tone", "switch", _PULSES),
-    "partial_count": Factor("partials K", "", 1, 15, "tone", "whole", _HARMONIC),
-    "rolloff": Factor("roll-off γ", "", 0, 3, "tone", "linear", _HARMONIC),
-    "partial_weight": Factor(
-        "spread of weights w", "×", 0, 2, "tone", "spread", _HARMONIC, centre=1
-    ),
-    "partial_detune": Factor("spread of detuning δ", "×", 0, 10, "tone", "spread", _HARMONIC),
-    "partial_phase": Factor("spread of phases φ", "×", 0, 1, "tone", "spread", _HARMONIC),
-    "fm_index": Factor("FM index β", "", 0, 8, "tone", "linear", _FM),
-    "fm_ratio": Factor("FM ratio r", "", 0.5, 3.14, "tone", "linear", _FM),
-    "event_count": Factor("events N", "", 1, 5, "events", "whole"),
-    "onset": Factor("onset", "s", 0, CLIP_SECONDS, "events", one_event=True),
-    "length": Factor("length", "s", 0.1, CLIP_SECONDS, "events", one_event=True),
-    "amplitude": Factor("amplitude a", "", 0, 2, "events", one_event=True),
-    "attack": Factor("attack share", "", 0, 0.5, "events", one_event=True),
-    "decay": Factor("decay share", "", 0, 0.5, "events", one_event=True),
-    "sustain": Factor("sustain level", "", 0, 1, "events", one_event=True),
-    "release": Factor("release share", "", 0, 1, "events", one_event=True),
-    "burst_amplitude": Factor("burst amplitude", "", 0, 2, "burst", one_event=True),
-    "burst_length": Factor(
-        "burst length", "s", 0.001, 0.5, "burst", "log", one_event=True, needs=("burst_amplitude",)
-    ),
-    "cutoff": Factor("low-pass cutoff", "Hz", 200, 8000, "damping and noise", "log"),
-    "quality": Factor("low-pass quality Q", "", 0.3, 10, "damping and noise", "log"),
-    "noise_level": Factor("noise level λ", "", 0, 0.1, "damping and noise"),
-    # From here on beyond the paper.
-    "noise_share": Factor("share of noise", "", 0, 1, "band of noise", one_event=True),
-    "noise_bandwidth": Factor(
-        "bandwidth of noise",
-        "Hz",
-        20,
-        NYQUIST,
-        "band of noise",
-        "log",
-        one_event=True,
-        needs=("noise_share",),
-    ),
-    "modulation_depth": Factor("depth of modulation", "", 0, 1, "modulation", one_event=True),
-    "modulation_rate": Factor(
-        "rate of modulation",
-        "Hz",
-        0.1,
-        200,
-        "modulation",
-        "log",
-        one_event=True,
-        needs=("modulation_depth",),
-    ),
-    "modulation_decay": Factor(
-        "decay of an impulse",
-        "nepers",
-        0,
-        30,
-        "modulation",
-        one_event=True,
-        needs=("modulation_depth",),
-    ),
-    "modulation_jitter": Factor(
-        "unevenness of impulses",
-        "",
-        0,
-        1,
-        "modulation",
-        one_event=True,
-        needs=("modulation_depth", "modulation_decay"),
-    ),
-    "glide": Factor("glide", "octaves", -2, 2, "motion of the pitch", one_event=True),
-    "vibrato_depth": Factor("depth of vibrato", "", 0, 0.5, "motion of the pitch", one_event=True),
-    "vibrato_rate": Factor(
-        "rate of vibrato",
-        "Hz",
-        0.1,
-        20,
-        "motion of the pitch",
-        "log",
-        one_event=True,
-        needs=("vibrato_depth",),
-    ),
-    **{
-        f"formant_{number}": Factor(
-            f"formant {number}", "Hz", 0, 4000, "formants", excitations=_RESONANT, one_event=True
-        )
-        for number in (1, 2, 3)
-    },
-    "reverberation_time": Factor("reverberation time", "s", 0, LONGEST_REVERBERATION, "room"),
-    "reverberation_level": Factor("reverberation level", "", 0, 2, "room"),
+    name: factor
+    for heading in _HEADINGS
+    for name, factor in factors.FACTORS.items()
+    if factor.slider and factor.slider.group == heading
 }
 # What a reader can draw from: the paper's curricula, and all that is beyond them.
 DRAWN = (*PRESETS, "extended")
@@ -532,13 +400,11 @@ def synth_sweep(
     known = FACTORS[factor]
     batch = params[[0] * len(values)]
     drawn = getattr(batch, factor)
-    codes = torch.tensor([known.code(value) for value in values], dtype=torch.float64)
-    turned = known.turn(drawn, codes.view(-1, *[1] * (drawn.ndim - 1)))
-    readings = [known.text(value) for value in values]
-    labels = [f"{_cite(params)}, {known.label}: {reading}" for reading in readings]
-    return sweep(
-        known.label, readings, _seen(_turn(batch, **{factor: turned}), labels, plots.ClipView())
-    )
+    codes = torch.tensor([_code(known, value) for value in values], dtype=torch.float64)
+    turned = turn(known, drawn, codes.view(-1, *[1] * (drawn.ndim - 1)))
+    readings, label = [_text(known, value) for value in values], known.slider.label
+    labels = [f"{_cite(params)}, {label}: {reading}" for reading in readings]
+    return sweep(label, readings, _seen(_turn(batch, **{factor: turned}), labels, plots.ClipView()))
 
 
 def side_by_side(clips: Mapping[str, ClipParameters], columns: int = 2) -> Players:
@@ -700,17 +566,12 @@ class Explorer:
         self.view = ipywidgets.HTML()
         groups: dict[str, list[ipywidgets.DOMWidget]] = {}
         for name, factor in FACTORS.items():
-            heading = ipywidgets.HTML(f"<strong>{factor.group}</strong>")
-            groups.setdefault(factor.group, [heading]).append(self.sliders[name])
+            group = factor.slider.group
+            heading = ipywidgets.HTML(f"<strong>{group}</strong>")
+            groups.setdefault(group, [heading]).append(self.sliders[name])
             if name == "event_count":
-                groups[factor.group].append(self.event)
+                groups[group].append(self.event)
         boxes = {group: ipywidgets.VBox(controls) for group, controls in groups.items()}
-        columns = (
-            ("tone", "damping and noise"),
-            ("events", "burst"),
-            ("band of noise", "modulation"),
-            ("motion of the pitch", "formants", "room"),
-        )
         rows = {"flex_flow": "row wrap", "align_items": "flex-start"}
         self._box = ipywidgets.VBox(
             [
@@ -719,7 +580,7 @@ class Explorer:
                 ),
                 self.saved,
                 ipywidgets.Box(
-                    [ipywidgets.VBox([boxes[group] for group in column]) for column in columns],
+                    [ipywidgets.VBox([boxes[group] for group in column]) for column in _COLUMNS],
                     layout=rows,
                 ),
                 self.view,
@@ -814,7 +675,7 @@ class Explorer:
             return
         factor = FACTORS[name]
         # A slider's place on a logarithmic scale is not a round number; its reading is.
-        reading = float(f"{value:.4g}") if factor.scale == "log" else factor.code(value)
+        reading = float(f"{value:.4g}") if factor.slider.scale == "log" else _code(factor, value)
         self._edits[name, self.event.value - 1 if factor.one_event else None] = reading
         turned = {}
         for (edited, event), number in self._edits.items():
@@ -822,7 +683,7 @@ class Explorer:
             values = turned.setdefault(edited, drawn.clone())
             # Without an event, the row: every event of the clip, or the clip itself.
             place = 0 if event is None else (0, event)
-            values[place] = FACTORS[edited].turn(drawn[place], number)
+            values[place] = turn(FACTORS[edited], drawn[place], number)
         self.params = _turn(self._drawn, **turned)
         self._show_factors()
         self.redraw()
@@ -838,7 +699,7 @@ class Explorer:
         sliders["onset"].max = CLIP_SECONDS - float(params.length[0, event])
         sliders["release"].max = 1 - float(params.attack[0, event] + params.decay[0, event])
         excitation = EXCITATIONS[int(params.excitation[0, 0])]
-        hidden = {name for name, factor in FACTORS.items() if excitation not in factor.excitations}
+        hidden = {name for name in FACTORS if excitation not in EXCITATIONS.hearing(name)}
         if partials == 1:
             hidden |= {name for name in FACTORS if name.startswith("partial_")} | {"rolloff"}
         if events == 1:
@@ -846,15 +707,15 @@ class Explorer:
         if params.cutoff[0] >= NYQUIST:
             hidden.add("quality")
         for name, factor in FACTORS.items():
-            needed = (getattr(params, other)[0].flatten() for other in factor.needs)
+            needed = (getattr(params, other)[0].flatten() for other in factor.slider.needs)
             if any(values[event if factor.one_event else 0] == 0 for values in needed):
                 hidden.add(name)
         for name, widget in sliders.items():
             factor = FACTORS[name]
             value = getattr(params, name)[0].flatten()[event if factor.one_event else 0].item()
-            if factor.scale == "choice":
+            if factor.slider.scale == "choice":
                 value = EXCITATIONS[value]
-            elif factor.scale == "spread":
+            elif factor.slider.scale == "spread":
                 value = self._edits.get((name, None), 1.0)
             widget.value = value
             widget.layout.display = "none" if name in hidden else None
@@ -870,29 +731,65 @@ def _slider(factor: Factor) -> "ipywidgets.DOMWidget":
     """
     import ipywidgets
 
-    unit = f" ({factor.unit})" if factor.unit else ""
-    common = {"description": f"{factor.label}{unit}", **_SLIDER}
-    if factor.scale == "choice":
-        return ipywidgets.Dropdown(options=EXCITATIONS, **common)
-    if factor.scale == "switch":
+    slider, of = factor.slider, unit(factor)
+    common = {"description": f"{slider.label} ({of})" if of else slider.label, **_SLIDER}
+    if slider.scale == "choice":
+        return ipywidgets.Dropdown(options=list(EXCITATIONS), **common)
+    if slider.scale == "switch":
         return ipywidgets.Checkbox(**common)
     common |= {"continuous_update": False}
-    if factor.scale == "whole":
-        return ipywidgets.IntSlider(min=factor.low, max=factor.high, **common)
-    if factor.scale == "log":
-        low, high = np.log10((factor.low, factor.high))
+    if slider.scale == "whole":
+        return ipywidgets.IntSlider(min=slider.low, max=slider.high, **common)
+    if slider.scale == "log":
+        low, high = np.log10((slider.low, slider.high))
         return ipywidgets.FloatLogSlider(
-            value=factor.low,
+            value=slider.low,
             min=low,
             max=high,
             step=(high - low) / 200,
             readout_format=".4g",
             **common,
         )
-    span = factor.high - factor.low
+    span = slider.high - slider.low
     return ipywidgets.FloatSlider(
-        min=factor.low, max=factor.high, step=span / 200, readout_format=".3f", **common
+        min=slider.low, max=slider.high, step=span / 200, readout_format=".3f", **common
     )
+
+
+def unit(factor: Factor) -> str:
+    """What a slider reads in; a spread reads how many times what was drawn."""
+    return "×" if factor.slider.scale == "spread" else factor.unit
+
+
+def _text(factor: Factor, reading: float | str) -> str:
+    """A reading as it is read: "440 Hz", "fm", "on"."""
+    if factor.slider.scale == "switch":
+        return "on" if reading else "off"
+    return reading if isinstance(reading, str) else f"{reading:.4g} {unit(factor)}".rstrip()
+
+
+def _code(factor: Factor, reading: float | str) -> float:
+    """A reading as a number."""
+    if factor.slider.scale == "choice":
+        if reading not in EXCITATIONS:
+            raise InputError(f"no excitation is called {reading!r}; choose from {EXCITATIONS}.")
+        return EXCITATIONS.index(reading)
+    if isinstance(reading, str):
+        raise InputError(f"{factor.slider.label} is {reading!r}; it takes a number.")
+    return float(reading)
+
+
+def turn(factor: Factor, drawn: Tensor, code: Tensor | float) -> Tensor:
+    """A factor turned.
+
+    Args:
+        factor: which.
+        drawn: what was drawn.
+        code: the number read, which broadcasts to the shape of ``drawn``.
+    """
+    if factor.slider.scale == "spread":
+        return factor.slider.centre + (drawn - factor.slider.centre) * code
+    return torch.as_tensor(code, dtype=drawn.dtype).expand_as(drawn)
 
 
 def _draw(preset: str, seed: int, clip: int) -> ClipParameters:

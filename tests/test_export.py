@@ -10,7 +10,7 @@ import pytest
 import scipy.signal
 import torch
 
-from audiopg import export, plots
+from audiopg import plots
 from audiopg.analysis import clip_factors
 from audiopg.errors import InputError
 from audiopg.export import (
@@ -26,7 +26,7 @@ from audiopg.export import (
 from audiopg.frontend import LogMel, fit_length
 from audiopg.mae import MaskedAutoencoder, reconstruct, visible_tokens
 from audiopg.synth import CLIP_SAMPLES, EXCITATIONS, PRESETS, SynthPrior, from_scene, render
-from audiopg.synth.parameters import CLIP_ADDITIONS, EVENT_ADDITIONS
+from audiopg.synth.excitations import Excitation
 from audiopg.widgets import DRAWN, FACTORS
 
 SEEDS = (0, 3, -7, 2**40)
@@ -171,16 +171,16 @@ def test_sound_factors_and_log_mel_are_the_librarys(run, preset, clip, changes):
 
 
 @pytest.mark.parametrize("name", ["render", "render-additions"])
-@pytest.mark.parametrize("code", [-1, 4, 5, 6, 7])
+@pytest.mark.parametrize("code", [-1, *range(len(EXCITATIONS), 2 * len(EXCITATIONS))])
 def test_a_graph_is_silent_at_a_code_of_no_excitation(run, name, code):
     columns = turned(run, "harmonic", 0, band_limited=code % 2)
     columns["excitation"] = np.full_like(columns["excitation"], code)
     assert not run(name, columns)["wave"].any()
 
 
-def test_an_excitation_without_an_oscillator_is_not_exported(model, index, monkeypatch):
-    monkeypatch.setattr(export, "EXCITATIONS", (*EXCITATIONS, "organ"))
-    with pytest.raises(InputError, match=r"'organ' has no oscillator; those known are .*'square'"):
+def test_an_excitation_that_the_page_cannot_play_is_refused(model, index, monkeypatch):
+    monkeypatch.setitem(EXCITATIONS.rows, "organ", Excitation("organ", lambda cycles: cycles()))
+    with pytest.raises(InputError, match="the page cannot play the excitation 'organ'"):
         graphs(model, index)
 
 
@@ -353,11 +353,11 @@ def test_both_graphs_render_a_clip_of_the_paper_alike(run):
 
 def test_every_factor_has_a_knob():
     assert {*COLUMNS} - {"seed", "clip"} == {*FACTORS}
-    for name, neutral in (EVENT_ADDITIONS | CLIP_ADDITIONS).items():
-        factor = FACTORS[name]
-        assert factor.low <= neutral <= factor.high
-        # Whether a clip has additions is asked of those that nothing else silences.
-        assert factor.needs or neutral == 0, name
+    for name, factor in FACTORS.items():
+        if factor.beyond:
+            assert factor.slider.low <= factor.default <= factor.slider.high
+            # Whether a clip has additions is asked of those that nothing else silences.
+            assert factor.slider.needs or factor.default == 0, name
 
 
 def test_manifest_is_plain_json_and_a_scene_can_be_written_by_it(index):

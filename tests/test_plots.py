@@ -13,7 +13,7 @@ from audiopg.frontend import LogMel
 from audiopg.mae import MaskedAutoencoder, patchify, reconstruct
 from audiopg.synth import SynthPrior, render
 from audiopg.synth.envelopes import adsr
-from audiopg.synth.oscillators import TILE
+from audiopg.synth.excitations import TILE
 
 mpl.use("Agg")
 

@@ -70,7 +70,7 @@ LAYERS = [
     {"__main__"},
 ]
 # Old paths of modules, which warn and work for one release.
-MOVED = {"philox": "random"}
+MOVED = {"philox": "random", "synth.oscillators": "synth.excitations"}
 MODULES = sorted((ROOT / "audiopg").rglob("*.py"))
 CHAPTERS = sorted((ROOT / "notebooks").glob("*.py"))
 TEMPLATE = ROOT / "notebooks" / "template" / "template.py"

@@ -389,7 +389,7 @@ def test_explorer_begins_with_the_clip_as_drawn(explorer):
 def test_every_factor_has_a_slider(explorer):
     names = {field.name for field in fields(ClipParameters)} - {"seed", "clip"}
     assert set(explorer.sliders) == set(widgets.FACTORS) == names
-    assert {factor.group for factor in widgets.FACTORS.values()} == {
+    assert {factor.slider.group for factor in widgets.FACTORS.values()} == {
         "tone",
         "events",
         "burst",
@@ -543,7 +543,7 @@ def test_a_sine_has_no_partials_and_no_events_to_turn():
 def test_every_slider_can_be_turned_to_both_ends(explorer, monkeypatch):
     monkeypatch.setattr(explorer, "redraw", lambda: None)
     for name, widget in explorer.sliders.items():
-        factor = widgets.FACTORS[name]
+        factor = widgets.FACTORS[name].slider
         if factor.scale == "choice":
             continue
         for value in (factor.low, factor.high):

@@ -7,13 +7,14 @@ from torch import Tensor
 from audiopg.datasets.audio import LabelledClips
 from audiopg.datasets.tables import cross_validation
 from audiopg.synth import EXCITATIONS, SynthPrior, render
+from audiopg.synth.excitations import PAPER_EXCITATIONS
 
 _FOLDS = 5
 _DAMPING = {"dull": (300.0, 900.0), "bright": (2500.0, 6000.0)}
 
 
 def synthetic_clips(clips_per_class: int = 20, seed: int = 1) -> tuple[LabelledClips, Tensor]:
-    """Clips of eight classes: each excitation, dull or bright by its damping.
+    """Clips of eight classes: each excitation of the paper, dull or bright by its damping.
 
     They show that a chapter runs, and nothing about real sound: the classes are factors of the
     synthesizer that the encoder was trained on.
@@ -26,7 +27,7 @@ def synthetic_clips(clips_per_class: int = 20, seed: int = 1) -> tuple[LabelledC
         The labels and folds, and the waves, (8 * clips_per_class, 163840) float32.
     """
     classes, rows = [], []
-    for kind in EXCITATIONS:
+    for kind in PAPER_EXCITATIONS:
         for brightness, cutoff in _DAMPING.items():
             prior = SynthPrior(cutoff=cutoff, damping_probability=1.0)
             first = len(classes) * clips_per_class

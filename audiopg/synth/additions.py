@@ -9,23 +9,19 @@ oscillators as before. An event with additions is
     a e(t) m(t) [(1 - σ) u(θ(t)) + σ √2 n(t) sin 2πθ(t)]
 
 with the cycles θ(t) of a moving pitch (`moving_phase`), which go on from sample to sample with all
-their bits, the tone u of that phase (`bent_tone`), a band of noise of share σ about the pitch
+their bits, the tone u of that phase (`excitations`), a band of noise of share σ about the pitch
 (`noise_band`) and a periodic gain m (`modulation`).
 """
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 from torch.compiler import is_exporting
 
-from audiopg.synth.oscillators import (
-    _COLUMNS,
-    TILE,
-    _seconds,
-    harmonic_partials,
-)
-from audiopg.synth.parameters import CLIP_SAMPLES, EXCITATIONS, NYQUIST, SAMPLE_RATE
+from audiopg.synth.excitations import _COLUMNS, TILE, _seconds, radians
+from audiopg.synth.factors import CLIP_SAMPLES, NYQUIST, SAMPLE_RATE
 
 # Samples of one period of a tone. The nearest of 4,096 is within 1/8,192 of a cycle, so that
 # partial k comes with noise of 2π k / (8192 √3) of its own height: -67 dB for the first.
@@ -40,7 +36,6 @@ _EXPORTED_PARTIALS = 160
 _NOISE_STRIDE = 20479
 # Where noise may end that begins in a clip's own: an event ends inside a tile.
 _PLACES = CLIP_SAMPLES - 2 * TILE
-_FM, _SAWTOOTH, _SQUARE = (EXCITATIONS.index(name) for name in ("fm", "sawtooth", "square"))
 
 
 def moving_phase(
@@ -81,28 +76,20 @@ def moving_phase(
 
 
 def period_tables(
-    excitation: Tensor,
+    partials: Callable[[Tensor], tuple[Tensor, Tensor]],
     f0: Tensor,
     highest: Tensor,
-    partial_count: Tensor,
-    rolloff: Tensor,
-    weight: Tensor,
-    phase: Tensor,
     formants: Tensor,
 ) -> Tensor:
-    """One period of harmonic tones and band-limited pulses, through their formants.
+    """One period of tones of known partials, through their formants.
 
-    The partials are whole multiples of the pitch, so mistuning is left out. Those that pass Nyquist
-    on the way of the pitch are dropped. A formant at F of bandwidth W is a resonator with unit gain
-    at 0 Hz, H(f) = (F² + W²/4) / (F² + (W/2 + i f)²), and three in cascade are a vocal tract with
-    the lips closed off (Fant, 1960; Klatt, 1980). The power of the tone stays what it is: formants
-    change the timbre, not the level. They are fixed at f0, and move with the pitch.
+    The partials are whole multiples of the pitch. Those that pass Nyquist on the way of the pitch
+    are dropped. The power of the tone stays what it is: formants change the timbre, not the level.
+    They are fixed at f0, and move with the pitch.
 
     Args:
-        excitation: (H,) int64, index into `EXCITATIONS`; not FM.
+        partials: of the orders 1 to n, amplitude and phase, (H, n) each.
         f0, highest: (H,) Hz, pitch at the onset and at its highest.
-        partial_count, rolloff: (H,).
-        weight, phase: (H, K).
         formants: (H, 3) Hz, 0 for none.
 
     Returns:
@@ -113,28 +100,12 @@ def period_tables(
     else:
         most = min(TABLE // 2, math.ceil(NYQUIST / f0.min().item()))
     order = torch.arange(1, max(most, 2), device=f0.device)
-    series = torch.where(
-        (excitation == _SQUARE)[:, None],
-        4 / math.pi * (order.float() % 2) / order,
-        2 / math.pi * (-1.0) ** (order.float() + 1) / order,
-    )
-    _, heard = harmonic_partials(f0, partial_count, rolloff, weight, torch.zeros_like(weight))
-    lacking = len(order) - weight.shape[1]
-    heard, turn = (torch.nn.functional.pad(value, (0, lacking)) for value in (heard, phase))
-    height = torch.where((excitation == 0)[:, None], heard, series)
+    height, turn = partials(order)
     height = height * (highest[:, None] * order < NYQUIST)
-    turn = torch.where((excitation == 0)[:, None], turn, 0.0)
     # In real numbers: the last bit of a complex product depends on where in the batch it stands.
-    cosine, sine = height * turn.cos(), height * turn.sin()
-    frequency = f0[:, None] * order
-    for formant, bandwidth in zip(formants.T, FORMANT_BANDWIDTHS, strict=True):
-        still = formant[:, None].square() + bandwidth**2 / 4
-        real, imaginary = still - frequency.square(), bandwidth * frequency
-        gain = torch.where(formant[:, None] > 0, still, 1.0)
-        gain = gain / torch.where(formant[:, None] > 0, real.square() + imaginary.square(), 1.0)
-        real = torch.where(formant[:, None] > 0, real, 1.0) * gain
-        imaginary = torch.where(formant[:, None] > 0, -imaginary, 0.0) * gain
-        cosine, sine = cosine * real - sine * imaginary, cosine * imaginary + sine * real
+    cosine, sine = _resonate(
+        height * turn.cos(), height * turn.sin(), f0[:, None] * order, formants
+    )
     before = height.square().sum(dim=1, keepdim=True)
     after = (cosine.square() + sine.square()).sum(dim=1, keepdim=True)
     level = (before / torch.where(after > 0, after, 1.0)).sqrt() / 2
@@ -146,6 +117,30 @@ def period_tables(
         return inverse_transform(*parts)
     spectrum = torch.nn.functional.pad(torch.complex(real, imaginary), around)
     return torch.fft.irfft(spectrum, n=TABLE, norm="forward")
+
+
+def _resonate(
+    cosine: Tensor, sine: Tensor, frequency: Tensor, formants: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Partials after formants; a sine of a partial is its real part, a cosine its imaginary one.
+
+    A formant at F of bandwidth W is a resonator with unit gain at 0 Hz, H(f) = (F² + W²/4) / (F² +
+    (W/2 + i f)²), and three in cascade are a vocal tract with the lips closed off (Fant, 1960;
+    Klatt, 1980).
+
+    Args:
+        cosine, sine, frequency: (H, n).
+        formants: (H, 3) Hz, 0 for none.
+    """
+    for formant, bandwidth in zip(formants.T, FORMANT_BANDWIDTHS, strict=True):
+        still = formant[:, None].square() + bandwidth**2 / 4
+        real, imaginary = still - frequency.square(), bandwidth * frequency
+        gain = torch.where(formant[:, None] > 0, still, 1.0)
+        gain = gain / torch.where(formant[:, None] > 0, real.square() + imaginary.square(), 1.0)
+        real = torch.where(formant[:, None] > 0, real, 1.0) * gain
+        imaginary = torch.where(formant[:, None] > 0, -imaginary, 0.0) * gain
+        cosine, sine = cosine * real - sine * imaginary, cosine * imaginary + sine * real
+    return cosine, sine
 
 
 def inverse_transform(real: Tensor, imaginary: Tensor) -> Tensor:
@@ -167,44 +162,20 @@ def inverse_transform(real: Tensor, imaginary: Tensor) -> Tensor:
     return torch.cat((first, second[..., 1:-1].flip(-1)), dim=-1)
 
 
-def bent_tone(
-    phase: Tensor,
-    modulator: Tensor,
-    event: Tensor,
-    excitation: Tensor,
-    tabled: Tensor,
-    tables: Tensor,
-    fm_index: Tensor,
-) -> Tensor:
-    """u(θ): the tone of an excitation at any phase.
+def look_up_tone(phase: Tensor, event: Tensor, tables: Tensor) -> Tensor:
+    """The tone of a table at any phase.
 
     Args:
         phase: (R, TILE) int32, see `moving_phase`.
-        modulator: (M, TILE) int32, that of the modulator of each of the M tiles of FM.
         event: (R,) int64, which of the H events each tile belongs to.
-        excitation: (H,) int64, index into `EXCITATIONS`.
-        tabled: (H,) bool, whether the tone is read from its table.
-        tables: (H, TABLE), see `period_tables`; of events not tabled, anything.
-        fm_index: (H,).
+        tables: (H, TABLE), see `period_tables`.
 
     Returns:
         (R, TILE) float32.
     """
-    tone = torch.empty(phase.shape, dtype=torch.float32, device=phase.device)
-    kind = torch.where(tabled, -1, excitation)[event]
-    rows = (kind == -1).nonzero().squeeze(1)
-    place = (phase[rows] + (1 << (31 - _TABLE_BITS))) >> (32 - _TABLE_BITS)
-    place = (place & (TABLE - 1)) + (event[rows] * TABLE).int()[:, None]
-    tone[rows] = tables.flatten().index_select(0, place.flatten()).view_as(place)
-    rows = (kind == _FM).nonzero().squeeze(1)
-    depth = fm_index[event[rows], None].float()
-    deviation = _radians(modulator).sin_().mul_(depth)
-    tone[rows] = _radians(phase[rows]).add_(deviation).sin_()
-    rows = (kind == _SAWTOOTH).nonzero().squeeze(1)
-    tone[rows] = phase[rows].float().mul_(2.0**-31)
-    rows = (kind == _SQUARE).nonzero().squeeze(1)
-    tone[rows] = ((phase[rows] >> 31) | 1).float()
-    return tone
+    place = (phase + (1 << (31 - _TABLE_BITS))) >> (32 - _TABLE_BITS)
+    place = (place & (TABLE - 1)) + (event * TABLE).int()[:, None]
+    return tables.flatten().index_select(0, place.flatten()).view_as(place)
 
 
 def noise_band(
@@ -246,7 +217,7 @@ def noise_band(
     # Step by step: what joins steps rounds the end of a batch in another way.
     noise = right.sub_(left).mul_(position.sub_(whole)).add_(left)
     about = (bandwidth < f0).nonzero().squeeze(1)
-    noise[about] *= _radians(phase[about]).sin_().mul_(math.sqrt(2))
+    noise[about] *= radians(phase[about]).sin_().mul_(math.sqrt(2))
     return noise
 
 
@@ -324,8 +295,3 @@ def _look_up(white: Tensor, clip: Tensor, index: Tensor) -> Tensor:
     first = (clip * white.shape[1]).int()[:, None]
     index = index.clamp(0, white.shape[1] - 1).add_(first)
     return white.flatten().index_select(0, index.flatten()).view_as(index)
-
-
-def _radians(phase: Tensor) -> Tensor:
-    """An int32 phase as a float32 angle in [-π, π]."""
-    return phase.float().mul_(math.pi * 2.0**-31)

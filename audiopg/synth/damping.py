@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.compiler import is_exporting
 
-from audiopg.synth.parameters import NYQUIST, SAMPLE_RATE
+from audiopg.synth.factors import NYQUIST, SAMPLE_RATE
 
 _BLOCK = 32
 # Blocks that share one matrix product. More than one product a clip, however short the batch:

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from audiopg.synth.oscillators import TILE
-from audiopg.synth.parameters import SAMPLE_RATE
+from audiopg.synth.excitations import TILE
+from audiopg.synth.factors import SAMPLE_RATE
 
 # In samples: what is closer to a sample falls on it, and a stage shorter than this is a jump.
 _CLOSE = 1e-6

@@ -18,23 +18,18 @@ from torch import Tensor
 
 from audiopg.random import STREAMS
 from audiopg.synth.envelopes import stages
-from audiopg.synth.oscillators import harmonic_partials
-from audiopg.synth.parameters import (
-    CLIP_SAMPLES,
-    EXCITATIONS,
-    NYQUIST,
-    SAMPLE_RATE,
-    ClipParameters,
-)
+from audiopg.synth.excitations import harmonic_partials
+from audiopg.synth.factors import CLIP_SAMPLES, NYQUIST, SAMPLE_RATE
+from audiopg.synth.parameters import ClipParameters
 
 _TILE = 1024
 
+# Excitations of codes below this are rendered here: harmonic, FM, sawtooth and square.
+KNOWN = 4
 # Triton reads constants of a module that are marked as such.
-_HARMONIC, _FM, _SAWTOOTH, _SQUARE = map(
-    tl.constexpr, map(EXCITATIONS.index, ("harmonic", "fm", "sawtooth", "square"))
-)
+_HARMONIC, _FM, _SAWTOOTH, _SQUARE = map(tl.constexpr, range(KNOWN))
 # Added to the kind of a pulse without aliases.
-_BAND_LIMITED = tl.constexpr(len(EXCITATIONS))
+_BAND_LIMITED = tl.constexpr(KNOWN)
 # Columns of the tables of events: whole numbers, and real ones.
 _KIND, _PARTIALS, _FIRST, _END, _BURST_FIRST, _BURST_END, _WHOLE = map(tl.constexpr, range(7))
 _CORNER, _SLOPE, _SUSTAIN, _AMPLITUDE, _DEPTH, _BURST_AMPLITUDE, _REAL = map(
@@ -144,8 +139,8 @@ def _event_tables(params: ClipParameters, heights: Tensor) -> tuple[Tensor, Tens
         (B, E, _REAL) float64: where attack, decay and release begin; the slopes of their ramps;
         sustain level; amplitude; modulation index in 2**32 a cycle; amplitude of the burst.
     """
-    pulse = params.excitation >= EXCITATIONS.index("sawtooth")
-    kind = params.excitation + len(EXCITATIONS) * (params.band_limited & pulse)
+    pulse = params.excitation >= _SAWTOOTH.value
+    kind = params.excitation + KNOWN * (params.band_limited & pulse)
     series = (NYQUIST / params.f0).floor()
     series -= (series * params.f0 >= NYQUIST).double()
     order = torch.arange(1, heights.shape[2] + 1, device=heights.device)

@@ -1,4 +1,7 @@
-"""The physical factors of clips: what the synthesizer is told, and what the analyses ask about."""
+"""The table of clips: every physical factor, what the synthesizer is told and the analyses ask about.
+
+What there is of factors, and the range of each, is in `audiopg.synth.factors`.
+"""
 
 import json
 import math
@@ -11,42 +14,21 @@ from torch import Tensor
 
 from audiopg import inputs
 from audiopg.errors import InputError
+from audiopg.synth.excitations import EXCITATIONS
+from audiopg.synth.factors import (
+    CLIP_SAMPLES,
+    CLIP_SECONDS,
+    FACTORS,
+    NYQUIST,
+    SAMPLE_RATE,
+    Factor,
+    factor_names,
+)
 
-SAMPLE_RATE = 16000
-CLIP_SAMPLES = 163840
-CLIP_SECONDS = CLIP_SAMPLES / SAMPLE_RATE
-NYQUIST = SAMPLE_RATE / 2
-
-EXCITATIONS = ("harmonic", "fm", "sawtooth", "square")
-
-PARTIAL_FACTORS = ("partial_weight", "partial_detune", "partial_phase")
-# Factors that the paper's synthesizer has not, of an event and of a clip, each with the value at
-# which it changes nothing. Parameters, scenes and tables that do not say take that.
-EVENT_ADDITIONS = {
-    "noise_share": 0.0,
-    "noise_bandwidth": NYQUIST,
-    "modulation_depth": 0.0,
-    "modulation_rate": 1.0,
-    "modulation_decay": 0.0,
-    "modulation_jitter": 0.0,
-    "glide": 0.0,
-    "vibrato_depth": 0.0,
-    "vibrato_rate": 1.0,
-    "formant_1": 0.0,
-    "formant_2": 0.0,
-    "formant_3": 0.0,
-}
-CLIP_ADDITIONS = {"reverberation_time": 0.0, "reverberation_level": 0.0}
-# The longest time of reverberation, s: that of a furnished room, and what fits a short response.
-LONGEST_REVERBERATION = 0.5
-_WHOLE = ("seed", "clip", "event_count", "excitation", "partial_count")
-
-
-def factor_dtype(name: str) -> torch.dtype:
-    """The type that `ClipParameters` keeps a factor in: int64, bool or float64."""
-    if name == "band_limited":
-        return torch.bool
-    return torch.int64 if name in _WHOLE else torch.float64
+__all__ = [
+    "CLIP_SAMPLES", "CLIP_SECONDS", "EXCITATIONS", "NYQUIST", "SAMPLE_RATE", "ClipParameters",
+    "as_factor", "is_number", "is_whole", "read_factor", "shown",
+]  # fmt: skip
 
 
 def is_whole(value: object) -> bool:
@@ -70,7 +52,7 @@ def read_factor(name: str, value: object, place: str) -> float:
     Raises:
         InputError: for a value of another kind.
     """
-    dtype = factor_dtype(name)
+    dtype = FACTORS[name].dtype
     if name == "excitation":
         good, wanted = isinstance(value, str) and value in EXCITATIONS, f"choose from {EXCITATIONS}"
     elif dtype == torch.bool:
@@ -90,7 +72,8 @@ def as_factor(name: str, value: object) -> Tensor:
     Raises:
         InputError: for what is no number, or a number that the type would change.
     """
-    dtype = factor_dtype(name)
+    # What is set by way of another factor is a number like most.
+    dtype = FACTORS[name].dtype if name in FACTORS else torch.float64
     if hasattr(value, "__array__") and not isinstance(value, Tensor):
         # A column of a table has labels of its own, and a tensor shares no array that is reversed.
         value = np.array(value, order="C")
@@ -116,7 +99,22 @@ def shown(value: object) -> str:
     return inputs.shown(value, partial(json.dumps, default=str))
 
 
-@dataclass(frozen=True)
+def _with_factors(table: type) -> type:
+    """A table of clips with a field a factor, and what each is in its docstring."""
+    axes = {"clip": "(B,)", "partial": "(B, E, K)"}
+    lines = []
+    for factor in FACTORS.values():
+        table.__annotations__[factor.name] = Tensor
+        if factor.beyond:
+            setattr(table, factor.name, None)
+        dtype = "" if factor.dtype == torch.float64 else str(factor.dtype).removeprefix("torch.")
+        about = f"{axes.get(factor.kind, '(B, E)')} {dtype or factor.unit}".rstrip()
+        lines.append(f"        {factor.name}: {about}, {factor.meaning}.")
+    table.__doc__ = table.__doc__.replace("        <factors>", "\n".join(lines))
+    return dataclass(frozen=True)(table)
+
+
+@_with_factors
 class ClipParameters:
     """Every physical factor of B clips of up to E events of up to K partials (Section 3.1).
 
@@ -125,98 +123,16 @@ class ClipParameters:
     What is neither an integer nor a bool is float64.
 
     Attributes:
-        seed: (B,) int64, key of the clip's noise samples.
-        clip: (B,) int64, index of the clip under that seed.
-        event_count: (B,) int64, number N of events, at most E.
-        cutoff: (B,) Hz, corner fc of the low-pass; 8000 (Nyquist) or more means no damping.
-        quality: (B,), quality factor Q of the low-pass.
-        noise_level: (B,), peak λ of the noise floor, relative to a unit event.
-        excitation: (B, E) int64, index into `EXCITATIONS`.
-        band_limited: (B, E) bool, whether a sawtooth or square holds only the partials below
-            Nyquist; the paper's naive pulses do not.
-        f0: (B, E) Hz, fundamental; of FM, the carrier.
-        onset: (B, E) s from the start of the clip.
-        length: (B, E) s.
-        amplitude: (B, E), amplitude a of the tone.
-        attack: (B, E), share of the event; attack, decay and release add up to at most 1.
-        decay: (B, E), share of the event.
-        release: (B, E), share of the event.
-        sustain: (B, E), level held after the decay, relative to the peak of the attack.
-        burst_amplitude: (B, E), peak of the noise burst at the onset; 0 means none.
-        burst_length: (B, E) s.
-        partial_count: (B, E) int64, number of partials of a harmonic event, at most K.
-        rolloff: (B, E), exponent γ of the partials' power law.
-        fm_index: (B, E), modulation index β.
-        fm_ratio: (B, E), modulator over carrier frequency r.
-        partial_weight: (B, E, K), factor w on the power law.
-        partial_detune: (B, E, K), relative mistuning δ.
-        partial_phase: (B, E, K) rad, phase φ at the onset.
-        noise_share: (B, E), share of a band of noise in the excitation, 0 to 1 (`additions`).
-        noise_bandwidth: (B, E) Hz, of that noise: about f0 where it is less than f0, otherwise
-            from 0 up.
-        modulation_depth: (B, E), depth of the amplitude modulation, 0 to 1.
-        modulation_rate: (B, E) Hz.
-        modulation_decay: (B, E), nepers by which an impulse dies away in a period; 0 means that
-            the modulation is a sinusoid.
-        modulation_jitter: (B, E), the most by which chance weakens an impulse, 0 to 1.
-        glide: (B, E) octaves, by which f0 rises over the event.
-        vibrato_depth: (B, E), swing of f0 to either side, relative to f0.
-        vibrato_rate: (B, E) Hz.
-        formant_1: (B, E) Hz, first resonance that harmonic tones and pulses pass; 0 means none.
-            FM has none.
-        formant_2: (B, E) Hz, the second.
-        formant_3: (B, E) Hz, the third.
-        reverberation_time: (B,) s, in which reverberation dies away by 60 dB; 0 means none.
-        reverberation_level: (B,), of the reverberation relative to the direct sound.
+        <factors>
 
     Those from ``noise_share`` on are beyond the paper. Left out, they are neutral.
     """
 
-    seed: Tensor
-    clip: Tensor
-    event_count: Tensor
-    cutoff: Tensor
-    quality: Tensor
-    noise_level: Tensor
-    excitation: Tensor
-    band_limited: Tensor
-    f0: Tensor
-    onset: Tensor
-    length: Tensor
-    amplitude: Tensor
-    attack: Tensor
-    decay: Tensor
-    release: Tensor
-    sustain: Tensor
-    burst_amplitude: Tensor
-    burst_length: Tensor
-    partial_count: Tensor
-    rolloff: Tensor
-    fm_index: Tensor
-    fm_ratio: Tensor
-    partial_weight: Tensor
-    partial_detune: Tensor
-    partial_phase: Tensor
-    noise_share: Tensor = None
-    noise_bandwidth: Tensor = None
-    modulation_depth: Tensor = None
-    modulation_rate: Tensor = None
-    modulation_decay: Tensor = None
-    modulation_jitter: Tensor = None
-    glide: Tensor = None
-    vibrato_depth: Tensor = None
-    vibrato_rate: Tensor = None
-    formant_1: Tensor = None
-    formant_2: Tensor = None
-    formant_3: Tensor = None
-    reverberation_time: Tensor = None
-    reverberation_level: Tensor = None
-
     def __post_init__(self) -> None:
-        for like, additions in ((self.f0, EVENT_ADDITIONS), (self.cutoff, CLIP_ADDITIONS)):
-            for name, neutral in additions.items():
-                if getattr(self, name) is None:
-                    object.__setattr__(self, name, torch.full_like(like, neutral))
+        for name in factor_names("clip", "event", beyond=True):
+            if getattr(self, name) is None:
+                like = self.cutoff if FACTORS[name].kind == "clip" else self.f0
+                object.__setattr__(self, name, torch.full_like(like, FACTORS[name].default))
 
     def __len__(self) -> int:
         return len(self.clip)
@@ -275,61 +191,12 @@ class ClipParameters:
         Raises:
             InputError: naming the first factor out of its range, the range, and the clip's row.
         """
-        events, partials = self.partial_weight.shape[1:]
-        tail = CLIP_SECONDS - self.length
-        shares = self.attack + self.decay + self.release
-        inf = float("inf")
+        ranges = [self._range(factor) for name, factor in FACTORS.items() if name != "onset"]
+        latest, shares = CLIP_SECONDS - self.length, self.attack + self.decay + self.release
         # The tolerance admits sums and differences that only rounding carries over the edge.
-        ranges = (
-            ("event_count", self.event_count, 0, events, f"0 to {events}"),
-            ("cutoff", self.cutoff, 10, inf, "10 Hz or more; 8000 means no damping"),
-            ("quality", self.quality, 0.1, 20, "0.1 to 20"),
-            ("noise_level", self.noise_level, 0, 1e6, "0 to 1e6"),
-            (
-                "excitation",
-                self.excitation,
-                0,
-                len(EXCITATIONS) - 1,
-                f"0 to {len(EXCITATIONS) - 1}, {EXCITATIONS}",
-            ),
-            ("f0", self.f0, 1, NYQUIST, f"1 to {NYQUIST:g} Hz"),
-            ("length", self.length, 1e-3, CLIP_SECONDS, f"0.001 to {CLIP_SECONDS} s"),
-            ("onset", self.onset, 0, tail + 1e-9, f"0 to {CLIP_SECONDS} s less the length"),
-            ("amplitude", self.amplitude, 0, 1e6, "0 to 1e6"),
-            ("attack", self.attack, 0, 1, "0 to 1"),
-            ("decay", self.decay, 0, 1, "0 to 1"),
-            ("release", self.release, 0, 1, "0 to 1"),
+        ranges += (
+            ("onset", self.onset, 0, latest + 1e-9, f"0 to {CLIP_SECONDS} s less the length"),
             ("attack + decay + release", shares, 0, 1 + 1e-9, "0 to 1"),
-            ("sustain", self.sustain, 0, 1, "0 to 1"),
-            ("burst_amplitude", self.burst_amplitude, 0, 1e6, "0 to 1e6"),
-            ("burst_length", self.burst_length, 0, CLIP_SECONDS, f"0 to {CLIP_SECONDS} s"),
-            ("partial_count", self.partial_count, 1, partials, f"1 to {partials}"),
-            ("rolloff", self.rolloff, 0, 10, "0 to 10"),
-            ("fm_index", self.fm_index, 0, 100, "0 to 100"),
-            ("fm_ratio", self.fm_ratio, 0, 100, "0 to 100"),
-            ("partial_weight", self.partial_weight, 0, 1e6, "0 to 1e6"),
-            ("partial_detune", self.partial_detune, -0.5, 0.5, "-0.5 to 0.5"),
-            ("partial_phase", self.partial_phase, -inf, inf, "any finite angle"),
-            ("noise_share", self.noise_share, 0, 1, "0 to 1"),
-            ("noise_bandwidth", self.noise_bandwidth, 1, NYQUIST, f"1 to {NYQUIST:g} Hz"),
-            ("modulation_depth", self.modulation_depth, 0, 1, "0 to 1"),
-            ("modulation_rate", self.modulation_rate, 0, 1000, "0 to 1000 Hz"),
-            ("modulation_decay", self.modulation_decay, 0, 100, "0 to 100"),
-            ("modulation_jitter", self.modulation_jitter, 0, 1, "0 to 1"),
-            ("glide", self.glide, -3, 3, "-3 to 3 octaves"),
-            ("vibrato_depth", self.vibrato_depth, 0, 1, "0 to 1"),
-            ("vibrato_rate", self.vibrato_rate, 0.01, 100, "0.01 to 100 Hz"),
-            ("formant_1", self.formant_1, 0, NYQUIST, f"0 to {NYQUIST:g} Hz; 0 means none"),
-            ("formant_2", self.formant_2, 0, NYQUIST, f"0 to {NYQUIST:g} Hz; 0 means none"),
-            ("formant_3", self.formant_3, 0, NYQUIST, f"0 to {NYQUIST:g} Hz; 0 means none"),
-            (
-                "reverberation_time",
-                self.reverberation_time,
-                0,
-                LONGEST_REVERBERATION,
-                f"0 to {LONGEST_REVERBERATION:g} s; 0 means none",
-            ),
-            ("reverberation_level", self.reverberation_level, 0, 1000, "0 to 1000"),
         )
         # NaN fails both comparisons; an infinite value is never audible sense.
         good = [
@@ -344,3 +211,14 @@ class ClipParameters:
                 row = int((~part).nonzero()[0, 0])
                 bad = value[~part][0].item()
                 raise InputError(f"clip row {row}: {name} is {bad:g}; the range is {span}.")
+
+    def _range(self, factor: Factor) -> tuple[str, Tensor, float, float, str]:
+        """The name of a factor, its values, the ends of its range, and how a message writes it."""
+        high, span = factor.high, factor.span
+        if factor.name == "excitation":
+            high = len(EXCITATIONS) - 1
+            span = f"0 to {high}, {EXCITATIONS}"
+        elif factor.name in ("event_count", "partial_count"):
+            high = self.partial_weight.shape[1 if factor.name == "event_count" else 2]
+            span = f"{factor.low} to {high}"
+        return factor.name, getattr(self, factor.name), factor.low, high, span

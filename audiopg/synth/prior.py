@@ -1,6 +1,7 @@
 """Distributions of the physical factors, and their sampling (Section 3.1, Table 3, Table 4)."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 import torch
@@ -9,67 +10,70 @@ from torch import Tensor
 from audiopg.errors import InputError
 from audiopg.inputs import shown, whole_seed
 from audiopg.random import STREAMS, uniform
-from audiopg.synth.parameters import (
+from audiopg.synth.excitations import EXCITATIONS, is_one_of
+from audiopg.synth.factors import (
     CLIP_SECONDS,
-    EXCITATIONS,
+    FACTORS,
     LONGEST_REVERBERATION,
     NYQUIST,
-    PARTIAL_FACTORS,
-    ClipParameters,
-    as_factor,
-    is_number,
-    is_whole,
+    Factor,
+    factor_names,
 )
+from audiopg.synth.parameters import ClipParameters, as_factor, is_number, is_whole
 
 Range = tuple[float, float]
 IntegerRange = tuple[int, int]
 
+
+def _under(group: str) -> tuple[str, ...]:
+    return tuple(
+        n for n, factor in FACTORS.items() if factor.slider and factor.slider.group == group
+    )
+
+
 # Each factor is drawn from its own stream; the numbers up to 100 are kept for them.
-_FACTORS = [name for name, stream in STREAMS.items() if stream <= 100]
-# The draws of what the paper's synthesizer has not, by the probability without which there are none.
-_ADDED = {
+_DRAWS = [name for name, stream in STREAMS.items() if stream <= 100]
+# What is drawn only where a probability, a field of the prior, is more than 0.
+_OPTIONAL_DRAWS = {
     "mixture_probability": ("mixed",),
-    "noise_probability": ("has_noise", "noise_share", "noise_bandwidth"),
-    "modulation_probability": (
-        "has_modulation",
-        "modulation_depth",
-        "modulation_rate",
-        "modulation_decay",
-        "modulation_jitter",
-    ),
-    "motion_probability": ("has_motion", "glide", "vibrato_depth", "vibrato_rate"),
+    "noise_probability": ("has_noise", *_under("band of noise")),
+    "modulation_probability": ("has_modulation", *_under("modulation")),
+    "motion_probability": ("has_motion", *_under("motion of the pitch")),
     "formant_probability": ("has_formants", "vowel", "tract"),
-    "reverberation_probability": (
-        "has_reverberation",
-        "reverberation_time",
-        "reverberation_level",
-    ),
+    "reverberation_probability": ("has_reverberation", *_under("room")),
+}
+# Factors that are 0 where a draw is not below a probability.
+_GATES = {
+    "burst_amplitude": ("has_burst", "burst_probability"),
+    "noise_share": ("has_noise", "noise_probability"),
+    "modulation_depth": ("has_modulation", "modulation_probability"),
+    "glide": ("has_motion", "motion_probability"),
+    "vibrato_depth": ("has_motion", "motion_probability"),
+    "reverberation_time": ("has_reverberation", "reverberation_probability"),
 }
 # Positions in a stream: event e, partial k -> e * 256 + k.
 _PARTIAL_SLOTS = 256
 
-_CLIP_FACTORS = (
-    "event_count",
-    "damped",
-    "cutoff",
-    "quality",
-    "noise_level",
-    "mixed",
-    *_ADDED["reverberation_probability"],
-)
-_SOURCE_FACTORS = (
-    "excitation",
-    "pulse",
-    "f0",
-    "partial_count",
-    "rolloff",
-    "fm_index",
-    "fm_ratio",
-    *PARTIAL_FACTORS,
-    # A clip has one mouth, which speaks more than one vowel.
-    "has_formants",
-    "tract",
-)
+_CLIP_DRAWS = (*factor_names("clip"), "damped", "mixed", "has_reverberation")
+_PARTIAL_DRAWS = factor_names("partial")
+# A clip has one mouth, which speaks more than one vowel.
+_SOURCE_DRAWS = (*factor_names("source", "partial"), "pulse", "has_formants", "tract")
+
+# Fields whose name is not that of the factor, and limits that are not those of the factor: what is
+# infinite, uniform in octaves, or so loud that nothing else would be heard, ends earlier.
+_FIELDS = {"event_count": "events", "partial_count": "partials", "length": "event_length"}
+_LIMITS = {
+    "event_count": (1, 64),
+    "partial_count": (1, _PARTIAL_SLOTS),
+    "partial_weight": (0.0, 1e3),
+    "partial_phase": (-1e3, 1e3),
+    "amplitude": (0.0, 1e3),
+    "burst_amplitude": (0.0, 1e3),
+    "noise_level": (0.0, 1e3),
+    "cutoff": (10.0, NYQUIST),
+    "modulation_rate": (0.01, 1000.0),
+    "reverberation_time": (0.01, LONGEST_REVERBERATION),
+}
 
 # Hz, the first three formants of ten vowels, means of 33 men (Peterson and Barney, "Control methods
 # used in a study of the vowels", JASA 24, 1952, table II).
@@ -86,12 +90,13 @@ VOWELS = {
     "heard": (490.0, 1350.0, 1690.0),
 }
 
-# A pulse is one of two waveforms, drawn apart.
-_EXCITATION_CODE = {"harmonic": 0, "fm": 1, "pulse": -1}
+
+def _drawn_excitations() -> tuple[str, ...]:
+    """What an excitation is drawn among; a pulse is one of some waveforms, drawn apart."""
+    return (*(name for name in EXCITATIONS if name not in EXCITATIONS.pulses), "pulse")
 
 
-def _check_range(name: str, value: object, low: float, high: float) -> None:
-    whole = isinstance(low, int)
+def _check_range(name: str, value: object, low: float, high: float, whole: bool = False) -> None:
     span = f"two {'whole ' if whole else ''}numbers, low then high, from {low:g} to {high:g}"
     good = (
         isinstance(value, tuple | list)
@@ -125,6 +130,21 @@ def _power(base: float, exponent: Tensor) -> Tensor:
     for term in range(13, 0, -1):
         series = series * rest / term + 1
     return (series * (1 << whole.long()).double()).clamp(max=base)
+
+
+def _between(bounds: Range, draw: Tensor) -> Tensor:
+    low, high = bounds
+    return low + (high - low) * draw
+
+
+def _octaves(bounds: Range, draw: Tensor) -> Tensor:
+    low, high = bounds
+    return low * _power(high / low, draw)
+
+
+def _choice(values: Sequence[float], draw: Tensor, dtype: torch.dtype) -> Tensor:
+    table = torch.tensor(values, dtype=dtype, device=draw.device)
+    return table[(draw * len(values)).long()]
 
 
 @dataclass(frozen=True)
@@ -246,63 +266,42 @@ class SynthPrior:
     reverberation_level: Range = (0.2, 1.0)
 
     def __post_init__(self) -> None:
-        limits = {
-            "f0": (1.0, NYQUIST),
-            "partials": (1, _PARTIAL_SLOTS),
-            "rolloff": (0.0, 10.0),
-            "partial_weight": (0.0, 1e3),
-            "partial_detune": (-0.5, 0.5),
-            "partial_phase": (-1e3, 1e3),
-            "fm_index": (0.0, 100.0),
-            "events": (1, 64),
-            "event_length": (1e-3, CLIP_SECONDS),
-            "amplitude": (0.0, 1e3),
-            "attack": (0.0, 1.0),
-            "decay": (0.0, 1.0),
-            "sustain": (0.0, 1.0),
-            "release": (0.0, 1.0),
-            "burst_length": (0.0, CLIP_SECONDS),
-            "burst_amplitude": (0.0, 1e3),
-            "cutoff": (10.0, NYQUIST),
-            "quality": (0.1, 20.0),
-            "noise_level": (0.0, 1e3),
-            "noise_bandwidth": (1.0, NYQUIST),
-            "modulation_depth": (0.0, 1.0),
-            "modulation_rate": (0.01, 1000.0),
-            "modulation_jitter": (0.0, 1.0),
-            "glide": (-3.0, 3.0),
-            "vibrato_depth": (0.0, 1.0),
-            "vibrato_rate": (0.01, 100.0),
-            "formant_f0": (1.0, NYQUIST),
-            "tract_scale": (0.1, 2.5),
-            "reverberation_time": (0.01, LONGEST_REVERBERATION),
-            "reverberation_level": (0.0, 1e3),
-        }
-        for name, (low, high) in limits.items():
-            value = getattr(self, name)
-            if not (name == "release" and value is None):
-                _check_range(name, value, low, high)
+        for factor in FACTORS.values():
+            field = _FIELDS.get(factor.name, factor.name)
+            low, high = _LIMITS.get(factor.name, (factor.low, factor.high))
+            if factor.draw == "choice":
+                _check_choices(
+                    field,
+                    getattr(self, field),
+                    f"from {low:g} to {high:g}",
+                    lambda value, low=low, high=high: is_number(value) and low <= value <= high,
+                )
+            elif factor.draw and not (field == "release" and self.release is None):
+                _check_range(field, getattr(self, field), low, high, factor.draw == "whole")
+        _check_range("formant_f0", self.formant_f0, 1.0, NYQUIST)
+        _check_range("tract_scale", self.tract_scale, 0.1, 2.5)
+        self._check_options()
+        self._check_room()
+
+    def _check_options(self) -> None:
+        """Refuse flags, probabilities and choices of names that are none."""
         for name in ("band_limited", "shared_source"):
             value = getattr(self, name)
             if not isinstance(value, bool):
                 raise InputError(f"{name} is {shown(value)}; it is True or False.")
-        for name in ("burst_probability", "damping_probability", *_ADDED):
+        for name in ("burst_probability", "damping_probability", *_OPTIONAL_DRAWS):
             value = getattr(self, name)
             if not is_number(value) or not 0 <= value <= 1:
                 raise InputError(f"{name} is {shown(value)}; it is a probability, 0 to 1.")
         for name, allowed in (
-            ("excitation", ("harmonic", "fm", "pulse")),
-            ("pulse", ("sawtooth", "square")),
+            ("excitation", _drawn_excitations()),
+            ("pulse", EXCITATIONS.pulses),
             ("vowels", tuple(VOWELS)),
         ):
             _check_choices(name, getattr(self, name), f"among {allowed}", allowed.__contains__)
-        for name, most in (("fm_ratio", 100), ("noise_share", 1), ("modulation_decay", 100)):
-            _check_choices(
-                name,
-                getattr(self, name),
-                f"from 0 to {most}",
-                lambda value, most=most: is_number(value) and 0 <= value <= most,
-            )
+
+    def _check_room(self) -> None:
+        """Refuse what does not fit an event or a clip."""
         release = self.release[1] if self.release else 0.0
         if self.attack[1] + self.decay[1] + release > 1 + 1e-9:
             raise InputError("attack + decay + release can exceed 1, the whole event; lower them.")
@@ -371,121 +370,77 @@ class SynthPrior:
         Returns:
             B rows.
         """
-        device, batch = clip.device, len(clip)
         draws = self._draws(key, clip)
-
-        def between(factor: str, bounds: Range) -> Tensor:
-            low, high = bounds
-            return low + (high - low) * draws[factor]
-
-        def integer(factor: str, bounds: IntegerRange) -> Tensor:
-            low, high = bounds
-            return low + (draws[factor] * (high - low + 1)).long()
-
-        def choice(factor: str, values: tuple[float, ...], dtype: torch.dtype) -> Tensor:
-            table = torch.tensor(values, dtype=dtype, device=device)
-            return table[(draws[factor] * len(values)).long()]
-
-        def octaves(factor: str, bounds: Range) -> Tensor:
-            low, high = bounds
-            return low * _power(high / low, draws[factor])
-
-        event_count = integer("event_count", self.events)
+        found = {
+            factor.name: self._value(factor, draws)
+            for factor in FACTORS.values()
+            if factor.draw not in ("", "own") and factor.name in draws
+        }
         shortest, longest = self.event_length
-        longest = (CLIP_SECONDS / event_count.double()).clamp(max=longest)[:, None]
+        longest = (CLIP_SECONDS / found["event_count"].double()).clamp(max=longest)[:, None]
         length = shortest + (longest - shortest).clamp(min=0) * draws["length"]
-        attack, decay = between("attack", self.attack), between("decay", self.decay)
+        found["length"], found["onset"] = length, (CLIP_SECONDS - length) * draws["onset"]
         if self.release is None:
             # Rounding can leave less than nothing of the event.
-            release = (1 - attack - decay).clamp(min=0)
+            found["release"] = (1 - found["attack"] - found["decay"]).clamp(min=0)
         else:
-            release = between("release", self.release)
-        kind = choice("excitation", [_EXCITATION_CODE[e] for e in self.excitation], torch.int64)
-        pulse = choice("pulse", [EXCITATIONS.index(p) for p in self.pulse], torch.int64)
-        has_burst = draws["has_burst"] < self.burst_probability
+            found["release"] = _between(self.release, draws["release"])
         damped = draws["damped"] < self.damping_probability
-        excitation = torch.where(kind < 0, pulse, kind)
-        f0 = between("f0", self.f0)
-        added = {}
-        if self.noise_probability > 0:
-            has_noise = draws["has_noise"] < self.noise_probability
-            share = choice("noise_share", self.noise_share, torch.float64)
-            added["noise_share"] = share * has_noise
-            added["noise_bandwidth"] = octaves("noise_bandwidth", self.noise_bandwidth)
-        if self.modulation_probability > 0:
-            has_modulation = draws["has_modulation"] < self.modulation_probability
-            depth = between("modulation_depth", self.modulation_depth)
-            added["modulation_depth"] = depth * has_modulation
-            added["modulation_rate"] = octaves("modulation_rate", self.modulation_rate)
-            decays = choice("modulation_decay", self.modulation_decay, torch.float64)
-            added["modulation_decay"] = decays
-            added["modulation_jitter"] = between("modulation_jitter", self.modulation_jitter)
-        if self.motion_probability > 0:
-            has_motion = draws["has_motion"] < self.motion_probability
-            added["glide"] = between("glide", self.glide) * has_motion
-            swing = between("vibrato_depth", self.vibrato_depth)
-            added["vibrato_depth"] = swing * has_motion
-            added["vibrato_rate"] = octaves("vibrato_rate", self.vibrato_rate)
+        found["cutoff"] = torch.where(damped, found["cutoff"], NYQUIST)
+        found["band_limited"] = torch.full_like(length, self.band_limited, dtype=torch.bool)
+        codes = [EXCITATIONS.index(name) if name in EXCITATIONS else -1 for name in self.excitation]
+        kind = _choice(codes, draws["excitation"], torch.int64)
+        pulse = _choice([EXCITATIONS.index(p) for p in self.pulse], draws["pulse"], torch.int64)
+        found["excitation"] = torch.where(kind < 0, pulse, kind)
         if self.formant_probability > 0:
-            is_voice = draws["has_formants"] < self.formant_probability
-            low, high = self.formant_f0
-            f0 = torch.where(is_voice, low * _power(high / low, draws["f0"]), f0)
-            is_fm = excitation == EXCITATIONS.index("fm")
-            excitation = torch.where(is_voice & is_fm, EXCITATIONS.index("sawtooth"), excitation)
-            scale = between("tract", self.tract_scale) * is_voice
-            for number in range(3):
-                hertz = tuple(VOWELS[vowel][number] for vowel in self.vowels)
-                added[f"formant_{number + 1}"] = choice("vowel", hertz, torch.float64) * scale
-        if self.reverberation_probability > 0:
-            reverberant = draws["has_reverberation"] < self.reverberation_probability
-            time = between("reverberation_time", self.reverberation_time)
-            added["reverberation_time"] = time * reverberant
-            level = between("reverberation_level", self.reverberation_level)
-            added["reverberation_level"] = level
-        return ClipParameters(
-            seed=key.expand(batch).clone(),
-            clip=clip.clone(),
-            event_count=event_count,
-            cutoff=torch.where(damped, between("cutoff", self.cutoff), NYQUIST),
-            quality=between("quality", self.quality),
-            noise_level=between("noise_level", self.noise_level),
-            excitation=excitation,
-            band_limited=torch.full_like(length, self.band_limited, dtype=torch.bool),
-            f0=f0,
-            onset=(CLIP_SECONDS - length) * draws["onset"],
-            length=length,
-            amplitude=between("amplitude", self.amplitude),
-            attack=attack,
-            decay=decay,
-            release=release,
-            sustain=between("sustain", self.sustain),
-            burst_amplitude=between("burst_amplitude", self.burst_amplitude) * has_burst,
-            burst_length=between("burst_length", self.burst_length),
-            partial_count=integer("partial_count", self.partials),
-            rolloff=between("rolloff", self.rolloff),
-            fm_index=between("fm_index", self.fm_index),
-            fm_ratio=choice("fm_ratio", self.fm_ratio, torch.float64),
-            partial_weight=between("partial_weight", self.partial_weight),
-            partial_detune=between("partial_detune", self.partial_detune),
-            partial_phase=between("partial_phase", self.partial_phase),
-            **added,
-        )
+            self._give_voices(found, draws)
+        return ClipParameters(seed=key.expand(len(clip)).clone(), clip=clip.clone(), **found)
+
+    def _value(self, factor: Factor, draws: dict[str, Tensor]) -> Tensor:
+        """A factor from its draw, as its row says."""
+        values, draw = getattr(self, _FIELDS.get(factor.name, factor.name)), draws[factor.name]
+        if factor.draw == "choice":
+            value = _choice(values, draw, torch.float64)
+        elif factor.draw == "octaves":
+            value = _octaves(values, draw)
+        elif factor.draw == "whole":
+            low, high = values
+            value = low + (draw * (high - low + 1)).long()
+        else:
+            value = _between(values, draw)
+        if factor.name in _GATES:
+            gate, probability = _GATES[factor.name]
+            value = value * (draws[gate] < getattr(self, probability))
+        return value
+
+    def _give_voices(self, found: dict[str, Tensor], draws: dict[str, Tensor]) -> None:
+        """Make the sources that are voices tones of a voice's pitch, with formants."""
+        is_voice = draws["has_formants"] < self.formant_probability
+        found["f0"] = torch.where(is_voice, _octaves(self.formant_f0, draws["f0"]), found["f0"])
+        has_none = ~is_one_of(found["excitation"], EXCITATIONS.resonant)
+        sawtooth = EXCITATIONS.index("sawtooth")
+        found["excitation"] = torch.where(is_voice & has_none, sawtooth, found["excitation"])
+        scale = _between(self.tract_scale, draws["tract"]) * is_voice
+        for number in range(3):
+            hertz = tuple(VOWELS[vowel][number] for vowel in self.vowels)
+            formant = _choice(hertz, draws["vowel"], torch.float64) * scale
+            found[f"formant_{number + 1}"] = formant
 
     def _draws(self, key: Tensor, clip: Tensor) -> dict[str, Tensor]:
         """U[0, 1) for every factor, in one call of the generator: (B,), (B, E) or (B, E, K)."""
         events, partials = self.events[1], self.partials[1]
         off = {
             factor
-            for probability, factors in _ADDED.items()
+            for probability, factors in _OPTIONAL_DRAWS.items()
             if getattr(self, probability) == 0
             for factor in factors
         }
         all_share = self.shared_source and self.mixture_probability == 0
         positions = {}
-        for factor in (factor for factor in _FACTORS if factor not in off):
-            of_source = all_share and factor in _SOURCE_FACTORS
-            slots = range(1 if of_source or factor in _CLIP_FACTORS else events)
-            orders = range(partials if factor in PARTIAL_FACTORS else 1)
+        for factor in (factor for factor in _DRAWS if factor not in off):
+            of_source = all_share and factor in _SOURCE_DRAWS
+            slots = range(1 if of_source or factor in _CLIP_DRAWS else events)
+            orders = range(partials if factor in _PARTIAL_DRAWS else 1)
             positions[factor] = [
                 slot * _PARTIAL_SLOTS + order for slot in slots for order in orders
             ]
@@ -496,15 +451,15 @@ class SynthPrior:
         columns = numbers.split([len(of_factor) for of_factor in positions.values()], dim=1)
         draws = dict(zip(positions, columns, strict=True))
         for factor, column in draws.items():
-            if factor in _CLIP_FACTORS:
+            if factor in _CLIP_DRAWS:
                 draws[factor] = column[:, 0]
-            elif factor in PARTIAL_FACTORS:
+            elif factor in _PARTIAL_DRAWS:
                 draws[factor] = column.unflatten(1, (-1, partials)).expand(-1, events, -1)
             else:
                 draws[factor] = column.expand(-1, events)
         if self.shared_source and not all_share:
             own = draws["mixed"] < self.mixture_probability
-            for factor in _SOURCE_FACTORS:
+            for factor in _SOURCE_DRAWS:
                 if factor in draws:
                     drawn = draws[factor]
                     mine = own.view(-1, *[1] * (drawn.ndim - 1))

@@ -1,7 +1,7 @@
 """From a table of physical factors to waveforms (Section 3.1, equations 1 and 2)."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from functools import cache
 from importlib.util import find_spec
 from shutil import which
@@ -12,12 +12,10 @@ from torch import Tensor
 from torch.compiler import is_exporting
 
 from audiopg.environment import full_precision
-from audiopg.errors import InputError
 from audiopg.random import STREAMS, noise
-from audiopg.synth import parameters
 from audiopg.synth.additions import (
     TABLE,
-    bent_tone,
+    look_up_tone,
     modulation,
     moving_phase,
     noise_band,
@@ -27,40 +25,18 @@ from audiopg.synth.additions import (
 )
 from audiopg.synth.damping import lowpass
 from audiopg.synth.envelopes import _CLOSE, adsr
-from audiopg.synth.oscillators import (
+from audiopg.synth.excitations import (
+    EXCITATIONS,
     TILE,
-    band_limited_sawtooth,
-    band_limited_square,
-    fm,
-    harmonic,
-    sawtooth,
-    square,
+    band_limited_tone,
+    is_one_of,
+    steady_tone,
 )
-from audiopg.synth.parameters import CLIP_SAMPLES, EXCITATIONS, SAMPLE_RATE, ClipParameters
+from audiopg.synth.factors import CLIP_SAMPLES, SAMPLE_RATE
+from audiopg.synth.parameters import ClipParameters
 from audiopg.synth.reverberation import reverberate, room
 
 _TILES = CLIP_SAMPLES // TILE
-
-# Pulses without aliases are two more kinds of excitation.
-_OSCILLATORS = {
-    "harmonic": harmonic,
-    "fm": fm,
-    "sawtooth": sawtooth,
-    "square": square,
-    "band-limited sawtooth": band_limited_sawtooth,
-    "band-limited square": band_limited_square,
-}
-_KINDS = (*_OSCILLATORS, "bent")
-# The kind of an event whose excitation is another for its additions, and the kind of none.
-_BENT, _UNKNOWN = _KINDS.index("bent"), len(_KINDS)
-# What an oscillator is told beside f0.
-_OWN_FACTORS = {
-    "harmonic": (
-        "partial_count", "rolloff", "partial_weight", "partial_detune", "partial_phase",
-    ),
-    "fm": ("fm_index", "fm_ratio"),
-}  # fmt: skip
-
 # What a modulation is told, in the order that it takes them.
 _MODULATION = ("depth", "rate", "decay", "jitter")
 
@@ -76,9 +52,9 @@ def render(params: ClipParameters) -> Tensor:
         do not depend on the other clips of the batch.
 
     Raises:
-        InputError: for a factor outside its range, or an excitation that has no oscillator.
+        InputError: for a factor outside its range.
     """
-    _check(params)
+    params.validate()
     shape = len(params), CLIP_SAMPLES
     wave = torch.empty(shape, dtype=torch.float32, device=params.clip.device)
     with full_precision(wave.device):
@@ -96,32 +72,12 @@ def signal_to_noise(params: ClipParameters) -> Tensor:
     Raises:
         InputError: as `render` does.
     """
-    _check(params)
+    params.validate()
     with full_precision(params.f0.device):
         parts = [_source(part, floor) for _, part, floor in _chunks(params)]
         power = torch.cat([part.double().square().mean(1) for part in parts])
     # η is uniform on (-1, 1), of variance 1/3.
     return 10 * torch.log10(power / (params.noise_level**2 / 3))
-
-
-def refuse_unknown(names: Iterable[str]) -> None:
-    """Refuse excitations that have a name and no oscillator.
-
-    Raises:
-        InputError: naming the first of them, and those known.
-    """
-    for name in names:
-        if name not in _OSCILLATORS:
-            known = tuple(other for other in parameters.EXCITATIONS if other in _OSCILLATORS)
-            raise InputError(f"the excitation {name!r} has no oscillator; those known are {known}.")
-
-
-def _check(params: ClipParameters) -> None:
-    """Refuse what cannot be rendered; a GPU is asked once, in `ClipParameters.validate`."""
-    params.validate()
-    for code, name in enumerate(parameters.EXCITATIONS):
-        if name not in _OSCILLATORS and (params.excitation == code).any():
-            refuse_unknown([name])
 
 
 @cache
@@ -146,13 +102,16 @@ def _chunks(params: ClipParameters) -> list[tuple[slice | Tensor, ClipParameters
         (B, CLIP_SAMPLES) that these and the noise floor are made of.
     """
     device, added = params.f0.device, params.has_additions
-    if not _kernels(device.type):
+    kernels = _kernels(device.type)
+    if not kernels:
         slices = _slices(params, *((4, 60) if device.type == "cpu" else (32, 480)))
         # One answer for all of them on a GPU, which takes longer to ask than to make noise.
         every = device.type != "cpu" and added.any()
         parts = [(rows, every or added[rows].any()) for rows in slices]
     else:
-        # The kernels know no additions; what they render does not depend on the other clips.
+        # The kernels know no additions and not every excitation; what they render does not depend on
+        # the other clips.
+        added = added | (params.excitation >= kernels.KNOWN).any(dim=1)
         plain, more = (choice.nonzero().squeeze(1) for choice in (~added, added))
         parts = [(rows, False) for rows in plain.split(64)] if len(more) else []
         parts += [(more[rows], True) for rows in _slices(params[more], 32, 480)]
@@ -220,25 +179,38 @@ def _add_tones(wave: Tensor, params: ClipParameters, white: Tensor | None = None
     """Add to (B, CLIP_SAMPLES), in place, a_i e_i(t) u_i(t) of every event."""
     slots = params.f0.shape[1]
     clip, slot, tile = _sounding_tiles(params)
-    kind = event_kinds(params, white is not None)[clip, slot]
-    group = kind * slots + slot
+    group = event_kinds(params, white is not None)[clip, slot] * slots + slot
     clip, slot, tile = (index[group.argsort(stable=True)] for index in (clip, slot, tile))
-    counts = group.bincount(minlength=len(_KINDS) * slots).view(-1, slots).tolist()
+    counts = group.bincount(minlength=(_bent() + 1) * slots).view(-1, slots).tolist()
     tiled, first = wave.view(-1, TILE), 0
-    for name, of_slot in zip(_KINDS, counts, strict=True):
+    for kind, of_slot in enumerate(counts):
         rows = slice(first, first + sum(of_slot))
         first = rows.stop
         if rows.start == rows.stop:
             continue
-        tones = _render_tiles(params, name, clip[rows], slot[rows], tile[rows], white)
+        tones = _render_tiles(params, kind, clip[rows], slot[rows], tile[rows], white)
         targets = clip[rows] * _TILES + tile[rows]
         # One slot at a time, in order: an event has a tile at most once, so nothing races.
         for target, part in zip(targets.split(of_slot), tones.split(of_slot), strict=True):
             tiled.index_add_(0, target, part)
 
 
+def _bent() -> int:
+    """The kind of an event whose excitation is another for its additions."""
+    return 2 * len(EXCITATIONS)
+
+
+def kinds(additions: bool) -> Iterator[int]:
+    """The kinds of events: the code of each excitation, of each pulse again without aliases, bent."""
+    codes = range(len(EXCITATIONS))
+    yield from codes
+    yield from (len(codes) + code for code in codes if EXCITATIONS[code] in EXCITATIONS.pulses)
+    if additions:
+        yield _bent()
+
+
 def event_kinds(params: ClipParameters, additions: bool) -> Tensor:
-    """Which of ``_KINDS`` each event is: (B, E) int64.
+    """Which of `kinds` each event is: (B, E) int64.
 
     A code that stands for no excitation is of no kind. An exported graph, which cannot refuse it, is
     silent then.
@@ -247,17 +219,18 @@ def event_kinds(params: ClipParameters, additions: bool) -> Tensor:
         params: B clips.
         additions: whether they may have some.
     """
-    code, naive = params.excitation, _KINDS.index("band-limited sawtooth")
-    kind = code + 2 * (params.band_limited & (code >= _KINDS.index("sawtooth")))
+    code, known = params.excitation, len(EXCITATIONS)
+    limited = params.band_limited & is_one_of(code, EXCITATIONS.pulses)
+    kind = code + known * limited
     if additions:
-        kind = torch.where(_is_bent(params), _BENT, kind)
-    return torch.where((code >= 0) & (code < naive), kind, _UNKNOWN)
+        kind = torch.where(_is_bent(params), _bent(), kind)
+    return torch.where((code >= 0) & (code < known), kind, _bent() + 1)
 
 
 def _has_formants(params: ClipParameters) -> Tensor:
     """(B, E) bool."""
     some = (params.formant_1 > 0) | (params.formant_2 > 0) | (params.formant_3 > 0)
-    return some & (params.excitation != EXCITATIONS.index("fm"))
+    return some & is_one_of(params.excitation, EXCITATIONS.resonant)
 
 
 def _is_bent(params: ClipParameters) -> Tensor:
@@ -278,7 +251,7 @@ def _sounding_tiles(params: ClipParameters) -> tuple[Tensor, Tensor, Tensor]:
 
 def _render_tiles(
     params: ClipParameters,
-    kind: str,
+    kind: int,
     clip: Tensor,
     slot: Tensor,
     tile: Tensor,
@@ -296,11 +269,15 @@ def _render_tiles(
 
     # Time counts from the event's own onset, so that moving an onset moves the event unchanged.
     start = tile.double() * (TILE / SAMPLE_RATE) - params.onset[clip, slot]
-    if kind == "bent":
+    if kind == _bent():
         band = (params.length[clip, slot], params.noise_bandwidth[clip, slot])
         tone = _render_bent(start, event, clip, noise_place(slot, *band), white, get)
     else:
-        tone = _OSCILLATORS[kind](start, event, *get("f0", *_OWN_FACTORS.get(kind, ())))
+        known = len(EXCITATIONS)
+        row = EXCITATIONS.rows[EXCITATIONS[kind % known]]
+        make = steady_tone if kind < known else band_limited_tone
+        f0, *own = get("f0", *row.factors)
+        tone = make(row, start, event, f0, own)
     shape = get("length", "attack", "decay", "sustain", "release")
     tone *= adsr(start, *(factor[event] for factor in shape))
     tone.mul_(params.amplitude[clip, slot].float()[:, None])
@@ -373,30 +350,65 @@ def _bent_tone(
 ) -> Tensor:
     """u(θ(t)) of R tiles of some of the H events, (R, TILE)."""
     events, event = _events_of(event, len(f0))
-    excitation, band_limited, index, ratio = (
-        factor[events] for factor in get("excitation", "band_limited", "fm_index", "fm_ratio")
-    )
-    formants = torch.stack(get("formant_1", "formant_2", "formant_3"), dim=1)[events]
+
+    def own(*names: str) -> list[Tensor]:
+        return [factor[events] for factor in get(*names)]
+
+    excitation, band_limited = own("excitation", "band_limited")
+    formants = torch.stack(own("formant_1", "formant_2", "formant_3"), dim=1)
     f0, length, glide, depth, rate = (factor[events] for factor in (f0, *motion))
-    pulse = excitation >= EXCITATIONS.index("sawtooth")
-    is_fm = excitation == EXCITATIONS.index("fm")
-    tabled = (excitation == 0) | (pulse & (band_limited | (formants > 0).any(dim=1)))
-    highest = f0 * (2 ** glide.clamp(min=0) + depth)
-    own = get("partial_count", "rolloff", "partial_weight", "partial_phase")
-    own = [factor[events] for factor in own]
-    if is_exporting():
-        tables = period_tables(excitation, f0, highest, *own, formants)
-    else:
-        tables = phase.new_zeros(len(events), TABLE, dtype=torch.float32)
-        if tabled.any():
-            own = [factor[tabled] for factor in (excitation, f0, highest, *own, formants)]
-            tables[tabled] = period_tables(*own)
-    rows = is_fm[event].nonzero().squeeze(1)
-    of = event[rows]
-    modulator = moving_phase(
-        start[rows], (f0 * ratio)[of], length[of], glide[of], depth[of], rate[of]
+    tabled = is_one_of(excitation, EXCITATIONS.resonant) & (
+        ~is_one_of(excitation, EXCITATIONS.pulses) | band_limited | (formants > 0).any(dim=1)
     )
-    return bent_tone(phase, modulator, event, excitation, tabled, tables, index)
+    highest = f0 * (2 ** glide.clamp(min=0) + depth)
+
+    def tables_of(chosen: Tensor | slice) -> Tensor:
+        factors = (values[chosen] for values in (excitation, f0, highest, formants))
+        return _tables(*factors, lambda *names: [factor[chosen] for factor in own(*names)])
+
+    if is_exporting():
+        tables = tables_of(slice(None))
+    else:
+        tables = f0.new_zeros(len(f0), TABLE, dtype=torch.float32)
+        if tabled.any():
+            tables[tabled] = tables_of(tabled)
+    tone = torch.empty(phase.shape, dtype=torch.float32, device=phase.device)
+    rows = tabled[event].nonzero().squeeze(1)
+    tone[rows] = look_up_tone(phase[rows], event[rows], tables)
+    for code, row in enumerate(EXCITATIONS.rows.values()):
+        rows = ((excitation == code) & ~tabled)[event].nonzero().squeeze(1)
+        if row.tone and (is_exporting() or len(rows)):
+            of = event[rows]
+
+            def cycles(ratio: Tensor | None = None, rows: Tensor = rows, of: Tensor = of) -> Tensor:
+                if ratio is None:
+                    return phase[rows]
+                pitch = f0[of] * ratio
+                return moving_phase(start[rows], pitch, length[of], glide[of], depth[of], rate[of])
+
+            tone[rows] = row.tone(cycles, *(factor[of] for factor in own(*row.factors)))
+    return tone
+
+
+def _tables(
+    excitation: Tensor,
+    f0: Tensor,
+    highest: Tensor,
+    formants: Tensor,
+    own: Callable[..., list[Tensor]],
+) -> Tensor:
+    """`period_tables` of H events of some excitations of known partials."""
+
+    def partials(order: Tensor) -> tuple[Tensor, Tensor]:
+        height = turn = f0.new_zeros(len(f0), len(order))
+        for name in EXCITATIONS.resonant:
+            row = EXCITATIONS.rows[name]
+            amplitude, phase = row.partials(order, *own(*row.factors))
+            mine = is_one_of(excitation, [name])[:, None]
+            height, turn = torch.where(mine, amplitude, height), torch.where(mine, phase, turn)
+        return height, turn
+
+    return period_tables(partials, f0, highest, formants)
 
 
 def _add_bursts(wave: Tensor, params: ClipParameters) -> None:

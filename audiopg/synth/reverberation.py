@@ -8,7 +8,7 @@ from torch.compiler import is_exporting
 
 from audiopg.random import STREAMS, noise
 from audiopg.synth.additions import inverse_transform
-from audiopg.synth.parameters import CLIP_SAMPLES, LONGEST_REVERBERATION, SAMPLE_RATE
+from audiopg.synth.factors import CLIP_SAMPLES, LONGEST_REVERBERATION, SAMPLE_RATE
 
 _RESPONSE = math.ceil(LONGEST_REVERBERATION * SAMPLE_RATE)
 # The clip is cut into blocks, each long enough that it and the response fill one transform.

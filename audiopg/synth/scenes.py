@@ -15,47 +15,17 @@ import torch
 from audiopg.environment import write_json
 from audiopg.errors import InputError
 from audiopg.inputs import read_json
-from audiopg.synth.parameters import (
-    CLIP_ADDITIONS,
-    CLIP_SECONDS,
-    EVENT_ADDITIONS,
-    EXCITATIONS,
-    NYQUIST,
-    ClipParameters,
-    factor_dtype,
-    is_whole,
-    read_factor,
-    shown,
-)
+from audiopg.synth.excitations import EXCITATIONS
+from audiopg.synth.factors import CLIP_SECONDS, FACTORS, factor_names
+from audiopg.synth.parameters import ClipParameters, is_whole, read_factor, shown
 
-# The default of each factor where a scene leaves it out; None where it must be given.
-_CLIP = {
-    "seed": 0,
-    "clip": 0,
-    "cutoff": NYQUIST,
-    "quality": 0.7071,
-    "noise_level": 0.0,
-    **CLIP_ADDITIONS,
-}
-_EVENT = {
-    "excitation": "harmonic",
-    "band_limited": False,
-    "f0": None,
-    "onset": 0.0,
-    "length": None,
-    "amplitude": 1.0,
-    "attack": 0.01,
-    "decay": 0.1,
-    "release": 0.3,
-    "sustain": 0.6,
-    "burst_amplitude": 0.0,
-    "burst_length": 0.05,
-    "rolloff": 1.0,
-    "fm_index": 2.0,
-    "fm_ratio": 1.0,
-    **EVENT_ADDITIONS,
-}
-_PARTIAL = {"weight": 1.0, "detune": 0.0, "phase": 0.0}
+_COUNTS = ("event_count", "partial_count")
+# What a scene says of a clip, an event and a partial, by the names in it and those of the factors;
+# the counts follow from its lists, unless it says that fewer sound.
+_CLIP, _EVENT, _PARTIAL = (
+    {n.removeprefix("partial_"): n for n in factor_names(*kinds) if n not in _COUNTS}
+    for kinds in (("clip",), ("source", "event"), ("partial",))
+)
 # Of slots that no event or partial of the clip fills; never heard.
 _SILENT_EVENT = {"f0": 440.0, "length": CLIP_SECONDS}
 
@@ -78,7 +48,7 @@ def to_scene(params: ClipParameters) -> dict:
             names = (*_EVENT, "partial_count")
             event = {name: getattr(params, name)[row, slot].item() for name in names}
             event["excitation"] = EXCITATIONS[event["excitation"]]
-            columns = [getattr(params, f"partial_{name}")[row, slot].tolist() for name in _PARTIAL]
+            columns = [getattr(params, name)[row, slot].tolist() for name in _PARTIAL.values()]
             event["partials"] = [
                 dict(zip(_PARTIAL, values, strict=True)) for values in zip(*columns, strict=True)
             ]
@@ -104,24 +74,22 @@ def from_scene(scene: object) -> ClipParameters:
     clips = [_clip(value, f"clips[{i}]") for i, value in enumerate(scene["clips"])]
     most_events = max([1, *(len(clip["events"]) for clip in clips)])
     most_partials = max([1, *(len(e["partials"]) for clip in clips for e in clip["events"])])
-    columns: dict[str, list] = {name: [clip[name] for clip in clips] for name in _CLIP}
-    columns["event_count"] = [clip["event_count"] for clip in clips]
     silent = _event({**_SILENT_EVENT, "partials": []}, "")
     for clip in clips:
         clip["events"] += [silent] * (most_events - len(clip["events"]))
+        for event in clip["events"]:
+            lacking = most_partials - len(event["partials"])
+            event["partials"] = event["partials"] + [_fields({}, _PARTIAL, "")] * lacking
+    columns: dict[str, list] = {n: [clip[n] for clip in clips] for n in (*_CLIP, "event_count")}
     for name in (*_EVENT, "partial_count"):
         columns[name] = [[event[name] for event in clip["events"]] for clip in clips]
-    for name in _PARTIAL:
-        columns[f"partial_{name}"] = [
-            [
-                [partial[name] for partial in event["partials"]]
-                + [_PARTIAL[name]] * (most_partials - len(event["partials"]))
-                for event in clip["events"]
-            ]
+    for short, name in _PARTIAL.items():
+        columns[name] = [
+            [[partial[short] for partial in event["partials"]] for event in clip["events"]]
             for clip in clips
         ]
     params = ClipParameters(
-        **{name: torch.tensor(v, dtype=factor_dtype(name)) for name, v in columns.items()}
+        **{name: torch.tensor(v, dtype=FACTORS[name].dtype) for name, v in columns.items()}
     )
     params.validate()
     return params
@@ -155,7 +123,7 @@ def read_scene(path: str | os.PathLike) -> ClipParameters:
 
 def _clip(value: object, where: str) -> dict:
     listed = _list(value, "events", where)
-    clip = _fields(value, _CLIP, ("events", "event_count"), where)
+    clip = _fields(value, _CLIP, where, "events", "event_count")
     clip["events"] = [_event(event, f"{where}.events[{i}]") for i, event in enumerate(listed)]
     clip["event_count"] = _count(value, "event_count", 0, len(listed), where)
     return clip
@@ -163,9 +131,9 @@ def _clip(value: object, where: str) -> dict:
 
 def _event(value: object, where: str) -> dict:
     listed = _list(value, "partials", where)
-    event = _fields(value, _EVENT, ("partials", "partial_count"), where)
+    event = _fields(value, _EVENT, where, "partials", "partial_count")
     event["partials"] = [
-        _fields(partial, _PARTIAL, (), f"{where}.partials[{i}]") for i, partial in enumerate(listed)
+        _fields(partial, _PARTIAL, f"{where}.partials[{i}]") for i, partial in enumerate(listed)
     ]
     # One plain partial, a sine, is there where none is listed.
     event["partial_count"] = _count(value, "partial_count", 1, max(1, len(listed)), where)
@@ -190,19 +158,19 @@ def _count(value: dict, name: str, low: int, listed: int, where: str) -> int:
     return count
 
 
-def _fields(value: object, defaults: dict, others: tuple[str, ...], where: str) -> dict:
-    """The fields of an object with their defaults filled in, each of the right kind."""
+def _fields(value: object, names: dict[str, str], where: str, *others: str) -> dict:
+    """What an object says of some factors, by their names in it, each of the right kind."""
     if not isinstance(value, dict):
         raise InputError(f"{where} is {shown(value)}; give an object.")
     for name in value:
-        if name not in defaults and name not in others:
-            known = ", ".join((*defaults, *others))
+        if name not in names and name not in others:
+            known = ", ".join((*names, *others))
             raise InputError(f"{where} has an unknown field {name!r}; it takes {known}.")
     filled = {}
-    for name, default in defaults.items():
-        field = value.get(name, default)
-        place = f"{where}.{name}"
-        if field is None and name not in value:
+    for short, name in names.items():
+        said = value.get(short, FACTORS[name].default)
+        place = f"{where}.{short}"
+        if said is None and short not in value:
             raise InputError(f"{place} is missing; give a number.")
-        filled[name] = read_factor(name, field, place)
+        filled[short] = read_factor(name, said, place)
     return filled

@@ -5,11 +5,14 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from audiopg.synth.parameters import CLIP_SECONDS, EXCITATIONS, NYQUIST, ClipParameters
+from audiopg.synth.excitations import PAPER_EXCITATIONS
+from audiopg.synth.factors import CLIP_SECONDS, NYQUIST
+from audiopg.synth.parameters import ClipParameters
 
 if TYPE_CHECKING:
     from audiopg.synth.prior import SynthPrior
 
+# Checkpoints predict as many summaries as there are here, so a new excitation adds none.
 SUMMARIES = (
     "log f0",
     "log cutoff",
@@ -17,7 +20,7 @@ SUMMARIES = (
     "onset",
     "polyphony",
     "events",
-    *EXCITATIONS,
+    *PAPER_EXCITATIONS,
     "bursts",
     "noise share",
     "modulation depth",
@@ -69,7 +72,7 @@ def summarise(params: ClipParameters) -> Tensor:
         torch.where(heard, params.onset, CLIP_SECONDS).amin(dim=1),
         length.sum(dim=1) / CLIP_SECONDS,
         params.event_count.double(),
-        *(mean(params.excitation == code) for code in range(len(EXCITATIONS))),
+        *(mean(params.excitation == code) for code in range(len(PAPER_EXCITATIONS))),
         mean(params.burst_amplitude > 0),
         mean(params.noise_share),
         mean(params.modulation_depth),

@@ -10,7 +10,6 @@ no event of the clip fills are there too, and are not ``heard``::
 
 import csv
 import os
-from dataclasses import fields
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -19,25 +18,15 @@ import torch
 
 from audiopg.environment import atomic_path
 from audiopg.errors import InputError
-from audiopg.synth.parameters import (
-    CLIP_ADDITIONS,
-    EVENT_ADDITIONS,
-    EXCITATIONS,
-    PARTIAL_FACTORS,
-    ClipParameters,
-    factor_dtype,
-    is_whole,
-    read_factor,
-    shown,
-)
+from audiopg.synth.excitations import EXCITATIONS
+from audiopg.synth.factors import FACTORS, factor_names
+from audiopg.synth.parameters import ClipParameters, is_whole, read_factor, shown
 
 if TYPE_CHECKING:
     import pandas
 
 _INDEX = ["row", "event"]
-_CLIP = ("seed", "clip", "event_count", "cutoff", "quality", "noise_level", *CLIP_ADDITIONS)
-# Columns that may be missing, as they are in tables written before there were such factors.
-_OPTIONAL = EVENT_ADDITIONS | CLIP_ADDITIONS
+_CLIP, _PARTIAL = factor_names("clip"), factor_names("partial")
 
 
 def to_table(params: ClipParameters) -> "pandas.DataFrame":
@@ -55,11 +44,11 @@ def to_table(params: ClipParameters) -> "pandas.DataFrame":
     params.validate()
     clips, slots, partials = params.partial_weight.shape
     columns = {"heard": params.event_mask.cpu().numpy().ravel()}
-    for field in fields(params):
-        values = getattr(params, field.name).cpu().numpy()
-        if field.name in _CLIP:
+    for factor in FACTORS:
+        values = getattr(params, factor).cpu().numpy()
+        if factor in _CLIP:
             values = values.repeat(slots)
-        names = _column_names(field.name, partials)
+        names = _column_names(factor, partials)
         values = values.reshape(clips * slots, len(names))
         columns |= {name: values[:, place] for place, name in enumerate(names)}
     columns["excitation"] = np.array(EXCITATIONS)[columns["excitation"]]
@@ -87,17 +76,17 @@ def from_table(table: "pandas.DataFrame") -> ClipParameters:
         raise InputError(f"a table is a pandas DataFrame; this is {shown(table)}.")
     partials = _check_columns(list(table.columns))
     clips = _check_index(table)
-    missing = {name: value for name, value in _OPTIONAL.items() if name not in table.columns}
-    table = table.sort_index().assign(**missing)
+    missing = [name for name in FACTORS if name not in (*table.columns, *_PARTIAL)]
+    table = table.sort_index().assign(**{name: FACTORS[name].default for name in missing})
     at = [f"row {row}, event {event}" for row, event in table.index]
     factors = {}
-    for field in fields(ClipParameters):
-        name, columns = field.name, []
+    for name, factor in FACTORS.items():
+        columns = []
         for column in _column_names(name, partials):
             cells = zip(at, table[column].tolist(), strict=True)
             columns.append([read_factor(name, cell, f"{place}: {column}") for place, cell in cells])
-        values = torch.tensor(columns, dtype=factor_dtype(name)).T.reshape(clips, -1, len(columns))
-        factors[name] = values if name in PARTIAL_FACTORS else values[..., 0]
+        values = torch.tensor(columns, dtype=factor.dtype).T.reshape(clips, -1, len(columns))
+        factors[name] = values if name in _PARTIAL else values[..., 0]
     for name in _CLIP:
         values = factors[name]
         odd = (values != values[:, :1]).flatten().nonzero().flatten().tolist()
@@ -156,7 +145,7 @@ def read_table(path: str | os.PathLike) -> ClipParameters:
 
 
 def _column_names(factor: str, partials: int) -> list[str]:
-    if factor not in PARTIAL_FACTORS:
+    if factor not in _PARTIAL:
         return [factor]
     return [f"{factor}_{number}" for number in range(1, partials + 1)]
 
@@ -171,9 +160,9 @@ def _check_once(name: str, names: list) -> None:
 def _check_columns(names: list) -> int:
     """The number of partials that the columns hold."""
     partials = sum(str(name).startswith("partial_weight_") for name in names)
-    wanted = [c for f in fields(ClipParameters) for c in _column_names(f.name, max(1, partials))]
+    wanted = [column for name in FACTORS for column in _column_names(name, max(1, partials))]
     for name in wanted:
-        if name in names or name not in _OPTIONAL:
+        if name in names or name not in FACTORS or not FACTORS[name].beyond:
             _check_once(name, names)
     for name in names:
         if name not in wanted and name != "heard":

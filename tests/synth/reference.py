@@ -25,6 +25,8 @@ def excitation(params: ClipParameters, row: int, slot: int, time: np.ndarray) ->
         return scipy.signal.sawtooth(2 * math.pi * (f0 * time + 0.5))
     if kind == "square":
         return scipy.signal.square(2 * math.pi * f0 * time)
+    if kind != "harmonic":
+        raise NotImplementedError(f"write {kind} here, in the plainest way")
     total = np.zeros_like(time)
     for k in range(1, int(get("partial_count")) + 1):
         weight, detune, phase = (

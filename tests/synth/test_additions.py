@@ -31,7 +31,7 @@ from audiopg.synth import (
     vary,
 )
 from audiopg.synth.additions import TABLE
-from audiopg.synth.parameters import CLIP_ADDITIONS, EVENT_ADDITIONS
+from audiopg.synth.factors import FACTORS, factor_names
 from audiopg.synth.reverberation import reverberate, room
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -235,17 +235,17 @@ def test_an_old_scene_is_neutral():
     params = SynthPrior().sample(torch.arange(2), seed=0)
     scene = to_scene(params)
     for clip in scene["clips"]:
-        for name in CLIP_ADDITIONS:
+        for name in factor_names("clip", beyond=True):
             del clip[name]
         for event in clip["events"]:
-            for name in EVENT_ADDITIONS:
+            for name in factor_names("event", beyond=True):
                 del event[name]
     again = from_scene(scene)
     for field in fields(params):
         assert torch.equal(getattr(again, field.name), getattr(params, field.name))
 
 
-@pytest.mark.parametrize("factor", [*EVENT_ADDITIONS, *CLIP_ADDITIONS])
+@pytest.mark.parametrize("factor", factor_names("event", "clip", beyond=True))
 def test_any_of_them_is_varied_and_refused_out_of_range(factor):
     params = SynthPrior.preset("extended").sample(torch.arange(1), seed=0)
     values = [1.0, 2.0] if factor == "noise_bandwidth" else [0.1, 0.3]
@@ -278,7 +278,7 @@ def test_an_addition_leaves_the_draws_of_the_others_alone():
     for name in ("noise", "modulation", "motion", "reverberation"):
         more = SynthPrior.preset(f"full+{name}").sample(clips, seed=0)
         for field in fields(full):
-            if field.name not in (*EVENT_ADDITIONS, *CLIP_ADDITIONS):
+            if not FACTORS[field.name].beyond:
                 assert torch.equal(getattr(full, field.name), getattr(more, field.name))
 
 

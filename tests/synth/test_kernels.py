@@ -63,6 +63,8 @@ for case, factors in cases.items():
     waves[case + ".wave"] = finished.cpu()
 save_file(waves, sys.argv[2])
 """
+# What the kernels render; `render` leaves other excitations to the renderer without them.
+KNOWN = ("harmonic", "fm", "sawtooth", "square")
 
 
 def _sample(preset, clips, seed=0, **overrides):
@@ -101,7 +103,7 @@ def _cases():
     cases["own tiles"] = _sample("full", [2], seed=1, event_length=(0.5, 1.5), events=(2, 2))
 
     short = _sample("dynamic", [0, 1], seed=8, event_length=(0.5, 1.0), burst_probability=0.0)
-    for kind in EXCITATIONS:
+    for kind in KNOWN:
         cases[kind] = short.edit(excitation=EXCITATIONS.index(kind))
     for kind in ("sawtooth", "square"):
         cases[f"band-limited {kind}"] = cases[kind].edit(band_limited=True)
@@ -175,7 +177,7 @@ def _slow_source(params, row):
 @pytest.mark.parametrize(
     "case",
     [
-        *EXCITATIONS,
+        *KNOWN,
         "band-limited sawtooth",
         "band-limited square",
         "pitches of a sawtooth",

@@ -20,10 +20,11 @@ from audiopg.synth import (
     vary,
     write_table,
 )
-from audiopg.synth.parameters import CLIP_ADDITIONS, EVENT_ADDITIONS
+from audiopg.synth.factors import factor_names
 
 CLIP_FACTORS = (
-    "seed", "clip", "event_count", "cutoff", "quality", "noise_level", *CLIP_ADDITIONS,
+    "seed", "clip", "event_count", "cutoff", "quality", "noise_level",
+    "reverberation_time", "reverberation_level",
 )  # fmt: skip
 
 
@@ -135,7 +136,7 @@ def test_a_row_is_an_event_and_says_whether_it_is_heard():
         assert line["partial_phase_1"] == params.partial_phase[row, event, 0]
         assert line["partial_weight_15"] == params.partial_weight[row, event, 14]
     found = table.query("heard").groupby("excitation").f0.describe()
-    for code, name in enumerate(EXCITATIONS):
+    for code, name in enumerate(("harmonic", "fm", "sawtooth", "square")):
         f0 = params.f0[(params.excitation == code) & params.event_mask]
         assert found.loc[name, "count"] == len(f0)
         np.testing.assert_allclose(found.loc[name, "mean"], f0.mean())
@@ -143,7 +144,7 @@ def test_a_row_is_an_event_and_says_whether_it_is_heard():
 
 def test_a_table_from_before_the_additions_is_read(tmp_path):
     params = SynthPrior().sample(torch.arange(3), seed=0)
-    old = to_table(params).drop(columns=[*EVENT_ADDITIONS, *CLIP_ADDITIONS])
+    old = to_table(params).drop(columns=[*factor_names("event", "clip", beyond=True)])
     old.to_csv(tmp_path / "old.csv")
     assert_same(read_table(tmp_path / "old.csv"), params)
 
