@@ -34,7 +34,7 @@ FORMANT_BANDWIDTHS = (50.0, 70.0, 110.0)
 _EXPORTED_PARTIALS = 160
 # Odd, and so far apart that the noise of no two events of a clip begins alike.
 _NOISE_STRIDE = 20479
-# Where noise may end that begins in a clip's own: an event ends inside a tile.
+# Where in a clip's noise that of an event may end, with room for tiles that it begins and ends in.
 _PLACES = CLIP_SAMPLES - 2 * TILE
 
 

@@ -12,7 +12,7 @@ _BLOCK = 32
 # Blocks that share one matrix product. More than one product a clip, however short the batch:
 # libraries multiply a lone matrix another way, and its last bit would depend on the batch.
 _GROUP = 64
-# What a state has decayed to when it counts as nothing.
+# A motion as small as this counts as zero.
 _NOTHING = 1e-12
 
 
@@ -95,7 +95,7 @@ def _block_states(driven: Tensor, advance: Tensor) -> Tensor:
     while stride < states.shape[1]:
         # A motion set to zero adds nothing, so a clip is the same when others need more steps.
         alive = advance.abs().amax((1, 2), keepdim=True) > _NOTHING
-        # To ask a GPU takes longer than the steps that are left; an exported graph cannot ask.
+        # Asking a GPU takes longer than the steps that remain; an exported graph cannot ask.
         if advance.device.type == "cpu" and not is_exporting() and not alive.any():
             break
         advance = advance * alive

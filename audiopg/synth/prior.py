@@ -155,9 +155,9 @@ class SynthPrior:
     gives each entry the same probability (repeat one to favour it). The distributions are the
     paper's and its released code's.
 
-    From ``mixture_probability`` on, the fields are beyond the paper, and off while their
-    probability is 0. How each addition sounds is in `audiopg.synth.additions`; here is what the
-    ranges of ``extended`` are after.
+    The fields from ``mixture_probability`` on are beyond the paper, and have no effect while their
+    probability is 0. `audiopg.synth.additions` says how each addition sounds; the ranges here are
+    those of ``extended``.
 
     Attributes:
         f0: Hz, fundamental frequency.
@@ -188,8 +188,8 @@ class SynthPrior:
         noise_level: peak λ of the noise floor, relative to a unit event.
         shared_source: whether the events of a clip share excitation, f0 and timbre, as in the
             released code; otherwise each event draws its own.
-        mixture_probability: probability that a clip's events have sources of their own although
-            ``shared_source`` says other. Streets and rooms are mixtures.
+        mixture_probability: probability that each event of a clip has a source of its own even where
+            ``shared_source`` is True. Streets and rooms are mixtures.
         noise_probability: probability that an event has a band of noise.
         noise_share: choices of the noise's share; 1 leaves nothing of the tone.
         noise_bandwidth: Hz, uniform in octaves: from a whistle to rain.
@@ -203,9 +203,9 @@ class SynthPrior:
         glide: octaves over the event.
         vibrato_depth: relative to f0.
         vibrato_rate: Hz, uniform in octaves: from a siren's to that of a voice.
-        formant_probability: probability that the source is a voice: a harmonic tone or a pulse of
-            the pitch of a voice, through the formants of a vowel. Where FM was drawn, it is a
-            sawtooth, whose partials fall as those of a glottis about do.
+        formant_probability: probability that the source is a voice: a harmonic tone or a pulse at
+            the pitch of a voice, through the formants of a vowel. An excitation that formants cannot
+            shape, such as FM, becomes a sawtooth, whose partials fall off much as a glottis's do.
         formant_f0: Hz, uniform in octaves: from a man's voice to a child's cry.
         vowels: choices among ``VOWELS``, one an event.
         tract_scale: factor on the formants; those of women are about 1.15 times those of men, of

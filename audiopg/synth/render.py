@@ -105,7 +105,7 @@ def _chunks(params: ClipParameters) -> list[tuple[slice | Tensor, ClipParameters
     kernels = _kernels(device.type)
     if not kernels:
         slices = _slices(params, *((4, 60) if device.type == "cpu" else (32, 480)))
-        # One answer for all of them on a GPU, which takes longer to ask than to make noise.
+        # One answer for all of them on a GPU, since asking takes longer there than making noise.
         every = device.type != "cpu" and added.any()
         parts = [(rows, every or added[rows].any()) for rows in slices]
     else:
@@ -121,7 +121,7 @@ def _chunks(params: ClipParameters) -> list[tuple[slice | Tensor, ClipParameters
 
 
 def _slices(params: ClipParameters, most: int, seconds: float) -> list[slice]:
-    """So many clips at most, and so many seconds of sound in them."""
+    """Slices of at most so many clips, and of at most about so many seconds of sound."""
     # A burst takes more memory than a tone, as its random words have 64 bits.
     sounding = ((params.length + 2 * params.burst_length) * params.event_mask).sum(1)
     clips = max(1, min(most, int(seconds / max([1.0, *sounding.tolist()]))))

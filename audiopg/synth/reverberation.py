@@ -20,9 +20,9 @@ _BLOCKS = math.ceil(CLIP_SAMPLES / _BLOCK)
 def room(seed: Tensor, clip: Tensor, time: Tensor) -> Tensor:
     """Impulse responses of rooms: white noise that dies away by 60 dB in the reverberation time.
 
-    Late reverberation is so many echoes that they are noise with an exponential envelope (Moorer,
-    "About this reverberation business", Computer Music Journal 3, 1979; Polack, 1988). They come
-    with the energy 1 on the average of the noise.
+    In late reverberation the echoes are so many that they become noise with an exponential envelope
+    (Moorer, "About this reverberation business", Computer Music Journal 3, 1979; Polack, 1988). The
+    energy of a response is 1 on average.
 
     Args:
         seed, clip: (B,) int64.
@@ -53,7 +53,7 @@ def reverberate(wave: Tensor, response: Tensor, level: Tensor) -> Tensor:
         response * level.float()[:, None], (1, _BLOCK - response.shape[1] - 1)
     )
     blocks = torch.nn.functional.pad(wave, (0, _BLOCKS * _BLOCK - CLIP_SAMPLES))
-    # All in one call: libraries transform a lone row in another way.
+    # All in one call, since libraries transform a single row in another way.
     rows = torch.cat((blocks, response), dim=1).unflatten(1, (-1, _BLOCK))
     spectra = torch.fft.rfft(rows, n=_FFT)
     if is_exporting():
@@ -64,7 +64,7 @@ def reverberate(wave: Tensor, response: Tensor, level: Tensor) -> Tensor:
     else:
         echoes = torch.fft.irfft(spectra[:, :-1] * spectra[:, -1:], n=_FFT)
     blocks.unflatten(1, (_BLOCKS, _BLOCK)).add_(echoes[..., :_BLOCK])
-    # What a block leaves behind sounds in the next.
+    # The tail of each block sounds in the next.
     rest = echoes[:, :-1, _BLOCK:]
     blocks.unflatten(1, (_BLOCKS, _BLOCK))[:, 1:, : rest.shape[-1]] += rest
     return blocks[:, :CLIP_SAMPLES]

@@ -31,7 +31,7 @@ _SILENT_EVENT = {"f0": 440.0, "length": CLIP_SECONDS}
 
 
 def to_scene(params: ClipParameters) -> dict:
-    """The clips as a scene of plain numbers and names, from which `from_scene` loses nothing.
+    """The clips as a scene of plain numbers and names, which `from_scene` turns back without loss.
 
     Events and partials that are drawn but not heard are written too; ``event_count`` and
     ``partial_count`` say how many of those listed sound.

@@ -29,21 +29,21 @@ SUMMARIES = (
     "voice",
     "reverberation time",
 )
-# Below this a noise floor is not heard, and its logarithm goes no further.
+# A noise floor below this is not heard; its logarithm stops here.
 _QUIETEST = 1e-4
-# Clips that no run of fewer than 2**40 trains on give the mean and deviation over a prior.
+# The clips that give the mean and deviation over a prior: no run trains on so late a clip.
 _FIRST, _CLIPS = 2**40, 4096
 
 
 def summarise(params: ClipParameters) -> Tensor:
     """Summaries of clips, in the order of ``SUMMARIES``.
 
-    Logarithms are to base 2. The onset is that of the first event, in s. The polyphony is how many
-    events sound at a time, on the average over the clip; so many as are said there are "events".
-    All else of an event is a mean over the events heard, each weighted by its length: of the
-    logarithm of f0, of the kinds of excitation (the share of each), of bursts (the share of events
-    that begin with one), of the additions. The rate of a modulation counts as 1 Hz where there is
-    none. A clip without events has the onset at its end, and 0 for what is a mean.
+    Logarithms are to base 2. The onset is that of the first event, in s. The polyphony is the number
+    of events that sound at once, averaged over the clip; "events" is how many there are. Everything
+    else about events is a mean over those heard, weighted by their lengths: the logarithm of f0, the
+    share of each excitation, the share of events that begin with a burst, the additions. The rate of
+    a modulation counts as 1 Hz where there is none. A clip without events has its onset at the end,
+    and its means are 0.
 
     Args:
         params: B clips.

@@ -30,7 +30,7 @@ _CLIP, _PARTIAL = factor_names("clip"), factor_names("partial")
 
 
 def to_table(params: ClipParameters) -> "pandas.DataFrame":
-    """The clips as a data frame, from which `from_table` loses nothing.
+    """The clips as a data frame, which `from_table` turns back without loss.
 
     Returns:
         One row an event slot, heard or not, with the index (row, event). The partials that are
