@@ -234,10 +234,12 @@ class Block(nn.Module):
 def attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
     """Softmax attention, (B, heads, N, D / heads) each; ``mask`` is True for what is attended to.
 
-    A processor takes the textbook's two products in bfloat16: forward and backward, PyTorch's fused
-    attention takes 3 to 4 times as long there (torch 2.11, `benchmarks/attention.py` measures it).
+    Where a processor has to come back in bfloat16, this takes the two products of the textbook: the
+    backward pass of PyTorch's fused attention is slower there than in float32, and both passes
+    together 2 to 4 times as slow as the products (torch 2.11; see `benchmarks/attention.py` and
+    `findings/bfloat16_attention.sh`).
     """
-    if query.is_cuda or query.dtype != torch.bfloat16:
+    if query.is_cuda or query.dtype != torch.bfloat16 or not query.requires_grad:
         return nn.functional.scaled_dot_product_attention(query, key, value, mask)
     scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
     if mask is not None:

@@ -165,28 +165,16 @@ outcome_table(rows)
 gain_table({name: rows[name] for name in presets})
 
 # %% [markdown]
-# And fine-tuned, on ESC-10, by the `fast` recipe of [chapter 4](04_transfer.ipynb):
+# And `full` over the rows without its pre-training, and over real audio:
 
 # %%
-tuned = {
-    label: f"finetuned-{name}-esc10-{scale}"
-    for label, name in {
-        "from scratch": "scratch",
-        **{name: name for name in presets},
-        "real audio": "real",
-    }.items()
-}
-outcome_table(tuned)
-
-# %%
-gain_table(tuned)
+others = ["sine", "untrained", "log-mel", *list(rows)[-2:]]
+pd.concat(
+    gain_table({name: rows[name], "full": rows["full"]}) for name in others
+).fillna("–")
 
 # %% [markdown]
-# Frozen or fine-tuned, one step stands out: the second stage, which turns a sine into a spectrum. A
-# network that has heard nothing but steady sines is a start no better than random weights. Events and
-# envelopes, then damping and noise, add nothing that a run of this length could show; nor do
-# recordings in the place of `full`. The fine-tuned rows have one seed, so their errors are those of the
-# folds alone.
+# PROSE-TABLE3
 #
 # The paper's, in the same order, from ViT-B, 100 epochs of 5,000 clips, then 50 epochs of
 # fine-tuning; its first four rows are drawn in {numref}`fig-table-3`:
@@ -273,30 +261,17 @@ paper_table("table_4")
 # both by hardly more than the folds' error; how far seeds lie apart is not in it, since these rows have
 # one. With a quarter of the clips of the tables above, it is a length at which little shows.
 #
-# All rows were made by one command, which goes on where it was stopped and says how long the rest will
-# take: `make paper`, or `python -m audiopg reproduce curriculum` for some. With a GPU it runs at the
-# paper's scale, whose rows are on the page of results: not run yet.
+# PROSE-TABLE4
+#
+# All rows are made by one command, `make paper`, or `python -m audiopg reproduce curriculum` for some of
+# them. It goes on where it was stopped, and `--list` says how long each row takes. With a GPU it runs
+# at the paper's scale, whose rows are on the page of results: not run yet.
 #
 # ## What it means
 #
-# In the paper's hands, each stage helps on both sets, and the last one, damping and noise, more than
-# the dynamics before it. One reading is that real recordings are above all *coloured*: every sound
-# reaches a microphone through bodies, rooms and distance, all of them filters.
+# PROSE-MEANING
 #
-# Ours agree on the first step: a spectrum is worth more than all else. They do not show the later
-# ones: after equal clips `full` stands no higher than `harmonic`. The likely reason is that it is
-# harder. The loss of a network on `full` lies on a shelf near 0.9 for about 10,000 clips
-# ({numref}`fig-recorded-loss`), which is where these runs end; and the probe rises when the loss does
-# leave it. So a row says how fast a curriculum teaches, and not how far. How far the other stages would
-# have come in twice the time, these tables do not say.
-#
-# The other claim of the paper, that synthesis is as good a start as recordings where time is short,
-# holds here too: after as many clips, frozen or fine-tuned, the row `full` is level with the row of
-# real audio or above it, and the longest runs end no worse for having heard nothing real.
-#
-# What is uncertain: the paper's table has one run a row and no interval. Ours have two seeds for the
-# stages and for the longest runs, one elsewhere. The recordings are the few that were at hand, heard
-# four to seven times over in the longest run, where no synthetic clip came twice.
+# PROSE-UNCERTAIN
 #
 # The paper's Table 4 shows 76.75 % for the default setting, its Table 3 shows 82.00 %, with the same number
 # of fine-tuning epochs stated for both.
