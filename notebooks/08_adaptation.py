@@ -144,11 +144,13 @@ widgets.heard_reconstructions(log_mel, one, outputs[1], ["after adapting"])
 # %% [markdown]
 # ## Is it worth anything?
 #
-# A lower loss is not yet a better ear (chapter 4 has the example of Muon). So the recorded runs ask
-# the probe. For each set the network hears the training clips, without labels: of ESC-10 and of
-# UrbanSound8K all folds but the last, of Speech Commands the training part. Then a linear probe is
-# trained on these folds and tested on the one left out, of which no recording was heard before. One
-# test fold each, one seed; accuracy in per cent.
+# A lower loss does not yet make a better encoder ([chapter 4](04_transfer.ipynb) has an example). So
+# the recorded runs ask the probe. They begin with the network `full` of [chapter
+# 5](05_ablations.ipynb), which has trained on 12,800 synthesized clips, and go on for as many windows of
+# the target's recordings, without labels. The recordings are those of the training folds: of ESC-10 and
+# of UrbanSound8K all folds but the last, of Speech Commands the training part. A linear probe is then
+# trained on these folds and tested on the one left out, of which the network heard no recording. Each
+# row has one test fold and one seed; the table gives the accuracy in per cent.
 
 # %%
 scale = audiopg.at_scale(smoke="cpu", paper="paper")
@@ -180,15 +182,12 @@ outcome_table({name: name for name in names})[
 ]
 
 # %% [markdown]
-# At the scale of a CPU, adapting is no gain. On ESC-10 the probe stays where it was, on the other two it
-# loses several points, and on the sounds of cities the target alone is worst of all. What the live run
-# above shows in the loss, these rows show in the ear: what is forgotten weighs more than what is
-# learned in so short a time, from some thousand windows of a narrow domain, at the full rate from the
-# first step.
+# PROSE-ADAPT
 #
 # With one test fold of 80 clips a difference of five points is four clips, so ESC-10 can only show
 # large effects; the test folds of the other two are ten times as long. `python -m audiopg reproduce
-# adapt target before` makes what is missing, `--scale paper` on a GPU at the paper's size.
+# adapt target before` makes what is missing, `--scale paper` on a GPU at the paper's size, and `--list`
+# says how long it takes.
 #
 # ## The paper's figures
 #
