@@ -391,7 +391,7 @@ def outcome_table(
         for tested in _sets_of(records):
             accuracy = _accuracies(records, tested).mean(0)
             spread = f" ± {accuracy.std(ddof=1):.1f}" if len(accuracy) > 1 else ""
-            label_of_set = tested.partition(",")[0]
+            label_of_set = _label(tested)
             if len(accuracy) == 1:
                 (fold,) = _tested(records[0])[tested]["accuracy"]
                 label_of_set += f", fold {fold}"
@@ -440,7 +440,7 @@ def gain_table(
             gain, error = _gain(after[tested], before[tested], luck[tested])
             step[tested] = _unbroken(_with_error(gain, error))
     found = pandas.DataFrame.from_dict(table, orient="index", columns=sets)
-    return found.rename(columns=lambda tested: tested.partition(",")[0])
+    return found.rename(columns=_label)
 
 
 def efficiency(
@@ -498,6 +498,11 @@ def _mean_of(records: list[dict], name: str, unit: float, form: str) -> str:
     """A metric of several seeds; a dash where one has none."""
     values = [record["metrics"].get(name) for record in records]
     return "–" if None in values else format(np.mean(values) / unit, form)
+
+
+def _label(tested: str) -> str:
+    """How a table calls a set: without its version and its folds."""
+    return tested.partition(",")[0].replace(" v0.02", "")
 
 
 def _short(tested: str) -> str:
