@@ -126,7 +126,9 @@ def usable_device(device: torch.device | str | None = None) -> torch.device:
     if device is None:
         return best_device()
     try:
-        return torch.empty(0, dtype=torch.float32, device=device).device
+        number = torch.zeros((), dtype=torch.float32, device=device)
+        number.item()  # The meta device has none.
+        return number.device
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(

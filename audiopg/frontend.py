@@ -117,13 +117,18 @@ def resample(wave: Tensor, sample_rate: int, target: int = SAMPLE_RATE) -> Tenso
         (..., n * target / sample_rate) float32.
 
     Raises:
-        InputError: for a rate that is no whole number of 1000 or more.
+        InputError: for a rate that is no whole number of 1000 or more, or too few samples to make one.
     """
     sample_rate, target = whole_rate(sample_rate), whole_rate(target)
     if sample_rate == target or not wave.numel():
         return wave
     import soxr
 
+    if 2 * wave.shape[-1] * target < sample_rate:
+        raise InputError(
+            f"{wave.shape[-1]} samples at {sample_rate} Hz are less than one at {target} Hz; see "
+            "that the sample rate is right."
+        )
     # soxr takes samples first, channels second.
     flat = wave.detach().reshape(-1, wave.shape[-1]).T.contiguous().cpu().numpy()
     resampled = torch.from_numpy(soxr.resample(flat, sample_rate, target, quality="HQ")).T

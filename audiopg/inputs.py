@@ -121,8 +121,8 @@ def as_waves(given: object) -> Tensor | list[Tensor]:
 
     Args:
         given: floats with full scale at 1, (clips, samples), or (samples,) for one clip: a tensor,
-            an array, a pandas column or table; or a sequence of waves (samples,), whose lengths may
-            differ.
+            an array, a pandas column or table, for one clip also a list; or a sequence of waves
+            (samples,), whose lengths may differ.
 
     Returns:
         One tensor of the same shape, on its device; of a sequence a list, (samples,) each.
@@ -196,7 +196,9 @@ def _sequence_or_array(given: object) -> Sequence | Tensor | np.ndarray:
         return given
     if isinstance(given, Mapping) or not isinstance(given, Iterable):
         raise InputError(f"{shown(given)} is no waveform; give (clips, samples) floats.")
-    return list(given)
+    given = list(given)
+    # A list of numbers is one wave, as an array of them is.
+    return np.array(given) if given and all(isinstance(one, Real) for one in given) else given
 
 
 def _as_floats(given: Sequence | Tensor | np.ndarray, name: str) -> Tensor:

@@ -26,7 +26,7 @@ from torch.optim import Optimizer
 
 from audiopg.environment import atomic_path, provenance, write_json, writing
 from audiopg.errors import InputError
-from audiopg.inputs import read_json
+from audiopg.inputs import read_json, shown
 
 Settings = TypeVar("Settings")
 
@@ -139,8 +139,10 @@ def require_utf8(path: str | os.PathLike) -> None:
     It writes to any (0.8.0), so that a run would look damaged when it is resumed.
 
     Raises:
-        InputError: for a path that is not UTF-8.
+        InputError: for what is no path, or one that is not UTF-8.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise InputError(f"{shown(path)} names no folder; give a path.")
     try:
         os.fspath(path).encode()
     except UnicodeEncodeError as error:

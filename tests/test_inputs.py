@@ -1,6 +1,8 @@
 """What a notebook hands over is taken or refused by one rule, whichever function it is given to."""
 
 import json
+from array import array
+from collections import deque
 from dataclasses import asdict, replace
 from fractions import Fraction
 from functools import partial
@@ -176,6 +178,19 @@ def test_what_can_be_meant_is_taken(encoder):
     assert LogMel()(WAVES[:0]).shape == (0, 16, 128)
     assert encoder.embed(WAVES[:0], 8_000).shape == (0, 64)
     assert encoder.embed_over_time(WAVES[:0])[0].shape == (0, 1, 64)
+
+
+@pytest.mark.parametrize("kind", [list, tuple, deque, partial(array, "f"), iter])
+def test_numbers_one_after_another_are_one_wave(encoder, kind):
+    assert torch.equal(encoder.embed(kind(WAVES[0].tolist())), encoder.embed(WAVES[0]))
+    with pytest.raises(InputError, match="type int64; give floats"):
+        encoder.embed(list(range(1000)))
+
+
+def test_too_few_samples_at_a_rate_are_refused(encoder):
+    assert encoder.embed(WAVES[:, :400], 12_800_000).shape == (4, 64)
+    with pytest.raises(InputError, match="400 samples at 12800001 Hz are less than one at 16000"):
+        encoder.embed(WAVES[:, :400], 12_800_001)
 
 
 def test_no_wave_has_no_steps_of_time(encoder):

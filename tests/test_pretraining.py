@@ -588,6 +588,9 @@ def test_a_path_that_weights_could_not_be_read_from_is_refused(tmp_path):
     ):
         quiet(out=out)
     assert list(tmp_path.iterdir()) == []
+    for out in (5, b"run"):
+        with pytest.raises(InputError, match="names no folder; give a path"):
+            quiet(out=out)
 
 
 def test_a_run_may_be_copied_or_renamed(run_folder, tmp_path, whole):
@@ -1039,7 +1042,7 @@ def test_nonsense_is_refused_by_name(setting, message):
 
 
 def test_a_device_that_is_not_there_is_refused():
-    for device in ("abacus", "cuda:99"):
+    for device in ("abacus", "cuda:99", "meta"):
         with pytest.raises(InputError, match=f"the device '{device}' cannot be used"):
             pretrain(SETTINGS, device=device, progress=False)
 

@@ -21,10 +21,11 @@ MP4, M4A, MOV, 3GP             a torn box, no index (moov)         between fragm
 WebM, Matroska                 a torn segment or element           between blocks of a live stream
 WMA                            the size of the file                where it was broadcast
 WavPack, TTA, SPHERE with      fewer samples decoded than stated
-shorten, and the like          (`decoding`)
+shorten, and the like          (`decoding`); a torn block of
+                               WavPack
 MP3 in free format             fewer samples decoded than a Xing   (refused without a Xing header)
                                header counts
-MPEG-PS, MPEG-TS, DTS, IRCAM,                                      at all
+MPEG-PS, MPEG-TS, NUT, DTS,                                        at all
 and what else is not above
 =============================  ==================================  ================================
 
@@ -155,6 +156,8 @@ def _part_at(data: mmap | bytes, start: int, lead: int) -> Part | None:
 
 def _reader_at(data: mmap | bytes, start: int) -> Callable[[mmap | bytes, int], Part] | None:
     """What reads on from the mark of a container that begins here."""
+    if data[start : start + 3 * 188 : 188] == b"GGG":
+        return _unchecked
     for place, magic, read in _CONTAINERS:
         if data[start + place : start + place + len(magic)] == magic:
             return read
@@ -162,12 +165,19 @@ def _reader_at(data: mmap | bytes, start: int) -> Callable[[mmap | bytes, int], 
 
 
 def _after_tag(data: mmap | bytes, start: int) -> int:
-    """Behind the ID3 tags, version 2, that begin here."""
-    while data[start : start + 3] == b"ID3" and start + 10 <= len(data):
-        size = 0
-        for byte in data[start + 6 : start + 10]:
-            size = size << 7 | byte & 127
-        start += 10 + size + 10 * bool(data[start + 5] & 16)
+    """Behind the tags that begin here: ID3 of either version, and APE with its header."""
+    while start + 32 <= len(data):
+        if data[start : start + 3] == b"ID3":
+            size = 0
+            for byte in data[start + 6 : start + 10]:
+                size = size << 7 | byte & 127
+            start += 10 + size + 10 * bool(data[start + 5] & 16)
+        elif data[start : start + 8] == b"APETAGEX":
+            start += 32 + _number(data, start + 12, "<L")
+        elif data[start : start + 3] == b"TAG":
+            start += 128
+        else:
+            break
     return start
 
 
@@ -238,6 +248,8 @@ def _au(data: mmap | bytes, start: int) -> Part:
     first, length = (_number(data, start + place, f"{order}L") for place in (4, 8))
     if not _is_open(length) and start + first + length > len(data):
         raise Unreadable(CUT)
+    if not length and start + first == len(data):
+        raise Unreadable("holds no samples")
     return Part(start, len(data))
 
 
@@ -258,14 +270,22 @@ def _sphere(data: mmap | bytes, start: int) -> Part:
     return Part(start, len(data))
 
 
+def _unchecked(data: mmap | bytes, start: int) -> Part:
+    """Of MPEG-PS, MPEG-TS, NUT and RealMedia, in which frames of MPEG audio may lie."""
+    return Part(start, len(data), checked=False)
+
+
 def _sox(data: mmap | bytes, start: int) -> Part:
     order = "<" if data[start : start + 1] == b"." else ">"
     first, samples = (
         _number(data, start + place, order + form) for place, form in ((4, "L"), (8, "Q"))
     )
-    if 0 < samples < 2**60 and start + 4 + first + 4 * samples > len(data):
+    if not 0 < samples < 2**60:
+        return Part(start, len(data))
+    stop = start + 4 + first + 4 * samples
+    if stop > len(data):
         raise Unreadable(CUT)
-    return Part(start, len(data))
+    return Part(start, stop)
 
 
 def _flac(data: mmap | bytes, start: int) -> Part:
@@ -416,7 +436,7 @@ def _frames_at(data: mmap | bytes, start: int, least: int) -> Part | None:
 
 
 def _records(
-    header: int, length_of: Callable[[mmap | bytes, int], int]
+    header: int, length_of: Callable[[mmap | bytes, int], int], checked: bool = True
 ) -> Callable[[mmap | bytes, int], Part]:
     """What reads records one after another, behind so many bytes, up to one of length 0."""
 
@@ -426,9 +446,10 @@ def _records(
             place += length
         if place > len(data):
             raise Unreadable(CUT)
-        # What follows, and is neither a tag nor another file, the decoder is left to judge.
-        ends = data[place : place + 3] in (b"TAG", b"APE", b"ID3") or _reader_at(data, place)
-        return Part(start, place if ends else len(data))
+        # What follows, and is neither a tag nor zeros nor another file, the decoder is left to judge.
+        is_tag = data[place : place + 3] in (b"TAG", b"APE", b"ID3")
+        ends = is_tag or _reader_at(data, place) or not data[place:].strip(b"\0")
+        return Part(start, place if ends else len(data), checked=checked)
 
     return read
 
@@ -451,6 +472,11 @@ def _ac3_length(data: mmap | bytes, place: int) -> int:
     kilobits = _AC3_BITRATES[size // 2]
     # At 44.1 kHz frames take a word more or less in turn.
     return (4 * kilobits, 2 * (kilobits * 320 // 147 + size % 2), 6 * kilobits)[rate]
+
+
+def _wavpack_length(data: mmap | bytes, place: int) -> int:
+    """Bytes of a block of WavPack."""
+    return 8 + _number(data, place + 4, "<L") if data[place : place + 4] == b"wvpk" else 0
 
 
 def _flv_length(data: mmap | bytes, place: int) -> int:
@@ -487,7 +513,9 @@ _CONTAINERS: list[tuple[int, bytes, Callable[[mmap | bytes, int], Part]]] = [
     (0, b"#!AMR\n", _records(6, partial(_amr_length, _AMR))),
     (0, b"#!AMR-WB\n", _records(9, partial(_amr_length, _AMR_WB))),
     (0, b"\x0b\x77", _records(0, _ac3_length)),
+    (0, b"wvpk", _records(0, _wavpack_length, checked=False)),
     (0, b"FLV\1", _records(13, _flv_length)),
     (0, b"Creative Voice File\x1a", _voc),
+    *((0, mark, _unchecked) for mark in (b"\0\0\1\xba", b"nut/multimedia", b".RMF")),
     *((0, mark, _sox) for mark in (b".SoX", b"XoS.")),
 ]

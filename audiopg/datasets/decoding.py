@@ -279,11 +279,12 @@ def _by_ffmpeg(piece: Piece, source: _Bytes, first: int) -> Iterator[Block]:
     import av
 
     try:
-        # A file is no playlist, whatever it says; tags may be in any encoding.
+        # A file is no playlist, whatever it says; tags may be in any encoding, as PyAV 19 takes them.
         options = {"protocol_whitelist": "none"}
-        with av.open(source, options=options, metadata_errors="ignore") as container:
+        tags = {} if int(av.__version__.partition(".")[0]) >= 19 else {"metadata_errors": "ignore"}
+        with av.open(source, options=options, **tags) as container:
             stream = container.streams.best("audio")
-            if stream is None:
+            if stream is None or stream.codec_context is None:
                 raise Unreadable("holds no sound, or none that FFmpeg reads")
             if (container.format.name, stream.codec.name) == ("caf", "alac"):
                 # FFmpeg 8 takes the end of a last packet away that is short already.

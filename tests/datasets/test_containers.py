@@ -196,6 +196,18 @@ def test_mp3_in_free_format_is_read_where_a_header_counts_its_frames(tmp_path, b
         load_audio(path)
 
 
+@pytest.mark.parametrize("kind", ["WAV", "AIFF", "AU", "CAF", "W64", "RF64", "NIST", "OGG"])
+def test_a_header_alone_holds_no_samples(read, kind):
+    content = io.BytesIO()
+    soundfile.write(content, np.zeros(0), 16000, format=kind)
+    assert read(content.getvalue()) == "holds no samples"
+
+
+def test_a_stream_of_no_codec_holds_no_sound(read):
+    # FFmpeg finds a stream in it, but no block says what it is of.
+    assert read(voc() + b"\0") == "holds no sound, or none that FFmpeg reads"
+
+
 def test_sox_that_a_pipe_left_open_is_read_to_its_end(read):
     content = WHOLE["sox"][:8] + bytes(8) + WHOLE["sox"][16:]
     assert read(content) == (32000, 16000)
@@ -217,6 +229,23 @@ def test_voc_is_read_block_by_block(read):
     assert read(content) == read(content + b"\0") == (16000, 8000)
     assert read(content[:-1]).startswith("is cut short")
     assert read(voc(first, (3, b"\xff\x1f\x83"), second) + b"\0").startswith("is damaged, or has")
+
+
+@pytest.mark.parametrize(
+    ("kind", "codec", "bits"),
+    [
+        ("mpegts", "aac", "8000"),
+        ("mpegts", "mp2", "32000"),
+        ("mpeg", "mp2", "32000"),
+        ("nut", "libmp3lame", "32000"),
+    ],
+)
+def test_frames_within_another_container_are_not_taken_out_of_it(read, kind, codec, bits):
+    sample = "s16" if codec == "mp2" else "fltp"
+    content = writers.by_ffmpeg(kind, codec, 44100, sample=sample, settings={"b": bits})
+    frames, rate = read(content)
+    assert rate == 44100
+    assert -200 <= frames - 44100 * writers.SECONDS <= 3456
 
 
 def test_what_lies_behind_frames_is_a_tag_or_damage(read):
@@ -242,7 +271,7 @@ ID3V1 = b"TAG" + bytes(125)
 APE = b"APETAGEX" + bytes(24) + b"\xff\xe0\0\x10JFIF\xff\xe2\0\x10" * 200
 
 
-@pytest.mark.parametrize("name", ["MP3-MPEG_LAYER_III", "mp3-bare", "aac"])
+@pytest.mark.parametrize("name", ["MP3-MPEG_LAYER_III", "mp3-bare", "aac", "wv"])
 @pytest.mark.parametrize("before", [b"", ID3V2])
 @pytest.mark.parametrize("behind", [b"", ID3V1, APE, APE + ID3V1, bytes(500)])
 def test_tags_are_no_part_of_the_sound(read, name, before, behind):
@@ -305,6 +334,9 @@ def test_flac_files_joined_end_to_end_are_refused_where_one_would_be_lost(tmp_pa
         (["amr-wb", "amr-wb"], b""),
         (["flv", "flv"], b""),
         (["VOC-PCM_16", "VOC-PCM_16"], b""),
+        (["sox", "sox"], b""),
+        (["wv", "wv"], b""),
+        (["wv", "wv"], ID3V1 + ID3V2),
         (["OGG-VORBIS", "OGG-VORBIS"], b""),
         (["OGG-VORBIS", "OGG-OPUS", "ogg-flac"], b""),
         (["m4a-aac", "m4a-alac"], b""),

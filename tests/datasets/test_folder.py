@@ -267,7 +267,7 @@ def test_names_that_are_not_utf_8_are_found_read_and_named(tmp_path):
 
 
 def test_windows_of_formats_that_only_ffmpeg_reads(tmp_path):
-    for name in ("m4a-stereo", "webm", "mp3-bare-variable", "amr"):
+    for name in ("m4a-stereo", "webm", "mp3-bare-variable", "amr-wb"):
         (tmp_path / f"{name}.{name[:3]}").write_bytes(writers.recordings()[name][0])
     (tmp_path / "mp3-bare-variable.mp3").rename(tmp_path / "a.m4a")  # Content tells, not the name.
     with pytest.warns(UserWarning, match="not named as audio: 1"):
