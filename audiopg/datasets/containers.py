@@ -32,6 +32,7 @@ and what else is not above
 An Ogg stream should end with a page that says so (RFC 3533). But Android's MediaMuxer, and with it
 Telegram's voice messages, never writes that mark, so its absence does not tell a cut file. That FLAC
 files were joined shows where the first is read to its end, and not before; such a file is refused.
+Of CAF, TTA, WMA and shorten that were joined, only the first is read.
 """
 
 import re
@@ -246,11 +247,12 @@ def _walk(data: mmap | bytes, start: int, layout: _Chunks) -> Iterator[tuple[byt
 def _au(data: mmap | bytes, start: int) -> Part:
     order = ">" if data[start : start + 1] == b"." else "<"
     first, length = (_number(data, start + place, f"{order}L") for place in (4, 8))
-    if not _is_open(length) and start + first + length > len(data):
-        raise Unreadable(CUT)
     if not length and start + first == len(data):
         raise Unreadable("holds no samples")
-    return Part(start, len(data))
+    stop = len(data) if _is_open(length) else start + first + length
+    if stop > len(data):
+        raise Unreadable(CUT)
+    return Part(start, stop)
 
 
 def _sphere(data: mmap | bytes, start: int) -> Part:
@@ -267,7 +269,7 @@ def _sphere(data: mmap | bytes, start: int) -> Part:
     size += found["sample_count"] * found["sample_n_bytes"] * found["channel_count"]
     if start + size > len(data):
         raise Unreadable(CUT)
-    return Part(start, len(data))
+    return Part(start, start + size)
 
 
 def _unchecked(data: mmap | bytes, start: int) -> Part:

@@ -335,6 +335,8 @@ def test_flac_files_joined_end_to_end_are_refused_where_one_would_be_lost(tmp_pa
         (["flv", "flv"], b""),
         (["VOC-PCM_16", "VOC-PCM_16"], b""),
         (["sox", "sox"], b""),
+        (["AU-PCM_16", "NIST-PCM_16", "AU-FLOAT"], b""),
+        (["NIST-ULAW", "NIST-PCM_16"], ID3V1),
         (["wv", "wv"], b""),
         (["wv", "wv"], ID3V1 + ID3V2),
         (["OGG-VORBIS", "OGG-VORBIS"], b""),
