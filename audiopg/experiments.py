@@ -435,11 +435,11 @@ def gain_table(
             continue
         before, after = accuracies[one], accuracies[other]
         missing = "–" if before and after else "not run yet"
-        step = table[f"{one} → {other}"] = dict.fromkeys(sets, missing)
+        step = table[f"{one} → {other}"] = dict.fromkeys(sets or ["gain"], missing)
         for tested in before.keys() & after.keys():
             gain, error = _gain(after[tested], before[tested], luck[tested])
             step[tested] = _unbroken(_with_error(gain, error))
-    found = pandas.DataFrame.from_dict(table, orient="index", columns=sets)
+    found = pandas.DataFrame.from_dict(table, orient="index")
     return found.rename(columns=_label)
 
 

@@ -276,7 +276,7 @@ pd.DataFrame(columns, index=list(SUMMARIES)).round(2)
 # ## What the probes say
 #
 # `extended` has all additions at once. A network trains on it exactly as another does on `full`: same
-# recipe, equally many clips, two seeds, tested on the same folds as in [chapter 5](05_ablations.ipynb).
+# recipe, equally many clips, one seed, tested on the same folds as in [chapter 5](05_ablations.ipynb).
 
 # %%
 scale = audiopg.at_scale(smoke="cpu", paper="paper")
@@ -308,7 +308,9 @@ additions = {
 gain_table(additions, against="full")
 
 # %% [markdown]
-# PROSE-ADDITIONS
+# These rows are left to run: some ten minutes each on a processor. An earlier edition had them from
+# networks of 2,560 clips, which had hardly learned, so nothing followed from them, and their records are
+# withdrawn.
 #
 # ## What it costs
 #
@@ -324,8 +326,7 @@ costs[["time", "rendering_time"]].rename(
 ).round(2).astype(object).fillna("–")
 
 # %% [markdown]
-# Where a row says "not run yet", `python -m audiopg reproduce beyond final` makes it, with `--scale paper`
-# on a GPU at the paper's size. The paper has no figures for this chapter: it names these sounds as what
+# Where a row says "not run yet", `python -m audiopg reproduce beyond` makes it, with `--scale paper` on a GPU at the paper's size. The paper has no figures for this chapter: it names these sounds as what
 # is left to do.
 #
 # What is uncertain: the probabilities and ranges of the additions were set by judgement and from the

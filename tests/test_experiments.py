@@ -212,7 +212,9 @@ def test_a_gain_has_the_standard_error_of_the_paired_differences(tmp_path):
 def test_a_single_fold_has_no_standard_error(tmp_path):
     for name, accuracy in {"one": 0.3, "two": 0.6}.items():
         write(tmp_path, f"{name}-cpu", (accuracy,), tested=URBAN)
-    table = spaced(gain_table({"one": "one-cpu", "two": "two-cpu"}, folder=tmp_path))
+    rows = {"one": "one-cpu", "two": "two-cpu"}
+    assert gain_table(rows, folder=tmp_path / "none").to_numpy().tolist() == [["not run yet"]]
+    table = spaced(gain_table(rows, folder=tmp_path))
     assert table.to_numpy().tolist() == [["+30.0"]]
 
 
