@@ -151,8 +151,8 @@ RECIPES = {
         optimiser="muon",
     ),
     # For a processor without a GPU beside it. What counts is the number of steps, so batches are small,
-    # and Muon takes the better ones. Windows and a part of the masked patches make a step cheaper, and
-    # are worth less to a probe in equal time (`experiments.recipe_steps`).
+    # and Muon takes the better ones. Windows and a part of the masked patches would make a step cheaper,
+    # and gained a probe nothing in equal time (`experiments.recipe_steps`).
     "cpu": PretrainSettings(
         preset="tiny",
         precision="auto",
