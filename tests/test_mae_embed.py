@@ -159,7 +159,11 @@ def test_no_clips_have_no_embeddings(encoder):
     [
         (torch.zeros(2, 2, 800), {}, r"has shape \(2, 2, 800\); give \(clips, samples\)"),
         ([torch.zeros(2, 800)], {}, r"has shape \(2, 800\); give \(samples,\) for each clip"),
-        ([torch.zeros(()), torch.zeros(800)], {}, r"has shape \(\); give \(samples,\) for each clip"),
+        (
+            [torch.zeros(()), torch.zeros(800)],
+            {},
+            r"has shape \(\); give \(samples,\) for each clip",
+        ),
         (np.zeros(800, dtype=np.int16), {}, "is of type int16; give floats"),
         (torch.zeros(800, dtype=torch.int32), {}, "is of type torch.int32; give floats"),
         (["a.wav"], {}, "'a.wav' is no waveform; read files with"),
