@@ -210,23 +210,23 @@ class Block(nn.Module):
         self.mlp_norm = _LayerNorm(width)
         self.mlp = nn.Sequential(_Linear(width, 4 * width), nn.GELU(), _Linear(4 * width, width))
 
-    def forward(self, x: Tensor, real: Tensor | None = None) -> Tensor:
-        x = x + self.attend(x, real)
+    def forward(self, x: Tensor, attention_mask: Tensor | None = None) -> Tensor:
+        x = x + self.attend(x, attention_mask)
         return x + self.mlp(self.mlp_norm(x))
 
-    def attend(self, x: Tensor, real: Tensor | None = None) -> Tensor:
+    def attend(self, x: Tensor, attention_mask: Tensor | None = None) -> Tensor:
         """What attention adds to the tokens.
 
         Args:
             x: (B, N, D).
-            real: (B, N) bool, the tokens that are attended to; None for all.
+            attention_mask: (B, N) bool, the tokens that are attended to; None for all.
 
         Returns:
             (B, N, D).
         """
         joint = self.query_key_value(self.attention_norm(x))
         query, key, value = joint.unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        mask = None if real is None else real[:, None, None]
+        mask = None if attention_mask is None else attention_mask[:, None, None]
         mixed = attention(query, key, value, mask)
         return self.output(mixed.transpose(1, 2).flatten(2))
 

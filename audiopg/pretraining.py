@@ -215,8 +215,8 @@ def _train(run: Run, recordings: Recordings | None, watch: Watcher | None, progr
     """Take the steps of a run that are left.
 
     Raises:
-        InputError: for a step that would spoil the weights, a recording that cannot be read, or a file
-            that cannot be written.
+        InputError: for a step that would spoil the weights, a recording that cannot be read, or a
+            file that cannot be written.
         KeyboardInterrupt: after a signal, when the step at hand is done and saved.
     """
     settings, is_first = run.settings, processes()[0] == 0
@@ -226,9 +226,7 @@ def _train(run: Run, recordings: Recordings | None, watch: Watcher | None, progr
     run.began = time.perf_counter()
     with (
         closing(_batches(run, recordings)) as batches,
-        closing(
-            Scalars(run.folder and run.folder.path / "tensorboard", len(run.losses))
-        ) as scalars,
+        closing(Scalars(run.folder, len(run.losses))) as scalars,
         _progress_bar(run, progress and is_first) as bar,
         interruptions() as caught,
     ):
@@ -245,7 +243,8 @@ def _train(run: Run, recordings: Recordings | None, watch: Watcher | None, progr
             loss, stop = agree(
                 output.loss.detach(), _reasons_to_stop(run, run.seconds, caught, batch)
             )
-            _refuse_explosion(loss, norm.item(), run.losses, settings)
+            gradient_norm = norm.item()
+            _refuse_explosion(loss, gradient_norm, run.losses, settings)
             rate = learning_rate_at(settings, len(run.losses))
             for optimiser in run.optimisers:
                 optimiser.param_groups[0]["lr"] = rate
@@ -257,7 +256,7 @@ def _train(run: Run, recordings: Recordings | None, watch: Watcher | None, progr
                 "loss": loss,
                 "clips_per_second": round(settings.batch_size / (now - began), 2),
                 "learning_rate": rate,
-                "gradient_norm": norm.item(),
+                "gradient_norm": gradient_norm,
                 "seconds": round(now, 3),
                 "processor_seconds": round(time.process_time() - used, 4),
             }
@@ -302,10 +301,9 @@ def _batches(run: Run, recordings: Recordings | None) -> Iterator[_Batch | Input
     settings, device = run.settings, run.device
     steps = range(len(run.losses), settings.steps)
     if recordings:
-        batches = (_clips(settings, step, torch.device("cpu")) for step in steps)
-        waves = ((wave, None) for wave in read_ahead(recordings, batches, settings.seed))
+        waves = _recorded(settings, steps, recordings)
     else:
-        waves = _synthesized(settings, (_clips(settings, step, device) for step in steps))
+        waves = _synthesized(settings, steps, device)
     try:
         with closing(waves):
             for step, (wave, targets) in zip(steps, waves, strict=False):
@@ -323,21 +321,32 @@ def _clips(settings: PretrainSettings, step: int, device: torch.device) -> Tenso
     return torch.arange(first, first + share, device=device)
 
 
+def _recorded(
+    settings: PretrainSettings, steps: Iterable[int], recordings: Recordings
+) -> Iterator[tuple[Tensor, None]]:
+    """The waveforms of some steps, (B, 163840) each, read ahead; of their factors nothing is known."""
+    batches = (_clips(settings, step, torch.device("cpu")) for step in steps)
+    with closing(read_ahead(recordings, batches, settings.seed)) as waves:
+        for wave in waves:
+            yield wave, None
+
+
 def _synthesized(
-    settings: PretrainSettings, batches: Iterable[Tensor]
+    settings: PretrainSettings, steps: Iterable[int], device: torch.device
 ) -> Iterator[tuple[Tensor, Tensor | None]]:
-    """Of the clips of each batch the waveforms, (B, 163840), and what a head is to predict.
+    """The waveforms of some steps, (B, 163840) each, and what a head is to predict.
 
     That is (B, summaries) float32, of mean 0 and deviation 1 over the prior (see
     `audiopg.synth.summarise`); None without a head.
     """
-    prior, headed = SynthPrior.preset(settings.prior), settings.auxiliary_weight > 0
-    mean, deviation = spread(prior) if headed else (None, None)
-    for clips in batches:
-        params, targets = prior.sample(clips, settings.seed), None
-        if headed:
-            there = clips.device
-            targets = ((summarise(params) - mean.to(there)) / deviation.to(there)).float()
+    prior, targets = SynthPrior.preset(settings.prior), None
+    is_headed = settings.auxiliary_weight > 0
+    if is_headed:
+        mean, deviation = (value.to(device) for value in spread(prior))
+    for step in steps:
+        params = prior.sample(_clips(settings, step, device), settings.seed)
+        if is_headed:
+            targets = ((summarise(params) - mean) / deviation).float()
         yield render(params), targets
 
 

@@ -424,19 +424,19 @@ class Scalars:
     """Scalars for TensorBoard, where it is installed; a run goes on when TensorBoard fails.
 
     Args:
-        folder: to hold them; None keeps none.
+        folder: of the run, to hold them in ``tensorboard/``; None keeps none.
         step: after which they begin.
     """
 
     _NAMES = ("loss", "learning_rate", "gradient_norm", "clips_per_second")
 
-    def __init__(self, folder: Path | None, step: int) -> None:
+    def __init__(self, folder: RunFolder | None, step: int) -> None:
         self._writer = None
         if folder:
             with self._guarded():
                 from torch.utils.tensorboard import SummaryWriter
 
-                self._writer = SummaryWriter(folder, purge_step=step + 1)
+                self._writer = SummaryWriter(folder.path / "tensorboard", purge_step=step + 1)
 
     def add(self, line: dict) -> None:
         """Add what a line of the metrics says."""

@@ -159,6 +159,12 @@ def skipped_files(clips: LabelledClips) -> dict[str, str]:
     return {Path(path).name: why for path, why in clips.skipped.items()}
 
 
+def described(clips: LabelledClips) -> str:
+    """Clips in a line, for a record."""
+    left_out = f"; {len(clips.skipped)} files left out" if clips.skipped else ""
+    return f"{clips.name}, {len(clips)} clips, {clips.licence}{left_out}"
+
+
 def untrained_like(encoder: Encoder) -> Encoder:
     """A random encoder of the same size: what the architecture alone is worth."""
     return Encoder.preset("base", seed=1, **asdict(encoder.architecture))

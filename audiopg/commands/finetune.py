@@ -2,22 +2,24 @@
 
 import argparse
 from dataclasses import asdict
+from pathlib import Path
 
 from audiopg.commands.common import (
     add_recordings,
     add_run,
     add_settings,
     changed_by,
+    described,
     recordings_folder,
     skipped_files,
 )
-from audiopg.datasets import cached_waves, find_dataset
+from audiopg.datasets import LabelledClips, cached_waves, find_dataset
 from audiopg.datasets.benchmarks import BENCHMARKS
 from audiopg.environment import require_writable
 from audiopg.errors import InputError
 from audiopg.records import write_record
 from audiopg.runs import read_provenance, require_new
-from audiopg.transfer import read_result, significance_table, summarise
+from audiopg.transfer import FinetuneResult, read_result, significance_table, summarise
 from audiopg.transfer.finetune import FINETUNE_RECIPES, FinetuneSettings, finetune, read_run
 
 EXAMPLES = """\
@@ -111,6 +113,18 @@ def _finetune(options: argparse.Namespace) -> None:
         device=options.device,
     )
     settings = read_run(options.out)[0]
+    _print_result(result, clips, settings)
+    results["this encoder"] = result
+    if options.beside:
+        significance = significance_table(results, clips.labels, clips.folds, "this encoder")
+        print(significance.to_string())
+    if options.record:
+        path = _record(options, settings, start, clips, results)
+        print(f"recorded in {path}")
+
+
+def _print_result(result: FinetuneResult, clips: LabelledClips, settings: FinetuneSettings) -> None:
+    """A line a seed, and the mean over the folds."""
     reported = "a training fold held out, for each test fold" if settings.validate else "test folds"
     print(f"{clips.name}, {len(clips)} clips, {result.metric} in per cent on {reported}")
     for seed, values in zip(result.seeds, result.values, strict=True):
@@ -121,37 +135,40 @@ def _finetune(options: argparse.Namespace) -> None:
         print(f"  seed {seed}: {each}; mean {100 * values.mean():.1f}")
     if len(result.folds) > 1:
         print(f"{100 * result.mean:.1f} ± {100 * result.standard_deviation:.1f} over the folds")
-    results["this encoder"] = result
-    if options.beside:
-        significance = significance_table(results, clips.labels, clips.folds, "this encoder")
-        print(significance.to_string())
-    if options.record:
-        protocol = "fine-tuned on the training folds, test fold tested once, after the last epoch"
-        if settings.validate:
-            protocol = "fine-tuned without the test fold and one training fold, tested on that"
-        said = {"start": start, **asdict(settings)}
-        beside = {}
-        for path in options.beside:
-            other, run = read_run(path)
-            other = {"start": run["start"], **asdict(other)}
-            beside[path] = {name: other[name] for name in said if other[name] != said[name]}
-        path = write_record(
-            options.record,
-            settings={
-                **said,
-                "beside": beside,
-                "dataset": options.dataset,
-                "skipped": skipped_files(clips),
-            },
-            metrics=summarise(results, clips),
-            seconds=result.seconds,
-            data=f"{clips.name}, {len(clips)} clips, {clips.licence}"
-            + (f"; {len(clips.skipped)} files left out" if clips.skipped else ""),
-            protocol=protocol + "; 95 % intervals by the bootstrap over clips, p-values by paired "
-            "tests against this encoder; the mean over seeds",
-            where=read_provenance(options.out),
-        )
-        print(f"recorded in {path}")
+
+
+def _record(
+    options: argparse.Namespace,
+    settings: FinetuneSettings,
+    start: str | None,
+    clips: LabelledClips,
+    results: dict[str, FinetuneResult],
+) -> Path:
+    """Write the record of a run and of those that it is set beside."""
+    protocol = "fine-tuned on the training folds, test fold tested once, after the last epoch"
+    if settings.validate:
+        protocol = "fine-tuned without the test fold and one training fold, tested on that"
+    said = {"start": start, **asdict(settings)}
+    beside = {}
+    for path in options.beside:
+        other, run = read_run(path)
+        other = {"start": run["start"], **asdict(other)}
+        beside[path] = {name: other[name] for name in said if other[name] != said[name]}
+    return write_record(
+        options.record,
+        settings={
+            **said,
+            "beside": beside,
+            "dataset": options.dataset,
+            "skipped": skipped_files(clips),
+        },
+        metrics=summarise(results, clips),
+        seconds=results["this encoder"].seconds,
+        data=described(clips),
+        protocol=protocol + "; 95 % intervals by the bootstrap over clips, p-values by paired "
+        "tests against this encoder; the mean over seeds",
+        where=read_provenance(options.out),
+    )
 
 
 def _fold_list(text: str) -> list[int]:

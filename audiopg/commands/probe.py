@@ -9,6 +9,7 @@ from audiopg.commands.common import (
     add_embedding,
     add_model,
     add_recordings,
+    described,
     heard_by,
     recordings_folder,
     skipped_files,
@@ -22,6 +23,7 @@ from audiopg.errors import InputError
 from audiopg.mae import Encoder, load_encoder
 from audiopg.records import write_record
 from audiopg.transfer import (
+    ProbeResult,
     clip_features,
     most_confused,
     probe_features,
@@ -114,25 +116,10 @@ def _probe_one(
     embedded = time.perf_counter()
     results = probe_features(clips, features, options.controls, options.by_source)
     probed = time.perf_counter()
-    this = results["this encoder"]
-    each = "each fold tested in turn" if len(this.folds) > 1 else clips.fold_names[this.folds[0]]
-    print(f"{clips.name}, {len(clips)} clips, {this.metric} in per cent, {each}")
-    if shared := clips.across_folds.sum():
-        then = ", left out of training" if options.by_source else "; --by-source leaves them out"
-        print(f"{shared} clips share a source with a clip of another fold{then}")
-    print(probe_table(results, len(clips.classes)).to_string())
-    significance = significance_table(results, clips.labels, clips.folds, against="this encoder")
-    print(significance.iloc[:, 2:].to_string())
-    print("most frequent confusions of this encoder:")
-    print(most_confused(this, clips).iloc[:, :6].to_string(index=False))
+    _print_results(results, clips, options.by_source)
     print(f"{embedded - began:.0f} s to embed, {probed - embedded:.0f} s to probe")
     if not record:
         return
-    chosen = (
-        "on the validation part"
-        if "validation" in clips.fold_names.values()
-        else ("within the training folds")
-    )
     path = write_record(
         record,
         settings={
@@ -147,19 +134,44 @@ def _probe_one(
         },
         metrics=summarise(results, clips),
         seconds=probed - began,
-        data=f"{clips.name}, {len(clips)} clips, {clips.licence}"
-        + (f"; {len(clips.skipped)} files left out" if clips.skipped else ""),
-        protocol="linear probe of frozen tokens, averaged "
-        + {
-            "mean": "",
-            "frequency": "over time with the bands side by side ",
-            "both": "over all, or over time with the bands side by side, ",
-        }[options.pooling]
-        + ("at the clips' own length, " if options.native else "over 10.24 s, ")
-        + f"standardised, strength chosen {chosen}, each test fold tested once"
-        + ", nothing learned from its recordings" * options.by_source
-        + "; 95 % intervals by the bootstrap over clips, p-values by paired tests against this "
-        "encoder",
+        data=described(clips),
+        protocol=_protocol(options, clips),
         where=provenance(best_device()),
     )
     print(f"recorded in {path}")
+
+
+def _print_results(results: dict[str, ProbeResult], clips: LabelledClips, by_source: bool) -> None:
+    """A table of the scores, one of the tests against this encoder, and its confusions."""
+    this = results["this encoder"]
+    each = "each fold tested in turn" if len(this.folds) > 1 else clips.fold_names[this.folds[0]]
+    print(f"{clips.name}, {len(clips)} clips, {this.metric} in per cent, {each}")
+    if shared := clips.across_folds.sum():
+        then = ", left out of training" if by_source else "; --by-source leaves them out"
+        print(f"{shared} clips share a source with a clip of another fold{then}")
+    print(probe_table(results, len(clips.classes)).to_string())
+    significance = significance_table(results, clips.labels, clips.folds, against="this encoder")
+    print(significance.iloc[:, 2:].to_string())
+    print("most frequent confusions of this encoder:")
+    print(most_confused(this, clips).iloc[:, :6].to_string(index=False))
+
+
+def _protocol(options: argparse.Namespace, clips: LabelledClips) -> str:
+    """How the figures of a probe were obtained, for a record."""
+    pooled = {
+        "mean": "",
+        "frequency": "over time with the bands side by side ",
+        "both": "over all, or over time with the bands side by side, ",
+    }[options.pooling]
+    length = "at the clips' own length" if options.native else "over 10.24 s"
+    chosen = "within the training folds"
+    if "validation" in clips.fold_names.values():
+        chosen = "on the validation part"
+    return (
+        f"linear probe of frozen tokens, averaged {pooled}{length}, standardised, strength chosen "
+        f"{chosen}, each test fold tested once"
+        + ", nothing learned from its recordings"
+        * options.by_source
+        + "; 95 % intervals by the bootstrap over clips, p-values by paired tests against this "
+        "encoder"
+    )

@@ -280,35 +280,35 @@ class Classifier(nn.Module):
     def forward(
         self,
         mel: Tensor,
-        own: Tensor | None = None,
+        n_patches: Tensor | None = None,
         visible: Tensor | None = None,
-        paths: Tensor | None = None,
+        drop_path: Tensor | None = None,
     ) -> Tensor:
         """Class scores of clips, each from its own patches alone.
 
         Args:
             mel: (B, T, 128), standardised.
-            own: (B,) int64, how many of its patches belong to the clip, from the first on; the
+            n_patches: (B,) int64, how many of its patches belong to the clip, from the first on; the
                 rest are neither attended to nor averaged. None for all.
-            visible: (B, V) int64, the patches seen, of which ``own`` counts; None for all.
-            paths: (depth, 2, B, 1, 1), see `stochastic_depth`; None for every branch.
+            visible: (B, V) int64, the patches seen, of which ``n_patches`` counts; None for all.
+            drop_path: (depth, 2, B, 1, 1), see `stochastic_depth`; None for every branch.
 
         Returns:
             (B, classes).
         """
         x = self.encoder.tokens(mel, visible)
         first = int(self.encoder.architecture.class_token)
-        real = None
-        if own is not None:
-            real = torch.arange(x.shape[1], device=x.device) < own[:, None] + first
+        attention_mask = None
+        if n_patches is not None:
+            attention_mask = torch.arange(x.shape[1], device=x.device) < n_patches[:, None] + first
         for index, block in enumerate(self.encoder.blocks):
-            attention, perceptron = (1, 1) if paths is None else paths[index]
-            x = x + attention * block.attend(x, real)
+            attention, perceptron = (1, 1) if drop_path is None else drop_path[index]
+            x = x + attention * block.attend(x, attention_mask)
             x = x + perceptron * block.mlp(block.mlp_norm(x))
         x = self.encoder.norm(x)[:, first:]
-        if own is None:
+        if n_patches is None:
             return self.head(x.mean(dim=1))
-        return self.head((x * real[:, first:, None]).sum(dim=1) / own[:, None])
+        return self.head((x * attention_mask[:, first:, None]).sum(dim=1) / n_patches[:, None])
 
 
 @dataclass(frozen=True)
@@ -849,9 +849,9 @@ def training_batch(
     if settings.patch_drop:
         visible, patches = drop_patches(patch_draws, patches, longest, settings.patch_drop)
     paths = stochastic_depth(draws, settings.drop_path) if settings.drop_path else None
-    own = None if mels.alike(rows) else patches
+    n_patches = None if mels.alike(rows) else patches
     mixed = mix(draws, targets[rows.to(targets.device)], settings.mixup)
-    return (zeros_behind(mel, frames), own, visible, paths), mixed
+    return (zeros_behind(mel, frames), n_patches, visible, paths), mixed
 
 
 @torch.no_grad()
@@ -864,8 +864,9 @@ def _score(
     parts = []
     for part in rows[order].split(settings.batch_size):
         frames = mels.lengths[part].to(mels.frames.device)
-        own = None if mels.alike(part) else patches_of(frames)
-        parts.append(_logits(settings, model, zeros_behind(mels.looped(part), frames), own))
+        n_patches = None if mels.alike(part) else patches_of(frames)
+        mel = zeros_behind(mels.looped(part), frames)
+        parts.append(_logits(settings, model, mel, n_patches))
     return torch.cat(parts)[order.argsort().to(parts[0].device)]
 
 
