@@ -3,7 +3,7 @@
 Pre-training and fine-tuning share what is here, down to the learning rate and what an optimiser keeps.
 A folder is held by a lock for as long as a run writes in it. A run has a random name of its own in
 ``provenance.json``, and its checkpoints say it. What the checkpoints hold is left to
-`audiopg.checkpoints` and `audiopg.transfer.finetune`.
+`audiopg.checkpoints` and `audiopg.transfer.tasks`.
 """
 
 import fcntl

@@ -79,13 +79,9 @@ LONGER = {
     "datasets/fsd50k.fsd50k",
     "export.export_graph",
     "export.graphs",
-    "synth/additions.period_tables",
-    "synth/parameters.validate",
-    "synth/prior.__post_init__",
-    "synth/prior.factors",
+    "export.manifest",
     "transfer/probe.linear_probe",
     "transfer/statistics.paired_p_value",
-    "widgets.__init__",
 }
 # Old paths of modules, which warn and work for one release.
 MOVED = {"philox": "random", "synth.oscillators": "synth.excitations"}

@@ -260,7 +260,7 @@ KILLED_WHILE_WRITING = """
 import importlib, os, signal, sys
 from audiopg.__main__ import main
 
-module = importlib.import_module("audiopg.transfer.finetune")
+module = importlib.import_module("audiopg.transfer.tasks")
 save_file, calls = module.save_file, []
 
 

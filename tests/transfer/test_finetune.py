@@ -22,6 +22,7 @@ from audiopg.errors import InputError
 from audiopg.frontend import fit_length
 from audiopg.mae import Encoder, MaskedAutoencoder, save_model
 from audiopg.synth import CLIP_SAMPLES
+from audiopg.transfer import tasks
 from audiopg.transfer.augment import epoch_order, fold_key
 from audiopg.transfer.finetune import (
     FINETUNE_RECIPES,
@@ -149,10 +150,10 @@ def test_branches_are_multiplied_as_stochastic_depth_says():
     nn.init.normal_(model.head.weight)
     mel = torch.randn(3, 16, 128, generator=torch.Generator().manual_seed(0))
     paths = torch.ones(2, 2, 3, 1, 1)
-    torch.testing.assert_close(model(mel, paths=paths), model(mel))
+    torch.testing.assert_close(model(mel, drop_path=paths), model(mel))
     paths[0, 0, 1] = paths[1, 1, 1] = 0
     paths[1, 0, 2] = 2
-    found, first, second = model(mel, paths=paths), *model.encoder.blocks
+    found, first, second = model(mel, drop_path=paths), *model.encoder.blocks
     tokens = model.encoder.tokens(mel)
     middle = tokens[1:2] + first.mlp(first.mlp_norm(tokens[1:2]))
     expected = model.encoder.norm(middle + second.attend(middle))[:, 1:].mean(dim=1)
@@ -360,7 +361,7 @@ def test_several_labels_a_clip_are_scored_by_mean_average_precision(waves):
 def rows(clips, folds=None, validate=False):
     return [
         (fold, np.unique(clips.folds[train]).tolist(), np.unique(clips.folds[test]).tolist())
-        for fold, train, test in module._splits(clips, folds, validate)
+        for fold, train, test in tasks.splits_of(clips, folds, validate)
     ]
 
 
@@ -384,7 +385,7 @@ def test_labels_and_folds_are_taken_whatever_holds_them(clips, waves, whole):
 def test_each_fold_is_left_out_of_its_own_training(clips):
     assert rows(clips) == [(1, [2, 3], [1]), (2, [1, 3], [2]), (3, [1, 2], [3])]
     assert rows(clips, [3, 1, 3]) == [(3, [1, 2], [3]), (1, [2, 3], [1])]
-    for _, train, test in module._splits(clips, None, False):
+    for _, train, test in tasks.splits_of(clips, None, False):
         assert sorted([*train.tolist(), *test.tolist()]) == list(range(30))
 
 
@@ -425,7 +426,7 @@ class Killed(Exception):
 
 def killed_after(monkeypatch, checkpoints):
     """Let the run die when so many checkpoints have been written."""
-    written, save = [], module._save_checkpoint
+    written, save = [], module.save_checkpoint
 
     def save_and_die(*arguments):
         save(*arguments)
@@ -433,7 +434,7 @@ def killed_after(monkeypatch, checkpoints):
         if len(written) == checkpoints:
             raise Killed
 
-    monkeypatch.setattr(module, "_save_checkpoint", save_and_die)
+    monkeypatch.setattr(module, "save_checkpoint", save_and_die)
 
 
 def metrics(folder):
@@ -535,7 +536,7 @@ def test_a_full_disk_keeps_what_was_written(stopped, clips, waves, whole, monkey
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(module, "save_file", full_disk)
+        patched.setattr(tasks, "save_file", full_disk)
         with pytest.raises(InputError, match=r"No space left.*kept: make room, then resume"):
             quiet(clips, waves, folds=[1, 3], out=stopped, resume=True)
     assert (stopped / "seed-0/fold-3/checkpoint.safetensors").read_bytes() == before
@@ -625,8 +626,8 @@ def test_a_folder_in_which_a_run_is_training_is_in_use(tmp_path, clips, waves, m
             quiet(clips, waves, folds=[2], out=tmp_path, resume=True)
         refused.append(caught.value)
 
-    save = module._save_checkpoint
-    monkeypatch.setattr(module, "_save_checkpoint", again)
+    save = module.save_checkpoint
+    monkeypatch.setattr(module, "save_checkpoint", again)
     quiet(clips, waves, PLAIN, folds=[1], out=tmp_path)
     assert len(refused) == 1
     assert not (tmp_path / ".audiopg.lock").exists()
@@ -637,9 +638,9 @@ def test_a_run_whose_folder_is_moved_stops(tmp_path, clips, waves, monkeypatch, 
         save(*arguments)
         (tmp_path / "run").rename(tmp_path / "moved")
 
-    save = module._save_checkpoint
+    save = module.save_checkpoint
     with monkeypatch.context() as patched:
-        patched.setattr(module, "_save_checkpoint", move)
+        patched.setattr(module, "save_checkpoint", move)
         with pytest.raises(InputError, match=r"run is not the folder any more .* put that back"):
             quiet(clips, waves, folds=[1, 3], out=tmp_path / "run")
     assert [path.name for path in tmp_path.iterdir()] == ["moved"]
@@ -664,8 +665,8 @@ def test_scores_and_weights_that_are_not_finite_are_not_written(
             model.head.bias[0] = torch.nan
         return save(task, model, *arguments)
 
-    save = module._save_checkpoint
-    monkeypatch.setattr(module, "_save_checkpoint", spoil)
+    save = module.save_checkpoint
+    monkeypatch.setattr(module, "save_checkpoint", spoil)
     with pytest.raises(InputError, match=r"not finite after epoch 1 of seed 0, fold 2; what was"):
         quiet(clips, waves, PLAIN, folds=[2], out=tmp_path, resume=True)
     assert not list((tmp_path / "seed-0/fold-2").glob("*.safetensors"))
@@ -694,7 +695,7 @@ def test_an_interrupted_run_says_how_to_go_on(tmp_path, clips, waves, monkeypatc
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module, "_save_checkpoint", interrupt)
+    monkeypatch.setattr(module, "save_checkpoint", interrupt)
     with pytest.raises(KeyboardInterrupt):
         quiet(clips, waves, out=tmp_path)
     assert capsys.readouterr().out == f"stopped; go on with --resume --out {tmp_path}\n"

@@ -1,0 +1,503 @@
+"""The tasks of a fine-tuning run, a seed and a test fold each: their clips, files and results.
+
+The loop that does them is in `audiopg.transfer.finetune`.
+"""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.optim import AdamW
+
+from audiopg.datasets import CachedWaves, LabelledClips
+from audiopg.datasets.tables import SPLIT, VALIDATION
+from audiopg.environment import atomic_path, require_writable, write_json
+from audiopg.errors import InputError
+from audiopg.mae import Encoder
+from audiopg.runs import (
+    RunFolder,
+    clear_leftovers,
+    cut_metrics,
+    moments,
+    read_provenance,
+    read_settings_of,
+    require_finite,
+    require_new,
+    require_own,
+    require_readable,
+    require_same,
+    set_aside,
+    write_provenance,
+)
+from audiopg.transfer.recipes import FinetuneSettings
+from audiopg.transfer.spectrograms import as_clips
+from audiopg.transfer.statistics import (
+    as_integers,
+    as_labels,
+    mean_average_precision,
+    require_positives,
+)
+
+_CHECKPOINT, _TESTED = "checkpoint.safetensors", "tested.safetensors"
+# What may change when a run is resumed: how often it is written, and further seeds.
+_CHANGEABLE = ("checkpoint_seconds", "seeds")
+
+
+@dataclass(frozen=True, eq=False)
+class FinetuneResult:
+    """A fine-tuned encoder on its test folds, after the last epoch, for each seed.
+
+    Attributes:
+        seeds: of the runs.
+        folds: the test folds.
+        metric: "accuracy", or "mAP" where a clip can have several classes: the mean over classes
+            of the average precision (those without a clip in the fold left out).
+        values: (seeds, folds), the metric, in [0, 1].
+        scores: (seeds, clips, classes) float32, the probabilities given to the classes of a clip
+            while its fold was tested on; NaN where it was not.
+        losses: (seeds, folds, epochs), the mean training loss of every epoch.
+        seconds: of training, all folds and seeds together.
+    """
+
+    seeds: list[int]
+    folds: list[int]
+    metric: str
+    values: np.ndarray
+    scores: np.ndarray
+    losses: np.ndarray
+    seconds: float
+
+    @property
+    def predictions(self) -> np.ndarray:
+        """(seeds, clips) int64, the most probable class; -1 where a clip was not tested on."""
+        tested = ~np.isnan(self.scores).any(axis=2)
+        return np.where(tested, np.nan_to_num(self.scores).argmax(axis=2), -1)
+
+    @property
+    def mean(self) -> float:
+        """Mean of the metric over folds and seeds."""
+        return float(self.values.mean())
+
+    @property
+    def standard_deviation(self) -> float:
+        """Sample standard deviation over folds of the mean over seeds; nan for one fold."""
+        return _deviation(self.values.mean(axis=0))
+
+    @property
+    def seed_standard_deviation(self) -> float:
+        """Sample standard deviation over seeds of the mean over folds; nan for one seed."""
+        return _deviation(self.values.mean(axis=1))
+
+    def summary(self) -> dict:
+        """The figures, for a record; a deviation of one thing is None."""
+        return {
+            "metric": self.metric,
+            "folds": self.folds,
+            "values": {
+                str(seed): {str(f): float(v) for f, v in zip(self.folds, row, strict=True)}
+                for seed, row in zip(self.seeds, self.values, strict=True)
+            },
+            "mean": self.mean,
+            "standard_deviation": self.standard_deviation if len(self.folds) > 1 else None,
+            "seed_standard_deviation": (
+                self.seed_standard_deviation if len(self.seeds) > 1 else None
+            ),
+            "last_loss": float(self.losses[..., -1].mean()),
+        }
+
+
+def _deviation(values: np.ndarray) -> float:
+    return float(values.std(ddof=1)) if len(values) > 1 else float("nan")
+
+
+@dataclass(frozen=True)
+class Task:
+    """A seed and a test fold: the rows to train on and to report on, and the folder for them.
+
+    The folder is in that of a run, whose name its files have; to write, this process holds it.
+    """
+
+    seed: int
+    fold: int
+    train: Tensor
+    test: Tensor
+    folder: Path | None
+    run: str | None
+    held: RunFolder | None
+
+
+@dataclass(frozen=True)
+class Tested:
+    """What a task gave: scores (test clips, classes), losses (epochs,), and seconds of training."""
+
+    scores: Tensor
+    losses: Tensor
+    seconds: float
+
+
+def checked(clips: LabelledClips) -> LabelledClips:
+    """The clips with labels and folds as arrays of their types, whatever they were given as."""
+    labels = as_labels(clips.labels, len(clips))
+    return replace(clips, labels=labels, folds=as_integers("folds", clips.folds, len(clips)))
+
+
+def targets_of(clips: LabelledClips, waves: CachedWaves | Sequence[Tensor]) -> Tensor:
+    """(clips, classes) float32: 1 for the classes that a clip has."""
+    labels, n_classes = np.asarray(clips.labels), len(clips.classes)
+    if len(waves) != len(labels):
+        raise InputError(f"there are {len(waves)} waveforms for {len(labels)} labelled clips.")
+    if labels.dtype == bool:
+        right = labels.shape == (len(labels), n_classes)
+    else:
+        right = labels.ndim == 1 and np.isin(labels, np.arange(n_classes)).all()
+        labels = np.eye(n_classes)[labels] if right else labels
+    if not right:
+        raise InputError(
+            f"the labels have shape {labels.shape} and type {labels.dtype}; give each clip one of "
+            f"the {n_classes} classes, counted from 0, or give (clips, {n_classes}) bool."
+        )
+    return torch.from_numpy(labels.astype(np.float32))
+
+
+def splits_of(
+    clips: LabelledClips, folds: Sequence[int] | None, validate: bool
+) -> list[tuple[int, Tensor, Tensor]]:
+    """For each test fold, the rows to train on and the rows to report on.
+
+    A fold called "validation" is not trained on. To validate, this fold is reported on, or, where
+    there is none, the training fold that follows the test fold; the test fold is left alone.
+    """
+    chosen = clips.test_folds
+    if folds is not None:
+        given = np.atleast_1d(np.asarray(folds))
+        whole = given.ndim == 1 and np.issubdtype(given.dtype, np.integer)
+        chosen = list(dict.fromkeys(given.tolist())) if whole else []
+    if not chosen or not set(chosen) <= set(clips.test_folds):
+        raise InputError(f"folds are {folds}; choose among the test folds {clips.test_folds}.")
+    existing = np.unique(clips.folds).tolist()
+    official = [fold for fold in existing if clips.fold_names[fold] == SPLIT[VALIDATION]]
+    splits = []
+    for fold in chosen:
+        training = [other for other in existing if other not in (fold, *official)]
+        reported = fold
+        if validate:
+            following = sorted(training, key=lambda other, fold=fold: (other < fold, other))
+            reported = (official or following or [fold])[0]
+            training = [other for other in training if other != reported]
+        if not training:
+            spared = f"fold {fold}" + (" and one to validate on" if validate else "")
+            raise InputError(
+                f"{clips.name} has the folds {existing}; without {spared} none is left to train on."
+            )
+        train = torch.from_numpy(np.flatnonzero(np.isin(clips.folds, training)))
+        test = torch.from_numpy(np.flatnonzero(clips.folds == reported))
+        if not len(test):
+            raise InputError(f"{clips.name} has no clips in its test fold {fold}.")
+        require_positives(clips.labels, clips.folds, [reported])
+        splits.append((fold, train, test))
+    return splits
+
+
+def tasks_of(
+    settings: FinetuneSettings,
+    splits: list[tuple[int, Tensor, Tensor]],
+    folder: Path | None = None,
+    run: str | None = None,
+    held: RunFolder | None = None,
+) -> list[Task]:
+    """Every seed with every split, and the folder of each in that of a run."""
+    return [
+        Task(seed, *split, folder and folder / f"seed-{seed}" / f"fold-{split[0]}", run, held)
+        for seed in range(settings.seed, settings.seed + settings.seeds)
+        for split in splits
+    ]
+
+
+def read_run(folder: str | os.PathLike) -> tuple[FinetuneSettings, dict]:
+    """The settings of the run in a folder, and all that it says of itself.
+
+    Raises:
+        InputError: for a folder without a run, or one that cannot be read.
+    """
+    return read_settings_of(folder, "run.json", _settings_and_run)
+
+
+def _settings_and_run(run: dict) -> tuple[FinetuneSettings, dict]:
+    _ = run["start"], run["weights"], run["clips"]["sha256"]
+    return FinetuneSettings(**run["settings"]), run
+
+
+def read_result(
+    folder: str | os.PathLike,
+    clips: LabelledClips,
+    folds: Sequence[int] | None = None,
+    waves: CachedWaves | Sequence[Tensor] | None = None,
+) -> FinetuneResult:
+    """The result of a finished run, to set beside another on the same clips.
+
+    Args:
+        folder: of the run.
+        clips: what it was fine-tuned and tested on.
+        folds: test folds; all test folds of the set when None.
+        waves: of the clips; None where it is known that the run had the same.
+
+    Raises:
+        InputError: for a folder without a run, a run on other clips or waves, or one that is not
+            done with these folds.
+    """
+    settings, run = read_run(folder)
+    clips, had = checked(clips), run["clips"].get("waves")
+    if run["clips"]["sha256"] != _clips_hash(clips) or (
+        waves is not None and had and had != _waves_hash(as_clips(waves))
+    ):
+        raise InputError(
+            f"the run in {folder} is of other clips than these {len(clips)} of {clips.name}; "
+            "name one made on the same."
+        )
+    path = Path(folder)
+    splits = splits_of(clips, folds, settings.validate)
+    tasks = tasks_of(settings, splits, path, read_provenance(path).get("run"))
+    tested = [load_tested(task, len(clips.classes)) for task in tasks]
+    for task, done in zip(tasks, tested, strict=True):
+        if done is None:
+            raise InputError(
+                f"the run in {folder} is not done with fold {task.fold} of seed {task.seed}; "
+                "resume it first."
+            )
+    return assemble(clips, tasks, tested)
+
+
+def describe(
+    settings: FinetuneSettings,
+    clips: LabelledClips,
+    waves: CachedWaves | Sequence[Tensor],
+    encoder: Encoder | None,
+    start: str | None,
+) -> dict:
+    """What makes a run the one it is, for ``run.json``."""
+    weights = None
+    if encoder:
+        front_end = np.array([encoder.log_mel.mean, encoder.log_mel.standard_deviation])
+        state = sorted(encoder.state_dict().items())
+        weights = _sha256(front_end, *(value.cpu().numpy() for _, value in state))
+    return {
+        "settings": asdict(settings),
+        "start": start,
+        "weights": weights,
+        "clips": {
+            "name": clips.name,
+            "number": len(clips),
+            "classes": len(clips.classes),
+            "licence": clips.licence,
+            "skipped": clips.skipped,
+            "sha256": _clips_hash(clips),
+            "waves": _waves_hash(waves),
+        },
+    }
+
+
+def _clips_hash(clips: LabelledClips) -> str:
+    """Of what makes a set the one it is: the labels, folds and file names of its clips."""
+    names = np.array([path.name for path in clips.paths])
+    return _sha256(clips.labels, clips.folds, names)
+
+
+def _waves_hash(waves: CachedWaves | Sequence[Tensor]) -> str:
+    """Of what is heard: the files that a cache was made of, or the samples."""
+    if isinstance(waves, CachedWaves):
+        return waves.contents
+    lengths = np.array([len(wave) for wave in waves])
+    return _sha256(lengths, *(wave.detach().cpu().float().numpy() for wave in waves))
+
+
+def _sha256(*arrays: np.ndarray) -> str:
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array))
+    return digest.hexdigest()
+
+
+def open_run(held: RunFolder, run: dict, resume: bool, device: torch.device) -> str | None:
+    """Make or reopen the folder of a run; the name that the run has in its files."""
+    folder, settings = held.path, FinetuneSettings(**run["settings"])
+    if resume:
+        before, was = read_run(folder)
+        said = {**asdict(before), **{name: run["settings"][name] for name in _CHANGEABLE}}
+        different = [name for name in said if said[name] != run["settings"][name]]
+        require_same(folder, before, settings, different)
+        if settings.seeds < before.seeds:
+            raise InputError(
+                f"{folder} was run with seeds = {before.seeds}, not {settings.seeds}; resume with as "
+                "many or more, or name another folder."
+            )
+        for what, old, new in (
+            ("weights", was["weights"], run["weights"]),
+            ("clips", was["clips"]["sha256"], run["clips"]["sha256"]),
+            # Of runs of older versions nothing tells.
+            ("waves", was["clips"].get("waves", run["clips"]["waves"]), run["clips"]["waves"]),
+        ):
+            if old != new:
+                raise InputError(
+                    f"the run in {folder} began with other {what}; "
+                    "resume with the same or name another folder."
+                )
+        run = was | {"settings": run["settings"]}
+    else:
+        require_new(folder)
+    with held.writing():
+        clear_leftovers(held, "seed-*/fold-*")
+        write_json(folder / "run.json", run)
+        # A run that was killed when it had just begun has none yet.
+        if not (folder / "provenance.json").exists() and not any(folder.glob("seed-*/fold-*/*")):
+            write_provenance(held, device)
+    return read_provenance(folder).get("run")
+
+
+def save_checkpoint(
+    task: Task, model: nn.Module, optimiser: AdamW, losses: list[float], seconds: float
+) -> None:
+    """Write the checkpoint of a task, in the place of the one before.
+
+    Raises:
+        InputError: when it cannot be written, or the weights are not finite.
+    """
+    tensors = {f"model/{name}": value for name, value in model.state_dict().items()}
+    tensors |= {f"optimiser/{n}": state[key] for n, state, key, _ in moments(model, [optimiser])}
+    require_finite(model, f"epoch {len(losses)} of seed {task.seed}, fold {task.fold}")
+    _save(task, _CHECKPOINT, {**tensors, **_history(losses, seconds)})
+
+
+def load_checkpoint(task: Task, model: nn.Module, optimiser: AdamW) -> tuple[list[float], float]:
+    """Restore the checkpoint of a task, if it has one; the losses of its epochs, its seconds."""
+    if task.folder is None:
+        return [], 0.0
+    weights = model.state_dict()
+    # A checkpoint beside the one before, each three times the weights with what AdamW keeps.
+    require_writable(task.folder, 6 * sum(value.nbytes for value in weights.values()))
+    expected = {f"model/{name}": value.shape for name, value in weights.items()}
+    expected |= {f"optimiser/{n}": like.shape for n, _, _, like in moments(model, [optimiser])}
+    expected["seconds"] = torch.Size()
+    tensors = _load(task, _CHECKPOINT, expected)
+    losses, seconds = tensors["losses"].tolist() if tensors else [], 0.0
+    if tensors:
+        seconds = tensors["seconds"].item()
+        model.load_state_dict({name: tensors[f"model/{name}"] for name in weights})
+        for name, state, key, like in moments(model, [optimiser]):
+            state[key] = tensors[f"optimiser/{name}"].to(like.device)
+    with task.held.writing():
+        cut_metrics(task.folder / "metrics.jsonl", len(losses))
+    return losses, seconds
+
+
+def save_tested(task: Task, tested: Tested) -> None:
+    """Write what a task gave, in the place of its checkpoint."""
+    history = _history(tested.losses.tolist(), tested.seconds)
+    _save(task, _TESTED, {"scores": tested.scores, **history})
+    with task.held.writing():
+        (task.folder / _CHECKPOINT).unlink(missing_ok=True)
+
+
+def load_tested(task: Task, n_classes: int) -> Tested | None:
+    """What a task that is done gave."""
+    if task.folder is None:
+        return None
+    expected = {"scores": torch.Size((len(task.test), n_classes)), "seconds": torch.Size()}
+    tensors = _load(task, _TESTED, expected)
+    if tensors is None:
+        return None
+    return Tested(tensors["scores"], tensors["losses"], tensors["seconds"].item())
+
+
+def _history(losses: list[float], seconds: float) -> dict[str, Tensor]:
+    """What every file of a task says: the losses of its epochs, and how long they took."""
+    return {
+        "losses": torch.tensor(losses, dtype=torch.float64),
+        "seconds": torch.tensor(seconds, dtype=torch.float64),
+    }
+
+
+def _save(task: Task, name: str, tensors: dict[str, Tensor]) -> None:
+    tensors = {name: value.contiguous() for name, value in tensors.items()}
+    with task.held.writing(), atomic_path(task.folder / name) as temporary:
+        save_file(tensors, temporary, {"run": task.run} if task.run else None)
+
+
+def _load(task: Task, name: str, expected: dict[str, torch.Size]) -> dict[str, Tensor] | None:
+    """The tensors in a file of a task; None without a file, or, with a word, where it is damaged."""
+    path = task.folder / name
+    if not path.exists():
+        return None
+    require_readable(path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            said = (file.metadata() or {}).get("run")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        why = error
+    else:
+        require_own(path, said, task.run)
+        shapes = {name: value.shape for name, value in tensors.items()}
+        if "losses" in shapes and shapes == {"losses": shapes["losses"], **expected}:
+            return tensors
+        why = "it belongs to another network or other clips"
+    if task.held:
+        set_aside(task.held, path, why, "the fold has to start anew")
+    else:
+        print(f"{path} is damaged ({why}); the fold has to start anew.")
+    return None
+
+
+def so_far(settings: FinetuneSettings, clips: LabelledClips, folder: Path, run: str | None) -> dict:
+    """What ``result.json`` says: the values of all that is done, whenever it was asked for.
+
+    The figures over folds are of the folds that every seed is done with.
+    """
+    found = [f for f in clips.test_folds if any(folder.glob(f"seed-*/fold-{f}/{_TESTED}"))]
+    tasks = tasks_of(settings, splits_of(clips, found, settings.validate), folder, run)
+    loaded = [(task, load_tested(task, len(clips.classes))) for task in tasks]
+    values: dict[str, dict] = {str(task.seed): {} for task in tasks}
+    for task, done in loaded:
+        if done:
+            value = _metric(done.scores.numpy(), np.asarray(clips.labels)[task.test])
+            values[str(task.seed)][str(task.fold)] = value
+    left = {task.fold for task, done in loaded if not done}
+    whole = [(task, done) for task, done in loaded if task.fold not in left]
+    return assemble(clips, *zip(*whole, strict=True)).summary() | {"values": values}
+
+
+def assemble(
+    clips: LabelledClips, tasks: Sequence[Task], tested: Sequence[Tested]
+) -> FinetuneResult:
+    """One result of all seeds and folds."""
+    labels, n_classes = np.asarray(clips.labels), len(clips.classes)
+    seeds = list(dict.fromkeys(task.seed for task in tasks))
+    folds = list(dict.fromkeys(task.fold for task in tasks))
+    scores = np.full((len(seeds), len(clips), n_classes), np.nan, dtype=np.float32)
+    values = np.empty((len(seeds), len(folds)))
+    for task, done in zip(tasks, tested, strict=True):
+        place, found = seeds.index(task.seed), done.scores.numpy()
+        scores[place, task.test] = found
+        values[place, folds.index(task.fold)] = _metric(found, labels[task.test])
+    return FinetuneResult(
+        seeds=seeds,
+        folds=folds,
+        metric="mAP" if labels.ndim == 2 else "accuracy",
+        values=values,
+        scores=scores,
+        losses=torch.stack([done.losses for done in tested]).unflatten(0, (len(seeds), -1)).numpy(),
+        seconds=sum(done.seconds for done in tested),
+    )
+
+
+def _metric(scores: np.ndarray, labels: np.ndarray) -> float:
+    """Accuracy, or mean average precision where a clip can have several classes."""
+    if labels.ndim == 1:
+        return float((scores.argmax(axis=1) == labels).mean())
+    return float(mean_average_precision(scores, labels)[0])
