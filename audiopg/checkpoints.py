@@ -106,6 +106,8 @@ def begin(run: Run, resume: bool) -> None:
     done = len(run.losses)
     require_writable(folder.path, _size(run))
     with folder.writing():
+        # First, so that a run that is killed from here on can be resumed.
+        write_json(folder.path / "settings.json", asdict(settings))
         clear_leftovers(folder, "filters", "pictures")
         cut_metrics(folder.path / "metrics.jsonl", done)
         # The steps after the checkpoint are taken again.
@@ -114,7 +116,6 @@ def begin(run: Run, resume: bool) -> None:
                 number = path.stem.removeprefix("step-")
                 if number.isdecimal() and int(number) > done:
                     path.unlink()
-        write_json(folder.path / "settings.json", asdict(settings))
         if origin is None:
             said = {"recordings": run.heard} if run.heard else {}
             origin = write_provenance(folder, run.device, processes=processes()[1], **said)

@@ -574,11 +574,16 @@ def load_model(name_or_path: str | os.PathLike) -> MaskedAutoencoder:
             address that gives nothing, and for a file of another digest.
     """
     path = weights_file(name_or_path)
-    if not path.is_file():
+    try:
+        path.open("rb").close()
+    # A path with a null character is a ValueError.
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError) as error:
         raise InputError(
             f"{path} is not a file; give a model.safetensors, a run's folder, or one of the "
             f"weights that come with the package: {shipped_weights()}."
-        )
+        ) from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}); mend that.") from error
     try:
         with safe_open(path, framework="pt") as file:
             about = json.loads((file.metadata() or {})["audiopg"])

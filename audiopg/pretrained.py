@@ -31,9 +31,10 @@ def weights_file(name_or_path: str | os.PathLike) -> Path:
     if place.startswith(("http://", "https://")):
         return _fetched(place, digest)
     path = Path(place)
-    if path.is_dir():
+    # Unlike a path's own methods, these do not raise where a folder may not be entered.
+    if os.path.isdir(path):
         path = (checkpoints(path) or [path])[-1] / "model.safetensors"
-    if digest and path.is_file():
+    if digest and os.path.isfile(path):
         check(path, f"sha256:{digest}")
     return path
 

@@ -1,6 +1,9 @@
+import errno
 import json
 import math
+import os
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -462,3 +465,18 @@ def test_bad_input_is_refused(model, mel, tmp_path):
         model.encoder.embed(torch.full((1, 1000), float("nan")))
     with pytest.raises(InputError, match="mask_ratio is 1"):
         MaskedAutoencoder(ARCHITECTURES["micro"], mask_ratio=1)
+
+
+def test_weights_in_a_folder_that_may_not_be_entered_are_named(tmp_path, monkeypatch):
+    # Root may enter all, so the system's answer is given in its place.
+    stat = os.stat
+
+    def refusing(path, *arguments, **options):
+        if str(path).startswith(str(tmp_path)):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return stat(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "stat", refusing)
+    monkeypatch.setattr(Path, "open", refusing)
+    with pytest.raises(InputError, match=r"safetensors cannot be read \(Permission denied\)"):
+        load_model(tmp_path / "step-00000002/model.safetensors")

@@ -641,8 +641,6 @@ def test_a_run_killed_as_it_began_is_begun_again(tmp_path, monkeypatch, written,
         with pytest.raises(Killed):
             quiet(out=tmp_path)
     has_settings = (tmp_path / "settings.json").exists()
-    if not has_settings:
-        (tmp_path / "metrics.jsonl").unlink(missing_ok=True)
     assert_same_run(quiet(out=tmp_path, resume=has_settings), whole)
     assert json.loads((tmp_path / "provenance.json").read_text())["run"]
 

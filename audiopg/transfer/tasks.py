@@ -48,6 +48,13 @@ from audiopg.transfer.statistics import (
 _CHECKPOINT, _TESTED = "checkpoint.safetensors", "tested.safetensors"
 # What may change when a run is resumed: how often it is written, and further seeds.
 _CHANGEABLE = ("checkpoint_seconds", "seeds")
+# What says whether two runs are of the same clips, and what an error calls it.
+_IDENTITY = {
+    "sha256": "clips",
+    "classes": "classes",
+    "validation": "validation folds",
+    "waves": "waves",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,6 +139,11 @@ class Task:
     run: str | None
     held: RunFolder | None
 
+    @property
+    def name(self) -> str:
+        """What its files say that they are of."""
+        return f"seed {self.seed}, fold {self.fold}"
+
 
 @dataclass(frozen=True)
 class Tested:
@@ -182,7 +194,7 @@ def splits_of(
     if not chosen or not set(chosen) <= set(clips.test_folds):
         raise InputError(f"folds are {folds}; choose among the test folds {clips.test_folds}.")
     existing = np.unique(clips.folds).tolist()
-    official = [fold for fold in existing if clips.fold_names[fold] == SPLIT[VALIDATION]]
+    official = _validation_folds(clips)
     splits = []
     for fold in chosen:
         training = [other for other in existing if other not in (fold, *official)]
@@ -203,6 +215,12 @@ def splits_of(
         require_positives(clips.labels, clips.folds, [reported])
         splits.append((fold, train, test))
     return splits
+
+
+def _validation_folds(clips: LabelledClips) -> list[int]:
+    """The folds that are called "validation"."""
+    existing = np.unique(clips.folds).tolist()
+    return [fold for fold in existing if clips.fold_names[fold] == SPLIT[VALIDATION]]
 
 
 def tasks_of(
@@ -253,10 +271,9 @@ def read_result(
             done with these folds.
     """
     settings, run = read_run(folder)
-    clips, had = checked(clips), run["clips"].get("waves")
-    if run["clips"]["sha256"] != _clips_hash(clips) or (
-        waves is not None and had and had != _waves_hash(as_clips(waves))
-    ):
+    clips, had = checked(clips), run["clips"]
+    said = _described(clips, None if waves is None else as_clips(waves))
+    if any(said[name] not in (None, had.get(name, said[name])) for name in _IDENTITY):
         raise InputError(
             f"the run in {folder} is of other clips than these {len(clips)} of {clips.name}; "
             "name one made on the same."
@@ -291,15 +308,21 @@ def describe(
         "settings": asdict(settings),
         "start": start,
         "weights": weights,
-        "clips": {
-            "name": clips.name,
-            "number": len(clips),
-            "classes": len(clips.classes),
-            "licence": clips.licence,
-            "skipped": clips.skipped,
-            "sha256": _clips_hash(clips),
-            "waves": _waves_hash(waves),
-        },
+        "clips": _described(clips, waves),
+    }
+
+
+def _described(clips: LabelledClips, waves: CachedWaves | Sequence[Tensor] | None) -> dict:
+    """What clips a run is of; ``_IDENTITY`` names what makes them the same."""
+    return {
+        "name": clips.name,
+        "number": len(clips),
+        "classes": len(clips.classes),
+        "licence": clips.licence,
+        "skipped": clips.skipped,
+        "validation": _validation_folds(clips),
+        "sha256": _clips_hash(clips),
+        "waves": None if waves is None else _waves_hash(waves),
     }
 
 
@@ -337,11 +360,11 @@ def open_run(held: RunFolder, run: dict, resume: bool, device: torch.device) -> 
                 f"{folder} was run with seeds = {before.seeds}, not {settings.seeds}; resume with as "
                 "many or more, or name another folder."
             )
+        had, has = was["clips"], run["clips"]
         for what, old, new in (
             ("weights", was["weights"], run["weights"]),
-            ("clips", was["clips"]["sha256"], run["clips"]["sha256"]),
-            # Of runs of older versions nothing tells.
-            ("waves", was["clips"].get("waves", run["clips"]["waves"]), run["clips"]["waves"]),
+            # Runs of older versions do not say all of it.
+            *((what, had.get(name, has[name]), has[name]) for name, what in _IDENTITY.items()),
         ):
             if old != new:
                 raise InputError(
@@ -426,23 +449,27 @@ def _history(losses: list[float], seconds: float) -> dict[str, Tensor]:
 def _save(task: Task, name: str, tensors: dict[str, Tensor]) -> None:
     tensors = {name: value.contiguous() for name, value in tensors.items()}
     with task.held.writing(), atomic_path(task.folder / name) as temporary:
-        save_file(tensors, temporary, {"run": task.run} if task.run else None)
+        said = {"run": task.run, "task": task.name}
+        save_file(tensors, temporary, {name: value for name, value in said.items() if value})
 
 
 def _load(task: Task, name: str, expected: dict[str, torch.Size]) -> dict[str, Tensor] | None:
     """The tensors in a file of a task; None without a file, or, with a word, where it is damaged."""
     path = task.folder / name
+    require_readable(path)
     if not path.exists():
         return None
-    require_readable(path)
     try:
         with safe_open(path, framework="pt") as file:
-            said = (file.metadata() or {}).get("run")
+            said = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         why = error
     else:
-        require_own(path, said, task.run)
+        require_own(path, said.get("run"), task.run)
+        # Files of older versions do not say of which task they are.
+        if said.get("task", task.name) != task.name:
+            raise InputError(f"{path} is of {said['task']}; take it out, then resume.")
         shapes = {name: value.shape for name, value in tensors.items()}
         if "losses" in shapes and shapes == {"losses": shapes["losses"], **expected}:
             return tensors

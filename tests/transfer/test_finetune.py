@@ -2,8 +2,10 @@ import errno
 import importlib
 import json
 import math
+import os
 import shutil
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -597,6 +599,44 @@ def test_a_fold_of_another_run_is_refused_and_kept(stopped, tmp_path_factory, cl
     assert (stopped / "seed-0/fold-2/tested.safetensors").read_bytes() == before
 
 
+def test_files_of_another_fold_of_the_run_are_refused_and_kept(stopped, clips, waves):
+    shutil.copytree(stopped / "seed-0/fold-1", stopped / "seed-0/fold-2")
+    for ask in (
+        lambda: quiet(clips, waves, out=stopped, resume=True),
+        lambda: read_result(stopped, clips),
+    ):
+        with pytest.raises(
+            InputError, match=r"fold-2/tested\.safetensors is of seed 0, fold 1; take"
+        ):
+            ask()
+    assert (stopped / "seed-0/fold-2/tested.safetensors").exists()
+
+
+def test_a_result_with_another_validation_fold_is_not_read(stopped, clips):
+    other = replace(clips, fold_names=clips.fold_names | {2: "validation"})
+    with pytest.raises(InputError, match="of other clips than these 30 of Sounds"):
+        read_result(stopped, other, folds=[1])
+
+
+def test_a_folder_that_may_not_be_entered_is_named(stopped, clips, waves, monkeypatch):
+    # Root may enter all, so the system's answer is given in its place.
+    stat = os.stat
+
+    def refusing(path, *arguments, **options):
+        if isinstance(path, Path) and stopped / "seed-0/fold-1" in path.parents:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return stat(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "stat", refusing)
+    message = r"fold-1/tested\.safetensors cannot be read \(Permission denied\); mend that"
+    for ask in (
+        lambda: quiet(clips, waves, folds=[1, 3], out=stopped, resume=True),
+        lambda: read_result(stopped, clips, folds=[1]),
+    ):
+        with pytest.raises(InputError, match=message):
+            ask()
+
+
 def test_folds_of_another_run_are_never_taken_for_one_s_own(stopped, clips, waves):
     (stopped / "run.json").unlink()
     (stopped / "provenance.json").unlink()
@@ -608,7 +648,8 @@ def test_a_run_of_before_it_had_a_name_is_resumed(stopped, clips, waves, whole):
     for name in ("run.json", "provenance.json"):
         said = json.loads((stopped / name).read_text())
         said.pop("run", None)
-        said.get("clips", {}).pop("waves", None)
+        for later in ("waves", "validation"):
+            said.get("clips", {}).pop(later, None)
         (stopped / name).write_text(json.dumps(said))
     for path in stopped.rglob("*.safetensors"):
         save_file(load_file(path), path)
@@ -801,6 +842,14 @@ def test_another_run_is_not_resumed(stopped, clips, waves):
         ({"settings": replace(CHANGED, epochs=5)}, "was run with epochs = 4, not 5; resume with"),
         ({"start": Encoder.preset("micro", seed=4)}, "began with other weights; resume with the"),
         ({"clips": replace(clips, labels=1 - clips.labels)}, "began with other clips; resume"),
+        (
+            {"clips": replace(clips, classes=[*clips.classes, "none"])},
+            "began with other classes; resume",
+        ),
+        (
+            {"clips": replace(clips, fold_names=clips.fold_names | {2: "validation"})},
+            "began with other validation folds; resume",
+        ),
         ({"waves": [*waves[:7], -waves[7], *waves[8:]]}, "began with other waves; resume with the"),
         ({"waves": [*waves[:7], waves[7][:-1], *waves[8:]]}, "began with other waves; resume wi"),
     ):
