@@ -182,7 +182,8 @@ outcome_table({name: name for name in names})[
 ]
 
 # %% [markdown]
-# PROSE-ADAPT
+# The rows that adapt are left to run. An earlier edition had them from networks that had hardly
+# learned, so nothing followed from them, and their records are withdrawn.
 #
 # With one test fold of 80 clips a difference of five points is four clips, so ESC-10 can only show
 # large effects; the test folds of the other two are ten times as long. `python -m audiopg reproduce
