@@ -423,6 +423,11 @@ def save_tested(task: Task, tested: Tested) -> None:
     """Write what a task gave, in the place of its checkpoint."""
     history = _history(tested.losses.tolist(), tested.seconds)
     _save(task, _TESTED, {"scores": tested.scores, **history})
+    _drop_checkpoint(task)
+
+
+def _drop_checkpoint(task: Task) -> None:
+    """Take away the checkpoint of a task that is done."""
     with task.held.writing():
         (task.folder / _CHECKPOINT).unlink(missing_ok=True)
 
@@ -435,6 +440,9 @@ def load_tested(task: Task, n_classes: int) -> Tested | None:
     tensors = _load(task, _TESTED, expected)
     if tensors is None:
         return None
+    # A process that was killed between the two has left the checkpoint beside the scores.
+    if task.held:
+        _drop_checkpoint(task)
     return Tested(tensors["scores"], tensors["losses"], tensors["seconds"].item())
 
 

@@ -599,6 +599,15 @@ def test_a_fold_of_another_run_is_refused_and_kept(stopped, tmp_path_factory, cl
     assert (stopped / "seed-0/fold-2/tested.safetensors").read_bytes() == before
 
 
+def test_a_checkpoint_left_beside_the_scores_is_taken_away(stopped, clips, waves):
+    left = stopped / "seed-0/fold-1/checkpoint.safetensors"
+    left.write_bytes((stopped / "seed-0/fold-3/checkpoint.safetensors").read_bytes())
+    read_result(stopped, clips, folds=[1])
+    assert left.exists()  # Who only reads takes nothing away.
+    quiet(clips, waves, folds=[1], out=stopped, resume=True)
+    assert not left.exists()
+
+
 def test_files_of_another_fold_of_the_run_are_refused_and_kept(stopped, clips, waves):
     shutil.copytree(stopped / "seed-0/fold-1", stopped / "seed-0/fold-2")
     for ask in (
