@@ -370,8 +370,8 @@ def outcome_table(
         For each row "clips" learned from, "CPU min", the processor's minutes of the training,
         the "held-out loss" (`reproduce.held_out_loss`), "seeds", and for each set the
         accuracy in per cent, ± the deviation over its test folds where there are several, of the
-        mean over seeds; of a probe also that of embeddings by frequency. A dash where there is no
-        such number, "not run yet" where there is no record.
+        mean over seeds; of a probe first that of averaged tokens, then that of tokens averaged in
+        each band. A dash where there is no such number, "not run yet" where there is no record.
     """
     import pandas
 
@@ -396,7 +396,7 @@ def outcome_table(
                 (fold,) = _tested(records[0])[tested]["accuracy"]
                 label_of_set += f", fold {fold}"
             table[label][label_of_set] = _unbroken(f"{accuracy.mean():.1f}{spread}")
-    return pandas.DataFrame.from_dict(table, orient="index").fillna("")
+    return _joined(pandas.DataFrame.from_dict(table, orient="index").fillna(""))
 
 
 def gain_table(
@@ -418,7 +418,8 @@ def gain_table(
 
     Returns:
         For each comparison, and each set that both were tested on, "gain ± standard error" in
-        points; a dash for other sets, "not run yet" where one of the two has no record.
+        points, for one pooling and the other as in `outcome_table`; a dash for other sets, "not run
+        yet" where one of the two has no record.
     """
     import pandas
 
@@ -440,7 +441,7 @@ def gain_table(
             gain, error = _gain(after[tested], before[tested], luck[tested])
             step[tested] = _unbroken(_with_error(gain, error))
     found = pandas.DataFrame.from_dict(table, orient="index")
-    return found.rename(columns=_label)
+    return _joined(found.rename(columns=_label))
 
 
 def efficiency(
@@ -498,6 +499,16 @@ def _mean_of(records: list[dict], name: str, unit: float, form: str) -> str:
     """A metric of several seeds; a dash where one has none."""
     values = [record["metrics"].get(name) for record in records]
     return "–" if None in values else format(np.mean(values) / unit, form)
+
+
+def _joined(table: "pandas.DataFrame") -> "pandas.DataFrame":
+    """A table with the columns of both poolings in one."""
+    for apart in [column for column in table if " by frequency" in column]:
+        mean = apart.replace(" by frequency", "")
+        alone = table[apart].isin(["", "–"]) | (table[apart] == table[mean])
+        table[mean] = table[mean].where(alone, table[mean] + " / " + table[apart])
+        del table[apart]
+    return table
 
 
 def _label(tested: str) -> str:

@@ -193,7 +193,8 @@ print(
 # In the paper each network was pre-trained for 100 epochs on one preset, then fine-tuned for 50
 # epochs on real recordings. Ours, in the last columns, are linear probes of a small network after a
 # short run, on an easier set and on a part of the other. So the columns are not to be compared, only
-# their order from row to row; [chapter 5](05_ablations.ipynb) says what it is worth.
+# their order from row to row; [chapter 5](05_ablations.ipynb) says what it is worth. The first of two numbers
+# is of averaged tokens, the second of tokens averaged band by band.
 
 # %%
 scale = audiopg.at_scale(smoke="cpu", paper="paper")

@@ -261,6 +261,7 @@ for name, candidate in candidates.items():
 # trains the network `mini` (6 blocks of 128 numbers) on 12,800 clips. The judge is a linear probe on
 # recordings for development: of ESC-10 {cite}`piczak2015` and UrbanSound8K {cite}`salamon2014` the first
 # two folds, each tested on in turn, of Speech Commands the validation part. No test fold is touched.
+# The first of two numbers is of averaged tokens, the second of tokens that are averaged band by band.
 
 # %%
 scale = audiopg.at_scale(smoke="cpu", paper="paper")

@@ -141,8 +141,9 @@ outcome_table(rows)
 
 # %% [markdown]
 # Each cell is the accuracy in per cent, ± the standard deviation over test folds; Speech Commands
-# has one test part, so it has none. *By frequency* keeps the eight bands of the spectrogram apart when
-# the tokens are averaged. *Log-mel* is the mean and the deviation of the bands. *CPU min* are the
+# has one test part, so it has none. The first of two numbers is of averaged tokens. The second keeps
+# the eight bands of the spectrogram apart when the tokens are averaged. *Log-mel* is the mean and the
+# deviation of the bands. *CPU min* are the
 # minutes that a core worked on the pre-training. The *held-out loss* is that of clips of the row's own
 # curriculum (of `full` for recordings), so it is no comparison between curricula. The last two rows are the paper's reference, the
 # same network on as many windows of recordings. These are recordings of the other sets at hand,

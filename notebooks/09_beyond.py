@@ -277,7 +277,8 @@ pd.DataFrame(columns, index=list(SUMMARIES)).round(2)
 #
 # `extended` has all additions at once. A network trains on it exactly as another does on `full`: same
 # recipe, equally many clips, one seed, tested on the same folds as in [chapter 5](05_ablations.ipynb).
-# The held-out loss is that of unheard clips of the row's own prior.
+# The held-out loss is that of unheard clips of the row's own prior. The first of two numbers is of averaged
+# tokens, the second of tokens averaged band by band.
 
 # %%
 scale = audiopg.at_scale(smoke="cpu", paper="paper")

@@ -179,10 +179,8 @@ def test_outcomes_are_means_over_seeds_with_the_deviation_over_folds(tmp_path):
         # Over the seeds the folds have 60 and 70 per cent.
         "ESC-10": f"65.0 ± {np.std([60, 70], ddof=1):.1f}",
         "UrbanSound8K, fold 1": "",
-        "UrbanSound8K by frequency, fold 1": "",
     }
-    assert table.loc["b", "UrbanSound8K, fold 1"] == "25.0"
-    assert table.loc["b", "UrbanSound8K by frequency, fold 1"] == "50.0"
+    assert table.loc["b", "UrbanSound8K, fold 1"] == "25.0 / 50.0"
     assert table.loc["b", "clips"] == "–"
     assert table.loc["c", ["clips", "held-out loss", "ESC-10"]].tolist() == ["–", "–", "85.0 ± 7.1"]
     assert table.loc["d", "clips"] == "not run yet"
@@ -216,6 +214,10 @@ def test_a_single_fold_has_no_standard_error(tmp_path):
     assert gain_table(rows, folder=tmp_path / "none").to_numpy().tolist() == [["not run yet"]]
     table = spaced(gain_table(rows, folder=tmp_path))
     assert table.to_numpy().tolist() == [["+30.0"]]
+    for name, apart in {"one": 0.5, "two": 0.4}.items():
+        write(tmp_path, f"{name}-cpu", (0.5,), tested=URBAN, apart=(apart,))
+    table = spaced(gain_table(rows, folder=tmp_path))
+    assert table.to_numpy().tolist() == [["+0.0 / -10.0"]]
 
 
 def test_efficiency_follows_a_run_on_its_way(tmp_path):
