@@ -599,6 +599,8 @@ def manifest(index: Index) -> dict:
             {
                 "name": name,
                 **asdict(factor.slider),
+                # A choice goes up to the last excitation that there is.
+                **({"high": len(EXCITATIONS) - 1} if factor.slider.scale == "choice" else {}),
                 "unit": unit(factor),
                 "excitations": EXCITATIONS.hearing(name),
                 "one_event": factor.one_event,
