@@ -363,7 +363,11 @@ def test_every_factor_has_a_knob():
 def test_manifest_is_plain_json_and_a_scene_can_be_written_by_it(index):
     about = json.loads(json.dumps(manifest(index), allow_nan=False))
     (choice,) = (row for row in about["factors"] if row["scale"] == "choice")
-    assert (choice["name"], choice["low"], choice["high"]) == ("excitation", 0, len(EXCITATIONS) - 1)
+    assert (choice["name"], choice["low"], choice["high"]) == (
+        "excitation",
+        0,
+        len(EXCITATIONS) - 1,
+    )
     assert [column["name"] for column in about["columns"]] == list(COLUMNS)
     assert [factor["name"] for factor in about["factors"]] == list(FACTORS)
     assert about["index"]["clips"] == 9
