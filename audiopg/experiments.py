@@ -396,7 +396,9 @@ def outcome_table(
                 (fold,) = _tested(records[0])[tested]["accuracy"]
                 label_of_set += f", fold {fold}"
             table[label][label_of_set] = _unbroken(f"{accuracy.mean():.1f}{spread}")
-    return _joined(pandas.DataFrame.from_dict(table, orient="index").fillna(""))
+    found = _joined(pandas.DataFrame.from_dict(table, orient="index").fillna(""))
+    # What a row reached stands before what it took.
+    return found[[*found.columns[4:], *found.columns[:4]]]
 
 
 def gain_table(
@@ -506,7 +508,7 @@ def _joined(table: "pandas.DataFrame") -> "pandas.DataFrame":
     for apart in [column for column in table if " by frequency" in column]:
         mean = apart.replace(" by frequency", "")
         alone = table[apart].isin(["", "–"]) | (table[apart] == table[mean])
-        table[mean] = table[mean].where(alone, table[mean] + " / " + table[apart])
+        table[mean] = table[mean].where(alone, table[mean] + "\N{NO-BREAK SPACE}/ " + table[apart])
         del table[apart]
     return table
 
