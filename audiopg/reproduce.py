@@ -257,18 +257,15 @@ def link_files(files: dict[str, list[Path]], folder: Path) -> Path:
 def _probed(experiment: Experiment, workshop: _Workshop) -> dict | None:
     """What the record of a pre-training and its probes says; None where the time is over."""
     settings, run = experiment.settings, workshop.out / experiment.folder
-    found, where, seconds = None, None, 0.0
+    where = None
     if experiment.features == "trained":
         stages = _milestones(experiment, workshop)
         result = _pretrained(experiment, workshop, settings) if stages is not None else None
         if result is None:
             return None
         settings = _as_run(settings, run)
-        found, where, seconds = (
-            _figures(experiment, result, workshop),
-            read_provenance(run),
-            _seconds_of(run),
-        )
+        found = _figures(experiment, result, workshop)
+        where, seconds = read_provenance(run), _seconds_of(run)
         found["milestones"] = stages
     else:
         began = time.perf_counter()

@@ -25,7 +25,7 @@ from audiopg.transfer.statistics import (
     Tested,
     as_integers,
     as_labels,
-    mean_average_precision,
+    metric_of,
     require_positives,
 )
 
@@ -160,7 +160,7 @@ def linear_probe(
         with threadpool_limits(1):
             for train, held_out in split.inner:
                 predict = _fit(features, labels, train, strengths)
-                figures += [_metric(found, labels[held_out]) for found in predict(held_out)]
+                figures += [metric_of(found, labels[held_out]) for found in predict(held_out)]
             # Sums of the same shares in another order are equals.
             place = int(figures.round(12).argmax())
             if validation_fold is None:
@@ -365,13 +365,6 @@ def _n_classes(labels: np.ndarray) -> int:
     return int(labels.shape[1] if labels.ndim == 2 else labels.max() + 1)
 
 
-def _metric(scores: np.ndarray, labels: np.ndarray) -> float:
-    """Accuracy, or mean average precision where a clip can have several classes."""
-    if labels.ndim == 2:
-        return float(mean_average_precision(scores, labels)[0])
-    return float((scores.argmax(axis=1) == labels).mean())
-
-
 def _result(
     chosen: list[int],
     labels: np.ndarray,
@@ -382,7 +375,7 @@ def _result(
     return ProbeResult(
         folds=chosen,
         metric="mAP" if labels.ndim == 2 else "accuracy",
-        values=np.array([_metric(scores[folds == f], labels[folds == f]) for f in chosen]),
+        values=np.array([metric_of(scores[folds == f], labels[folds == f]) for f in chosen]),
         strengths=strengths,
         scores=scores,
     )

@@ -75,6 +75,18 @@ def as_integers(name: str, values: np.ndarray | Tensor, clips: int) -> np.ndarra
     return values.astype(np.int64)
 
 
+def metric_of(scores: np.ndarray, labels: np.ndarray) -> float:
+    """The metric of some clips: accuracy, or mean average precision where one can have several classes.
+
+    Args:
+        scores: (clips, classes), higher for a class that is more probable.
+        labels: (clips,) int64, or (clips, classes) bool.
+    """
+    if labels.ndim == 2:
+        return float(mean_average_precision(scores, labels)[0])
+    return float((scores.argmax(axis=1) == labels).mean())
+
+
 def mean_average_precision(
     scores: np.ndarray, labels: np.ndarray, counts: np.ndarray | None = None
 ) -> np.ndarray:

@@ -41,7 +41,7 @@ from audiopg.transfer.spectrograms import as_clips
 from audiopg.transfer.statistics import (
     as_integers,
     as_labels,
-    mean_average_precision,
+    metric_of,
     require_positives,
 )
 
@@ -500,7 +500,7 @@ def so_far(settings: FinetuneSettings, clips: LabelledClips, folder: Path, run: 
     values: dict[str, dict] = {str(task.seed): {} for task in tasks}
     for task, done in loaded:
         if done:
-            value = _metric(done.scores.numpy(), np.asarray(clips.labels)[task.test])
+            value = metric_of(done.scores.numpy(), np.asarray(clips.labels)[task.test])
             values[str(task.seed)][str(task.fold)] = value
     left = {task.fold for task, done in loaded if not done}
     whole = [(task, done) for task, done in loaded if task.fold not in left]
@@ -519,7 +519,7 @@ def assemble(
     for task, done in zip(tasks, tested, strict=True):
         place, found = seeds.index(task.seed), done.scores.numpy()
         scores[place, task.test] = found
-        values[place, folds.index(task.fold)] = _metric(found, labels[task.test])
+        values[place, folds.index(task.fold)] = metric_of(found, labels[task.test])
     return FinetuneResult(
         seeds=seeds,
         folds=folds,
@@ -529,10 +529,3 @@ def assemble(
         losses=torch.stack([done.losses for done in tested]).unflatten(0, (len(seeds), -1)).numpy(),
         seconds=sum(done.seconds for done in tested),
     )
-
-
-def _metric(scores: np.ndarray, labels: np.ndarray) -> float:
-    """Accuracy, or mean average precision where a clip can have several classes."""
-    if labels.ndim == 1:
-        return float((scores.argmax(axis=1) == labels).mean())
-    return float(mean_average_precision(scores, labels)[0])
