@@ -446,6 +446,28 @@ def gain_table(
     return _joined(found.rename(columns=_label))
 
 
+def gains(
+    after: str, before: str, folder: str | os.PathLike | None = None
+) -> dict[str, tuple[float, float]]:
+    """What one experiment is worth over another, in points, as in `gain_table`.
+
+    Args:
+        after, before: names of experiments without a seed.
+        folder: of the records.
+
+    Returns:
+        Gain and standard error (nan where one fold was tested) for each set and pooling that both were
+        tested on; nothing where one of the two has no record.
+    """
+    rows = [_seeds_of(name, folder) for name in (after, before)]
+    shared = [tested for tested in _sets_of(rows[0]) if tested in _sets_of(rows[1])]
+    found = {}
+    for tested in shared:
+        pair = [_accuracies(records, tested) for records in rows]
+        found[_label(tested)] = _gain(*pair, _luck(pair))
+    return found
+
+
 def efficiency(
     tested: str, scale: str, folder: str | os.PathLike | None = None
 ) -> dict[str, list[tuple[float, int, float, float]]]:

@@ -1,0 +1,274 @@
+"""A Sphinx extension: each claim of the paper, what our records say of it, and a verdict.
+
+``{scoreboard}`` in a page becomes a table with a row for every claim of ``CLAIMS``. The verdicts follow
+from the records by one rule (`verdict`); none is written by hand.
+"""
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from docutils import nodes
+from results_page import NOT_RUN, THIS, list_table, parsed
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+from audiopg.experiments import gains
+from audiopg.records import RESULTS, read_record, read_table
+
+HOLDS, FAILS, UNKNOWN = "holds", "does not hold", "cannot be told here"
+# Standard errors on either side of an estimate, for an interval of 95 %.
+WIDTH = 1.96
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A difference that we measured.
+
+    Attributes:
+        what: what was measured, such as the set of recordings.
+        value: the difference.
+        error: its standard error; nan where nothing tells it.
+        digits: decimals to show.
+    """
+
+    what: str
+    value: float
+    error: float
+    digits: int = 1
+
+    def __str__(self) -> str:
+        error = "" if math.isnan(self.error) else f" ± {self.error:.{self.digits}f}"
+        return f"{self.what} {self.value:+.{self.digits}f}{error}"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim of the paper, and how this book asks whether it holds.
+
+    Attributes:
+        says: the claim.
+        theirs: the paper's figures, and where they stand.
+        ours: what we compare, in words.
+        measure: gives our figures from a folder of records; none where nothing was run.
+        chapter: the chapter that asks the question.
+        margin: None where the claim is that the differences are above 0; else how far from 0 they may
+            be if the claim is that there is none.
+    """
+
+    says: str
+    theirs: str
+    ours: str
+    measure: Callable[[Path], Iterable[Measured]]
+    chapter: str
+    margin: float | None = None
+
+
+def compared(*pairs: tuple[str, str]) -> Callable[[Path], list[Measured]]:
+    """Gains in accuracy, in points, of the first experiment of each pair over the second.
+
+    Of probes it takes those of averaged tokens, as the paper averages them.
+    """
+
+    def measure(folder: Path) -> list[Measured]:
+        scale = "paper" if read_record("curriculum-full-paper", folder) else "cpu"
+        return [
+            Measured(tested, *gain)
+            for after, before in pairs
+            for tested, gain in gains(f"{after}-{scale}", f"{before}-{scale}", folder).items()
+            if "by frequency" not in tested
+        ]
+
+    return measure
+
+
+def nothing(folder: Path) -> list[Measured]:
+    """Of a claim that only a GPU can answer."""
+    return []
+
+
+def decoded(folder: Path) -> Iterable[Measured]:
+    """Held-out R² of ridge regression on the shipped weights' embeddings, less an untrained network's."""
+    record = read_record("analysis-tiny", folder)
+    if record is None:
+        return
+    table = read_table(record["metrics"]["ridge"]).set_index(["factor", "embeddings"])
+    for factor in table.index.unique("factor"):
+        trained, untrained = table.loc[factor, THIS], table.loc[factor, "random encoder"]
+        errors = [(row["high"] - row["low"]) / (2 * WIDTH) for row in (trained, untrained)]
+        gain = trained["R²"] - untrained["R²"]
+        yield Measured(f"{factor}, R² {trained['R²']:.2f}:", gain, math.hypot(*errors), 2)
+
+
+def apart(folder: Path) -> Iterable[Measured]:
+    """Angles between the directions of two factors, less the angle of two random ones, in degrees."""
+    record = read_record("analysis-tiny", folder)
+    if record is None:
+        return
+    table = read_table(record["metrics"]["angles"])
+    table = table[table["embeddings"] == THIS].set_index("factor")
+    factors = list(table.index)
+    for place, one in enumerate(factors):
+        for other in factors[place + 1 :]:
+            angle = table.loc[one, other]
+            excess = angle - table.loc[one, "chance"]
+            yield Measured(f"{one} and {other}, {angle:.0f}°:", excess, math.nan)
+
+
+CLAIMS = (
+    Claim(
+        "An encoder that never heard a recording transfers to real sound: fine-tuned, it is better than "
+        "the same network from scratch.",
+        "ESC-50 +36.6, UrbanSound8K +12.8, Speech Commands +0.7 (Table 1)",
+        "points of the fine-tuned network over the same from scratch",
+        compared(("finetuned-full-esc10", "finetuned-scratch-esc10")),
+        "05_ablations",
+    ),
+    Claim(
+        "Its frozen features are better than the spectrogram that they are made from.",
+        "said of a linear probe on ESC-50, without a figure (Section 4.2)",
+        "points of a linear probe of `full` over log-mel mean and deviation",
+        compared(("curriculum-full", "log-mel-all")),
+        "05_ablations",
+    ),
+    Claim(
+        "Its features are learned (the paper has no such control).",
+        "–",
+        "points of a linear probe of `full` over an untrained network",
+        compared(("curriculum-full", "untrained-all")),
+        "05_ablations",
+    ),
+    Claim(
+        "Partials and other excitations help.",
+        "ESC-50 +27.0, UrbanSound8K +5.0 (Table 3)",
+        "points of `harmonic` over `sine`",
+        compared(("curriculum-harmonic", "curriculum-sine")),
+        "05_ablations",
+    ),
+    Claim(
+        "Events and envelopes help.",
+        "ESC-50 +4.0, UrbanSound8K +2.7 (Table 3)",
+        "points of `dynamic` over `harmonic`",
+        compared(("curriculum-dynamic", "curriculum-harmonic")),
+        "05_ablations",
+    ),
+    Claim(
+        "Damping and noise help.",
+        "ESC-50 +8.8, UrbanSound8K +7.0 (Table 3)",
+        "points of `full` over `dynamic`",
+        compared(("curriculum-full", "curriculum-dynamic")),
+        "05_ablations",
+    ),
+    Claim(
+        "In the same time, synthesis teaches more than recordings.",
+        "ESC-50 +10.0, UrbanSound8K +2.2 (Table 3)",
+        "points of `full` over recordings of the other sets, as many clips",
+        compared(
+            ("curriculum-full", "real-for-esc10"), ("curriculum-full", "real-for-urbansound8k")
+        ),
+        "05_ablations",
+    ),
+    Claim(
+        "With far more time, recordings teach more than synthesis.",
+        "ESC-50 +1.6, UrbanSound8K +0.2 (Table 3)",
+        "points of recordings over `full`, four times the clips",
+        compared(("long-real-for-esc10", "long"), ("long-real-for-urbansound8k", "long")),
+        "05_ablations",
+    ),
+    Claim(
+        "The range of the fundamental hardly matters.",
+        "within 1.2 points (Table 4)",
+        "points over the default range; all intervals within 3 points would confirm it",
+        compared(
+            ("sensitivity-narrow-f0", "curriculum-full"), ("sensitivity-wide-f0", "curriculum-full")
+        ),
+        "05_ablations",
+        margin=3,
+    ),
+    Claim(
+        "Several events a clip teach more than one.",
+        "ESC-50 +6.0, UrbanSound8K +4.9 (Table 4)",
+        "points of the default over one event",
+        compared(("curriculum-full", "sensitivity-1-event")),
+        "05_ablations",
+    ),
+    Claim(
+        "Going on with recordings of the target helps.",
+        "UrbanSound8K 91.80 %, FSD50K 0.617 (Table 5)",
+        "points over the network before; one test fold, so no interval",
+        compared(
+            ("adapt-to-esc10", "before-adapting"),
+            ("adapt-to-urbansound8k", "before-adapting"),
+            ("adapt-to-speech_commands", "before-adapting"),
+        ),
+        "08_adaptation",
+    ),
+    Claim(
+        "Pitch, intensity and onset can be decoded linearly.",
+        "R² 0.995, 0.992, 0.955 (Section 4.4)",
+        "R² over that of an untrained network",
+        decoded,
+        "06_latent_space",
+    ),
+    Claim(
+        "They lie in orthogonal subspaces.",
+        "said of Figure 5, without a figure (Section 4.4)",
+        "degrees over the angle of random directions, no interval",
+        apart,
+        "06_latent_space",
+    ),
+    Claim(
+        "Pre-training takes less than 20 minutes of one GPU.",
+        "1,123 s on an RTX 4090 (Table 3)",
+        "`audiopg pretrain --recipe paper`",
+        nothing,
+        "03_pretraining",
+    ),
+)
+
+
+def verdict(claim: Claim, found: list[Measured]) -> str:
+    """Whether a claim holds, by the average of its figures that have an error.
+
+    It holds where the interval of 95 % of the average lies where the claim says (above 0, or, for a
+    claim that there is no difference, within the margin) and every figure lies there too. It does not
+    hold where the interval lies wholly on the other side. Otherwise nothing follows.
+    """
+    sure = [one for one in found if not math.isnan(one.error)]
+    if not sure:
+        return UNKNOWN
+    average = sum(one.value for one in sure) / len(sure)
+    width = WIDTH * math.hypot(*(one.error for one in sure)) / len(sure)
+    least, most = (0, math.inf) if claim.margin is None else (-claim.margin, claim.margin)
+    ends = [average - width, average + width, *(one.value for one in found)]
+    if all(least < end < most for end in ends):
+        return HOLDS
+    return FAILS if average + width < least or average - width > most else UNKNOWN
+
+
+def scoreboard(folder: Path = RESULTS) -> str:
+    """The table as Markdown."""
+    lines = []
+    for claim in CLAIMS:
+        found = list(claim.measure(folder))
+        number = int(claim.chapter[:2])
+        link = f"[chapter {number}](../notebooks/{claim.chapter}.ipynb)"
+        figures = [str(one) for one in found] or [NOT_RUN]
+        says = [[claim.says], [claim.theirs], [f"{claim.ours}:", *figures]]
+        lines.append([*says, [f"**{verdict(claim, found)}**", link]])
+    return list_table(["the paper says", "its figures", "ours", "verdict"], lines, "scoreboard")
+
+
+class Scoreboard(SphinxDirective):
+    """``{scoreboard}``: see the module."""
+
+    def run(self) -> list[nodes.Node]:
+        for record in RESULTS.glob("*.json"):
+            self.env.note_dependency(str(record))
+        return parsed(self, scoreboard())
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.add_directive("scoreboard", Scoreboard)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

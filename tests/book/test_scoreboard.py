@@ -1,0 +1,100 @@
+"""The scoreboard judges every claim by one rule, from records alone."""
+
+import importlib.util
+import json
+import math
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from audiopg.records import RESULTS
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def scoreboard():
+    sys.path.insert(0, str(ROOT / "book"))
+    try:
+        specification = importlib.util.spec_from_file_location(
+            "scoreboard", ROOT / "book" / "scoreboard.py"
+        )
+        module = importlib.util.module_from_spec(specification)
+        # A dataclass looks for its module here.
+        sys.modules["scoreboard"] = module
+        specification.loader.exec_module(module)
+        yield module
+    finally:
+        sys.path.remove(str(ROOT / "book"))
+        sys.modules.pop("scoreboard", None)
+
+
+def judged(scoreboard, figures, margin=None):
+    claim = scoreboard.Claim("", "", "", scoreboard.nothing, "05_ablations", margin)
+    return scoreboard.verdict(claim, [scoreboard.Measured("", *one) for one in figures])
+
+
+@pytest.mark.parametrize(
+    ("figures", "expected"),
+    [
+        ([], "cannot be told here"),
+        ([(9.0, math.nan)], "cannot be told here"),
+        ([(2.0, 1.0)], "holds"),
+        ([(1.9, 1.0)], "cannot be told here"),
+        ([(-1.9, 1.0)], "cannot be told here"),
+        ([(-2.0, 1.0)], "does not hold"),
+        # Two figures tell more than one: the average is 1.5, its error 0.71.
+        ([(1.5, 1.0), (1.5, 1.0)], "holds"),
+        # One against, without an error, is a reason not to be sure.
+        ([(5.0, 1.0), (-6.0, math.nan)], "cannot be told here"),
+        ([(5.0, 1.0), (6.0, math.nan)], "holds"),
+        ([(-5.0, 1.0), (6.0, math.nan)], "does not hold"),
+    ],
+)
+def test_the_interval_of_the_average_decides(scoreboard, figures, expected):
+    assert judged(scoreboard, figures) == expected
+
+
+@pytest.mark.parametrize(
+    ("figure", "expected"),
+    [
+        ((0.9, 1.0), "holds"),
+        ((1.1, 1.0), "cannot be told here"),
+        ((-0.9, 1.0), "holds"),
+        ((5.0, 1.0), "does not hold"),
+        ((-5.0, 1.0), "does not hold"),
+    ],
+)
+def test_no_difference_is_a_claim_too(scoreboard, figure, expected):
+    assert judged(scoreboard, [figure], margin=3) == expected
+
+
+def test_without_records_nothing_is_told(scoreboard, tmp_path):
+    shutil.copy(RESULTS / "paper.json", tmp_path)
+    table = scoreboard.scoreboard(tmp_path)
+    assert table.count("cannot be told here") == len(scoreboard.CLAIMS)
+    assert table.count("not run yet") == len(scoreboard.CLAIMS)
+
+
+def test_a_gain_is_that_of_the_records(scoreboard, tmp_path):
+    """Folds 1 and 2 gain 4 and 8 points: 6 on average, with a standard error of 2."""
+    for name, accuracy in (("full", {"1": 0.54, "2": 0.68}), ("dynamic", {"1": 0.5, "2": 0.6})):
+        probe = {"ESC-10": {"accuracy": accuracy}}
+        record = {"metrics": {"probes": probe, "probes_by_frequency": probe}}
+        path = tmp_path / f"curriculum-{name}-cpu.json"
+        path.write_text(json.dumps(record))
+    table = scoreboard.scoreboard(tmp_path)
+    row = table[table.index("Damping and noise") :].partition("\n* - ")[0]
+    assert "- ESC-10 +6.0 ± 2.0\n" in row
+    assert "**holds**" in row
+    assert "frequency" not in row
+
+
+def test_every_chapter_of_a_claim_is_there(scoreboard):
+    chapters = {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")}
+    assert {claim.chapter for claim in scoreboard.CLAIMS} <= chapters
+    linked = re.findall(r"\(\.\./notebooks/(\w+)\.ipynb\)", scoreboard.scoreboard())
+    assert len(linked) == len(scoreboard.CLAIMS)
