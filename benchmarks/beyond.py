@@ -14,8 +14,8 @@ import numpy as np
 import torch
 
 from audiopg import PretrainSettings, SynthPrior, pretrain, render
+from audiopg.book.experiments import SCALES
 from audiopg.environment import best_device, provenance
-from audiopg.experiments import SCALES
 from audiopg.records import write_record
 from audiopg.synth import ADDITIONS
 

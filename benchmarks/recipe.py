@@ -1,4 +1,4 @@
-"""The rows of `audiopg.experiments.recipe_steps`: what each of them, taken alone, does to the speed; and
+"""The rows of `audiopg.book.experiments.recipe_steps`: what each of them, taken alone, does to the speed; and
 for `tiny`, the processor's seconds to a loss and to a probe.
 
 Two kinds of step. Some compute the same function another way (fused attention, fused AdamW,
@@ -27,13 +27,13 @@ from torch import Tensor
 from torch.optim import AdamW
 
 from audiopg import MaskedAutoencoder, PretrainSettings, pretrain
+from audiopg.book.experiments import recipe_steps
+from audiopg.book.reproduce import held_out_loss, probe
 from audiopg.datasets import find_dataset
 from audiopg.embedding import POOLINGS
 from audiopg.environment import best_device, data_folder, provenance
-from audiopg.experiments import recipe_steps
 from audiopg.recipes import recipe_for
 from audiopg.records import read_record, write_record
-from audiopg.reproduce import held_out_loss, probe
 
 ROUNDS, STEPS, WARM_UP = 3, 5, 2
 # What computes the same function as the first row.

@@ -29,14 +29,14 @@ ENGINE = {
 _SOURCES = (
     "audiopg/analysis/clips.py",
     "audiopg/analysis/probes.py",
-    "audiopg/export.py",
+    "audiopg/book/export.py",
     "audiopg/frontend.py",
     "audiopg/mae.py",
-    "audiopg/plots.py",
+    "audiopg/book/plots.py",
     "audiopg/random.py",
     "audiopg/synth/*.py",
     "audiopg/weights/tiny.safetensors",
-    "audiopg/widgets.py",
+    "audiopg/book/widgets.py",
     "book/laboratory/package-lock.json",
     "book/laboratory_assets.py",
 )
@@ -118,7 +118,7 @@ def make_laboratory(folder: Path) -> None:
         for name, content in fetch_engine(ROOT / "book" / "laboratory").items():
             _write(folder / f"{name}.js", script(name, content))
 
-    from audiopg.export import export_graph, graphs, index_clips, manifest
+    from audiopg.book.export import export_graph, graphs, index_clips, manifest
     from audiopg.mae import load_model
 
     model = load_model("tiny")

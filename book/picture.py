@@ -9,8 +9,8 @@ import matplotlib.pyplot as plt
 import torch
 
 import audiopg
+from audiopg.book.plots import PALETTE
 from audiopg.environment import atomic_path
-from audiopg.plots import PALETTE
 from audiopg.synth import PRESETS
 
 PICTURE = Path(__file__).parent / "_static" / "spectrograms.png"

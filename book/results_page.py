@@ -20,8 +20,8 @@ from myst_nb.sphinx_ import NbMetadataCollector
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
+from audiopg.book.experiments import experiments
 from audiopg.environment import provenance
-from audiopg.experiments import experiments
 from audiopg.records import RESULTS, paper_table
 from audiopg.synth import ADDITIONS
 from audiopg.transfer import recorded_table

@@ -27,7 +27,7 @@ import pandas
 import torch
 
 import audiopg
-from audiopg import plots, widgets
+from audiopg.book import plots, widgets
 from audiopg.records import paper_table, read_record
 from audiopg.synth import from_scene, to_scene, to_table, vary
 

@@ -26,8 +26,8 @@ import pandas as pd
 import torch
 
 import audiopg
-from audiopg import plots, widgets
-from audiopg.experiments import outcome_table
+from audiopg.book import plots, widgets
+from audiopg.book.experiments import outcome_table
 from audiopg.records import paper_table
 from audiopg.synth import SENSITIVITY
 

@@ -27,9 +27,9 @@ import pandas as pd
 import torch
 
 import audiopg
-from audiopg import plots, widgets
+from audiopg.book import plots, widgets
+from audiopg.book.experiments import gain_table, outcome_table, recipe_steps
 from audiopg.datasets import find_dataset, load_clips
-from audiopg.experiments import gain_table, outcome_table, recipe_steps
 from audiopg.mae import load_model, patchify, unpatchify
 from audiopg.records import paper_table, read_record
 from audiopg.synth import CLIP_SAMPLES

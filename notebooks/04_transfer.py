@@ -29,7 +29,7 @@ import pandas as pd
 import torch
 
 import audiopg
-from audiopg import plots, widgets
+from audiopg.book import plots, widgets
 from audiopg.datasets import cached_waves, find_dataset, synthetic_clips
 from audiopg.records import paper_table, read_record
 from audiopg.transfer import (

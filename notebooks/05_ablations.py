@@ -28,9 +28,9 @@ import pandas as pd
 import torch
 
 import audiopg
-from audiopg import plots
+from audiopg.book import plots
+from audiopg.book.experiments import efficiency, gain_table, outcome_table
 from audiopg.datasets import cached_waves, find_dataset, synthetic_clips
-from audiopg.experiments import efficiency, gain_table, outcome_table
 from audiopg.records import paper_table, read_record
 from audiopg.transfer import compare_encoders, probe_table
 

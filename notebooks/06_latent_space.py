@@ -28,7 +28,6 @@ import pandas as pd
 import torch
 
 import audiopg
-from audiopg import plots, widgets
 from audiopg.analysis import (
     Ablation,
     FactorInformation,
@@ -42,6 +41,7 @@ from audiopg.analysis import (
     short_clips,
     traverse,
 )
+from audiopg.book import plots, widgets
 from audiopg.mae import load_model
 from audiopg.records import paper_table, read_record, read_table, unpack
 from audiopg.synth import SAMPLE_RATE

@@ -32,7 +32,6 @@ import pandas as pd
 import torch
 
 import audiopg
-from audiopg import plots, widgets
 from audiopg.analysis import (
     FilterGrowth,
     filter_components,
@@ -40,6 +39,7 @@ from audiopg.analysis import (
     shuffled_concentration,
     spectral_concentration,
 )
+from audiopg.book import plots, widgets
 from audiopg.records import read_record, unpack
 
 plots.use_style()

@@ -39,12 +39,12 @@ import pandas as pd
 import torch
 
 import audiopg
-from audiopg import plots, widgets
+from audiopg.book import plots, widgets
+from audiopg.book.experiments import SETS, outcome_table
+from audiopg.book.reproduce import link_files, training_files
 from audiopg.datasets import find_dataset, load_clips
-from audiopg.experiments import SETS, outcome_table
 from audiopg.mae import load_model
 from audiopg.records import paper_table
-from audiopg.reproduce import link_files, training_files
 from audiopg.synth import CLIP_SAMPLES
 
 plots.use_style()

@@ -27,8 +27,8 @@ import pandas as pd
 import torch
 
 import audiopg
-from audiopg import plots, widgets
-from audiopg.experiments import gain_table, outcome_table
+from audiopg.book import plots, widgets
+from audiopg.book.experiments import gain_table, outcome_table
 from audiopg.records import read_record
 from audiopg.synth import (
     ADDITIONS,

@@ -1,6 +1,7 @@
 """The files of the project agree with one another, and the imports keep to their order."""
 
 import ast
+import graphlib
 import importlib
 import pkgutil
 import re
@@ -17,7 +18,8 @@ from nbformat import NotebookNode
 from packaging.requirements import Requirement
 
 import audiopg
-from audiopg import commands
+from audiopg import book, commands
+from audiopg._moved import MOVED
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -35,9 +37,9 @@ INSTALLED_AS = {"IPython": "ipython", "sklearn": "scikit-learn"}
 # What a module may import beyond the dependencies of the library: an extra installs it. Without it,
 # the module cannot be imported, or says in one sentence what to install.
 EXTRAS = {
-    "export": {"onnx", "onnxscript"},
-    "plots": {"matplotlib"},
-    "widgets": {"ipython", "ipywidgets"},
+    "book/export": {"onnx", "onnxscript"},
+    "book/plots": {"matplotlib"},
+    "book/widgets": {"ipython", "ipywidgets"},
     # Comes with a torch for CUDA; the module is imported for a CUDA device alone.
     "synth/kernels": {"triton"},
     # Asked for by the name of a table that ends in .parquet.
@@ -47,9 +49,9 @@ EXTRAS = {
 CONDA_NAMES = {"matplotlib": "matplotlib-base", "soundfile": "pysoundfile", "soxr": "soxr-python"}
 # The order in which data flows; a module imports what stands in an earlier row, or its own.
 LAYERS = [
-    {"errors"},
+    {"_moved", "errors"},
     {"distributed", "environment", "inputs", "random"},
-    {"fetch", "muon", "synth"},
+    {"fetch", "muon", "records", "synth"},
     {"settings"},
     {"runs"},
     {"frontend"},
@@ -60,12 +62,7 @@ LAYERS = [
     {"pretraining"},
     {"transfer"},
     {"analysis"},
-    {"plots"},
-    {"widgets"},
-    {"export"},
-    {"records"},
-    {"experiments"},
-    {"reproduce"},
+    {"book"},
     {"commands"},
     {"__main__"},
 ]
@@ -75,16 +72,14 @@ LONGER = {
     "analysis/clips.embed_clips",
     "analysis/probes.ablate",
     "analysis/report.analyse",
+    "book/export.export_graph",
+    "book/export.graphs",
+    "book/export.manifest",
     "commands/analyze._analyze_into",
     "datasets/fsd50k.fsd50k",
-    "export.export_graph",
-    "export.graphs",
-    "export.manifest",
     "transfer/probe.linear_probe",
     "transfer/statistics.paired_p_value",
 }
-# Old paths of modules, which warn and work for one release.
-MOVED = {"philox": "random", "synth.oscillators": "synth.excitations"}
 MODULES = sorted((ROOT / "audiopg").rglob("*.py"))
 CHAPTERS = sorted((ROOT / "notebooks").glob("*.py"))
 TEMPLATE = ROOT / "notebooks" / "template" / "template.py"
@@ -242,7 +237,7 @@ def test_only_the_analyses_load_the_packages_of_statistics():
         "print(*sys.modules)"
     ).split()
     assert "audiopg.mae" in loaded
-    unwanted = {"sklearn", "pandas", "matplotlib", "audiopg.plots", "audiopg.transfer"}
+    unwanted = {"sklearn", "pandas", "matplotlib", "audiopg.book", "audiopg.transfer"}
     assert unwanted & {*loaded} == set()
     assert "torch" not in run_python("import sys, audiopg; print(*sys.modules)").split()
 
@@ -290,10 +285,33 @@ def test_only_plots_draws_and_only_widgets_has_widgets(path):
 )
 def test_imports_go_one_way(path):
     own = path.relative_to(ROOT / "audiopg").with_suffix("").parts[0]
-    own = MOVED.get(own, own)
     names = {name for names in LAYERS for name in names}
     used = {name.split(".")[1] for name in imports(path) if name.startswith("audiopg.")} & names
     assert [other for other in sorted(used - {own}) if layer(other) >= layer(own)] == []
+
+
+def test_no_imports_go_in_a_circle():
+    """The modules of a package have an order too."""
+    names = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts): path
+        for path in MODULES
+        if path.name != "__init__.py"
+    }
+    order = graphlib.TopologicalSorter(
+        {name: imports(path) & names.keys() for name, path in names.items()}
+    )
+    assert {*order.static_order()} == names.keys()
+
+
+def test_the_book_is_loaded_only_by_what_draws_or_reproduces():
+    loaded = run_python(
+        "import importlib, sys\n"
+        f"for name in {sorted({*commands.COMMANDS} - {'reproduce'})}:\n"
+        "    importlib.import_module(f'audiopg.commands.{name}')\n"
+        "print(*sys.modules)"
+    ).split()
+    assert "audiopg.transfer.finetune" in loaded
+    assert "audiopg.book" not in loaded
 
 
 def test_a_function_fits_a_screen():
@@ -308,12 +326,17 @@ def test_a_function_fits_a_screen():
 
 @pytest.mark.parametrize("old", MOVED)
 def test_an_old_path_warns_and_gives_what_is_at_the_new_one(old, monkeypatch):
+    new = importlib.import_module(f"audiopg.{MOVED[old]}")
     monkeypatch.delitem(sys.modules, f"audiopg.{old}", raising=False)
-    with pytest.warns(DeprecationWarning, match=f"audiopg.{old} is called audiopg.{MOVED[old]}"):
-        moved = vars(importlib.import_module(f"audiopg.{old}"))
-    new = vars(importlib.import_module(f"audiopg.{MOVED[old]}"))
-    public = {name for name in new if not name.startswith("_")}
-    assert {name for name in public if moved.get(name) is not new[name]} == set()
+    place, _, name = f"audiopg.{old}".rpartition(".")
+    monkeypatch.delitem(vars(importlib.import_module(place)), name, raising=False)
+    for statement in (f"from {place} import {name}", f"import audiopg.{old} as {name}"):
+        told = f"audiopg.{old} is called audiopg.{MOVED[old]}"
+        with pytest.warns(DeprecationWarning, match=told) as warned:
+            exec(compile(statement, "a script", "exec"), found := {})
+        assert found[name] is new
+        assert {warning.filename for warning in warned} == {"a script"}
+        sys.modules.pop(f"audiopg.{old}", None)
 
 
 # The book
@@ -334,8 +357,9 @@ def test_toc_lists_every_chapter_in_order():
 
 def test_api_page_documents_every_module():
     page = (ROOT / "book" / "api.md").read_text()
-    documented = re.findall(r"automodule:: audiopg\.(\w+)$", page, re.MULTILINE)
-    modules = {module.name for module in pkgutil.iter_modules(audiopg.__path__)} - MOVED.keys()
+    documented = re.findall(r"automodule:: audiopg\.(\w+|book\.\w+)$", page, re.MULTILINE)
+    modules = {module.name for module in pkgutil.iter_modules(audiopg.__path__)} - {"book"}
+    modules |= {f"book.{module.name}" for module in pkgutil.iter_modules(book.__path__)}
     assert sorted(documented) == [name for name in sorted(modules) if not name.startswith("_")]
 
 

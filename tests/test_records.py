@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from audiopg import environment, experiments, records
+from audiopg import environment, records
 from audiopg.__main__ import main
 from audiopg.analysis import (
     Ablation,
@@ -15,6 +15,8 @@ from audiopg.analysis import (
     SubspaceAngles,
     filter_growth,
 )
+from audiopg.book import experiments
+from audiopg.book.reproduce import estimated_minutes, reproduce
 from audiopg.environment import at_scale, atomic_path, data_folder, provenance, scale
 from audiopg.errors import InputError
 from audiopg.records import (
@@ -25,7 +27,6 @@ from audiopg.records import (
     unpack,
     write_record,
 )
-from audiopg.reproduce import estimated_minutes, reproduce
 
 RUN = {
     "settings": {"seed": 3},

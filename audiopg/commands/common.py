@@ -109,13 +109,13 @@ def add_embedding(command: argparse.ArgumentParser, poolings: Sequence[str] = PO
 
 
 def load_plots(asker: str) -> ModuleType:
-    """`audiopg.plots`, which only some commands need.
+    """`audiopg.book.plots`, which only some commands need.
 
     Raises:
         InputError: naming the asker, where matplotlib is not installed.
     """
     try:
-        from audiopg import plots
+        from audiopg.book import plots
     except ImportError as error:
         raise InputError(
             f"{asker} needs matplotlib, which is not installed; install it (pip install matplotlib)."

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import torch
 
+from audiopg.book.experiments import SCALES, Experiment, experiments, is_recorded
+from audiopg.book.reproduce import estimated_minutes, recordings, reproduce
 from audiopg.commands.common import path_named
 from audiopg.environment import data_folder
 from audiopg.errors import InputError
-from audiopg.experiments import SCALES, Experiment, experiments, is_recorded
 from audiopg.pretraining import PretrainSettings
 from audiopg.records import results_folder
-from audiopg.reproduce import estimated_minutes, recordings, reproduce
 
 
 def add(command: argparse.ArgumentParser) -> None:

@@ -47,7 +47,7 @@ class Excitation:
         steady: a quicker way at a steady pitch, ``steady(start, event, f0, *factors)`` ->
             (R, TILE), see `harmonic`.
         in_page: whether the laboratory's page plays it. Its functions are traced by `torch.export`,
-            so they must not ask what a tensor holds; tests/test_export.py compares them.
+            so they must not ask what a tensor holds; tests/book/test_export.py compares them.
     """
 
     name: str

@@ -27,7 +27,7 @@ import matplotlib.pyplot as plt
 import torch
 
 import audiopg
-from audiopg import plots, widgets
+from audiopg.book import plots, widgets
 from audiopg.records import paper_table
 from audiopg.synth import CLIP_SECONDS, SENSITIVITY
 
@@ -95,7 +95,7 @@ plt.show()
 #
 # A number of the paper comes from `paper_table`. A number of ours comes from the cell that computes
 # it, as here, or from a record in `results/` that a run wrote: `audiopg.records.read_record`, or
-# `audiopg.experiments.outcome_table`, which says "not run yet" where there is none. Never from prose.
+# `audiopg.book.experiments.outcome_table`, which says "not run yet" where there is none. Never from prose.
 
 # %%
 beside = paper_table("table_4")

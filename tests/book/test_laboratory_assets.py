@@ -47,7 +47,7 @@ def test_a_script_holds_its_bytes_and_is_always_the_same():
 
 def test_key_follows_the_sources_alone(root):
     before = assets.laboratory_key(root)
-    (root / "audiopg" / "reproduce.py").write_text("")
+    (root / "audiopg" / "errors.py").write_text("")
     assert assets.laboratory_key(root) == before
     (root / "audiopg" / "synth" / "prior.py").write_text("range = 2\n")
     assert assets.laboratory_key(root) != before

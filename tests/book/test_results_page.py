@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from audiopg.experiments import experiments
+from audiopg.book.experiments import experiments
 from audiopg.records import RESULTS, paper_table
 
 ROOT = Path(__file__).parents[2]

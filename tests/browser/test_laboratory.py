@@ -9,7 +9,8 @@ import pytest
 import soundfile
 import torch
 
-from audiopg import LogMel, SynthPrior, render, widgets
+from audiopg import LogMel, SynthPrior, render
+from audiopg.book import widgets
 from audiopg.mae import MaskedOutput, load_model, reconstruct, visible_tokens
 from audiopg.synth import EXCITATIONS, read_scene
 

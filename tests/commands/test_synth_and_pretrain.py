@@ -353,8 +353,8 @@ def test_pictures_show_held_out_clips_every_so_often(tmp_path, capsys):
 
 
 def test_pictures_without_matplotlib_are_refused(tmp_path, monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "audiopg.plots", None)
-    monkeypatch.delattr("audiopg.plots", raising=False)
+    monkeypatch.setitem(sys.modules, "audiopg.book.plots", None)
+    monkeypatch.delattr("audiopg.book.plots", raising=False)
     assert main([*RUN, "--pictures-every", "2", "--out", str(tmp_path / "run")]) == 2
     assert "--pictures-every needs matplotlib" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from audiopg import export, widgets
+from audiopg.book import export, widgets
 from audiopg.errors import InputError
 from audiopg.synth import (
     CLIP_SAMPLES,

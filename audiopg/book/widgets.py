@@ -22,7 +22,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from audiopg import plots
+from audiopg.book import plots
 from audiopg.environment import atomic_path
 from audiopg.errors import InputError
 from audiopg.frontend import LogMel, whole_frames

@@ -1,6 +1,6 @@
 """The experiments behind the book's tables: what there is to run, in order of worth.
 
-``python -m audiopg reproduce`` runs them (`audiopg.reproduce`).
+``python -m audiopg reproduce`` runs them (`audiopg.book.reproduce`).
 """
 
 import math

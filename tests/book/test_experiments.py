@@ -6,8 +6,7 @@ import pytest
 import scipy.stats
 
 from audiopg.__main__ import main
-from audiopg.errors import InputError
-from audiopg.experiments import (
+from audiopg.book.experiments import (
     SCALES,
     SETS,
     Experiment,
@@ -17,6 +16,7 @@ from audiopg.experiments import (
     outcome_table,
     recipe_steps,
 )
+from audiopg.errors import InputError
 from audiopg.pretraining import RECIPES
 from audiopg.transfer.finetune import FinetuneSettings
 

@@ -18,9 +18,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from audiopg import plots
 from audiopg.analysis import clip_factors, controlled_clips, embed_clips, ridge_r2
 from audiopg.analysis.probes import ridge_weights
+from audiopg.book import plots
+from audiopg.book.widgets import DRAWN, FACTORS, followed, turn, unit
 from audiopg.errors import InputError
 from audiopg.frontend import (
     FFT_SIZE,
@@ -57,7 +58,6 @@ from audiopg.synth.damping import lowpass
 from audiopg.synth.factors import NYQUIST
 from audiopg.synth.render import _TILES, _render_tiles, _sounding_tiles, event_kinds, kinds
 from audiopg.synth.reverberation import reverberate, room
-from audiopg.widgets import DRAWN, FACTORS, followed, turn, unit
 
 if TYPE_CHECKING:
     import onnx
@@ -120,7 +120,7 @@ class Turn(nn.Module):
     """The factors with some of them turned.
 
     Takes the columns of one clip as drawn, and what the sliders read: (factors, EVENTS) float64,
-    a row a factor in the order of `audiopg.widgets.FACTORS`, NaN where it is as drawn. A factor
+    a row a factor in the order of `audiopg.book.widgets.FACTORS`, NaN where it is as drawn. A factor
     that is turned in all events alike reads its first column.
     """
 

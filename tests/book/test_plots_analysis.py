@@ -9,8 +9,9 @@ import pandas
 import pytest
 import torch
 
-from audiopg import InputError, plots
+from audiopg import InputError
 from audiopg.analysis import Ablation, SubspaceAngles, filter_growth
+from audiopg.book import plots
 
 mpl.use("Agg")
 

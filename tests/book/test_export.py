@@ -10,10 +10,9 @@ import pytest
 import scipy.signal
 import torch
 
-from audiopg import plots
 from audiopg.analysis import clip_factors
-from audiopg.errors import InputError
-from audiopg.export import (
+from audiopg.book import plots
+from audiopg.book.export import (
     COLUMNS,
     EVENTS,
     PARTIALS,
@@ -23,11 +22,12 @@ from audiopg.export import (
     graphs,
     manifest,
 )
+from audiopg.book.widgets import DRAWN, FACTORS
+from audiopg.errors import InputError
 from audiopg.frontend import LogMel, fit_length
 from audiopg.mae import MaskedAutoencoder, reconstruct, visible_tokens
 from audiopg.synth import CLIP_SAMPLES, EXCITATIONS, PRESETS, SynthPrior, from_scene, render
 from audiopg.synth.excitations import Excitation
-from audiopg.widgets import DRAWN, FACTORS
 
 SEEDS = (0, 3, -7, 2**40)
 CLIPS = (0, 5, 2**40 + 1)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from audiopg import plots
+from audiopg.book import plots
 from audiopg.errors import InputError
 from audiopg.frontend import LogMel
 from audiopg.mae import MaskedAutoencoder, patchify, reconstruct

@@ -11,15 +11,9 @@ import soundfile
 import torch
 
 from audiopg import checkpoints, pretraining
-from audiopg import reproduce as module
-from audiopg.datasets import LabelledClips, cached_waves
-from audiopg.environment import PRECISIONS, provenance
-from audiopg.errors import InputError
-from audiopg.experiments import FEATURES, Experiment, is_recorded
-from audiopg.mae import Encoder, MaskedAutoencoder, load_model, save_model
-from audiopg.pretraining import PretrainSettings, pretrain
-from audiopg.records import read_record
-from audiopg.reproduce import (
+from audiopg.book import reproduce as module
+from audiopg.book.experiments import FEATURES, Experiment, is_recorded
+from audiopg.book.reproduce import (
     estimated_minutes,
     held_out_loss,
     link_files,
@@ -28,6 +22,12 @@ from audiopg.reproduce import (
     reproduce,
     training_files,
 )
+from audiopg.datasets import LabelledClips, cached_waves
+from audiopg.environment import PRECISIONS, provenance
+from audiopg.errors import InputError
+from audiopg.mae import Encoder, MaskedAutoencoder, load_model, save_model
+from audiopg.pretraining import PretrainSettings, pretrain
+from audiopg.records import read_record
 from audiopg.runs import read_metrics
 from audiopg.transfer import compare_encoders
 from audiopg.transfer.finetune import FinetuneSettings, finetune

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from audiopg.book.experiments import PARTS, SETS, Experiment, is_recorded
 from audiopg.datasets import LabelledClips, cached_waves, find_dataset
 from audiopg.datasets.tables import TRAINING
 from audiopg.environment import (
@@ -27,7 +28,6 @@ from audiopg.environment import (
     writing,
 )
 from audiopg.errors import InputError
-from audiopg.experiments import PARTS, SETS, Experiment, is_recorded
 from audiopg.inputs import read_json
 from audiopg.mae import Encoder, MaskedAutoencoder
 from audiopg.pretraining import PretrainResult, PretrainSettings, pretrain, read_settings

@@ -14,7 +14,7 @@ import soundfile
 import torch
 from PIL import Image
 
-from audiopg import plots, widgets
+from audiopg.book import plots, widgets
 from audiopg.errors import InputError
 from audiopg.frontend import LogMel
 from audiopg.mae import MaskedAutoencoder, unpatchify
@@ -711,7 +711,7 @@ import audiopg
 assert "matplotlib" not in sys.modules
 import matplotlib
 matplotlib.use("Agg")
-from audiopg import widgets
+from audiopg.book import widgets
 print(widgets.explorer("sine"), widgets.player([0.0] * 16000, "silence"))
 """
     done = subprocess.run(
