@@ -57,6 +57,15 @@ class CachedWaves:
     def __len__(self) -> int:
         return len(self.scales)
 
+    @property
+    def lengths(self) -> np.ndarray:
+        """(clips,) int64, the samples of each clip."""
+        return np.diff(self.starts)
+
+    def name(self, row: int) -> str:
+        """The file of a clip, for messages."""
+        return printable(self.clips.paths[row])
+
     def native(self, row: int) -> Tensor:
         """One clip at its own length: (n,) float32."""
         first, last = self.starts[:-1][row], self.starts[1:][row]

@@ -7,8 +7,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from audiopg.datasets import CachedWaves, LabelledClips
-from audiopg.errors import InputError
+from audiopg.datasets import LabelledClips
 from audiopg.frontend import LogMel, fit_length, whole_frames
 from audiopg.mae import BANDS, Encoder
 from audiopg.synth.parameters import CLIP_SAMPLES
@@ -19,14 +18,14 @@ from audiopg.transfer.probe import (
     log_mel_mean,
     log_mel_statistics,
 )
-from audiopg.transfer.spectrograms import as_clips, require_windows
+from audiopg.transfer.waves import Waves, as_clips, batches_by_length, require_windows
 
 _BATCH = 32
 
 
 def compare_encoders(
     clips: LabelledClips,
-    waves: CachedWaves | Sequence[Tensor],
+    waves: Waves | Sequence[Tensor],
     encoders: Mapping[str, Encoder],
     *,
     pooling: str = "mean",
@@ -59,8 +58,7 @@ def compare_encoders(
         InputError: for another number of waves than of clips, an unknown pooling, a wave that
             cannot be embedded, or labels and folds that `linear_probe` refuses.
     """
-    if len(waves) != len(clips):
-        raise InputError(f"there are {len(waves)} waveforms for {len(clips)} labelled clips.")
+    waves = as_clips(waves, len(clips))
     features = clip_features(
         waves, encoders, pooling=pooling, native=native, controls=controls, progress=progress
     )
@@ -100,7 +98,7 @@ def probe_features(
 
 @torch.no_grad()
 def clip_features(
-    waves: CachedWaves | Sequence[Tensor],
+    waves: Waves | Sequence[Tensor],
     encoders: Mapping[str, Encoder],
     *,
     pooling: str = "mean",
@@ -125,17 +123,13 @@ def clip_features(
         InputError: at the start, naming the clips shorter than one window, where they are native;
             for an unknown pooling, or a wave that cannot be embedded.
     """
-    is_cache, waves = isinstance(waves, CachedWaves), as_clips(waves)
-    samples = np.diff(waves.starts) if is_cache else np.array([len(wave) for wave in waves])
+    waves, log_mel = as_clips(waves), LogMel()
     if native:
-        require_windows(waves, samples)
-    # Clips of like length are encoded together.
-    order = samples.argsort(kind="stable") if native else np.arange(len(samples))
-    log_mel = LogMel()
+        require_windows(waves)
     parts: dict[str, list[Tensor]] = {}
-    batches = [order[first : first + _BATCH] for first in range(0, len(order), _BATCH)]
+    batches = batches_by_length(waves.lengths if native else np.zeros(len(waves)), _BATCH)
     for rows in tqdm(batches, desc="embedding", unit="batch", disable=not progress):
-        batch = [waves.native(row) if is_cache else waves[row] for row in rows]
+        batch = [waves.native(row) for row in rows]
         if not native:
             batch = [fit_length(wave, CLIP_SAMPLES) for wave in batch]
         if controls:
@@ -153,5 +147,5 @@ def clip_features(
                 parts.setdefault(name, []).append(embeddings.unflatten(1, (BANDS, -1)).mean(1))
                 name += ", frequency pooling"
             parts.setdefault(name, []).append(embeddings)
-    places = torch.from_numpy(order.argsort())
+    places = torch.tensor([row for rows in batches for row in rows]).argsort()
     return {name: torch.cat(part)[places] for name, part in parts.items()}

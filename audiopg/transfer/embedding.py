@@ -19,7 +19,7 @@ from audiopg.frontend import WINDOW
 from audiopg.inputs import require_clips, shown, whole_number
 from audiopg.mae import Encoder, load_encoder
 from audiopg.synth.parameters import CLIP_SAMPLES, CLIP_SECONDS, SAMPLE_RATE
-from audiopg.transfer.spectrograms import as_clips
+from audiopg.transfer.waves import as_clips, batches_by_length
 
 _TABLES = (".npz", ".parquet")
 
@@ -99,7 +99,9 @@ def _embed(
         return load_clip(files[row], CLIP_SAMPLES, header=headers[row])
 
     embeddings = torch.empty(len(files), size, dtype=torch.float32)
-    batches = _batches(seconds if native else np.zeros(len(files)), batch_size)
+    # A batch of native clips is as long as one of whole clips.
+    lengths = seconds if native else np.zeros(len(files))
+    batches = batches_by_length(lengths, batch_size, batch_size * CLIP_SECONDS)
     for rows in tqdm(batches, desc="embedding", unit="batch", disable=not progress):
         waves = list(in_threads(read, rows, "", False))
         embeddings[rows] = encoder.embed(waves, SAMPLE_RATE, batch_size, pooling, native).cpu()
@@ -110,17 +112,6 @@ def _embed(
             "the first); give other weights, or leave the files out."
         )
     return embeddings
-
-
-def _batches(seconds: np.ndarray, batch_size: int) -> list[list[int]]:
-    """Rows of like length, as many as a batch of whole clips has seconds, at least one."""
-    batches: list[list[int]] = []
-    for row in seconds.argsort(kind="stable").tolist():
-        longest, count = seconds[row], len(batches[-1]) if batches else batch_size
-        if count == batch_size or (count + 1) * longest > batch_size * CLIP_SECONDS:
-            batches.append([])
-        batches[-1].append(row)
-    return batches
 
 
 def _as_files(X: object) -> list[str | os.PathLike]:
@@ -262,12 +253,15 @@ class AudioPGEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             return _embed(files, self.encoder_, self.pooling, self.native, size, False).numpy()
         # An array may be larger than the memory: each batch is looked at when it is its turn.
         is_array = isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype != object
+        if is_array:
+            require_clips(*X.shape)
         clips = X if is_array else as_clips(X)
         parts = [np.empty((0, self._n_features_out), dtype=np.float32)]
-        require_clips(len(clips), max(map(len, clips), default=0))
         for first in range(0, len(clips), size):
+            rows = range(len(clips))[first : first + size]
+            waves = X[first : first + size] if is_array else [clips.native(row) for row in rows]
             embeddings = self.encoder_.embed(
-                clips[first : first + size], self.sample_rate, size, self.pooling, self.native
+                waves, self.sample_rate, size, self.pooling, self.native
             )
             parts.append(embeddings.cpu().numpy())
         return np.concatenate(parts)

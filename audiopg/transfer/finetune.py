@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.optim import AdamW
 from tqdm.auto import tqdm
 
-from audiopg.datasets import CachedWaves, LabelledClips
+from audiopg.datasets import LabelledClips
 from audiopg.environment import autocast, name_user, settle_precision, usable_device, write_json
 from audiopg.errors import InputError
 from audiopg.frontend import PATCH, LogMel
@@ -37,7 +37,7 @@ from audiopg.transfer.augment import (
     stochastic_depth,
 )
 from audiopg.transfer.recipes import FINETUNE_RECIPES, FinetuneSettings, learning_rate_at
-from audiopg.transfer.spectrograms import Spectrograms, as_clips, log_mels, patches_of, zeros_behind
+from audiopg.transfer.spectrograms import Spectrograms, log_mels, patches_of, zeros_behind
 from audiopg.transfer.tasks import (
     FinetuneResult,
     Task,
@@ -57,6 +57,7 @@ from audiopg.transfer.tasks import (
     targets_of,
     tasks_of,
 )
+from audiopg.transfer.waves import Waves, as_clips, batches_by_length
 
 __all__ = [
     "FINETUNE_RECIPES",
@@ -142,7 +143,7 @@ class _Heard:
 def finetune(
     settings: FinetuneSettings,
     clips: LabelledClips,
-    waves: CachedWaves | Sequence[Tensor],
+    waves: Waves | Sequence[Tensor],
     start: Encoder | str | os.PathLike | None = None,
     out: str | os.PathLike | None = None,
     *,
@@ -181,8 +182,8 @@ def finetune(
     if out is not None and resume and precision == "auto":
         precision = read_run(out)[0].precision
     settings = replace(settings, precision=settle_precision(precision, device))
-    clips, waves = checked(clips), as_clips(waves)
-    targets = targets_of(clips, waves).to(device)
+    clips, waves = checked(clips), as_clips(waves, len(clips))
+    targets = targets_of(clips).to(device)
     splits = splits_of(clips, folds, settings.validate)
     encoder = _starting_encoder(settings, start)
     if out is None:
@@ -202,7 +203,7 @@ def finetune(
 def _finetune(
     settings: FinetuneSettings,
     clips: LabelledClips,
-    waves: CachedWaves | Sequence[Tensor],
+    waves: Waves,
     encoder: Encoder | None,
     tasks: list[Task],
     targets: Tensor,
@@ -423,15 +424,14 @@ def _score(
     settings: FinetuneSettings, model: Classifier, mels: Spectrograms, rows: Tensor
 ) -> Tensor:
     """Class scores of clips as they are: (rows, classes)."""
-    # Clips of like length beside one another need the least padding.
-    order = mels.lengths[rows].argsort(stable=True)
-    parts = []
-    for part in rows[order].split(settings.batch_size):
+    scores = mels.frames.new_empty(len(rows), model.head.out_features, dtype=torch.float32)
+    for places in batches_by_length(mels.lengths[rows], settings.batch_size):
+        part = rows[places]
         frames = mels.lengths[part].to(mels.frames.device)
         n_patches = None if mels.alike(part) else patches_of(frames)
         mel = zeros_behind(mels.looped(part), frames)
-        parts.append(_logits(settings, model, mel, n_patches))
-    return torch.cat(parts)[order.argsort().to(parts[0].device)]
+        scores[places] = _logits(settings, model, mel, n_patches)
+    return scores
 
 
 def _logits(settings: FinetuneSettings, model: Classifier, *inputs: Tensor | None) -> Tensor:

@@ -1,20 +1,21 @@
-"""The log-mels of a set of clips, made once and kept where a network is trained on them."""
+"""The log-mels of a set of clips, made once and kept where a network is trained on them.
+
+The front end itself is in `audiopg.frontend`; what training changes in them, in `audiopg.transfer.augment`.
+"""
 
 import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from audiopg.datasets import CachedWaves
 from audiopg.errors import InputError
-from audiopg.frontend import MEL_BANDS, PATCH, WINDOW, LogMel, fit_length, whole_frames
-from audiopg.inputs import as_waves
+from audiopg.frontend import MEL_BANDS, PATCH, LogMel, fit_length, whole_frames
 from audiopg.mae import BANDS
 from audiopg.synth.parameters import CLIP_SAMPLES
+from audiopg.transfer.waves import Waves, as_clips, batches_by_length, require_windows
 
 # Clips transformed at once; bounds the memory, does not change the result.
 _CLIPS_AT_ONCE = 64
@@ -58,7 +59,7 @@ class Spectrograms:
 
 
 def log_mels(
-    waves: CachedWaves | Sequence[Tensor],
+    waves: Waves | Sequence[Tensor],
     log_mel: LogMel,
     native_length: bool,
     device: torch.device,
@@ -66,30 +67,21 @@ def log_mels(
     """The log-mels of all clips, made once: what training changes by chance, it changes in these.
 
     Args:
-        waves: a waveform for each clip, (samples,) float at 16 kHz: those of the cache, or a
-            (clips, samples) tensor.
+        waves: of the clips, as `as_clips` takes them.
         log_mel: the front end that the encoder was trained with.
         native_length: keep the length of a clip, up to 10.24 s, instead of making it that.
         device: where to keep them.
 
     Raises:
-        InputError: for a clip shorter than one window, NaN samples, or too little memory.
+        InputError: for a clip shorter than one window, or too little memory.
     """
-    if isinstance(waves, CachedWaves):
-        wave_of, samples = waves.native, torch.from_numpy(np.diff(waves.starts))
-    else:
-        wave_of, samples = waves.__getitem__, torch.tensor([len(wave) for wave in waves])
+    waves = as_clips(waves)
+    samples = torch.from_numpy(waves.lengths)
     if native_length:
-        require_windows(waves, samples.numpy())
-        samples = samples.clamp(max=CLIP_SAMPLES)
-    else:
-        samples = torch.full_like(samples, CLIP_SAMPLES)
+        require_windows(waves)
+    samples = samples.clamp(min=0 if native_length else CLIP_SAMPLES, max=CLIP_SAMPLES)
     lengths = whole_frames(samples)
-    # Clips of like length lie, and are transformed, beside one another.
-    order = lengths.argsort(stable=True)
-    starts = torch.empty_like(lengths)
-    starts[order] = lengths[order].cumsum(0) - lengths[order]
-    total = int(lengths.sum())
+    starts, total, first = torch.empty_like(lengths), int(lengths.sum()), 0
     try:
         frames = torch.empty(total, MEL_BANDS, dtype=torch.float16, device=device)
     except RuntimeError as error:
@@ -98,56 +90,18 @@ def log_mels(
             f"more than is free on {device}; set native_length, or take fewer clips."
         ) from error
     log_mel = copy.deepcopy(log_mel).to(device)
-    for rows in order.split(_CLIPS_AT_ONCE):
+    for rows in batches_by_length(lengths, _CLIPS_AT_ONCE):
         batch = torch.zeros(len(rows), int(samples[rows].max()), dtype=torch.float32)
-        for place, row in enumerate(rows.tolist()):
-            wave = wave_of(row)
-            if not torch.isfinite(wave).all():
-                raise InputError(
-                    f"{clip_name(waves, row)} holds NaN or infinite samples; leave it out."
-                )
-            batch[place, : samples[row]] = fit_length(wave, int(samples[row]))
+        for place, row in enumerate(rows):
+            batch[place, : samples[row]] = fit_length(waves.native(row), int(samples[row]))
         # Windows that lie within a clip do not hear the zeros behind it.
         mels = log_mel(batch.to(device))
         own = torch.arange(mels.shape[1]) < lengths[rows, None]
-        first = int(starts[rows[0]])
-        frames[first : first + int(lengths[rows].sum())] = mels[own.to(device)].half()
+        ends = first + lengths[rows].cumsum(0)
+        starts[rows] = ends - lengths[rows]
+        frames[first : ends[-1]] = mels[own.to(device)].half()
+        first = ends[-1]
     return Spectrograms(frames, starts.to(device), lengths)
-
-
-def as_clips(waves: CachedWaves | Sequence[Tensor]) -> CachedWaves | Tensor | list[Tensor]:
-    """Waves of clips by the rule of `as_waves`; those of a cache are as they should be.
-
-    Raises:
-        InputError: as `as_waves`, or for a single wave without an axis of clips.
-    """
-    waves = waves if isinstance(waves, CachedWaves) else as_waves(waves)
-    if isinstance(waves, Tensor) and waves.ndim == 1:
-        raise InputError(f"the waveform has shape {tuple(waves.shape)}; give (clips, samples).")
-    if isinstance(waves, list):
-        return [wave.detach() for wave in waves]
-    return waves.detach() if isinstance(waves, Tensor) else waves
-
-
-def require_windows(waves: CachedWaves | Sequence[Tensor], samples: np.ndarray) -> None:
-    """Refuse clips that are too short to be taken at their own length, naming them.
-
-    Args:
-        waves: of the clips.
-        samples: (clips,) how many samples each has.
-    """
-    short = np.flatnonzero(samples < WINDOW)
-    if len(short):
-        names = ", ".join(f"{clip_name(waves, row)} ({samples[row]} samples)" for row in short)
-        raise InputError(
-            f"{len(short)} of {len(waves)} clips are shorter than one window of {WINDOW}: {names}; "
-            "leave them out, or take all clips at 10.24 s instead of their own length."
-        )
-
-
-def clip_name(waves: CachedWaves | Sequence[Tensor], row: int) -> str:
-    """The file of a clip, or its row where it is none of a cache."""
-    return str(waves.clips.paths[row]) if isinstance(waves, CachedWaves) else f"clip {row}"
 
 
 def patches_of(frames: Tensor) -> Tensor:

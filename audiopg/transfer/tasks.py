@@ -3,7 +3,6 @@
 The loop that does them is in `audiopg.transfer.finetune`.
 """
 
-import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -16,7 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim import AdamW
 
-from audiopg.datasets import CachedWaves, LabelledClips
+from audiopg.datasets import LabelledClips
 from audiopg.datasets.tables import SPLIT, VALIDATION
 from audiopg.environment import atomic_path, require_writable, write_json
 from audiopg.errors import InputError
@@ -37,13 +36,13 @@ from audiopg.runs import (
     write_provenance,
 )
 from audiopg.transfer.recipes import FinetuneSettings
-from audiopg.transfer.spectrograms import as_clips
 from audiopg.transfer.statistics import (
     as_integers,
     as_labels,
     metric_of,
     require_positives,
 )
+from audiopg.transfer.waves import Waves, as_clips, sha256
 
 _CHECKPOINT, _TESTED = "checkpoint.safetensors", "tested.safetensors"
 # What may change when a run is resumed: how often it is written, and further seeds.
@@ -160,11 +159,9 @@ def checked(clips: LabelledClips) -> LabelledClips:
     return replace(clips, labels=labels, folds=as_integers("folds", clips.folds, len(clips)))
 
 
-def targets_of(clips: LabelledClips, waves: CachedWaves | Sequence[Tensor]) -> Tensor:
+def targets_of(clips: LabelledClips) -> Tensor:
     """(clips, classes) float32: 1 for the classes that a clip has."""
     labels, n_classes = np.asarray(clips.labels), len(clips.classes)
-    if len(waves) != len(labels):
-        raise InputError(f"there are {len(waves)} waveforms for {len(labels)} labelled clips.")
     if labels.dtype == bool:
         right = labels.shape == (len(labels), n_classes)
     else:
@@ -256,7 +253,7 @@ def read_result(
     folder: str | os.PathLike,
     clips: LabelledClips,
     folds: Sequence[int] | None = None,
-    waves: CachedWaves | Sequence[Tensor] | None = None,
+    waves: Waves | Sequence[Tensor] | None = None,
 ) -> FinetuneResult:
     """The result of a finished run, to set beside another on the same clips.
 
@@ -294,7 +291,7 @@ def read_result(
 def describe(
     settings: FinetuneSettings,
     clips: LabelledClips,
-    waves: CachedWaves | Sequence[Tensor],
+    waves: Waves,
     encoder: Encoder | None,
     start: str | None,
 ) -> dict:
@@ -303,7 +300,7 @@ def describe(
     if encoder:
         front_end = np.array([encoder.log_mel.mean, encoder.log_mel.standard_deviation])
         state = sorted(encoder.state_dict().items())
-        weights = _sha256(front_end, *(value.cpu().numpy() for _, value in state))
+        weights = sha256(front_end, *(value.cpu().numpy() for _, value in state))
     return {
         "settings": asdict(settings),
         "start": start,
@@ -312,8 +309,9 @@ def describe(
     }
 
 
-def _described(clips: LabelledClips, waves: CachedWaves | Sequence[Tensor] | None) -> dict:
+def _described(clips: LabelledClips, waves: Waves | None) -> dict:
     """What clips a run is of; ``_IDENTITY`` names what makes them the same."""
+    names = np.array([path.name for path in clips.paths])
     return {
         "name": clips.name,
         "number": len(clips),
@@ -321,30 +319,9 @@ def _described(clips: LabelledClips, waves: CachedWaves | Sequence[Tensor] | Non
         "licence": clips.licence,
         "skipped": clips.skipped,
         "validation": _validation_folds(clips),
-        "sha256": _clips_hash(clips),
-        "waves": None if waves is None else _waves_hash(waves),
+        "sha256": sha256(clips.labels, clips.folds, names),
+        "waves": None if waves is None else waves.contents,
     }
-
-
-def _clips_hash(clips: LabelledClips) -> str:
-    """Of what makes a set the one it is: the labels, folds and file names of its clips."""
-    names = np.array([path.name for path in clips.paths])
-    return _sha256(clips.labels, clips.folds, names)
-
-
-def _waves_hash(waves: CachedWaves | Sequence[Tensor]) -> str:
-    """Of what is heard: the files that a cache was made of, or the samples."""
-    if isinstance(waves, CachedWaves):
-        return waves.contents
-    lengths = np.array([len(wave) for wave in waves])
-    return _sha256(lengths, *(wave.detach().cpu().float().numpy() for wave in waves))
-
-
-def _sha256(*arrays: np.ndarray) -> str:
-    digest = hashlib.sha256()
-    for array in arrays:
-        digest.update(np.ascontiguousarray(array))
-    return digest.hexdigest()
 
 
 def open_run(held: RunFolder, run: dict, resume: bool, device: torch.device) -> str | None:

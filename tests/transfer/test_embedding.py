@@ -27,7 +27,7 @@ from audiopg.transfer import (
     list_audio,
     write_embeddings,
 )
-from audiopg.transfer.embedding import _batches
+from audiopg.transfer.waves import batches_by_length
 
 CLOSE = {"atol": 1e-5, "rtol": 1e-5}
 
@@ -138,11 +138,11 @@ def test_of_long_recordings_only_what_is_embedded_is_read(encoder, tmp_path, mon
 def test_recordings_share_a_batch_while_they_fit_into_its_memory(batch_size):
     seconds = np.random.default_rng(0).exponential(100, 200)
     seconds[:50] /= 100
-    batches = _batches(seconds, batch_size)
+    batches = batches_by_length(seconds, batch_size, 10.24 * batch_size)
     assert sorted(row for batch in batches for row in batch) == list(range(200))
     for batch in batches:
         assert len(batch) <= batch_size
-        assert len(batch) == 1 or seconds[batch].sum() <= 10.24 * batch_size
+        assert len(batch) == 1 or len(batch) * seconds[batch].max() <= 10.24 * batch_size
     assert len(batches[0]) == batch_size
 
 

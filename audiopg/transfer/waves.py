@@ -1,0 +1,127 @@
+"""The waves of clips, however they are held, and which of them share a batch.
+
+What counts as a wave is left to `audiopg.inputs`, files and their cache to `audiopg.datasets`.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from torch import Tensor
+
+from audiopg.datasets import CachedWaves
+from audiopg.errors import InputError
+from audiopg.frontend import WINDOW
+from audiopg.inputs import as_waves
+
+
+class Waves(Protocol):
+    """The waves of clips at 16 kHz: `CachedWaves`, or what `as_clips` makes of tensors.
+
+    Attributes:
+        lengths: (clips,) int64, the samples of each.
+        contents: a hash of what is heard.
+    """
+
+    @property
+    def lengths(self) -> np.ndarray: ...
+
+    @property
+    def contents(self) -> str: ...
+
+    def __len__(self) -> int: ...
+
+    def native(self, row: int) -> Tensor:
+        """One clip at its own length: (n,) float32."""
+        ...
+
+    def name(self, row: int) -> str:
+        """What a message calls a clip."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class _InMemory:
+    """Waves that a caller has: (clips, samples), or a list of (samples,)."""
+
+    waves: Tensor | list[Tensor]
+
+    @property
+    def lengths(self) -> np.ndarray:
+        return np.array([len(wave) for wave in self.waves], dtype=np.int64)
+
+    @property
+    def contents(self) -> str:
+        return sha256(self.lengths, *(wave.detach().cpu().numpy() for wave in self.waves))
+
+    def __len__(self) -> int:
+        return len(self.waves)
+
+    def native(self, row: int) -> Tensor:
+        return self.waves[row].detach()
+
+    def name(self, row: int) -> str:
+        return f"clip {row}"
+
+
+def as_clips(waves: Waves | Sequence[Tensor], clips: int | None = None) -> Waves:
+    """What holds the waves of clips, taken or refused by the rule of `as_waves`.
+
+    Args:
+        waves: (clips, samples), or a sequence of (samples,); `Waves` are returned as they are.
+        clips: how many there have to be; None for any number.
+
+    Raises:
+        InputError: as `as_waves`; for a single wave without an axis of clips, or another number.
+    """
+    if not isinstance(waves, CachedWaves | _InMemory):
+        waves = as_waves(waves)
+        if isinstance(waves, Tensor) and waves.ndim == 1:
+            raise InputError(f"the waveform has shape {tuple(waves.shape)}; give (clips, samples).")
+        waves = _InMemory(waves)
+    if clips not in (None, len(waves)):
+        raise InputError(f"there are {len(waves)} waveforms for {clips} labelled clips.")
+    return waves
+
+
+def require_windows(waves: Waves) -> None:
+    """Refuse clips that are too short to be taken at their own length, naming them."""
+    lengths = waves.lengths
+    short = np.flatnonzero(lengths < WINDOW)
+    if len(short):
+        names = ", ".join(f"{waves.name(row)} ({lengths[row]} samples)" for row in short)
+        raise InputError(
+            f"{len(short)} of {len(waves)} clips are shorter than one window of {WINDOW}: {names}; "
+            "leave them out, or take all clips at 10.24 s instead of their own length."
+        )
+
+
+def batches_by_length(
+    lengths: Sequence[float] | np.ndarray | Tensor, size: int, room: float = np.inf
+) -> list[list[int]]:
+    """Rows of like length together, the shortest first, so that little is filled up.
+
+    Args:
+        lengths: (rows,) of each, in any unit.
+        size: rows of a batch at most.
+        room: what the rows of a batch take at most, each as long as the longest; one row may take
+            more.
+    """
+    lengths = np.asarray(lengths)
+    batches: list[list[int]] = []
+    for row in lengths.argsort(kind="stable").tolist():
+        count = len(batches[-1]) if batches else size
+        if count == size or (count + 1) * lengths[row] > room:
+            batches.append([])
+        batches[-1].append(row)
+    return batches
+
+
+def sha256(*arrays: np.ndarray) -> str:
+    """A hash of the bytes of arrays, one after another."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array))
+    return digest.hexdigest()
