@@ -14,7 +14,7 @@ from results_page import NOT_RUN, THIS, list_table, parsed
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from audiopg.experiments import gains
+from audiopg.book.experiments import gains
 from audiopg.records import RESULTS, read_record, read_table
 
 HOLDS, FAILS, UNKNOWN = "holds", "does not hold", "cannot be told here"
