@@ -371,11 +371,19 @@ labels = {
     "events": "events in a clip",
     "partials": "partials in a tone",
 }
-growth = {}
-for name, label in labels.items():
-    curve = bench["growth"][name]
-    growth[label] = (curve.pop("values"), curve)
-plots.cost_curves(growth, logarithmic=tuple(growth), columns=3)
+figure, axes = plt.subplots(1, 3, figsize=(plots.WIDTH, 2.8))
+for axis, (name, label) in zip(axes, labels.items(), strict=True):
+    curves = dict(bench["growth"][name])
+    values = curves.pop("values")
+    for part, costs in curves.items():
+        axis.plot(values, costs, marker="o", markersize=4, label=part)
+    axis.set(xscale="log", xlabel=label)
+    axis.set_xticks(values, [f"{value:g}" for value in values])
+    axis.minorticks_off()
+    axis.set_ylim(bottom=0)
+handles = axis.get_legend_handles_labels()
+figure.legend(*handles, loc="outside upper left", ncols=3)
+figure.supylabel("milliseconds a clip", fontsize="medium")
 plt.show()
 
 # %% [markdown]

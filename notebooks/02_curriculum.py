@@ -110,8 +110,12 @@ plt.show()
 # of is blue.
 
 # %% mystnb={"figure": {"caption": "What each part puts into the clip (red) or takes out of it (blue): the whole clip less the clip without the part.", "name": "fig-removed"}, "image": {"alt": "Five difference spectrograms. Damping is blue above 500 Hz within the events; noise is red everywhere but in the events; bursts are thin red stripes at the onsets; events are blue between the onsets; partials are red lines above the first"}}
-names = list(parts)[1:]
-plots.difference_wall(part_mels[:1], part_mels[1:], names, columns=3)
+plots.spectrogram_wall(
+    part_mels[:1] - part_mels[1:],
+    list(parts)[1:],
+    columns=3,
+    difference=True,
+)
 plt.show()
 
 # %% [markdown]

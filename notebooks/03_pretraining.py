@@ -125,13 +125,20 @@ shown = ("steps", "batch_size", "learning_rate", "schedule")
 print(", ".join(f"{key} {record['settings'][key]}" for key in shown))
 
 # %% mystnb={"figure": {"caption": "Loss by number of clips: the recorded run, and one that differs from it in its optimiser alone. Medians of 21 steps.", "name": "fig-recorded-loss"}, "image": {"alt": "Two loss curves over 64,000 clips. That of Muon leaves a shelf near 0.9 after a few thousand clips, that of AdamW after more, and ends a little lower"}}
-plots.loss_curves(
-    {
-        "AdamW": record["metrics"]["loss"],
-        "Muon": read_record("pretrain-tiny-muon")["metrics"]["loss"],
-    },
-    record["settings"]["batch_size"],
+runs = {"AdamW": record, "Muon": read_record("pretrain-tiny-muon")}
+grey = plots.PALETTE["grey"]
+figure, axis = plt.subplots()
+for name, run_record in runs.items():
+    losses = pd.Series(run_record["metrics"]["loss"])
+    median = losses.rolling(21, center=True, min_periods=1).median()
+    clips = (losses.index + 1) * run_record["settings"]["batch_size"]
+    axis.plot(clips, median, label=name, linewidth=1.5)
+axis.axhline(
+    1, color=grey, linestyle="--", linewidth=1, label="flat patches"
 )
+axis.set(xlabel="clips heard", ylabel="training loss")
+axis.xaxis.set_major_formatter("{x:,.0f}")
+axis.legend()
 plt.show()
 
 # %% [markdown]

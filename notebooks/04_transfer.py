@@ -23,6 +23,8 @@
 # chapter is about what to compare with, and how sure one may be.
 
 # %%
+from textwrap import fill
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -252,17 +254,28 @@ readable(tables)
 
 # %% mystnb={"figure": {"caption": "Linear probes of frozen features: means over the test folds, and 95 % intervals by the bootstrap over clips.", "name": "fig-intervals"}, "image": {"alt": "Three panels of dots with whiskers, one for each set, a row for each way of making features; numbers are in the table above"}}
 ends = ["mean", "95 % from", "95 % to"]
-plots.interval_panels(
-    {
-        title.replace(", ", ",\n"): {
-            row: tuple(figures)
-            for row, figures in table[ends].iterrows()
-            if row != "chance"
-        }
-        for title, table in tables.items()
-    },
-    "accuracy (%)",
-)
+shown = pd.concat(tables)[ends].drop("chance", level=1)
+rows = list(shown.index.unique(1))
+size = plots.WIDTH, 1.1 + 0.36 * len(rows)
+figure, axes = plt.subplots(1, len(tables), sharey=True, figsize=size)
+for axis, title in zip(axes, tables, strict=True):
+    table = shown.loc[title]
+    middle, low, high = table.to_numpy().T
+    axis.errorbar(
+        middle,
+        [rows.index(row) for row in table.index],
+        xerr=(middle - low, high - middle),
+        fmt="o",
+        markersize=4,
+        capsize=2,
+        color=plots.PALETTE["blue"],
+    )
+    axis.set_title(fill(title, 14), fontsize="small")
+    axis.set_xlabel("accuracy (%)")
+    axis.grid(axis="x", linewidth=0.5, alpha=0.4)
+names = [fill(row, 22) for row in rows]
+axes[0].set_yticks(range(len(rows)), names, fontsize="small")
+axes[0].set_ylim(len(rows) - 0.5, -0.5)
 plt.show()
 
 # %% [markdown]

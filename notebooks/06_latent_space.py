@@ -116,8 +116,34 @@ pd.DataFrame(
 # as the authors advise.
 
 # %% mystnb={"figure": {"caption": "The estimator at one sample (orange) of the ring: the square reaches to its third neighbour, and the strips hold the samples counted along each axis alone.", "name": "fig-neighbourhood"}, "image": {"alt": "A ring of dots with one marked; a small square around it, a blue vertical and an orange horizontal strip through it, each holding some of the other dots"}}
-a, b = pairs["a ring"]
-plots.neighbourhood(a[:150], b[:150], clip=7)
+a, b = (values[:150] for values in pairs["a ring"])
+here, blue, orange = 7, plots.PALETTE["blue"], plots.PALETTE["vermilion"]
+across, along = (a - a[here]).abs(), (b - b[here]).abs()
+reach = torch.maximum(across, along).sort().values[3].item()
+figure, axis = plt.subplots(figsize=(4.2, 3.72))
+for span, place, distance, colour, name in (
+    (axis.axvspan, a[here].item(), across, blue, "n_z"),
+    (axis.axhspan, b[here].item(), along, orange, "n_g"),
+):
+    count = (distance < reach).sum().item() - 1
+    label = f"${name}$ = {count}"
+    ends = place - reach, place + reach
+    span(*ends, color=colour, alpha=0.3, linewidth=0, label=label)
+square = plt.Rectangle(
+    (a[here] - reach, b[here] - reach),
+    2 * reach,
+    2 * reach,
+    fill=False,
+    edgecolor=plots.PALETTE["grey"],
+    linewidth=1.5,
+    zorder=3,
+    label="reaches to neighbour 3",
+)
+axis.add_patch(square)
+axis.scatter(a, b, s=10, color=plots.PALETTE["grey"], linewidths=0)
+axis.scatter(a[here], b[here], s=40, color=orange, zorder=4)
+axis.set(xlabel="$z$", ylabel="$g$", aspect="equal")
+figure.legend(loc="outside upper left", ncols=3, fontsize="small")
 plt.show()
 
 # %% [markdown]
@@ -282,16 +308,33 @@ for factor, values in information.items():
     ranked = values.argsort(descending=True).tolist()
     new = [neuron for neuron in ranked if neuron not in chosen]
     chosen |= dict.fromkeys(new[:4], factor)
+
+
+def panels(activation):
+    """A neuron over each factor; the line is the median of 25 parts."""
+    size = plots.WIDTH, 0.45 * plots.WIDTH
+    figure, axes = plt.subplots(1, len(factors), sharey=True, figsize=size)
+    for axis, (name, values) in zip(axes, factors.items(), strict=True):
+        axis.scatter(values, activation, s=4, alpha=0.5, linewidths=0)
+        medians = [
+            (values[part].quantile(0.5), activation[part].quantile(0.5))
+            for part in values.argsort().tensor_split(25)
+        ]
+        orange = plots.PALETTE["vermilion"]
+        axis.plot(*zip(*medians, strict=True), color=orange, linewidth=2)
+        axis.set_xlabel(UNITS[name], fontsize="small")
+    axes[0].set_ylabel("activation")
+    return figure
+
+
 shown, alts = {}, []
 for neuron, factor in chosen.items():
     nats = ", ".join(
         f"{information[name][neuron]:.2f} on {name}" for name in factors
     )
-    shown[f"{neuron}, chosen for {factor}"] = plots.neuron_panels(
-        embeddings["trained"][:, neuron],
-        {UNITS[name]: v for name, v in factors.items()},
-        f"neuron {neuron}: nats {nats}",
-    )
+    figure = panels(embeddings["trained"][:, neuron])
+    figure.suptitle(f"neuron {neuron}: nats {nats}")
+    shown[f"{neuron}, chosen for {factor}"] = figure
     alts.append(f"Neuron {neuron} over three factors; nats {nats}")
 widgets.figure_sweep("neuron", shown, alts)
 

@@ -339,6 +339,12 @@ def test_an_old_path_warns_and_gives_what_is_at_the_new_one(old, monkeypatch):
         sys.modules.pop(f"audiopg.{old}", None)
 
 
+def test_nobody_uses_an_old_path():
+    ours = [*MODULES, *CHAPTERS, TEMPLATE, *ROOT.glob("book/*.py"), *ROOT.glob("benchmarks/*.py")]
+    old = {f"audiopg.{name}" for name in MOVED}
+    assert {path: used for path in ours if (used := imports(path) & old)} == {}
+
+
 # The book
 
 

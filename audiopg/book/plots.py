@@ -5,9 +5,8 @@ taken. `use_style`, called once at the top of a chapter, sets colours and sizes.
 """
 
 import io
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import cycle
-from textwrap import fill
 from typing import TYPE_CHECKING
 
 import matplotlib as mpl
@@ -214,39 +213,31 @@ def mel_picture(mel: ArrayLike, hidden: ArrayLike | None = None) -> bytes:
     return _webp(canvas)
 
 
-def spectrogram_wall(mels: ArrayLike, titles: Sequence[str], columns: int = 4) -> Figure:
+def spectrogram_wall(
+    mels: ArrayLike, titles: Sequence[str], columns: int = 4, difference: bool = False
+) -> Figure:
     """Log-mel spectrograms side by side, on one colour scale.
 
     Args:
-        mels: (n, frames, 128) standardised log-mel.
+        mels: (n, frames, 128) standardised log-mel, or differences of such.
         titles: one a clip.
         columns: clips in a row.
+        difference: whether they are differences: more is red then, less is blue, and 0 is white.
 
     Raises:
         InputError: for another shape, or titles of another number.
     """
-    return _wall(_array(mels), titles, columns, "log-mel (standardised)")
-
-
-def difference_wall(
-    mels: ArrayLike, others: ArrayLike, titles: Sequence[str], columns: int = 4
-) -> Figure:
-    """What log-mel spectrograms have more (red) or less (blue) of than others, side by side.
-
-    Args:
-        mels: (n, frames, 128) standardised log-mel, or (1, frames, 128) for one with all others.
-        others: (n, frames, 128); what both have is shown as 0.
-        titles: one a pair.
-        columns: pairs in a row.
-
-    Raises:
-        InputError: for another shape, or titles of another number.
-    """
-    mels, others = _array(mels), _array(others)
-    if mels.shape[1:] != others.shape[1:] or len(mels) not in (1, len(others)):
-        raise InputError(f"mels have shape {mels.shape}, the others {others.shape}; give the same.")
-    bar = "difference in log-mel"
-    return _wall(mels - others, titles, columns, bar, cmap="RdBu_r", limits=(-3.0, 3.0))
+    mels = _array(mels)
+    _check_mels("mels", mels)
+    _check_titles(titles, len(mels))
+    colours = {"cmap": "RdBu_r", "limits": (-3.0, 3.0)} if difference else {}
+    label = "difference in log-mel" if difference else "log-mel (standardised)"
+    figure, axes = _grid(len(mels), columns, height=1.45)
+    for axis, clip, title in zip(axes, mels, titles, strict=True):
+        image = _draw_mel(axis, clip, **colours)
+        axis.set_title(title, fontsize="small")
+    _finish_mels(figure, axes, image, label)
+    return figure
 
 
 def spectra(waves: Mapping[str, ArrayLike]) -> Figure:
@@ -345,94 +336,6 @@ def loss_curve(losses: ArrayLike, batch_size: int, label: str = "training loss")
     return figure
 
 
-def loss_curves(
-    losses: Mapping[str, ArrayLike], batch_size: int, label: str = "training loss"
-) -> Figure:
-    """Losses of some runs over the clips heard, each a running median of 21 steps.
-
-    The dashed line at 1 is the loss of answering that every patch is flat.
-
-    Args:
-        losses: name -> (steps,).
-        batch_size: clips a step, of all runs.
-        label: of the vertical axis.
-
-    Raises:
-        InputError: for no run, or one of another shape.
-    """
-    if not losses:
-        raise InputError("no losses were given; name at least one run.")
-    figure, axis = plt.subplots()
-    for name, values in losses.items():
-        values = _array(values)
-        if values.ndim != 1 or len(values) == 0:
-            raise InputError(f"{name!r}: losses have shape {values.shape}; give one a step.")
-        median = [np.median(values[max(0, i - 10) : i + 11]) for i in range(len(values))]
-        axis.plot(np.arange(1, len(values) + 1) * batch_size, median, label=name, linewidth=1.5)
-    axis.axhline(1, color=PALETTE["grey"], linestyle="--", linewidth=1, label="flat patches")
-    axis.set(xlabel="clips heard", ylabel=label)
-    axis.xaxis.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:,.0f}"))
-    axis.legend()
-    return figure
-
-
-def stages(curves: Mapping[str, ArrayLike], names: Sequence[str], label: str) -> Figure:
-    """Curves over a few named stages, such as the rows of an ablation.
-
-    Args:
-        curves: name -> (stages,) values.
-        names: of the stages.
-        label: of the vertical axis.
-    """
-    figure, axis = plt.subplots()
-    for name, values in curves.items():
-        axis.plot(names, _array(values), marker="o", label=name)
-    axis.set_ylabel(label)
-    axis.legend()
-    return figure
-
-
-def efficiency(
-    curves: Mapping[str, Sequence[tuple[float, int, float, float]]],
-    references: Mapping[str, float],
-) -> Figure:
-    """Accuracy against the time of pre-training (Figure 3), and against the clips heard.
-
-    Only over clips are the runs of a curve joined: how long a run takes is also a matter of what else
-    the machine does.
-
-    Args:
-        curves: name -> runs, each its seconds, clips, accuracy in per cent and the deviation of that.
-        references: what needs no such time: name -> accuracy in per cent, a line across.
-
-    Raises:
-        InputError: for a curve without a run.
-    """
-    figure, (over_time, over_clips) = plt.subplots(1, 2, sharey=True)
-    for name, runs in curves.items():
-        if not runs:
-            raise InputError(f"{name!r} has no run; leave it out.")
-        seconds, clips, accuracy, deviation = np.array(sorted(runs, key=lambda run: run[1])).T
-        points = {"marker": "o", "capsize": 3, "label": name}
-        over_time.errorbar(seconds / 60, accuracy, deviation, linestyle="none", **points)
-        over_clips.errorbar(clips, accuracy, deviation, **points)
-    for (name, accuracy), style in zip(references.items(), cycle(("--", ":", "-.")), strict=False):
-        for axis in figure.axes:
-            axis.axhline(accuracy, color=PALETTE["grey"], linestyle=style, linewidth=1, label=name)
-    # Runs may lie within one power of ten; numbers of clips are long.
-    for axis, label, subs in (
-        (over_time, "minutes of pre-training", (1, 2, 5)),
-        (over_clips, "clips heard", (1, 3)),
-    ):
-        axis.set(xscale="log", xlabel=label)
-        axis.xaxis.set_major_locator(mpl.ticker.LogLocator(subs=subs))
-        axis.xaxis.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:,g}"))
-        axis.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
-    over_time.set(ylabel="accuracy (%)")
-    figure.legend(*over_clips.get_legend_handles_labels(), loc="outside upper left", ncols=2)
-    return figure
-
-
 def reconstructions(
     mels: ArrayLike, reconstruction: ArrayLike, mask: ArrayLike, titles: Sequence[str]
 ) -> Figure:
@@ -467,53 +370,7 @@ def reconstructions(
         row[0].set_ylabel(title, fontsize="small")
     for axis, heading in zip(axes, headings, strict=False):
         axis.set_title(heading, fontsize="small")
-    figure.colorbar(image, ax=axes.tolist(), label="log-mel (standardised)", pad=0.01, aspect=40)
-    figure.supxlabel("time (s)", fontsize="medium")
-    figure.supylabel("frequency (Hz)", fontsize="medium")
-    return figure
-
-
-def cost_curves(
-    panels: Mapping[str, tuple[Sequence[float], Mapping[str, Sequence[float]]]],
-    logarithmic: Collection[str] = (),
-    columns: int = 2,
-) -> Figure:
-    """What a clip costs as one thing grows, a panel for each such thing.
-
-    Args:
-        panels: label of the horizontal axis, such as "clips a batch" -> the values measured at,
-            and name of the curve, such as "render" -> ms a clip at each of them. A curve looks the
-            same in all panels.
-        logarithmic: labels of the panels whose horizontal axis is logarithmic.
-        columns: panels in a row.
-
-    Raises:
-        InputError: without panels or curves, for a curve of another length than its panel's
-            values, or a logarithmic axis of values that are not positive.
-    """
-    if not panels or not all(curves for _, curves in panels.values()):
-        raise InputError("a panel or its curves are missing; give at least one of each.")
-    names = list(dict.fromkeys(name for _, curves in panels.values() for name in curves))
-    looks = dict(zip(names, cycle(mpl.rcParams["axes.prop_cycle"]), strict=False))
-    figure, axes = _grid(len(panels), columns, height=2.3, share=False)
-    for axis, (label, (places, curves)) in zip(axes, panels.items(), strict=True):
-        for name, costs in curves.items():
-            if len(costs) != len(places):
-                raise InputError(
-                    f"{label!r} has {len(places)} values and {name!r} {len(costs)}; give one each."
-                )
-            axis.plot(places, costs, marker="o", markersize=4, label=name, **looks[name])
-        if label in logarithmic:
-            if min(places) <= 0:
-                raise InputError(f"{label!r} reaches {min(places)}; a logarithm needs more than 0.")
-            axis.set_xscale("log")
-            axis.set_xticks(places, [f"{place:g}" for place in places])
-            axis.minorticks_off()
-        axis.set_xlabel(label)
-        axis.set_ylim(bottom=0)
-    handles = {line.get_label(): line for axis in axes for line in axis.lines}
-    figure.legend(handles=[handles[name] for name in names], loc="outside upper left", ncols=3)
-    figure.supylabel("milliseconds a clip", fontsize="medium")
+    _finish_mels(figure, axes, image, "log-mel (standardised)")
     return figure
 
 
@@ -536,15 +393,8 @@ def confusion(matrix: ArrayLike, classes: Sequence[str]) -> Figure:
     totals = counts.sum(axis=1, keepdims=True)
     percent = 100 * counts / np.where(totals > 0, totals, 1)
     figure, axis = plt.subplots(figsize=(WIDTH, 0.8 * WIDTH))
-    image = axis.imshow(percent, cmap="cividis", vmin=0, vmax=100)
-    for row, column in np.ndindex(percent.shape):
-        value = percent[row, column]
-        colour = "black" if value > 50 else "white"
-        axis.text(column, row, f"{value:.0f}", color=colour, ha="center", va="center")
-    axis.set_xticks(range(len(classes)), classes, rotation=45, ha="right", rotation_mode="anchor")
-    axis.set_yticks(range(len(classes)), classes)
+    image = _draw_matrix(axis, percent, 100, "{:.0f}", classes, slant=45)
     axis.set(xlabel="predicted class", ylabel="true class")
-    axis.spines[:].set_visible(False)
     figure.colorbar(image, label="% of the true class", shrink=0.8)
     return figure
 
@@ -567,32 +417,6 @@ def information_bars(
         axis.axhline(null_quantile, color=PALETTE["grey"], linestyle=":", label="permutation null")
     axis.set(xlabel="latent dimension, in order", ylabel=f"information on {factor} (nats)")
     axis.legend()
-    return figure
-
-
-def predicted_against_true(truth: ArrayLike, predicted: ArrayLike, label: str, unit: str) -> Figure:
-    """Predictions of a factor over its true values, with the line where they agree.
-
-    Args:
-        truth: (clips,).
-        predicted: (clips,).
-        label: of the factor, such as "f0".
-        unit: of the factor, such as "Hz".
-
-    Raises:
-        InputError: for shapes that do not agree.
-    """
-    truth, predicted = _array(truth), _array(predicted)
-    if truth.ndim != 1 or truth.shape != predicted.shape:
-        raise InputError(
-            f"truth and predicted have shapes {truth.shape} and {predicted.shape}; "
-            "give one value a clip in both."
-        )
-    figure, axis = plt.subplots(figsize=(0.75 * WIDTH, 0.7 * WIDTH))
-    axis.axline((truth[0], truth[0]), slope=1, color=PALETTE["grey"], linewidth=1, zorder=0)
-    axis.scatter(truth, predicted, s=12, alpha=0.8, color=PALETTE["blue"], linewidths=0)
-    unit = f" ({unit})" if unit else ""
-    axis.set(xlabel=f"true {label}{unit}", ylabel=f"predicted {label}{unit}")
     return figure
 
 
@@ -711,48 +535,6 @@ def grouped_bars(
     return figure
 
 
-def interval_panels(
-    tables: Mapping[str, Mapping[str, tuple[float, float, float]]], label: str
-) -> Figure:
-    """Figures with their intervals: a panel a set, a line a row, the rows in the order they come.
-
-    Args:
-        tables: set -> row -> the figure, and the ends of its interval; a row that a set lacks is
-            left blank there.
-        label: of the horizontal axes.
-
-    Raises:
-        InputError: without a set or a row.
-    """
-    rows = list(dict.fromkeys(row for table in tables.values() for row in table))
-    if not rows:
-        raise InputError("no figures were given; name at least one set with one row.")
-    names = [fill(row, 22) for row in rows]
-    height = 0.36 if any("\n" in name for name in names) else 0.27
-    figure, axes = plt.subplots(
-        1, len(tables), sharey=True, squeeze=False, figsize=(WIDTH, 1.1 + height * len(rows))
-    )
-    for axis, (title, table) in zip(axes[0], tables.items(), strict=True):
-        places = [rows.index(row) for row in table]
-        middle, low, high = np.array(list(table.values())).T
-        axis.errorbar(
-            middle,
-            places,
-            xerr=(middle - low, high - middle),
-            fmt="o",
-            markersize=4,
-            capsize=2,
-            color=PALETTE["blue"],
-        )
-        # Side by side, long titles would run into each other, and long names leave no room.
-        axis.set_title(fill(title, 44 // len(tables)), fontsize="small")
-        axis.set_xlabel(label)
-        axis.grid(axis="x", linewidth=0.5, alpha=0.4)
-    axes[0, 0].set_yticks(range(len(rows)), names, fontsize="small")
-    axes[0, 0].set_ylim(len(rows) - 0.5, -0.5)
-    return figure
-
-
 def layer_curves(curves: Mapping[str, ArrayLike], label: str) -> Figure:
     """A quantity layer by layer, from the patches before the first block, which are layer 0.
 
@@ -803,71 +585,6 @@ def clips_curves(heard: "pandas.DataFrame", label: str) -> Figure:
     return figure
 
 
-def neuron_panels(activations: ArrayLike, factors: Mapping[str, ArrayLike], title: str) -> Figure:
-    """What one latent dimension does as each of some factors moves: a dot a clip, a running median.
-
-    Args:
-        activations: (clips,).
-        factors: label, with its unit -> (clips,).
-        title: of the figure.
-
-    Raises:
-        InputError: without factors, or for shapes that do not agree.
-    """
-    activations = _array(activations)
-    factors = {label: _array(values) for label, values in factors.items()}
-    if not factors or any(activations.shape != v.shape or v.ndim != 1 for v in factors.values()):
-        raise InputError(
-            f"activations have shape {activations.shape}, factors "
-            f"{[v.shape for v in factors.values()]}; give one value a clip in all."
-        )
-    figure, axes = plt.subplots(
-        1, len(factors), sharey=True, squeeze=False, figsize=(WIDTH, 0.45 * WIDTH)
-    )
-    for axis, (label, values) in zip(axes[0], factors.items(), strict=True):
-        _add_response(axis, activations, values, dot=4)
-        axis.set_xlabel(label, fontsize="small")
-    axes[0, 0].set_ylabel("activation")
-    figure.suptitle(title)
-    return figure
-
-
-def neighbourhood(z: ArrayLike, g: ArrayLike, clip: int, neighbours: int = 3) -> Figure:
-    """How Kraskov's estimator looks at one sample: the square that reaches to its k-th neighbour,
-    and the strips in which others are counted along one axis alone.
-
-    Args:
-        z: (samples,).
-        g: (samples,), on a scale that compares.
-        clip: which sample.
-        neighbours: k.
-
-    Raises:
-        InputError: for shapes that do not agree, or fewer samples than k + 1.
-    """
-    z, g = _array(z), _array(g)
-    if z.ndim != 1 or z.shape != g.shape or len(z) <= neighbours:
-        raise InputError(f"z and g have shapes {z.shape} and {g.shape}; give as many of each.")
-    across, along = np.abs(z - z[clip]), np.abs(g - g[clip])
-    radius = np.sort(np.maximum(across, along))[neighbours]
-    inside = {"n_z": across < radius, "n_g": along < radius}
-    figure, axis = plt.subplots(figsize=(0.7 * WIDTH, 0.62 * WIDTH))
-    strips = ((axis.axvspan, z, "blue", "n_z"), (axis.axhspan, g, "vermilion", "n_g"))
-    for span, centre, colour, name in strips:
-        low, high = centre[clip] - radius, centre[clip] + radius
-        count = int(inside[name].sum()) - 1
-        span(low, high, color=PALETTE[colour], alpha=0.3, linewidth=0, label=f"${name}$ = {count}")
-    corner = (z[clip] - radius, g[clip] - radius)
-    square = mpl.patches.Rectangle(corner, 2 * radius, 2 * radius, fill=False, zorder=3)
-    square.set(edgecolor=PALETTE["grey"], linewidth=1.5, label=f"reaches to neighbour {neighbours}")
-    axis.add_patch(square)
-    axis.scatter(z, g, s=10, color=PALETTE["grey"], linewidths=0)
-    axis.scatter(z[clip], g[clip], s=40, color=PALETTE["vermilion"], zorder=4)
-    axis.set(xlabel="$z$", ylabel="$g$", aspect="equal")
-    figure.legend(loc="outside upper left", ncols=3, fontsize="small")
-    return figure
-
-
 def picture(figure: Figure) -> bytes:
     """A figure as WebP with a transparent ground, closed: one frame of a slider."""
     figure.set_dpi(_VIEW_DPI)
@@ -875,39 +592,6 @@ def picture(figure: Figure) -> bytes:
     canvas.draw()
     plt.close(figure)
     return _webp(canvas)
-
-
-def neuron_response(activations: ArrayLike, factor: ArrayLike, label: str, title: str) -> Figure:
-    """What one latent dimension does as a factor moves: a dot a clip, and a running median.
-
-    Args:
-        activations: (clips,).
-        factor: (clips,).
-        label: of the factor, with its unit.
-        title: of the figure, such as "neuron 343".
-
-    Raises:
-        InputError: for shapes that do not agree.
-    """
-    activations, factor = _array(activations), _array(factor)
-    if factor.ndim != 1 or activations.shape != factor.shape:
-        raise InputError(
-            f"activations and factor have shapes {activations.shape} and {factor.shape}; "
-            "give one value a clip in both."
-        )
-    figure, axis = plt.subplots(figsize=(0.75 * WIDTH, 0.55 * WIDTH))
-    _add_response(axis, activations, factor, dot=8)
-    axis.set(xlabel=label, ylabel="activation", title=title)
-    return figure
-
-
-def _add_response(axis: Axes, activations: np.ndarray, factor: np.ndarray, dot: float) -> None:
-    """A dot a clip, and medians of 25 parts of the clips in the order of the factor."""
-    order = np.argsort(factor)
-    parts = np.array_split(order, min(25, len(order)))
-    axis.scatter(factor, activations, s=dot, alpha=0.5, color=PALETTE["blue"], linewidths=0)
-    medians = [(np.median(factor[part]), np.median(activations[part])) for part in parts]
-    axis.plot(*zip(*medians, strict=True), "-", color=PALETTE["vermilion"], linewidth=2)
 
 
 def ablation_curves(ablations: Mapping[str, Ablation]) -> Figure:
@@ -948,16 +632,8 @@ def angle_matrix(angles: SubspaceAngles) -> Figure:
     """
     smallest = angles.angles[..., 0]
     figure, axis = plt.subplots(figsize=(0.8 * WIDTH, 0.65 * WIDTH))
-    image = axis.imshow(smallest, cmap="cividis", vmin=0, vmax=90)
-    for row, column in np.ndindex(smallest.shape):
-        value = smallest[row, column]
-        colour = "black" if value > 45 else "white"
-        axis.text(column, row, f"{value:.0f}°", color=colour, ha="center", va="center")
-    ends = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"}
-    axis.set_xticks(range(len(smallest)), angles.factors, **ends)
-    axis.set_yticks(range(len(smallest)), angles.factors)
+    image = _draw_matrix(axis, smallest, 90, "{:.0f}°", angles.factors, slant=30)
     axis.set(xlabel="found on one half of the clips", ylabel="found on the other")
-    axis.spines[:].set_visible(False)
     bar = figure.colorbar(image, label="smallest angle (degrees)", shrink=0.8)
     bar.ax.axhline(angles.chance[0], color=PALETTE["vermilion"], linewidth=2)
     return figure
@@ -1041,20 +717,11 @@ def _next_line(axis: Axes, label: str) -> dict[str, object]:
     return {**style, "linewidth": 1.5, "baseline": None}
 
 
-def _wall(
-    mels: np.ndarray, titles: Sequence[str], columns: int, bar: str, **colours: object
-) -> Figure:
-    """(n, frames, 128) side by side; ``bar`` is the label of the colour bar."""
-    _check_mels("mels", mels)
-    _check_titles(titles, len(mels))
-    figure, axes = _grid(len(mels), columns, height=1.45)
-    for axis, clip, title in zip(axes, mels, titles, strict=True):
-        image = _draw_mel(axis, clip, **colours)
-        axis.set_title(title, fontsize="small")
-    figure.colorbar(image, ax=axes.tolist(), label=bar, pad=0.01, aspect=40)
+def _finish_mels(figure: Figure, axes: np.ndarray, image: AxesImage, label: str) -> None:
+    """The colour bar, and what the axes of all spectrograms of a figure are called."""
+    figure.colorbar(image, ax=axes.tolist(), label=label, pad=0.01, aspect=40)
     figure.supxlabel("time (s)", fontsize="medium")
     figure.supylabel("frequency (Hz)", fontsize="medium")
-    return figure
 
 
 def _draw_mel(axis: Axes, clip: np.ndarray, **colours: object) -> AxesImage:
@@ -1085,6 +752,20 @@ def _add_mel(
         vmin=limits[0],
         vmax=limits[1],
     )
+
+
+def _draw_matrix(
+    axis: Axes, values: np.ndarray, highest: float, form: str, names: Sequence[str], slant: float
+) -> AxesImage:
+    """(n, n) values from 0 to the highest as colours, each written into its square."""
+    image = axis.imshow(values, cmap="cividis", vmin=0, vmax=highest)
+    for (row, column), value in np.ndenumerate(values):
+        colour = "black" if value > highest / 2 else "white"
+        axis.text(column, row, form.format(value), color=colour, ha="center", va="center")
+    axis.set_xticks(range(len(names)), names, rotation=slant, ha="right", rotation_mode="anchor")
+    axis.set_yticks(range(len(names)), names)
+    axis.spines[:].set_visible(False)
+    return image
 
 
 def _set_up_wave(axis: Axes) -> None:

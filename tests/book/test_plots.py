@@ -229,21 +229,18 @@ def test_spectrogram_wall_refuses(shape, titles, columns, message):
         plots.spectrogram_wall(np.zeros(shape), titles, columns)
 
 
-def test_difference_wall_is_symmetric_about_zero(clips):
+def test_differences_are_symmetric_about_a_colour_of_nothing(clips):
     mels = clips[2]
-    figure = plots.difference_wall(mels[:2], mels[2:4].numpy(), ["one", "two"], columns=2)
+    figure = plots.spectrogram_wall(mels[:2] - mels[2:4], ["one", "two"], difference=True)
     axes = [axis for axis in figure.axes if axis.get_title()]
-    assert [axis.get_title() for axis in axes] == ["one", "two"]
     for axis, mel, other in zip(axes, mels[:2], mels[2:4], strict=True):
-        np.testing.assert_array_equal(axis.images[0].get_array(), (mel - other).T)
-        low, high = axis.images[0].get_clim()
+        (image,) = axis.images
+        np.testing.assert_array_equal(image.get_array(), (mel - other).T)
+        low, high = image.get_clim()
         assert low == -high
-    figure = plots.difference_wall(mels[:1], mels[1:], "abcd")
-    differences = [axis.images[0].get_array() for axis in figure.axes if axis.get_title()]
-    np.testing.assert_array_equal(differences, (mels[:1] - mels[1:]).mT)
-    for others in (mels[:4], mels[:, :512]):
-        with pytest.raises(InputError, match=r"\(5, 1024, 128\), the others"):
-            plots.difference_wall(mels, others, "abcde")
+        (more, _, less, _), nothing = image.to_rgba(np.array([high, low]))[0], image.to_rgba(0)
+        assert more > less
+        assert max(nothing[:3]) - min(nothing[:3]) < 0.02
 
 
 def test_histograms_count_what_they_are_given():
@@ -346,43 +343,6 @@ def test_reconstructions_refuse():
         plots.reconstructions(mels, mels, np.zeros((1, 16), bool), [])
 
 
-def test_cost_curves_draw_a_panel_for_each_cause():
-    panels = {
-        "clips a batch": ([1, 16, 256], {"render": [5.0, 3.0, 2.5], "log-mel": [2.0, 1.5, 1.5]}),
-        "events a clip": (torch.arange(1, 4), {"log-mel": torch.tensor([1.5, 1.6, 1.5])}),
-    }
-    figure = plots.cost_curves(panels, logarithmic={"clips a batch"})
-    batch, events = figure.axes
-    assert (batch.get_xlabel(), events.get_xlabel()) == tuple(panels)
-    assert (batch.get_xscale(), events.get_xscale()) == ("log", "linear")
-    assert [tick.get_text() for tick in batch.get_xticklabels()] == ["1", "16", "256"]
-    for axis, (places, curves) in zip(figure.axes, panels.values(), strict=True):
-        assert axis.get_ylim()[0] == 0
-        assert [line.get_label() for line in axis.lines] == list(curves)
-        for line, costs in zip(axis.lines, curves.values(), strict=True):
-            np.testing.assert_array_equal(line.get_xdata(), places)
-            np.testing.assert_array_equal(line.get_ydata(), costs)
-    # One legend for all: a curve's name looks the same in every panel.
-    (legend,) = figure.legends
-    assert [text.get_text() for text in legend.get_texts()] == ["render", "log-mel"]
-    assert batch.lines[1].get_color() == events.lines[0].get_color() != batch.lines[0].get_color()
-    assert figure.get_supylabel() == "milliseconds a clip"
-
-
-@pytest.mark.parametrize(
-    ("panels", "message"),
-    [
-        ({}, "missing"),
-        ({"events": ([1, 2], {})}, "missing"),
-        ({"events": ([1, 2], {"render": [1.0]})}, "'events' has 2 values and 'render' 1"),
-        ({"events": ([0, 2], {"render": [1.0, 2.0]})}, "'events' reaches 0"),
-    ],
-)
-def test_cost_curves_refuse(panels, message):
-    with pytest.raises(InputError, match=message):
-        plots.cost_curves(panels, logarithmic=["events"])
-
-
 def test_confusion_shows_per_cent_of_each_row():
     figure = plots.confusion([[3, 1, 0], [0, 0, 0], [1, 1, 6]], ["dog", "rain", "sea"])
     axis = figure.axes[0]
@@ -413,18 +373,6 @@ def test_information_is_sorted_and_the_null_drawn():
     assert axis.get_ylabel() == "information on onset (nats)"
     (axis,) = plots.information_bars(results).axes
     assert not axis.lines
-
-
-def test_predicted_against_true():
-    truth, predicted = torch.tensor([50.0, 100.0, 400.0]), np.array([60.0, 90.0, 380.0])
-    (axis,) = plots.predicted_against_true(truth, predicted, "f0", "Hz").axes
-    points = axis.collections[0].get_offsets()
-    np.testing.assert_array_equal(points, np.stack([truth.numpy(), predicted], axis=1))
-    assert (axis.get_xlabel(), axis.get_ylabel()) == ("true f0 (Hz)", "predicted f0 (Hz)")
-    (axis,) = plots.predicted_against_true(truth, predicted, "sustain", "").axes
-    assert axis.get_xlabel() == "true sustain"
-    with pytest.raises(InputError, match=r"\(3,\) and \(2,\)"):
-        plots.predicted_against_true(truth, predicted[:2], "f0", "Hz")
 
 
 def test_variance_shares_in_per_cent_above_the_information():
@@ -465,51 +413,9 @@ def test_every_figure_is_as_wide_as_a_page_or_less(clips):
         plots.spectrogram_wall(mels, list("abcde")),
         plots.loss_curve([1.0, 0.9], 1),
         plots.spectra({"a": np.ones(8192)}),
-        plots.cost_curves({"events": ([1, 2], {"render": [1.0, 2.0]})}),
         plots.confusion(np.eye(2), ["a", "b"]),
     ]
     for figure in figures:
         assert figure.get_figwidth() <= plots.WIDTH
         for axis in figure.axes:
             assert axis.get_ylabel() or axis.get_xlabel() or axis.get_title()
-
-
-def test_stages_draw_a_curve_over_their_names():
-    figure = plots.stages({"a": [1, 2, 4], "b": torch.tensor([3, 2, 1])}, ["x", "y", "z"], "%")
-    (axis,) = figure.axes
-    assert [line.get_ydata().tolist() for line in axis.lines] == [[1, 2, 4], [3, 2, 1]]
-    assert [text.get_text() for text in axis.get_xticklabels()] == ["x", "y", "z"]
-    assert axis.get_ylabel() == "%"
-
-
-def test_efficiency_shows_runs_over_their_time_and_over_their_clips():
-    runs = {"a": [(240.0, 64, 80.0, 2.0), (60.0, 16, 70.0, 1.0)], "b": [(120.0, 32, 75.0, 0.0)]}
-    figure = plots.efficiency(runs, {"untrained": 67.5})
-    axis, over_clips = figure.axes
-    first, second = axis.containers
-    assert first.lines[0].get_xdata().tolist() == [1, 4]
-    assert over_clips.containers[0].lines[0].get_xdata().tolist() == [16, 64]
-    assert first.lines[0].get_ydata().tolist() == [70, 80]
-    (whiskers,) = first.lines[2]
-    assert [segment[:, 1].tolist() for segment in whiskers.get_segments()] == [[69, 71], [78, 82]]
-    assert second.lines[0].get_xdata().tolist() == [2]
-    (legend,) = figure.legends
-    assert [text.get_text() for text in legend.get_texts()] == ["untrained", "a", "b"]
-    assert axis.get_xscale() == over_clips.get_xscale() == "log"
-    with pytest.raises(InputError, match="'c' has no run"):
-        plots.efficiency({"c": []}, {})
-
-
-def test_loss_curves_are_running_medians():
-    noisy = np.random.default_rng(0).normal(1, 0.1, 60)
-    figure = plots.loss_curves({"a": noisy, "b": [0.5] * 30}, batch_size=4)
-    first, second, flat = figure.axes[0].lines
-    assert first.get_xdata()[[0, -1]].tolist() == [4, 240]
-    assert first.get_ydata()[30] == np.median(noisy[20:41])
-    assert second.get_ydata().tolist() == [0.5] * 30
-    assert set(flat.get_ydata()) == {1}
-    assert [text.get_text() for text in figure.axes[0].get_legend().texts][:2] == ["a", "b"]
-    plots.plt.close(figure)
-    for losses in ({}, {"a": []}, {"a": [[1.0]]}):
-        with pytest.raises(InputError):
-            plots.loss_curves(losses, 4)

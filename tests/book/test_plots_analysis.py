@@ -45,49 +45,11 @@ def test_grouped_bars_stand_side_by_side():
             plots.grouped_bars(bad, "R²")
 
 
-def test_intervals_stand_in_panels_with_their_rows_in_line():
-    tables = {
-        "one": {"chance": (10.0, 8.0, 13.0), "ours": (80.0, 75.0, 84.0)},
-        "two": {"ours": (60.0, 58.0, 61.0), "other": (50.0, 45.0, 56.0)},
-    }
-    figure = plots.interval_panels(tables, "accuracy (%)")
-    rows = [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
-    assert rows == ["chance", "ours", "other"]
-    for axis, (title, table) in zip(figure.axes, tables.items(), strict=True):
-        assert (axis.get_title(), axis.get_xlabel()) == (title, "accuracy (%)")
-        line, _, (whiskers,) = axis.containers[0]
-        assert line.get_xdata().tolist() == [figures[0] for figures in table.values()]
-        assert line.get_ydata().tolist() == [rows.index(row) for row in table]
-        ends = [segment[:, 0].tolist() for segment in whiskers.get_segments()]
-        assert ends == [list(figures[1:]) for figures in table.values()]
-    # The first row is on top.
-    low, high = figure.axes[0].get_ylim()
-    assert low > high
-    for nothing in ({}, {"one": {}}):
-        with pytest.raises(InputError, match="at least one set"):
-            plots.interval_panels(nothing, "")
-
-
 def test_layer_curves_begin_at_layer_0():
     (axis,) = plots.layer_curves({"deep": torch.arange(5.0), "shallow": [1.0, 2.0]}, "R²").axes
     assert [list(line.get_xdata()) for line in axis.lines] == [[0, 1, 2, 3, 4], [0, 1]]
     np.testing.assert_array_equal(axis.lines[0].get_ydata(), np.arange(5))
     assert (axis.get_xlabel(), axis.get_ylabel()) == ("layer", "R²")
-
-
-def test_a_response_is_a_dot_a_clip_and_its_median():
-    factor = np.random.default_rng(0).permutation(100).astype(float)
-    (axis,) = plots.neuron_response(
-        torch.from_numpy(factor) ** 2, factor, "f0 (Hz)", "neuron 7"
-    ).axes
-    assert len(axis.collections[0].get_offsets()) == 100
-    (line,) = axis.lines
-    np.testing.assert_allclose(line.get_xdata(), np.arange(1.5, 100, 4))
-    inner = np.sort(factor**2).reshape(25, 4)[:, 1:3].mean(axis=1)
-    np.testing.assert_allclose(line.get_ydata(), inner)
-    assert (axis.get_title(), axis.get_xlabel()) == ("neuron 7", "f0 (Hz)")
-    with pytest.raises(InputError, match="one value a clip"):
-        plots.neuron_response(factor[:5], factor, "", "")
 
 
 def test_ablation_curves_have_a_panel_a_factor():
@@ -159,33 +121,6 @@ def test_r2_is_drawn_over_the_clips_heard():
     np.testing.assert_allclose(level.get_ydata(), 0.1)
     with pytest.raises(InputError, match="learned from any clips"):
         plots.clips_curves(heard[heard["clips heard"] == 0], "R²")
-
-
-def test_neuron_panels_share_the_activation():
-    activations, f0, onset = np.random.default_rng(0).random((3, 60))
-    figure = plots.neuron_panels(activations, {"f0 (Hz)": f0, "onset (s)": onset}, "neuron 7")
-    for axis, factor in zip(figure.axes, (f0, onset), strict=True):
-        np.testing.assert_allclose(axis.collections[0].get_offsets(), np.c_[factor, activations])
-    assert [axis.get_xlabel() for axis in figure.axes] == ["f0 (Hz)", "onset (s)"]
-    assert figure.get_suptitle() == "neuron 7"
-    for bad in ({}, {"f0": f0[:5]}):
-        with pytest.raises(InputError, match="one value a clip"):
-            plots.neuron_panels(activations, bad, "")
-
-
-def test_the_neighbourhood_counts_as_the_estimator_does():
-    x, y = np.random.default_rng(1).standard_normal((2, 50))
-    figure = plots.neighbourhood(x, y, clip=4, neighbours=3)
-    distances = sorted(max(abs(x[i] - x[4]), abs(y[i] - y[4])) for i in range(50) if i != 4)
-    (square,) = [p for p in figure.axes[0].patches if "neighbour" in p.get_label()]
-    assert square.get_width() == pytest.approx(2 * distances[2])
-    counts = [sum(abs(v[i] - v[4]) < distances[2] for i in range(50) if i != 4) for v in (x, y)]
-    (legend,) = figure.legends
-    texts = [text.get_text() for text in legend.get_texts()]
-    assert f"$n_z$ = {counts[0]}" in texts
-    assert f"$n_g$ = {counts[1]}" in texts
-    with pytest.raises(InputError, match="as many of each"):
-        plots.neighbourhood(x, y[:5], clip=0)
 
 
 def test_a_picture_is_webp_and_its_figure_is_closed():
