@@ -16,10 +16,10 @@
 #
 # *Can a page of arithmetic make sounds varied enough to learn hearing from?*
 #
-# The paper pre-trains on no recording at all. Every sound comes from a small generator whose parts
-# are old friends of electronic music: oscillators, envelopes, a filter, noise. What is new is the
-# use. Each clip is drawn at random, heard once by the network, and never stored. This chapter opens
-# the generator, and lets you turn its knobs.
+# The paper pre-trains on no recording at all. Every sound comes from a small generator made of old
+# friends of electronic music: oscillators, envelopes, a filter, noise. Only their use is new: each
+# clip is drawn at random, heard once by the network, and never stored. This chapter opens the
+# generator and lets you turn its knobs.
 
 # %%
 import matplotlib.pyplot as plt
@@ -51,10 +51,10 @@ plots.use_style()
 # s(t) = \operatorname{damp}_{f_c}\Bigl[\, \sum_{i=1}^{N} a_i\, e_i(t)\, u_i(t) + b_i(t) \,\Bigr]
 # $$ (eq-source)
 #
-# In the library this is two calls. A *prior* is the set of distributions that the factors are drawn
-# from; it gives a table of factors, one row a clip. Rendering turns the table into sound. Here are
-# four clips, and in {numref}`fig-clip` the second of them as the ear, the network and a physicist
-# would have it.
+# The library does this in two calls. A *prior* is the set of distributions from which the factors
+# are drawn. Sampling it gives a table of factors, one row a clip; rendering turns the table into
+# sound. Here are four clips. {numref}`fig-clip` shows the second as a waveform, as the network sees
+# it, and as a spectrum.
 
 # %%
 prior = audiopg.SynthPrior.preset("full")
@@ -64,24 +64,24 @@ widgets.players(
     waves, [f"preset full, seed 0, clip {clip}" for clip in range(4)]
 )
 
-# %% mystnb={"figure": {"caption": "Clip 1 of seed 0. Top: the waveform, and the envelopes of its events drawn over it. Middle: the log-mel spectrogram, which is all that the network will see. Bottom: the spectrum of the whole clip, in decibels under its highest value.", "name": "fig-clip"}, "image": {"alt": "Waveform with envelopes, log-mel spectrogram and spectrum of one synthetic clip"}}
+# %% mystnb={"figure": {"caption": "Clip 1 of seed 0. Top: the waveform, with the envelopes of its events. Middle: the log-mel spectrogram, which is all that the network sees. Bottom: the spectrum of the whole clip, in decibels relative to its peak.", "name": "fig-clip"}, "image": {"alt": "Waveform with envelopes, log-mel spectrogram and spectrum of one synthetic clip"}}
 plots.clip_panel(params[1:2])
 plt.show()
 
 # %% [markdown]
 # ## Turn the knobs
 #
-# A row of the table is a complete description of a sound, so a knob is an edit of the row. The two
-# sliders below work in this page as it stands, over sounds made beforehand.
+# A row of the table describes a sound completely, so turning a knob means editing the row. The two
+# sliders below work in this page without a kernel; their sounds were made beforehand.
 #
-# In JupyterLab the same cell is a full control panel: a slider for every factor, and sound,
-# waveform, log-mel and spectrum that follow it at once. The sliders of events turn one event, which
-# *turn event* chooses. A *spread* turns at once what each partial has of its own: at 1 as drawn, at
-# 0 not at all. A slider that would change nothing in the clip is hidden.
+# In JupyterLab the same cell is a full control panel. Every factor has a slider, and sound,
+# waveform, log-mel and spectrum follow it at once. Choose an event under *turn event*; the event
+# sliders then change that one. A *spread* scales the differences between partials: 1 leaves them as
+# drawn, 0 removes them. Sliders that would change nothing in the clip are hidden.
 #
-# *Surprise me* draws the next clip of the preset. Its number is shown, because a clip is cited by
-# three things: preset, seed and clip. *Save* writes what is heard beside the notebook, as
-# `full-0-00001.wav` and `full-0-00001.json`; a clip that was turned gets a name of its own.
+# *Surprise me* draws the next clip of the preset and shows its number, because preset, seed and
+# clip number together identify a clip. *Save* writes the current sound beside the notebook, as
+# `full-0-00001.wav` and `full-0-00001.json`; an edited clip gets a name of its own.
 
 # %% tags=["nbval-ignore-output"]
 widgets.explorer(preset="full", seed=0, clip=1)
@@ -89,9 +89,9 @@ widgets.explorer(preset="full", seed=0, clip=1)
 # %% [markdown]
 # ## One clip, four presets
 #
-# The paper builds its generator in four steps, and a preset stands for each;
-# [chapter 2](02_curriculum.ipynb) takes them apart. They share their random numbers, factor by factor,
-# so the same clip exists in all four.
+# The paper builds its generator in four steps, and each step has a preset ([chapter
+# 2](02_curriculum.ipynb) takes them apart). The presets share their random numbers, factor by
+# factor, so the same clip exists in all four.
 
 # %%
 clip = torch.tensor([1])
@@ -104,15 +104,15 @@ widgets.side_by_side(in_presets)
 # %% [markdown]
 # ## Three ways to make a tone
 #
-# **Harmonic.** A sum of up to 15 partials, each a little out of tune, their strengths falling as a
-# power of their number. A string, a pipe, a voice held on one note are all roughly this.
+# **Harmonic.** A sum of up to 15 partials, each slightly out of tune. Their strength falls as a
+# power of their number. A string, a pipe and a voice holding one note are all roughly like this.
 #
 # $$
 # u(t) = \sum_{k=1}^{K} w_k\, k^{-\gamma} \sin\bigl(2\pi k (1 + \delta_k) f_0 t + \varphi_k\bigr)
 # $$ (eq-harmonic)
 #
-# **Frequency modulation.** One sine shakes the phase of another. With ratios $r$ that are not whole
-# numbers the result is a bell.
+# **Frequency modulation.** One sine modulates the phase of another. If the ratio $r$ is not a whole
+# number, the result sounds like a bell.
 #
 # $$
 # u(t) = \sin\bigl(2\pi f_0 t + \beta \sin(2\pi r f_0 t)\bigr)
@@ -120,8 +120,8 @@ widgets.side_by_side(in_presets)
 #
 # **Pulses.** A sawtooth or a square wave: buzzing, dense in partials, like a motor or a reed.
 #
-# To hear only the excitation, take the `harmonic` preset, which has no events, envelopes, damping
-# or noise, and set the excitation by hand. {numref}`fig-excitations` shows what each is made of.
+# To hear the excitation alone, take the `harmonic` preset, which has no events, envelopes, damping
+# or noise, and set the excitation by hand. {numref}`fig-excitations` shows the partials of each.
 
 # %%
 steady = audiopg.SynthPrior.preset("harmonic").sample(
@@ -137,7 +137,7 @@ widgets.players(
     [f"{name}, 220 Hz" for name in names],
 )
 
-# %% mystnb={"figure": {"caption": "The four excitations at 220 Hz. Partials are horizontal lines; the fainter lines between those of the pulses are partials folded back at the Nyquist frequency, which the paper's naive waveforms do not avoid.", "name": "fig-excitations"}, "image": {"alt": "Four log-mel spectrograms of steady tones: evenly spaced horizontal lines that differ in number and strength"}}
+# %% mystnb={"figure": {"caption": "The four excitations at 220 Hz. Each horizontal line is a partial. The fainter lines of the pulses are aliases: partials folded back at the Nyquist frequency, which the paper's naive waveforms do not avoid.", "name": "fig-excitations"}, "image": {"alt": "Four log-mel spectrograms of steady tones: evenly spaced horizontal lines that differ in number and strength"}}
 mels = audiopg.LogMel()(audiopg.render(excitations))
 plots.spectrogram_wall(mels, names, columns=2)
 plt.show()
@@ -145,19 +145,20 @@ plt.show()
 # %% [markdown]
 # ## What a pulse has above Nyquist
 #
-# *Why does a sawtooth at 1,900 Hz sound dirty?* A sawtooth is the sum of all partials of its
-# fundamental, without end. A sampled sound holds only frequencies below half its sample rate $f_s$,
-# here 8,000 Hz. The partials above do not vanish: they are folded back. The fifth, at 9,500 Hz, is
-# heard at $16{,}000 - 9{,}500 = 6{,}500$ Hz; the ninth, at 17,100 Hz, is heard at 1,100 Hz, *below* the
-# fundamental. None of them is in tune. The cure is to end the series in time:
+# *Why does a sawtooth at 1,900 Hz sound dirty?* A sawtooth is a sum of infinitely many partials. A
+# sampled sound holds only frequencies below half its sample rate $f_s$, here 8,000 Hz. The partials
+# above do not vanish: they are folded back. The fifth, at 9,500 Hz, is heard at
+# $16{,}000 - 9{,}500 = 6{,}500$ Hz; the ninth, at 17,100 Hz, is heard at 1,100 Hz, *below* the
+# fundamental. None of them is in tune. The cure is to stop the series below $f_s / 2$:
 #
 # $$
 # u(t) = \frac{2}{\pi} \sum_{k=1}^{K} \frac{(-1)^{k+1}}{k} \sin(2\pi k f_0 t),
 # \qquad K f_0 < \frac{f_s}{2} \le (K + 1) f_0
 # $$ (eq-band-limited)
 #
-# The square wave is its odd partials alone, with $4/\pi$ before the sum and no change of sign. Naive
-# pulses first, then those of {eq}`eq-band-limited`; {numref}`fig-aliases` has their spectra.
+# For the square wave, keep only the odd partials, replace $2/\pi$ by $4/\pi$, and drop the
+# alternating sign. The naive pulses come first, then those of {eq}`eq-band-limited`;
+# {numref}`fig-aliases` shows the spectra of the sawtooth waves.
 
 # %%
 naive = excitations[2:].edit(f0=1900.0)
@@ -170,25 +171,25 @@ pulse_names = [
 ]
 widgets.players(pulse_waves[:, :48000], pulse_names, columns=2)
 
-# %% mystnb={"figure": {"caption": "The two sawtooth waves. Below: the four partials that there is room for. Above: the same four, and all the others, folded back to wherever they fall.", "name": "fig-aliases"}, "image": {"alt": "Two spectra. Above: a peak at 1,900 Hz among dozens of lower ones at all frequencies from 100 Hz. Below: four clean peaks at 1,900, 3,800, 5,700 and 7,600 Hz"}}
+# %% mystnb={"figure": {"caption": "The two sawtooth waves. Below, band-limited: the four partials below the Nyquist frequency. Above, naive: the same four, and all the others folded back among them.", "name": "fig-aliases"}, "image": {"alt": "Two spectra. Above: a peak at 1,900 Hz among dozens of lower ones at all frequencies from 100 Hz. Below: four clean peaks at 1,900, 3,800, 5,700 and 7,600 Hz"}}
 plots.spectra({pulse_names[i]: pulse_waves[i] for i in (0, 2)})
 plt.show()
 
 # %% [markdown]
-# The paper's pulses are naive, and so are those of our presets. For an instrument that is a fault.
-# For a curriculum it need not be one: folded partials make a spectrum that no string or pipe has, and
-# rattles and squeals are inharmonic too. Whether a network learns more from clean
-# pulses is an open question; `band_limited=True`, as a field of the prior, is how to ask it.
+# The paper's pulses are naive, and so are those of our presets. In an instrument that is a fault.
+# In a curriculum it need not be: folded partials make spectra that no string or pipe has, and
+# rattles and squeals are inharmonic too. Whether a network learns more from clean pulses is an open
+# question. To ask it, set `band_limited=True` in the prior.
 #
 # ## From tone to event
 #
 # An envelope makes a tone begin and end: it rises in the *attack*, falls in the *decay* to the
-# *sustain* level, and dies away in the *release*. The times are shares of the event's length, so a
-# long event is a slow one. A burst of white noise of 10 to 100 ms at the onset is the click of a
-# hammer or the scrape of a bow.
+# *sustain* level, and dies away in the *release*. These times are shares of the event's length, so
+# longer events change more slowly. A burst of white noise of 10 to 100 ms at the onset is the click
+# of a hammer or the scrape of a bow.
 #
-# Below and in {numref}`fig-events`, one event of a second and a half: first with a slow attack, then
-# with a fast one, then with a burst as well, and at last damped.
+# The players and {numref}`fig-events` present one event of a second and a half in four versions:
+# with a slow attack, with a fast one, with a burst added, and finally damped.
 
 # %%
 row = audiopg.SynthPrior.preset("dynamic").sample(torch.tensor([3]), seed=0)
@@ -215,7 +216,7 @@ stage_waves = torch.cat(
 )
 widgets.players(stage_waves[:, :32000], list(stages))
 
-# %% mystnb={"figure": {"caption": "The first two seconds of the four events. The burst is a vertical stripe; the damping dims what lies above 500 Hz.", "name": "fig-events"}, "image": {"alt": "Four log-mel spectrograms of one event with slow attack, fast attack, burst, and damping"}}
+# %% mystnb={"figure": {"caption": "The first two seconds of the four events. The burst is a vertical stripe; the damping dims everything above 500 Hz.", "name": "fig-events"}, "image": {"alt": "Four log-mel spectrograms of one event with slow attack, fast attack, burst, and damping"}}
 mels = audiopg.LogMel()(stage_waves)[:, :192]
 plots.spectrogram_wall(mels, list(stages), columns=2)
 plt.show()
@@ -223,11 +224,11 @@ plt.show()
 # %% [markdown]
 # ## The same clip, for ever
 #
-# Random sounds are awkward for science: a run cannot be repeated, a clip cannot be cited, and two
+# Random sounds are awkward for science. A run cannot be repeated, a clip cannot be cited, and two
 # machines that share the work must agree on who draws what. Here every random number comes from a
 # counter-based generator {cite}`salmon2011`: a function that turns an address, (seed, clip, factor,
-# event), into random bits. So clip $i$ of seed $s$ is a pure function of $(s, i)$, in any batch, in
-# any order, on any machine.
+# event), into random bits. So the factors of clip $i$ of seed $s$ are a pure function of $(s, i)$,
+# in any batch, in any order, on any machine.
 
 # %%
 together = prior.sample(torch.arange(1000), seed=0)
@@ -240,16 +241,16 @@ same = torch.equal(
 print(f"the same bits in every one of its samples: {same}")
 
 # %% [markdown]
-# So this names a sound that anyone can hear again: *AudioPG, preset full, seed 0, clip 617*. For
-# one that was turned by hand, give its scene, which is next.
+# So anyone can hear this sound again: *AudioPG, preset full, seed 0, clip 617*. A clip that was
+# edited by hand has no such name; the next section describes it by a scene.
 #
 # ## A clip by hand
 #
 # A clip need not come from a prior. A *scene* is the same table written as JSON: clips, their
-# events, the factors of each by name. What is left out takes a plain default. So a scene is short
-# enough to write by hand, and simple enough for another program to write. The paper's outlook
-# (Section 5.2) is just that: a generative model as a *rule generator*, which composes scenes where
-# the prior throws dice, and leaves the rendering to arithmetic.
+# events, and the factors of each by name. A factor that is left out takes a plain default. Scenes
+# are short enough to write by hand, and simple enough for another program to write. The outlook of
+# the paper (Section 5.2) is such a program: a generative model acts as a *rule generator* and
+# composes scenes instead of throwing dice, while arithmetic does the rendering.
 
 # %%
 bell = {"excitation": "fm", "f0": 330, "onset": 0.5, "length": 4}
@@ -260,7 +261,7 @@ by_hand = from_scene(scene)
 widgets.side_by_side({"a bell, and a drone": by_hand}, columns=1)
 
 # %% [markdown]
-# `to_scene` is the way back, and what *Save* writes; nothing is lost.
+# `to_scene` writes a table as a scene, as *Save* does. Nothing is lost:
 
 # %%
 again = from_scene(to_scene(params))
@@ -268,16 +269,16 @@ same = torch.equal(audiopg.render(again), waves)
 print(f"the same bits after a way through JSON: {same}")
 
 # %% [markdown]
-# A data frame is the third form, one row an event, for whoever thinks in tables:
+# For those who think in tables, the third form is a data frame, one row an event:
 
 # %%
 columns = ["excitation", "f0", "onset", "length", "burst_amplitude"]
 to_table(params).query("heard")[columns].round(2)
 
 # %% [markdown]
-# The table has a row for every slot of a clip, and `heard` says which of them sound. Last, for
-# experiments, `vary` makes many clips of one, which differ in a single factor: here the bell and
-# the drone, ever more damped.
+# The table has a row for every slot of a clip, and `heard` says which slots sound. For experiments,
+# `vary` makes copies of one clip that differ in a single factor. Here it damps the bell and the
+# drone more and more.
 
 # %%
 corners = [8000.0, 1000.0, 250.0]
@@ -289,8 +290,7 @@ widgets.players(
 )
 
 # %% [markdown]
-# Whatever the way, a table is checked before it is rendered. What cannot be a sound is refused in
-# one sentence:
+# Every table is checked before it is rendered. An impossible sound is refused with one sentence:
 
 # %%
 try:
@@ -302,22 +302,22 @@ except audiopg.InputError as error:
 # ## What it costs
 #
 # *Can clips be made faster than a network learns from them?* If each clip is heard once, the
-# synthesizer has to keep up with the training. The released code makes clips one at a time in NumPy
-# and hands each to Kaldi's filterbank; processes that run beside the training hide the cost. Here a
-# whole batch is made at once, on the device that trains. Four ideas carry it:
+# synthesizer must keep up with the training. The released code makes clips one at a time in NumPy
+# and passes each to Kaldi's filterbank; parallel processes hide the cost. Here a whole batch is
+# made at once, on the device that trains. Four ideas make this fast:
 #
-# - **A sine of a sum is a sum of products.** Over a grid of times $t_j + \tau_m$ a partial needs
-#   sines at 16 rows and 64 columns instead of 1,024 samples; a product of two small matrices does
-#   the rest, for all partials together.
-# - **A phase may wrap.** The phase of a pulse is a 32-bit whole number, of which a cycle is
-#   $2^{32}$. It overflows exactly once a cycle, which is what a phase should do.
-# - **A recursion can be cut into blocks.** The low-pass works on 32 samples at a time as a matrix;
-#   only the two numbers that it remembers travel from block to block, in doubling strides.
-# - **Most of a filterbank is zeros.** Sixteen mel bands hear a few dozen of the 257 frequencies, so
+# - **A sine of a sum is a sum of products.** On a grid of times $t_j + \tau_m$, a partial needs
+#   sines at 16 rows and 64 columns instead of at 1,024 samples. A product of two small matrices
+#   does the rest, for all partials together.
+# - **A phase may wrap.** The phase of a pulse is a 32-bit integer, and $2^{32}$ stands for one
+#   whole cycle. The integer overflows exactly once a cycle, which is what a phase should do.
+# - **A recursion can be cut into blocks.** The low-pass processes 32 samples at a time as a matrix
+#   product. Only its two state values pass from block to block, in doubling strides.
+# - **Most of a filterbank is zeros.** Sixteen mel bands use a few dozen of the 257 frequencies, so
 #   the log-mel multiplies small blocks.
 #
-# The table is a record of `python -m audiopg bench synth`: milliseconds a clip, beside a reference
-# that works as the released code does, in the same run and with as many threads.
+# The table is a record of `python -m audiopg bench synth`, in milliseconds a clip. The reference
+# works as the released code does; it ran beside ours, with as many threads.
 
 # %%
 bench = read_record("bench-synth")["metrics"]
@@ -334,9 +334,9 @@ for device, taken in speed.items():
     )
 
 # %% [markdown]
-# How fast is fast enough? As fast as the network learns. By its Table 3 the paper's network learned
-# from 500,000 clips of the `full` curriculum in the seconds that the table gives, on one GPU and with
-# the synthesis beside it. That rate, and what of it each of our devices could feed:
+# How fast is fast enough? As fast as the network learns. Table 3 of the paper gives the training
+# time for 500,000 clips of the `full` curriculum, on one GPU and with synthesis running alongside.
+# This gives a rate, and the share of it that each of our devices reaches:
 
 # %%
 paper_seconds = paper_table("table_3").loc["full", "pre-training (s)"]
@@ -346,9 +346,9 @@ for device, taken in speed.items():
     print(f"{device}: {1000 / taken['both'] / paper_rate:.2f} x as many")
 
 # %% [markdown]
-# What bounds it? On one thread of a CPU, rendering spends its time so, by what it saves when a part
-# is left out; and a log-mel is held against the least it can be made of, 1,022 Fourier transforms
-# and a product of 257 x 128 for each:
+# Where does the time go? On one CPU thread, we leave out one part of the rendering at a time and
+# measure the time saved. We compare the log-mel with the least work it can consist of: 1,022
+# Fourier transforms, each followed by a 257 x 128 product.
 
 # %%
 for part, saved in bench["parts_of_render"].items():
@@ -360,12 +360,12 @@ print(
 )
 
 # %% [markdown]
-# The noise floor, 163,840 random numbers of which each is a pure function of its address, comes close
-# to all the tones. Rendering is not bound by arithmetic but by passes over arrays that do not fit
-# into the fastest cache; so it is slower on a machine whose memory is busy with other things. The
-# log-mel is not far from the least that it is made of. {numref}`fig-cost` has how the cost grows.
+# The noise floor takes a good part of the time: it consists of 163,840 random numbers, each a pure
+# function of its address. The log-mel takes little more than its least work. We suspect that memory
+# limits rendering more than arithmetic does, since its arrays do not fit into the fastest cache.
+# {numref}`fig-cost` shows how the cost grows.
 
-# %% mystnb={"figure": {"caption": "Milliseconds a clip against the number of clips in a batch, of events in a clip, and of partials in a tone, on one thread of a CPU.", "name": "fig-cost"}, "image": {"alt": "Three panels of two lines each, render alone and with log-mel. Cost falls until a batch of four and is flat beyond; it rises with the number of events and of partials"}}
+# %% mystnb={"figure": {"caption": "Milliseconds a clip over the number of clips in a batch, of events in a clip, and of partials in a tone, on one CPU thread.", "name": "fig-cost"}, "image": {"alt": "Three panels of two lines each: rendering alone, and with log-mel. Cost falls until a batch of four and is flat beyond; it rises with the number of events and of partials"}}
 labels = {
     "batch": "clips in a batch",
     "events": "events in a clip",
@@ -390,27 +390,28 @@ plt.show()
 # ## What it means
 #
 # None of these parts knows anything about dogs, rain or speech. Together they make onsets and
-# decays, stable and inharmonic spectra, bright and dull, dense and sparse: the vocabulary that
-# spectrograms of real sounds are written in. Whether the vocabulary is enough is the question of
-# the chapters that follow.
+# decays, harmonic and inharmonic spectra, bright and dull sounds, dense and sparse clips.
+# Spectrograms of real sounds use the same vocabulary. Whether it is enough is the question of the
+# following chapters.
 #
 # What is uncertain: the paper's formulas and its released code differ in places. The code draws the
 # roll-off anew for each partial, cuts events out of one long tone, and puts one burst anywhere in a
-# clip. We follow the formulas, {eq}`eq-source` to {eq}`eq-fm`: one roll-off a clip, an event's time
-# counts from its own onset, and a burst belongs to an onset.
+# clip. We follow the formulas, {eq}`eq-source` to {eq}`eq-fm`: a clip has one roll-off, the time of
+# an event starts at its own onset, and each burst belongs to an onset.
 #
 # ### Change this
 #
 # 1. Set `f0` of `slow` to 60 Hz and `cutoff` to 300 Hz. What does it remind you of?
 # 2. Give the events of a clip their own tones: `audiopg.SynthPrior.preset("full",
 #    shared_source=False)`. Is it easier or harder to count them?
-# 3. Make a glass break: a scene of many short events like `bell`, with high `f0` and a burst at each
-#    onset, ever closer together.
+# 3. Make a glass break: write a scene of many short events like `bell`, ever closer together, each
+#    with a high `f0` and a burst at its onset.
 #
 # ```{dropdown} What you might find
-# 1. A low hum with a slow swell: machinery behind a wall. Most of what makes a sound *mechanical*
+# 1. A low hum with a slow swell: machinery behind a wall. Much of what makes a sound *mechanical*
 #    is a low fundamental with many partials under a low-pass.
-# 2. Easier: events of different pitch separate where equal ones fuse. The paper's curriculum is
-#    "predominantly monophonic", so the network rarely meets mixtures of different sources.
+# 2. Easier: events of different pitch separate, and events of equal pitch fuse. The paper's
+#    curriculum is "predominantly monophonic", so the network rarely meets mixtures of different
+#    sources.
 # 3. The rhythm convinces sooner than the timbre.
 # ```
