@@ -16,9 +16,9 @@
 #
 # *What does the network lose when a part of the synthesizer is taken away?*
 #
-# The paper builds its generator in four steps, and trains a network on each (Table 3). This chapter
-# shows what the steps contain: first as sounds and pictures, then as distributions. What they are
-# worth to a network is the matter of [chapter 5](05_ablations.ipynb).
+# The paper builds its generator in four steps and trains a network on each (Table 3). This chapter
+# shows what the steps contain, first as sounds and pictures, then as distributions. [Chapter
+# 5](05_ablations.ipynb) asks what each step is worth to a network.
 
 # %%
 import matplotlib.pyplot as plt
@@ -43,8 +43,8 @@ plots.use_style()
 # | `dynamic` | events with envelopes, bursts | row 3 |
 # | `full` | damping, a noise floor | row 4 |
 #
-# The presets share their random numbers, factor by factor, so clip 5 has one fundamental frequency
-# in all four. Listen to it grow, then see more of the kind in {numref}`fig-wall`.
+# The presets share their random numbers, factor by factor, so clip 5 has the same fundamental
+# frequency in all four. Listen to it grow. {numref}`fig-wall` shows four clips in every preset.
 
 # %%
 presets = ["sine", "harmonic", "dynamic", "full"]
@@ -58,7 +58,7 @@ grown = torch.cat(
 )
 widgets.players(grown, [f"{name}, seed 0, clip 5" for name in presets])
 
-# %% mystnb={"figure": {"caption": "Clips 0 to 3 of seed 0, one row a preset. Down each column the fundamental stays the same.", "name": "fig-wall"}, "image": {"alt": "A wall of sixteen log-mel spectrograms: single lines in the first row, stacks of lines in the second, separate events in the third, damped events over noise in the fourth"}}
+# %% mystnb={"figure": {"caption": "Clips 0 to 3 of seed 0, one row a preset. Each column has one fundamental.", "name": "fig-wall"}, "image": {"alt": "A wall of sixteen log-mel spectrograms: single lines in the first row, stacks of lines in the second, separate events in the third, damped events over noise in the fourth"}}
 clips = torch.arange(4)
 log_mel = audiopg.LogMel()
 wall = torch.cat(
@@ -77,10 +77,10 @@ plt.show()
 # %% [markdown]
 # ## Take one part away
 #
-# The presets take parts away from the end. A clip can also lose any one part and keep the rest,
-# because every part is a few factors of its row. Here is clip 2152 of `full`, a tone of 335 Hz with
-# 14 partials in four events, damped at 486 Hz, and the same clip five times with one part gone:
-# first to hear, then in {numref}`fig-parts`.
+# The presets take parts away from the end. A clip can also lose any single part and keep the rest,
+# because every part is a few factors of its row. Clip 2152 of `full` is a tone of 335 Hz with 14
+# partials in four events, damped at 486 Hz. Hear it whole, then five times with one part removed;
+# {numref}`fig-parts` shows the same six clips.
 
 # %%
 whole = priors["full"].sample(torch.tensor([2152]), seed=0)
@@ -105,11 +105,10 @@ plots.spectrogram_wall(part_mels, list(parts), columns=3)
 plt.show()
 
 # %% [markdown]
-# The difference of two log-mel spectrograms says it again, without the ear: in
-# {numref}`fig-removed`, what the clip has more of with a part than without it is red, what it has less
-# of is blue.
+# {numref}`fig-removed` shows the difference between the whole clip and the clip without a part.
+# Where the part adds energy it is red, where it removes energy it is blue.
 
-# %% mystnb={"figure": {"caption": "What each part puts into the clip (red) or takes out of it (blue): the whole clip less the clip without the part.", "name": "fig-removed"}, "image": {"alt": "Five difference spectrograms. Damping is blue above 500 Hz within the events; noise is red everywhere but in the events; bursts are thin red stripes at the onsets; events are blue between the onsets; partials are red lines above the first"}}
+# %% mystnb={"figure": {"caption": "What each part adds to the clip (red) or removes from it (blue): the whole clip minus the clip without the part.", "name": "fig-removed"}, "image": {"alt": "Five difference spectrograms. Damping is blue above 500 Hz within the events; noise is red everywhere but in the events; bursts are thin red stripes at the onsets; events are blue between the onsets; partials are red lines above the first"}}
 plots.spectrogram_wall(
     part_mels[:1] - part_mels[1:],
     list(parts)[1:],
@@ -119,33 +118,33 @@ plots.spectrogram_wall(
 plt.show()
 
 # %% [markdown]
-# - *Damping* takes the brightness: the higher a partial, the more it loses. Heard, it is the wall
-#   between us and the sound.
-# - *The noise floor* fills whatever the events leave empty. Without it six tenths of this clip are
-#   digital silence, which no microphone ever delivers.
-# - *Bursts* are what says that something was struck. The three of this clip last a seventh of a
-#   second together, at all frequencies at once.
-# - *Events and envelopes* are all that happens in time. Without them every frame is like the last.
-# - *Partials* are the timbre. With one left, only the pitch and the rhythm remain.
+# - *Damping* removes brightness: the higher a partial, the more it loses. It sounds like a wall
+#   between us and the source.
+# - *The noise floor* fills the gaps between events. Without it six tenths of this clip are digital
+#   silence, which no microphone ever delivers.
+# - *Bursts* tell us that something was struck. The three bursts of this clip last a seventh of a
+#   second together, and each covers all frequencies at once.
+# - *Events and envelopes* make things happen in time. Without them every frame is like the last.
+# - *Partials* give the timbre. With one left, only the pitch and the rhythm remain.
 #
-# The peak of every clip is brought to 1, so a part has effects where it does not sound: damping
-# makes the tone quieter, and after normalisation the noise floor around it is louder.
+# Every clip is scaled to a peak of 1, so removing a part also changes the others. Damping, for
+# example, makes the tone quieter, and normalisation then makes the noise floor louder.
 #
 # ## The distributions
 #
-# A factor is drawn from a range or from a list of choices, each independently of the others: with
-# $U$ for the uniform distribution,
+# Most factors are drawn independently, from a range or from a list of choices. With $U$ for the
+# uniform distribution,
 #
 # $$
 # f_0 \sim U(50, 2000)\ \text{Hz}, \qquad N \sim U\{1, \ldots, 5\}, \qquad
 # \ell_i \sim U\bigl(0.5,\ 10.24 / N\bigr)\ \text{s}, \qquad f_c \sim U(200, 6000)\ \text{Hz}.
 # $$ (eq-prior)
 #
-# The length of an event depends on how many there are, so that they fit. {numref}`fig-factors` draws
-# 5,000 clips from {eq}`eq-prior`, one epoch of the paper. They take no time at all, because nothing is
-# rendered.
+# The range of event lengths depends on the number of events, so that all of them fit.
+# {numref}`fig-factors` shows 5,000 clips drawn from {eq}`eq-prior`, one epoch of the paper. Drawing
+# them is quick, because nothing is rendered.
 
-# %% mystnb={"figure": {"caption": "Factors of 5,000 clips of the `full` preset. Lengths pile up at the short end because most clips have several events. A corner at 8,000 Hz means that the clip is not damped.", "name": "fig-factors"}, "image": {"alt": "Six histograms: flat for fundamental frequency and noise level, five equal bars for the number of events, falling for event length, rising and falling for onset, flat with a spike at 8,000 Hz for the damping corner"}}
+# %% mystnb={"figure": {"caption": "Factors of 5,000 clips of the `full` preset. Most lengths are short because most clips have several events. A corner at 8,000 Hz means that the clip is not damped.", "name": "fig-factors"}, "image": {"alt": "Six histograms: flat for fundamental frequency and noise level, five equal bars for the number of events, falling for event length, rising and falling for onset, flat with a spike at 8,000 Hz for the damping corner"}}
 params = priors["full"].sample(torch.arange(5000), seed=0)
 heard = params.event_mask
 drawn = {
@@ -160,7 +159,7 @@ plots.histograms(drawn)
 plt.show()
 
 # %% [markdown]
-# The same in numbers: nine tenths of the draws lie between the outer columns.
+# The same in numbers. Nine tenths of the draws lie between the outer columns.
 
 # %%
 quantiles = {"5 %": 0.05, "half": 0.5, "95 %": 0.95}
@@ -178,8 +177,9 @@ pd.DataFrame(
 # ## How loud is the noise?
 #
 # The peak of every clip is 1, so absolute loudness carries no information. What varies is the
-# *relative intensity*: the power of the source over the power of the noise floor. It is not drawn,
-# it follows from everything else. A clip with short events is mostly noise floor.
+# *relative intensity*: the power of the source divided by the power of the noise floor. No
+# distribution sets it directly; it follows from all the other factors. A clip with short events is
+# mostly noise floor.
 
 # %% mystnb={"figure": {"caption": "Signal-to-noise ratio of 200 clips of the `full` preset.", "name": "fig-snr"}, "image": {"alt": "Histogram of the signal-to-noise ratio, from about 15 to 60 decibels"}}
 ratio = audiopg.signal_to_noise(params[:200])
@@ -194,11 +194,12 @@ print(
 # %% [markdown]
 # ## What the steps are worth
 #
-# In the paper each network was pre-trained for 100 epochs on one preset, then fine-tuned for 50
-# epochs on real recordings. Ours, in the last columns, are linear probes of a small network after a
-# short run, on an easier set and on a part of the other. So the columns are not to be compared, only
-# their order from row to row; [chapter 5](05_ablations.ipynb) says what it is worth. The first of two numbers
-# is of averaged tokens, the second of tokens averaged band by band.
+# The paper pre-trained each network for 100 epochs on one preset and fine-tuned it for 50 epochs on
+# real recordings. Our last columns are linear probes of a small network after a short run, on
+# smaller data. So compare the order of the rows, not the numbers, between the paper's columns and
+# ours; [chapter 5](05_ablations.ipynb) discusses what that order is worth. Where a cell holds two
+# accuracies, the first is of tokens averaged over the clip, the second of tokens averaged band by
+# band.
 
 # %%
 scale = audiopg.at_scale(smoke="cpu", paper="paper")
@@ -209,18 +210,18 @@ theirs = theirs.drop(columns="pre-training (s)").add_prefix("paper: ")
 theirs.join(ours.replace("", "not run yet").add_prefix("ours: "))
 
 # %% [markdown]
-# In the paper's columns the first step, from a sine to a spectrum, is worth most on ESC-50. The last
-# one, damping and noise, is worth more than the events and envelopes before it. In our columns the last
-# row is ahead of the first on every set, and the last step is worth more than the one before it where
-# the paper's is.
+# In the paper's columns the first step, from a sine to a full spectrum, gains most on ESC-50. The
+# last step, damping and noise, gains more than the step before it, events and envelopes. In our
+# columns the last row is ahead of the first on every set, but not every step between them is a
+# gain, and most steps are no larger than the deviations over the folds.
 #
 # ## Narrow and wide, sparse and crowded
 #
-# Table 4 leaves the parts in place and moves two distributions of {eq}`eq-prior`, that of the
-# fundamental ({numref}`fig-sensitivity-f0`) and that of the number of events
-# ({numref}`fig-sensitivity-events`). The bounds in Hz of its "narrow" and "wide" are missing from the text of the
-# paper that we work from, and the released code has the default alone. So 200 to 1,000 Hz and 20 to
-# 4,000 Hz are ours; the numbers of events are the paper's.
+# Table 4 keeps all parts and changes two distributions of {eq}`eq-prior`: that of the fundamental
+# ({numref}`fig-sensitivity-f0`) and that of the number of events
+# ({numref}`fig-sensitivity-events`). Our text of the paper lacks the bounds of "narrow" and "wide"
+# in Hz, and the released code has only the default. So 200 to 1,000 Hz and 20 to 4,000 Hz are our
+# choice; the numbers of events are the paper's.
 
 # %%
 settings = {
@@ -237,7 +238,7 @@ widgets.players(
     varied, [f"{name}, seed 0, clip 27" for name in settings], columns=3
 )
 
-# %% mystnb={"figure": {"caption": "Clip 27 of seed 0 under the five settings of Table 4. Its fundamental is at the same place between the bounds, so it moves with them.", "name": "fig-sensitivity-wall"}, "image": {"alt": "Five log-mel spectrograms of one clip: three events of three lines each, lower with the narrow range and higher with the wide one; then a single short event near the end; then many short ones"}}
+# %% mystnb={"figure": {"caption": "Clip 27 of seed 0 under the five settings of Table 4. Its fundamental lies at the same fraction of the range, so it moves with the bounds.", "name": "fig-sensitivity-wall"}, "image": {"alt": "Five log-mel spectrograms of one clip: three events of three lines each, lower with the narrow range and higher with the wide one; then a single short event near the end; then many short ones"}}
 plots.spectrogram_wall(log_mel(varied), list(settings), columns=3)
 plt.show()
 
@@ -269,7 +270,8 @@ plots.histograms(
 plt.show()
 
 # %% [markdown]
-# What the settings are worth, by the paper's Table 4, fine-tuning for 50 epochs, and by our probes:
+# The next table compares the settings: the paper's accuracies (Table 4) after fine-tuning for 50
+# epochs, and our probes.
 
 # %%
 runs = {name: f"sensitivity-{name.replace(' ', '-')}" for name in settings}
@@ -280,32 +282,34 @@ theirs = paper_table("table_4").add_prefix("paper: ")
 theirs.join(ours.replace("", "not run yet").add_prefix("ours: "))
 
 # %% [markdown]
-# In the paper's columns the range of the fundamental hardly matters. The number of events does, and
-# not in one direction: crowded clips help on ESC-50 and cost on UrbanSound8K. But crowded clips differ
-# in two ways at once. Ten events must fit into a clip, so each of them is short: at most 10.24 s over
-# their number.
+# In the paper's columns the range of the fundamental hardly matters. The number of events does
+# matter, but not in one direction: crowded clips help on ESC-50 and hurt on UrbanSound8K. And
+# crowded clips differ in two ways at once. If ten events must fit into a clip, each of them is
+# short: at most 10.24 s divided by their number.
 #
 # ## What it means
 #
-# Taking a part away does not make the clips shorter or fewer. It makes them *predictable in another
-# way*. A masked patch of a sine clip can be filled in by continuing a line. With events one has to
-# know when they end; with damping, how spectra tilt; with noise, where prediction must stop.
+# Taking a part away makes the clips neither shorter nor fewer. It makes them *predictable in
+# another way*. A network can fill in a masked patch of a sine clip by continuing a line. With
+# events it must know when they end. With damping it must know how spectra tilt. Noise it cannot
+# predict at all.
 #
 # What is uncertain: the paper names the four rows but not their exact settings. We read "Freq.,
 # Timbre, Dyn., Filter" as the presets above. The released code has no switch for the rows. It also
-# holds functions that damp with a probability of 0.3 and normalise with 0.05; its training does not
-# call them, and the chain that it does call damps with 0.7 and always normalises, as we do.
+# holds functions that damp with a probability of 0.3 and normalise with 0.05, but its training does
+# not call them. The functions it does call damp with a probability of 0.7 and always normalise, as
+# we do.
 #
 # ### Change this
 #
-# 1. Separate the two ways in which crowded clips differ:
-#    `audiopg.SynthPrior.preset("full", events=(1, 1), event_length=(0.5, 2.0))` has single events as
-#    short as the crowded ones. How does its wall look?
+# 1. Separate the two ways in which crowded clips differ: draw single events as short as the crowded
+#    ones, with `audiopg.SynthPrior.preset("full", events=(1, 1), event_length=(0.5, 2.0))`. What
+#    does its wall of spectrograms look like?
 # 2. Ask for nonsense: `audiopg.SynthPrior.preset("full", f0=(50, 9000))`.
 #
 # ```{dropdown} What you might find
-# 1. Mostly noise floor. So now the lengths agree, and a third thing has moved: how much of a clip
+# 1. Mostly noise floor. The lengths now agree, but a third thing has changed: how much of a clip
 #    sounds. Two settings that differ in a single way are harder to find than it seems.
-# 2. One sentence that names the field and its range. A frequency above half the sample rate cannot
-#    be told from one below it.
+# 2. One sentence that names the field and its range. After sampling, a frequency above half the
+#    sample rate cannot be told from one below it.
 # ```
