@@ -1,8 +1,8 @@
 """A Sphinx extension: the tables of the paper with ours beside them, made from results/.
 
-``{results} table_3`` in a page becomes a table with a row for every row of the paper's and, beside
-it, every record of ours that answers it, with its scale and device; or "not run yet", with the
-command that would run it. ``{results}`` without a name shows the records that answer no row.
+``{results} table_3`` in a page becomes a table with every row of the paper's and, under it, a row for
+every record of ours that answers it, or "not run yet". Scales, devices and commands are folded below
+it. ``{results}`` without a name shows the records that answer no row.
 ``{recorded} probe-*`` shows every row of the records of that name, controls and all.
 ``{machine}`` says what the book was built on, and ``{execution}`` how long its chapters took.
 """
@@ -42,7 +42,7 @@ class Row:
     Attributes:
         records: names of records, with * for any letters.
         command: what would run it at the paper's scale.
-        note: said where there are neither records nor a command.
+        note: said where there are neither records nor a command; "" for other work.
         from_scratch: whether the figures are not those of a record's network, but of the same
             network from scratch, which was fine-tuned beside it.
         factor: the one that an analysis is asked about.
@@ -69,6 +69,7 @@ def _analysed(factor: str) -> Row:
 OUR_OWN = ("beyond",)
 # Table of the paper -> its rows, in its order, then rows that it has not -> ours.
 ROWS = {
+    "prior_work": {name: Row(note="") for name in paper_table("prior_work").index},
     "table_1": {
         "random guess": Row(note="chance stands in each of the tables below"),
         "supervised from scratch": Row(
@@ -101,6 +102,7 @@ ROWS = {
         "5-10 events": _reproduced("sensitivity-5-10-events"),
     },
     "table_5": {
+        **{name: Row(note="") for name in ("MAE-AST", "MaskSpec", "MSM-MAE")},
         "ImageNet initialisation": Row(note="not among our runs: it needs weights from elsewhere"),
         "AudioPG initialisation": _reproduced("adapt-to"),
         "AudioPG, not adapted": _reproduced("before-adapting"),
@@ -140,7 +142,22 @@ def _closest(name: str) -> int:
     return max(_closeness(row, name) for rows in ROWS.values() for row in rows.values())
 
 
-def figures(record: dict, row: Row | None = None) -> list[str]:
+@dataclass(frozen=True)
+class Measurement:
+    """A row of a table: who measured, how, and what came out.
+
+    Attributes:
+        how: in a few words.
+        cells: what came out, by column.
+        record: the name of the record; "" for a figure that the paper prints.
+    """
+
+    how: str
+    cells: dict[str, str]
+    record: str = ""
+
+
+def measurements(record: dict, row: Row | None = None) -> list[Measurement]:
     """What came out of a record: accuracies in per cent with their deviation over the folds.
 
     Args:
@@ -148,28 +165,50 @@ def figures(record: dict, row: Row | None = None) -> list[str]:
         row: what is asked of it.
 
     Returns:
-        A text for each set of recordings, or each network that was analysed; none for a record
-        that has no answer.
+        A row for the record, or one for each network that was analysed; none for a record that has no
+        answer. Two accuracies of a probe are of averaged tokens and of tokens averaged by frequency.
     """
     metrics = record["metrics"]
     if row and row.factor:
-        return _analysis_figures(record, row.factor) if "ridge" in metrics else []
+        return _analysed_rows(record, row.factor) if "ridge" in metrics else []
     if "probes" in metrics:
-        found = list(metrics["probes"].items())
+        found = [(name.partition(",")[0], probe) for name, probe in metrics["probes"].items()]
+        apart = metrics.get("probes_by_frequency", {}).values()
     else:
-        beside = record["settings"].get("beside", {})
-        mine = metrics.get(THIS, metrics)
+        mine, beside = metrics.get(THIS, metrics), record["settings"].get("beside", {})
         asked = [mine] if "mean" in mine else []
         if row and row.from_scratch:
             asked = [metrics[name] for name in beside if beside[name].get("start", 0) is None]
-        found = [(tested_on(record), figure) for figure in asked]
-    texts = []
-    for name, figure in found:
-        deviation = figure.get("standard_deviation")
-        spread = "" if deviation is None else f" ± {100 * deviation:.1f}"
-        metric = "mAP " * ("mAP" in figure)
-        texts.append(f"{name}: {metric}{100 * figure['mean']:.1f}{spread} %")
-    return texts
+        found = [(tested_on(record).partition(",")[0], figure) for figure in asked]
+        apart = [metrics[f"{THIS}, frequency pooling"]] if _has_both(metrics) else []
+    cells = {name.replace(" v0.02", ""): _accuracy(figure) for name, figure in found}
+    for (name, cell), other in zip(list(cells.items()), apart, strict=False):
+        cells[name] = f"{cell} / {_accuracy(other)}"
+    if not cells:
+        return []
+    if clips := _clips(record):
+        cells["clips"] = f"{clips:,}"
+    if "held_out_loss" in metrics:
+        cells["loss"] = f"{metrics['held_out_loss']:.3f}"
+    return [Measurement(how(record), cells, record["name"])]
+
+
+def _has_both(metrics: dict) -> bool:
+    return f"{THIS}, frequency pooling" in metrics
+
+
+def _accuracy(figure: dict) -> str:
+    deviation = figure.get("standard_deviation")
+    spread = "" if deviation is None else f" ± {100 * deviation:.1f}"
+    return f"{'mAP ' * ('mAP' in figure)}{100 * figure['mean']:.1f}{spread}"
+
+
+def _clips(record: dict) -> int:
+    """How many clips a network was pre-trained on, as far as its record says."""
+    said = record["settings"]
+    if said.get("features", "trained") != "trained":
+        return 0
+    return said.get("steps", 0) * said.get("batch_size", 0)
 
 
 def tested_on(record: dict) -> str:
@@ -177,21 +216,22 @@ def tested_on(record: dict) -> str:
     return re.split(r", \d+ clips", record["data"])[0]
 
 
-def _analysis_figures(record: dict, factor: str) -> list[str]:
+def _analysed_rows(record: dict, factor: str) -> list[Measurement]:
     """The best neuron for a factor, and R² from all of them, of every network and control."""
     neurons, ridge = (_of_factor(record["metrics"][name], factor) for name in ("neurons", "ridge"))
-    texts = []
+    rows = []
     for linear in ridge:
         best = max(
             (one for one in neurons if one["embeddings"] == linear["embeddings"]),
             key=lambda one: one["information"],
         )
-        texts.append(
-            f"{row_name(record, linear['embeddings'])}: best neuron {best['dimension']}, "
-            f"{best['information']:.2f} nats; ridge R² {linear['R²']:.3f} ± "
-            f"{linear['standard deviation']:.3f}"
-        )
-    return texts
+        cells = {
+            "best neuron": str(best["dimension"]),
+            "its mutual information (nats)": f"{best['information']:.2f}",
+            "ridge R²": f"{linear['R²']:.3f} ± {linear['standard deviation']:.3f}",
+        }
+        rows.append(Measurement(row_name(record, linear["embeddings"]), cells, record["name"]))
+    return rows
 
 
 def _of_factor(table: dict, factor: str) -> list[dict]:
@@ -204,17 +244,12 @@ def at_paper_scale(record: dict) -> bool:
     return record["scale"] == "paper" or record["name"] in AT_PAPER_SCALE
 
 
-def scale_and_device(record: dict, from_scratch: bool = False) -> str:
-    """How large the run was, where it ran and how long it took.
-
-    Args:
-        record: of any kind.
-        from_scratch: whether it is asked of the control that was fine-tuned beside it.
-    """
+def scale_and_device(record: dict) -> str:
+    """How large the run was, where it ran and how long it took."""
     settings = record["settings"]
-    start = None if from_scratch else settings.get("start")
+    start = settings.get("start")
     size = settings.get("model") or (start and f"from {start}") or settings.get("preset") or ""
-    clips = settings.get("steps", 0) * settings.get("batch_size", 0)
+    clips = _clips(record)
     minutes = record["seconds"] / 60
     parts = [
         f"`{size}`" if size else "",
@@ -237,7 +272,7 @@ def how(record: dict) -> str:
 
 
 def results_table(name: str, records: dict[str, dict]) -> str:
-    """A table of the paper as Markdown, with ours beside it.
+    """A table of the paper as Markdown, a row a measurement: the paper's, and ours under it.
 
     Args:
         name: of a table of ``ROWS``; "" for the records that answer no row.
@@ -247,43 +282,73 @@ def results_table(name: str, records: dict[str, dict]) -> str:
         ValueError: for a table whose rows are not first the paper's.
     """
     if not name:
-        lines = [
-            [
-                [f"`{record}`"],
-                [*figures(found), found["protocol"]],
-                [scale_and_device(found)],
-            ]
-            for record, found in records.items()
-            if not _closest(record)
-        ]
-        return list_table(["record", "what", "scale and device"], lines or [[["none"], [], []]])
+        return _other_records(records)
     if name == "table_2":
         return confusions_table(records)
     printed = {} if name in OUR_OWN else dict(paper_table(name).iterrows())
     rows = ROWS[name]
     if list(rows)[: len(printed)] != list(printed):
         raise ValueError(f"{name} of the paper has rows {list(printed)}, here {list(rows)}")
-    lines = []
+    table: list[tuple[str, Measurement]] = []
+    commands = []
     for label, row in rows.items():
-        said = {one: figures(records[one], row) for one in answers(row, records)}
-        found = [records[one] for one in said if said[one]]
-        ours = []
-        for record in found:
-            about = f"`{record['name']}`: {scale_and_device(record, row.from_scratch)}"
-            texts = said[record["name"]]
-            if row.factor:
-                ours += [*texts, about]
-            else:
-                ours.append(f"{how(record)}, {'; '.join(texts)} ({about})")
-        if row.command and not any(map(at_paper_scale, found)):
-            scale = " at the paper's scale" if ours else ""
-            ours.append(f"{NOT_RUN}{scale}: `python -m {row.command}`")
-        theirs = ["not in the paper"]
         if label in printed:
-            values = printed[label].dropna()
-            theirs = [f"{column}: {value:g}" for column, value in values.items()]
-        lines.append([[label], theirs, ours or [row.note]])
-    return list_table(["", "the paper's", "ours"], lines, "beside-the-paper")
+            values = printed[label].dropna().items()
+            cells = {column.removesuffix(" (%)"): _number(value) for column, value in values}
+            table.append((label, Measurement("the paper's", cells)))
+        found = [records[one] for one in answers(row, records)]
+        ours = [one for record in found for one in measurements(record, row)]
+        if not ours and (row.command or row.note):
+            ours = [Measurement(NOT_RUN if row.command else row.note, {})]
+        table += [(label, one) for one in ours]
+        if row.command and not any(map(at_paper_scale, found)):
+            commands.append([[label], [f"`python -m {row.command}`"]])
+    named = {one.record: records[one.record] for _, one in table if one.record}
+    parts = [_measured_table(table)]
+    if named:
+        parts.append(_folded("Where, when and how long", _provenance_table(named)))
+    if commands:
+        title = "Not run yet at the paper's scale: the commands"
+        parts.append(_folded(title, list_table(["", "command"], commands)))
+    return "\n\n".join(parts)
+
+
+def _number(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:g}"
+
+
+def _measured_table(table: list[tuple[str, Measurement]]) -> str:
+    """A table of numbers, which a reader can sort by any of its columns."""
+    columns = list(dict.fromkeys(column for _, one in table for column in one.cells))
+    # What a row took stands behind what it reached.
+    columns.sort(key=lambda column: column in ("clips", "loss"))
+    lines = []
+    for label, one in table:
+        record = f"`{one.record}`" if one.record else ""
+        lines.append([[label], [one.how], *([one.cells.get(c, "")] for c in columns), [record]])
+    return list_table(["", "from", *columns, "record"], lines, "sortable")
+
+
+def _provenance_table(records: dict[str, dict]) -> str:
+    lines = [
+        [[f"`{name}`"], [tested_on(record)], [scale_and_device(record)]]
+        for name, record in records.items()
+    ]
+    return list_table(["record", "data", "scale and device"], lines)
+
+
+def _other_records(records: dict[str, dict]) -> str:
+    lines = [
+        [[f"`{name}`"], [record["protocol"]], [scale_and_device(record)]]
+        for name, record in records.items()
+        if not _closest(name)
+    ]
+    return list_table(["record", "what", "scale and device"], lines or [[["none"], [], []]])
+
+
+def _folded(title: str, text: str) -> str:
+    fence = _FENCE + "`"
+    return f"{fence}{{dropdown}} {title}\n{text}\n{fence}"
 
 
 def recorded_tables(pattern: str, records: dict[str, dict]) -> str:

@@ -206,7 +206,7 @@ scale = audiopg.at_scale(smoke="cpu", paper="paper")
 ours = outcome_table({n: f"curriculum-{n}-{scale}" for n in presets})
 ours = ours.drop(columns=["CPU min", "seeds"])
 theirs = paper_table("table_3").loc[presets]
-theirs = theirs.drop(columns="pre-training (s)").add_prefix("paper: ")
+theirs = theirs.filter(like="%").add_prefix("paper: ")
 theirs.join(ours.replace("", "not run yet").add_prefix("ours: "))
 
 # %% [markdown]

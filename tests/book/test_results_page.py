@@ -45,18 +45,31 @@ def test_every_table_of_the_paper_is_on_the_page():
 
 @pytest.mark.parametrize("name", sorted(results_page.ROWS.keys() - set(results_page.OUR_OWN)))
 def test_every_row_of_the_paper_has_its_figures(name):
-    table = results_page.results_table(name, {})
+    table = rows_of(results_page.results_table(name, {}))
     for label, row in paper_table(name).iterrows():
-        assert f"* - {label}\n" in table
+        (theirs,) = (one for one in table if one[""] == label and one["from"] == "the paper's")
         for column, value in row.dropna().items():
-            assert f"{column}: {value:g}" in table
+            shown = theirs[column.removesuffix(" (%)")]
+            assert shown == value if isinstance(value, str) else float(shown) == value
+
+
+def rows_of(text):
+    """The rows of the first table of a page as dicts."""
+    cells = re.split(r"\n(?=\* -|  -)", text.partition("`````\n\n")[0].removesuffix("\n`````"))[1:]
+    rows = []
+    for cell in cells:
+        if cell.startswith("* -"):
+            rows.append([])
+        rows[-1].append(cell[3:].strip())
+    return [dict(zip(rows[0], row, strict=True)) for row in rows[1:]]
 
 
 def test_rows_that_no_record_answers_say_so():
     for name, rows in results_page.ROWS.items():
         table = results_page.results_table(name, {})
         asked = sum(bool(row.command) for row in rows.values())
-        assert table.count("not run yet: `python -m audiopg") == asked
+        assert sum(row["from"] == "not run yet" for row in rows_of(table)) == asked
+        assert table.count("`python -m audiopg") == asked
 
 
 def test_commands_name_experiments_that_are_there():
@@ -133,14 +146,23 @@ def fine_tuned():
 
 def test_fine_tuning_and_its_control_stand_in_two_rows():
     records = {"finetune-esc10-tiny": fine_tuned()}
-    table = results_page.results_table("table_1", records)
-    scratch = table.partition("* - supervised")[2].partition("\n* - ")[0]
-    assert "fine-tuning, ESC-10, folds 1, 2: 60.0 ± 7.0 %" in scratch
-    ours = table.partition("* - AudioPG\n")[2]
-    assert (
-        "fine-tuning, ESC-10, folds 1, 2: 80.0 ± 7.0 % (`finetune-esc10-tiny`: `from tiny`" in ours
-    )
-    assert "24 epochs, smoke scale" in ours
+    text = results_page.results_table("table_1", records)
+    ours = {row[""]: row for row in rows_of(text) if row["record"] == "`finetune-esc10-tiny`"}
+    assert ours["supervised from scratch"]["ESC-10"] == "60.0 ± 7.0"
+    assert ours["AudioPG"]["ESC-10"] == "80.0 ± 7.0"
+    assert {row["from"] for row in ours.values()} == {"fine-tuning"}
+    assert "  - ESC-10, folds 1, 2\n  - `from tiny`, 24 epochs, smoke scale" in text
+
+
+def test_both_poolings_stand_in_one_cell():
+    probe, apart = ({"ESC-10, 5 folds": {"mean": mean}} for mean in (0.5, 0.625))
+    settings = {"preset": "tiny", "steps": 10, "batch_size": 32}
+    metrics = {"probes": probe, "probes_by_frequency": apart, "held_out_loss": 0.54321}
+    record = made_record(metrics=metrics, settings=settings)
+    (found,) = results_page.measurements(record)
+    assert found.cells == {"ESC-10": "50.0 / 62.5", "clips": "320", "loss": "0.543"}
+    untrained = made_record(metrics=metrics, settings={**settings, "features": "untrained"})
+    assert "clips" not in results_page.measurements(untrained)[0].cells
 
 
 def test_every_row_of_a_record_with_its_interval_and_test():
@@ -192,34 +214,41 @@ def test_an_analysis_stands_beside_the_papers_factor():
             },
         },
     )
-    table = results_page.results_table("section_4_4", {"analysis-tiny": record})
-    frequency = table.partition("* - frequency\n")[2].partition("\n* - ")[0]
-    said = "this encoder, `tiny`: best neuron 7, 0.25 nats; ridge R² 0.988 ± 0.001"
-    assert said in frequency
-    assert "0.5" not in frequency.partition("analysis-tiny")[0].partition(said)[2]
+    table = rows_of(results_page.results_table("section_4_4", {"analysis-tiny": record}))
+    (ours,) = (row for row in table if row[""] == "frequency" and row["record"])
+    assert ours["from"] == "this encoder, `tiny`"
+    assert ours["best neuron"] == "7"
+    assert ours["its mutual information (nats)"] == "0.25"
+    assert ours["ridge R²"] == "0.988 ± 0.001"
 
 
 @pytest.mark.parametrize("scale", ["smoke", "paper"])
 def test_a_small_run_does_not_stand_for_one_at_the_papers_scale(scale):
     record = made_record(scale=scale)
-    table = results_page.results_table("table_3", {"curriculum-sine-cpu": record})
-    row = table.partition("* - sine\n")[2].partition("\n* - ")[0]
-    assert "ESC-10: 50.0 ± 3.1 %" in row
-    assert f"`tiny`, 320 clips, {scale} scale, CPU (a), 2 min, 2026-01-02" in row
-    assert ("not run yet at the paper's scale" in row) == (scale == "smoke")
+    text = results_page.results_table("table_3", {"curriculum-sine-cpu": record})
+    (ours,) = (row for row in rows_of(text) if row["record"] == "`curriculum-sine-cpu`")
+    assert ours["ESC-10"] == "50.0 ± 3.1"
+    assert f"`tiny`, 320 clips, {scale} scale, CPU (a), 2 min, 2026-01-02" in text
+    left = text.partition("Not run yet at the paper's scale")[2]
+    assert ("* - sine\n" in left) == (scale == "smoke")
 
 
 @pytest.mark.parametrize(
     ("metrics", "expected"),
     [
-        ({"this encoder": {"mean": 0.83, "standard_deviation": 0.04}}, ["ESC-10: 83.0 ± 4.0 %"]),
-        ({"mean": 0.9, "standard_deviation": None}, ["ESC-10: 90.0 %"]),
-        ({"mean": 0.5, "mAP": {"1": 0.5}}, ["ESC-10: mAP 50.0 %"]),
-        ({"loss": [1.0]}, []),
+        ({"this encoder": {"mean": 0.83, "standard_deviation": 0.04}}, "83.0 ± 4.0"),
+        ({"mean": 0.9, "standard_deviation": None}, "90.0"),
+        ({"mean": 0.5, "mAP": {"1": 0.5}}, "mAP 50.0"),
+        (
+            {"this encoder": {"mean": 0.5}, "this encoder, frequency pooling": {"mean": 0.6}},
+            "50.0 / 60.0",
+        ),
+        ({"loss": [1.0]}, None),
     ],
 )
 def test_figures_of_each_kind_of_record(metrics, expected):
-    assert results_page.figures(made_record(metrics=metrics)) == expected
+    found = results_page.measurements(made_record(metrics=metrics))
+    assert [one.cells["ESC-10"] for one in found] == ([] if expected is None else [expected])
 
 
 def test_most_confused_are_shares_of_the_true_class():
