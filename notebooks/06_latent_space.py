@@ -16,11 +16,11 @@
 #
 # *Pitch can be read from the embedding with $R^2 = 0.99$. Is that knowledge, or is it arithmetic?*
 #
-# The synthesizer knows the truth about each clip: its pitch, its loudness over the noise, its onset.
-# So one can ask an encoder about them. The paper does, and finds single neurons that track pitch,
-# and a linear read-out that is all but perfect (Section 4.4). This chapter asks the same questions,
-# and puts every one of them to three controls as well: an untrained network, no network at all, and
-# a network that learned from recordings.
+# The synthesizer knows the truth about each clip: its pitch, its loudness over the noise, its
+# onset. So we can ask an encoder about them. The paper does, and finds single neurons that track
+# pitch and a linear read-out that is all but perfect (Section 4.4). This chapter asks the same
+# questions of the trained encoder and of three controls: an untrained network, no network at all,
+# and a network that learned from recordings.
 
 # %%
 import matplotlib.pyplot as plt
@@ -53,22 +53,22 @@ plots.use_style()
 # ## What is mutual information?
 #
 # Suppose somebody tells you how strongly one neuron fires for a clip you have not heard. How much
-# less unsure are you then about the pitch of that clip? *Mutual information* is the answer as a
-# number, in units called nats (one nat is 1.44 bits):
+# less unsure are you now about the pitch of that clip? *Mutual information* answers with a number,
+# in units called nats (one nat is 1.44 bits):
 #
 # $$
 # I(z; g) = \iint p(z, g) \log \frac{p(z, g)}{p(z)\, p(g)} \, dz \, dg
 # $$ (eq-information)
 #
-# Here $z$ is what the neuron does, $g$ is the pitch, $p(z, g)$ says how often the two occur together,
-# and $p(z)\,p(g)$ how often they would if they had nothing to do with each other. Where the two
-# agree everywhere the logarithm is 0: nothing was learned from the neuron. A nat halves the range of
-# what is possible about one and a half times over.
+# Here $z$ is the activation of the neuron and $g$ is the pitch. $p(z, g)$ says how often the two
+# occur together, and $p(z)\,p(g)$ how often they would if they were independent. If the two agree
+# everywhere, the logarithm is 0 and the neuron tells nothing. One nat narrows the range of possible
+# pitches about as much as halving it one and a half times.
 #
-# Correlation asks something narrower: whether one quantity is a *straight line* of the other. Here
-# are four made-up pairs, where we know what to expect.
+# Correlation asks something narrower: how well a *straight line* relates the two quantities. Here
+# are four made-up pairs for which we know what to expect.
 
-# %% mystnb={"figure": {"caption": "Four pairs of 2,000 samples each. Correlation sees the first alone; mutual information sees all but the last.", "name": "fig-toys"}, "image": {"alt": "Four scatter plots: a blurred rising line, a blurred parabola, a ring, and a shapeless cloud"}}
+# %% mystnb={"figure": {"caption": "Four pairs of 2,000 samples each. Correlation detects only the first; mutual information detects all but the last.", "name": "fig-toys"}, "image": {"alt": "Four scatter plots: a blurred rising line, a blurred parabola, a ring, and a shapeless cloud"}}
 generator = torch.Generator().manual_seed(0)
 x, noise = torch.randn(2, 2000, generator=generator, dtype=torch.float64)
 angle = 6.2832 * torch.rand(2000, generator=generator)
@@ -100,22 +100,22 @@ pd.DataFrame(
 # %% [markdown]
 # ## How it is estimated
 #
-# The integral asks for densities, and we have samples. One could cut both axes into bins and count,
-# but the answer depends on the bins. The estimator of Kraskov and others {cite}`kraskov2004` lets
-# the samples choose the scale: around each of the $n$ samples it draws the square that reaches to
-# its $k$-th nearest neighbour, and counts how many samples lie within that reach along one axis
-# alone, $n_z$ and $n_g$. Where the two quantities belong together, few others do.
+# The integral needs densities, but we have samples. One could cut both axes into bins and count,
+# but the answer would depend on the bins. The estimator of Kraskov and others {cite}`kraskov2004`
+# lets the samples choose the scale. Around each of the $n$ samples it draws the square that reaches
+# to the $k$-th nearest neighbour. Along each axis alone it counts the samples within that reach,
+# $n_z$ and $n_g$. If the two quantities are related, these counts are small.
 #
 # $$
 # \hat I = \psi(k) + \psi(n) - \bigl\langle \psi(n_z + 1) + \psi(n_g + 1) \bigr\rangle
 # $$ (eq-kraskov)
 #
-# $\psi$ is the digamma function, close to a logarithm, and $\langle\cdot\rangle$ the mean over all
-# samples. We take $k = 3$ throughout, as is usual. Both axes are first brought to one scale, which a
-# single wild sample does not set, and equal values are told apart by noise of $10^{-10}$ deviations,
-# as the authors advise.
+# $\psi$ is the digamma function, close to a logarithm, and $\langle\cdot\rangle$ is the mean over
+# all samples. We take $k = 3$ throughout, as is usual. Both axes are first scaled in a way that
+# single outliers do not affect. Noise of $10^{-10}$ deviations separates equal values, as the
+# authors advise.
 
-# %% mystnb={"figure": {"caption": "The estimator at one sample (orange) of the ring: the square reaches to its third neighbour, and the strips hold the samples counted along each axis alone.", "name": "fig-neighbourhood"}, "image": {"alt": "A ring of dots with one marked; a small square around it, a blue vertical and an orange horizontal strip through it, each holding some of the other dots"}}
+# %% mystnb={"figure": {"caption": "The estimator at one sample (orange) of the ring. The square reaches to its third neighbour; each strip holds the samples counted along one axis.", "name": "fig-neighbourhood"}, "image": {"alt": "A ring of dots with one marked; a small square around it, a blue vertical and an orange horizontal strip through it, each holding some of the other dots"}}
 a, b = (values[:150] for values in pairs["a ring"])
 here, blue, orange = 7, plots.PALETTE["blue"], plots.PALETTE["vermilion"]
 across, along = (a - a[here]).abs(), (b - b[here]).abs()
@@ -147,8 +147,8 @@ figure.legend(loc="outside upper left", ncols=3, fontsize="small")
 plt.show()
 
 # %% [markdown]
-# For two Gaussians of correlation $c$ the truth is known, $-\tfrac12 \log(1 - c^2)$, so the
-# estimator can be checked. It is a little below or above; more samples bring it closer.
+# For two Gaussians of correlation $c$ the true value is $-\tfrac12 \log(1 - c^2)$, so we can check
+# the estimator. It scatters about the truth, less so with more samples.
 
 # %%
 x, noise = torch.randn(2, 10_000, generator=generator, dtype=torch.float64)
@@ -169,23 +169,23 @@ table = pd.DataFrame.from_dict(table, orient="index").round(3)
 table.rename_axis("correlation")
 
 # %% [markdown]
-# Three things follow from how it is made. It may be slightly *negative* for quantities that have
-# nothing to do with each other; we leave it so, because cutting at zero would make noise look like
-# information. It does not care about units: stretching an axis, or taking the logarithm of a
-# frequency, changes the scatter of the estimate and not what it estimates. And a neuron that never
-# moves tells exactly nothing.
+# The estimator has three properties. It can be slightly *negative* for unrelated quantities; we
+# keep such values, because cutting them at zero would make noise look like information. It does not
+# depend on units: stretching an axis, or taking the logarithm of a frequency, changes the scatter
+# of the estimate but not the quantity it estimates. And a neuron that never changes gives exactly
+# zero.
 #
 # ## Clips with known factors
 #
-# Two hundred and fifty clips from a seed that no network was trained on. They are short, one event within
-# 2.56 s, so that this page can embed them in less than a minute; the recorded run below asks the same
-# of many more clips, of full length. All factors move at once. Three of them are asked about: the
-# fundamental frequency, in octaves; the relative intensity, which is the power of the source over
-# that of the noise floor in decibels; and the onset.
+# We ask about two hundred and fifty clips of a seed that no network was trained on. They are short,
+# one event within 2.56 s, so that this page can embed them in less than a minute. The recorded run
+# below uses many more clips, of full length. All factors vary at once, and we ask about three of
+# them: the fundamental frequency, in octaves; the relative intensity, which is the power of the
+# source over that of the noise floor, in decibels; and the onset.
 #
 # Three "encoders" answer live: the trained one that comes with the package, the same network
 # untrained, and no network at all, only the mean and the deviation of each band of the log-mel
-# spectrogram. All the analyses below take plain arrays. Yours will do.
+# spectrogram. All the analyses below take plain arrays, so you can try your own embeddings.
 
 # %%
 SECONDS = audiopg.at_scale(smoke=2.56, paper=10.24)
@@ -212,7 +212,7 @@ embeddings = {
 for name, values in embeddings.items():
     print(f"{name}: {len(values):,} clips, {values.shape[1]} dimensions")
 
-# %% mystnb={"figure": {"caption": "The factors of the clips that this page asks about.", "name": "fig-asked"}, "image": {"alt": "Three histograms: log frequency rises towards the top octave, relative intensity is a broad hump, onsets are spread over the first two seconds"}}
+# %% mystnb={"figure": {"caption": "The three factors of these clips.", "name": "fig-asked"}, "image": {"alt": "Three histograms: log frequency rises towards the top octave, relative intensity is a broad hump, onsets are spread over the first two seconds"}}
 UNITS = {
     "log f0": "log f0 (octaves over 1 Hz)",
     "relative intensity": "relative intensity (dB)",
@@ -222,8 +222,8 @@ plots.histograms({UNITS[name]: v for name, v in factors.items()})
 plt.show()
 
 # %% [markdown]
-# And the recorded run: `audiopg analyze`, with a fourth encoder, one of the same size that learned
-# from recordings (city sounds and spoken words).
+# The recorded run comes from `audiopg analyze`. It adds a fourth encoder of the same size, which
+# learned from recordings (city sounds and spoken words).
 
 # %%
 record = read_record("analysis-tiny")
@@ -263,12 +263,12 @@ print(f"of {heard['of']}")
 # %% [markdown]
 # ## One neuron at a time
 #
-# How much does each dimension by itself tell about pitch? Sorted, the best first. But among many
-# dimensions the best looks good by luck alone. The bar to clear is therefore the *maximum* over all
-# dimensions when the pitches are dealt to the clips at random: 95 % of 100 such shuffles (of 200 in the
-# recorded run) stay below the dotted line.
+# How much does each dimension by itself tell about pitch? The figure sorts them, best first. But
+# among many dimensions the best one looks good by luck alone. To measure that luck, we shuffle the
+# pitches among the clips and note the *maximum* over all dimensions. Of 100 such shuffles (200 in
+# the recorded run), 95 % stay below the dotted line.
 
-# %% mystnb={"figure": {"caption": "Live: information of each dimension about log f0, in descending order, for the short clips of this page. Dotted: what the best dimension of the trained encoder reaches by luck.", "name": "fig-information"}, "image": {"alt": "Three falling curves of mutual information over dimensions, which begin above a dotted line for chance and cross it"}}
+# %% mystnb={"figure": {"caption": "Live: information of each dimension about log f0, in descending order, for the short clips of this page. Dotted: the chance level of the trained encoder's best dimension.", "name": "fig-information"}, "image": {"alt": "Three falling curves of mutual information over dimensions, which begin above a dotted line for chance and cross it"}}
 trained = factor_information(
     embeddings["trained"],
     factors["log f0"],
@@ -283,10 +283,10 @@ plots.information_bars(curves, trained.threshold, "log f0")
 plt.show()
 
 # %% [markdown]
-# The best neurons of the trained encoder, with an interval of 95 % and a p-value that holds for all
-# of its dimensions together. The interval comes from disjoint parts of the clips. The usual
-# bootstrap, which draws clips again with replacement, would put some clips on top of each other, and
-# an estimator that looks at nearest neighbours would take that for information.
+# The table shows the best neurons of the trained encoder. Each has a 95 % interval and a p-value
+# that accounts for all dimensions together. The interval comes from disjoint parts of the clips.
+# The usual bootstrap draws clips with replacement, so some would appear twice. An estimator that
+# looks at nearest neighbours would take these copies for information.
 
 # %%
 trained.table(5).round(3)
@@ -294,9 +294,9 @@ trained.table(5).round(3)
 # %% [markdown]
 # ### Turn through the neurons
 #
-# The four most informative neurons for each factor, and what they do as each factor moves. A dot is
-# a clip, the line a running median. Look for a slope in one panel only: that would be a neuron with
-# a factor of its own.
+# The slider shows the four most informative neurons for each factor, and how they respond as each
+# factor varies. Each dot is a clip, the line a running median. Look for a slope in one panel only:
+# such a neuron would have a factor to itself.
 
 # %% tags=["nbval-ignore-output"]
 information = {
@@ -341,10 +341,10 @@ widgets.figure_sweep("neuron", shown, alts)
 # %% [markdown]
 # ### The recorded run
 #
-# The best neuron for each factor and each encoder, on the full clips. It was chosen for being the
-# best on the first set of clips, so its estimate there is too high: the last columns ask the same
-# neuron about other clips. The shuffles are of the first 1,000 clips alone, to save time. Luck
-# reaches higher with fewer clips, so the bar errs on the safe side.
+# The table shows the best neuron for each factor and encoder, on the full clips. Because it was
+# chosen as best on the first set of clips, its estimate there is too high. The last columns measure
+# the same neuron on two sets of other clips. To save time, the shuffles use only the first 1,000
+# clips. With fewer clips chance reaches higher, so the threshold is on the safe side.
 
 # %%
 best = recorded("neurons").groupby(["factor", "embeddings"]).first()
@@ -359,7 +359,7 @@ best.rename(
     }
 )
 
-# %% mystnb={"figure": {"caption": "The recorded run: information of each dimension about log f0, in descending order. Dotted: the highest of the four bars of luck.", "name": "fig-recorded-information"}, "image": {"alt": "Four falling curves of mutual information over dimensions above a dotted line near zero"}}
+# %% mystnb={"figure": {"caption": "The recorded run: information of each dimension about log f0, in descending order. Dotted: the highest of the four chance levels.", "name": "fig-recorded-information"}, "image": {"alt": "Four falling curves of mutual information over dimensions above a dotted line near zero"}}
 singles = recorded_figures(FactorInformation, "information")
 plots.information_bars(
     {name: found["log f0"].information for name, found in singles.items()},
@@ -369,25 +369,25 @@ plots.information_bars(
 plt.show()
 
 # %% [markdown]
-# Where p is as small as the shuffles allow, 1 in 201, it is beyond doubt that the neuron tells
-# something about the factor. That *training* put it there is another claim, and the rows of the
-# random network and of the log-mel bands are what it has to be measured against.
+# Where p is as small as the shuffles allow, 1 in 201, the neuron very likely tells something about
+# the factor. Whether *training* put it there is another question. To answer it, compare the rows of
+# the random network and of the log-mel bands.
 #
 # ## A neuron of its own?
 #
-# If a factor had one neuron to itself, the best neuron would be far ahead of the second. The *mutual
-# information gap* {cite}`chen2018` measures by how much, as a share of all there is to know:
+# If a factor had one neuron to itself, the best neuron would be far ahead of the second. The
+# *mutual information gap* {cite}`chen2018` is their difference as a share of the factor's entropy:
 #
 # $$
 # \mathrm{MIG} = \frac{I(z_{(1)}; g) - I(z_{(2)}; g)}{H(g)}
 # $$ (eq-gap)
 #
-# with $z_{(1)}$ and $z_{(2)}$ the two best dimensions for the factor $g$, and $H(g)$ its entropy. For
-# a factor of a few classes the entropy is plain. For a continuous one it depends on how it is cut,
-# and the paper does not say how it did. We give both: the gap in the binned information over the
-# entropy of the same 20 bins, which is the standard {cite}`locatello2019`; and the gap in Kraskov's
-# estimate over that entropy. The third column is the same idea for straight lines, the gap in $R^2$
-# of one dimension (SAP, {cite}`kumar2018`).
+# where $z_{(1)}$ and $z_{(2)}$ are the two best dimensions for the factor $g$, and $H(g)$ is its
+# entropy. The entropy of a factor with a few classes is well defined. That of a continuous factor
+# depends on how we cut it into bins, and the paper does not say how it did. The first column
+# divides the gap in Kraskov's estimate by the entropy of 20 bins. The second, the standard
+# {cite}`locatello2019`, takes the gap in the binned information instead. The third is the same idea
+# for straight lines, the gap in the $R^2$ of single dimensions (SAP, {cite}`kumar2018`).
 
 # %%
 gaps = recorded("gaps").pivot(
@@ -397,24 +397,24 @@ gaps = gaps[["information", "binned information", "R²"]].loc[rows]
 gaps.round(3)
 
 # %% [markdown]
-# A further score asks forests of decision trees (DCI, {cite}`eastwood2018`): *disentanglement* is 1
-# where every dimension serves one factor, *completeness* where every factor needs one dimension, and
-# *informativeness* is how well the forest reads the factor on held-out clips, in $R^2$.
+# Another score uses forests of decision trees (DCI, {cite}`eastwood2018`). *Disentanglement* is 1
+# if every dimension serves one factor. *Completeness* is 1 if every factor needs one dimension.
+# *Informativeness* is how well the forest reads the factor on held-out clips, in $R^2$.
 
 # %%
 recorded("dci").set_index(["embeddings", "factor"]).round(2)
 
 # %% [markdown]
-# Gaps near zero are not bad news by themselves. The paper calls its own "low" too, and reads them as
-# a distributed code: many neurons know a little. But a random projection of anything is distributed
-# as well.
+# Gaps near zero are not bad news by themselves. The paper calls its own gaps "low" and reads them
+# as a distributed code, in which many neurons know a little. But a random projection of anything is
+# also distributed.
 #
 # ## All neurons together
 #
-# A ridge regression reads a factor from the whole embedding. It is trained on three quarters of the
-# clips, with everything it chooses chosen there, and scored on the rest, five times over; $R^2$ is
-# the share of variance explained there, its mean over the five. The interval is the bootstrap's, over
-# all clips held out taken together, so one bad split can pull the mean of five below it.
+# A ridge regression reads a factor from the whole embedding. We fit it on three quarters of the
+# clips, choose its settings there, and score it on the rest, five times over. $R^2$ is the share of
+# variance explained on the held-out clips, averaged over the five splits. The interval is a
+# bootstrap over all held-out clips pooled, so one bad split can pull the average below it.
 
 # %%
 live = ridge_comparison(embeddings, factors).table()
@@ -434,7 +434,7 @@ def readable(table):
 readable(live).loc[list(embeddings)]
 
 # %% [markdown]
-# That was live, on short clips. The recorded run, on full ones:
+# Those were short clips, live. The recorded run used full ones:
 
 # %%
 ridge = recorded("ridge").set_index(["embeddings", "factor"])
@@ -455,14 +455,15 @@ plots.grouped_bars(means, "held-out R²", spreads)
 plt.show()
 
 # %% [markdown]
-# Read along a column, never along a row. What log-mel or an untrained network can do was in the
-# input; only what a trained network adds was learned. An average over time cannot say when something
-# happened, unless each token was first made to say so: that is why log-mel knows next to nothing of
-# the onset.
+# Compare the encoders within a column, not the factors within a row. What log-mel or an untrained
+# network can read was in the input already; only what the trained network adds was learned. An
+# average over time cannot say when something happened, unless each token carries its time. That is
+# why log-mel knows next to nothing of the onset.
 #
 # ### Where in the network?
 #
-# The same question layer by layer: tokens averaged before the first block, and after each.
+# Here is the same question layer by layer: we average the tokens before the first block, and after
+# each block.
 
 # %% mystnb={"figure": {"caption": "The recorded run: held-out R² of each factor by layer, on 1,000 of the clips.", "name": "fig-layers"}, "image": {"alt": "Three panels, one a factor, of three curves over thirteen layers"}}
 depths = {
@@ -491,8 +492,9 @@ plt.show()
 # %% [markdown]
 # ### How much training does it take?
 #
-# The same network after more and more clips of synthesis; and, at the length where both exist, after
-# as many windows of recordings. Lines across are the two that heard nothing.
+# The curve shows the same network after more and more clips of synthesis. The separate point is a
+# network that heard recordings, placed at as many windows. The horizontal lines are the two
+# controls that heard nothing.
 
 # %% mystnb={"figure": {"caption": "The recorded run: held-out R² of the onset over the clips heard in pre-training. Whiskers: standard deviation over five splits.", "name": "fig-clips-heard"}, "image": {"alt": "A curve over the number of clips on a logarithmic axis, with one separate point for recordings and two horizontal lines"}}
 curve = recorded("clips heard").set_index(["embeddings", "factor"])
@@ -514,11 +516,11 @@ by_clips[list(factors)].round(3)
 # %% [markdown]
 # ## How many directions are in use?
 #
-# *Principal components* are the directions in which the embeddings vary most, one after another at
-# right angles. The paper finds 96.49 % of the variance in the first 20, loudness in the first, and
-# pitch peaking in the fifth.
+# *Principal components* are the directions in which the embeddings vary most, in descending order
+# and at right angles. The paper finds 96.49 % of the variance in the first 20, loudness in the
+# first, and pitch peaking in the fifth.
 
-# %% mystnb={"figure": {"caption": "The recorded run, trained encoder: share of variance along each principal component, and what the component by itself tells about each factor.", "name": "fig-components"}, "image": {"alt": "Above, a steeply falling curve of variance shares; below, three curves of mutual information over components, each with its own peaks"}}
+# %% mystnb={"figure": {"caption": "The recorded run, trained encoder: share of variance of each principal component, and its mutual information with each factor.", "name": "fig-components"}, "image": {"alt": "Above, a steeply falling curve of variance shares; below, three curves of mutual information over components, each with its own peaks"}}
 components = recorded("components").set_index(["embeddings", "component"])
 ours = components.loc["trained"]
 plots.variance_shares(
@@ -544,18 +546,18 @@ pd.DataFrame(
 )
 
 # %% [markdown]
-# A few components that hold nearly all the variance are no evidence of learning: the same holds for
-# features that nobody trained. And that the components are *orthogonal* is how they are made. It says
-# nothing about the factors.
+# A few components that hold nearly all the variance are no evidence of learning: untrained features
+# have them too. Nor is their *orthogonality*, because principal components are orthogonal by
+# construction. It says nothing about the factors.
 #
-# Whether two factors have subspaces of their own has to be asked of subspaces found for each factor
-# by itself. Here each factor is read, by ridge regression, from three directions, once on each half
-# of the clips. The smallest angle between two such subspaces is 0° where they share a direction and
-# 90° where they have nothing in common. Random subspaces of as many dimensions are near 90°, so on
-# the diagonal a small angle says that a factor's subspace is found again, and beside it an angle as
-# large as chance says that two factors are kept apart.
+# To ask whether two factors have separate subspaces, we must find a subspace for each factor on its
+# own. We take three directions from which ridge regression reads the factor, once on each half of
+# the clips. The smallest angle between two such subspaces is 0° if they share a direction and 90°
+# if they have nothing in common. Random subspaces of the same size are near 90°. So a small angle
+# on the diagonal means that a factor's subspace is found again on other clips. An angle off the
+# diagonal as large as chance means that the two factors are kept apart.
 
-# %% mystnb={"figure": {"caption": "The recorded run, trained encoder: smallest angle between the subspaces of two factors, each found on another half of the clips. The mark on the bar is chance.", "name": "fig-angles"}, "image": {"alt": "A three by three matrix of angles in degrees, smallest on the diagonal"}}
+# %% mystnb={"figure": {"caption": "The recorded run, trained encoder: smallest angle between the subspaces of two factors, one found on each half of the clips. The mark on the bar is chance.", "name": "fig-angles"}, "image": {"alt": "A three by three matrix of angles in degrees, smallest on the diagonal"}}
 angles = {
     short: unpack(SubspaceAngles, found["packed"]["angles"][encoder])
     for encoder, short in NAMES.items()
@@ -583,9 +585,9 @@ pd.DataFrame(
 # %% [markdown]
 # ## Move along a direction, and look
 #
-# Another way to ask what a direction means: push every token of a clip along it, and let the decoder
-# paint the result. The direction of a factor is how the mean embedding moves with it. The steps are
-# in standard deviations of the factor, and go far beyond what any clip does.
+# Another way to ask what a direction means is to push every token of a clip along it and let the
+# decoder paint the result. The direction of a factor is how the mean embedding changes with it. The
+# steps are in standard deviations of the factor, and go far beyond those of real clips.
 
 # %% tags=["nbval-ignore-output"]
 model = load_model("tiny").requires_grad_(False)
@@ -617,7 +619,7 @@ widgets.figure_sweep(
 )
 
 # %% [markdown]
-# Is that more than any push of the same length would do? The same lengths in random directions:
+# Does any push of the same length do as much? Here are the same lengths in random directions:
 
 # %%
 generator = torch.Generator().manual_seed(0)
@@ -638,16 +640,16 @@ table = pd.DataFrame.from_dict(changes, orient="index").round(3)
 table.rename_axis("change of the picture (root mean square)")
 
 # %% [markdown]
-# Look where the partials are. A direction from which the pitch can be *read* is not a knob that
-# *turns* the pitch: the decoder repaints textures and edges, and the lines stay where the clip's
-# tokens, each with a place of its own, have put them.
+# Look at the partials. A direction from which the pitch can be *read* is not a knob that *turns*
+# the pitch. The decoder repaints textures and edges but leaves the lines where they were. Perhaps
+# each token still carries its own place.
 #
 # ## Silence the neurons that know
 #
-# If pitch lived in a few neurons, silencing them would blind the probe. Take the probe of all
+# If pitch lived in a few neurons, silencing them would blind the probe. We take the probe of all
 # neurons, set the $k$ most informative ones to their mean, and compare with $k$ random ones (the
-# band holds the middle 95 % of 200 draws). What the others could make up for is told by a probe
-# trained anew without them.
+# band holds the middle 95 % of 200 draws). A second probe, trained anew without these neurons,
+# shows how much the others can make up for.
 
 # %% mystnb={"figure": {"caption": "Live, trained encoder: held-out R² with more and more neurons silenced.", "name": "fig-ablation"}, "image": {"alt": "Three panels over the number of silenced neurons on a logarithmic axis: curves that fall as more neurons are silenced, the relearnt one last"}}
 plots.ablation_curves(
@@ -663,8 +665,8 @@ plots.ablation_curves(
 plt.show()
 
 # %% [markdown]
-# And recorded, with ten neurons silenced, of every encoder: what the probe had, what is left without
-# the ten best, without ten at random, and when it may learn again.
+# The recorded run silences ten neurons of every encoder. The columns show the intact probe, the
+# probe without the ten best, without ten random ones, and trained anew without the ten best.
 
 # %%
 silenced = recorded_figures(Ablation, "ablation")
@@ -681,15 +683,15 @@ for factor, name in rows:
 pd.DataFrame.from_dict(left, orient="index").round(2)
 
 # %% [markdown]
-# Ten neurons at random can cost as much as the ten best: in a straight line through all of them, large
-# weights hold each other in balance, and whichever is silenced, the balance is gone. What matters is
-# the last column. Trained anew, the probe misses next to nothing, for any encoder. No ten neurons hold a
-# factor.
+# Losing ten random neurons can cost as much as losing the ten best. A linear probe of all neurons
+# can have large weights that cancel each other, and silencing any of them upsets the balance. The
+# last column is what matters: trained anew, the probe loses next to nothing, for any encoder. No
+# factor depends on its ten best neurons.
 #
 # ## Beside the paper's figures
 #
-# The paper's are of a ViT-B after 500,000 clips; ours of `tiny` after 64,000. The paper reports
-# nothing for an untrained network or for raw log-mel.
+# The paper's figures are those of a ViT-B after 500,000 clips; ours are those of `tiny` after far
+# fewer. The paper reports nothing for an untrained network or for raw log-mel.
 
 # %%
 paper = paper_table("section_4_4")
@@ -714,7 +716,8 @@ theirs = paper.iloc[:, [1, 2, 3]].set_axis(
 pd.concat({"the paper's": theirs, "ours": ours}, axis=1)
 
 # %% [markdown]
-# And component by component: the paper names the first for amplitude and the fifth for frequency.
+# The paper also names the components that tell most: the first for amplitude, the fifth for
+# frequency.
 
 # %%
 each = components.loc["trained"]
@@ -747,10 +750,9 @@ print(
 #
 # ## How fast
 #
-# The estimator is exact, and takes all dimensions at once. The usual tool, scikit-learn's
-# `mutual_info_regression`, is called for one dimension after another. Both on the same machine in the
-# same run; the usual one was measured on a few of the dimensions and multiplied up, as its record
-# says.
+# Our implementation is exact and takes all dimensions at once. The usual tool, scikit-learn's
+# `mutual_info_regression`, loops over the dimensions. Both ran on the same machine in the same run.
+# We timed scikit-learn on a few of the dimensions and multiplied up, as the record says.
 
 # %%
 bench = read_record("bench-information")
@@ -771,8 +773,8 @@ for name, figures in bench["metrics"].items():
 print("on a GPU: not run yet")
 
 # %% [markdown]
-# Everything recorded on this page was made by one command. It takes any run or checkpoint, and keeps
-# what it embeds, so that it goes on where it was stopped:
+# One command made everything recorded on this page. It takes any run or checkpoint. It stores its
+# embeddings, so it can continue after an interruption:
 #
 # ```
 # python -m audiopg analyze tiny --controls --beside runs/real --by-clips runs/synthetic \
@@ -782,41 +784,43 @@ print("on a GPU: not run yet")
 #
 # ## What it means
 #
-# A high $R^2$ alone is no evidence of learning, and neither is a small p-value: an untrained network
-# has both. The difference between the rows is the evidence. For these weights it says three things.
+# A high $R^2$ alone is no evidence of learning, and neither is a small p-value: an untrained
+# network has both. The difference between the rows is the evidence. For these weights it says three
+# things.
 #
-# - *Pitch* was there before. The trained encoder reads it better than its untrained twin, and hardly
-#   better than a straight line can from the mean and deviation of the log-mel bands: the intervals
-#   of the two overlap. No single neuron of it tells as much as the best one of the other two.
-# - *Loudness over the noise* is read a little better after training. A single log-mel band by itself
+# - *Pitch* was there before. The trained encoder reads it better than its untrained twin, but
+#   hardly better than a linear read-out of the mean and deviation of the log-mel bands: the two
+#   intervals overlap. Nor does its best neuron clearly beat the best dimension of the others; its
+#   estimates on other clips scatter widely.
+# - *Loudness over the noise* is read a little better after training. But one log-mel band by itself
 #   tells more about it than any neuron.
-# - *The onset* is what training added. No average over time can tell it, an untrained network with its
-#   position embeddings tells more than half of it, and the trained one most.
+# - *The onset* is what training improved most. Log-mel statistics, which average over time, tell
+#   little about it. An untrained network with its position embeddings explains more than half of
+#   its variance, and the trained one the most.
 #
-# And that took clips. After a sixth of the training, on synthesis and on recordings alike, the
-# networks read the onset no better than at random weights, the one of recordings worse; what was
-# learned came later. Of neurons or subspaces of their own for the factors there is little: gaps near
-# zero for everyone, and angles between subspaces nearly as large as chance, which holds for the
-# untrained network, too.
+# Learning the onset took many clips. The shorter runs, on synthesis and on recordings alike, read
+# it hardly better than an untrained network. The factors hardly have neurons or subspaces of their
+# own: the gaps are near zero for every encoder. The angles between subspaces are nearly as large as
+# chance, but so are those of the untrained network.
 #
-# What is uncertain: the paper speaks of "amplitude" and "temporal position"; we take relative
-# intensity and the first onset for them. Its clips for the analysis may vary one factor at a time,
-# which makes every factor easier to read; ours vary all at once. One training seed stands behind each
-# encoder, and no interval here knows of that. The encoder of recordings heard fewer clips than
-# `tiny`; the fair pair is the one at equal clips.
+# What is uncertain: the paper speaks of "amplitude" and "temporal position", which we take to mean
+# relative intensity and first onset. Its clips for the analysis may vary one factor at a time,
+# which makes every factor easier to read; ours vary all at once. Each encoder was trained with one
+# seed, and the intervals here do not include that variation. The encoder of recordings heard fewer
+# clips than `tiny`; the fair comparison is at equal clips.
 #
 # ### Change this
 #
-# 1. Replace `log f0` by the fundamental itself, `params.f0[:, 0]`. Which estimate changes, and which
-#    does not?
+# 1. Replace `log f0` by the fundamental itself, `params.f0[:, 0]`. Which estimate changes, and
+#    which does not?
 # 2. Ask about a factor that cannot be heard, such as `params.clip`.
 # 3. Let one factor move alone: `audiopg.analysis.controlled_clips("log f0", 200)`.
 #
 # ```{dropdown} What you might find
-# 1. $R^2$ changes, because a linear read-out cares about the scale. Mutual information hardly does:
+# 1. $R^2$ changes, because a linear read-out depends on the scale. Mutual information hardly does:
 #    it is the same for any monotone transformation, up to the error of the estimate.
-# 2. Everything falls below the dotted line, and $R^2$ to 0 or less. Always ask one question whose
-#    answer you know.
-# 3. $R^2$ rises for every encoder, the untrained one too: with nothing else moving, whatever moves
-#    is the pitch.
+# 2. Everything falls below the dotted line, and $R^2$ falls to 0 or less. Always ask one question
+#    whose answer you know.
+# 3. $R^2$ rises for every encoder, the untrained one too: if only the pitch varies, every change in
+#    the clip tells about it.
 # ```
