@@ -16,15 +16,15 @@
 #
 # *What does the first layer look for?*
 #
-# Before anything else happens, the network projects each $16 \times 16$ patch of the spectrogram onto
-# as many filters as it is wide. A filter is itself a $16 \times 16$ picture: 160 ms by 16 mel bands.
-# So the first layer can be looked at, before, during and after training. The paper does so in its
-# Figure 6, and sees noise turn into bands and edges.
+# The first layer projects each $16 \times 16$ patch of the spectrogram onto its filters, one for
+# each dimension of the network. A filter is itself a $16 \times 16$ picture: 160 ms by 16 mel
+# bands. So we can look at the first layer before, during and after training. The paper does so in
+# its Figure 6, and sees noise turn into bands and edges.
 #
-# Two things make such pictures treacherous. Noise, too, looks structured when one wants it to. And
-# principal components have no sign and, where their variances are close, no order, so that they flip
-# and trade places from one snapshot to the next while nothing has changed. This chapter measures the
-# first and mends the second.
+# Two things make such pictures treacherous. First, noise also looks structured when one wants it
+# to. Second, principal components have no sign and, where their variances are close, no fixed
+# order. They flip and trade places from one snapshot to the next although nothing has changed. This
+# chapter measures the first problem and corrects the second.
 
 # %%
 import matplotlib.pyplot as plt
@@ -48,17 +48,17 @@ COLUMNS = [f"PC {place}" for place in range(1, 9)]
 # %% [markdown]
 # ## Principal filters
 #
-# With the filters, of 256 values each, as the rows of $W$, and $\bar W$ their mean,
+# Let the rows of $W$ be the filters, with 256 values each, and let $\bar W$ be their mean. The
+# singular value decomposition is
 #
 # $$
 # W - \bar W = U S V^{\top}
 # $$ (eq-filters)
 #
-# is the singular value decomposition, and the columns of $V$ are the *principal components*: as
-# pictures of $16 \times 16$ values, what the filters have in common, in the order of the variance
-# that they account for.
+# The columns of $V$ are the *principal components*. As pictures of $16 \times 16$ values, they show
+# what the filters have in common, in descending order of the variance they account for.
 #
-# First the shipped `tiny` network, before its training and after it.
+# First, the `tiny` network that comes with the package, before and after its training.
 
 # %% mystnb={"figure": {"caption": "The first eight principal components of the patch projection of `tiny`: at initialisation and after training. Time runs to the right, frequency upwards; red and blue are weights of opposite sign.", "name": "fig-tiny-filters"}, "image": {"alt": "Two rows of eight small square pictures: random texture above; below, texture with larger patches of one sign"}}
 projections = {
@@ -78,15 +78,15 @@ plots.filter_grid(
 plt.show()
 
 # %% [markdown]
-# To the eye, noise before and noise after. The weights that the network began with are random and
-# large; what training did to them is small beside that.
+# To the eye, both rows are noise. The initial weights are random and large, and training changed
+# them little in comparison.
 #
 # ## What training added
 #
-# So take the beginning away. The first weights of a run are known, because its seed is: with $W_t$
-# the projection after $t$ steps, look at $W_t - W_0$.
+# So subtract the initial weights. We know them, because we know the seed of the run. With $W_t$ the
+# projection after $t$ steps, look at $W_t - W_0$.
 
-# %% mystnb={"figure": {"caption": "The same network: principal components of the trained projection, and of what training added to it.", "name": "fig-tiny-changes"}, "image": {"alt": "Two rows of eight small pictures: noise above; below, clean horizontal bands of alternating sign and a few patterns that change along time"}}
+# %% mystnb={"figure": {"caption": "The same network: principal components of the trained projection, and of what training added.", "name": "fig-tiny-changes"}, "image": {"alt": "Two rows of eight small pictures: noise above; below, clean horizontal bands of alternating sign and a few patterns that change along time"}}
 added = projections["trained"] - projections["untrained"]
 tiny["added"] = filter_components(added)
 plots.filter_grid(
@@ -101,21 +101,22 @@ share = added.square().mean() / projections["trained"].square().mean()
 print(f"what was added holds {share:.1%} of the energy of the weights")
 
 # %% [markdown]
-# There they are. Stripes along time are filters for a frequency: they answer to a partial at one
-# height in the patch, or to the step between two bands. Patterns that change along time answer to
-# something that begins or ends.
+# There they are. Stripes along time are frequency filters: they respond to a partial at one height
+# in the patch, or to the step between two bands. Patterns that change along time respond to
+# beginnings and ends.
 #
 # ## Is that structure, or do we see faces in clouds?
 #
-# A measure helps. Take a picture's two-dimensional spectrum: a stripe pattern has all its energy at
-# one frequency, a band across the patch at a few low ones, noise has some everywhere. The *spectral
-# concentration* is the share of the energy in the 12 strongest of the 255 frequencies:
+# A measure helps. Take a picture's two-dimensional spectrum. A stripe pattern has all its energy at
+# one frequency, a band across the patch has it at a few low ones, and noise has some everywhere.
+# The *spectral concentration* is the share of the energy in the 12 strongest of the 255
+# frequencies:
 #
 # $$
 # C = \frac{\sum_{12\ \text{strongest}} |F_{uv}|^2}{\sum_{(u, v) \neq (0, 0)} |F_{uv}|^2}
 # $$ (eq-concentration)
 #
-# where $F$ is the Fourier transform of the picture. On pictures that we know:
+# where $F$ is the Fourier transform of the picture. Here it is for pictures that we know:
 
 # %% mystnb={"figure": {"caption": "Five made-up pictures and their spectral concentration.", "name": "fig-toy-filters"}, "image": {"alt": "Five small pictures: stripes, a horizontal band, a vertical edge, a smooth blob, and noise"}}
 generator = torch.Generator().manual_seed(0)
@@ -141,9 +142,9 @@ plots.filter_grid(pictures[None], [""], titles)
 plt.show()
 
 # %% [markdown]
-# Noise does not score 0: of many random frequencies some stand out. So the filters need a control of
-# their own. The weights of each filter are shuffled, which keeps its values and destroys their
-# arrangement, and everything is done again.
+# Noise does not score 0, because among many random frequencies some stand out. So the filters need
+# a control of their own. We shuffle the weights within each filter, which keeps their values and
+# destroys their arrangement, and repeat the analysis.
 
 # %%
 rows = {}
@@ -161,19 +162,19 @@ pd.DataFrame.from_dict(rows, orient="index").round(3)
 # %% [markdown]
 # ## Snapshots that can be compared
 #
-# A run keeps its projection every so many steps (`filters_every`), a few kilobytes each. Between two
-# snapshots the components may flip their sign or trade places. So each snapshot's components are
-# turned together, within the space they span, to lie as near as they can to those of the next one.
-# With the components of two snapshots as the columns of $A$ and $B$, the best turn is known in closed
-# form (Procrustes):
+# A run can store its projection at regular steps (`filters_every`), a few kilobytes each. Between
+# two snapshots the components may flip their sign or trade places. So we rotate the components of
+# each snapshot within the space they span, to bring them as close as possible to those of the next
+# snapshot. With the components of two snapshots as the columns of $A$ and $B$, the best rotation,
+# flips included, has a closed form (Procrustes):
 #
 # $$
 # \Omega = \arg\min_{\Omega^\top \Omega = 1} \lVert B\, \Omega - A \rVert^2 = U V^\top
 # \quad\text{where}\quad B^\top A = U S V^\top
 # $$ (eq-procrustes)
 #
-# Here is the effect on two snapshots of a small network trained on the spot. The middle row is what a
-# plain analysis shows; the lower row is the same space, turned.
+# The figure shows the effect on two snapshots of a small network that this page trains. The middle
+# row is the result of a plain analysis; the lower row is the same space, rotated.
 
 # %%
 settings = audiopg.PretrainSettings(
@@ -200,7 +201,7 @@ live = filter_growth(
 )
 print(f"kept the weights after {', '.join(map(str, weights))} steps")
 
-# %% mystnb={"figure": {"caption": "What training added, at two snapshots of the live run: the later one, the earlier one as it is, and the earlier one turned.", "name": "fig-aligned"}, "image": {"alt": "Three rows of eight small pictures; those of the third row resemble those of the first more than those of the second do"}}
+# %% mystnb={"figure": {"caption": "What training added, at two snapshots of the live run: the later one, the earlier one as it is, and the earlier one turned, that is, rotated.", "name": "fig-aligned"}, "image": {"alt": "Three rows of eight small pictures; those of the third row resemble those of the first more than those of the second do"}}
 plain = filter_components(weights[later[3]] - weights[first])
 plots.filter_grid(
     torch.stack((live.images[4], plain.images, live.images[3])),
@@ -220,7 +221,7 @@ for name, images in (
 # %% [markdown]
 # ### Watching it happen, live
 #
-# What training added, from its first steps to its last.
+# The slider shows what training added, from its first steps to its last.
 
 # %% tags=["nbval-ignore-output"]
 frames = {
@@ -238,9 +239,9 @@ widgets.figure_sweep(
 # %% [markdown]
 # ## A longer run, on synthesis and on recordings
 #
-# Two recorded runs of `tiny`, alike in everything but what they heard: the synthesizer's clips, or
-# windows of recordings (city sounds and spoken words). They began with the same weights and heard
-# equally many clips. Snapshots are evenly spaced, and each is turned to follow the next.
+# Two recorded runs of `tiny` differ only in what they heard: the synthesizer's clips, or windows of
+# recordings (city sounds and spoken words). They began with the same weights and heard equally many
+# clips. The snapshots are evenly spaced, and each is rotated towards the next.
 
 # %%
 record = read_record("analysis-tiny")
@@ -274,10 +275,10 @@ widgets.figure_sweep(
 )
 
 # %% [markdown]
-# And as the paper shows them in its Figure 6, the projection itself, a row a snapshot:
+# Like the paper's Figure 6, the next figure shows the projection itself, one row a snapshot:
 
 
-# %% mystnb={"figure": {"caption": "Principal filters of the recorded run on synthesis, in the course of training: the form of the paper's Figure 6.", "name": "fig-figure-6"}, "image": {"alt": "Five rows of eight small pictures: random texture in the first; towards the last, broad patches of one sign in the first two columns, random texture in the others"}}
+# %% mystnb={"figure": {"caption": "Principal filters of the recorded run on synthesis during training, in the form of the paper's Figure 6.", "name": "fig-figure-6"}, "image": {"alt": "Five rows of eight small pictures: random texture in the first; towards the last, broad patches of one sign in the first two columns, random texture in the others"}}
 def rows_of(growth):
     """Five snapshots, the first and the last among them."""
     chosen = torch.linspace(0, len(growth.steps) - 1, 5).round().long()
@@ -288,7 +289,7 @@ def rows_of(growth):
 plots.filter_grid(*rows_of(growths["synthesis"]))
 plt.show()
 
-# %% mystnb={"figure": {"caption": "The same run, what training added.", "name": "fig-changes-synthesis"}, "image": {"alt": "Five rows of eight small pictures: even patches and horizontal bands, finer from row to row"}}
+# %% mystnb={"figure": {"caption": "What training added in the same run.", "name": "fig-changes-synthesis"}, "image": {"alt": "Five rows of eight small pictures: even patches and horizontal bands, finer from row to row"}}
 plots.filter_grid(*rows_of(changes["synthesis"]))
 plt.show()
 
@@ -299,11 +300,11 @@ plt.show()
 # %% [markdown]
 # ### Measured
 #
-# The concentration of the projection's components beside that of its shuffled weights (the band
-# holds five shuffles); and below, how much of the filters' variance the eight components hold, and
-# how much of the last step's space is there already.
+# The upper panels show the concentration of the projection's components, and that of its shuffled
+# weights (the band spans five shuffles). The lower panels show how much of the filters' variance
+# the eight components hold, and how much of the space of the last step they already share.
 
-# %% mystnb={"figure": {"caption": "Structure of the patch filters through training on synthesis.", "name": "fig-growth-synthesis"}, "image": {"alt": "Above, two curves of spectral concentration over steps, the filters' and the shuffled control's; below, two curves in per cent"}}
+# %% mystnb={"figure": {"caption": "Structure of the patch filters through training on synthesis.", "name": "fig-growth-synthesis"}, "image": {"alt": "Above, two curves of spectral concentration over steps, for the filters and the shuffled control; below, two curves in per cent"}}
 plots.filter_growth(growths["synthesis"])
 plt.show()
 
@@ -312,8 +313,8 @@ plots.filter_growth(growths["recordings"])
 plt.show()
 
 # %% [markdown]
-# The same in numbers, at three snapshots of each. "Added" is of what training added, which does not
-# exist at the first.
+# The same in numbers, at three snapshots of each run. The rows "added" are about what training
+# added. They start later, because nothing has been added at the first snapshot.
 
 # %%
 rows = {}
@@ -329,15 +330,16 @@ pd.DataFrame.from_dict(rows, orient="index")[columns].rename_axis(
 ).round(3)
 
 # %% [markdown]
-# In both runs the projection stays at the level of its shuffled weights for some thousand clips, and
-# then leaves it within a few snapshots. The loss, on its shelf (chapter 3), hardly moves meanwhile.
+# In both runs the projection is first no more concentrated than its shuffled weights, and later
+# clearly more so.
 #
 # ### The same filters?
 #
-# How much do the spaces of eight components have in common at the end? The measure is the mean
-# squared cosine of their principal angles: 1 for the same space, 8/256 for spaces that have nothing
-# to do with each other. For the projections themselves the space that both began with is the control,
-# because whatever training leaves alone they still share. What training added has no such past.
+# How much do the spaces of eight components have in common at the end? We take the mean squared
+# cosine of their principal angles. It is 1 for the same space and on average 8/256 for unrelated
+# spaces. The projections began as the same space, and still share whatever training left alone. So
+# their control is that first space. What training added has no such past, and its control is
+# chance.
 
 
 # %%
@@ -368,26 +370,26 @@ pd.Series(
 # %% [markdown]
 # ## What it means
 #
-# The first layer is trained by the loss far above it. It has no reason to prefer smooth pictures,
-# except that smooth pictures are what predicts: neighbouring bins of a spectrogram move together.
-# Stripes along time are what any sustained sound asks for, and both runs grow them. Where the two
-# differ, it is the sound that differs: a curriculum of held notes has narrow lines, recordings have
-# broad ones, and more that changes along time.
+# The first layer is trained by a loss far above it. Nothing makes it prefer smooth pictures, except
+# that they help to predict: neighbouring bins of a spectrogram vary together. Stripes along time
+# suit any sustained sound, and both runs grow them. Where the two runs differ, the sounds may be
+# the reason. A curriculum of held notes has narrow lines; recordings have broad ones, and more that
+# changes along time.
 #
 # | the paper's Figure 6 | ours |
 # | --- | --- |
 # | ViT-B over 100 epochs, on synthesis | not run yet; `tiny` above |
-# | on recordings: none | above, at equal clips |
-# | a measure or a control: none | above, shuffled weights |
-# | what training added: none | above |
+# | no run on recordings | above, at equal clips |
+# | no measure, no control | above, with shuffled weights |
+# | nothing on what training added | above |
 #
 # The paper describes its later components as frequency-selective bands that align with harmonic
-# stacks, and onset-sensitive edges. In runs a fiftieth as long, the projection itself hardly shows
-# them yet; what was added to it does.
+# stacks, and onset-sensitive edges. Our runs are a fiftieth as long. Their projections hardly show
+# such patterns yet, but what training added does.
 #
-# What is uncertain: one run each, from the same first weights. Concentration says that a picture is
-# orderly, not that its order is of use. And principal components show what many filters share; a
-# single filter that does something of its own does not show.
+# What is uncertain: there is one run of each kind, from the same first weights. Concentration says
+# that a picture is orderly, not that its order is useful. And principal components show what many
+# filters share, so a filter that works alone stays hidden.
 #
 # ### Change this
 #
@@ -398,6 +400,6 @@ pd.Series(
 #
 # ```{dropdown} What you might find
 # 1. They look like noise with a hint of the components: what the filters share is a small part of
-#    each of them.
-# 2. Horizontal bands come first: with steady sines there is no edge in time to look for.
+#    each.
+# 2. Horizontal bands come first: steady sines have no edge in time to look for.
 # ```
