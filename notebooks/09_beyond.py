@@ -14,12 +14,13 @@
 # %% [markdown]
 # # Beyond the paper
 #
-# *What does the synthesizer not know of the world, and does a network hear better for being told?*
+# *Which sounds of the world does the synthesizer lack, and does a network hear better once it has
+# them?*
 #
-# The paper says itself what its generator lacks: noise textures, vocal tracts, the modulation of
-# machines, mixtures. Rain is none of its sounds, nor a word, an engine or a street. This chapter adds
-# six things, each a few factors of an event or a clip, and hears them one by one. The second half
-# asks the probes.
+# The paper itself says what its generator lacks: noise textures, vocal tracts, the modulation of
+# machines, mixtures. It cannot make rain, a word, an engine or a street. This chapter adds six
+# things, each with a few factors of an event or a clip, and lets you hear them one by one. The
+# second half asks whether a network learns more from them.
 
 # %%
 import matplotlib.pyplot as plt
@@ -56,11 +57,12 @@ pd.set_option("display.max_colwidth", None)
 # \end{gathered}
 # $$ (eq-beyond)
 #
-# with the phase $\theta$ in cycles of a pitch that glides by $g$ octaves over the event's length $L$ and
-# swings by $d$ at the rate $r$; a band of noise $n$ of share $\sigma$ about that pitch; a periodic gain
-# $m$; and $u$ through the resonances of a vocal tract, if there are any. At its neutral value each
-# changes nothing: $g = d = \sigma = 0$ and $m = 1$ leave the paper's event, bit by bit. After damping
-# a clip may be reverberant.
+# Here $\theta$ is the phase, in cycles, of a pitch that glides by $g$ octaves over the event's
+# length $L$ and swings by the share $d$ at the rate $r$. $n$ is a band of noise about that pitch,
+# and $\sigma$ its share. $m$ is a periodic gain. If there are formants, $u$ passes through the
+# resonances of a vocal tract. At their neutral values, $g = d = \sigma = 0$ and $m = 1$, the
+# additions leave the paper's event as it is, bit by bit. After damping, reverberation may be added
+# to the clip.
 #
 # | addition | factors | what it is for |
 # | --- | --- | --- |
@@ -73,8 +75,8 @@ pd.set_option("display.max_colwidth", None)
 #
 # ## One event, many ways
 #
-# A sawtooth of 150 Hz from the second second on, as the paper would have it, and with one addition at
-# a time. Compare each with the first.
+# The first event is a sawtooth of 150 Hz as in the paper, which starts after one second. Each of
+# the others has one addition. Compare them with the first.
 
 # %%
 plain = audiopg.SynthPrior.preset("dynamic").sample(
@@ -133,15 +135,16 @@ widgets.seen_and_heard(
 )
 
 # %% [markdown]
-# Noise costs next to nothing: it is cut out of the white noise that the clip's floor is made of
-# anyway. Samples of it, $2W$ a second and joined by straight lines, have the power spectrum
-# $\operatorname{sinc}^4(f / 2W)$; times a sine, the band moves up to the pitch. The vowel is the same
-# sawtooth, each of its partials weighted by three resonances in cascade {cite}`klatt1980`. The room is
-# white noise under an exponential {cite}`moorer1979`, with which the clip is convolved.
+# The noise needs no random numbers of its own, because it is made from the white noise of the
+# clip's floor. We take $2W$ samples of it a second and join them by straight lines, which gives the
+# power spectrum $\operatorname{sinc}^4(f / 2W)$. Multiplying by a sine moves this band up to the
+# pitch. The vowel is the same sawtooth with each partial weighted by three resonances in cascade
+# {cite}`klatt1980`. For the room we convolve the clip with white noise that decays exponentially
+# {cite}`moorer1979`.
 #
 # ## Turn them
 #
-# Each slider moves one factor of that event, and nothing else.
+# Each slider changes one factor of that event, and nothing else.
 
 
 # %%
@@ -167,8 +170,8 @@ turned(
 )
 
 # %% [markdown]
-# Below 10 Hz there are separate knocks, about 20 Hz an engine, and at 80 Hz they begin to be a pitch
-# of their own.
+# Below 10 Hz you hear separate knocks, at about 20 Hz an engine. At 80 Hz the impulses begin to
+# have a pitch of their own.
 
 # %% tags=["nbval-ignore-output"]
 turned(
@@ -184,8 +187,8 @@ turned(
 turned("glide", "glide", [-1, -0.5, 0, 0.5, 1], "octaves", f0=300.0)
 
 # %% [markdown]
-# And ten vowels, of a mouth of one size (the formants are means of 33 men {cite}`peterson1952`), with
-# {numref}`fig-vowels` to see where they stand.
+# Here are ten vowels from a mouth of one size; the formants are means of 33 men
+# {cite}`peterson1952`. {numref}`fig-vowels` shows where the formants lie.
 
 # %%
 voices = {
@@ -209,11 +212,11 @@ plt.show()
 # %% [markdown]
 # ## The preset `extended`
 #
-# `extended` is `full` with all six, each with a probability of its own; so a clip has some and not
-# others. `full+noise` is `full` with one of them, `extended-noise` is `extended` without it, and so
-# on: any of these is a `--prior` of `python -m audiopg pretrain`. The additions draw from streams of
-# random numbers of their own, so clip $i$ of `full+noise` is clip $i$ of `full`, with noise in some of
-# its events. In {numref}`fig-extended` both presets stand one above the other.
+# `extended` is `full` with all six additions. Each has its own probability, so a clip has some and
+# not others. `full+noise` is `full` with one of them, `extended-noise` is `extended` without it,
+# and so on. Any of these can be the `--prior` of `python -m audiopg pretrain`. The additions draw
+# from their own streams of random numbers. So clip $i$ of `full+noise` is clip $i$ of `full`, with
+# noise in some of its events. {numref}`fig-extended` compares both presets, clip by clip.
 
 # %%
 full = audiopg.SynthPrior.preset("full")
@@ -225,7 +228,7 @@ changes = [
 columns = ["addition", "field", "in full", "with the addition"]
 pd.DataFrame(changes, columns=columns).set_index(["addition", "field"])
 
-# %% mystnb={"figure": {"caption": "Clips 0 to 7 of seed 0: `full` in the rows 1 and 3, `extended` in the rows 2 and 4.", "name": "fig-extended"}, "image": {"alt": "Sixteen log-mel spectrograms. Those of full are horizontal lines in separate events; those of extended also have bands of noise, lines that rise and fall, trains of vertical stripes and smeared ends"}}
+# %% mystnb={"figure": {"caption": "Clips 0 to 7 of seed 0: `full` in rows 1 and 3, `extended` in rows 2 and 4.", "name": "fig-extended"}, "image": {"alt": "Sixteen log-mel spectrograms. Those of full are horizontal lines in separate events; those of extended also have bands of noise, lines that rise and fall, trains of vertical stripes and smeared ends"}}
 clips = torch.arange(8)
 priors = {
     name: audiopg.SynthPrior.preset(name) for name in ("full", "extended")
@@ -253,18 +256,19 @@ widgets.players(
 # %% [markdown]
 # ## Labels for nothing
 #
-# There is another thing that the paper leaves lying: the synthesizer knows what it plays. An
-# auxiliary head, one linear layer on the mean of the tokens that are not masked, is to predict
-# summaries $y$ of the clip's factors, at next to no cost:
+# The paper leaves one more thing unused: the synthesizer knows what it plays. So we add an
+# auxiliary head, one linear layer on the mean of the unmasked tokens, which predicts summaries $y$
+# of the clip's factors at little cost:
 #
 # $$
 # \mathcal{L}' = \mathcal{L}
 # + w\,\frac1S \sum_{s=1}^S \Bigl(\hat y_s - \frac{y_s - \mu_s}{\sigma_s}\Bigr)^2 ,
 # $$ (eq-auxiliary)
 #
-# with $\mathcal{L}$ the loss of {eq}`eq-loss`, $w$ the setting `auxiliary_weight`, and $\mu_s$,
-# $\sigma_s$ the mean and deviation of a summary over the prior. The head is thrown away afterwards.
-# These are the summaries, with their spread over `extended` and the values of its clip 3:
+# Here $\mathcal{L}$ is the loss of {eq}`eq-loss`, $w$ is the setting `auxiliary_weight`, and
+# $\mu_s$ and $\sigma_s$ are the mean and deviation of a summary over the prior. The head is thrown
+# away afterwards. The table lists the summaries, their mean and deviation over `extended`, and
+# their values for its clip 3:
 
 # %%
 mean, deviation = spread(priors["extended"])
@@ -275,10 +279,10 @@ pd.DataFrame(columns, index=list(SUMMARIES)).round(2)
 # %% [markdown]
 # ## What the probes say
 #
-# `extended` has all additions at once. A network trains on it exactly as another does on `full`: same
-# recipe, equally many clips, one seed, tested on the same folds as in [chapter 5](05_ablations.ipynb).
-# The held-out loss is that of unheard clips of the row's own prior. The first of two numbers is of averaged
-# tokens, the second of tokens averaged band by band.
+# We train one network on `extended` and one on `full`, with the same recipe, number of clips and
+# seed, and test both on the same folds as in [chapter 5](05_ablations.ipynb). The held-out loss is
+# measured on unheard clips of the row's own prior. Where a cell holds two accuracies, the first is
+# of tokens averaged over the clip, the second of tokens averaged band by band.
 
 # %%
 scale = audiopg.at_scale(smoke="cpu", paper="paper")
@@ -294,15 +298,14 @@ outcome_table(pair)
 gain_table({row: pair[row] for row in ("full", "extended")})
 
 # %% [markdown]
-# The additions help where the sounds are those of cities: three points on UrbanSound8K, with either
-# pooling, by two to three standard errors over the folds. On ESC-10 nothing changes beyond the error, and
-# on Speech Commands averaged tokens lose four points. So `extended` is not the better curriculum on
-# all three sets, which was the aim. One seed stands behind each row, and the luck of the seed is not in
-# the errors.
+# The table of gains shows a gain on UrbanSound8K, the sounds of cities. On ESC-10 the two networks
+# do not differ beyond the error, and on Speech Commands `extended` loses with averaged tokens. We
+# wanted a curriculum that is better on all three sets, and `extended` is not. Each row has one
+# training seed, and the errors do not include the luck of the seed.
 #
-# Each addition alone, and the auxiliary head, are compared on the folds for development: of ESC-10 and
-# UrbanSound8K the first two folds, each tested on in turn, of Speech Commands the validation part.
-# Rows may be chosen there, since no test fold is touched.
+# The next table compares each addition alone, and the auxiliary head, on development folds. For
+# ESC-10 and UrbanSound8K we test on each of the first two folds in turn, for Speech Commands on the
+# validation part. Since this touches no test fold, we may choose rows by it.
 
 # %%
 additions = {
@@ -314,14 +317,14 @@ additions = {
 gain_table(additions, against="full")
 
 # %% [markdown]
-# These rows are left to run: some ten minutes each on a processor. An earlier edition had them from
-# networks of 2,560 clips, which had hardly learned, so nothing followed from them, and their records are
-# withdrawn.
+# Each missing row takes some ten minutes on a processor. An earlier edition had these rows from
+# networks trained on 2,560 clips. These had hardly learned, so we withdrew their records.
 #
 # ## What it costs
 #
-# A step of training on each prior, and the rendering of its clips alone, as multiples of what `full`
-# takes in the same run. Where steps take equally long, equal clips are equal time as well.
+# The table compares the time of a training step on each prior, and of rendering its clips alone,
+# with that of `full` in the same run. Where steps take equally long, equal clips also mean equal
+# time.
 
 # %%
 bench = read_record("bench-beyond")
@@ -332,12 +335,14 @@ costs[["time", "rendering_time"]].rename(
 ).round(2).astype(object).fillna("–")
 
 # %% [markdown]
-# Where a row says "not run yet", `python -m audiopg reproduce beyond` makes it, with `--scale paper` on a GPU at the paper's size. The paper has no figures for this chapter: it names these sounds as what
-# is left to do.
+# Where a row says "not run yet", `python -m audiopg reproduce beyond` makes it; `--scale paper`
+# does so at the paper's size, on a GPU. The paper has no figures for this chapter: it lists these
+# sounds as future work.
 #
-# What is uncertain: the probabilities and ranges of the additions were set by judgement and from the
-# sources named in the code, not searched for. A vowel here stands still, where speech is mostly on its
-# way from one to the next. A pitch that moves takes its formants with it, which a mouth does not.
+# What is uncertain: we set the probabilities and ranges of the additions by judgement and from the
+# sources named in the code, without a search. A vowel here stands still, whereas speech mostly
+# moves from one to the next. When a pitch moves, its formants move with it, which they do not in a
+# mouth.
 #
 # ### Change this
 #
@@ -348,7 +353,7 @@ costs[["time", "rendering_time"]].rename(
 #
 # ```{dropdown} What you might find
 # 1. `plain.edit(noise_share=1.0, noise_bandwidth=2000.0, modulation_depth=1.0, modulation_rate=11.0,
-#    modulation_decay=4.0, modulation_jitter=0.3)` is close. The turbine is missing, a steady tone of
-#    its own: a second event.
-# 2. Without a room, a sound stops when it stops. Recordings of ESC-10 hardly ever do.
+#    modulation_decay=4.0, modulation_jitter=0.3)` is close. The turbine is missing, a steady tone:
+#    add it as a second event.
+# 2. Without a room, a sound ends abruptly. Recordings rarely do.
 # ```
