@@ -9,11 +9,12 @@ import shutil
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
+from functools import partial
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -29,13 +30,14 @@ from audiopg.runs import (
     clear_leftovers,
     cut_metrics,
     moments,
+    read_checkpoint,
     read_provenance,
+    read_tensors,
     require_finite,
     require_new,
     require_own,
-    require_readable,
     require_same,
-    set_aside,
+    require_shapes,
     step_of,
     write_provenance,
 )
@@ -155,16 +157,11 @@ def _reopen(run: Run) -> dict | None:
 def _load_newest(run: Run, name: str | None) -> None:
     """Restore the newest checkpoint that reads well, of the run of that name."""
     for checkpoint in reversed(checkpoints(run.folder.path)):
-        require_readable(checkpoint)
-        try:
-            state, source, kept = _read_checkpoint(run, checkpoint)
-        # A text that is no JSON is a ValueError, and so is an InputError; one that says something
-        # else is a KeyError or a TypeError.
-        except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
-            set_aside(run.folder, checkpoint, error, "going back to the one before")
+        read = partial(_read_checkpoint, run, name)
+        found = read_checkpoint(run.folder, checkpoint, read, "going back to the one before")
+        if found is None:
             continue
-        for named in (state["run"], state["weights_of"]):
-            require_own(checkpoint, named, name)
+        state, source, kept = found
         _copy_weights(source, run.model)
         for slot, values, key, like in run.moments():
             values[key] = kept[slot].to(like.device, copy=True)
@@ -174,25 +171,27 @@ def _load_newest(run: Run, name: str | None) -> None:
     print(f"{run.folder.path} holds no good checkpoint; the run starts anew.")
 
 
-def _read_checkpoint(run: Run, path: Path) -> tuple[dict, MaskedAutoencoder, dict[str, Tensor]]:
-    """What a checkpoint holds: its state, the weights, and what the optimisers keep."""
+def _read_checkpoint(
+    run: Run, name: str | None, path: Path
+) -> tuple[dict, MaskedAutoencoder, dict[str, Tensor]]:
+    """What a checkpoint of the run of that name holds: its state, weights, the optimisers' tensors."""
     said = read_json(path / "state.json")
     state = {
         "losses": [float(loss) for loss in said["losses"]],
         "seconds": float(said.get("seconds", 0.0)),
-        "run": said.get("run"),
     }
     source = load_model(path / "model.safetensors")
     with safe_open(path / "model.safetensors", "pt") as file:
-        state["weights_of"] = (file.metadata() or {}).get("run", state["run"])
-    kept = load_file(path / "optimiser.safetensors")
+        weights_of = (file.metadata() or {}).get("run", said.get("run"))
+    kept, _ = read_tensors(path / "optimiser.safetensors")
     if len(state["losses"]) != step_of(path):
         raise InputError(f"state.json holds {len(state['losses'])} losses")
     if source.architecture != run.model.architecture:
         raise InputError("model.safetensors holds another network")
-    shapes = {name: value.shape for name, value in kept.items()}
-    if shapes != {name: like.shape for name, _, _, like in run.moments()}:
-        raise InputError("optimiser.safetensors belongs to another network")
+    expected = {slot: like.shape for slot, _, _, like in run.moments()}
+    require_shapes(path / "optimiser.safetensors", kept, expected)
+    for named in (said.get("run"), weights_of):
+        require_own(path, named, name)
     return state, source, kept
 
 

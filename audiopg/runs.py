@@ -13,7 +13,7 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import torch
+from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -29,6 +30,7 @@ from audiopg.errors import InputError
 from audiopg.inputs import read_json, shown
 
 Settings = TypeVar("Settings")
+Content = TypeVar("Content")
 
 _CHECKPOINT = re.compile(r"step-\d{8,}")
 # What tells that there is a run in a folder already, of whichever kind.
@@ -250,6 +252,63 @@ def read_provenance(path: str | os.PathLike) -> dict:
     return found
 
 
+class ForeignCheckpoint(InputError):
+    """A checkpoint is of another run, or of another part of it, than it lies with."""
+
+
+def read_checkpoint(
+    folder: RunFolder | None, path: Path, read: Callable[[Path], Content], then: str
+) -> Content | None:
+    """What a checkpoint holds; None without one, and where it is damaged, which is said.
+
+    Args:
+        folder: of the run, in which a damaged one is renamed (`set_aside`); None where it is only
+            looked at.
+        path: of the checkpoint, a file or a folder.
+        read: gives what it holds.
+        then: how the run goes on without it.
+
+    Raises:
+        InputError: when the system gives no access to it.
+        ForeignCheckpoint: from ``read``.
+    """
+    require_readable(path)
+    if not path.exists():
+        return None
+    try:
+        return read(path)
+    except ForeignCheckpoint:
+        raise
+    # A text that is no JSON is a ValueError, and so is an InputError; one that says something else
+    # is a KeyError or a TypeError.
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
+        if folder:
+            set_aside(folder, path, error, then)
+        else:
+            print(f"{path} is damaged ({error}); {then}.")
+        return None
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The tensors of a safetensors file by name, and what it says of itself."""
+    with safe_open(path, framework="pt") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+
+
+def require_shapes(
+    path: Path, tensors: Mapping[str, Tensor], shapes: Mapping[str, torch.Size | None]
+) -> None:
+    """See that a file holds the tensors of these names and shapes, any shape for None.
+
+    Raises:
+        InputError: for others.
+    """
+    if tensors.keys() != shapes.keys() or any(
+        shape not in (None, tensors[name].shape) for name, shape in shapes.items()
+    ):
+        raise InputError(f"{path.name} belongs to another network or other clips")
+
+
 def require_readable(path: Path) -> None:
     """See that a checkpoint, a file or a folder of files, can be read, before it is called damaged.
 
@@ -293,10 +352,10 @@ def require_own(path: Path, run: str | None, expected: str | None) -> None:
         expected: the name of the run.
 
     Raises:
-        InputError: for another.
+        ForeignCheckpoint: for another.
     """
     if run != expected:
-        raise InputError(
+        raise ForeignCheckpoint(
             f"{path} is of another run than the folder that it lies in; take it out, then resume."
         )
 

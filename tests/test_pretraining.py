@@ -15,7 +15,7 @@ import soundfile
 import torch
 from safetensors.torch import load_file
 
-from audiopg import checkpoints, environment, pretraining
+from audiopg import checkpoints, environment, pretraining, runs
 from audiopg.analysis import read_filters
 from audiopg.datasets.folder import draw_windows, find_recordings
 from audiopg.environment import PRECISIONS
@@ -700,7 +700,7 @@ def test_a_checkpoint_that_may_not_be_read_is_not_called_damaged(run_folder, mon
 
     before = contents(run_folder)
     with monkeypatch.context() as patched:
-        patched.setattr(checkpoints, "require_readable", refuse)
+        patched.setattr(runs, "require_readable", refuse)
         with pytest.raises(InputError, match=r"step-00000004 cannot be read"):
             quiet(out=run_folder, resume=True)
     assert contents(run_folder) == before

@@ -165,7 +165,7 @@ def _protocol(options: argparse.Namespace, clips: LabelledClips) -> str:
     }[options.pooling]
     length = "at the clips' own length" if options.native else "over 10.24 s"
     chosen = "within the training folds"
-    if "validation" in clips.fold_names.values():
+    if clips.validation_folds:
         chosen = "on the validation part"
     return (
         f"linear probe of frozen tokens, averaged {pooled}{length}, standardised, strength chosen "

@@ -82,6 +82,12 @@ class LabelledClips:
         )
 
     @property
+    def validation_folds(self) -> list[int]:
+        """The folds called "validation": choices are made on them, and nothing is trained on them."""
+        present = np.unique(self.folds)
+        return [f for f, name in self.fold_names.items() if name == "validation" and f in present]
+
+    @property
     def across_folds(self) -> np.ndarray:
         """(clips,) bool, whether a clip has the source of a clip in another fold."""
         if self.sources is None:

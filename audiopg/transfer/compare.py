@@ -82,10 +82,11 @@ def probe_features(
     Raises:
         InputError: for labels, folds and features that `linear_probe` refuses.
     """
-    validation = [fold for fold, name in clips.fold_names.items() if name == "validation"]
+    # The validation part may be what is tested on, to choose an encoder.
+    chosen_on = [fold for fold in clips.validation_folds if fold not in clips.test_folds]
     split = {
         "test_folds": clips.test_folds,
-        "validation_fold": validation[0] if validation else None,
+        "validation_fold": chosen_on[0] if chosen_on else None,
         "sources": clips.sources if by_source else None,
     }
     results = {}

@@ -40,8 +40,8 @@ from audiopg.transfer.recipes import FINETUNE_RECIPES, FinetuneSettings, learnin
 from audiopg.transfer.spectrograms import Spectrograms, log_mels, patches_of, zeros_behind
 from audiopg.transfer.tasks import (
     FinetuneResult,
+    Outcome,
     Task,
-    Tested,
     assemble,
     checked,
     describe,
@@ -265,7 +265,7 @@ def _starting_encoder(
 
 def _train(
     settings: FinetuneSettings, task: Task, model: Classifier, heard: _Heard, bar: tqdm
-) -> Tested:
+) -> Outcome:
     """Train a classifier on the training clips of a task, then score its test clips."""
     optimiser = _optimiser(settings, model)
     losses, seconds = load_checkpoint(task, model, optimiser)
@@ -294,7 +294,7 @@ def _train(
             save_checkpoint(task, model, optimiser, losses, seconds)
             saved = time.perf_counter()
     scores = _test(settings, task, model, heard)
-    tested = Tested(scores, torch.tensor(losses, dtype=torch.float64), seconds)
+    tested = Outcome(scores, torch.tensor(losses, dtype=torch.float64), seconds)
     if task.folder:
         save_tested(task, tested)
     return tested

@@ -36,13 +36,12 @@ STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
 
 
 @dataclass(frozen=True, eq=False)
-class ProbeResult:
+class ProbeResult(Tested):
     """A linear probe, tested on one fold after another.
 
     Attributes:
         folds: the test folds.
-        metric: "accuracy", or "mAP" where a clip can have several classes: the mean over classes
-            of the average precision (those without a clip in the fold left out).
+        metric: "accuracy" or "mAP" (mean average precision).
         values: (folds,), the metric, in [0, 1].
         strengths: (folds,) the C chosen for each test fold; a larger C regularises less.
         scores: (clips, classes) float64, the probabilities given to the classes of a clip while its
@@ -66,28 +65,46 @@ class ProbeResult:
             raise InputError(f"the metric of this result is {self.metric}; take its values.")
         return self.values
 
-    @property
-    def predictions(self) -> np.ndarray:
-        """(clips,) int64, the most probable class; -1 where a clip was not tested on."""
-        tested = ~np.isnan(self.scores).any(axis=1)
-        return np.where(tested, np.nan_to_num(self.scores).argmax(axis=1), -1)
+
+@dataclass(frozen=True, eq=False)
+class _Clips:
+    """What is asked of clips: labels, folds, the folds to test and to choose C on, sources."""
+
+    labels: np.ndarray
+    folds: np.ndarray
+    tested: list[int]
+    validation_fold: int | None
+    sources: np.ndarray | None
 
     @property
-    def mean(self) -> float:
-        """Mean of the metric over the test folds, in [0, 1]."""
-        return float(self.values.mean())
+    def n_classes(self) -> int:
+        return int(self.labels.shape[1] if self.labels.ndim == 2 else self.labels.max() + 1)
 
-    @property
-    def standard_deviation(self) -> float:
-        """Sample standard deviation (n - 1) over the test folds; nan for a single one."""
-        return float(self.values.std(ddof=1)) if len(self.values) > 1 else float("nan")
+    def no_scores(self) -> np.ndarray:
+        """(clips, classes) of NaN."""
+        return np.full((len(self.labels), self.n_classes), np.nan)
+
+    def apart(self, rows: np.ndarray, others: np.ndarray) -> np.ndarray:
+        """Those of some rows that have no source of the other rows."""
+        if self.sources is None:
+            return rows
+        return rows[~np.isin(self.sources[rows], self.sources[others])]
+
+    def result(self, strengths: Sequence[float], scores: np.ndarray) -> ProbeResult:
+        rows = [self.folds == fold for fold in self.tested]
+        return ProbeResult(
+            folds=self.tested,
+            metric="mAP" if self.labels.ndim == 2 else "accuracy",
+            values=np.array([metric_of(scores[at], self.labels[at]) for at in rows]),
+            strengths=np.array(strengths, dtype=np.float64),
+            scores=scores,
+        )
 
 
 @dataclass(frozen=True)
 class _Split:
     """The rows to train on and to test on, and pairs of rows that strengths are chosen on."""
 
-    fold: int
     train: np.ndarray
     test: np.ndarray
     inner: list[tuple[np.ndarray, np.ndarray]]
@@ -105,18 +122,15 @@ def linear_probe(
 ) -> ProbeResult:
     """Logistic regression on frozen features, each test fold in turn (Section 4.1).
 
-    It is multinomial where a clip has one class, and one against the rest for each class where it
-    can have several. For each test fold, every choice is made on other folds: the mean and standard
-    deviation that standardise the features, the weights, and the strength C, which is the one of
-    highest mean metric when the training folds are left out one at a time (the smallest of equals).
-    With a single training fold, three parts of it take the place of folds, stratified where a clip
-    has one class. Where there is an official validation part, C is chosen on that, and nothing is
-    trained on it. Where clips can have several classes, C is not chosen on a part none of whose
-    clips has any, and a warning says so.
+    It is multinomial where a clip has one class, and one against the rest where it can have several.
+    Every choice for a test fold is made on other folds: what standardises the features, the weights,
+    and the strength C, the one of highest mean metric when the training folds are left out one at a
+    time (the smallest of equals). A single training fold is left out in three parts, stratified
+    where a clip has one class. An official validation part, where there is one, is for choosing C
+    alone. A part none of whose clips has any class chooses nothing, and a warning says so.
 
-    With ``sources``, no recording is on both sides of a split: clips that have the source of a
-    clip to be tested on are left out of training and of choosing C, and clips that have the source
-    of a clip that C is chosen on are left out of the training for that choice.
+    With ``sources``, no recording is on both sides of a split: clips that share a source with a clip
+    that is tested, or that C is chosen on, are left out of what is trained for it.
 
     Args:
         features: (clips, dimensions), finite.
@@ -132,42 +146,23 @@ def linear_probe(
         The metric, chosen strength and scores of each test fold, in ascending order.
 
     Raises:
-        InputError: when shapes or types do not agree, features are not finite, a strength is not
-            positive, a test fold does not exist or has no clip with any class, or the training
-            folds are too small to choose on; when numbers become too large to compute with.
+        InputError: when shapes or types do not agree, numbers are not finite or too large, a
+            strength is not positive, a test fold does not exist or has no clip with any class, or
+            the training folds are too small to choose on.
     """
-    features = as_float64(features, "features").cpu().numpy()
-    if features.ndim != 2 or features.shape[1] == 0:
-        raise InputError(f"features have shape {features.shape}; give (clips, dimensions).")
-    labels = as_labels(labels, len(features))
-    folds = as_integers("folds", folds, len(features))
-    if not np.isfinite(features).all():
-        broken = int((~np.isfinite(features)).any(axis=1).sum())
-        raise InputError(
-            f"The features of {broken} of {len(features)} clips are not finite; "
-            "leave these clips out or check the encoder."
-        )
+    features = _as_features(features)
+    clips = _checked(labels, folds, len(features), test_folds, validation_fold, sources)
     strengths = sorted(strengths)
     if not strengths or not all(0 < strength < float("inf") for strength in strengths):
         raise InputError(f"strengths are {strengths}; give positive, finite values of C.")
-    scores = _no_scores(labels)
-    sources = _as_sources(sources, len(folds))
-    chosen, best = _test_folds(labels, folds, test_folds, validation_fold), []
-    for split in [_split(labels, folds, fold, validation_fold, sources) for fold in chosen]:
-        figures = np.zeros(len(strengths))
-        # On matrices this small, threads that wait for one another on a busy machine can cost a
-        # hundredfold what they save.
-        with threadpool_limits(1):
-            for train, held_out in split.inner:
-                predict = _fit(features, labels, train, strengths)
-                figures += [metric_of(found, labels[held_out]) for found in predict(held_out)]
-            # Sums of the same shares in another order are equals.
-            place = int(figures.round(12).argmax())
-            if validation_fold is None:
-                predict = _fit(features, labels, split.train, strengths[: place + 1])
-            scores[split.test] = predict(split.test)[place]
-        best.append(strengths[place])
-    return _result(chosen, labels, folds, np.array(best), scores)
+    splits, scores, chosen = [_split(clips, fold) for fold in clips.tested], clips.no_scores(), []
+    # On matrices this small, threads that wait for one another on a busy machine can cost a
+    # hundredfold what they save.
+    with threadpool_limits(1):
+        for split in splits:
+            strength, scores[split.test] = _probe_fold(features, clips, split, strengths)
+            chosen.append(strength)
+    return clips.result(chosen, scores)
 
 
 def class_shares(
@@ -192,66 +187,74 @@ def class_shares(
     Raises:
         InputError: as `linear_probe`.
     """
-    labels = as_labels(labels, len(labels))
-    folds = as_integers("folds", folds, len(labels))
-    sources = _as_sources(sources, len(folds))
-    scores = _no_scores(labels)
-    chosen = _test_folds(labels, folds, test_folds, validation_fold)
-    for fold in chosen:
-        rows = np.flatnonzero((folds != fold) & (folds != validation_fold))
-        train = _apart(rows, np.flatnonzero(folds == fold), sources)
-        if not len(train):
-            raise _nothing_left(fold)
-        one_hot = labels[train] if labels.ndim == 2 else np.eye(scores.shape[1])[labels[train]]
-        scores[folds == fold] = one_hot.mean(axis=0)
-    return _result(chosen, labels, folds, np.full(len(chosen), np.nan), scores)
+    clips = _checked(labels, folds, len(labels), test_folds, validation_fold, sources)
+    scores = clips.no_scores()
+    for fold in clips.tested:
+        train = clips.labels[_train_and_test(clips, fold)[0]]
+        one_hot = train if train.ndim == 2 else np.eye(clips.n_classes)[train]
+        scores[clips.folds == fold] = one_hot.mean(axis=0)
+    return clips.result([np.nan] * len(clips.tested), scores)
 
 
-def _as_sources(sources: np.ndarray | Tensor | None, clips: int) -> np.ndarray | None:
-    return None if sources is None else as_integers("sources", sources, clips)
+def _as_features(features: np.ndarray | Tensor) -> np.ndarray:
+    features = as_float64(features, "features").cpu().numpy()
+    if features.ndim != 2 or features.shape[1] == 0:
+        raise InputError(f"features have shape {features.shape}; give (clips, dimensions).")
+    if broken := int((~np.isfinite(features)).any(axis=1).sum()):
+        raise InputError(
+            f"The features of {broken} of {len(features)} clips are not finite; "
+            "leave these clips out or check the encoder."
+        )
+    return features
 
 
-def _test_folds(
-    labels: np.ndarray,
-    folds: np.ndarray,
+def _checked(
+    labels: np.ndarray | Tensor,
+    folds: np.ndarray | Tensor,
+    clips: int,
     test_folds: Sequence[int] | None,
     validation_fold: int | None,
-) -> list[int]:
+    sources: np.ndarray | Tensor | None,
+) -> _Clips:
+    labels, folds = as_labels(labels, clips), as_integers("folds", folds, clips)
+    sources = None if sources is None else as_integers("sources", sources, clips)
     existing = np.unique(folds).tolist()
-    if validation_fold is not None and validation_fold not in existing:
+    if validation_fold not in (None, *existing):
         raise InputError(
             f"validation_fold is {validation_fold}; choose among the folds {existing}."
         )
     testable = [fold for fold in existing if fold != validation_fold]
     if len(testable) < 2:
         raise InputError(f"folds hold only {existing}; a probe needs at least two folds.")
-    chosen = testable if test_folds is None else sorted({int(fold) for fold in test_folds})
-    if not chosen or not set(chosen) <= set(testable):
-        raise InputError(f"test_folds are {chosen}; choose among the folds {testable}.")
-    require_positives(labels, folds, chosen)
-    return chosen
+    tested = testable if test_folds is None else sorted({int(fold) for fold in test_folds})
+    if not tested or not set(tested) <= set(testable):
+        raise InputError(f"test_folds are {tested}; choose among the folds {testable}.")
+    require_positives(labels, folds, tested)
+    return _Clips(labels, folds, tested, validation_fold, sources)
 
 
-def _split(
-    labels: np.ndarray,
-    folds: np.ndarray,
-    fold: int,
-    validation_fold: int | None,
-    sources: np.ndarray | None,
-) -> _Split:
-    test = np.flatnonzero(folds == fold)
-    others = _apart(np.flatnonzero(folds != fold), test, sources)
-    rows = others[folds[others] != validation_fold]
-    if not len(rows):
+def _train_and_test(clips: _Clips, fold: int) -> tuple[np.ndarray, np.ndarray]:
+    """The rows that may be learned from for a test fold, and its own."""
+    test = np.flatnonzero(clips.folds == fold)
+    train = (clips.folds != fold) & (clips.folds != clips.validation_fold)
+    train = clips.apart(np.flatnonzero(train), test)
+    if not len(train):
         raise _nothing_left(fold)
-    if validation_fold is not None:
-        inner = [(rows, others[folds[others] == validation_fold])]
-    elif len(np.unique(folds[rows])) > 1:
-        parts = LeaveOneGroupOut().split(rows, groups=folds[rows])
+    return train, test
+
+
+def _split(clips: _Clips, fold: int) -> _Split:
+    rows, test = _train_and_test(clips, fold)
+    folds, labels = clips.folds[rows], clips.labels
+    if clips.validation_fold is not None:
+        held_out = np.flatnonzero(clips.folds == clips.validation_fold)
+        inner = [(rows, clips.apart(held_out, test))]
+    elif len(np.unique(folds)) > 1:
+        parts = LeaveOneGroupOut().split(rows, groups=folds)
         inner = [(rows[one], rows[other]) for one, other in parts]
     else:
-        inner = _thirds(labels, rows, folds[rows[0]], fold, sources)
-    inner = [(_apart(one, other, sources), other) for one, other in inner]
+        inner = _thirds(clips, rows, fold)
+    inner = [(clips.apart(one, other), other) for one, other in inner]
     if not all(len(one) and len(other) for one, other in inner):
         raise _nothing_left(fold)
     inner = _with_classes(labels, inner, fold)
@@ -260,7 +263,7 @@ def _split(
             f"The training folds of test fold {fold} leave a single class to learn from; "
             "spread at least two classes over the folds."
         )
-    return _Split(fold, rows, test, inner)
+    return _Split(rows, test, inner)
 
 
 def _with_classes(
@@ -282,11 +285,6 @@ def _with_classes(
     return kept
 
 
-def _apart(rows: np.ndarray, others: np.ndarray, sources: np.ndarray | None) -> np.ndarray:
-    """Those of some rows that have no source of the other rows."""
-    return rows if sources is None else rows[~np.isin(sources[rows], sources[others])]
-
-
 def _nothing_left(fold: int) -> InputError:
     return InputError(
         f"The sources leave no clip to train on, or to choose on, for test fold {fold}; "
@@ -294,28 +292,23 @@ def _nothing_left(fold: int) -> InputError:
     )
 
 
-def _thirds(
-    labels: np.ndarray,
-    rows: np.ndarray,
-    training_fold: int,
-    fold: int,
-    sources: np.ndarray | None,
-) -> list[tuple[np.ndarray, np.ndarray]]:
+def _thirds(clips: _Clips, rows: np.ndarray, fold: int) -> list[tuple[np.ndarray, np.ndarray]]:
     """Three parts of the one training fold, stratified where a clip has one class."""
     three = {"n_splits": 3, "shuffle": True, "random_state": 0}
-    groups = None if sources is None else sources[rows]
+    groups = None if clips.sources is None else clips.sources[rows]
+    labels = clips.labels[rows]
     if groups is not None and len(np.unique(groups)) < 3:
         raise _nothing_left(fold)
     if labels.ndim == 2:
         parts = (KFold if groups is None else GroupKFold)(**three).split(rows, groups=groups)
     else:
-        if np.unique(labels[rows], return_counts=True)[1].min() < 3:
+        if np.unique(labels, return_counts=True)[1].min() < 3:
             raise InputError(
-                f"Fold {training_fold}, the one training fold of test fold {fold}, has a class "
-                "with fewer than 3 clips; add clips or folds."
+                f"Fold {clips.folds[rows[0]]}, the one training fold of test fold {fold}, has a "
+                "class with fewer than 3 clips; add clips or folds."
             )
         stratified = StratifiedKFold if groups is None else StratifiedGroupKFold
-        parts = stratified(**three).split(rows, labels[rows], groups)
+        parts = stratified(**three).split(rows, labels, groups)
     return [(rows[one], rows[other]) for one, other in parts]
 
 
@@ -325,22 +318,37 @@ def _single_class(labels: np.ndarray) -> bool:
     return not (labels.any(axis=0) & ~labels.all(axis=0)).any()
 
 
+def _probe_fold(
+    features: np.ndarray, clips: _Clips, split: _Split, strengths: list[float]
+) -> tuple[float, np.ndarray]:
+    """The strength that a test fold's training chose, and (test clips, classes) scores of it."""
+    figures = np.zeros(len(strengths))
+    for train, held_out in split.inner:
+        predict = _fit(features, clips, train, strengths)
+        figures += [metric_of(found, clips.labels[held_out]) for found in predict(held_out)]
+    # Sums of the same shares in another order are equals.
+    place = int(figures.round(12).argmax())
+    if clips.validation_fold is None:
+        predict = _fit(features, clips, split.train, strengths[: place + 1])
+    return strengths[place], predict(split.test)[place]
+
+
 def _fit(
-    features: np.ndarray, labels: np.ndarray, train: np.ndarray, strengths: Sequence[float]
+    features: np.ndarray, clips: _Clips, train: np.ndarray, strengths: Sequence[float]
 ) -> Callable[[np.ndarray], list[np.ndarray]]:
     """Train on some rows; for others, what is returned gives (rows, classes) for each strength."""
     scaler = StandardScaler().fit(features[train])
-    known, basis = _finite(scaler.transform(features[train]), features), np.eye(1)
+    known, basis = _finite(scaler.transform(features[train]), features), None
     if known.shape[1] > len(known):
         # Weights of least length lie in the span of the clips; in coordinates of that span the
         # problem is the same, and smaller.
         basis = np.linalg.qr(known.T)[0]
         known = known @ basis
-    models = fit_logistic(known, labels[train], strengths, _n_classes(labels))
+    models = fit_logistic(known, clips.labels[train], strengths, clips.n_classes)
 
     def predict(rows: np.ndarray) -> list[np.ndarray]:
         unknown = scaler.transform(features[rows])
-        unknown = unknown if len(basis) == 1 else unknown @ basis
+        unknown = unknown if basis is None else unknown @ basis
         return [_finite(model.probabilities(unknown), features) for model in models]
 
     return predict
@@ -354,31 +362,6 @@ def _finite(values: np.ndarray, features: np.ndarray) -> np.ndarray:
             "their deviation first."
         )
     return values
-
-
-def _no_scores(labels: np.ndarray) -> np.ndarray:
-    """(clips, classes) of NaN."""
-    return np.full((len(labels), _n_classes(labels)), np.nan)
-
-
-def _n_classes(labels: np.ndarray) -> int:
-    return int(labels.shape[1] if labels.ndim == 2 else labels.max() + 1)
-
-
-def _result(
-    chosen: list[int],
-    labels: np.ndarray,
-    folds: np.ndarray,
-    strengths: np.ndarray,
-    scores: np.ndarray,
-) -> ProbeResult:
-    return ProbeResult(
-        folds=chosen,
-        metric="mAP" if labels.ndim == 2 else "accuracy",
-        values=np.array([metric_of(scores[folds == f], labels[folds == f]) for f in chosen]),
-        strengths=strengths,
-        scores=scores,
-    )
 
 
 def log_mel_mean(mel: Tensor) -> Tensor:
@@ -430,9 +413,7 @@ def probe_table(results: Mapping[str, Tested], n_classes: int) -> "pandas.DataFr
     columns = [*(f"fold {fold}" for fold in folds), "mean", "standard deviation"]
     table = pandas.DataFrame(index=list(results), columns=columns, dtype=float)
     for name, result in results.items():
-        for fold, value in zip(
-            result.folds, np.atleast_2d(result.values).mean(axis=0), strict=True
-        ):
+        for fold, value in zip(result.folds, result.by_fold, strict=True):
             table.loc[name, f"fold {fold}"] = 100 * value
         table.loc[name, "mean"] = 100 * result.mean
         table.loc[name, "standard deviation"] = 100 * result.standard_deviation

@@ -5,12 +5,12 @@ independent, which those cut from one recording are not, and the training for fi
 folds to train on, or other first weights, would have given is not in them.
 """
 
-import math
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.stats import binomtest
 from torch import Tensor
 
 from audiopg.errors import InputError
@@ -23,17 +23,16 @@ _RESAMPLES = {"accuracy": 10_000, "mAP": 1_000}
 _LEVEL = 0.95
 
 
-class Tested(Protocol):
-    """What a `ProbeResult` and a `FinetuneResult` have in common.
+class Tested:
+    """What `audiopg.transfer.ProbeResult` and `audiopg.transfer.FinetuneResult` have in common.
 
     Attributes:
         folds: the test folds.
-        metric: "accuracy" or "mAP".
-        values: (folds,) or (seeds, folds), the metric.
-        scores: (clips, classes) or (seeds, clips, classes), probabilities; NaN where not tested.
-        predictions: (clips,) or (seeds, clips) int64; -1 where not tested.
-        mean: of the metric over folds.
-        standard_deviation: of the metric over folds.
+        metric: "accuracy", or "mAP" where a clip can have several classes: the mean over classes
+            of the average precision (those without a clip in the fold left out).
+        values: (folds,), or (seeds, folds) where there are seeds: the metric, in [0, 1].
+        scores: (clips, classes) or (seeds, clips, classes), the probabilities given to the classes
+            of a clip while its fold was the test fold; NaN where the fold was not tested on.
     """
 
     folds: list[int]
@@ -42,13 +41,30 @@ class Tested(Protocol):
     scores: np.ndarray
 
     @property
-    def predictions(self) -> np.ndarray: ...
+    def predictions(self) -> np.ndarray:
+        """(clips,) or (seeds, clips) int64, the most probable class; -1 where not tested on."""
+        tested = ~np.isnan(self.scores).any(axis=-1)
+        return np.where(tested, np.nan_to_num(self.scores).argmax(axis=-1), -1)
 
     @property
-    def mean(self) -> float: ...
+    def by_fold(self) -> np.ndarray:
+        """(folds,), the metric, of several seeds the mean."""
+        return np.atleast_2d(self.values).mean(axis=0)
 
     @property
-    def standard_deviation(self) -> float: ...
+    def mean(self) -> float:
+        """Mean of the metric over the test folds, and over seeds."""
+        return float(self.values.mean())
+
+    @property
+    def standard_deviation(self) -> float:
+        """Sample standard deviation (n - 1) of `by_fold`; nan for a single fold."""
+        return deviation(self.by_fold)
+
+
+def deviation(values: np.ndarray) -> float:
+    """Sample standard deviation (n - 1); nan for a single value."""
+    return float(values.std(ddof=1)) if len(values) > 1 else float("nan")
 
 
 def as_labels(labels: np.ndarray | Tensor, clips: int) -> np.ndarray:
@@ -159,9 +175,9 @@ def bootstrap_interval(
 
     The clips of each test fold are drawn with replacement, as many as there are, and the metric is
     computed anew: 10,000 times for accuracy, 1,000 times for mAP, but for draws in which no clip of
-    a fold has any class. The interval is that of the percentiles. A mean over hundreds of clips is hardly biased or skewed, so there is little for
-    the BCa interval to correct, and percentiles serve both metrics alike. Near 100 % they are too
-    narrow: where every clip is right, they cannot know of one that would not be.
+    a fold has any class. The interval is that of the percentiles: a mean over hundreds of clips is
+    hardly biased or skewed, so that BCa would have little to correct. Near 100 % it is too narrow:
+    where every clip is right, percentiles cannot know of one that would not be.
 
     Args:
         result: of a probe or of fine-tuning; over seeds, the mean is taken.
@@ -212,9 +228,9 @@ def mcnemar(first: np.ndarray, second: np.ndarray) -> float:
     """
     first, second = np.asarray(first), np.asarray(second)
     only_first, only_second = int((first & ~second).sum()), int((~first & second).sum())
-    n = only_first + only_second
-    tail = sum(math.comb(n, k) for k in range(min(only_first, only_second) + 1))
-    return min(1.0, 2 * tail / 2**n)
+    # By the smaller of the two, so that the order of the classifiers changes not a bit.
+    fewer, n = min(only_first, only_second), only_first + only_second
+    return float(binomtest(fewer, n).pvalue) if n else 1.0
 
 
 def paired_p_value(
@@ -245,46 +261,54 @@ def paired_p_value(
         raise InputError(
             "the two results are not of the same clips and metric; test both on the same folds."
         )
-    rows, resamples = tested[0], _RESAMPLES[first.metric]
-    labels, folds = as_labels(labels, len(rows)), as_integers("folds", folds, len(rows))
+    labels, folds = as_labels(labels, len(tested[0])), as_integers("folds", folds, len(tested[0]))
     generator = np.random.default_rng(seed)
     if first.metric == "accuracy":
-        right, other = (_correct(result, labels)[rows] for result in (first, second))
-        if _is_binary(right) and _is_binary(other):
+        right, other = (_correct(result, labels)[tested[0]] for result in (first, second))
+        if np.isin((right, other), (0, 1)).all():
             return mcnemar(right == 1, other == 1)
         shares = np.zeros(len(folds))
         for fold in first.folds:
             shares[folds == fold] = 1 / (folds == fold).sum()
-        gaps = (right - other) * shares[rows]
-        swapped = np.concatenate(
-            [
-                generator.choice([-1.0, 1.0], (100, len(gaps))) @ gaps
-                for _ in range(resamples // 100)
-            ]
-        )
-        found = gaps.sum()
+        gaps = (right - other) * shares[tested[0]]
+        found, exchanged = gaps.sum(), _exchanged_gaps(gaps, generator)
     else:
-        if len(_by_seed(first)) > 1 or len(_by_seed(second)) > 1:
-            raise InputError(
-                "results over several seeds have no paired test of mAP; give one seed."
-            )
-        one, other = _by_seed(first)[0], _by_seed(second)[0]
-
-        def difference(exchanged: np.ndarray) -> float:
-            swap = exchanged[:, None]
-            pair = np.where(swap, other, one), np.where(swap, one, other)
-            return sum(
-                float(np.subtract(*(mean_average_precision(s[at], labels[at])[0] for s in pair)))
-                for at in (folds == fold for fold in first.folds)
-            )
-
-        found = difference(np.zeros(len(folds), dtype=bool))
-        swapped = np.array(
-            [difference(generator.random(len(folds)) < 0.5) for _ in range(resamples)]
-        )
+        found, exchanged = _exchanged_precisions(first, second, labels, folds, generator)
     # Exchanges that give the same difference must not miss it by a rounding.
-    as_large = np.abs(swapped) >= abs(found) * (1 - 1e-9)
-    return float((1 + as_large.sum()) / (1 + resamples))
+    as_large = np.abs(exchanged) >= abs(found) * (1 - 1e-9)
+    return float((1 + as_large.sum()) / (1 + len(exchanged)))
+
+
+def _exchanged_gaps(gaps: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Sums of the gaps of the clips, each with either sign: (resamples,)."""
+    # A hundred at once, which bounds the memory.
+    rounds = range(_RESAMPLES["accuracy"] // 100)
+    signs = (generator.choice([-1.0, 1.0], (100, len(gaps))) for _ in rounds)
+    return np.concatenate([sign @ gaps for sign in signs])
+
+
+def _exchanged_precisions(
+    first: Tested,
+    second: Tested,
+    labels: np.ndarray,
+    folds: np.ndarray,
+    generator: np.random.Generator,
+) -> tuple[float, np.ndarray]:
+    """The difference of mAP, summed over folds: as found, and (resamples,) after exchanges."""
+    if len(_by_seed(first)) > 1 or len(_by_seed(second)) > 1:
+        raise InputError("results over several seeds have no paired test of mAP; give one seed.")
+    one, other = _by_seed(first)[0], _by_seed(second)[0]
+
+    def difference(exchanged: np.ndarray) -> float:
+        swap = exchanged[:, None]
+        pair = np.where(swap, other, one), np.where(swap, one, other)
+        return sum(
+            float(np.subtract(*(mean_average_precision(s[at], labels[at])[0] for s in pair)))
+            for at in (folds == fold for fold in first.folds)
+        )
+
+    draws = (generator.random(len(folds)) < 0.5 for _ in range(_RESAMPLES["mAP"]))
+    return difference(np.zeros(len(folds), dtype=bool)), np.array([*map(difference, draws)])
 
 
 def holm(p_values: np.ndarray) -> np.ndarray:
@@ -355,7 +379,3 @@ def _by_seed(result: Tested) -> np.ndarray:
 def _correct(result: Tested, labels: np.ndarray) -> np.ndarray:
     """The share of seeds with which each clip is classified correctly: (clips,)."""
     return (np.atleast_2d(result.predictions) == labels).mean(axis=0)
-
-
-def _is_binary(values: np.ndarray) -> bool:
-    return bool(np.isin(values, (0, 1)).all())

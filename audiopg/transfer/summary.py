@@ -42,7 +42,7 @@ def summarise(
     significance = significance_table(results, clips.labels, clips.folds, against=THIS)
     metrics: dict[str, dict] = {}
     for name, result in results.items():
-        values = np.atleast_2d(result.values).mean(axis=0).tolist()
+        values = result.by_fold.tolist()
         metrics[name] = {
             result.metric: dict(zip(map(str, result.folds), values, strict=True)),
             "mean": result.mean,

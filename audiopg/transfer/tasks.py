@@ -10,35 +10,37 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim import AdamW
 
 from audiopg.datasets import LabelledClips
-from audiopg.datasets.tables import SPLIT, VALIDATION
 from audiopg.environment import atomic_path, require_writable, write_json
 from audiopg.errors import InputError
 from audiopg.mae import Encoder
 from audiopg.runs import (
+    ForeignCheckpoint,
     RunFolder,
     clear_leftovers,
     cut_metrics,
     moments,
+    read_checkpoint,
     read_provenance,
     read_settings_of,
+    read_tensors,
     require_finite,
     require_new,
     require_own,
-    require_readable,
     require_same,
-    set_aside,
+    require_shapes,
     write_provenance,
 )
 from audiopg.transfer.recipes import FinetuneSettings
 from audiopg.transfer.statistics import (
+    Tested,
     as_integers,
     as_labels,
+    deviation,
     metric_of,
     require_positives,
 )
@@ -57,14 +59,13 @@ _IDENTITY = {
 
 
 @dataclass(frozen=True, eq=False)
-class FinetuneResult:
+class FinetuneResult(Tested):
     """A fine-tuned encoder on its test folds, after the last epoch, for each seed.
 
     Attributes:
         seeds: of the runs.
         folds: the test folds.
-        metric: "accuracy", or "mAP" where a clip can have several classes: the mean over classes
-            of the average precision (those without a clip in the fold left out).
+        metric: "accuracy" or "mAP" (mean average precision).
         values: (seeds, folds), the metric, in [0, 1].
         scores: (seeds, clips, classes) float32, the probabilities given to the classes of a clip
             while its fold was tested on; NaN where it was not.
@@ -81,25 +82,9 @@ class FinetuneResult:
     seconds: float
 
     @property
-    def predictions(self) -> np.ndarray:
-        """(seeds, clips) int64, the most probable class; -1 where a clip was not tested on."""
-        tested = ~np.isnan(self.scores).any(axis=2)
-        return np.where(tested, np.nan_to_num(self.scores).argmax(axis=2), -1)
-
-    @property
-    def mean(self) -> float:
-        """Mean of the metric over folds and seeds."""
-        return float(self.values.mean())
-
-    @property
-    def standard_deviation(self) -> float:
-        """Sample standard deviation over folds of the mean over seeds; nan for one fold."""
-        return _deviation(self.values.mean(axis=0))
-
-    @property
     def seed_standard_deviation(self) -> float:
         """Sample standard deviation over seeds of the mean over folds; nan for one seed."""
-        return _deviation(self.values.mean(axis=1))
+        return deviation(self.values.mean(axis=1))
 
     def summary(self) -> dict:
         """The figures, for a record; a deviation of one thing is None."""
@@ -117,10 +102,6 @@ class FinetuneResult:
             ),
             "last_loss": float(self.losses[..., -1].mean()),
         }
-
-
-def _deviation(values: np.ndarray) -> float:
-    return float(values.std(ddof=1)) if len(values) > 1 else float("nan")
 
 
 @dataclass(frozen=True)
@@ -145,7 +126,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Tested:
+class Outcome:
     """What a task gave: scores (test clips, classes), losses (epochs,), and seconds of training."""
 
     scores: Tensor
@@ -190,8 +171,7 @@ def splits_of(
         chosen = list(dict.fromkeys(given.tolist())) if whole else []
     if not chosen or not set(chosen) <= set(clips.test_folds):
         raise InputError(f"folds are {folds}; choose among the test folds {clips.test_folds}.")
-    existing = np.unique(clips.folds).tolist()
-    official = _validation_folds(clips)
+    existing, official = np.unique(clips.folds).tolist(), clips.validation_folds
     splits = []
     for fold in chosen:
         training = [other for other in existing if other not in (fold, *official)]
@@ -212,12 +192,6 @@ def splits_of(
         require_positives(clips.labels, clips.folds, [reported])
         splits.append((fold, train, test))
     return splits
-
-
-def _validation_folds(clips: LabelledClips) -> list[int]:
-    """The folds that are called "validation"."""
-    existing = np.unique(clips.folds).tolist()
-    return [fold for fold in existing if clips.fold_names[fold] == SPLIT[VALIDATION]]
 
 
 def tasks_of(
@@ -318,7 +292,7 @@ def _described(clips: LabelledClips, waves: Waves | None) -> dict:
         "classes": len(clips.classes),
         "licence": clips.licence,
         "skipped": clips.skipped,
-        "validation": _validation_folds(clips),
+        "validation": clips.validation_folds,
         "sha256": sha256(clips.labels, clips.folds, names),
         "waves": None if waves is None else waves.contents,
     }
@@ -383,7 +357,6 @@ def load_checkpoint(task: Task, model: nn.Module, optimiser: AdamW) -> tuple[lis
     require_writable(task.folder, 6 * sum(value.nbytes for value in weights.values()))
     expected = {f"model/{name}": value.shape for name, value in weights.items()}
     expected |= {f"optimiser/{n}": like.shape for n, _, _, like in moments(model, [optimiser])}
-    expected["seconds"] = torch.Size()
     tensors = _load(task, _CHECKPOINT, expected)
     losses, seconds = tensors["losses"].tolist() if tensors else [], 0.0
     if tensors:
@@ -396,7 +369,7 @@ def load_checkpoint(task: Task, model: nn.Module, optimiser: AdamW) -> tuple[lis
     return losses, seconds
 
 
-def save_tested(task: Task, tested: Tested) -> None:
+def save_tested(task: Task, tested: Outcome) -> None:
     """Write what a task gave, in the place of its checkpoint."""
     history = _history(tested.losses.tolist(), tested.seconds)
     _save(task, _TESTED, {"scores": tested.scores, **history})
@@ -409,18 +382,17 @@ def _drop_checkpoint(task: Task) -> None:
         (task.folder / _CHECKPOINT).unlink(missing_ok=True)
 
 
-def load_tested(task: Task, n_classes: int) -> Tested | None:
+def load_tested(task: Task, n_classes: int) -> Outcome | None:
     """What a task that is done gave."""
     if task.folder is None:
         return None
-    expected = {"scores": torch.Size((len(task.test), n_classes)), "seconds": torch.Size()}
-    tensors = _load(task, _TESTED, expected)
+    tensors = _load(task, _TESTED, {"scores": torch.Size((len(task.test), n_classes))})
     if tensors is None:
         return None
     # A process that was killed between the two has left the checkpoint beside the scores.
     if task.held:
         _drop_checkpoint(task)
-    return Tested(tensors["scores"], tensors["losses"], tensors["seconds"].item())
+    return Outcome(tensors["scores"], tensors["losses"], tensors["seconds"].item())
 
 
 def _history(losses: list[float], seconds: float) -> dict[str, Tensor]:
@@ -439,31 +411,18 @@ def _save(task: Task, name: str, tensors: dict[str, Tensor]) -> None:
 
 
 def _load(task: Task, name: str, expected: dict[str, torch.Size]) -> dict[str, Tensor] | None:
-    """The tensors in a file of a task; None without a file, or, with a word, where it is damaged."""
-    path = task.folder / name
-    require_readable(path)
-    if not path.exists():
-        return None
-    try:
-        with safe_open(path, framework="pt") as file:
-            said = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
-        why = error
-    else:
+    """The tensors in a file of a task; None without one, and where it is damaged."""
+
+    def read(path: Path) -> dict[str, Tensor]:
+        tensors, said = read_tensors(path)
         require_own(path, said.get("run"), task.run)
         # Files of older versions do not say of which task they are.
         if said.get("task", task.name) != task.name:
-            raise InputError(f"{path} is of {said['task']}; take it out, then resume.")
-        shapes = {name: value.shape for name, value in tensors.items()}
-        if "losses" in shapes and shapes == {"losses": shapes["losses"], **expected}:
-            return tensors
-        why = "it belongs to another network or other clips"
-    if task.held:
-        set_aside(task.held, path, why, "the fold has to start anew")
-    else:
-        print(f"{path} is damaged ({why}); the fold has to start anew.")
-    return None
+            raise ForeignCheckpoint(f"{path} is of {said['task']}; take it out, then resume.")
+        require_shapes(path, tensors, {"losses": None, "seconds": torch.Size(), **expected})
+        return tensors
+
+    return read_checkpoint(task.held, task.folder / name, read, "the fold has to start anew")
 
 
 def so_far(settings: FinetuneSettings, clips: LabelledClips, folder: Path, run: str | None) -> dict:
@@ -485,7 +444,7 @@ def so_far(settings: FinetuneSettings, clips: LabelledClips, folder: Path, run: 
 
 
 def assemble(
-    clips: LabelledClips, tasks: Sequence[Task], tested: Sequence[Tested]
+    clips: LabelledClips, tasks: Sequence[Task], tested: Sequence[Outcome]
 ) -> FinetuneResult:
     """One result of all seeds and folds."""
     labels, n_classes = np.asarray(clips.labels), len(clips.classes)
