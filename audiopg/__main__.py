@@ -70,7 +70,12 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
             name, help=summary, description=summary[0].upper() + summary[1:] + "."
         )
         if name == asked:
-            import_module(f"audiopg.commands.{name}").add(command)
+            module = import_module(f"audiopg.commands.{name}")
+            module.add(command)
+            command.set_defaults(run=module.run)
+            command.epilog = module.EXAMPLES
+            if "\n" in module.EXAMPLES:
+                command.formatter_class = argparse.RawDescriptionHelpFormatter
     return parser
 
 

@@ -34,14 +34,10 @@ from audiopg.pretraining import PretrainResult, PretrainSettings, pretrain, read
 from audiopg.records import read_record, results_folder, write_record
 from audiopg.runs import read_metrics, read_provenance
 from audiopg.synth import SynthPrior, render
-from audiopg.transfer import ProbeResult, linear_probe, summarise
+from audiopg.transfer import ProbeResult, probe_features
 from audiopg.transfer.compare import clip_features
-from audiopg.transfer.finetune import (
-    FinetuneResult,
-    finetune,
-    read_result,
-    read_run,
-)
+from audiopg.transfer.finetune import FinetuneResult, finetune, read_result
+from audiopg.transfer.summary import finetune_record
 
 # Clips that no run trains on, for a loss that experiments can share.
 _HELD_OUT = torch.arange(2**41, 2**41 + 256)
@@ -425,35 +421,17 @@ def _finetuned(experiment: Experiment, workshop: _Workshop) -> dict | None:
     clips = workshop.sets.get(name)
     if clips is None:
         raise InputError(f"{name} is not at hand; name a folder that holds it in AUDIOPG_DATA.")
+    rows = {each.name: each for each in experiment.beside} | {"this encoder": experiment}
     results = {}
-    for each in (*experiment.beside, experiment):
+    for row, each in rows.items():
         result = _tuned(each, clips, workshop)
         if result is None:
             return None
-        results["this encoder" if each is experiment else each.name] = result
-    said = _said(experiment, workshop)
-    beside = {}
-    for other in experiment.beside:
-        theirs = _said(other, workshop)
-        beside[other.name] = {key: theirs[key] for key in said if theirs[key] != said[key]}
-    run = workshop.out / experiment.folder
-    return {
-        "settings": {**said, "beside": beside, "dataset": name},
-        "metrics": summarise(results, clips),
-        "seconds": sum(result.seconds for result in results.values()),
-        "data": f"{clips.name}, {len(clips)} clips, {clips.licence}",
-        "protocol": "fine-tuned on the training folds, test fold tested once, after the last "
-        "epoch; 95 % intervals by the bootstrap over clips, p-values by paired tests against this "
-        "encoder; the mean over seeds",
-        "where": read_provenance(run),
-    }
-
-
-def _said(experiment: Experiment, workshop: _Workshop) -> dict:
-    """What a record says of a fine-tuning: its start and settings, the precision as the run has it."""
-    precision = read_run(workshop.out / experiment.folder)[0].precision
-    settings = replace(experiment.settings, precision=precision)
-    return {"start": experiment.start_name, **asdict(settings)}
+        results[row] = result
+    runs = {row: workshop.out / each.folder for row, each in rows.items()}
+    starts = {row: each.start_name for row, each in rows.items()}
+    seconds = sum(result.seconds for result in results.values())
+    return finetune_record(results, clips, name, runs, starts) | {"seconds": seconds}
 
 
 def _tuned(
@@ -531,19 +509,9 @@ def probe(
                 progress=progress,
             )
         features = dict(zip(("probes", "probes_by_frequency"), both.values(), strict=True))
-    validation = [fold for fold, name in clips.fold_names.items() if name == "validation"]
-    return {
-        name: _accuracies(
-            linear_probe(
-                values,
-                clips.labels[kept],
-                clips.folds[kept],
-                test_folds=tested,
-                validation_fold=next((fold for fold in validation if fold not in tested), None),
-            )
-        )
-        for name, values in features.items()
-    }
+    here = replace(clips.take(kept), test_folds=tested)
+    results = probe_features(here, features, controls=False)
+    return {name: _accuracies(result) for name, result in results.items()}
 
 
 def _accuracies(result: ProbeResult) -> dict:

@@ -1,7 +1,9 @@
 """The commands of `python -m audiopg`, one a module: its flags, and what it does with them.
 
-Each does what a call of the library does, with the same settings, and says so with ``--help``. A
-module is imported when its command is asked for, so that the list of them is there at once.
+Each does what a call of the library does, with the same settings. Its module has ``add``, which
+declares the flags, ``run``, which does it, and ``EXAMPLES``, with which its help ends. It is imported
+when the command is asked for, so that the list of them is there at once. What several commands say
+alike is in `audiopg.commands.common`.
 """
 
 # What each command does, in a line: its help begins with it.

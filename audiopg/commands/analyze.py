@@ -5,7 +5,7 @@ import json
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
 from types import ModuleType
@@ -28,11 +28,14 @@ from audiopg.analysis import (
     traverse,
 )
 from audiopg.commands.common import (
-    RECORD_HELP,
+    add_beside,
     add_model,
+    add_number,
+    add_out,
+    add_record,
     heard_by,
     load_plots,
-    path_named,
+    save_figure,
     untrained_like,
 )
 from audiopg.environment import (
@@ -65,23 +68,20 @@ _SNAPSHOTS = 9
 _ROOM = 5e6
 # How far a clip is moved along the direction of a factor, in standard deviations of the factor.
 _AMOUNTS = (-12.0, -6.0, 0.0, 6.0, 12.0)
+# The flags that make an analysis the one it is.
+_SETTINGS = ("model", "beside", "by_clips", "controls", "clips", "seed", "seeds", "permutations")
+_SETTINGS += ("null_clips", "precision")
+# Embeddings by row, and factors, of a set of clips.
+_Set = tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]
+EXAMPLES = (
+    "example: audiopg analyze runs/first --controls --beside runs/real --out runs/first/analysis"
+)
 
 
 def add(command: argparse.ArgumentParser) -> None:
-    """`audiopg analyze`."""
-    command.epilog = (
-        "example: audiopg analyze runs/first --controls --beside runs/real --out "
-        "runs/first/analysis"
-    )
-    command.set_defaults(run=_analyze)
     add_model(command)
-    command.add_argument(
-        "--beside",
-        metavar="MODEL",
-        nargs="+",
-        default=[],
-        help="other models to ask about the same clips, such as one pre-trained on recordings",
-    )
+    what = "other models to ask about the same clips, such as one pre-trained on recordings"
+    add_beside(command, what)
     command.add_argument(
         "--controls",
         action="store_true",
@@ -94,21 +94,16 @@ def add(command: argparse.ArgumentParser) -> None:
         default=[],
         help="runs or their checkpoints of which only R² is asked, over the clips they had heard",
     )
-    command.add_argument("--clips", type=int, default=5000, help="synthetic clips (default: 5000)")
+    add_number(command, "--clips", 5000, "synthetic clips")
     command.add_argument(
         "--other-clips", type=int, help="clips of every set but the first (default: as --clips)"
     )
-    command.add_argument("--seed", type=int, default=1, help="of the clips (default: 1)")
-    command.add_argument(
-        "--seeds",
-        type=int,
-        default=3,
-        help="sets of clips, their seeds one after another: all is found on the first, the best "
-        "neurons are asked again about the others (default: 3)",
+    add_number(command, "--seed", 1, "of the clips")
+    what = (
+        "sets of clips, their seeds one after another: all is found on the first, the best neurons "
     )
-    command.add_argument(
-        "--permutations", type=int, default=200, help="shuffles of a factor (default: 200)"
-    )
+    add_number(command, "--seeds", 3, what + "are asked again about the others")
+    add_number(command, "--permutations", 200, "shuffles of a factor")
     command.add_argument(
         "--null-clips",
         type=int,
@@ -122,11 +117,11 @@ def add(command: argparse.ArgumentParser) -> None:
         help="of the encoders' products: float32, bfloat16, or auto, the one that the device is good "
         "at (default: float32)",
     )
-    command.add_argument("--out", type=path_named, required=True, help="folder for what is found")
-    command.add_argument("--record", metavar="NAME", help=RECORD_HELP)
+    add_out(command, "folder for what is found")
+    add_record(command)
 
 
-def _analyze(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> None:
     require_writable(options.out, _ROOM)
     with run_folder(options.out) as held:
         with writing(options.out):
@@ -134,14 +129,71 @@ def _analyze(options: argparse.Namespace) -> None:
         _analyze_into(options)
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """What is asked, loaded before any work: models by the name of their row or by path.
+
+    ``grown`` are those asked for R² over the clips they had ``heard``; ``filters`` are those of the
+    runs that kept any, step by step, and ``changes`` what training has added to them.
+    """
+
+    model: MaskedAutoencoder
+    candidates: dict[str, Encoder | LogMel]
+    grown: dict[str, Encoder]
+    heard: dict[str, tuple[int, str]]
+    filters: dict[str, FilterGrowth]
+    changes: dict[str, FilterGrowth]
+    settings: dict
+
+
 def _analyze_into(options: argparse.Namespace) -> None:
     """Analyse, with the folder held for this process alone."""
     began = time.perf_counter()
-    others = options.clips if options.other_clips is None else options.other_clips
     if options.seeds < 1:
         raise InputError(f"seeds is {options.seeds}; give at least 1.")
-    plots = load_plots("analyze")
-    device = best_device()
+    if options.other_clips is None:
+        options.other_clips = options.clips
+    plots, device = load_plots("analyze"), best_device()
+    options.precision = settle_precision(options.precision, device)
+    asked = _load(options, device)
+    sets, layers, heard = _embed_all(options, asked, device)
+    how = {"permutations": options.permutations, "null_clips": options.null_clips}
+    report = analyse(*sets[0], sets[1:], cached=True, **how)
+    tables = report.tables()
+    for name, found in layers.items():
+        tables[f"layers of {name}"] = found.table().rename_axis(["layer", "factor"])
+    if heard is not None:
+        tables["clips heard"] = heard
+    for what, grown in (("filters", asked.filters), ("filter changes", asked.changes)):
+        tables |= {f"{what} of {name}": found.table() for name, found in grown.items()}
+    _print_report(report)
+    # Until all is written, the folder says nothing of what is in it.
+    (options.out / "analysis.json").unlink(missing_ok=True)
+    for name, table in tables.items():
+        path = options.out / f"{_file_name(name)}.csv"
+        with writing(path), atomic_path(path) as temporary:
+            table.to_csv(temporary)
+    plots.use_style()
+    figures = chain(
+        _report_figures(plots, report, layers, heard),
+        _filter_figures(plots, asked.filters, "filters"),
+        _filter_figures(plots, asked.changes, "filter changes"),
+        _traversal_figures(plots, asked.model, *sets[0], options.seed),
+    )
+    drawn = 0
+    for name, figure in figures:
+        save_figure(plots, figure, options.out / f"{_file_name(name)}.png")
+        drawn += 1
+    record = _record(options, asked, report, tables)
+    record |= {"seconds": time.perf_counter() - began, "where": provenance(device)}
+    write_record("analysis", **record, folder=options.out)
+    print(f"{len(tables)} tables, {drawn} figures and analysis.json in {options.out}")
+    if options.record:
+        print(f"recorded in {write_record(options.record, **record)}")
+
+
+def _load(options: argparse.Namespace, device: torch.device) -> _Asked:
+    """Everything that is asked; refused where the folder holds another analysis."""
     model = load_model(options.model).to(device).requires_grad_(False)
     candidates = {"this encoder": model.encoder}
     candidates |= {path: load_encoder(path).to(device) for path in options.beside}
@@ -152,20 +204,26 @@ def _analyze_into(options: argparse.Namespace) -> None:
     grown = {path: load_encoder(path).to(device) for path in heard}
     named = {"this encoder": options.model}
     named |= {path: path for path in (*options.beside, *options.by_clips)}
-    kept = {name: path for name, path in named.items() if (Path(path) / "filters").is_dir()}
-    growth = {name: _filter_growth(path) for name, path in kept.items()}
-    changes = {name: found for name, path in kept.items() if (found := _filter_changes(path))}
-
-    options.precision = settle_precision(options.precision, device)
-    asked = ("model", "beside", "by_clips", "controls", "clips", "seed", "seeds")
-    asked += ("permutations", "null_clips", "precision")
-    settings = {name: getattr(options, name) for name in asked} | {
-        "other_clips": others,
+    kept = {
+        name: _filters(path) for name, path in named.items() if (Path(path) / "filters").is_dir()
+    }
+    said = {name: getattr(options, name) for name in _SETTINGS}
+    _refuse_other_analysis(options.out, said)
+    settings = said | {
+        "other_clips": options.other_clips,
         "clips_heard": heard,
         "heard": {path: heard_by(path) for path in named.values()},
         **asdict(model.architecture),
     }
-    _refuse_other_analysis(options.out, {name: settings[name] for name in asked})
+    filters = {name: growth for name, (growth, _) in kept.items()}
+    changes = {name: found for name, (_, found) in kept.items() if found}
+    return _Asked(model, candidates, grown, heard, filters, changes, settings)
+
+
+def _embed_all(
+    options: argparse.Namespace, asked: _Asked, device: torch.device
+) -> tuple[list[_Set], dict[str, RidgeComparison], "DataFrame | None"]:
+    """Embeddings and factors of each set of clips; R² of each encoder by layer, and by clips heard."""
 
     def embed(one: Encoder | LogMel, params: ClipParameters, layers: bool = False) -> torch.Tensor:
         with autocast(device, options.precision):
@@ -173,91 +231,56 @@ def _analyze_into(options: argparse.Namespace) -> None:
 
     sets = []
     for place in range(options.seeds):
-        clips = others if place else options.clips
+        clips = options.other_clips if place else options.clips
         params = controlled_clips(None, clips, options.seed + place)
-        embeddings = {name: embed(one, params).to(device) for name, one in candidates.items()}
+        embeddings = {name: embed(one, params).to(device) for name, one in asked.candidates.items()}
         sets.append((embeddings, clip_factors(params)))
-    params = controlled_clips(None, min(options.clips, _LAYER_CLIPS), options.seed)
-    by_layer = {
-        name: embed(one, params, layers=True)
-        for name, one in candidates.items()
-        if isinstance(one, Encoder)
-    }
-    by_clips = {path: embed(one, params) for path, one in grown.items()}
-    report = analyse(
-        *sets[0],
-        sets[1:],
-        permutations=options.permutations,
-        null_clips=options.null_clips,
-        cached=True,
-    )
-    tables = report.tables()
+    params = controlled_clips(None, _layer_clips(options), options.seed)
+    factors, layers = clip_factors(params), {}
+    for name, one in asked.candidates.items():
+        if isinstance(one, Encoder):
+            parts = enumerate(embed(one, params, layers=True))
+            layers[name] = ridge_comparison({str(n): part for n, part in parts}, factors)
+    if not asked.grown:
+        return sets, layers, None
+    by_clips = {path: embed(one, params) for path, one in asked.grown.items()}
+    controls = {"random encoder", "raw log-mel"} & asked.candidates.keys()
+    by_clips |= {name: sets[0][0][name][: len(params)] for name in sorted(controls)}
+    table = ridge_comparison(by_clips, factors).table()
+    learned = [asked.heard.get(name, (0, "nothing")) for name, _ in table.index]
+    clips, sources = zip(*learned, strict=True)
+    return sets, layers, table.assign(**{"clips heard": clips, "of": sources})
 
-    factors = clip_factors(params)
-    layers = {
-        name: ridge_comparison({str(n): part for n, part in enumerate(parts)}, factors)
-        for name, parts in by_layer.items()
-    }
-    for name, found in layers.items():
-        tables[f"layers of {name}"] = found.table().rename_axis(["layer", "factor"])
-    if by_clips:
-        controls = (name for name in ("random encoder", "raw log-mel") if name in candidates)
-        by_clips |= {name: sets[0][0][name][: len(params)] for name in controls}
-        found = ridge_comparison(by_clips, factors).table()
-        learned = [heard.get(name, (0, "nothing")) for name, _ in found.index]
-        tables["clips heard"] = found.assign(
-            **{"clips heard": [clips for clips, _ in learned], "of": [of for _, of in learned]}
-        )
-    tables |= {f"filters of {name}": found.table() for name, found in growth.items()}
-    tables |= {f"filter changes of {name}": found.table() for name, found in changes.items()}
 
-    _print_report(report)
-    # Until all is written, the folder says nothing of what is in it.
-    (options.out / "analysis.json").unlink(missing_ok=True)
-    for name, table in tables.items():
-        path = options.out / f"{_file_name(name)}.csv"
-        with writing(path), atomic_path(path) as temporary:
-            table.to_csv(temporary)
-    plots.use_style()
-    drawn = 0
-    figures = _report_figures(plots, report, layers, tables.get("clips heard"))
-    filters = chain(
-        _filter_figures(plots, growth, "filters"), _filter_figures(plots, changes, "filter changes")
-    )
-    traversals = _traversal_figures(plots, model, *sets[0], options.seed)
-    for name, figure in chain(figures, filters, traversals):
-        path = options.out / f"{_file_name(name)}.png"
-        with writing(path), atomic_path(path) as temporary:
-            figure.savefig(temporary, format="png", facecolor="white", transparent=False)
-        plots.plt.close(figure)
-        drawn += 1
+def _record(
+    options: argparse.Namespace, asked: _Asked, report: Report, tables: "dict[str, DataFrame]"
+) -> dict:
+    """What a record says of an analysis, but for where and how long."""
     packed = {
         "information": report.information,
         "ablation": report.ablations,
         "angles": report.angles,
-        "filters": growth,
-        "filter changes": changes,
+        "filters": asked.filters,
+        "filter changes": asked.changes,
     }
-    record = {
-        "settings": settings,
+    return {
+        "settings": asked.settings,
         "metrics": {name: _plain(table) for name, table in tables.items()}
         | {"packed": _packed(packed)},
-        "seconds": time.perf_counter() - began,
         "data": f"{options.clips} clips synthesized from the 'full' prior, then {options.seeds - 1} "
-        f"sets of {others}; no recordings",
+        f"sets of {options.other_clips}; no recordings",
         "protocol": "everything found on the first set, its best neurons asked again about the "
         "others; information by Kraskov's estimator of 3 neighbours in nats, errors from disjoint "
         f"parts, p-values from the maximum over neurons under {options.permutations} shuffles of "
         f"{options.null_clips or 'all'} clips; "
         "ridge R² held out on 5 splits, its interval by the bootstrap over the held-out clips; R² "
-        f"by layer and by clips heard on the first {len(params)} clips; embeddings that a run "
-        "before had made and kept are not in the seconds",
-        "where": provenance(device),
+        f"by layer and by clips heard on the first {_layer_clips(options)} clips; embeddings that a "
+        "run before had made and kept are not in the seconds",
     }
-    write_record("analysis", **record, folder=options.out)
-    print(f"{len(tables)} tables, {drawn} figures and analysis.json in {options.out}")
-    if options.record:
-        print(f"recorded in {write_record(options.record, **record)}")
+
+
+def _layer_clips(options: argparse.Namespace) -> int:
+    return min(options.clips, _LAYER_CLIPS)
 
 
 def _refuse_other_analysis(folder: Path, asked: dict) -> None:
@@ -290,27 +313,19 @@ def _clips_heard(model: str) -> tuple[int, str]:
     return int(step) * settings.batch_size, "recordings" if settings.audio else "synthesis"
 
 
-def _snapshots(folder: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """Evenly spaced snapshots of a run's patch filters, the first and the last among them."""
+def _filters(folder: str) -> tuple[FilterGrowth, FilterGrowth | None]:
+    """The patch filters of a run, step by step, and what training has added since the first.
+
+    Snapshots are taken evenly, the first and the last among them.
+    """
     steps, weights = read_filters(folder)
-    ends = 0, len(steps) - 1
-    chosen = torch.linspace(*ends, min(len(steps), _SNAPSHOTS), dtype=torch.float32)
-    chosen = chosen.round().long()
-    return steps[chosen], weights[chosen]
-
-
-def _filter_growth(folder: str) -> FilterGrowth:
-    """The patch filters of a run, step by step."""
-    return filter_growth(*_snapshots(folder))
-
-
-def _filter_changes(folder: str) -> FilterGrowth | None:
-    """What training has added to the patch filters of a run since the first snapshot."""
-    steps, weights = _snapshots(folder)
+    chosen = torch.linspace(0, len(steps) - 1, min(len(steps), _SNAPSHOTS), dtype=torch.float32)
+    steps, weights = (values[chosen.round().long()] for values in (steps, weights))
     changes = weights[1:] - weights[0]
     # A run that has kept one snapshot, or whose filters have not moved, has nothing to show.
     moved = changes.flatten(1).any(dim=1)
-    return filter_growth(steps[1:][moved], changes[moved]) if moved.any() else None
+    added = filter_growth(steps[1:][moved], changes[moved]) if moved.any() else None
+    return filter_growth(steps, weights), added
 
 
 def _packed(found: object) -> dict:

@@ -4,21 +4,19 @@ import argparse
 import runpy
 from pathlib import Path
 
-from audiopg.commands.common import RECORD_HELP
+from audiopg.commands.common import RECORD_HELP, add_record
 from audiopg.errors import InputError
 
 _BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+EXAMPLES = "example: audiopg bench synth --record bench-synth"
 
 
 def add(command: argparse.ArgumentParser) -> None:
-    """`audiopg bench`."""
-    command.epilog = "example: audiopg bench synth --record bench-synth"
-    command.set_defaults(run=_bench)
     command.add_argument("name", nargs="?", help="one benchmark (default: all of them)")
-    command.add_argument("--record", metavar="NAME", help="of the one: " + RECORD_HELP)
+    add_record(command, "of the one: " + RECORD_HELP)
 
 
-def _bench(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> None:
     scripts = {path.stem: path for path in sorted(_BENCHMARKS.glob("*.py"))}
     if not scripts:
         raise InputError(f"{_BENCHMARKS} holds no benchmarks; run this in a clone of the project.")

@@ -5,16 +5,18 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from types import ModuleType
-from typing import TypeVar, get_args
+from typing import TYPE_CHECKING, TypeVar, get_args
 
-from audiopg.datasets import LabelledClips
 from audiopg.embedding import POOLINGS
-from audiopg.environment import data_folder
+from audiopg.environment import atomic_path, data_folder, writing
 from audiopg.errors import InputError
 from audiopg.mae import Encoder
 from audiopg.pretraining import PretrainSettings, read_settings
 from audiopg.runs import checkpoints, read_metrics, read_provenance, step_of
 from audiopg.transfer.finetune import FinetuneSettings
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # `audiopg.__main__` refuses what `audiopg.records.record_path` refuses, before any work.
 RECORD_HELP = "also write results/NAME.json of the clone; folder/NAME for another folder"
@@ -30,20 +32,42 @@ def path_named(text: str) -> Path:
     return Path(text)
 
 
+def add_out(command: argparse.ArgumentParser, what: str, **more: object) -> None:
+    """The flag that names what is written, required unless something else is said."""
+    command.add_argument("--out", type=path_named, help=what, **({"required": True} | more))
+
+
+def add_record(command: argparse.ArgumentParser, note: str = RECORD_HELP) -> None:
+    command.add_argument("--record", metavar="NAME", help=note)
+
+
+def add_number(
+    command: argparse.ArgumentParser, flag: str, default: int, what: str, **more: object
+) -> None:
+    """A flag for a number, whose help ends with its default."""
+    help_ = f"{what} (default: {default})"
+    command.add_argument(flag, type=type(default), default=default, help=help_, **more)
+
+
 def add_run(command: argparse.ArgumentParser) -> None:
     """The flags of what trains: where to, whether it goes on, on what."""
-    command.add_argument("--out", type=path_named, required=True, help="folder for the run")
+    add_out(command, "folder for the run")
     command.add_argument(
         "--resume",
         action="store_true",
         help="go on with the run in --out; settings not given are those it has",
     )
     command.add_argument("--device", help="cpu, cuda, cuda:1 ... (default: a GPU if there is one)")
-    command.add_argument("--record", metavar="NAME", help=RECORD_HELP)
+    add_record(command)
 
 
 def add_settings(command: argparse.ArgumentParser, kind_of: type, recipes: dict) -> None:
-    """A flag for each field of some settings, with what each recipe has; "paper" comes first."""
+    """The recipe, and a flag for each field of some settings with what each has; "paper" is first."""
+    command.add_argument(
+        "--recipe",
+        choices=recipes,
+        help="settings to begin with, which those below change (default: paper)",
+    )
     # No defaults here: what is not given is the recipe's, or that of the run to resume.
     for setting in fields(kind_of):
         values = {name: getattr(recipe, setting.name) for name, recipe in recipes.items()}
@@ -64,12 +88,12 @@ def changed_by(settings: _Settings, options: argparse.Namespace) -> _Settings:
     return replace(settings, **{name: value for name, value in given.items() if value is not None})
 
 
+def add_data(command: argparse.ArgumentParser, what: str) -> None:
+    command.add_argument("--data", type=Path, help=f"{what} (default: the variable AUDIOPG_DATA)")
+
+
 def add_recordings(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--data",
-        type=Path,
-        help="folder that holds the data set's own (default: the variable AUDIOPG_DATA)",
-    )
+    add_data(command, "folder that holds the data set's own")
     command.add_argument(
         "--skip-bad", action="store_true", help="go on without files that cannot be used"
     )
@@ -89,6 +113,10 @@ def recordings_folder(named: Path | None) -> Path:
 
 def add_model(command: argparse.ArgumentParser) -> None:
     command.add_argument("model", help="a pre-training run, a checkpoint or a model.safetensors")
+
+
+def add_beside(command: argparse.ArgumentParser, what: str, of: str = "MODEL") -> None:
+    command.add_argument("--beside", metavar=of, nargs="+", default=[], help=what)
 
 
 def add_embedding(command: argparse.ArgumentParser, poolings: Sequence[str] = POOLINGS) -> None:
@@ -123,6 +151,13 @@ def load_plots(asker: str) -> ModuleType:
     return plots
 
 
+def save_figure(plots: ModuleType, figure: "Figure", path: Path) -> None:
+    """Write a figure on white as a PNG file, and close it."""
+    with writing(path), atomic_path(path) as temporary:
+        figure.savefig(temporary, format="png", facecolor="white", transparent=False)
+    plots.plt.close(figure)
+
+
 def heard_by(model: str) -> dict | None:
     """What the encoder of a pre-training run has heard; None for one that is no run's folder.
 
@@ -152,17 +187,6 @@ def heard_by(model: str) -> dict | None:
         "seconds": lines[-1]["seconds"],
         "device": where["device"],
     }
-
-
-def skipped_files(clips: LabelledClips) -> dict[str, str]:
-    """The files left out, by name, and why."""
-    return {Path(path).name: why for path, why in clips.skipped.items()}
-
-
-def described(clips: LabelledClips) -> str:
-    """Clips in a line, for a record."""
-    left_out = f"; {len(clips.skipped)} files left out" if clips.skipped else ""
-    return f"{clips.name}, {len(clips)} clips, {clips.licence}{left_out}"
 
 
 def untrained_like(encoder: Encoder) -> Encoder:

@@ -1,29 +1,25 @@
-"""`audiopg download` and `audiopg data`: the benchmarks on this machine."""
+"""`audiopg data`: the benchmarks on this machine."""
 
 import argparse
-from pathlib import Path
 
 import numpy as np
 
-from audiopg.commands.common import recordings_folder
+from audiopg.commands.common import add_data, recordings_folder
 from audiopg.datasets import Description, describe
 from audiopg.datasets.benchmarks import BENCHMARKS
 from audiopg.errors import InputError
 
+EXAMPLES = "example: audiopg data urbansound8k --data path/to/recordings"
+
 
 def add(command: argparse.ArgumentParser) -> None:
-    """`audiopg data`."""
-    command.epilog = "example: audiopg data urbansound8k --data path/to/recordings"
-    command.set_defaults(run=_data)
     command.add_argument(
         "name", nargs="?", choices=BENCHMARKS, help=f"one of {', '.join(BENCHMARKS)}"
     )
-    command.add_argument(
-        "--data", type=Path, help="folder of recordings (default: the variable AUDIOPG_DATA)"
-    )
+    add_data(command, "folder of recordings")
 
 
-def _data(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> None:
     folder = recordings_folder(options.data)
     if options.name:
         found = describe(options.name, folder, decode=True)

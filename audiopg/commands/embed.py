@@ -3,27 +3,22 @@
 import argparse
 from pathlib import Path
 
-from audiopg.commands.common import add_embedding, add_model, path_named
+from audiopg.commands.common import add_embedding, add_model, add_out
 from audiopg.environment import best_device, require_writable
 from audiopg.mae import load_encoder
 from audiopg.transfer import check_table, embed_files, list_audio, write_embeddings
 
+EXAMPLES = "example: audiopg embed runs/first recordings/ more.wav --native --out embeddings.npz"
+
 
 def add(command: argparse.ArgumentParser) -> None:
-    """`audiopg embed`."""
-    command.epilog = (
-        "example: audiopg embed runs/first recordings/ more.wav --native --out embeddings.npz"
-    )
-    command.set_defaults(run=_embed)
     add_model(command)
     command.add_argument("audio", type=Path, nargs="+", help="audio files, or folders of them")
     add_embedding(command)
-    command.add_argument(
-        "--out", type=path_named, required=True, help="the .npz or .parquet file to write"
-    )
+    add_out(command, "the .npz or .parquet file to write")
 
 
-def _embed(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> None:
     check_table(options.out)
     files = list_audio(options.audio)
     encoder = load_encoder(options.model).to(best_device())

@@ -1,26 +1,24 @@
 """`audiopg finetune`: an encoder fine-tuned on a benchmark, and compared."""
 
 import argparse
-from dataclasses import asdict
-from pathlib import Path
 
 from audiopg.commands.common import (
+    add_beside,
     add_recordings,
     add_run,
     add_settings,
     changed_by,
-    described,
     recordings_folder,
-    skipped_files,
 )
 from audiopg.datasets import LabelledClips, cached_waves, find_dataset
 from audiopg.datasets.benchmarks import BENCHMARKS
 from audiopg.environment import require_writable
 from audiopg.errors import InputError
 from audiopg.records import write_record
-from audiopg.runs import read_provenance, require_new
-from audiopg.transfer import FinetuneResult, read_result, significance_table, summarise
+from audiopg.runs import require_new
+from audiopg.transfer import FinetuneResult, read_result, significance_table
 from audiopg.transfer.finetune import FINETUNE_RECIPES, FinetuneSettings, finetune, read_run
+from audiopg.transfer.summary import finetune_record
 
 EXAMPLES = """\
 examples:
@@ -47,10 +45,6 @@ checkpoint of each fold to the same bits, on the same kind of machine."""
 
 
 def add(command: argparse.ArgumentParser) -> None:
-    """`audiopg finetune`."""
-    command.epilog = EXAMPLES
-    command.formatter_class = argparse.RawDescriptionHelpFormatter
-    command.set_defaults(run=_finetune)
     command.add_argument(
         "--start",
         metavar="MODEL",
@@ -64,28 +58,18 @@ def add(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--folds", help="test folds, such as 1,2 (default: all of the data set, in turn)"
     )
-    command.add_argument(
-        "--recipe",
-        choices=FINETUNE_RECIPES,
-        help="settings to begin with, which those below change (default: paper)",
-    )
     add_settings(command, FinetuneSettings, FINETUNE_RECIPES)
-    command.add_argument(
-        "--beside",
-        metavar="RUN",
-        nargs="+",
-        default=[],
-        help="finished runs on the same clips to compare this one with, such as one from scratch",
-    )
+    what = "finished runs on the same clips to compare this one with, such as one from scratch"
+    add_beside(command, what, of="RUN")
     add_run(command)
 
 
-def _finetune(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> None:
     settings, start = FINETUNE_RECIPES[options.recipe or "paper"], options.start
     if options.resume:
-        before, run = read_run(options.out)
+        before, said = read_run(options.out)
         settings = settings if options.recipe else before
-        start = start or run["start"]
+        start = start or said["start"]
     else:
         require_new(options.out)
     # A checkpoint needs more, but how much is known only when the weights are.
@@ -112,15 +96,15 @@ def _finetune(options: argparse.Namespace) -> None:
         resume=options.resume,
         device=options.device,
     )
-    settings = read_run(options.out)[0]
     _print_result(result, clips, settings)
     results["this encoder"] = result
     if options.beside:
         significance = significance_table(results, clips.labels, clips.folds, "this encoder")
         print(significance.to_string())
     if options.record:
-        path = _record(options, settings, start, clips, results)
-        print(f"recorded in {path}")
+        runs = {path: path for path in options.beside} | {"this encoder": options.out}
+        record = finetune_record(results, clips, options.dataset, runs)
+        print(f"recorded in {write_record(options.record, **record)}")
 
 
 def _print_result(result: FinetuneResult, clips: LabelledClips, settings: FinetuneSettings) -> None:
@@ -135,40 +119,6 @@ def _print_result(result: FinetuneResult, clips: LabelledClips, settings: Finetu
         print(f"  seed {seed}: {each}; mean {100 * values.mean():.1f}")
     if len(result.folds) > 1:
         print(f"{100 * result.mean:.1f} ± {100 * result.standard_deviation:.1f} over the folds")
-
-
-def _record(
-    options: argparse.Namespace,
-    settings: FinetuneSettings,
-    start: str | None,
-    clips: LabelledClips,
-    results: dict[str, FinetuneResult],
-) -> Path:
-    """Write the record of a run and of those that it is set beside."""
-    protocol = "fine-tuned on the training folds, test fold tested once, after the last epoch"
-    if settings.validate:
-        protocol = "fine-tuned without the test fold and one training fold, tested on that"
-    said = {"start": start, **asdict(settings)}
-    beside = {}
-    for path in options.beside:
-        other, run = read_run(path)
-        other = {"start": run["start"], **asdict(other)}
-        beside[path] = {name: other[name] for name in said if other[name] != said[name]}
-    return write_record(
-        options.record,
-        settings={
-            **said,
-            "beside": beside,
-            "dataset": options.dataset,
-            "skipped": skipped_files(clips),
-        },
-        metrics=summarise(results, clips),
-        seconds=results["this encoder"].seconds,
-        data=described(clips),
-        protocol=protocol + "; 95 % intervals by the bootstrap over clips, p-values by paired "
-        "tests against this encoder; the mean over seeds",
-        where=read_provenance(options.out),
-    )
 
 
 def _fold_list(text: str) -> list[int]:

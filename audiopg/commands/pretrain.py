@@ -11,13 +11,7 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
-from audiopg.commands.common import (
-    add_run,
-    add_settings,
-    changed_by,
-    load_plots,
-)
-from audiopg.environment import atomic_path, writing
+from audiopg.commands.common import add_run, add_settings, changed_by, load_plots, save_figure
 from audiopg.errors import InputError
 from audiopg.mae import MaskedAutoencoder, reconstruct
 from audiopg.pretraining import (
@@ -75,20 +69,11 @@ times the mean of the 100 steps before, stops the run and names the step and its
 
 
 def add(command: argparse.ArgumentParser) -> None:
-    """`audiopg pretrain`."""
-    command.epilog = EXAMPLES
-    command.formatter_class = argparse.RawDescriptionHelpFormatter
-    command.set_defaults(run=_pretrain)
-    command.add_argument(
-        "--recipe",
-        choices=RECIPES,
-        help="settings to begin with, which those below change (default: paper)",
-    )
     add_settings(command, PretrainSettings, RECIPES)
     add_run(command)
 
 
-def _pretrain(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> None:
     if options.resume and not options.recipe:
         settings = read_settings(options.out)
     else:
@@ -168,9 +153,6 @@ def _picture_watcher(settings: PretrainSettings, folder: Path) -> Watcher:
         output = model(mel, clips, settings.seed)
         titles = [f"held-out clip {n}" for n in range(1, len(clips) + 1)]
         figure = plots.reconstructions(mel, reconstruct(mel, output), output.mask, titles)
-        path = folder / "pictures" / f"step-{step:08d}.png"
-        with writing(path), atomic_path(path) as temporary:
-            figure.savefig(temporary, format="png", facecolor="white", transparent=False)
-        plots.plt.close(figure)
+        save_figure(plots, figure, folder / "pictures" / f"step-{step:08d}.png")
 
     return draw

@@ -6,13 +6,13 @@ from dataclasses import asdict
 
 from audiopg.commands.common import (
     RECORD_HELP,
+    add_beside,
     add_embedding,
     add_model,
+    add_record,
     add_recordings,
-    described,
     heard_by,
     recordings_folder,
-    skipped_files,
     untrained_like,
 )
 from audiopg.datasets import LabelledClips, cached_waves, find_dataset
@@ -31,23 +31,18 @@ from audiopg.transfer import (
     significance_table,
     summarise,
 )
+from audiopg.transfer.summary import described, skipped_files
+
+EXAMPLES = (
+    "example: audiopg probe runs/first --dataset urbansound8k --pooling frequency --native --beside "
+    "runs/real --record probe-first"
+)
 
 
 def add(command: argparse.ArgumentParser) -> None:
-    """`audiopg probe`."""
-    command.epilog = (
-        "example: audiopg probe runs/first --dataset urbansound8k --pooling frequency --native "
-        "--beside runs/real --record probe-first"
-    )
-    command.set_defaults(run=_probe)
     add_model(command)
-    command.add_argument(
-        "--beside",
-        metavar="MODEL",
-        nargs="+",
-        default=[],
-        help="other models to probe on the same clips, such as one pre-trained on recordings",
-    )
+    what = "other models to probe on the same clips, such as one pre-trained on recordings"
+    add_beside(command, what)
     command.add_argument(
         "--dataset",
         choices=[*BENCHMARKS, "all"],
@@ -69,14 +64,10 @@ def add(command: argparse.ArgumentParser) -> None:
         help="for each test fold, leave out of training what was cut from one of its recordings, or "
         "said by one of its speakers: in ESC-50 and UrbanSound8K a few recordings are in two folds",
     )
-    command.add_argument(
-        "--record",
-        metavar="NAME",
-        help=RECORD_HELP + "; for --dataset all, NAME-esc10.json and so on",
-    )
+    add_record(command, RECORD_HELP + "; for --dataset all, NAME-esc10.json and so on")
 
 
-def _probe(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> None:
     folder = recordings_folder(options.data)
     encoder = load_encoder(options.model)
     encoders = {"random encoder": untrained_like(encoder)} if options.controls else {}

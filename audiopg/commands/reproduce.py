@@ -8,19 +8,18 @@ import torch
 
 from audiopg.book.experiments import SCALES, Experiment, experiments, is_recorded
 from audiopg.book.reproduce import estimated_minutes, recordings, reproduce
-from audiopg.commands.common import path_named
+from audiopg.commands.common import add_out
 from audiopg.environment import data_folder
 from audiopg.errors import InputError
 from audiopg.pretraining import PretrainSettings
 from audiopg.records import results_folder
 
+EXAMPLES = (
+    "example: audiopg reproduce --budget 60; one group of experiments: audiopg reproduce recipe"
+)
+
 
 def add(command: argparse.ArgumentParser) -> None:
-    """`audiopg reproduce`."""
-    command.epilog = (
-        "example: audiopg reproduce --budget 60; one group of experiments: audiopg reproduce recipe"
-    )
-    command.set_defaults(run=_reproduce)
     command.add_argument(
         "names", nargs="*", metavar="NAME", help="experiments, or how their names begin"
     )
@@ -34,9 +33,7 @@ def add(command: argparse.ArgumentParser) -> None:
         default=math.inf,
         help="begin no step of pre-training and no fold of fine-tuning after these",
     )
-    command.add_argument(
-        "--out", type=path_named, default="runs/reproduce", help="folder of the runs"
-    )
+    add_out(command, "folder of the runs", required=False, default="runs/reproduce")
     command.add_argument(
         "--results", type=Path, help="folder of the records (default: results/ of the clone)"
     )
@@ -44,7 +41,7 @@ def add(command: argparse.ArgumentParser) -> None:
     command.add_argument("--list", action="store_true", help="say what there is, and run nothing")
 
 
-def _reproduce(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> None:
     folder = results_folder(options.results)
     on_gpu = options.device != "cpu" and torch.cuda.is_available()
     known = experiments(options.scale or ("paper" if on_gpu else "cpu"))

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
-from audiopg.commands.common import path_named
+from audiopg.commands.common import add_out
 from audiopg.environment import atomic_path, require_writable, writing
 from audiopg.errors import InputError
 from audiopg.runs import clear_leftovers, run_folder
@@ -32,15 +32,13 @@ from audiopg.synth import (
 _BYTES = {"wav": 4, "flac": 3}
 # Of a clip in scene.json and parameters.csv together, at the most.
 _FACTOR_BYTES = 30_000
+EXAMPLES = (
+    "example: audiopg synth --preset full --clips 0:16 --seed 0 --out sounds; the same clips again, "
+    "perhaps after an edit: audiopg synth --json sounds/scene.json --out edited"
+)
 
 
 def add(command: argparse.ArgumentParser) -> None:
-    """`audiopg synth`."""
-    command.epilog = (
-        "example: audiopg synth --preset full --clips 0:16 --seed 0 --out sounds; the same clips "
-        "again, perhaps after an edit: audiopg synth --json sounds/scene.json --out edited"
-    )
-    command.set_defaults(run=_synth)
     # No defaults here, so that one that is given beside --json is known from one that is not.
     command.add_argument("--preset", help=f"{', '.join(PRESETS)} (default: full)")
     command.add_argument("--clips", help="indices FIRST:LAST, the last left out (default: 0:8)")
@@ -64,15 +62,10 @@ def add(command: argparse.ArgumentParser) -> None:
         default="wav",
         help="of the sounds: wav, of 32-bit floats, or flac, of 24 bits (default: wav)",
     )
-    command.add_argument(
-        "--out",
-        type=path_named,
-        required=True,
-        help="folder for the sounds, scene.json, parameters.csv",
-    )
+    add_out(command, "folder for the sounds, scene.json, parameters.csv")
 
 
-def _synth(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> None:
     drawn = {"preset": "full", "clips": "0:8", "seed": 0, "sensitivity": None}
     given = [name for name in drawn if getattr(options, name) is not None]
     if options.json:

@@ -1,16 +1,20 @@
 """Results as records keep them, and the tables that a record gives back."""
 
+import os
 from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from audiopg.datasets import LabelledClips
 from audiopg.errors import InputError
+from audiopg.runs import read_provenance
 from audiopg.transfer.confusions import confusion_matrix, rank_confusions
-from audiopg.transfer.finetune import FinetuneResult
 from audiopg.transfer.probe import ProbeResult
 from audiopg.transfer.statistics import bootstrap_interval, significance_table
+from audiopg.transfer.tasks import FinetuneResult, read_run
 
 if TYPE_CHECKING:
     import pandas
@@ -67,6 +71,61 @@ def summarise(
         for true, row in zip(clips.classes, matrix, strict=True)
     }
     return metrics
+
+
+def finetune_record(
+    results: Mapping[str, FinetuneResult],
+    clips: LabelledClips,
+    dataset: str,
+    runs: Mapping[str, str | os.PathLike],
+    starts: Mapping[str, str | None] | None = None,
+) -> dict:
+    """What `audiopg.records.write_record` is told of a fine-tuning and of those set beside it.
+
+    Args:
+        results: by the name of their row; that of "this encoder" is what the record is of.
+        clips: what all were fine-tuned and tested on.
+        dataset: the name by which commands know the set.
+        runs: of each row the folder.
+        starts: of each row what it began with; what its run says when None.
+    """
+    said = {}
+    for row, folder in runs.items():
+        settings, run = read_run(folder)
+        said[row] = {"start": starts[row] if starts else run["start"], **asdict(settings)}
+    this = said.pop(THIS)
+    beside = {
+        row: {name: value for name, value in other.items() if value != this[name]}
+        for row, other in said.items()
+    }
+    protocol = "fine-tuned on the training folds, test fold tested once, after the last epoch"
+    if this["validate"]:
+        protocol = "fine-tuned without the test fold and one training fold, tested on that"
+    return {
+        "settings": {
+            **this,
+            "beside": beside,
+            "dataset": dataset,
+            "skipped": skipped_files(clips),
+        },
+        "metrics": summarise(results, clips),
+        "seconds": results[THIS].seconds,
+        "data": described(clips),
+        "protocol": protocol + "; 95 % intervals by the bootstrap over clips, p-values by paired "
+        "tests against this encoder; the mean over seeds",
+        "where": read_provenance(runs[THIS]),
+    }
+
+
+def skipped_files(clips: LabelledClips) -> dict[str, str]:
+    """The files left out, by name, and why."""
+    return {Path(path).name: why for path, why in clips.skipped.items()}
+
+
+def described(clips: LabelledClips) -> str:
+    """Clips in a line, for a record."""
+    left_out = f"; {len(clips.skipped)} files left out" if clips.skipped else ""
+    return f"{clips.name}, {len(clips)} clips, {clips.licence}{left_out}"
 
 
 def recorded_table(record: dict, names: Mapping[str, str] | None = None) -> "pandas.DataFrame":
