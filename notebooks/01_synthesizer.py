@@ -248,9 +248,9 @@ print(f"the same bits in every one of its samples: {same}")
 #
 # A clip need not come from a prior. A *scene* is the same table written as JSON: clips, their
 # events, and the factors of each by name. A factor that is left out takes a plain default. Scenes
-# are short enough to write by hand, and simple enough for another program to write. The outlook of
-# the paper (Section 5.2) is such a program: a generative model acts as a *rule generator* and
-# composes scenes instead of throwing dice, while arithmetic does the rendering.
+# are short enough to write by hand, and simple enough for another program to write. The paper's
+# outlook (Section 5.2) proposes such a program: a generative model as a *rule generator*. It
+# composes scenes instead of throwing dice, and arithmetic renders them.
 
 # %%
 bell = {"excitation": "fm", "f0": 330, "onset": 0.5, "length": 4}

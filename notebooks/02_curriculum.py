@@ -77,10 +77,10 @@ plt.show()
 # %% [markdown]
 # ## Take one part away
 #
-# The presets take parts away from the end. A clip can also lose any single part and keep the rest,
-# because every part is a few factors of its row. Clip 2152 of `full` is a tone of 335 Hz with 14
-# partials in four events, damped at 486 Hz. Hear it whole, then five times with one part removed;
-# {numref}`fig-parts` shows the same six clips.
+# From `full` back to `sine`, the presets lose their parts in a fixed order. A clip can also lose
+# any single part, because every part is a few factors of its row. Clip 2152 of `full` is a tone of
+# 335 Hz with 14 partials in four events, damped at 486 Hz. Hear it whole, then five times with one
+# part removed; {numref}`fig-parts` shows the same six clips.
 
 # %%
 whole = priors["full"].sample(torch.tensor([2152]), seed=0)
@@ -124,11 +124,12 @@ plt.show()
 #   silence, which no microphone ever delivers.
 # - *Bursts* tell us that something was struck. The three bursts of this clip last a seventh of a
 #   second together, and each covers all frequencies at once.
-# - *Events and envelopes* make things happen in time. Without them every frame is like the last.
+# - *Events and envelopes* make things happen in time. Without them every frame is like the one
+#   before.
 # - *Partials* give the timbre. With one left, only the pitch and the rhythm remain.
 #
-# Every clip is scaled to a peak of 1, so removing a part also changes the others. Damping, for
-# example, makes the tone quieter, and normalisation then makes the noise floor louder.
+# Every clip is scaled to a peak of 1, so each part also affects the others. Damping, for example,
+# makes the tone quieter, and normalisation then makes the noise floor louder.
 #
 # ## The distributions
 #
@@ -198,8 +199,8 @@ print(
 # real recordings. Our last columns are linear probes of a small network after a short run, on
 # smaller data. So compare the order of the rows, not the numbers, between the paper's columns and
 # ours; [chapter 5](05_ablations.ipynb) discusses what that order is worth. Where a cell holds two
-# accuracies, the first is of tokens averaged over the clip, the second of tokens averaged band by
-# band.
+# accuracies, the first comes from tokens averaged over the clip, the second from tokens averaged
+# band by band.
 
 # %%
 scale = audiopg.at_scale(smoke="cpu", paper="paper")

@@ -493,7 +493,7 @@ plt.show()
 # ### How much training does it take?
 #
 # The curve shows the same network after more and more clips of synthesis. The separate point is a
-# network that heard recordings, placed at as many windows. The horizontal lines are the two
+# network that heard as many windows of recordings instead. The horizontal lines are the two
 # controls that heard nothing.
 
 # %% mystnb={"figure": {"caption": "The recorded run: held-out R² of the onset over the clips heard in pre-training. Whiskers: standard deviation over five splits.", "name": "fig-clips-heard"}, "image": {"alt": "A curve over the number of clips on a logarithmic axis, with one separate point for recordings and two horizontal lines"}}

@@ -14,8 +14,8 @@
 # %% [markdown]
 # # Beyond the paper
 #
-# *Which sounds of the world does the synthesizer lack, and does a network hear better once it has
-# them?*
+# *Which sounds of the world does the synthesizer lack, and does a network hear better if they are
+# added?*
 #
 # The paper itself says what its generator lacks: noise textures, vocal tracts, the modulation of
 # machines, mixtures. It cannot make rain, a word, an engine or a street. This chapter adds six
@@ -75,8 +75,8 @@ pd.set_option("display.max_colwidth", None)
 #
 # ## One event, many ways
 #
-# The first event is a sawtooth of 150 Hz as in the paper, which starts after one second. Each of
-# the others has one addition. Compare them with the first.
+# The first event is a sawtooth of 150 Hz as in the paper, which starts after one second. The others
+# each add something to it. Compare them with the first.
 
 # %%
 plain = audiopg.SynthPrior.preset("dynamic").sample(
@@ -281,8 +281,8 @@ pd.DataFrame(columns, index=list(SUMMARIES)).round(2)
 #
 # We train one network on `extended` and one on `full`, with the same recipe, number of clips and
 # seed, and test both on the same folds as in [chapter 5](05_ablations.ipynb). The held-out loss is
-# measured on unheard clips of the row's own prior. Where a cell holds two accuracies, the first is
-# of tokens averaged over the clip, the second of tokens averaged band by band.
+# measured on unheard clips of the row's own prior. Where a cell holds two accuracies, the first
+# comes from tokens averaged over the clip, the second from tokens averaged band by band.
 
 # %%
 scale = audiopg.at_scale(smoke="cpu", paper="paper")
@@ -298,8 +298,8 @@ outcome_table(pair)
 gain_table({row: pair[row] for row in ("full", "extended")})
 
 # %% [markdown]
-# The table of gains shows a gain on UrbanSound8K, the sounds of cities. On ESC-10 the two networks
-# do not differ beyond the error, and on Speech Commands `extended` loses with averaged tokens. We
+# By these tables, `extended` gains on UrbanSound8K, the sounds of cities, and loses on Speech
+# Commands with averaged tokens. On ESC-10 the two networks do not differ beyond the error. We
 # wanted a curriculum that is better on all three sets, and `extended` is not. Each row has one
 # training seed, and the errors do not include the luck of the seed.
 #
