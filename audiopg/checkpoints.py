@@ -8,7 +8,7 @@ what fine-tuning needs as well are in `audiopg.runs`.
 import shutil
 import time
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from audiopg.distributed import processes
 from audiopg.environment import atomic_folder, atomic_path, require_writable, write_json
 from audiopg.errors import InputError
 from audiopg.inputs import read_json
-from audiopg.mae import Architecture, MaskedAutoencoder, load_model, save_model
+from audiopg.mae import MaskedAutoencoder, load_model, save_model
 from audiopg.recipes import LENGTHS, PretrainSettings, different, read_settings, same_so_far
 from audiopg.runs import (
     RunFolder,
@@ -198,15 +198,9 @@ def _read_checkpoint(
 def _start_from(start: str, model: MaskedAutoencoder) -> None:
     """Set a model to the weights of another of the same architecture."""
     source = load_model(start)
-    differences = [
-        f"{f.name} {getattr(source.architecture, f.name)}, not {getattr(model.architecture, f.name)}"
-        for f in fields(Architecture)
-        if getattr(source.architecture, f.name) != getattr(model.architecture, f.name)
-    ]
-    if differences:
+    if unlike := source.architecture.unlike(model.architecture):
         raise InputError(
-            f"{start} is another network ({'; '.join(differences)}); "
-            "give the preset, class_token and decoder settings that it was made with."
+            f"{start} is another network ({unlike}); give the preset, class_token and decoder settings that it was made with."
         )
     _copy_weights(source, model)
 

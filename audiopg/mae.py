@@ -3,6 +3,7 @@
 import json
 import math
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 
@@ -56,6 +57,15 @@ class Architecture:
     decoder_heads: int
     class_token: bool = True
     visible_keys: bool = False
+
+    def unlike(self, other: "Architecture", names: Sequence[str] | None = None) -> str:
+        """Where another one differs, of all sizes or some: "depth 2, not 12; heads 2, not 3"."""
+        mine, theirs = asdict(self), asdict(other)
+        return "; ".join(
+            f"{name} {mine[name]}, not {theirs[name]}"
+            for name in names or mine
+            if mine[name] != theirs[name]
+        )
 
     def __post_init__(self) -> None:
         for f in fields(self)[:6]:

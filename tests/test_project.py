@@ -75,10 +75,7 @@ LONGER = {
     "book/export.export_graph",
     "book/export.graphs",
     "book/export.manifest",
-    "commands/analyze._analyze_into",
     "datasets/fsd50k.fsd50k",
-    "transfer/probe.linear_probe",
-    "transfer/statistics.paired_p_value",
 }
 MODULES = sorted((ROOT / "audiopg").rglob("*.py"))
 CHAPTERS = sorted((ROOT / "notebooks").glob("*.py"))

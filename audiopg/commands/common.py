@@ -158,6 +158,13 @@ def save_figure(plots: ModuleType, figure: "Figure", path: Path) -> None:
     plots.plt.close(figure)
 
 
+def source_of(settings: PretrainSettings, where: dict) -> str:
+    """What a pre-training run, of that provenance, learns from."""
+    if not settings.audio:
+        return f"the {settings.prior!r} prior"
+    return "{files} recordings, {hours} hours".format(**where["recordings"])
+
+
 def heard_by(model: str) -> dict | None:
     """What the encoder of a pre-training run has heard; None for one that is no run's folder.
 
@@ -177,13 +184,9 @@ def heard_by(model: str) -> dict | None:
             f"{folder} has a checkpoint of step {steps} and metrics of {len(lines)}; name a run that "
             "has written both."
         )
-    source = f"the {settings.prior!r} prior"
-    if settings.audio:
-        found = where["recordings"]
-        source = f"{found['files']} recordings, {found['hours']} hours"
     return {
         "clips": steps * settings.batch_size,
-        "of": source,
+        "of": source_of(settings, where),
         "seconds": lines[-1]["seconds"],
         "device": where["device"],
     }

@@ -53,14 +53,13 @@ def _print_description(found: Description, terms: str) -> None:
     tested = " and ".join(clips.fold_names[fold] for fold in clips.test_folds)
     if len(clips.test_folds) == len(clips.fold_names):
         tested = "each in turn"
-    several = clips.labels.ndim == 2
-    counts = clips.labels.sum(0) if several else np.bincount(clips.labels)
+    counts = clips.labels.sum(0) if clips.multi_label else np.bincount(clips.labels)
     classes = ", ".join(
         f"{name} ({count})" for name, count in zip(clips.classes, counts, strict=True)
     )
     print(f"{clips.name}: {len(clips)} clips, {found.seconds / 3600:.2f} hours, {rates}")
     print(f"folds: {folds}; tested on: {tested}")
-    print(f"classes{', one or more a clip' if several else ''}: {classes}")
+    print(f"classes{', one or more a clip' if clips.multi_label else ''}: {classes}")
     print(terms)
     print(f"{len(found.bad)} files cannot be used:" if found.bad else "every file can be used")
     for path, why in found.bad.items():

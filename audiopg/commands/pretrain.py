@@ -11,7 +11,14 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
-from audiopg.commands.common import add_run, add_settings, changed_by, load_plots, save_figure
+from audiopg.commands.common import (
+    add_run,
+    add_settings,
+    changed_by,
+    load_plots,
+    save_figure,
+    source_of,
+)
 from audiopg.errors import InputError
 from audiopg.mae import MaskedAutoencoder, reconstruct
 from audiopg.pretraining import (
@@ -93,11 +100,9 @@ def run(options: argparse.Namespace) -> None:
         lines = read_metrics(options.out / "metrics.jsonl")[: len(result.losses)]
         seconds = sum(settings.batch_size / line["clips_per_second"] for line in lines)
         where = read_provenance(options.out)
-        clips = len(result.losses) * settings.batch_size
-        data = f"{clips} clips synthesized from the {settings.prior!r} prior, no recordings"
-        if settings.audio:
-            found = where["recordings"]
-            data = f"{clips} windows of {found['files']} recordings, {found['hours']} hours"
+        clips, source = len(result.losses) * settings.batch_size, source_of(settings, where)
+        data = f"{clips} clips synthesized from {source}, no recordings"
+        data = f"{clips} windows of {source}" if settings.audio else data
         path = write_record(
             options.record,
             settings=asdict(settings),

@@ -82,6 +82,11 @@ class LabelledClips:
         )
 
     @property
+    def multi_label(self) -> bool:
+        """Whether a clip can have several classes."""
+        return np.ndim(self.labels) == 2
+
+    @property
     def validation_folds(self) -> list[int]:
         """The folds called "validation": choices are made on them, and nothing is trained on them."""
         present = np.unique(self.folds)

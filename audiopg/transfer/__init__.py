@@ -1,4 +1,12 @@
-"""What frozen or fine-tuned representations are worth on real recordings."""
+"""What frozen or fine-tuned representations are worth on real recordings (Sections 4.1, 4.2).
+
+- `compare` has encoders and controls probed, by `probe` and `logistic`;
+- `finetune` is the loop, with the settings of `recipes`, the chance of `augment`, the folds and files
+  of `tasks`; `waves` and `spectrograms` are what it hears;
+- `statistics` says what a difference is worth, `confusions` and `kinds` where a classifier errs,
+  `summary` what a record keeps of it;
+- `embedding` and `adapters` are for other people's tools.
+"""
 
 from audiopg.transfer.compare import clip_features, compare_encoders, probe_features
 from audiopg.transfer.confusions import confusion_matrix, most_confused, nearest_clips

@@ -1,7 +1,8 @@
 """What fine-tuning changes in its clips by chance, batched, and where the chance comes from.
 
 Every draw is a pure function of (seed, test fold, epoch, clip). So a run is the same, to rounding,
-on any device, and to the bit however often it is killed and resumed.
+on any device, and to the bit however often it is killed and resumed. In the shapes B is the clips of a
+batch; "draws" are what `draw` gives for them. The loop is in `audiopg.transfer.finetune`.
 """
 
 import torch
@@ -36,7 +37,7 @@ def addresses(clips: Tensor, epoch: int) -> Tensor:
 
 
 def draw(key: Tensor, places: Tensor, depth: int) -> Tensor:
-    """The random numbers of clips in an epoch, from U[0, 1).
+    """Random numbers from U[0, 1) for the functions below, for an encoder of so many blocks.
 
     Args:
         key: of the fold.
@@ -44,22 +45,13 @@ def draw(key: Tensor, places: Tensor, depth: int) -> Tensor:
         depth: blocks of the encoder.
 
     Returns:
-        (clips, 6 + 2 * depth) float32, for the functions below.
+        (clips, 6 + 2 * depth) float32.
     """
     return _uniform(key, places, STREAMS["augmentation"], _DEPTH + 2 * depth)
 
 
 def draw_patches(key: Tensor, places: Tensor, patches: int) -> Tensor:
-    """A random number from U[0, 1) for each patch of clips in an epoch.
-
-    Args:
-        key: of the fold.
-        places: (clips,) int64, the `addresses` of the clips.
-        patches: of the longest clip.
-
-    Returns:
-        (clips, patches) float32, for `drop_patches`.
-    """
+    """The same for `drop_patches`, a number for each patch of the longest clip: (clips, patches)."""
     return _uniform(key, places, STREAMS["patch_dropout"], patches)
 
 
@@ -69,15 +61,9 @@ def random_roll(draws: Tensor, frames: Tensor) -> Tensor:
 
 
 def mix(draws: Tensor, values: Tensor, most: float) -> Tensor:
-    """Mixup (Zhang et al., 2018): a share of each row is that of the row before it.
+    """Mixup (Zhang et al., 2018) of (B, ...) spectrograms or targets.
 
-    Args:
-        draws: (B, draws).
-        values: (B, ...), spectrograms or targets.
-        most: the largest share; any from 0 to this is drawn alike.
-
-    Returns:
-        (B, ...).
+    A share of each row is that of the row before it, any up to ``most`` alike.
     """
     share = (most * draws[:, _MIXUP]).reshape(-1, *[1] * (values.ndim - 1))
     return torch.lerp(values, values.roll(1, 0), share)
@@ -90,13 +76,9 @@ def spec_augment(draws: Tensor, mel: Tensor, frames: Tensor, time: float, bands:
 
     Args:
         draws: (B, draws).
-        mel: (B, T, 128), standardised.
+        mel: (B, T, 128), standardised; what is returned has the same shape.
         frames: (B,) int64, how many of the T are the clip's own.
-        time: the largest share of its frames.
-        bands: the largest share of the bands.
-
-    Returns:
-        (B, T, 128).
+        time, bands: the largest share of its frames, and of the bands.
     """
     all_bands = torch.full_like(frames, mel.shape[2])
     in_time = _runs(draws[:, _TIME_MASK], frames, time, mel.shape[1])
@@ -109,10 +91,6 @@ def stochastic_depth(draws: Tensor, most: float) -> Tensor:
 
     The branch of a clip is left out with a probability that grows evenly from 0 in the first block
     to ``most`` in the last; a branch that is kept makes up for those that are not.
-
-    Args:
-        draws: (B, draws).
-        most: the probability in the last block.
 
     Returns:
         (depth, 2, B, 1, 1) float32, the attention's first, then the perceptron's.

@@ -1,4 +1,8 @@
-"""Encoders and their controls, probed on the same clips (Sections 4.1, 4.2)."""
+"""Encoders and their controls, probed on the same clips (Sections 4.1, 4.2).
+
+The probe itself is in `audiopg.transfer.probe`, what a difference is worth in
+`audiopg.transfer.statistics`.
+"""
 
 from collections.abc import Mapping, Sequence
 

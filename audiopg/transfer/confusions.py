@@ -1,9 +1,14 @@
-"""Where a classifier errs, and what it might have heard (Section 4.2, Table 2)."""
+"""Where a classifier errs, and what it might have heard (Section 4.2, Table 2).
+
+Which kinds of sound a class is of is said in `audiopg.transfer.kinds`.
+"""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from sklearn.metrics.pairwise import cosine_similarity
+from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 from audiopg.datasets import LabelledClips
@@ -109,12 +114,8 @@ def nearest_clips(
     if not (queries.isfinite().all() and candidates.isfinite().all()):
         raise InputError("some embeddings are not finite, so none is near them; leave them out.")
     both = [values.cpu().numpy() for values in (queries, candidates)]
-    everything = np.concatenate(both)
-    deviation = everything.std(axis=0)
-    scaled = [(v - everything.mean(axis=0)) / np.where(deviation > 0, deviation, 1) for v in both]
-    lengths = [np.linalg.norm(v, axis=1, keepdims=True) for v in scaled]
-    one, other = (v / np.where(n > 0, n, 1) for v, n in zip(scaled, lengths, strict=True))
-    cosines = one @ other.T
+    scaler = StandardScaler().fit(np.concatenate(both))
+    cosines = cosine_similarity(*map(scaler.transform, both))
     nearest = np.argsort(-cosines, axis=1, kind="stable")[:, :most]
     return nearest, np.take_along_axis(cosines, nearest, axis=1)
 
@@ -123,7 +124,7 @@ def _count(result: Tested, clips: LabelledClips) -> tuple[np.ndarray, np.ndarray
     """Confusions, and out of how many: (classes, classes) int64 each."""
     n_classes = len(clips.classes)
     labels, counts = clips.labels, np.zeros((n_classes, n_classes), dtype=np.int64)
-    if labels.ndim == 1:
+    if not clips.multi_label:
         for predictions in np.atleast_2d(result.predictions):
             tested = predictions >= 0
             np.add.at(counts, (labels[tested], predictions[tested]), 1)

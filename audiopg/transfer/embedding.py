@@ -1,4 +1,8 @@
-"""Embeddings for other people's tools: files and folders, tables, and a scikit-learn transformer."""
+"""Embeddings for other people's tools: files and folders, tables, and a scikit-learn transformer.
+
+How waves become vectors is in `audiopg.embedding`; benchmarks of others, in
+`audiopg.transfer.adapters`.
+"""
 
 import os
 from collections.abc import Sequence

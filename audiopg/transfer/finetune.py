@@ -127,17 +127,19 @@ class Classifier(nn.Module):
 
 @dataclass(frozen=True)
 class _Heard:
-    """The clips as a classifier hears them.
-
-    Attributes:
-        mels: of all clips.
-        targets: (clips, classes) float32, 1 for the classes that a clip has.
-        multi_label: whether it can have several.
-    """
+    """The clips as a classifier hears them; ``targets`` are (clips, classes) float32, 0 or 1."""
 
     mels: Spectrograms
     targets: Tensor
     multi_label: bool
+
+    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        if self.multi_label:
+            return nn.functional.binary_cross_entropy_with_logits(logits, targets)
+        return nn.functional.cross_entropy(logits, targets)
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        return logits.sigmoid() if self.multi_label else logits.softmax(dim=1)
 
 
 def finetune(
@@ -220,12 +222,10 @@ def _finetune(
         if left:
             log_mel = encoder.log_mel if encoder else LogMel()
             mels = log_mels(waves, log_mel, settings.native_length, device)
-            heard = _Heard(mels, targets, clips.labels.ndim == 2)
+            heard = _Heard(mels, targets, clips.multi_label)
         for place in left:
             task = tasks[place]
-            first = (
-                copy.deepcopy(encoder) if encoder else Encoder.preset(settings.preset, task.seed)
-            )
+            first = copy.deepcopy(encoder) or Encoder.preset(settings.preset, task.seed)
             model = Classifier(first, targets.shape[1]).requires_grad_(True).to(device)
             tested[place] = _train(settings, task, model, heard, bar)
     except KeyboardInterrupt:
@@ -250,15 +250,10 @@ def _starting_encoder(
         return None
     encoder = start if isinstance(start, Encoder) else load_encoder(start)
     wanted = ARCHITECTURES[settings.preset] if settings.preset else encoder.architecture
-    differences = [
-        f"{name} {getattr(encoder.architecture, name)}, not {getattr(wanted, name)}"
-        for name in ("width", "depth", "heads")
-        if getattr(encoder.architecture, name) != getattr(wanted, name)
-    ]
-    if differences:
+    if unlike := encoder.architecture.unlike(wanted, ("width", "depth", "heads")):
         raise InputError(
-            f"the weights to start from are another network than {settings.preset} "
-            f"({'; '.join(differences)}); leave out one of the two."
+            f"the weights to start from are another network than {settings.preset} ({unlike}); leave "
+            "out one of the two."
         )
     return encoder
 
@@ -267,7 +262,7 @@ def _train(
     settings: FinetuneSettings, task: Task, model: Classifier, heard: _Heard, bar: tqdm
 ) -> Outcome:
     """Train a classifier on the training clips of a task, then score its test clips."""
-    optimiser = _optimiser(settings, model)
+    optimiser, steps = _optimiser(settings, model), task.steps(settings.batch_size)
     losses, seconds = load_checkpoint(task, model, optimiser)
     bar.update(len(losses))
     saved = time.perf_counter()
@@ -280,7 +275,6 @@ def _train(
         bar.set_postfix(seed=task.seed, fold=task.fold, loss=f"{losses[-1]:.3f}")
         if not task.folder:
             continue
-        steps = _steps(settings, task)
         line = {
             "epoch": epoch + 1,
             "loss": losses[-1],
@@ -313,14 +307,14 @@ def _train_epoch(
     Raises:
         InputError: for a loss that is not finite.
     """
-    key, steps = fold_key(task.seed, task.fold), _steps(settings, task)
+    key, steps = fold_key(task.seed, task.fold), task.steps(settings.batch_size)
     order = task.train[epoch_order(key, epoch, len(task.train))]
     draws = epoch_draws(settings, heard.mels, order, key, epoch, len(model.encoder.blocks))
     batches = zip(*(t.split(settings.batch_size) for t in (order, *draws)), strict=True)
     total = torch.zeros((), dtype=torch.float32, device=heard.targets.device)
     for step, (rows, *drawn) in enumerate(batches, epoch * steps):
         inputs, targets = training_batch(settings, heard.mels, heard.targets, rows, *drawn)
-        loss = _loss(_logits(settings, model, *inputs), targets, heard.multi_label)
+        loss = heard.loss(_logits(settings, model, *inputs), targets)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         rate = learning_rate_at(settings, step, steps)
@@ -337,19 +331,13 @@ def _train_epoch(
     return mean
 
 
-def _steps(settings: FinetuneSettings, task: Task) -> int:
-    """The steps of an epoch."""
-    return math.ceil(len(task.train) / settings.batch_size)
-
-
 def _test(settings: FinetuneSettings, task: Task, model: Classifier, heard: _Heard) -> Tensor:
     """The probabilities of the classes of a task's test clips, (clips, classes).
 
     Raises:
         InputError: where one is not finite.
     """
-    scores = _score(settings, model, heard.mels, task.test)
-    scores = scores.sigmoid() if heard.multi_label else scores.softmax(dim=1)
+    scores = heard.probabilities(_score(settings, model, heard.mels, task.test))
     if not scores.isfinite().all():
         raise InputError(
             f"the scores of seed {task.seed}, fold {task.fold}, are not finite after the last epoch; "
@@ -438,12 +426,6 @@ def _logits(settings: FinetuneSettings, model: Classifier, *inputs: Tensor | Non
     """What the model gives, its products in the precision of the settings: float32."""
     with autocast(model.head.weight.device, settings.precision):
         return model(*inputs).float()
-
-
-def _loss(logits: Tensor, targets: Tensor, multi_label: bool) -> Tensor:
-    if multi_label:
-        return nn.functional.binary_cross_entropy_with_logits(logits, targets)
-    return nn.functional.cross_entropy(logits, targets)
 
 
 def _optimiser(settings: FinetuneSettings, model: Classifier) -> AdamW:

@@ -84,44 +84,31 @@ _URBANSOUND8K = {
     "siren": ("mechanical", "a tone modulated periodically"),
     "street_music": ("transient phonetic", "instruments and voices: onsets and formants"),
 }
-# Words are all from a vocal tract; "transient" are those that begin with a plosive, "broadband"
-# those with a sibilant. The reason is how they are spoken, in the symbols of ARPAbet.
+# How the words are spoken, in the symbols of ARPAbet; it is the reason for their kinds.
+_SPOKEN = """
+    backward: B AE K W ER D; bed: B EH D; bird: B ER D; cat: K AE T; dog: D AO G; down: D AW N;
+    eight: EY T; five: F AY V; follow: F AA L OW; forward: F AO R W ER D; four: F AO R; go: G OW;
+    happy: HH AE P IY; house: HH AW S; learn: L ER N; left: L EH F T; marvin: M AA R V IH N;
+    nine: N AY N; no: N OW; off: AO F; on: AA N; one: W AH N; right: R AY T; seven: S EH V AH N;
+    sheila: SH IY L AH; six: S IH K S; stop: S T AA P; three: TH R IY; tree: T R IY; two: T UW;
+    up: AH P; visual: V IH ZH UW AH L; wow: W AW; yes: Y EH S; zero: Z IH R OW
+"""
+
+
+def _kinds_of_word(sounds: str) -> str:
+    """All are from a vocal tract; a plosive at the beginning is transient, a sibilant broadband."""
+    first, *_ = spoken = sounds.split()
+    kinds = {
+        "transient": first in {"P", "B", "T", "D", "K", "G"},
+        "broadband": not {"S", "SH", "Z", "ZH"}.isdisjoint(spoken),
+        "phonetic": True,
+    }
+    return " ".join(kind for kind, holds in kinds.items() if holds)
+
+
 _SPEECH_COMMANDS = {
-    "backward": ("transient phonetic", "B AE K W ER D"),
-    "bed": ("transient phonetic", "B EH D"),
-    "bird": ("transient phonetic", "B ER D"),
-    "cat": ("transient phonetic", "K AE T"),
-    "dog": ("transient phonetic", "D AO G"),
-    "down": ("transient phonetic", "D AW N"),
-    "eight": ("phonetic", "EY T"),
-    "five": ("phonetic", "F AY V"),
-    "follow": ("phonetic", "F AA L OW"),
-    "forward": ("phonetic", "F AO R W ER D"),
-    "four": ("phonetic", "F AO R"),
-    "go": ("transient phonetic", "G OW"),
-    "happy": ("phonetic", "HH AE P IY"),
-    "house": ("broadband phonetic", "HH AW S"),
-    "learn": ("phonetic", "L ER N"),
-    "left": ("phonetic", "L EH F T"),
-    "marvin": ("phonetic", "M AA R V IH N"),
-    "nine": ("phonetic", "N AY N"),
-    "no": ("phonetic", "N OW"),
-    "off": ("phonetic", "AO F"),
-    "on": ("phonetic", "AA N"),
-    "one": ("phonetic", "W AH N"),
-    "right": ("phonetic", "R AY T"),
-    "seven": ("broadband phonetic", "S EH V AH N"),
-    "sheila": ("broadband phonetic", "SH IY L AH"),
-    "six": ("broadband phonetic", "S IH K S"),
-    "stop": ("broadband phonetic", "S T AA P"),
-    "three": ("phonetic", "TH R IY"),
-    "tree": ("transient phonetic", "T R IY"),
-    "two": ("transient phonetic", "T UW"),
-    "up": ("phonetic", "AH P"),
-    "visual": ("broadband phonetic", "V IH ZH UW AH L"),
-    "wow": ("phonetic", "W AW"),
-    "yes": ("broadband phonetic", "Y EH S"),
-    "zero": ("broadband phonetic", "Z IH R OW"),
+    word: (_kinds_of_word(sounds), sounds)
+    for word, sounds in (entry.strip().split(": ") for entry in _SPOKEN.split(";"))
 }
 _CLASSES = {
     "ESC-10": _ESC50,

@@ -1,4 +1,7 @@
-"""Logistic regression to the minimum: the same from features that differ by their rounding."""
+"""Logistic regression to the minimum: the same from features that differ by their rounding.
+
+The minimum is scikit-learn's; folds and the choice of C are left to `audiopg.transfer.probe`.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,22 +18,16 @@ _MOST_STEPS = 10_000
 
 @dataclass(frozen=True, eq=False)
 class LogisticModel:
-    """Logistic regression, fitted.
-
-    Attributes:
-        weights: (dimensions, classes) float64.
-        intercepts: (classes,) float64.
-        several: whether a clip can have several classes, each against the rest.
-    """
+    """What was fitted: weights (dimensions, classes), intercepts (classes,)."""
 
     weights: np.ndarray
     intercepts: np.ndarray
-    several: bool
+    multi_label: bool
 
     def probabilities(self, features: np.ndarray) -> np.ndarray:
         """Of the classes, for (clips, dimensions): (clips, classes)."""
         logits = features @ self.weights + self.intercepts
-        return expit(logits) if self.several else softmax(logits, axis=1)
+        return expit(logits) if self.multi_label else softmax(logits, axis=1)
 
 
 def fit_logistic(
@@ -38,9 +35,8 @@ def fit_logistic(
 ) -> list[LogisticModel]:
     """The minimum of scikit-learn's objective, C Σ loss + ½ ‖weights‖², for each of some C.
 
-    The loss is that of multinomial regression where a clip has one class (with two classes in all,
-    of one weight vector for both), and of one regression a class against the rest where it can have
-    several.
+    The regression is multinomial where a clip has one class (with two in all, of one weight vector
+    for both), and one a class against the rest where it can have several.
 
     Args:
         features: (clips, dimensions) float64, standardised.
@@ -53,9 +49,9 @@ def fit_logistic(
         A model for each C. A class that no clip has, and against the rest one that all have, has
         weights of zero and an infinite intercept.
     """
-    several = labels.ndim == 2
+    multi_label = labels.ndim == 2
     bare = np.full(n_classes, -np.inf)
-    if several:
+    if multi_label:
         bare[labels.all(axis=0)] = np.inf
         fitted = np.flatnonzero(labels.any(axis=0) & ~labels.all(axis=0))
         problems = [([column], labels[:, column]) for column in fitted]
@@ -65,7 +61,7 @@ def fit_logistic(
             bare[fitted[0]], fitted = 0, fitted[1:]
         problems = [(fitted, labels)]
     models = [
-        LogisticModel(np.zeros((features.shape[1], n_classes)), bare.copy(), several)
+        LogisticModel(np.zeros((features.shape[1], n_classes)), bare.copy(), multi_label)
         for _ in strengths
     ]
     for columns, targets in problems:

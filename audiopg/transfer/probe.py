@@ -1,4 +1,7 @@
-"""The linear probe of frozen features on official folds, and the log-mel controls (Section 4.1)."""
+"""The linear probe of frozen features on official folds, and the log-mel controls (Section 4.1).
+
+Features are made in `audiopg.transfer.compare`, weights in `audiopg.transfer.logistic`.
+"""
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence

@@ -92,12 +92,7 @@ def as_integers(name: str, values: np.ndarray | Tensor, clips: int) -> np.ndarra
 
 
 def metric_of(scores: np.ndarray, labels: np.ndarray) -> float:
-    """The metric of some clips: accuracy, or mean average precision where one can have several classes.
-
-    Args:
-        scores: (clips, classes), higher for a class that is more probable.
-        labels: (clips,) int64, or (clips, classes) bool.
-    """
+    """Accuracy, or mean average precision for labels (clips, classes) bool, of (clips, classes)."""
     if labels.ndim == 2:
         return float(mean_average_precision(scores, labels)[0])
     return float((scores.argmax(axis=1) == labels).mean())
@@ -141,14 +136,9 @@ def mean_average_precision(
 
 
 def require_positives(labels: np.ndarray, folds: np.ndarray, tested: Sequence[int]) -> None:
-    """See that mAP is of something in every fold that is tested; nothing else needs it.
+    """See that mAP is of something in every fold that is tested; accuracy always is.
 
     A warning says how many classes no clip of a fold has: they are left out of its mAP.
-
-    Args:
-        labels: (clips,) int64, or (clips, classes) bool.
-        folds: (clips,) int64.
-        tested: the folds.
 
     Raises:
         InputError: for a fold whose clips have no class at all.

@@ -1,4 +1,7 @@
-"""Results as records keep them, and the tables that a record gives back."""
+"""Results as records keep them, and the tables that a record gives back.
+
+Writing a record is left to `audiopg.records`.
+"""
 
 import os
 from collections.abc import Mapping
@@ -101,13 +104,9 @@ def finetune_record(
     protocol = "fine-tuned on the training folds, test fold tested once, after the last epoch"
     if this["validate"]:
         protocol = "fine-tuned without the test fold and one training fold, tested on that"
+    asked = {"beside": beside, "dataset": dataset, "skipped": skipped_files(clips)}
     return {
-        "settings": {
-            **this,
-            "beside": beside,
-            "dataset": dataset,
-            "skipped": skipped_files(clips),
-        },
+        "settings": this | asked,
         "metrics": summarise(results, clips),
         "seconds": results[THIS].seconds,
         "data": described(clips),

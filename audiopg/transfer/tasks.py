@@ -3,6 +3,7 @@
 The loop that does them is in `audiopg.transfer.finetune`.
 """
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -50,7 +51,7 @@ _CHECKPOINT, _TESTED = "checkpoint.safetensors", "tested.safetensors"
 # What may change when a run is resumed: how often it is written, and further seeds.
 _CHANGEABLE = ("checkpoint_seconds", "seeds")
 # What says whether two runs are of the same clips, and what an error calls it.
-_IDENTITY = {
+_SAME = {
     "sha256": "clips",
     "classes": "classes",
     "validation": "validation folds",
@@ -124,6 +125,10 @@ class Task:
         """What its files say that they are of."""
         return f"seed {self.seed}, fold {self.fold}"
 
+    def steps(self, batch_size: int) -> int:
+        """The steps of an epoch."""
+        return math.ceil(len(self.train) / batch_size)
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -141,18 +146,14 @@ def checked(clips: LabelledClips) -> LabelledClips:
 
 
 def targets_of(clips: LabelledClips) -> Tensor:
-    """(clips, classes) float32: 1 for the classes that a clip has."""
-    labels, n_classes = np.asarray(clips.labels), len(clips.classes)
-    if labels.dtype == bool:
-        right = labels.shape == (len(labels), n_classes)
-    else:
-        right = labels.ndim == 1 and np.isin(labels, np.arange(n_classes)).all()
-        labels = np.eye(n_classes)[labels] if right else labels
-    if not right:
+    """(clips, classes) float32: 1 for the classes that a clip has, of those that are `checked`."""
+    labels, n_classes = clips.labels, len(clips.classes)
+    if (labels.shape[1] != n_classes) if clips.multi_label else (labels >= n_classes).any():
         raise InputError(
             f"the labels have shape {labels.shape} and type {labels.dtype}; give each clip one of "
             f"the {n_classes} classes, counted from 0, or give (clips, {n_classes}) bool."
         )
+    labels = labels if clips.multi_label else np.eye(n_classes)[labels]
     return torch.from_numpy(labels.astype(np.float32))
 
 
@@ -242,9 +243,8 @@ def read_result(
             done with these folds.
     """
     settings, run = read_run(folder)
-    clips, had = checked(clips), run["clips"]
-    said = _described(clips, None if waves is None else as_clips(waves))
-    if any(said[name] not in (None, had.get(name, said[name])) for name in _IDENTITY):
+    clips = checked(clips)
+    if _differing(run["clips"], _described(clips, None if waves is None else as_clips(waves))):
         raise InputError(
             f"the run in {folder} is of other clips than these {len(clips)} of {clips.name}; "
             "name one made on the same."
@@ -284,7 +284,7 @@ def describe(
 
 
 def _described(clips: LabelledClips, waves: Waves | None) -> dict:
-    """What clips a run is of; ``_IDENTITY`` names what makes them the same."""
+    """What clips a run is of; ``_SAME`` names what makes them the same."""
     names = np.array([path.name for path in clips.paths])
     return {
         "name": clips.name,
@@ -298,30 +298,34 @@ def _described(clips: LabelledClips, waves: Waves | None) -> dict:
     }
 
 
+def _differing(had: dict, has: dict) -> list[str]:
+    """What of the clips of two runs differs, where both say it: those of older versions do not."""
+    return [
+        what
+        for name, what in _SAME.items()
+        if has[name] is not None and had.get(name, has[name]) != has[name]
+    ]
+
+
 def open_run(held: RunFolder, run: dict, resume: bool, device: torch.device) -> str | None:
     """Make or reopen the folder of a run; the name that the run has in its files."""
     folder, settings = held.path, FinetuneSettings(**run["settings"])
     if resume:
         before, was = read_run(folder)
-        said = {**asdict(before), **{name: run["settings"][name] for name in _CHANGEABLE}}
-        different = [name for name in said if said[name] != run["settings"][name]]
-        require_same(folder, before, settings, different)
+        names = [n for n in asdict(before) if getattr(before, n) != getattr(settings, n)]
+        names = [name for name in names if name not in _CHANGEABLE]
+        require_same(folder, before, settings, names)
         if settings.seeds < before.seeds:
             raise InputError(
                 f"{folder} was run with seeds = {before.seeds}, not {settings.seeds}; resume with as "
                 "many or more, or name another folder."
             )
-        had, has = was["clips"], run["clips"]
-        for what, old, new in (
-            ("weights", was["weights"], run["weights"]),
-            # Runs of older versions do not say all of it.
-            *((what, had.get(name, has[name]), has[name]) for name, what in _IDENTITY.items()),
-        ):
-            if old != new:
-                raise InputError(
-                    f"the run in {folder} began with other {what}; "
-                    "resume with the same or name another folder."
-                )
+        others = ["weights"] if was["weights"] != run["weights"] else []
+        for what in others + _differing(was["clips"], run["clips"]):
+            raise InputError(
+                f"the run in {folder} began with other {what}; "
+                "resume with the same or name another folder."
+            )
         run = was | {"settings": run["settings"]}
     else:
         require_new(folder)
@@ -459,7 +463,7 @@ def assemble(
     return FinetuneResult(
         seeds=seeds,
         folds=folds,
-        metric="mAP" if labels.ndim == 2 else "accuracy",
+        metric="mAP" if clips.multi_label else "accuracy",
         values=values,
         scores=scores,
         losses=torch.stack([done.losses for done in tested]).unflatten(0, (len(seeds), -1)).numpy(),

@@ -5,7 +5,6 @@ What counts as a wave is left to `audiopg.inputs`, files and their cache to `aud
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -25,42 +24,34 @@ class Waves(Protocol):
         contents: a hash of what is heard.
     """
 
-    @property
-    def lengths(self) -> np.ndarray: ...
-
-    @property
-    def contents(self) -> str: ...
+    lengths: np.ndarray
+    contents: str
 
     def __len__(self) -> int: ...
 
     def native(self, row: int) -> Tensor:
         """One clip at its own length: (n,) float32."""
-        ...
 
     def name(self, row: int) -> str:
         """What a message calls a clip."""
-        ...
 
 
-@dataclass(frozen=True, eq=False)
 class _InMemory:
     """Waves that a caller has: (clips, samples), or a list of (samples,)."""
 
-    waves: Tensor | list[Tensor]
-
-    @property
-    def lengths(self) -> np.ndarray:
-        return np.array([len(wave) for wave in self.waves], dtype=np.int64)
+    def __init__(self, waves: Tensor | list[Tensor]) -> None:
+        self.waves = [wave.detach() for wave in waves]
+        self.lengths = np.array([len(wave) for wave in waves], dtype=np.int64)
 
     @property
     def contents(self) -> str:
-        return sha256(self.lengths, *(wave.detach().cpu().numpy() for wave in self.waves))
+        return sha256(self.lengths, *(wave.cpu().numpy() for wave in self.waves))
 
     def __len__(self) -> int:
         return len(self.waves)
 
     def native(self, row: int) -> Tensor:
-        return self.waves[row].detach()
+        return self.waves[row]
 
     def name(self, row: int) -> str:
         return f"clip {row}"
