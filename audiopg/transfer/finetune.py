@@ -45,6 +45,7 @@ from audiopg.transfer.tasks import (
     assemble,
     checked,
     describe,
+    history,
     load_checkpoint,
     load_tested,
     open_run,
@@ -287,8 +288,7 @@ def _train(
         if epoch + 1 < settings.epochs and now - saved >= settings.checkpoint_seconds:
             save_checkpoint(task, model, optimiser, losses, seconds)
             saved = time.perf_counter()
-    scores = _test(settings, task, model, heard)
-    tested = Outcome(scores, torch.tensor(losses, dtype=torch.float64), seconds)
+    tested = {"scores": _test(settings, task, model, heard), **history(losses, seconds)}
     if task.folder:
         save_tested(task, tested)
     return tested

@@ -130,13 +130,8 @@ class Task:
         return math.ceil(len(self.train) / batch_size)
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What a task gave: scores (test clips, classes), losses (epochs,), and seconds of training."""
-
-    scores: Tensor
-    losses: Tensor
-    seconds: float
+# What a task gave: "scores" (test clips, classes), "losses" (epochs,), and "seconds" of training, ().
+Outcome = dict[str, Tensor]
 
 
 def checked(clips: LabelledClips) -> LabelledClips:
@@ -349,7 +344,7 @@ def save_checkpoint(
     tensors = {f"model/{name}": value for name, value in model.state_dict().items()}
     tensors |= {f"optimiser/{n}": state[key] for n, state, key, _ in moments(model, [optimiser])}
     require_finite(model, f"epoch {len(losses)} of seed {task.seed}, fold {task.fold}")
-    _save(task, _CHECKPOINT, {**tensors, **_history(losses, seconds)})
+    _save(task, _CHECKPOINT, tensors | history(losses, seconds))
 
 
 def load_checkpoint(task: Task, model: nn.Module, optimiser: AdamW) -> tuple[list[float], float]:
@@ -375,8 +370,7 @@ def load_checkpoint(task: Task, model: nn.Module, optimiser: AdamW) -> tuple[lis
 
 def save_tested(task: Task, tested: Outcome) -> None:
     """Write what a task gave, in the place of its checkpoint."""
-    history = _history(tested.losses.tolist(), tested.seconds)
-    _save(task, _TESTED, {"scores": tested.scores, **history})
+    _save(task, _TESTED, tested)
     _drop_checkpoint(task)
 
 
@@ -390,16 +384,14 @@ def load_tested(task: Task, n_classes: int) -> Outcome | None:
     """What a task that is done gave."""
     if task.folder is None:
         return None
-    tensors = _load(task, _TESTED, {"scores": torch.Size((len(task.test), n_classes))})
-    if tensors is None:
-        return None
+    tested = _load(task, _TESTED, {"scores": torch.Size((len(task.test), n_classes))})
     # A process that was killed between the two has left the checkpoint beside the scores.
-    if task.held:
+    if tested and task.held:
         _drop_checkpoint(task)
-    return Outcome(tensors["scores"], tensors["losses"], tensors["seconds"].item())
+    return tested
 
 
-def _history(losses: list[float], seconds: float) -> dict[str, Tensor]:
+def history(losses: list[float], seconds: float) -> dict[str, Tensor]:
     """What every file of a task says: the losses of its epochs, and how long they took."""
     return {
         "losses": torch.tensor(losses, dtype=torch.float64),
@@ -440,7 +432,7 @@ def so_far(settings: FinetuneSettings, clips: LabelledClips, folder: Path, run: 
     values: dict[str, dict] = {str(task.seed): {} for task in tasks}
     for task, done in loaded:
         if done:
-            value = metric_of(done.scores.numpy(), np.asarray(clips.labels)[task.test])
+            value = metric_of(done["scores"].numpy(), np.asarray(clips.labels)[task.test])
             values[str(task.seed)][str(task.fold)] = value
     left = {task.fold for task, done in loaded if not done}
     whole = [(task, done) for task, done in loaded if task.fold not in left]
@@ -457,7 +449,7 @@ def assemble(
     scores = np.full((len(seeds), len(clips), n_classes), np.nan, dtype=np.float32)
     values = np.empty((len(seeds), len(folds)))
     for task, done in zip(tasks, tested, strict=True):
-        place, found = seeds.index(task.seed), done.scores.numpy()
+        place, found = seeds.index(task.seed), done["scores"].numpy()
         scores[place, task.test] = found
         values[place, folds.index(task.fold)] = metric_of(found, labels[task.test])
     return FinetuneResult(
@@ -466,6 +458,6 @@ def assemble(
         metric="mAP" if clips.multi_label else "accuracy",
         values=values,
         scores=scores,
-        losses=torch.stack([done.losses for done in tested]).unflatten(0, (len(seeds), -1)).numpy(),
-        seconds=sum(done.seconds for done in tested),
+        losses=torch.stack([t["losses"] for t in tested]).unflatten(0, (len(seeds), -1)).numpy(),
+        seconds=sum(done["seconds"].item() for done in tested),
     )
