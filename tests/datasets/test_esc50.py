@@ -61,6 +61,7 @@ def test_a_recording_in_two_folds_is_seen(tmp_path):
     clips = esc50(write_layout(tmp_path, changed(2, "src_file", "11")))
     assert clips.sources[1] == clips.sources[2]
     assert clips.across_folds.tolist() == [False, True, True, False, False]
+    assert clips.validation_folds == []
 
 
 def test_esc10_is_the_part_marked_so(tmp_path):

@@ -47,6 +47,9 @@ def test_the_lists_name_the_folds_and_the_rest_is_training(tmp_path, suffix):
     clips = speech_commands(write_layout(tmp_path, suffix))
     assert clips.fold_names == {1: "training", 2: "validation", 3: "testing"}
     assert clips.test_folds == [3]
+    assert clips.validation_folds == [2]
+    assert clips.take(np.flatnonzero(clips.folds != 2)).validation_folds == []
+    assert not clips.multi_label
     assert names(clips, 1) == sorted(TRAIN)
     assert names(clips, 2) == sorted(VALID)
     assert names(clips, 3) == sorted(TEST)
