@@ -99,10 +99,13 @@ def add(command: argparse.ArgumentParser) -> None:
         "--other-clips", type=int, help="clips of every set but the first (default: as --clips)"
     )
     add_number(command, "--seed", 1, "of the clips")
-    what = (
+    add_number(
+        command,
+        "--seeds",
+        3,
         "sets of clips, their seeds one after another: all is found on the first, the best neurons "
+        "are asked again about the others",
     )
-    add_number(command, "--seeds", 3, what + "are asked again about the others")
     add_number(command, "--permutations", 200, "shuffles of a factor")
     command.add_argument(
         "--null-clips",
