@@ -103,7 +103,7 @@ def _embed(
         return load_clip(files[row], CLIP_SAMPLES, header=headers[row])
 
     embeddings = torch.empty(len(files), size, dtype=torch.float32)
-    # A batch of native clips is as long as one of whole clips.
+    # Native clips take no more memory together than a batch of whole ones.
     lengths = seconds if native else np.zeros(len(files))
     batches = batches_by_length(lengths, batch_size, batch_size * CLIP_SECONDS)
     for rows in tqdm(batches, desc="embedding", unit="batch", disable=not progress):
