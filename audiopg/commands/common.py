@@ -41,6 +41,10 @@ def add_record(command: argparse.ArgumentParser, note: str = RECORD_HELP) -> Non
     command.add_argument("--record", metavar="NAME", help=note)
 
 
+def add_device(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--device", help="cpu, cuda, cuda:1 ... (default: a GPU if there is one)")
+
+
 def add_number(
     command: argparse.ArgumentParser, flag: str, default: int, what: str, **more: object
 ) -> None:
@@ -57,7 +61,7 @@ def add_run(command: argparse.ArgumentParser) -> None:
         action="store_true",
         help="go on with the run in --out; settings not given are those it has",
     )
-    command.add_argument("--device", help="cpu, cuda, cuda:1 ... (default: a GPU if there is one)")
+    add_device(command)
     add_record(command)
 
 

@@ -8,7 +8,7 @@ import torch
 
 from audiopg.book.experiments import SCALES, Experiment, experiments, is_recorded
 from audiopg.book.reproduce import estimated_minutes, recordings, reproduce
-from audiopg.commands.common import add_out
+from audiopg.commands.common import add_device, add_out
 from audiopg.environment import data_folder
 from audiopg.errors import InputError
 from audiopg.pretraining import PretrainSettings
@@ -37,7 +37,7 @@ def add(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--results", type=Path, help="folder of the records (default: results/ of the clone)"
     )
-    command.add_argument("--device", help="cpu, cuda or cuda:N (default: a GPU where there is one)")
+    add_device(command)
     command.add_argument("--list", action="store_true", help="say what there is, and run nothing")
 
 

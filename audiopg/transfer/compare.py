@@ -114,11 +114,7 @@ def clip_features(
     """Embeddings of clips by some encoders, and their log-mel statistics, for `probe_features`.
 
     Args:
-        waves: as in `compare_encoders`.
-        encoders: as there.
-        pooling: as there.
-        native: as there.
-        progress: as there.
+        waves, encoders, pooling, native, progress: as in `compare_encoders`.
         controls: whether to add "log-mel mean" and "log-mel mean and deviation".
 
     Returns:
