@@ -21,6 +21,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     options = _parser(arguments).parse_args(arguments)
     try:
+        from audiopg.environment import scale
+
+        scale()  # Records say it, at the end.
         if vars(options).get("record"):
             _require_record(options.record)
         with warnings.catch_warnings():

@@ -30,6 +30,7 @@ from audiopg.runs import (
     clear_leftovers,
     cut_metrics,
     moments,
+    named_as_checkpoints,
     read_checkpoint,
     read_provenance,
     read_tensors,
@@ -136,13 +137,9 @@ def _reopen(run: Run) -> dict | None:
     if done or (path / "provenance.json").exists():
         origin = read_provenance(path)
     was = (origin or {}).get("recordings") or {}
-    steps = step_of(done[-1]) if done else 0
-    changeable = LENGTHS if same_so_far(before, settings, steps) else ()
     # The same files may have moved, where their contents are known.
-    if "contents" in was and settings.audio:
-        changeable += ("audio",)
-    names = [name for name in different(before, settings) if name not in changeable]
-    require_same(path, before, settings, names)
+    free = ("audio",) if "contents" in was and settings.audio else ()
+    _require_continued(path, before, settings, step_of(done[-1]) if done else 0, free)
     if origin is None:
         return None
     if settings.audio and was != {name: run.heard[name] for name in was or run.heard}:
@@ -150,18 +147,29 @@ def _reopen(run: Run) -> dict | None:
             f"{settings.audio} holds other recordings than when the run in {path} began; "
             "put the same files back, or name another folder for a new run."
         )
-    _load_newest(run, origin.get("run"))
+    _load_newest(run, origin.get("run"), free)
     return origin
 
 
-def _load_newest(run: Run, name: str | None) -> None:
+def _require_continued(
+    path: Path, before: PretrainSettings, now: PretrainSettings, done: int, free: tuple[str, ...]
+) -> None:
+    """See that the steps done with some settings are the first of a run with others."""
+    free += LENGTHS if same_so_far(before, now, done) else ()
+    require_same(path, before, now, [name for name in different(before, now) if name not in free])
+
+
+def _load_newest(run: Run, name: str | None, free: tuple[str, ...]) -> None:
     """Restore the newest checkpoint that reads well, of the run of that name."""
-    for checkpoint in reversed(checkpoints(run.folder.path)):
+    for checkpoint in reversed(named_as_checkpoints(run.folder.path)):
         read = partial(_read_checkpoint, run, name)
         found = read_checkpoint(run.folder, checkpoint, read, "going back to the one before")
         if found is None:
             continue
         state, source, kept = found
+        if state["settings"]:
+            done = len(state["losses"])
+            _require_continued(checkpoint, state["settings"], run.settings, done, free)
         _copy_weights(source, run.model)
         for slot, values, key, like in run.moments():
             values[key] = kept[slot].to(like.device, copy=True)
@@ -179,19 +187,25 @@ def _read_checkpoint(
     state = {
         "losses": [float(loss) for loss in said["losses"]],
         "seconds": float(said.get("seconds", 0.0)),
+        "settings": PretrainSettings(**said["settings"]) if "settings" in said else None,
     }
     source = load_model(path / "model.safetensors")
-    with safe_open(path / "model.safetensors", "pt") as file:
-        weights_of = (file.metadata() or {}).get("run", said.get("run"))
     kept, _ = read_tensors(path / "optimiser.safetensors")
+    for file in ("model", "optimiser"):
+        with safe_open(path / f"{file}.safetensors", "pt") as opened:
+            label = (opened.metadata() or {}).get("run")
+        # Files of older versions do not say it all.
+        named, _, step = label.partition("/") if label else (said.get("run"), "", "")
+        require_own(path, named, name)
+        if step and int(step) != len(state["losses"]):
+            raise InputError(f"{file}.safetensors is of step {step}")
     if len(state["losses"]) != step_of(path):
         raise InputError(f"state.json holds {len(state['losses'])} losses")
     if source.architecture != run.model.architecture:
         raise InputError("model.safetensors holds another network")
     expected = {slot: like.shape for slot, _, _, like in run.moments()}
     require_shapes(path / "optimiser.safetensors", kept, expected)
-    for named in (said.get("run"), weights_of):
-        require_own(path, named, name)
+    require_own(path, said.get("run"), name)
     return state, source, kept
 
 
@@ -249,9 +263,10 @@ def save(run: Run) -> None:
     }
     with run.folder.writing():
         with atomic_folder(folder / f"step-{done:08d}") as temporary:
-            save_model(run.model, temporary / "model.safetensors", run=run.name)
+            label = run.name and f"{run.name}/{done}"
+            save_model(run.model, temporary / "model.safetensors", run=label)
             with atomic_path(temporary / "optimiser.safetensors") as path:
-                save_file(kept, path)
+                save_file(kept, path, label and {"run": label})
             write_json(temporary / "state.json", state, indent=None)
         for old in checkpoints(folder)[:-_KEPT_CHECKPOINTS]:
             shutil.rmtree(old)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from audiopg.environment import on_cpu_by_default
 from audiopg.errors import InputError
 from audiopg.frontend import (
     HOP,
@@ -57,6 +58,7 @@ class Embedder(nn.Module):
         return self.dimensions * (1 if pooling == "mean" else BANDS)
 
     @torch.no_grad()
+    @on_cpu_by_default()
     def embed(
         self,
         wave: Tensor | np.ndarray | Sequence[Tensor | np.ndarray],
@@ -116,6 +118,7 @@ class Embedder(nn.Module):
         return embeddings[0] if is_one else embeddings
 
     @torch.no_grad()
+    @on_cpu_by_default()
     def embed_over_time(
         self,
         wave: Tensor | np.ndarray,

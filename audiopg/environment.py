@@ -14,7 +14,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
@@ -40,6 +40,8 @@ _REMEDIES = {
     **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "make it writable"),
     errno.EFBIG: "allow larger files (ulimit -f)",
 }
+# A file where a folder is to be, or a folder in place of a file.
+_IN_THE_WAY = (errno.EEXIST, errno.EISDIR, errno.ENOTDIR)
 
 
 def scale() -> str:
@@ -193,7 +195,8 @@ def settle_precision(precision: str, device: torch.device | str) -> str:
 def autocast(device: torch.device, precision: str) -> torch.autocast:
     """Products of a network in one of ``PRECISIONS``, as a context."""
     kind = PRECISIONS[precision]
-    return torch.autocast(device.type, kind, enabled=kind != torch.float32)
+    # Within another autocast, copies of the weights would be kept over the optimiser's steps.
+    return torch.autocast(device.type, kind, kind != torch.float32, cache_enabled=False)
 
 
 def _may_have_bfloat16() -> bool:
@@ -217,6 +220,31 @@ def _cost_of_bfloat16(device: torch.device) -> float:
             (factor @ factor)[0, 0].item()
             best[name] = min(best[name], time.perf_counter() - began)
     return best["bfloat16"] / best["float32"]
+
+
+@contextmanager
+def usual_torch() -> Iterator[None]:
+    """Training is the same whatever a notebook has told all of torch.
+
+    That is: no gradients, products in half precision, or tensors on another device than the CPU.
+    Used as a decorator.
+    """
+    with (
+        torch.inference_mode(False),
+        torch.enable_grad(),
+        torch.autocast("cpu", enabled=False),
+        torch.autocast("cuda", enabled=False),
+        on_cpu_by_default(),
+    ):
+        yield
+
+
+@contextmanager
+def on_cpu_by_default() -> Iterator[None]:
+    """Tensors for which no device is named are on the CPU. Used as a decorator."""
+    # The context costs every call of torch some microseconds.
+    with nullcontext() if torch.get_default_device().type == "cpu" else torch.device("cpu"):
+        yield
 
 
 @contextmanager
@@ -359,6 +387,9 @@ def writing(what: str | os.PathLike, kept: str = "", then: str = "") -> Iterator
         number = getattr(error, "errno", None) or (int(told[1]) if told else None)
         reason = os.strerror(number) if number else error
         remedy = _REMEDIES.get(number, "mend that")
+        place = getattr(error, "filename2", None) or getattr(error, "filename", None)
+        if number in _IN_THE_WAY and str(place) != str(what) and os.path.lexists(place or ""):
+            remedy = f"move {place} away"
         raise InputError(f"{what} cannot be written ({reason}); {kept}{remedy}{then}.") from error
 
 

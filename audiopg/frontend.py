@@ -191,6 +191,11 @@ class LogMel(nn.Module):
     def transform(self, wave: Tensor) -> Tensor:
         """As `forward`, of what has been looked at: (B, samples) float32 -> (B, frames, 128)."""
         batch, samples = wave.shape
+        if self.window.dtype != torch.float32:
+            raise InputError(
+                f"the front end is of type {self.window.dtype}; make the network float32 again "
+                "(.float()): for products in half precision there is torch.autocast."
+            )
         # Some processors sum strided samples in another order, and round otherwise.
         wave = wave.contiguous()
         count = whole_frames(samples)

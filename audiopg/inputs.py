@@ -91,6 +91,14 @@ def read_json(path: str | os.PathLike, remedy: str = "repair it, or name another
         raise InputError(f"{path} is damaged: it is no JSON ({error}); {remedy}.") from error
 
 
+def read_object(path: str | os.PathLike, remedy: str) -> dict:
+    """As `read_json`, of a file that holds an object; also raises InputError for any other."""
+    found = read_json(path, remedy)
+    if not isinstance(found, dict):
+        raise InputError(f"{path} is damaged: it holds no object; {remedy}.")
+    return found
+
+
 def as_float64(values: object, name: str = "values") -> Tensor:
     """Real numbers as a detached float64 tensor of the same shape, on the device they are on.
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from audiopg.embedding import BANDS, Embedder
 from audiopg.embedding import POOLINGS as POOLINGS
-from audiopg.environment import atomic_path
+from audiopg.environment import atomic_path, on_cpu_by_default
 from audiopg.errors import InputError
 from audiopg.frontend import MEL_BANDS, PATCH, LogMel
 from audiopg.initial import INITIAL, initialise, start_mimetic
@@ -550,7 +550,7 @@ def save_model(
         model: what to write.
         path: of the file.
         half: write half-precision numbers, for weights that are shipped.
-        run: the name of the run that they are of, for the header.
+        run: the name of the run that they are of, "/" and the step, for the header.
     """
     log_mel = model.encoder.log_mel
     about = {
@@ -570,6 +570,7 @@ def save_model(
         save_file(tensors, temporary, metadata=metadata)
 
 
+@on_cpu_by_default()
 def load_model(name_or_path: str | os.PathLike) -> MaskedAutoencoder:
     """A pre-trained autoencoder, in evaluation mode.
 

@@ -26,6 +26,11 @@ def weights_file(name_or_path: str | os.PathLike) -> Path:
         InputError: for an address that gives nothing or has no digest, and for a file of another one.
     """
     if name_or_path in shipped_weights():
+        if os.path.exists(name_or_path):
+            raise InputError(
+                f"{name_or_path!r} names weights that come with audiopg, and something here; for the "
+                f"latter give ./{name_or_path}, for the former go to another folder."
+            )
         return _WEIGHTS / f"{name_or_path}.safetensors"
     place, _, digest = os.fspath(name_or_path).partition("#sha256=")
     if place.startswith(("http://", "https://")):

@@ -32,6 +32,7 @@ from audiopg.environment import (
     require_compiler,
     settle_precision,
     usable_device,
+    usual_torch,
 )
 from audiopg.errors import InputError
 from audiopg.mae import MaskedAutoencoder, MaskedOutput
@@ -74,6 +75,7 @@ class PretrainResult:
 Watcher = Callable[[int, MaskedAutoencoder, list[float]], None]
 
 
+@usual_torch()
 def pretrain(
     settings: PretrainSettings,
     out: str | os.PathLike | None = None,

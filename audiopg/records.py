@@ -18,7 +18,7 @@ from torch import Tensor
 
 from audiopg.environment import provenance, write_json, writing
 from audiopg.errors import InputError
-from audiopg.inputs import read_json
+from audiopg.inputs import read_object
 
 if TYPE_CHECKING:
     import pandas
@@ -121,7 +121,7 @@ def read_record(name: str, folder: str | os.PathLike | None = None) -> dict | No
     path = record_path(name, folder)
     if not path.exists():
         return None
-    return read_json(path, "run it again")
+    return read_object(path, "delete it, and run it again")
 
 
 def pack(found: object) -> dict:

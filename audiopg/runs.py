@@ -27,7 +27,7 @@ from torch.optim import Optimizer
 
 from audiopg.environment import atomic_path, provenance, write_json, writing
 from audiopg.errors import InputError
-from audiopg.inputs import read_json, shown
+from audiopg.inputs import read_json, read_object, shown
 
 Settings = TypeVar("Settings")
 Content = TypeVar("Content")
@@ -35,7 +35,7 @@ Content = TypeVar("Content")
 _CHECKPOINT = re.compile(r"step-\d{8,}")
 # What tells that there is a run in a folder already, of whichever kind.
 _TRACES = ("settings.json", "run.json", "provenance.json", "metrics.jsonl", "result.json")
-_TRACES += ("filters", "pictures", "tensorboard", "seed-*/fold-*")
+_TRACES += ("filters", "pictures", "tensorboard", "milestones.json", "seed-*/fold-*")
 # What a killed process was writing: a file or a checkpoint under a temporary name; and what
 # safetensors (0.8.0) writes to before it renames it.
 _LEFTOVER = re.compile(
@@ -117,7 +117,14 @@ def run_folder(path: str | os.PathLike) -> Iterator[RunFolder]:
 
 def _locked(path: Path) -> RunFolder:
     while True:
-        folder = RunFolder(path, os.open(path / ".audiopg.lock", os.O_RDWR | os.O_CREAT, 0o666))
+        file = path / ".audiopg.lock"
+        try:
+            folder = RunFolder(path, os.open(file, os.O_RDWR | os.O_CREAT, 0o666))
+        # One that another user's killed process has left may be read, and so locked.
+        except PermissionError:
+            if not file.exists():
+                raise
+            folder = RunFolder(path, os.open(file, os.O_RDONLY))
         try:
             fcntl.flock(folder.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -161,7 +168,7 @@ def require_new(path: str | os.PathLike) -> None:
         InputError: naming what is there.
     """
     found = [each for trace in _TRACES for each in sorted(Path(path).glob(trace))]
-    names = [each.name for each in (*found, *checkpoints(path))]
+    names = [each.name for each in (*found, *named_as_checkpoints(path))]
     if {"settings.json", "run.json"} & {*names}:
         raise InputError(f"{path} holds a run already; resume it or name another folder.")
     if names:
@@ -239,17 +246,12 @@ def read_provenance(path: str | os.PathLike) -> dict:
     """
     file = Path(path, "provenance.json")
     try:
-        found = read_json(file, "put it back, or name another folder")
+        return read_object(file, "put it back, or name another folder")
     except OSError as error:
         raise InputError(
             f"{file} cannot be read ({error.strerror}), and without it nothing tells which "
             "checkpoints are the run's; put it back, or name another folder."
         ) from error
-    if not isinstance(found, dict):
-        raise InputError(
-            f"{file} is damaged: it holds no object; put it back, or name another folder."
-        )
-    return found
 
 
 class ForeignCheckpoint(InputError):
@@ -380,10 +382,13 @@ def set_aside(folder: RunFolder, path: Path, why: object, then: str) -> None:
 
 def checkpoints(path: str | os.PathLike) -> list[Path]:
     """The checkpoints of a pre-training run, the oldest first."""
+    return [each for each in named_as_checkpoints(path) if each.is_dir()]
+
+
+def named_as_checkpoints(path: str | os.PathLike) -> list[Path]:
+    """What has the name of a checkpoint, which need not be a folder, the oldest first."""
     found = [each for each in Path(path).glob("step-*") if _CHECKPOINT.fullmatch(each.name)]
-    return sorted(
-        (each for each in found if each.is_dir()), key=lambda each: (len(each.name), each.name)
-    )
+    return sorted(found, key=lambda each: (len(each.name), each.name))
 
 
 def step_of(checkpoint: Path) -> int:

@@ -193,6 +193,24 @@ def test_only_a_full_disk_is_to_be_emptied(number, sentence):
         assert str(caught.value) == f"it cannot be written ({sentence}"
 
 
+def test_what_lies_in_the_way_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "folder/inside").mkdir(parents=True)
+    for act, place in (
+        (lambda: (tmp_path / "folder").write_text(""), "folder"),
+        (lambda: (tmp_path / "file").mkdir(), "file"),
+        (lambda: os.rename(tmp_path / "folder/inside", tmp_path / "file"), "file"),
+    ):
+        named = pytest.raises(InputError, match=f"; move {tmp_path / place} away, then resume")
+        with named, writing("the run", then=", then resume"):
+            act()
+        with pytest.raises(InputError, match="; mend that"), writing(tmp_path / place):
+            act()
+    # What does not exist is not in the way.
+    with pytest.raises(InputError, match="; mend that"), writing("it"):
+        (tmp_path / "file/a/b").mkdir(parents=True)
+
+
 def test_what_safetensors_says_of_a_write_that_failed_is_understood(tmp_path, largest_file):
     too_long = pytest.raises(InputError, match=r"^x cannot be written \(File too large\); allow")
     with too_long, writing("x"), largest_file(1000):

@@ -367,6 +367,31 @@ def test_embedding_resamples_and_repeats_short_clips():
     torch.testing.assert_close(near, encoder.embed(at_16_khz), atol=0.05, rtol=0)
 
 
+def test_an_encoder_is_on_the_cpu_whatever_the_default_device():
+    encoder = Encoder.preset("micro").eval()
+    wave = torch.sin(torch.arange(9000) / 9).expand(2, -1)
+    with torch.device("meta"):
+        loaded = load_encoder("tiny").embed(wave, native=True)
+        found = encoder.embed([wave[0], wave[1, :5000]], 8000)
+        over_time, _ = encoder.embed_over_time(wave)
+    assert torch.equal(loaded, load_encoder("tiny").embed(wave, native=True))
+    assert torch.equal(found, encoder.embed([wave[0], wave[1, :5000]], 8000))
+    assert torch.equal(over_time, encoder.embed_over_time(wave)[0])
+
+
+def test_a_network_in_half_precision_is_one_sentence():
+    with pytest.raises(InputError, match=r"is of type torch\.float16; make the network float32"):
+        Encoder.preset("micro").half().embed(torch.zeros(16000))
+
+
+def test_a_run_in_a_folder_named_as_weights_is_not_taken_for_them(tmp_path, monkeypatch):
+    save_model(MaskedAutoencoder.preset("micro"), tmp_path / "tiny/step-00000001/model.safetensors")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r"'tiny' names weights that come with audiopg, and"):
+        load_encoder("tiny")
+    assert load_encoder("./tiny").dimensions == 64
+
+
 def test_an_encoder_survives_the_disk_bit_for_bit(tmp_path):
     model = MaskedAutoencoder.preset("micro", seed=4)
     save_model(model, tmp_path / "step-00000001" / "model.safetensors")

@@ -7,13 +7,14 @@ import signal
 import sys
 import threading
 from dataclasses import asdict, replace
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import soundfile
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from audiopg import checkpoints, environment, pretraining, runs
 from audiopg.analysis import read_filters
@@ -82,6 +83,21 @@ def test_a_run_is_a_function_of_its_settings():
 @pytest.mark.filterwarnings(
     "ignore:precision is 'bfloat16'"
 )  # Of a processor without units for it.
+@pytest.mark.parametrize(
+    "told",
+    [
+        torch.no_grad,
+        torch.inference_mode,
+        partial(torch.autocast, "cpu", torch.bfloat16),
+        partial(torch.device, "meta"),
+    ],
+)
+def test_what_all_of_torch_is_told_changes_nothing(told, whole):
+    with told():
+        found = quiet()
+    assert_same_run(found, whole)
+
+
 def test_products_in_bfloat16_change_the_losses_by_their_rounding_alone():
     exact, rounded = quiet(), quiet(replace(SETTINGS, precision="bfloat16"))
     assert not torch.equal(exact.losses, rounded.losses)
@@ -549,6 +565,46 @@ def test_weights_copied_from_another_run_are_refused_and_kept(run_folder, tmp_pa
     assert ours.read_bytes() == theirs.read_bytes()
 
 
+@pytest.mark.parametrize("name", ["model", "optimiser"])
+def test_files_of_two_steps_are_no_checkpoint(run_folder, capsys, whole, name):
+    old, new = (run_folder / f"step-0000000{step}/{name}.safetensors" for step in (2, 4))
+    shutil.copy(old, new)
+    assert_same_run(quiet(out=run_folder, resume=True), whole)
+    assert f"step-00000004 is damaged ({name}.safetensors is of step 2)" in capsys.readouterr().out
+
+
+def test_an_optimiser_copied_from_another_run_is_refused(run_folder, tmp_path):
+    other = tmp_path / "other"
+    quiet(replace(SETTINGS, steps=4, seed=8), other)
+    shutil.copy(other / "step-00000004/optimiser.safetensors", run_folder / "step-00000004")
+    with pytest.raises(InputError, match="is of another run than the folder"):
+        quiet(out=run_folder, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"prior": "sine"}, "prior = 'full', not 'sine'"),
+        ({"learning_rate": 1e-5}, "learning_rate = 0.001, not 1e-05"),
+        ({"cooldown_steps": 4}, "cooldown_steps = 0, not 4"),
+    ],
+)
+def test_settings_that_were_edited_are_not_those_of_the_checkpoints(run_folder, change, said):
+    before = json.loads((run_folder / "settings.json").read_text())
+    (run_folder / "settings.json").write_text(json.dumps(before | change))
+    with pytest.raises(
+        InputError, match=f"step-00000004 was run with {said}; resume with the same"
+    ):
+        quiet(read_settings(run_folder), run_folder, resume=True)
+
+
+def test_a_file_named_as_a_checkpoint_is_put_aside(run_folder, capsys, whole):
+    (run_folder / "step-00000006").touch()
+    assert_same_run(quiet(out=run_folder, resume=True), whole)
+    assert "step-00000006 is damaged ([Errno 20] Not a directory" in capsys.readouterr().out
+    assert (run_folder / "damaged-1-step-00000006").is_file()
+
+
 def test_files_that_are_not_the_run_s_do_not_stop_it(run_folder, whole):
     (run_folder / "filters" / "step-abc.safetensors").write_bytes(b"somebody's")
     with open(run_folder / "metrics.jsonl", "ab") as file:
@@ -900,6 +956,8 @@ def test_a_run_of_before_recordings_were_hashed_is_resumed(tmp_path, recordings)
         del said["run"]
         state.write_text(json.dumps(said))
         save_model(load_model(state.parent), state.parent / "model.safetensors")
+        kept = load_file(state.parent / "optimiser.safetensors")
+        save_file(kept, state.parent / "optimiser.safetensors")
     # Where nothing tells that they are the same files, the folder has to be the same.
     shutil.copytree(recordings, tmp_path / "copy")
     with pytest.raises(InputError, match="was run with audio = "):

@@ -56,7 +56,10 @@ def test_a_bad_name_or_file_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"'\.\./x' names no record"):
         write_record("../x", **RUN, folder=tmp_path)
     (tmp_path / "broken.json").write_text("{")
-    with pytest.raises(InputError, match=r"broken\.json is damaged"):
+    with pytest.raises(InputError, match=r"broken\.json is damaged.*; delete it, and run it again"):
+        read_record("broken", folder=tmp_path)
+    (tmp_path / "broken.json").write_text("[]")
+    with pytest.raises(InputError, match=r"broken\.json is damaged: it holds no object; delete it"):
         read_record("broken", folder=tmp_path)
 
 

@@ -74,6 +74,24 @@ def test_a_process_that_is_killed_leaves_no_lock(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_lock_that_another_user_s_process_left_is_taken(tmp_path, monkeypatch):
+    def open_as_another(path, flags, *mode):
+        if flags & os.O_RDWR:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return real(path, flags, *mode)
+
+    real = os.open
+    monkeypatch.setattr(os, "open", open_as_another)
+    denied = pytest.raises(InputError, match=r"cannot be written \(Permission denied\); make it w")
+    with denied, run_folder(tmp_path):
+        pass
+    (tmp_path / ".audiopg.lock").touch(0o644)
+    with run_folder(tmp_path) as held:
+        assert held.is_held()
+        with pytest.raises(InputError, match="another process"), run_folder(tmp_path):
+            pass
+
+
 def test_a_folder_is_one_under_all_its_names(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "run")
     (tmp_path / "run").mkdir()
@@ -187,6 +205,8 @@ def test_a_write_that_fails_says_what_to_do(tmp_path):
         "filters/step-00000000.safetensors",
         "step-00000004/model.safetensors",
         "step-123456789/model.safetensors",
+        "step-00000004",
+        "milestones.json",
         "seed-0/fold-1/tested.safetensors",
     ],
 )

@@ -343,11 +343,12 @@ def is_recorded(experiment: Experiment, folder: str | os.PathLike | None = None)
     record = read_record(experiment.name, folder)
     if record is None:
         return False
-    said, settings = record["settings"], experiment.settings
+    said, settings = record.get("settings") or {}, experiment.settings
     if said.get("start") != experiment.start_name:
         return False
     if isinstance(settings, PretrainSettings):
-        said = {name: said[name] for name in asdict(settings)}
+        # What an older version did not know has its default.
+        said = {name: said[name] for name in asdict(settings) if name in said}
         return not different(PretrainSettings(**{**said, "start": None}), settings)
     made = {name: said[name] for name in said if hasattr(settings, name)}
     before = FinetuneSettings(**made)

@@ -20,19 +20,19 @@ from audiopg.datasets.tables import TRAINING
 from audiopg.environment import (
     atomic_folder,
     autocast,
-    best_device,
     provenance,
     require_writable,
     settle_precision,
+    usable_device,
     write_json,
     writing,
 )
 from audiopg.errors import InputError
-from audiopg.inputs import read_json
+from audiopg.inputs import read_json, read_object
 from audiopg.mae import Encoder, MaskedAutoencoder
 from audiopg.pretraining import PretrainResult, PretrainSettings, pretrain, read_settings
-from audiopg.records import read_record, results_folder, write_record
-from audiopg.runs import read_metrics, read_provenance
+from audiopg.records import results_folder, write_record
+from audiopg.runs import checkpoints, read_metrics, read_provenance, step_of
 from audiopg.synth import SynthPrior, render
 from audiopg.transfer import ProbeResult, probe_features
 from audiopg.transfer.compare import clip_features
@@ -100,7 +100,7 @@ def reproduce(
     folder = results_folder(folder)
     require_writable(folder)
     require_writable(out)
-    device = torch.device(device) if device else best_device()
+    device = usable_device(device)
     ends = time.monotonic() + 60 * minutes
     workshop = _Workshop(sets, data, Path(out), ends, device, progress)
     left = []
@@ -132,7 +132,9 @@ def estimated_minutes(
         records of it, else that of the latest record; None where there is no record of its like.
     """
     taken: dict[str, list[float]] = {}
-    records = [read_record(path.stem, folder) for path in results_folder(folder).glob("*.json")]
+    found = [read_json(path) for path in results_folder(folder).glob("*.json")]
+    # Somebody's own files may lie there too.
+    records = [each for each in found if isinstance(each, dict) and "metrics" in each]
     for record in sorted(records, key=lambda record: record.get("date", "")):
         minutes = _minutes_by(record, experiment)
         if minutes is not None:
@@ -343,7 +345,7 @@ def _milestones(experiment: Experiment, workshop: _Workshop) -> dict[str, dict] 
     """
     run = workshop.out / experiment.folder
     kept = run / "milestones.json"
-    found = read_json(kept, "delete the run") if kept.exists() else {}
+    found = read_object(kept, "delete the run") if kept.exists() else {}
     for steps in experiment.milestones:
         clips = str(steps * experiment.settings.batch_size)
         if clips in found:
@@ -526,9 +528,9 @@ def _accuracies(result: ProbeResult) -> dict:
 
 def _seconds_of(run: Path) -> float:
     """Seconds that a run has taken so far, pauses left out."""
-    path = run / "metrics.jsonl"
-    lines = read_metrics(path) if path.exists() else []
-    return lines[-1]["seconds"] if lines else 0.0
+    # Steps that were taken after the newest checkpoint are taken again.
+    steps = max(map(step_of, checkpoints(run)), default=0)
+    return read_metrics(run / "metrics.jsonl")[:steps][-1]["seconds"] if steps else 0.0
 
 
 def _processor_seconds(run: Path) -> float | None:

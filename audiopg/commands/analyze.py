@@ -290,7 +290,7 @@ def _refuse_other_analysis(folder: Path, asked: dict) -> None:
     """Raise InputError where tables and figures of another analysis would lie beside the new ones."""
     before = read_record("analysis", folder)
     for name, value in asked.items() if before else ():
-        was = before["settings"].get(name)
+        was = before.get("settings", {}).get(name)
         if was != value:
             raise InputError(
                 f"{folder} holds an analysis with {name} = {was!r}, not {value!r}; name another folder."

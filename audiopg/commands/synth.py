@@ -91,7 +91,10 @@ def run(options: argparse.Namespace) -> None:
             for path, wave in zip(paths[part], render(params[part]), strict=True):
                 with atomic_path(path) as temporary:
                     temporary.write_bytes(_encoded(wave.numpy(), options.format))
-        write_scene(params, options.out / "scene.json")
+                    # Before any sound is there, so that a process that is killed leaves none that
+                    # others could be mixed with.
+                    if path == paths[0]:
+                        write_scene(params, options.out / "scene.json")
         write_table(params, options.out / "parameters.csv")
     print(f"{len(params)} clips, scene.json and parameters.csv in {options.out}")
 
@@ -103,7 +106,7 @@ def _refuse_other_scene(params: ClipParameters, path: Path, edited: Path | None)
     """
     if not path.exists() or (edited and edited.samefile(path)):
         return
-    if path.read_text(encoding="utf-8") != json.dumps(to_scene(params), indent=1) + "\n":
+    if path.read_bytes() != (json.dumps(to_scene(params), indent=1) + "\n").encode():
         raise InputError(
             f"{path} is of other clips, whose factors would be lost; name another folder."
         )

@@ -19,7 +19,14 @@ from torch.optim import AdamW
 from tqdm.auto import tqdm
 
 from audiopg.datasets import LabelledClips
-from audiopg.environment import autocast, name_user, settle_precision, usable_device, write_json
+from audiopg.environment import (
+    autocast,
+    name_user,
+    settle_precision,
+    usable_device,
+    usual_torch,
+    write_json,
+)
 from audiopg.errors import InputError
 from audiopg.frontend import PATCH, LogMel
 from audiopg.mae import ARCHITECTURES, BANDS, Encoder, load_encoder
@@ -143,6 +150,7 @@ class _Heard:
         return logits.sigmoid() if self.multi_label else logits.softmax(dim=1)
 
 
+@usual_torch()
 def finetune(
     settings: FinetuneSettings,
     clips: LabelledClips,

@@ -3,6 +3,7 @@
 The loop that does them is in `audiopg.transfer.finetune`.
 """
 
+import json
 import math
 import os
 from collections.abc import Sequence
@@ -109,7 +110,8 @@ class FinetuneResult(Tested):
 class Task:
     """A seed and a test fold: the rows to train on and to report on, and the folder for them.
 
-    The folder is in that of a run, whose name its files have; to write, this process holds it.
+    The folder is in that of a run, whose name and settings its files have; to write, this process
+    holds it.
     """
 
     seed: int
@@ -119,6 +121,7 @@ class Task:
     folder: Path | None
     run: str | None
     held: RunFolder | None
+    settings: dict
 
     @property
     def name(self) -> str:
@@ -198,8 +201,9 @@ def tasks_of(
     held: RunFolder | None = None,
 ) -> list[Task]:
     """Every seed with every split, and the folder of each in that of a run."""
+    said = {n: value for n, value in asdict(settings).items() if n not in _CHANGEABLE}
     return [
-        Task(seed, *split, folder and folder / f"seed-{seed}" / f"fold-{split[0]}", run, held)
+        Task(seed, *split, folder and folder / f"seed-{seed}" / f"fold-{split[0]}", run, held, said)
         for seed in range(settings.seed, settings.seed + settings.seeds)
         for split in splits
     ]
@@ -322,6 +326,8 @@ def open_run(held: RunFolder, run: dict, resume: bool, device: torch.device) -> 
                 "resume with the same or name another folder."
             )
         run = was | {"settings": run["settings"]}
+        if (folder / "result.json").is_dir():
+            raise InputError(f"{folder / 'result.json'} is a folder; take it out, then resume.")
     else:
         require_new(folder)
     with held.writing():
@@ -402,7 +408,7 @@ def history(losses: list[float], seconds: float) -> dict[str, Tensor]:
 def _save(task: Task, name: str, tensors: dict[str, Tensor]) -> None:
     tensors = {name: value.contiguous() for name, value in tensors.items()}
     with task.held.writing(), atomic_path(task.folder / name) as temporary:
-        said = {"run": task.run, "task": task.name}
+        said = {"run": task.run, "task": task.name, "settings": json.dumps(task.settings)}
         save_file(tensors, temporary, {name: value for name, value in said.items() if value})
 
 
@@ -415,6 +421,11 @@ def _load(task: Task, name: str, expected: dict[str, torch.Size]) -> dict[str, T
         # Files of older versions do not say of which task they are.
         if said.get("task", task.name) != task.name:
             raise ForeignCheckpoint(f"{path} is of {said['task']}; take it out, then resume.")
+        had = json.loads(said.get("settings", "{}"))
+        if any(had[name] != value for name, value in task.settings.items() if name in had):
+            raise ForeignCheckpoint(
+                f"{path} was made with other settings than run.json says; put run.json back."
+            )
         require_shapes(path, tensors, {"losses": None, "seconds": torch.Size(), **expected})
         return tensors
 

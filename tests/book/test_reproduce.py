@@ -246,6 +246,53 @@ def test_a_long_run_is_probed_on_its_way(tmp_path, sets, two, monkeypatch):
     assert stage["processor_seconds"] <= metrics["processor_seconds"]
 
 
+@pytest.mark.parametrize("content", ["[]", "3", "null", "{"])
+def test_milestones_that_are_damaged_are_refused(tmp_path, sets, content):
+    long = Experiment("long", SETTINGS, ("tones",), milestones=(1,))
+    kept = tmp_path / "runs/long/milestones.json"
+    kept.parent.mkdir(parents=True)
+    kept.write_text(content)
+    with pytest.raises(InputError, match=r"milestones\.json is damaged: it .*; delete the run\."):
+        reproduce([long], sets, out=tmp_path / "runs", progress=False, folder=tmp_path)
+
+
+def test_milestones_of_another_run_are_not_recorded(tmp_path, sets):
+    long = Experiment("long", SETTINGS, ("tones",), milestones=(1,))
+    kept = tmp_path / "runs/long/milestones.json"
+    kept.parent.mkdir(parents=True)
+    kept.write_text('{"2": {"held_out_loss": 77}}')
+    with pytest.raises(InputError, match=r"holds milestones\.json of another run, whose settings"):
+        reproduce([long], sets, out=tmp_path / "runs", progress=False, folder=tmp_path)
+    assert read_record("long", tmp_path) is None
+
+
+def test_steps_that_are_taken_again_do_not_lengthen_the_budget(tmp_path, sets, two, monkeypatch):
+    run = tmp_path / "one"
+    pretrain(SETTINGS, run, progress=False)
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    # Killed after the fourth step, before its checkpoint.
+    shutil.rmtree(run / "step-00000004")
+    lines[3]["seconds"] = 6000.0
+    (run / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    asked = []
+
+    def record(settings, *arguments, **options):
+        asked.append(settings.minutes)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "pretrain", record)
+    with pytest.raises(KeyboardInterrupt):
+        reproduce(
+            two[:1], sets, out=tmp_path, minutes=2, progress=False, folder=tmp_path / "records"
+        )
+    assert 0 < asked[0] - lines[1]["seconds"] / 60 <= 2
+
+
+def test_a_device_that_is_not_there_is_refused(tmp_path, sets, two):
+    with pytest.raises(InputError, match="the device 'nonsense' cannot be used"):
+        reproduce(two, sets, out=tmp_path / "runs", device="nonsense", folder=tmp_path)
+
+
 def test_controls_are_probed_beside_what_was_trained(tmp_path, sets):
     rows = [Experiment(kind, SETTINGS, ("tones",), features=kind) for kind in FEATURES[1:]]
     assert reproduce(rows, sets, out=tmp_path / "runs", progress=False, folder=tmp_path) == []
@@ -348,7 +395,14 @@ def test_the_folds_for_development_and_those_left_alone_have_none_in_common(sets
 
 def test_time_is_estimated_from_records_of_the_same_device_where_there_are_some(tmp_path, two):
     experiment = replace(two[0], settings=replace(SETTINGS, steps=100))
+    # Somebody's own files, and a record of before there were so many settings.
+    (tmp_path / "my.notes.json").write_text("{}")
+    (tmp_path / "list.json").write_text("[]")
     assert estimated_minutes(experiment, tmp_path) is None
+    (tmp_path / "one.json").write_text('{"settings": {"preset": "micro"}}')
+    assert not is_recorded(two[0], tmp_path)
+    for path in tmp_path.iterdir():
+        path.unlink()
     here = provenance()["device"]
     model = module._model_of({"device": here})
 

@@ -211,6 +211,9 @@ def test_a_folder_with_another_analysis_is_refused_before_the_work(tmp_path, mon
     assert main(arguments) == 2
     message = f"{out} holds an analysis with model = 'another', not '{path}'; name another folder."
     assert message in capsys.readouterr().err
+    (out / "analysis.json").write_text('{"a": 1}')
+    assert main(arguments) == 2
+    assert f"holds an analysis with model = None, not '{path}'" in capsys.readouterr().err
     (tmp_path / "file").touch()
     assert main([*arguments[:-1], str(tmp_path / "file")]) == 2
     assert "file cannot be written (Not a directory)" in capsys.readouterr().err

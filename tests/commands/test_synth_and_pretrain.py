@@ -1,9 +1,11 @@
 import json
+import os
 import shutil
 import struct
 import subprocess
 import sys
 from dataclasses import fields, replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -38,6 +40,19 @@ def run_folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "first"
     assert main([*RUN, "--seed", "5", "--out", str(folder)]) == 0
     return folder
+
+
+class KillAfter:
+    """Renames so many files, then is killed."""
+
+    def __init__(self, replace, count):
+        self.replace, self.count, self.done = replace, count, []
+
+    def __call__(self, temporary, path):
+        if len(self.done) == self.count:
+            raise KeyboardInterrupt
+        self.done.append(Path(path).name)
+        self.replace(temporary, path)
 
 
 @pytest.fixture
@@ -154,6 +169,22 @@ def test_synth_does_not_lose_the_factors_of_other_clips(tmp_path, capsys):
     arguments = ["synth", "--json", str(tmp_path / "scene.json"), "--out", str(tmp_path)]
     assert main(arguments) == 0
     assert read_scene(tmp_path / "scene.json").f0[0, 0] == 220
+
+
+def test_synth_that_was_killed_leaves_no_sounds_that_others_are_mixed_with(
+    tmp_path, monkeypatch, capsys
+):
+    arguments = ["synth", "--preset", "sine", "--out", str(tmp_path)]
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "replace", replaced := KillAfter(os.replace, 2))
+        assert main([*arguments, "--clips", "0:3"]) == 130
+    assert replaced.done == ["scene.json", "sine-0-00000.wav"]
+    assert main([*arguments, "--clips", "0:1"]) == 2
+    assert "scene.json is of other clips" in capsys.readouterr().err
+    assert main([*arguments, "--clips", "0:3"]) == 0
+    (tmp_path / "scene.json").write_bytes(b"\xff")
+    assert main([*arguments, "--clips", "0:3"]) == 2
+    assert "scene.json is of other clips" in capsys.readouterr().err
 
 
 def test_synth_on_a_disk_that_is_full_or_will_be_is_one_sentence(
@@ -531,6 +562,14 @@ def test_a_checkpoint_of_another_shape_is_one_sentence(run_folder, tmp_path, cap
     printed = capsys.readouterr().err
     assert "holds a network of another shape" in printed
     assert printed.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_unknown_scale_is_refused_before_anything_is_written(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("AUDIOPG_SCALE", "huge")
+    for asked in (RUN, ["synth", "--clips", "0:1"], ["analyze", "tiny"]):
+        assert main([*asked, "--out", str(tmp_path / "out")]) == 2
+        assert capsys.readouterr().err.startswith("audiopg: AUDIOPG_SCALE is 'huge'; set it to")
     assert not (tmp_path / "out").exists()
 
 

@@ -5,6 +5,7 @@ import math
 import os
 import shutil
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -246,6 +247,21 @@ def test_a_run_is_a_function_of_its_settings(clips, waves, whole):
         one = quiet(clips, waves, settings, folds=[1]).losses
         other = quiet(clips, waves, replace(settings, **{name: value}), folds=[1]).losses
         assert (one != other).all(), name
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        torch.no_grad,
+        torch.inference_mode,
+        partial(torch.autocast, "cpu", torch.bfloat16),
+        partial(torch.device, "meta"),
+    ],
+)
+def test_what_all_of_torch_is_told_changes_nothing(told, clips, waves, whole):
+    with told():
+        found = quiet(clips, waves, folds=[1, 3])
+    assert_same_run(found, whole)
 
 
 def test_a_fold_does_not_depend_on_the_others_tested(clips, waves, whole):
@@ -619,6 +635,28 @@ def test_files_of_another_fold_of_the_run_are_refused_and_kept(stopped, clips, w
         ):
             ask()
     assert (stopped / "seed-0/fold-2/tested.safetensors").exists()
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_settings_that_were_edited_are_not_those_of_the_folds(stopped, clips, waves, done):
+    if not done:
+        shutil.rmtree(stopped / "seed-0/fold-1")
+    run = json.loads((stopped / "run.json").read_text())
+    run["settings"]["epochs"] = 2
+    (stopped / "run.json").write_text(json.dumps(run))
+    name = "fold-1/tested" if done else "fold-3/checkpoint"
+    with pytest.raises(InputError, match=rf"{name}\.safetensors was made with other settings than"):
+        quiet(
+            clips, waves, read_run(stopped)[0], folds=[1, 3][done - 1 :], out=stopped, resume=True
+        )
+
+
+def test_a_result_that_is_a_folder_is_named_before_the_work(stopped, clips, waves):
+    (stopped / "result.json").mkdir()
+    before = sorted(stopped.rglob("*"))
+    with pytest.raises(InputError, match=r"result\.json is a folder; take it out, then resume\."):
+        quiet(clips, waves, out=stopped, resume=True)
+    assert sorted(stopped.rglob("*")) == before
 
 
 def test_a_result_with_another_validation_fold_is_not_read(stopped, clips):
