@@ -244,6 +244,21 @@ def test_a_playlist_opens_no_other_file(path_of, text, tmp_path):
     assert read_header(tmp_path / "list.mp3").startswith("is damaged, or in a format")
 
 
+def test_a_file_that_libsndfile_takes_for_a_header_does_no_harm(path_of, tmp_path, monkeypatch):
+    # What is read from memory has no name, so libsndfile looks for its header in "._" of the
+    # current folder, and then reads no MP3. See `findings/sd2_in_memory.sh`.
+    path = path_of("MP3-MPEG_LAYER_III")
+    (tmp_path / "._").touch()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(soundfile.LibsndfileError):
+        soundfile.read(io.BytesIO(path.read_bytes()))
+    expected, rate = soundfile.read(path, dtype="float32")
+    pieces = examine(path)
+    assert count(pieces) == (len(expected), rate)
+    found = np.concatenate([block for _, block in mono_blocks(pieces)])
+    np.testing.assert_allclose(found, expected, atol=2e-5)
+
+
 def test_a_picture_holds_no_sound(tmp_path):
     path = tmp_path / "a.mp4"
     with av.open(str(path), "w") as container:

@@ -1,0 +1,38 @@
+"""The page of field notes and the scripts behind it tell of the same findings."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "book/field_notes.md").read_text()
+SCRIPTS = sorted((ROOT / "findings").glob("*.sh"))
+
+
+def test_every_script_has_its_note_and_every_note_its_script():
+    assert sorted(re.findall(r"\(`(\w+)`,", PAGE)) == [script.stem for script in SCRIPTS]
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_a_script_states_what_its_note_does(script):
+    text = script.read_text()
+    head = " ".join(text.partition("set -eu\n")[0].replace("#", " ").split())
+    assert os.access(script, os.X_OK)
+    for part in ("ne would guess", "Version: ", "Seen"):
+        assert part in head, part
+    # The note names the first version that the head names.
+    version = re.search(r"Version: \S+ ([\d.]*\d)", head)[1]
+    note = re.search(rf"\(`{script.stem}`,([^)]*)\)", PAGE)[1]
+    assert version in note
+    assert f"=={version}" in text or script.stem == "an_old_validator"
+    for word in ("mktemp -d", "as described", "no longer as described"):
+        assert word in text
+
+
+def test_what_a_note_points_to_is_there():
+    paths = re.findall(r"`((?:\w+/)+\w+\.(?:py|md))`", PAGE)
+    assert len(paths) > 10
+    for path in paths:
+        assert (ROOT / path).is_file() or (ROOT / "audiopg" / path).is_file(), path
