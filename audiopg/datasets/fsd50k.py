@@ -1,4 +1,8 @@
-"""FSD50K, sounds of every kind, each with one or more of 200 classes (Fonseca et al. 2022)."""
+"""FSD50K, sounds of every kind, each with one or more of 200 classes (Fonseca et al. 2022).
+
+The official parts are kept as they are: 26 pairs of files are identical, one of them across
+development and evaluation (`findings/identical_files_in_data_sets.sh`).
+"""
 
 import os
 
@@ -26,9 +30,6 @@ _VOCABULARY = ("index", "label", "mid")
 
 def fsd50k(folder: str | os.PathLike, skip_bad: bool = False) -> LabelledClips:
     """FSD50K from the official layout; a clip can have several labels.
-
-    The official parts are kept as they are: 26 pairs of files are identical, one of them across
-    development and evaluation (`findings/identical_files_in_data_sets.sh`).
 
     Args:
         folder: holds ``FSD50K.dev_audio/``, ``FSD50K.eval_audio/`` and ``FSD50K.ground_truth/``
