@@ -38,7 +38,7 @@ from audiopg.records import read_record, write_record
 ROUNDS, STEPS, WARM_UP = 3, 5, 2
 # What computes the same function as the first row.
 SAME = ("attention written out", "AdamW one by one", "in float32", "compiled")
-# The recipe of results/pretrain-tiny.json, in float32, clips of the one that is compared with it, and its
+# The recipe of results/pretrain-tiny-adamw.json, in float32, clips of the one that is compared with it, and its
 # own steps that are timed.
 BEFORE = PretrainSettings(
     preset="tiny",
@@ -142,7 +142,8 @@ def time_to_quality(clips: int = CLIPS, timed: int = TIMED) -> dict[str, dict]:
         seconds = (time.process_time() - began) * BEFORE.steps / timed
     finally:
         torch.set_num_threads(threads)
-    losses, probed = read_record("pretrain-tiny"), read_record("probe-esc10-tiny-native")
+    losses = read_record("pretrain-tiny-adamw")
+    probed = read_record("probe-esc10-tiny-adamw-native")
     kept = {
         pooling: probed["metrics"][f"this encoder{name}"]["mean"]
         for pooling, name in zip(POOLINGS, ("", ", frequency pooling"), strict=True)

@@ -222,8 +222,8 @@ plots.histograms({UNITS[name]: v for name, v in factors.items()})
 plt.show()
 
 # %% [markdown]
-# The recorded run comes from `audiopg analyze`. It adds a fourth encoder of the same size, which
-# learned from recordings (city sounds and spoken words).
+# The recorded run comes from `audiopg analyze`. It adds a fourth encoder, the smaller network `mini`,
+# which learned from recordings (city sounds and spoken words).
 
 # %%
 record = read_record("analysis-tiny")
@@ -440,7 +440,7 @@ readable(live).loc[list(embeddings)]
 ridge = recorded("ridge").set_index(["embeddings", "factor"])
 readable(ridge).loc[list(NAMES.values())]
 
-# %% mystnb={"figure": {"caption": "The recorded run: held-out R² of each factor. Whiskers: standard deviation over five splits.", "name": "fig-ridge"}, "image": {"alt": "Three groups of four bars, one bar an encoder: the trained encoder's are the highest, log-mel's bar for the onset is near zero"}}
+# %% mystnb={"figure": {"caption": "The recorded run: held-out R² of each factor. Whiskers: standard deviation over five splits.", "name": "fig-ridge"}, "image": {"alt": "Three groups of four bars, one bar an encoder: the trained encoder's are the highest for pitch and intensity, not for the onset, where log-mel's is near zero"}}
 means, spreads = (
     {
         factor: {
@@ -490,11 +490,14 @@ figure.legend(
 plt.show()
 
 # %% [markdown]
+# In the trained network pitch and intensity are read better from block to block. The onset is read
+# best after the first block, and less well from there on.
+#
 # ### How much training does it take?
 #
-# The curve shows the same network after more and more clips of synthesis. The separate point is a
-# network that heard as many windows of recordings instead. The horizontal lines are the two
-# controls that heard nothing.
+# The curve shows the network `mini` after more and more clips of synthesis; its last point is the larger
+# `tiny`. The separate point is `mini` after windows of recordings instead. The horizontal lines are the
+# two controls that heard nothing.
 
 # %% mystnb={"figure": {"caption": "The recorded run: held-out R² of the onset over the clips heard in pre-training. Whiskers: standard deviation over five splits.", "name": "fig-clips-heard"}, "image": {"alt": "A curve over the number of clips on a logarithmic axis, with one separate point for recordings and two horizontal lines"}}
 curve = recorded("clips heard").set_index(["embeddings", "factor"])
@@ -514,6 +517,9 @@ by_clips = table.pivot_table(
 by_clips[list(factors)].round(3)
 
 # %% [markdown]
+# The onset rises with the clips that `mini` hears, and is low again in `tiny`. The two differ in size and
+# in length of training, so this does not tell which of them is the reason.
+#
 # ## How many directions are in use?
 #
 # *Principal components* are the directions in which the embeddings vary most, in descending order
@@ -788,26 +794,25 @@ print("on a GPU: not run yet")
 # network has both. The difference between the rows is the evidence. For these weights it says three
 # things.
 #
-# - *Pitch* was there before. The trained encoder reads it better than its untrained twin, but
-#   hardly better than a linear read-out of the mean and deviation of the log-mel bands: the two
-#   intervals overlap. Nor does its best neuron clearly beat the best dimension of the others; its
-#   estimates on other clips scatter widely.
-# - *Loudness over the noise* is read a little better after training. But one log-mel band by itself
-#   tells more about it than any neuron.
-# - *The onset* is what training improved most. Log-mel statistics, which average over time, tell
-#   little about it. An untrained network with its position embeddings explains more than half of
-#   its variance, and the trained one the most.
+# - *Pitch* is what training improved most. A linear read-out of the trained encoder explains more of it
+#   than one of the untrained twin or of the log-mel statistics, and the intervals lie apart. Its best
+#   neuron is no better than the best dimension of the others; the estimates on other clips scatter
+#   widely. So the knowledge is in many neurons together.
+# - *Loudness over the noise* is read better after training, too. But one log-mel band by itself tells
+#   more about it than any neuron.
+# - *The onset* shows that learning can also take something away. Log-mel statistics, which average over
+#   time, tell little about it. An untrained network with its position embeddings explains more than half
+#   of its variance, the trained `mini` more than that, and `tiny`, which learned longest, less.
 #
-# Learning the onset took many clips. The shorter runs, on synthesis and on recordings alike, read
-# it hardly better than an untrained network. The factors hardly have neurons or subspaces of their
-# own: the gaps are near zero for every encoder. The angles between subspaces are nearly as large as
-# chance, but so are those of the untrained network.
+# The factors hardly have neurons or subspaces of their own: the gaps are near zero for every encoder.
+# The angles between subspaces are about as large as chance has them, and only a little larger than those
+# of the untrained network.
 #
 # What is uncertain: the paper speaks of "amplitude" and "temporal position", which we take to mean
 # relative intensity and first onset. Its clips for the analysis may vary one factor at a time,
 # which makes every factor easier to read; ours vary all at once. Each encoder was trained with one
-# seed, and the intervals here do not include that variation. The encoder of recordings heard fewer
-# clips than `tiny`; the fair comparison is at equal clips.
+# seed, and the intervals here do not include that variation. The encoder of recordings is smaller than
+# `tiny` and heard fewer clips; the fair comparison is with `mini` on synthesis, at equal clips.
 #
 # ### Change this
 #

@@ -60,7 +60,7 @@ COLUMNS = [f"PC {place}" for place in range(1, 9)]
 #
 # First, the `tiny` network that comes with the package, before and after its training.
 
-# %% mystnb={"figure": {"caption": "The first eight principal components of the patch projection of `tiny`: at initialisation and after training. Time runs to the right, frequency upwards; red and blue are weights of opposite sign.", "name": "fig-tiny-filters"}, "image": {"alt": "Two rows of eight small square pictures: random texture above; below, texture with larger patches of one sign"}}
+# %% mystnb={"figure": {"caption": "The first eight principal components of the patch projection of `tiny`: at initialisation and after training. Time runs to the right, frequency upwards; red and blue are weights of opposite sign.", "name": "fig-tiny-filters"}, "image": {"alt": "Two rows of eight small square pictures: random texture above; below, narrow horizontal stripes, and vertical stripes at the left and right edges"}}
 projections = {
     "untrained": audiopg.Encoder.preset(
         "tiny", seed=0
@@ -78,15 +78,16 @@ plots.filter_grid(
 plt.show()
 
 # %% [markdown]
-# To the eye, both rows are noise. The initial weights are random and large, and training changed
-# them little in comparison.
+# The first row is noise. The second has narrow stripes along time, and edges at the first or the last
+# frame of the patch. But after a shorter training the initial weights, which are random, still hide
+# what was learned, as the recorded runs below show.
 #
 # ## What training added
 #
 # So subtract the initial weights. We know them, because we know the seed of the run. With $W_t$ the
 # projection after $t$ steps, look at $W_t - W_0$.
 
-# %% mystnb={"figure": {"caption": "The same network: principal components of the trained projection, and of what training added.", "name": "fig-tiny-changes"}, "image": {"alt": "Two rows of eight small pictures: noise above; below, clean horizontal bands of alternating sign and a few patterns that change along time"}}
+# %% mystnb={"figure": {"caption": "The same network: principal components of the trained projection, and of what training added.", "name": "fig-tiny-changes"}, "image": {"alt": "Two rows of eight small pictures, much alike: horizontal stripes of alternating sign, and vertical stripes at the edges; the lower row has a little more texture"}}
 added = projections["trained"] - projections["untrained"]
 tiny["added"] = filter_components(added)
 plots.filter_grid(
@@ -101,9 +102,11 @@ share = added.square().mean() / projections["trained"].square().mean()
 print(f"what was added holds {share:.1%} of the energy of the weights")
 
 # %% [markdown]
-# There they are. Stripes along time are frequency filters: they respond to a partial at one height
-# in the patch, or to the step between two bands. Patterns that change along time respond to
-# beginnings and ends.
+# Here the difference hardly matters, since most of the weights' energy was learned. Stripes along time
+# are frequency filters: they respond to a partial at one height in the patch, or to the step between
+# two bands. Patterns that change along time respond to beginnings and ends. The first component
+# compares the last frame of the patch with the others, the third the first frame; we suspect that they
+# help to continue a sound into the next patch.
 #
 # ## Is that structure, or do we see faces in clouds?
 #
@@ -239,7 +242,7 @@ widgets.figure_sweep(
 # %% [markdown]
 # ## A longer run, on synthesis and on recordings
 #
-# Two recorded runs of `tiny` differ only in what they heard: the synthesizer's clips, or windows of
+# Two recorded runs of `mini` differ only in what they heard: the synthesizer's clips, or windows of
 # recordings (city sounds and spoken words). They began with the same weights and heard equally many
 # clips. The snapshots are evenly spaced, and each is rotated towards the next.
 
@@ -278,7 +281,7 @@ widgets.figure_sweep(
 # Like the paper's Figure 6, the next figure shows the projection itself, one row a snapshot:
 
 
-# %% mystnb={"figure": {"caption": "Principal filters of the recorded run on synthesis during training, in the form of the paper's Figure 6.", "name": "fig-figure-6"}, "image": {"alt": "Five rows of eight small pictures: random texture in the first; towards the last, broad patches of one sign in the first two columns, random texture in the others"}}
+# %% mystnb={"figure": {"caption": "Principal filters of the recorded run on synthesis during training, in the form of the paper's Figure 6.", "name": "fig-figure-6"}, "image": {"alt": "Five rows of eight small pictures: random texture in the first; towards the last, broad patches of one sign and horizontal stripes in the texture"}}
 def rows_of(growth):
     """Five snapshots, the first and the last among them."""
     chosen = torch.linspace(0, len(growth.steps) - 1, 5).round().long()
@@ -378,14 +381,14 @@ pd.Series(
 #
 # | the paper's Figure 6 | ours |
 # | --- | --- |
-# | ViT-B over 100 epochs, on synthesis | not run yet; `tiny` above |
+# | ViT-B over 100 epochs, on synthesis | not run yet; `tiny` and `mini` above |
 # | no run on recordings | above, at equal clips |
 # | no measure, no control | above, with shuffled weights |
 # | nothing on what training added | above |
 #
 # The paper describes its later components as frequency-selective bands that align with harmonic
-# stacks, and onset-sensitive edges. Our runs are a fiftieth as long. Their projections hardly show
-# such patterns yet, but what training added does.
+# stacks, and onset-sensitive edges. The projection of `tiny`, after a fifth as many clips as the
+# paper's, shows both. The two shorter runs, a fortieth as long, show them in what training added.
 #
 # What is uncertain: there is one run of each kind, from the same first weights. Concentration says
 # that a picture is orderly, not that its order is useful. And principal components show what many
@@ -399,7 +402,6 @@ pd.Series(
 #    curriculum.
 #
 # ```{dropdown} What you might find
-# 1. They look like noise with a hint of the components: what the filters share is a small part of
-#    each.
+# 1. Most of them are stripes or edges, each a mixture of several components.
 # 2. Horizontal bands come first: steady sines have no edge in time to look for.
 # ```

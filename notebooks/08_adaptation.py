@@ -72,6 +72,7 @@ else:
 settings = audiopg.PretrainSettings(
     preset=audiopg.at_scale(smoke="tiny", paper="base"),
     start=audiopg.at_scale(smoke="tiny", paper="runs/paper"),
+    class_token=audiopg.at_scale(smoke=False, paper=True),
     steps=audiopg.at_scale(smoke=12, paper=3906),
     batch_size=audiopg.at_scale(smoke=8, paper=64),
     learning_rate=audiopg.at_scale(smoke=3e-4, paper=1e-4),

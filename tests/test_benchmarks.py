@@ -102,5 +102,5 @@ def test_a_shortened_recipe_keeps_its_proportions():
     assert different(short, cpu) == ["steps", "cooldown_steps"]
     assert recipe["shortened"](cpu, 1).steps == 1
     # What the weights that were shipped first were made by, but for the precision.
-    before = read_record("pretrain-tiny")["settings"]
+    before = read_record("pretrain-tiny-adamw")["settings"]
     assert different(PretrainSettings(**before), recipe["BEFORE"]) == ["precision"]

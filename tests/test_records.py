@@ -19,6 +19,7 @@ from audiopg.book import experiments
 from audiopg.book.reproduce import estimated_minutes, reproduce
 from audiopg.environment import at_scale, atomic_path, data_folder, provenance, scale
 from audiopg.errors import InputError
+from audiopg.pretrained import weights_file
 from audiopg.records import (
     pack,
     paper_table,
@@ -231,3 +232,34 @@ def test_a_table_of_a_record_is_read_back():
     table = read_table({"columns": ["a", "b"], "data": [[1, "x"], [2, "y"]]})
     assert table["b"].tolist() == ["x", "y"]
     assert table["a"].sum() == 3
+
+
+@pytest.mark.parametrize(
+    ("row", "name"),
+    [
+        ("ESC-10, 5 folds", "probe-esc10-tiny-native"),
+        ("UrbanSound8K, folds 1, 2, 10", "probe-urbansound8k-tiny"),
+        ("Speech Commands, 10 words", "probe-speech_commands-tiny"),
+    ],
+)
+def test_the_card_of_the_weights_says_what_the_records_hold(row, name):
+    card = (weights_file("tiny").with_suffix(".md")).read_text()
+    (said,) = re.findall(rf"^\| {re.escape(row)} \| (.+) \|$", card, re.MULTILINE)
+    metrics = read_record(name)["metrics"]
+    asked = ["this encoder", "random encoder"]
+    asked = [one + pooling for one in asked for pooling in ("", ", frequency pooling")]
+    expected = []
+    for one in (*asked, "log-mel mean and deviation"):
+        found = metrics[one]
+        deviation = found["standard_deviation"]
+        spread = "" if deviation is None else f" ± {100 * deviation:.1f}"
+        expected.append(f"{100 * found['mean']:.1f}{spread}")
+    assert said.split(" | ") == expected
+
+
+def test_the_card_says_how_long_the_weights_were_trained():
+    card = (weights_file("tiny").with_suffix(".md")).read_text()
+    settings = read_record("pretrain-tiny")["settings"]
+    steps, batch = settings["steps"], settings["batch_size"]
+    assert f"{steps:,} steps of {batch} clips" in card
+    assert f"({steps * batch:,} clips, {steps * batch * 10.24 / 3600:.0f} hours of sound)" in card

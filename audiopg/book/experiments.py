@@ -448,24 +448,33 @@ def gain_table(
 
 
 def gains(
-    after: str, before: str, folder: str | os.PathLike | None = None
+    after: str,
+    before: str,
+    alike: Iterable[str] = (),
+    folder: str | os.PathLike | None = None,
 ) -> dict[str, tuple[float, float]]:
     """What one experiment is worth over another, in points, as in `gain_table`.
 
     Args:
         after, before: names of experiments without a seed.
+        alike: further ones, whose seeds tell of the luck of a seed as well.
         folder: of the records.
 
     Returns:
         Gain and standard error (nan where one fold was tested) for each set and pooling that both were
         tested on; nothing where one of the two has no record.
     """
-    rows = [_seeds_of(name, folder) for name in (after, before)]
-    shared = [tested for tested in _sets_of(rows[0]) if tested in _sets_of(rows[1])]
+    records = {name: _seeds_of(name, folder) for name in (after, before, *alike)}
     found = {}
-    for tested in shared:
-        pair = [_accuracies(records, tested) for records in rows]
-        found[_label(tested)] = _gain(*pair, _luck(pair))
+    for tested in _sets_of(records[after]):
+        known = {
+            name: _accuracies(seeds, tested)
+            for name, seeds in records.items()
+            if tested in _sets_of(seeds)
+        }
+        if before in known:
+            luck = _luck(known.values())
+            found[_label(tested)] = _gain(known[after], known[before], luck)
     return found
 
 

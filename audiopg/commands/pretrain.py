@@ -60,8 +60,8 @@ examples:
   on recordings instead of synthesis, for as long as another run took:
     audiopg pretrain --recipe fast --audio path/to/recordings --minutes 20 --out runs/real
   go on from weights, with a fresh optimiser and schedule, here on a domain of one's own:
-    audiopg pretrain --preset tiny --start tiny --audio path/to/recordings --steps 1000 \\
-        --learning-rate 2e-4 --warmup-steps 50 --schedule cosine --out runs/adapted
+    audiopg pretrain --preset tiny --no-class-token --start tiny --audio path/to/recordings \\
+        --steps 1000 --learning-rate 2e-4 --warmup-steps 50 --schedule cosine --out runs/adapted
 
 weights to start from may be an address with the digest that their maker states, fetched once and
 checked: --start https://HOST/model.safetensors#sha256=DIGEST

@@ -98,3 +98,23 @@ def test_every_chapter_of_a_claim_is_there(scoreboard):
     assert {claim.chapter for claim in scoreboard.CLAIMS} <= chapters
     linked = re.findall(r"\(\.\./notebooks/(\w+)\.ipynb\)", scoreboard.scoreboard())
     assert len(linked) == len(scoreboard.CLAIMS)
+
+
+def test_a_gain_of_the_weights_is_paired_over_the_folds_of_their_record(scoreboard, tmp_path):
+    """Folds 1 and 2 gain 4 and 8 points; a set with one test part has no error."""
+    rows = {
+        "folds": ({"1": 0.54, "2": 0.68}, {"1": 0.5, "2": 0.6}),
+        "part": ({"3": 0.5}, {"3": 0.25}),
+    }
+    for name, rows_of in (("esc10", rows["folds"]), ("speech_commands", rows["part"])):
+        metrics = {
+            "finetune-x-scratch-tiny": {"accuracy": rows_of[1]},
+            "this encoder": {"accuracy": rows_of[0]},
+        }
+        record = {"metrics": metrics, "data": f"{name}, all clips"}
+        (tmp_path / f"finetune-{name}-tiny.json").write_text(json.dumps(record))
+    measure = scoreboard.of_weights("finetune-{}-tiny", "-scratch-tiny")
+    assert [str(one) for one in measure(tmp_path)] == [
+        "esc10 +6.0 ± 2.0",
+        "speech_commands +25.0",
+    ]
