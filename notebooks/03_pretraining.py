@@ -124,7 +124,7 @@ for key in ("device", "seconds", "commit", "date", "data"):
 shown = ("steps", "batch_size", "learning_rate", "schedule")
 print(", ".join(f"{key} {record['settings'][key]}" for key in shown))
 
-# %% mystnb={"figure": {"caption": "Loss by number of clips: the recorded run, and two earlier ones of the same network. Medians over 1,000 clips.", "name": "fig-recorded-loss"}, "image": {"alt": "Three loss curves on a logarithmic axis of clips. All wait near 0.87. The recorded run leaves this shelf after about two thousand clips, the others after several thousand, and it ends lowest"}}
+# %% mystnb={"figure": {"caption": "Loss by number of clips: the recorded run, and two earlier ones of the same network. Medians of 21 steps.", "name": "fig-recorded-loss"}, "image": {"alt": "Three loss curves on a logarithmic axis of clips. All wait near 0.87. The recorded run leaves this shelf after about two thousand clips, the others after several thousand, and it ends lowest"}}
 runs = {
     "batches of 8, Muon": record,
     "batches of 32, AdamW": read_record("pretrain-tiny-adamw"),

@@ -807,6 +807,8 @@ print("on a GPU: not run yet")
 # The factors hardly have neurons or subspaces of their own: the gaps are near zero for every encoder.
 # The angles between subspaces are about as large as chance has them, and only a little larger than those
 # of the untrained network.
+# As in the paper, the first principal component tells most about intensity, and later ones tell about
+# pitch. The same is true of the untrained network.
 #
 # What is uncertain: the paper speaks of "amplitude" and "temporal position", which we take to mean
 # relative intensity and first onset. Its clips for the analysis may vary one factor at a time,
