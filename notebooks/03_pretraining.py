@@ -16,9 +16,9 @@
 #
 # *What is there to learn in guessing what is hidden?*
 #
-# A masked autoencoder {cite}`he2022,huang2022` is shown a quarter of a spectrogram and asked for the
-# rest. Nobody tells it what a partial, an onset or a filter is. But whoever can continue a harmonic
-# stack into the dark has, in some form, the notion of a harmonic stack. This chapter pictures the
+# A masked autoencoder {cite}`he2022,huang2022` is shown a quarter of a spectrogram and asked for
+# the rest. Nobody tells it what a partial, an onset or a filter is. But a network that can continue
+# a harmonic stack into the dark has, in some form, the notion of one. This chapter pictures the
 # task, runs it live on a small network, and shows what a longer run learned.
 
 # %%
@@ -40,10 +40,11 @@ plots.use_style()
 # %% [markdown]
 # ## What the network sees
 #
-# Sound reaches it as a log-mel spectrogram of 1,024 frames by 128 bands, one frame every 10 ms. It
-# is cut into $16 \times 16$ patches: 64 along time, 8 along frequency, 512 *tokens* in all. Of
-# these, 384 are hidden at random, a new choice for every clip ({numref}`fig-mask`). The encoder, a vision transformer
-# {cite}`dosovitskiy2021`, works on the 128 that are left, which also makes it cheap.
+# Sound reaches the network as a log-mel spectrogram of 1,024 frames by 128 bands, one frame every
+# 10 ms. The spectrogram is cut into $16 \times 16$ patches: 64 along time, 8 along frequency, 512
+# *tokens* in all. Of these, 384 are hidden at random, a new choice for every clip
+# ({numref}`fig-mask`). The encoder, a vision transformer {cite}`dosovitskiy2021`, works on the 128
+# that are left, which also makes it cheap.
 
 # %% mystnb={"figure": {"caption": "A clip, and the quarter of it that the encoder sees.", "name": "fig-mask"}, "image": {"alt": "Left: a log-mel spectrogram of harmonic events. Right: the same with three quarters of its square patches blank"}}
 prior = audiopg.SynthPrior.preset("full")
@@ -62,30 +63,31 @@ plots.spectrogram_wall(
 plt.show()
 
 # %% [markdown]
-# The numbers in the patches are standardised by the mean and the deviation of the curriculum, so that
-# they lie about 0 and are as often above as below it, give or take what these three clips are like:
+# The numbers in the patches are standardised by the mean and the standard deviation of the
+# curriculum. Three clips alone may be somewhat off 0 and 1:
 
 # %%
 print(f"{tuple(mel.shape)}: mean {mel.mean():.3f}, sd {mel.std():.3f}")
 
 # %% [markdown]
-# The decoder puts a learned *mask token* where a patch is missing and predicts all of them. The loss
-# looks only at hidden patches. Each of them, $p$ of 256 values, is first normalised to zero mean and
-# unit variance, so that a quiet patch counts as much as a loud one:
+# The decoder puts a learned *mask token* where a patch is missing and predicts all of them. The
+# loss looks only at the set $M$ of hidden patches. Each patch $p_j$ of 256 values is first
+# normalised to zero mean and unit variance, so that a quiet patch counts as much as a loud one:
 #
 # $$
 # \mathcal{L} = \frac{1}{|M|} \sum_{j \in M} \frac{1}{256}
 # \Bigl\lVert \hat p_j - \frac{p_j - \operatorname{mean} p_j}{\operatorname{sd} p_j} \Bigr\rVert^2
 # $$ (eq-loss)
 #
-# Under this loss, whoever answers "all patches are flat" scores 1. Everything below 1 is structure
-# that was inferred from elsewhere in the clip.
+# The answer "all patches are flat" scores 1. A loss below 1 means that some of the pattern inside
+# the patches was predicted.
 #
 # ## A small run, live
 #
 # This trains the `micro` network, with 0.19 million weights instead of the paper's 111 million, for
-# a few seconds. Step $k$ hears the clips $kB$ to $(k+1)B - 1$ of the seed, each of them once, so
-# there is no data set and no epoch in the usual sense: the paper's epoch is a count of 5,000 clips.
+# a few seconds. With batches of $B$ clips, step $k$ hears clips $kB$ to $(k+1)B - 1$ of the seed.
+# Each clip is heard once, so there is no data set and no epoch in the usual sense: the paper's
+# epoch is a count of 5,000 clips.
 
 # %%
 settings = audiopg.PretrainSettings(
@@ -109,8 +111,8 @@ print(
 )
 
 # %% [markdown]
-# Falling to 1 is learning to say "flat". What lies below is worth having, and takes longer: the
-# curves of the next section stay on a shelf for thousands of clips before they go on down.
+# To reach 1, the network only learns to say "flat". To go below takes longer: the curves of the
+# next section stay on a shelf for thousands of clips before they fall further.
 #
 # ## A longer run, recorded
 #
@@ -124,7 +126,7 @@ for key in ("device", "seconds", "commit", "date", "data"):
 shown = ("steps", "batch_size", "learning_rate", "schedule")
 print(", ".join(f"{key} {record['settings'][key]}" for key in shown))
 
-# %% mystnb={"figure": {"caption": "Loss by number of clips: the recorded run, and two earlier ones of the same network. Medians of 21 steps.", "name": "fig-recorded-loss"}, "image": {"alt": "Three loss curves on a logarithmic axis of clips. All wait near 0.87. The recorded run leaves this shelf after about two thousand clips, the others after several thousand, and it ends lowest"}}
+# %% mystnb={"figure": {"caption": "Loss by number of clips: the recorded run, and two earlier ones of the same network. Running medians over 1,000 clips.", "name": "fig-recorded-loss"}, "image": {"alt": "Three loss curves on a logarithmic axis of clips. All wait near 0.87. The recorded run leaves this shelf after about two thousand clips, the others after several thousand, and it ends lowest"}}
 runs = {
     "batches of 8, Muon": record,
     "batches of 32, AdamW": read_record("pretrain-tiny-adamw"),
@@ -151,11 +153,11 @@ plt.show()
 # %% [markdown]
 # ## What lies on the shelf?
 #
-# The curves wait at nearly the same height before they go on down. What does a network know there? Two
-# answers that need no network serve as yardsticks. The first says the same for every clip: the average
-# patch of each band. The second is a ridge regression, which predicts a hidden patch from the two
-# nearest visible patches of its band, one earlier and one later, and from how near they are. Both are
-# fitted on 64 clips and tested on 32 others.
+# The curves wait at nearly the same height before they fall further. What does a network know
+# there? Two answers that need no network serve as yardsticks. The first says the same for every
+# clip: the average patch of each band. The second is a ridge regression, which predicts a hidden
+# patch from the two nearest visible patches of its band, one earlier and one later, and from how
+# near they are. Both are fitted on 64 clips and tested on 32 others.
 
 
 # %%
@@ -208,9 +210,9 @@ for band in range(8):
         error.append((new_y - answer) ** 2)
 
 # %% [markdown]
-# The networks answer for the same hidden patches. Each is asked twice: once with the visible patches
-# of the clip, once with those of another clip in their place. Whoever listens must do worse when it
-# listens to the wrong clip.
+# The networks answer for the same hidden patches. Each is asked twice: once with the visible
+# patches of the clip, once with those of another clip in their place. A network that listens must
+# do worse with the wrong clip.
 
 # %%
 patches = patchify(mel)
@@ -235,16 +237,16 @@ columns = ["loss", "with another clip's patches"]
 pd.DataFrame.from_dict(table, orient="index", columns=columns)
 
 # %% [markdown]
-# The average patch of its band is the answer that the curves wait at. The live run has come near it, and
-# does not notice whose patches it is given. So the shelf is this: a network first learns what an average
-# spectrogram looks like, for which its decoder needs only to know where a patch lies, and nothing of
-# what the encoder heard. To go on down, the two have to begin to talk to each other. The network `tiny`
-# has: with the wrong patches its loss is worse than that of a flat answer. And it is ahead of a straight
-# line between two neighbours, which is the least that one should ask of a network that has learned.
+# The curves wait at the loss of the average patch of the band. The live run has come near it, and
+# does not notice whose patches it is given. So on the shelf a network knows what an average
+# spectrogram looks like. For this the decoder needs to know only where a patch lies, and nothing of
+# what the encoder heard. To fall further, the two have to begin to talk to each other. In `tiny`
+# they do: with the wrong patches its loss is worse than that of a flat answer. It also beats the
+# regression from two neighbours, the least that one should ask of a network that has learned.
 #
-# Part of the average answer is not even sound. The lowest band holds a mel filter that is narrower than
-# the spacing of the Fourier transform, and so is always empty. A network that knows about this one row
-# has solved half of the lowest band, as the average patch's loss in each of the bands shows:
+# Part of the average answer is not even sound. The lowest band holds a mel filter that is narrower
+# than the spacing of the Fourier transform, so it is always empty. A network that knows this one
+# row has solved half of the lowest band, as the average patch's loss in each band shows:
 
 # %%
 print(
@@ -257,10 +259,10 @@ print(
 # %% [markdown]
 # ## What it fills in
 #
-# {numref}`fig-reconstructions` has three clips that no run has trained on. The network sees the middle
-# picture and answers with the right one. It predicts normalised patches, as {eq}`eq-loss` asks, so the
-# picture borrows each patch's mean and deviation from the truth; it is a picture of *pattern*, not of
-# loudness.
+# {numref}`fig-reconstructions` shows three clips that no run has trained on. The network sees the
+# middle picture and answers with the right one. It predicts normalised patches, as {eq}`eq-loss`
+# asks, so the picture borrows each patch's mean and deviation from the truth; it is a picture of
+# *pattern*, not of loudness.
 
 # %% mystnb={"figure": {"caption": "Held-out clips, what the `tiny` network saw of them, and its reconstruction.", "name": "fig-reconstructions"}, "image": {"alt": "Three rows of original, masked and reconstructed log-mel spectrograms. Horizontal lines are continued across hidden patches; noise is replaced by smooth colour"}}
 mel = log_mel(audiopg.render(prior.sample(held_out, seed=0)))
@@ -273,8 +275,8 @@ plots.reconstructions(
 plt.show()
 
 # %% [markdown]
-# How much may be hidden? The network was trained with three quarters, and may be asked for more. Turn
-# the slider until nothing is left of the second note.
+# How much may be hidden? The network was trained with three quarters hidden, and can be asked for
+# more. Move the slider until nothing is left of the second note.
 
 # %% tags=["nbval-ignore-output"]
 one, frames = mel[:1], {}
@@ -293,10 +295,10 @@ widgets.figure_sweep(
 )
 
 # %% [markdown]
-# And what does it sound like? A spectrogram has no phases, so a sound has to be looked for that fits
-# it: first the power behind each mel band, then phases that neighbouring frames agree on. The search
-# leaves traces, a slight roughness, in all three columns alike. In the middle column the
-# hidden patches are silent.
+# And what does it sound like? A spectrogram has no phases, so we search for a sound that fits it:
+# first the power behind each mel band, then phases that neighbouring frames agree on. The search
+# leaves a slight roughness in all three columns. In the middle column the hidden patches are
+# silent.
 
 # %% tags=["nbval-ignore-output"]
 two = slice(0, 2)
@@ -305,8 +307,8 @@ with torch.no_grad():
 widgets.heard_reconstructions(log_mel, mel[two], output, titles[two])
 
 # %% [markdown]
-# The network has never met a real sound. Here are two recordings of ESC-10 {cite}`piczak2015`, where
-# they are at hand, treated alike: cut or repeated to 10.24 s, three quarters hidden.
+# The network has never met a real sound. If ESC-10 {cite}`piczak2015` is at hand, here are two of
+# its recordings, cut or repeated to 10.24 s, with three quarters hidden.
 
 # %% tags=["nbval-ignore-output"]
 recordings = find_dataset("esc10", audiopg.data_folder())
@@ -328,9 +330,10 @@ else:
 shown
 
 # %% [markdown]
-# How well it does, over the first four recordings of each class, beside an untrained network. A
-# class that scores low is not one that is understood: many of these recordings are digital silence
-# for most of their length, as a bark or a sneeze leaves it, and flat patches are easily guessed.
+# The table compares its loss with that of an untrained network, over the first four recordings of
+# each class. A low loss does not mean that a class is understood: after a bark or a sneeze, many of
+# these recordings are digital silence for most of their length, and flat patches are easily
+# guessed.
 
 # %% tags=["nbval-ignore-output"]
 if recordings is not None:
@@ -351,21 +354,22 @@ if recordings is not None:
 shown
 
 # %% [markdown]
-# That anything below 1 is reached on recordings, by a network that knows synthetic sound alone, is
-# the first sign in this book that the two have something in common. [Chapter 4](04_transfer.ipynb)
-# asks what it is worth.
+# On recordings, a network that knows only synthetic sound reaches a loss below 1. This is the first
+# sign in this book that the two have something in common. [Chapter 4](04_transfer.ipynb) asks what
+# it is worth.
 
 # %% [markdown]
 # ## Which recipe?
 #
-# The recipe `paper` is what the paper states: AdamW, a constant rate of $10^{-4}$, batches of 64, single
-# precision. It was made for a GPU. The recipe `cpu` is ours, for a processor: batches of 8, the matrices
-# of the blocks updated by Muon {cite}`jordan2024`, a rate of $2 \cdot 10^{-3}$ that falls to zero
-# in the end, no class token. Here is what each of its parts is worth. Every row changes one thing and
-# trains the network `mini` (6 blocks of 128 numbers) on 12,800 clips. The judge is a linear probe on
-# recordings for development: of ESC-10 {cite}`piczak2015` and UrbanSound8K {cite}`salamon2014` the first
-# two folds, each tested on in turn, of Speech Commands the validation part. No test fold is touched.
-# The first of two numbers is of averaged tokens, the second of tokens that are averaged band by band.
+# The recipe `paper` is what the paper states: AdamW, a constant rate of $10^{-4}$, batches of 64,
+# single precision. It was made for a GPU. The recipe `cpu` is ours, for a processor: batches of 8,
+# the matrices of the blocks updated by Muon {cite}`jordan2024`, a rate of $2 \cdot 10^{-3}$ that
+# falls to zero in the end, no class token. What is each of its parts worth? Every row below changes
+# one thing and trains the network `mini` (6 blocks of 128 numbers) on 12,800 clips. The judge is a
+# linear probe on recordings for development: the first two folds of ESC-10 {cite}`piczak2015` and
+# UrbanSound8K {cite}`salamon2014`, each tested on in turn, and the validation part of Speech
+# Commands. No other fold is touched. Where there are two numbers, the first is of averaged tokens,
+# the second of tokens averaged band by band.
 
 # %%
 scale = audiopg.at_scale(smoke="cpu", paper="paper")
@@ -383,18 +387,18 @@ outcome_table(controls | steps)
 gain_table(steps, against=next(iter(steps)))
 
 # %% [markdown]
-# First compare the rows with the controls. Each recipe that was run lifts averaged tokens by 7 to 14
-# points on ESC-10 and Speech Commands above those of an untrained network, in some minutes of one
-# core. Then compare the rows with one another, and with care, since two folds say little about their
-# own error. Decoding a third of the hidden patches saves a fifth of the time. It costs averaged
-# tokens several points on UrbanSound8K and Speech Commands, and gains some on ESC-10 where the bands are
-# kept apart. The mimetic start, which begins with attention to similar tokens, shows no clear gain. So the
-# recipe keeps the plain way. Where a row says "not run yet", the question is open. Note also that
-# the lowest held-out loss does not belong to the best probe.
+# First compare the rows with the controls. With averaged tokens, each recipe that was run is 7 to
+# 14 points above an untrained network on ESC-10 and Speech Commands, after some minutes of one
+# core. Then compare the rows with one another, but with care, since two folds say little about
+# their own error. Decoding only a third of the hidden patches saves a fifth of the time. It costs
+# several points on UrbanSound8K and Speech Commands with averaged tokens, and gains some on ESC-10
+# with the bands kept apart. The mimetic start, which begins with attention to similar tokens, shows
+# no clear gain. So the recipe uses neither. Where a row says "not run yet", the question is open.
+# Note also that the lowest held-out loss does not belong to the best probe.
 #
-# How much time does this save? The next record compares the recipe with the one that the first
-# weights of this book were trained by: AdamW, batches of 32, a cosine. Both train `tiny`, on one
-# thread, in single precision.
+# How much time does this save? The next record compares the recipe with that of the first weights
+# of this book: AdamW, batches of 32, a cosine schedule. Both train `tiny`, on one thread, in single
+# precision.
 
 # %%
 bench = read_record("bench-recipe")
@@ -415,10 +419,11 @@ pd.DataFrame(
 ).T
 
 # %% [markdown]
-# With the bands kept apart, `tiny` now reaches in 12,800 clips what took the first weights 64,000, in
-# between a quarter and a fifth of their time. With averaged tokens it is two points short of them. The
-# smaller `mini` takes a ninth of the time and is one point short with the bands apart, and three
-# with averaged tokens. These are one run each, on 400 clips, where a point is four of them.
+# With the bands kept apart, `tiny` now reaches with 12,800 clips what the first weights reached
+# with 64,000. It takes between a quarter and a fifth of their time. With averaged tokens it is two
+# points short of them. The smaller `mini` takes a ninth of the time. It is one point short with the
+# bands apart, and three with averaged tokens. Each figure is of one run on 400 clips, where four
+# clips make a point.
 #
 # The first command below makes the rows that are missing, at the paper's scale where there is a GPU;
 # the second measures the speeds.
@@ -430,17 +435,17 @@ pd.DataFrame(
 #
 # ## How fast
 #
-# A clip costs two numbers: what it takes to make, and what it takes to learn from. The second is
-# counted in products: a block of width $d$ over $n$ tokens takes
+# A clip costs time twice: to make it, and to learn from it. The second cost is mostly matrix
+# products: a block of width $d$ over $n$ tokens takes
 #
 # $$
 # 24\, n\, d^2 + 4\, n^2 d
 # $$ (eq-flops)
 #
 # operations forwards, and twice as many backwards. Hiding patches pays here, because the encoder's
-# $n$ is 129 instead of 513. The paper's network takes 159 billion operations a clip. The record below is of
-# `tiny` on a CPU; the peer's way is that of the released code, clips made one at a time in NumPy by
-# processes that run beside the training.
+# $n$ is 129 instead of 513. The paper's network takes 159 billion operations a clip. The record
+# below is of `tiny` on a CPU. "The peer's way" is that of the paper's released code: processes
+# beside the training make clips one at a time in NumPy.
 
 # %%
 bench = read_record("bench-pretrain")
@@ -458,9 +463,9 @@ share = 100 * metrics["share_of_synthesis"]
 print(f"synthesis with log-mel: {share:.0f} % of the faster step")
 
 # %% [markdown]
-# Clips a second by hardware: the paper's figure is its Table 3's seconds for 500,000 clips, ours is
-# the faster way of the record above. The two networks differ, 159 GFLOP a clip against 6.7, so the
-# last column, the arithmetic done, is the one to compare.
+# The next table has clips a second by hardware. The paper's figure comes from the seconds in its
+# Table 3 for 500,000 clips, ours from the faster way of the record above. The two networks differ,
+# 159 GFLOP a clip against 6.7, so compare the last column, the arithmetic done.
 
 # %%
 paper_seconds = paper_table("table_3").loc["full", "pre-training (s)"]
@@ -486,11 +491,11 @@ pd.DataFrame(
 # %% [markdown]
 # ## Eight GPUs, and sixty-four
 #
-# On paper, not run: what would limit more processes? Every step each of $N$ processes makes its share
-# of the clips, learns from them, and then all of them add up their gradients. ViT-B with its decoder
-# has 111 million weights, so the gradients are 444 MB in float32, and a ring of $N$ moves
-# $2\,(N - 1)/N$ times as much through every link. Take an H100 at 40 % of its 989 TFLOP/s and a batch
-# of 256:
+# What would limit more processes? This was calculated, not run. In every step, each of $N$
+# processes makes its share of the clips and learns from them; then all add up their gradients.
+# ViT-B with its decoder has 111 million weights, so the gradients are 444 MB in float32, and a ring
+# of $N$ moves $2\,(N - 1)/N$ times as much through every link. Take an H100 at 40 % of its 989
+# TFLOP/s and a batch of 256:
 #
 # | | 8 GPUs, one machine | 64 GPUs, eight machines |
 # | --- | --- | --- |
@@ -499,12 +504,12 @@ pd.DataFrame(
 # | link | NVLink, 450 GB/s each way | network, 50 GB/s |
 # | gradients to move | 0.78 GB, 1.7 ms | 0.87 GB, 17 ms |
 #
-# Inside one machine the gradients of the last layers travel while the first ones are still computed,
-# and cost next to nothing. Across machines the network would be busy eleven times as long as the
-# processors: 64 GPUs are worth having for a batch of some 3,000 clips and more, and then the paper's
-# 500,000 clips are fewer than 170 steps. What limits this training is not hardware. It is how few
-# steps can still teach it anything. Synthesis limits nothing: each process makes its own clips and
-# asks nobody.
+# Inside one machine the gradients of the last layers travel while the first ones are still
+# computed, and cost next to nothing. Across machines the network would be busy eleven times as long
+# as the processors: 64 GPUs pay only for batches of some 3,000 clips and more, and then the paper's
+# 500,000 clips are fewer than 170 steps. The limit is then not hardware, but how few steps can
+# still teach the network anything. Synthesis is no limit: each process makes its own clips and asks
+# nobody.
 #
 # ## What it means
 #
@@ -521,9 +526,9 @@ pd.DataFrame(
 # | hardware | one RTX 4090 | not run yet | CPU |
 # | time | under 20 minutes (1,123 s in Table 3) | not run yet | see the record above |
 #
-# On a machine with a GPU one command runs it, and another goes on after an interruption; on a machine
-# with several, and on several machines, `torchrun` starts a process for each GPU. The batch is
-# shared out by clip index, so the clips are the same for any number of them.
+# On a machine with one GPU, the first command below runs it, and the second resumes it after an
+# interruption. With several GPUs or machines, `torchrun` starts a process for each GPU. The batch
+# is divided by clip index, so the clips are the same for any number of processes.
 #
 # ```
 # python -m audiopg pretrain --recipe paper --out runs/paper
@@ -536,8 +541,8 @@ pd.DataFrame(
 # `python -m audiopg pretrain --help` says more: recordings instead of synthesis, going on from
 # weights, a budget of minutes, pictures along the way.
 #
-# What is uncertain: the paper states a batch of 64, its released code has 16; the released code
-# normalises with constants taken over from another data set, ours are those of the `full` curriculum.
+# What is uncertain: the paper states a batch of 64, but its released code has 16. The released code
+# normalises with constants from another data set, and we with those of the `full` curriculum.
 #
 # ### Change this
 #
