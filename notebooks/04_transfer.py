@@ -16,11 +16,11 @@
 #
 # *Does a network that has never heard a real sound know anything about them?*
 #
-# There are two ways to ask. The linear probe freezes the encoder, makes one vector of each recording
-# and trains a linear classifier on the vectors: what it can tell apart, the encoder had already
-# pulled apart. Fine-tuning trains the encoder along with the classifier, and asks what its weights
-# are worth as a place to begin. Both are easy to get wrong in one's own favour, so much of this
-# chapter is about what to compare with, and how sure one may be.
+# There are two ways to ask. The linear probe freezes the encoder, makes one vector of each
+# recording and trains a linear classifier on the vectors. What it can tell apart, the encoder had
+# already separated. Fine-tuning trains the encoder along with the classifier, and asks what its
+# weights are worth as a starting point. Both are easy to get wrong in one's own favour, so much of
+# this chapter is about what to compare with, and how sure one may be.
 
 # %%
 from textwrap import fill
@@ -57,15 +57,15 @@ pd.set_option("display.max_colwidth", None)
 # | set | what is at hand | tested on | may be compared with |
 # | --- | --- | --- | --- |
 # | ESC-10, of ESC-50 {cite}`piczak2015` | all 400 clips of 10 classes | 5 official folds in turn | published figures for ESC-10, not for ESC-50 |
-# | UrbanSound8K {cite}`salamon2014` | folds 1, 2 and 10, 2,598 clips of 10 classes | each of the 3, trained on the other 2 | nothing published: 10 folds train on 9 |
-# | Speech Commands v0.02 {cite}`warden2018` | the 10 command words of the official test set, 4,074 clips | its testing part, by the official lists | nothing published: 35 words and ten times the speakers |
+# | UrbanSound8K {cite}`salamon2014` | folds 1, 2 and 10, 2,598 clips of 10 classes | each of the 3, trained on the other 2 | nothing published: the official protocol trains on 9 folds |
+# | Speech Commands v0.02 {cite}`warden2018` | the 10 command words of the official test set, 4,074 clips | its testing part, by the official lists | nothing published: the usual task has 35 words and ten times the speakers |
 #
-# FSD50K is not at hand; its loader, and the mean average precision it asks for, are tested on files
-# that a test writes. The page itself is computed on ESC-10: dog, rooster, rain, sea waves, crackling
+# FSD50K is not at hand; its loader and its measure, mean average precision, are tested on files
+# that a test writes. This page is computed on ESC-10: dog, rooster, rain, sea waves, crackling
 # fire, crying baby, sneezing, clock tick, helicopter and chainsaw, 40 clips each. For it, Piczak
-# reports 95.7 % for human listeners and 72.7 % for a random forest on MFCCs. So that the page takes
-# less than a minute, it is computed on three of the eight clips that each fold has of each class. The
-# records further down are of all.
+# reports 95.7 % for human listeners and 72.7 % for a random forest on MFCCs. To take less than a
+# minute, the page uses three of the eight clips that each fold has of each class. The records
+# further down use all of them.
 
 # %% tags=["nbval-ignore-output"]
 clips = find_dataset("esc10", audiopg.data_folder())
@@ -88,15 +88,14 @@ print(
 # %% [markdown]
 # ### Folds, and what leakage would be
 #
-# A fold is a part of the clips that is tested on while the others are trained on. The official folds
-# keep together what was cut from one recording, and, in Speech Commands, what one speaker said. There
-# are exceptions: 4 of the 1,524 recordings of ESC-50 (9 of 2,000 clips) and 5 of the 1,297 of
-# UrbanSound8K (152 of 8,732 clips) are in two folds, each under two classes. None of them is among the
-# clips at hand, so on these nothing changes where they are left out of training, as `audiopg probe
-# --by-source` and `probe_features(..., by_source=True)` do. Deal the clips out anew at random, and a
+# A fold is a part of the clips, used for testing while the others are used for training. The
+# official folds keep together what was cut from one recording, and, in Speech Commands, what one
+# speaker said. There are exceptions: 4 of the 1,524 recordings of ESC-50 (9 of 2,000 clips) and 5
+# of the 1,297 of UrbanSound8K (152 of 8,732 clips) are in two folds, each under two classes.
+# `audiopg probe --by-source` and `probe_features(..., by_source=True)` leave them out of training,
+# but none of them is among the clips at hand. If the clips are dealt out anew at random, a
 # classifier can do well by recognising the recording instead of the sound. That is *leakage*:
-# something about the test clips has reached the training. It comes in finer forms too, and each of
-# these counts as one:
+# something about the test clips has reached the training. It has finer forms too:
 #
 # - features standardised with the mean of *all* clips, test clips among them,
 # - a strength of regularisation, a learning rate or a recipe chosen for what it scores on the test
@@ -104,29 +103,28 @@ print(
 # - the *best epoch* reported, found by testing after each, as the paper's released code does,
 # - an encoder pre-trained on recordings that it is later tested on, labels or no labels.
 #
-# Here every choice is made on training folds alone, and a test fold is touched once, at the end. Where
-# we know of an exception, it is said beside the figure.
+# Here every choice is made on training folds alone, and a test fold is touched once, at the end.
+# Exceptions that we know of are stated beside the figure.
 #
 # ## The linear probe
 #
-# A recording goes in at its own length; where the first position embeddings suffice, nothing needs to
-# be repeated. Its tokens are averaged to one vector $z$ of 192 numbers, or, as in M2D, the tokens of
-# the 8 bands of a time step are put one after another before they are averaged over time, 1,536
-# numbers. The probe is multinomial logistic regression,
+# A recording goes in at its own length: a short one uses the first position embeddings and is not
+# repeated. With mean pooling, its tokens are averaged to one vector $z$ of 192 numbers. With
+# frequency pooling, as in M2D, the tokens of the 8 bands of a time step are joined before they are
+# averaged over time, which gives 1,536 numbers. The probe is multinomial logistic regression,
 #
 # $$
 # p(c \mid z) \propto \exp\bigl(w_c^{\top} z + b_c\bigr),
 # $$ (eq-probe)
 #
 # on features standardised over the training folds: $w_c$ and $b_c$ are the weights and the bias of
-# class $c$, and how strongly the weights are held back is chosen by leaving out one training fold at
-# a time.
+# class $c$. The strength of regularisation is chosen by leaving out one training fold at a time.
 #
 # ### Against what?
 #
 # A figure for the trained encoder alone would mean little. Its rivals, on the same clips and folds:
 #
-# - **majority class**: the answer of whoever hears nothing, and the most frequent in training,
+# - **majority class**: the most frequent class in training, which needs no hearing,
 # - **log-mel mean**: the spectrogram averaged over time, no network at all,
 # - **log-mel mean and deviation**: the same with the standard deviation of each band,
 # - **random encoder**: the same network with its initial weights. A random network over a good
@@ -142,23 +140,23 @@ results = probe_features(clips, features)
 probe_table(results, len(clips.classes))
 
 # %% [markdown]
-# Accuracy in per cent on each fold, their mean, and the standard deviation over folds, all with the
-# plain mean of the tokens. All clips, and the other pooling, are in the records below.
+# The table has the accuracy in per cent on each fold, their mean, and the standard deviation over
+# folds, with mean pooling. The records below have all clips, and frequency pooling.
 #
 # ### How sure?
 #
-# With 80 clips in a fold of ESC-10 one clip is 1.25 points, and with this page's 30 it is 3.3. So two
-# questions, before any of this is believed.
+# With 80 clips in a fold of ESC-10 one clip is 1.25 points, and with this page's 30 it is 3.3. So
+# two questions come first.
 #
-# *What would other clips of the same kind have given?* The **bootstrap** answers by pretending: draw
-# as many clips as there are from the test fold, with replacement, compute the accuracy anew, and
-# again, ten thousand times. The middle 95 % of the results are the interval.
+# *What would other clips of the same kind have given?* The **bootstrap** answers by pretending:
+# draw as many clips from the test fold as it has, with replacement, and compute the accuracy anew,
+# ten thousand times. The middle 95 % of the results are the interval.
 #
-# *Is the difference between two rows more than luck?* Intervals that overlap do not settle it, since
-# both rows heard the same clips, and a clip that is hard for one is hard for the other. What counts
-# are the clips on which just one of the two is right: $a$ times the one, $b$ times the other. If
-# they were equally good, each of these clips would be a toss of a coin, and **McNemar's test** asks
-# how often coins would be as lopsided:
+# *Is the difference between two rows more than luck?* Intervals that overlap do not settle it,
+# since both rows heard the same clips, and a clip that is hard for one is hard for the other. What
+# counts are the clips on which just one of the two is right: $a$ clips for one row, $b$ for the
+# other. If the rows were equally good, each of these clips would be a toss of a coin. **McNemar's
+# test** asks how often coins would be at least as lopsided:
 #
 # $$
 # p = \min\Bigl(1,\ 2 \sum_{k=0}^{\min(a, b)} \binom{a + b}{k}\, 2^{-(a+b)}\Bigr)
@@ -175,9 +173,9 @@ for rival in ("log-mel mean and deviation", "random encoder"):
     print(f"only AudioPG is right on {a} clips, only {rival} on {b}")
 
 # %% [markdown]
-# Ask often enough, and something will be lopsided by luck. **Holm's correction** pays for the number
-# of questions: the smallest of $n$ p-values is multiplied by $n$, the next by $n - 1$, and so on.
-# The convention, and it is no more, calls a difference real below 0.05.
+# Ask often enough, and something will be lopsided by luck. **Holm's correction** pays for the
+# number of questions: the smallest of $n$ p-values is multiplied by $n$, the next by $n - 1$, and
+# so on. By convention, and it is no more, a difference below 0.05 is called real.
 
 # %% tags=["nbval-ignore-output"]
 tested = significance_table(
@@ -191,11 +189,12 @@ tested.replace("nan", "–").fillna("–")
 # %% [markdown]
 # ## Three sets, recorded
 #
-# The same probe on all three sets, with two more rivals: an encoder pre-trained on **real audio**, and
-# one on **synthetic clips** to compare it with. Both are small runs of a smaller network, `mini`. What was
-# learned from is never of the set that is tested on, but for training clips of Speech Commands, whose
-# test speakers it has not heard. Here is what each of them heard, and for how long, beside the
-# weights that come with the package: it is the two small runs that are to be held against each other.
+# The same probe was run on all three sets, with two more rivals: an encoder pre-trained on **real
+# audio**, and one pre-trained on **synthetic clips** to compare it with. Both are small runs of a
+# smaller network, `mini`. The real audio is never of the set that is tested on, except for training
+# clips of Speech Commands, whose test speakers it does not contain. The table says what each
+# encoder heard, and for how long, beside the weights that come with the package. Compare the two
+# small runs with each other.
 
 # %%
 SETS = {
@@ -279,8 +278,8 @@ axes[0].set_ylim(len(rows) - 0.5, -0.5)
 plt.show()
 
 # %% [markdown]
-# Each row is tested against the mean-pooled `tiny`. In words, rows that differ from it by more than
-# luck, and rows that do not, at 0.05; leads in points:
+# Each row is tested against the mean-pooled `tiny`. Here are its leads in points, and whether they
+# are more than luck at 0.05:
 
 # %%
 for title, table in tables.items():
@@ -292,14 +291,14 @@ for title, table in tables.items():
         print(f"  {gap:+5.1f} over {row}: {verdict}, p = {p:.1g}")
 
 # %% [markdown]
-# Two readings matter most. Over the *random encoder* the lead says that pre-training on synthetic
-# sound taught something that real sounds share: the network is the same, only its weights differ.
-# Over *log-mel mean and deviation* it says whether a network was worth having at all. Where that
-# line says "could be luck", this page has not shown that it was.
+# Two readings matter most. The lead over the *random encoder* says that pre-training on synthetic
+# sound taught something that real sounds share: only the weights of the two differ. The lead over
+# *log-mel mean and deviation* says whether a network was worth having at all. On Speech Commands,
+# with mean pooling, it was not.
 #
-# The pooling matters as much. Averaged over everything, a token has to say by itself at which
-# frequency it heard what it heard; with the bands kept apart its place says so, and an untrained
-# network gets that for nothing.
+# The pooling matters as much. With mean pooling, a token has to say by itself at which frequency it
+# heard something. With the bands kept apart its place says so, and an untrained network gets that
+# for nothing.
 
 # %%
 pools = ("", ", frequency pooling")
@@ -315,14 +314,14 @@ columns = ["mean pooling", "frequency pooling"]
 pd.DataFrame.from_dict(leads, orient="index", columns=columns).round(1)
 
 # %% [markdown]
-# These are the leads of `tiny` over the same network untrained, in points. Where the second is the
-# smaller, part of what pre-training had given to the averaged tokens was a sense of place.
+# These are the leads of `tiny` over the same network untrained, in points. The second is always
+# smaller: part of what pre-training gave to the averaged tokens was a sense of place.
 #
 # ### How much is heard, and how
 #
-# Records of the probe on ESC-10 the paper's way, each clip cut or repeated to 10.24 s: an untrained
-# network, the weights that come with the package, and three earlier runs of the same network, in
-# batches of 32.
+# These records are of the probe on ESC-10 with each clip cut or repeated to 10.24 s, as in the
+# paper. They compare an untrained network, the weights that come with the package, and three
+# earlier runs of the same network, in batches of 32.
 
 # %%
 looped = read_record("probe-esc10-tiny")["metrics"]
@@ -354,32 +353,32 @@ print("loss after 64,000 clips in batches of 32:", end=" ")
 print(", ".join(f"{loss:.3f} with {name}" for name, loss in losses.items()))
 
 # %% [markdown]
-# Compare the two losses in the last line with the two accuracies. With batches of 32 and a cosine, Muon
-# guesses hidden patches of synthetic sound better than AdamW does, and its features are worth less on
-# recordings. A lower loss is not a better encoder by itself, so the probe has to be measured every
-# time. With small batches and a constant rate Muon does help the probe: [chapter
-# 3](03_pretraining.ipynb) has that comparison. Each row here is one seed.
+# Compare the two losses in the last line with the two accuracies. With batches of 32 and a cosine
+# schedule, Muon guesses hidden patches of synthetic sound better than AdamW does, but its features
+# are worth less on recordings. A lower loss alone does not make a better encoder, so the probe has
+# to be measured every time. For small batches [chapter 3](03_pretraining.ipynb) leaves the
+# comparison open. Each row here is one seed.
 #
 # ## Fine-tuning
 #
-# Now the encoder learns too: a linear layer $W$, at first zero, sits on the mean of the $T$ tokens
-# $h_t(x; \theta)$, and everything is trained as one,
+# Now the encoder learns too. A linear layer $W$, at first zero, takes the mean of the $T$ tokens
+# $h_t(x; \theta)$, and everything is trained together,
 #
 # $$
 # \min_{\theta, W, b}\ \sum_i \operatorname{cross-entropy}\Bigl(y_i,\ W\,
 # \frac{1}{T} \sum_{t=1}^{T} h_t(\tilde x_i; \theta) + b\Bigr),
 # $$ (eq-finetune)
 #
-# with $\tilde x_i$ a clip changed by chance, anew in every epoch. The paper's protocol takes 300
-# epochs, or 50, of clips made 10.24 s long, with SpecAugment, mixup and drop path. Ours, `fast`, is
-# for a CPU: clips at their own length, rolled in time by a random amount, with 60 % of their patches
-# left out, and a learning rate that is smaller the deeper a layer lies below the classifier. After the
-# last epoch the test fold is scored, once.
+# where $\tilde x_i$ is a clip changed at random, anew in every epoch. The paper's protocol takes
+# 300 epochs, or 50, of clips made 10.24 s long, with SpecAugment, mixup and drop path. Ours,
+# `fast`, is for a CPU. It takes clips at their own length, rolls them in time by a random amount
+# and leaves out 60 % of their patches. The learning rate is smaller the deeper a layer lies below
+# the classifier. The test fold is scored once, after the last epoch.
 #
 # The control is the same network **from scratch**: same recipe, same clips, same epochs, random
-# weights to begin with. In fairness to it: the recipe was chosen for weights that know something, and
-# lower layers that hardly move suit such weights better than random ones. A long run from scratch
-# would do better than this one.
+# weights to begin with. In fairness to it, the recipe was chosen for pre-trained weights, and lower
+# layers that hardly move suit such weights better than random ones. A long run from scratch should
+# do better.
 
 # %%
 tuned = {
@@ -409,13 +408,13 @@ for title, record in tuned.items():
 readable(fine)
 
 # %% [markdown]
-# These are small runs on one core of a CPU, on UrbanSound8K and Speech Commands of a few epochs; more
-# epochs would raise both rows. The gap between them is the figure to read, and it answers for this
-# length of training alone.
+# These are small runs on one core of a CPU, with only a few epochs on UrbanSound8K and Speech
+# Commands; more should raise both rows. The figure to read is the gap between them, and it holds
+# for this length of training alone.
 #
-# One exception to the rule about choices: `fast` was chosen on ESC-10, with earlier weights, with fold 2
-# held out and fold 1 left alone. So **fold 2 of ESC-10 is not clean**, and clips of the other folds
-# were trained on while the recipe was chosen. The mean without fold 2, beside the mean of all five:
+# There is one exception to the rule about choices. `fast` was chosen with earlier weights on
+# ESC-10: fold 2 was held out, fold 1 left alone, and the other folds trained on. So **fold 2 of
+# ESC-10 is not clean**. Here is the mean without it, beside the mean of all five:
 
 # %%
 folds = fine["ESC-10"].drop(index="chance").filter(like="fold")
@@ -427,7 +426,8 @@ folds.assign(
 ).round(1)
 
 # %% [markdown]
-# Side by side, the frozen encoder and the fine-tuned one, means over the test folds in per cent:
+# The next table compares the frozen encoder with the fine-tuned one, as means over the test folds
+# in per cent:
 
 # %%
 rows = {
@@ -451,10 +451,10 @@ pd.DataFrame(
 )
 
 # %% [markdown]
-# With the same recipe and the same few epochs, pre-trained weights are far ahead of random ones on every
-# set, and random ones stay below log-mel statistics, which nobody had to train. Over its own frozen
-# features fine-tuning gains little in this time: nothing on ESC-10, some points on the other two. On
-# Speech Commands that is just enough to be level with the log-mel statistics.
+# With the same recipe and the same few epochs, pre-trained weights are far ahead of random ones on
+# every set. Random ones stay below log-mel statistics, which nobody had to train. In this time
+# fine-tuning gains little over frozen features: nothing on ESC-10, some points on the other two. On
+# Speech Commands that only brings it close to the log-mel statistics.
 #
 # ## Where it errs
 
@@ -464,16 +464,17 @@ plots.confusion(confusion_matrix(ours, clips), clips.classes)
 plt.show()
 
 # %% [markdown]
-# Which confusions are frequent, and why? The paper sorts its own by what the two sounds share (Table
-# 2): *transient*, impulsive bursts or rhythmic onsets; *mechanical*, low rumble or periodic
-# modulation; *broadband*, textures of noise; *phonetic*, a vocal tract's. Rates are per cent of the
-# clips of the true class. These are the paper's:
+# Which confusions are frequent, and why? The paper sorts its own by what the two sounds share
+# (Table 2): *transient*, impulsive bursts or rhythmic onsets; *mechanical*, low rumble or periodic
+# modulation; *broadband*, textures of noise; *phonetic*, sounds of a vocal tract. Rates are per
+# cent of the clips of the true class. These are the paper's:
 
 # %%
 paper_table("table_2")
 
 # %% [markdown]
-# And these are ours, of the fine-tuned networks on record; "kinds" are those that both classes share.
+# And these are ours, from the records of the fine-tuned networks; "kinds" are those that both
+# classes share.
 
 # %%
 found = {
@@ -496,8 +497,8 @@ for title, table in found.items():
     print(f"{title}: {shared} of these {len(table)} share a kind")
 
 # %% [markdown]
-# A label is only as good as its reasons. Which class is of which kind is for us to say, and here it
-# stands for ESC-10, to be argued with; `kinds_table` has the other sets.
+# A label is only as good as its reasons. We decided which class is of which kind. Here are our
+# choices for ESC-10, to be argued with; `kinds_table` has the other sets.
 
 # %% tags=["nbval-ignore-output"]
 stated = kinds_table("ESC-10")
@@ -506,11 +507,11 @@ stated.loc[[name for name in clips.classes if name in stated.index]]
 # %% [markdown]
 # ### Hear it
 #
-# The two most frequent confusions of the live probe. In each row: a clip that was taken for another
-# class; the clip of that other class that lies nearest to it in the embedding space; and the nearest
-# of 32 synthetic clips, cut to the length of the recordings, the only kind of sound that this network
-# had ever met. Nearness is the cosine
-# of the angle between embeddings, each dimension standardised.
+# Here are the two most frequent confusions of the live probe. Each row has a clip that was taken
+# for another class; the clip of that class that lies nearest to it in the embedding space; and the
+# nearest of 32 synthetic clips, cut to the length of the recordings. Synthetic clips are the only
+# kind of sound that this network had ever met. Nearness is the cosine of the angle between
+# embeddings, each dimension standardised.
 
 # %% tags=["nbval-ignore-output"]
 frequent = most_confused(ours, clips, most=2)
@@ -547,17 +548,18 @@ frequent
 #
 # ## The paper's figures
 #
-# Fine-tuned for 300 epochs, a ViT-B twenty times the size of `tiny`, on whole sets. They stand here
-# for reference, labelled as the paper's.
+# The paper fine-tunes a ViT-B, twenty times the size of `tiny`, for 300 epochs on whole sets. Its
+# figures are here for reference.
 
 # %%
 paper_table("table_1").astype(object).fillna("–")
 
 # %% [markdown]
-# What can be compared? Not the numbers. ESC-10 is the easier tenth of ESC-50's task; three folds of
-# UrbanSound8K train on a quarter of what ten folds do; ten words are fewer than 35, but so are the
-# speakers to learn from. What can be set beside the paper's is the *shape*: from scratch against
-# pre-trained, on the same clips with the same recipe. For the paper's protocol at its own scale:
+# What can be compared? Not the numbers. ESC-10 is an easier part of ESC-50. On UrbanSound8K, three
+# folds train on a quarter of what ten folds do. Ten words are fewer than 35, but there are also
+# fewer speakers to learn from. Only the *shape* can be compared: from scratch against pre-trained,
+# on the same clips with the same recipe. Of the paper's protocol at its own scale, nothing has run
+# yet:
 #
 # | our run | status |
 # | --- | --- |
@@ -567,7 +569,7 @@ paper_table("table_1").astype(object).fillna("–")
 # | fine-tuning ViT-B, FSD50K | not run yet |
 # | fine-tuning ViT-B on an H100, ESC-10, 5 folds of 50 epochs in under 3 minutes | not run yet |
 #
-# How fast it is on the machine at hand, and how much of a step waits for data:
+# How fast is fine-tuning on one machine, and how much of a step is spent on data?
 
 # %%
 bench = read_record("bench-transfer")
@@ -590,7 +592,7 @@ for device, rate in bench["metrics"]["embedded_clips_per_second"].items():
     print(f"embedding on {device}: {rate:.1f} clips of 10.24 s a second")
 
 # %% [markdown]
-# The commands behind the records, resumable, with `--help` for the rest:
+# These commands made the records. They can be resumed, and `--help` says more:
 #
 # ```
 # python -m audiopg probe tiny --dataset esc10 --native --pooling both --record probe-esc10-tiny-native
@@ -599,10 +601,10 @@ for device, rate in bench["metrics"]["embedded_clips_per_second"].items():
 #     --beside runs/scratch --record finetune-esc10-tiny
 # ```
 #
-# What is uncertain: one seed of pre-training and one of fine-tuning stand behind each row, and the
-# intervals know of neither; they answer for other test clips, not for other weights. They also take
-# clips for independent, which slices of one recording are not. Whether the paper's figures are of
-# one fold with its best epoch, as its released code would report them, we do not know.
+# What is uncertain: each row rests on one seed of pre-training and one of fine-tuning. The
+# intervals answer for other test clips, not for other weights. They also treat clips as
+# independent, which slices of one recording are not. We do not know whether the paper's figures are
+# of one fold with its best epoch, as its released code would report them.
 #
 # ### Change this
 #
@@ -612,10 +614,10 @@ for device, rate in bench["metrics"]["embedded_clips_per_second"].items():
 #    and probe again. Is the difference leakage?
 #
 # ```{dropdown} What you might find
-# 1. By a point or two, which is the scale on which to read the tables above.
-# 2. With all clips, some 145 of the 400 then share a recording with another fold. The earlier weights of
-#    `tiny` went from 82.0 to 82.7 %, the mean of three deals: hard to tell from luck. On the three folds of
-#    UrbanSound8K, where a recording gives many slices, the same experiment took them from 50.2 to
-#    85.7 %. That is a warning: nothing was learned better, the recordings are known again.
-#    (`by_source=True` gave 79.3 and 34.9 %, since little that may be learned from is left.)
+# 1. By a point or two. Read the tables above on that scale.
+# 2. With all clips, some 145 of the 400 then share a recording with another fold. The earlier
+#    weights of `tiny` went from 82.0 to 82.7 %, the mean of three deals: hard to tell from luck. On
+#    the three folds of UrbanSound8K, where a recording gives many slices, the same experiment took
+#    them from 50.2 to 85.7 %. That is a warning: nothing was learned better, the recordings were
+#    recognised. (`by_source=True` gave 79.3 and 34.9 %, since it leaves little to learn from.)
 # ```
