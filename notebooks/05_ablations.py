@@ -16,10 +16,11 @@
 #
 # *Which part of the synthesizer does the work?*
 #
-# [Chapter 2](02_curriculum.ipynb) took the generator apart for the ear. Here a network is trained on each stage, with equal
-# numbers of clips, and asked two things: what it can reconstruct, and what a linear probe makes of
-# it on real recordings. Live, on a CPU, in less than a minute, so the networks are very small and the
-# runs very short. Read it as a demonstration of the experiment, not as its result.
+# [Chapter 2](02_curriculum.ipynb) took the generator apart for the ear. Here a network is trained
+# on each stage, with equal numbers of clips, and asked two things: what it can reconstruct, and
+# what a linear probe makes of it on real recordings. To run live on a CPU in less than a minute,
+# the networks are very small and the runs very short. This first part demonstrates the experiment;
+# it is not its result.
 
 # %%
 import matplotlib.pyplot as plt
@@ -40,8 +41,9 @@ plots.use_style()
 # %% [markdown]
 # ## Four networks, equal clips
 #
-# Same initial weights, same masks, same number of clips; only the sounds differ. Clip $i$ has the
-# same fundamental in all four curricula, because factors are drawn from streams of their own.
+# The four networks have the same initial weights, masks and number of clips; only the sounds
+# differ. Clip $i$ has the same fundamental in all four curricula, because each factor is drawn from
+# its own random stream.
 
 # %%
 presets = ["sine", "harmonic", "dynamic", "full"]
@@ -61,8 +63,8 @@ for name in presets:
 # %% [markdown]
 # ## Who can reconstruct what?
 #
-# Each network meets held-out clips of every curriculum. A row is a network, a column what it is
-# asked to reconstruct; 1 is the loss of answering that every patch is flat.
+# Each network is tested on held-out clips of every curriculum. A row is a network, a column the
+# curriculum that it reconstructs; a loss of 1 is that of the answer that every patch is flat.
 
 # %%
 log_mel = audiopg.LogMel()
@@ -82,16 +84,17 @@ for heard in presets:
 loss.round(2)
 
 # %% [markdown]
-# Two things to see. Down a column, the lowest loss belongs to the network that heard that
-# curriculum: after so short a run, what is learned on one hardly carries over to another, and may
-# be worse than flat. And the `dynamic` column is low for everyone, for a reason that has nothing to
-# do with learning. Between its events there is digital silence, whose patches really are flat; the
-# noise floor of `full` takes that easy mark away. So losses must not be compared across columns.
+# Two things stand out. In each column, the lowest loss belongs to the network that heard that
+# curriculum: after so short a run, little carries over from one curriculum to another, and the
+# result may be worse than flat. The `dynamic` column is low for every network, for a reason that
+# has nothing to do with learning. Between its events there is digital silence, whose patches really
+# are flat; the noise floor of `full` takes that easy mark away. So losses must not be compared
+# across columns.
 #
 # ## What a probe makes of them
 #
-# The linear probe of [chapter 4](04_transfer.ipynb), {eq}`eq-probe`, on ESC-10 {cite}`piczak2015` where
-# recordings are at hand, on the same part of its clips as there.
+# This is the linear probe of [chapter 4](04_transfer.ipynb), {eq}`eq-probe`. If ESC-10
+# {cite}`piczak2015` is at hand, it uses the same part of its clips as there.
 
 # %% tags=["nbval-ignore-output"]
 clips = find_dataset("esc10", audiopg.data_folder())
@@ -117,17 +120,17 @@ probe_table(results, len(clips.classes))
 
 # %% [markdown]
 # At this scale, 128 clips and one seed, the differences between the curricula are no larger than
-# the standard deviation over folds, and no conclusion should be drawn from their order. Nor does any
-# of the four stand clear of the untrained network: so short a training teaches a probe next to
-# nothing. The mean and deviation of the log-mel bands, without any network, are ahead of all of them.
+# the standard deviation over folds, so their order says nothing. None of the four is clearly ahead
+# of the untrained network: so short a training helps a probe next to nothing. The mean and
+# deviation of the log-mel bands, without any network, are ahead of all of them.
 #
 # ## The experiment, recorded
 #
-# The same question with more patience. A network of 6 blocks of 128 numbers (`mini`, 1.2 million
-# weights in its encoder) trains on 12,800 clips of each curriculum by the recipe `cpu` of [chapter
-# 3](03_pretraining.ipynb), which takes a few minutes of one core; where this book was made with a GPU,
-# it is the paper's network. A small network that has learned answers more than a large one that has
-# not. The rows "untrained" and "log-mel" say what a probe reaches without any pre-training.
+# Here is the same question with more patience. A network of 6 blocks of 128 numbers (`mini`, 1.2
+# million weights in its encoder) trains on 12,800 clips of each curriculum by the recipe `cpu` of
+# [chapter 3](03_pretraining.ipynb), in a few minutes of one core. At `AUDIOPG_SCALE=paper` it is
+# the paper's network. A small network that has learned answers more than a large one that has not.
+# The rows "untrained" and "log-mel" say what a probe reaches without any pre-training.
 
 # %%
 scale = audiopg.at_scale(smoke="cpu", paper="paper")
@@ -142,17 +145,17 @@ outcome_table(rows)
 
 # %% [markdown]
 # Each cell is the accuracy in per cent, ± the standard deviation over test folds; Speech Commands
-# has one test part, so it has none. The first of two numbers is of averaged tokens. The second keeps
-# the eight bands of the spectrogram apart when the tokens are averaged. *Log-mel* is the mean and the
-# deviation of the bands. *CPU min* are the
-# minutes that a core worked on the pre-training. The *held-out loss* is that of clips of the row's own
-# curriculum (of `full` for recordings), so it is no comparison between curricula. The last two rows are the paper's reference, the
-# same network on as many windows of recordings. These are recordings of the other sets at hand,
-# never of the set that is probed, so each of the two rows answers for one set.
+# has one test part, so it has none. Where there are two numbers, the first is of averaged tokens.
+# The second keeps the eight bands of the spectrogram apart when the tokens are averaged. *Log-mel*
+# is the mean and the deviation of the bands. *CPU min* are the minutes that a core worked on the
+# pre-training. The *held-out loss* is that of clips of the row's own curriculum (of `full` for
+# recordings), so it does not compare curricula. The last two rows follow a reference of the paper:
+# the same network, trained on as many windows of recordings. The recordings are of the other sets
+# at hand, never of the set that is probed, so each row answers for one set.
 #
-# What a part is worth is the difference of two rows, and both were tested on the same folds. With
-# $a_k$ and $b_k$ the accuracies of the two on fold $k$ of $F$, means over $n_a$ and $n_b$ seeds, and
-# $s^2$ the variance between seeds of the same row, the gain and its standard error are
+# The worth of a part is the difference of two rows, tested on the same folds. Let $a_k$ and $b_k$
+# be the accuracies of the two on fold $k$ of $F$, averaged over $n_a$ and $n_b$ seeds, and $s^2$
+# the variance between seeds of the same row. The gain and its standard error are
 #
 # $$
 # \begin{aligned}
@@ -162,13 +165,13 @@ outcome_table(rows)
 # \end{aligned}
 # $$ (eq-gain)
 #
-# Each row over the one above it, in points:
+# Here is the gain of each row over the one above it, in points:
 
 # %%
 gain_table({name: rows[name] for name in presets})
 
 # %% [markdown]
-# And `full` over the rows without its pre-training, and over real audio:
+# And here is that of `full` over `sine`, over the rows without pre-training, and over real audio:
 
 # %%
 others = ["sine", "untrained", "log-mel", *list(rows)[-2:]]
@@ -177,27 +180,26 @@ pd.concat(
 ).fillna("–")
 
 # %% [markdown]
-# The curriculum decides what is learned. From `sine` to `full` the probe gains on all three sets and
-# with both poolings, by more than two standard errors wherever there are folds to tell. Single stages are
-# harder to tell apart: but for one, their gains on ESC-10 and UrbanSound8K lie within two standard
-# errors of zero. On spoken words each stage adds something.
-# Learning from too simple a world can be worse than not learning. With the bands kept apart, networks
-# that have heard only `sine` or `harmonic` fall behind an untrained one on ESC-10 and on Speech
-# Commands.
+# The curriculum decides what is learned. From `sine` to `full` the probe gains on all three sets
+# and with both poolings, by more than two standard errors on the two sets with folds. Single stages
+# are harder to tell apart: all their gains but one on ESC-10 and UrbanSound8K lie within two
+# standard errors of zero. On spoken words each stage adds something. Learning from too simple a
+# world can be worse than not learning. With the bands kept apart, networks that have heard only
+# `sine` or `harmonic` fall behind an untrained one on ESC-10 and on Speech Commands.
 #
-# Recordings are not a better teacher here. The network `full` has heard nothing real, and is level with
-# the same network trained on as many windows of recordings of the other sets.
+# Recordings are not a better teacher here. The network `full` has heard nothing real, but is not
+# clearly behind the same network trained on as many windows of recordings of the other sets.
 #
-# Compare with the untrained network and with log-mel statistics, which cost nothing. Pre-training on
-# `full` adds ten points and more to averaged tokens. Where the bands are kept apart, an untrained network
-# already goes far, and the gain is smaller. Averaged tokens of `full` are not clearly better than
-# log-mel statistics: ahead by less than two standard errors on two sets, and behind on Speech Commands.
-# With the bands kept apart they are ahead on all three.
+# The untrained network and log-mel statistics cost nothing. Over the untrained network,
+# pre-training on `full` adds ten points and more to averaged tokens. With the bands kept apart, an
+# untrained network already does well, and the gain is smaller. Averaged tokens of `full` are not
+# clearly better than log-mel statistics: they are ahead by less than two standard errors on two
+# sets, and behind on Speech Commands. With the bands kept apart they are ahead on all three.
 #
 # These are linear probes, where the paper fine-tunes. The fine-tuned rows are on the page of results.
 #
-# The paper's, in the same order, from ViT-B, 100 epochs of 5,000 clips, then 50 epochs of
-# fine-tuning; its first four rows are drawn in {numref}`fig-table-3`:
+# The paper's table has the same order. It is of ViT-B after 100 epochs of 5,000 clips and 50 epochs
+# of fine-tuning, unless a row says otherwise. {numref}`fig-table-3` draws its first four rows.
 
 # %%
 paper_table("table_3")
@@ -214,9 +216,9 @@ plt.show()
 # %% [markdown]
 # ## What does an hour buy?
 #
-# Figure 3 of the paper sets accuracy against the time of pre-training, on synthesis and on recordings.
-# Ours asks it of one long run of each, probed on its way, at 800, 1,600, 3,200 clips and so on. Where a
-# row says "not run yet", `python -m audiopg reproduce long` makes it.
+# Figure 3 of the paper sets accuracy against the time of pre-training, on synthesis and on
+# recordings. Ours takes one long run of each, probed after 800, 1,600, 3,200 clips and so on. Where
+# a row says "not run yet", `python -m audiopg reproduce long` makes it.
 
 # %%
 long = {
@@ -272,9 +274,9 @@ if curves:
 # %% [markdown]
 # ## How wide, how many
 #
-# Table 4 asks how much depends on two numbers of the curriculum: the range of $f_0$, and how many
-# events a clip has. The paper's text does not say what "narrow" and "wide" are; ours are 200 to
-# 1,000 Hz and 20 to 4,000 Hz, around the default of 50 to 2,000 Hz.
+# Table 4 of the paper asks how much depends on two numbers of the curriculum: the range of $f_0$,
+# and how many events a clip has. The paper does not say what "narrow" and "wide" are; ours are 200
+# to 1,000 Hz and 20 to 4,000 Hz, and the default is 50 to 2,000 Hz.
 
 # %%
 density = {
@@ -290,48 +292,48 @@ outcome_table(density)
 gain_table(density, against="default f0, 1-5 events")
 
 # %% [markdown]
-# And the paper's:
+# And here is the paper's table:
 
 # %%
 paper_table("table_4")
 
 # %% [markdown]
-# In the paper's table the range of the fundamental hardly matters, and single events cost most.
-# The rows of ours that say "not run yet" take some minutes each. Which of the paper's differences hold
-# is therefore left open here.
+# In the paper's table the range of the fundamental hardly matters, and single events cost most. Our
+# rows that say "not run yet" take some minutes each. Until they are run, it is open which of the
+# paper's differences hold here.
 #
-# All rows are made by one command, `make paper`, or `python -m audiopg reproduce curriculum` for some of
-# them. It goes on where it was stopped, and `--list` says how long each row takes. With a GPU it runs
-# at the paper's scale, whose rows are on the page of results: not run yet.
+# One command makes all rows: `make paper`, or `python -m audiopg reproduce curriculum` for some of
+# them. It resumes where it was stopped, and `--list` says how long each row takes. With a GPU it
+# runs at the paper's scale, which has not been done yet.
 #
 # ## What it means
 #
-# In the paper's hands each stage helps on both sets, and damping and noise help more than the dynamics
-# before them. Our rows agree about the direction, from the first row to the last. They cannot tell the
-# stages apart: a network of 1.2 million weights, 12,800 clips, a linear probe, and few recordings.
-# One reading of the paper's order is that real recordings are above all *coloured*: every sound
-# reaches a microphone through bodies, rooms and distance, all of them filters.
+# In the paper each stage helps on both sets, and damping and noise help more than the dynamics
+# before them. Our rows agree about the direction from the first row to the last. They cannot tell
+# the stages apart, with a network of 1.2 million weights, 12,800 clips, a linear probe, and few
+# recordings. One reading of the paper's order is that real recordings are above all *coloured*:
+# every sound reaches a microphone through bodies, rooms and distance, all of them filters.
 #
-# The other claim of the paper, that synthesis is as good a start as recordings where time is short,
+# The paper also claims that, in a short time, synthesis is as good a start as recordings. This
 # holds in these rows too.
 #
-# What is uncertain: the paper's table has one run a row and no interval. Ours have two seeds for `sine`
-# and `full` and one for the others, so the luck of the seed is known from two rows alone. The recordings
-# are the few that were at hand: of each, the network heard 2.5 windows on average where it was probed on
-# ESC-10, and 4.2 where on UrbanSound8K, while no synthetic clip came twice. The folds of UrbanSound8K are three of its ten.
+# What is uncertain: the paper's table has one run a row and no interval. Ours have two seeds for
+# `sine` and `full` and one for the others, so the luck of the seed is known from two rows alone.
+# The recordings are the few that were at hand. The network heard 2.5 windows of each on average for
+# ESC-10, and 4.2 for UrbanSound8K, while no synthetic clip came twice. The folds of UrbanSound8K
+# are three of its ten.
 #
-# The paper's Table 4 shows 76.75 % for the default setting, its Table 3 shows 82.00 %, with the same number
-# of fine-tuning epochs stated for both.
+# On ESC-50, the paper's Table 4 has 76.75 % for the default setting, but its Table 3 has 82.00 %.
+# Both state the same number of fine-tuning epochs.
 #
 # ### Change this
 #
 # 1. Train all four live networks for four times as many steps. Do the rows of the first table keep
 #    their order?
-# 2. Replace the presets by the settings of Table 4, which the loop knows by name:
-#    `prior="5-10 events"`.
+# 2. Replace the presets by the settings of Table 4, which have names: `prior="5-10 events"`.
 #
 # ```{dropdown} What you might find
 # 1. The diagonal sharpens: each network becomes better at its own curriculum first.
-# 2. With one event a clip there is more silence, and silence is easy to reconstruct. The loss falls,
-#    and that is no sign of better features.
+# 2. With one event a clip there is more silence, and silence is easy to reconstruct. The loss
+#    falls, but that is no sign of better features.
 # ```
