@@ -16,9 +16,9 @@
 #
 # *If you have recordings of the place you want to listen in, but no labels: are they of use?*
 #
-# A microphone in a workshop gives hours of sound and nobody to annotate them. The network of chapter
-# 3 has never been there. But the game it plays needs no labels, so it can go on playing with other
-# sounds: from the weights $\theta_0$ that synthesis has left,
+# A microphone in a workshop gives hours of sound and nobody to annotate them. The network of
+# chapter 3 has never been there. But its game needs no labels, so it can go on playing with other
+# sounds, from the weights $\theta_0$ that it learned on synthesis:
 #
 # $$
 # \theta_\text{adapted} = \operatorname{minimise}_\theta\
@@ -26,9 +26,9 @@
 # \quad \text{starting at } \theta_0,
 # $$ (eq-adapt)
 #
-# with $\mathcal{L}$ the loss of {eq}`eq-loss`, $x$ a recording of the target and $M$ the patches
-# hidden. The same loop, the same loss; only the source of sound is exchanged, and where it starts.
-# The control starts at random weights instead: it tells what the recordings alone are worth.
+# with $\mathcal{L}$ the loss of {eq}`eq-loss`, $x$ a recording of the target and $M$ the hidden
+# patches. The loop and the loss are the same; only the sounds and the initial weights differ. The
+# control starts at random weights instead: it tells what the recordings alone are worth.
 
 # %%
 import tempfile
@@ -52,9 +52,9 @@ plots.use_style()
 # %% [markdown]
 # ## Adapt, live
 #
-# The target is ESC-10 {cite}`piczak2015`, where it is at hand: folds 1 to 4 are listened to, without
-# their labels, and fold 5 is left for the questions. `tiny` goes on from the weights shipped with the
-# book for a few steps, each on windows of recordings drawn at random.
+# The target is ESC-10 {cite}`piczak2015`, where it is at hand. The network hears folds 1 to 4,
+# without their labels, and fold 5 is kept for testing. Training of `tiny` continues from the
+# weights shipped with the book for a few steps, each on random windows of recordings.
 
 # %% tags=["nbval-ignore-output"]
 clips = find_dataset("esc10", audiopg.data_folder())
@@ -116,14 +116,15 @@ for name, model in (("before", first), ("after", adapted)):
 pd.DataFrame.from_dict(loss, orient="index").round(3)
 
 # %% [markdown]
-# Read down the columns. The first is what was asked for: the target's hidden patches have become less
-# of a surprise. The second is its price. A network that goes on learning forgets what it is no longer
-# told, and the more it takes over of the target, the less it remembers of the synthesizer.
+# Read down the columns. The first is what was asked for: the target's hidden patches have become
+# less of a surprise. The second is the price. A network that goes on learning forgets what it no
+# longer hears: as it learns the target, it loses some of the synthesizer.
 #
 # ## See and hear it
 #
-# One clip of the target as both fill it in. Where sound was hidden, the second picture should know
-# more of the texture that recordings have and the synthesizer has not.
+# {numref}`fig-adapted` shows how both networks fill in one clip of the target. Where sound was
+# hidden, the lower row should have more of the texture that recordings have and the synthesizer
+# lacks.
 
 # %% mystnb={"figure": {"caption": "A held-out clip of the target, what is seen of it, and the reconstruction before adapting (above) and after (below).", "name": "fig-adapted"}, "image": {"alt": "Two rows of original, masked and reconstructed log-mel spectrograms of the same clip"}} tags=["nbval-ignore-output"]
 one = heard["the target"][:1]
@@ -145,13 +146,13 @@ widgets.heard_reconstructions(log_mel, one, outputs[1], ["after adapting"])
 # %% [markdown]
 # ## Is it worth anything?
 #
-# A lower loss does not yet make a better encoder ([chapter 4](04_transfer.ipynb) has an example). So
-# the recorded runs ask the probe. They begin with the network `full` of [chapter
-# 5](05_ablations.ipynb), which has trained on 12,800 synthesized clips, and go on for as many windows of
-# the target's recordings, without labels. The recordings are those of the training folds: of ESC-10 and
-# of UrbanSound8K all folds but the last, of Speech Commands the training part. A linear probe is then
-# trained on these folds and tested on the one left out, of which the network heard no recording. Each
-# row has one test fold and one seed; the table gives the accuracy in per cent.
+# A lower loss does not yet make a better encoder ([chapter 4](04_transfer.ipynb) has an example).
+# So the recorded runs use the probe. They begin with the network `full` of [chapter
+# 5](05_ablations.ipynb), trained on 12,800 synthesized clips, and continue on as many windows of
+# the target's recordings, without labels. These recordings are all folds but the last of ESC-10 and
+# UrbanSound8K, and the training part of Speech Commands. A linear probe is then trained on the same
+# recordings and tested on the part left out, which the network has not heard. Each row has one test
+# fold and one seed; the table gives the accuracy in per cent.
 
 # %%
 scale = audiopg.at_scale(smoke="cpu", paper="paper")
@@ -174,7 +175,7 @@ pd.DataFrame.from_dict(found, orient="index").replace("", None).fillna(
 )
 
 # %% [markdown]
-# What each run has heard, and for how long:
+# The next table says what each run has heard, and for how long:
 
 # %%
 names = [name for listed in rows.values() for name in listed]
@@ -183,30 +184,30 @@ outcome_table({name: name for name in names})[
 ]
 
 # %% [markdown]
-# The rows that adapt are left to run. An earlier edition had them from networks that had hardly
-# learned, so nothing followed from them, and their records are withdrawn.
+# The rows that adapt have not been run yet. Those of an earlier edition came from networks that had
+# hardly learned, so nothing followed from them, and their records were withdrawn.
 #
 # With one test fold of 80 clips a difference of five points is four clips, so ESC-10 can only show
 # large effects; the test folds of the other two are ten times as long. `python -m audiopg reproduce
-# adapt target before` makes what is missing, `--scale paper` on a GPU at the paper's size, and `--list`
-# says how long it takes.
+# adapt target before` makes what is missing; with `--scale paper` it runs at the paper's size, on a
+# GPU. `--list` says how long it takes.
 #
 # ## The paper's figures
 #
-# Table 5, as the paper prints it: masked autoencoding is continued on the recordings of FSD50K
+# This is the paper's Table 5: masked autoencoding continues on the recordings of FSD50K
 # {cite}`fonseca2022`, then everything is fine-tuned on each set.
 
 # %%
 paper_table("table_5").astype(object).fillna("–")
 
 # %% [markdown]
-# The comparison there is another one, against weights from photographs, which are not among our
-# runs; ours is against the same network from scratch. Common to both is the question whether synthetic sound
-# is a good place to start from. At the paper's scale: not run yet.
+# The paper compares with weights from photographs, which are not among our runs; we compare with
+# the same network from scratch. Both ask whether synthetic sound is a good place to start from. At
+# the paper's scale: not run yet.
 #
-# What is uncertain: the number of steps, the rate and the share of synthetic clips that might be
-# mixed in against forgetting were not tuned. That needs a validation split that touches no test fold,
-# as in chapter 9.
+# What is uncertain: we tuned neither the number of steps nor the rate, and mixed in no synthetic
+# clips against forgetting. That needs a validation split that touches no test fold, as in chapter
+# 9.
 #
 # ### Change this
 #
@@ -217,5 +218,6 @@ paper_table("table_5").astype(object).fillna("–")
 # ```{dropdown} What you might find
 # 1. The target has 320 recordings, so the network meets each of them again and again in other
 #    windows. The gain on held-out clips flattens long before the training loss does.
-# 2. The slow one forgets less and gains less. A curve of one against the other says more than either.
+# 2. The lower rate forgets less and gains less. A curve of forgetting against gain says more than
+#    either.
 # ```
