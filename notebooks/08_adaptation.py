@@ -206,7 +206,7 @@ paper_table("table_5").astype(object).fillna("–")
 # the paper's scale: not run yet.
 #
 # What is uncertain: we tuned neither the number of steps nor the rate, and mixed in no synthetic
-# clips against forgetting. That needs a validation split that touches no test fold, as in chapter
+# clips against forgetting. Tuning needs a validation split apart from the test folds, as in chapter
 # 9.
 #
 # ### Change this
