@@ -397,8 +397,8 @@ gain_table(steps, against=next(iter(steps)))
 # Note also that the lowest held-out loss does not belong to the best probe.
 #
 # How much time does this save? The next record compares the recipe with that of the first weights
-# of this book: AdamW, batches of 32, a cosine schedule. Both train `tiny`, on one thread, in single
-# precision.
+# of this book: AdamW, batches of 32, a cosine schedule. Both train `tiny`, and the recipe also
+# `mini`, on one thread, in single precision.
 
 # %%
 bench = read_record("bench-recipe")
