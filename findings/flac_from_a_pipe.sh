@@ -1,5 +1,5 @@
 #!/bin/sh
-# soundfile and librosa: a FLAC file of six seconds is 18 billion years long.
+# soundfile and librosa: a FLAC file of six seconds is 18 million years long.
 #
 # A FLAC header states the number of samples, and 0 means that it is unknown. Every encoder that
 # writes to a pipe writes 0. One would guess that a reader decodes to the end, or says that the
