@@ -71,7 +71,7 @@ OUR_OWN = ("beyond",)
 ROWS = {
     "prior_work": {name: Row(note="") for name in paper_table("prior_work").index},
     "table_1": {
-        "random guess": Row(note="chance stands in each of the tables below"),
+        "random guess": Row(note="in the tables below"),
         "supervised from scratch": Row(
             ("finetune-*",),
             "audiopg finetune --preset base --recipe paper --dataset esc50 --out runs/scratch",

@@ -108,7 +108,8 @@ def of_weights(kind: str, rival: str) -> Callable[[Path], Iterable[Measured]]:
             )
             gain = 100 * (after - before)
             error = gain.std(ddof=1) / len(gain) ** 0.5 if len(gain) > 1 else math.nan
-            yield Measured(record["data"].partition(",")[0], gain.mean(), error)
+            what = record["data"].partition(",")[0].removesuffix(" v0.02")
+            yield Measured(what, gain.mean(), error)
 
     return measure
 
