@@ -137,9 +137,7 @@ figure, axis = plt.subplots()
 for name, run_record in runs.items():
     batch = run_record["settings"]["batch_size"]
     losses = pd.Series(run_record["metrics"]["loss"])
-    median = losses.rolling(
-        1000 // batch, center=True, min_periods=1
-    ).median()
+    median = losses.rolling(21, center=True, min_periods=1).median()
     clips = (losses.index + 1) * batch
     axis.plot(clips, median, label=name, linewidth=1.5)
 axis.axhline(
@@ -162,7 +160,7 @@ plt.show()
 
 # %%
 def split(mel, mask):
-    """Patches by band, (clips, 64, 8, ...): what is seen beside each, itself, whether it is hidden."""
+    """What is seen beside each patch, the patch, and whether it is hidden."""
     patches = normalise_patches(patchify(mel)).unflatten(1, (-1, 8))
     hidden, place = mask.unflatten(1, (-1, 8)), torch.arange(64)[:, None]
     earlier = torch.where(hidden, -1, place).cummax(dim=1).values
@@ -179,7 +177,7 @@ def split(mel, mask):
 
 
 def hear(clips):
-    """Their log-mel, and the patches that every network below is asked for."""
+    """Log-mels of clips, and the patches that are hidden in them."""
     parts = [
         audiopg.render(prior.sample(part, seed=0))
         for part in clips.split(16)
