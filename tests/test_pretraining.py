@@ -98,6 +98,8 @@ def test_what_all_of_torch_is_told_changes_nothing(told, whole):
     assert_same_run(found, whole)
 
 
+# It is slow on a device without units for it, which a run says.
+@pytest.mark.filterwarnings("ignore:precision is 'bfloat16', but this device:UserWarning")
 def test_products_in_bfloat16_change_the_losses_by_their_rounding_alone():
     exact, rounded = quiet(), quiet(replace(SETTINGS, precision="bfloat16"))
     assert not torch.equal(exact.losses, rounded.losses)

@@ -135,7 +135,7 @@ def test_r2_by_clips_heard_knows_what_was_heard(analysis):
     heard = pandas.read_csv(out / "clips-heard.csv").set_index(["embeddings", "factor"])
     found = heard.xs("onset", level="factor")[["clips heard", "of"]]
     assert found.loc[str(run)].tolist() == [8, "synthesis"]
-    assert found.loc["tiny"].tolist() == [64_000, "synthesis"]
+    assert found.loc["tiny"].tolist() == [102_400, "synthesis"]
     assert found.loc["random encoder"].tolist() == [0, "nothing"]
     ridge = pandas.read_csv(out / "ridge.csv").set_index(["embeddings", "factor"])
     for name, like in ((str(run), "this encoder"), ("raw log-mel", "raw log-mel")):
@@ -158,7 +158,7 @@ def test_a_record_holds_what_the_chapters_draw(analysis):
     assert len(found.null) == 5
     assert found.information.shape == (256,)
     assert record["settings"]["null_clips"] == 20
-    assert record["settings"]["clips_heard"]["tiny"] == [64_000, "synthesis"]
+    assert record["settings"]["clips_heard"]["tiny"] == [102_400, "synthesis"]
 
 
 def test_a_single_encoder_without_controls(tmp_path, monkeypatch, capsys):
