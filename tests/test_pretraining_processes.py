@@ -286,8 +286,8 @@ from audiopg.__main__ import main
 save_file, calls = checkpoints.save_file, []
 
 
-def killed(tensors, path, header):
-    save_file(tensors, path, header)
+def killed(tensors, path, *header):
+    save_file(tensors, path, *header)
     calls.extend([path] * ("optimiser.safetensors" in path.name))
     if len(calls) == 3 and path == calls[-1]:
         os.truncate(path, 1000)
