@@ -289,20 +289,23 @@ class Decode(nn.Module):
 
 
 class Read(nn.Module):
-    """What is read from a clip's tokens, all of them encoded, (1, 1 + 512, D), and a neuron, ().
+    """What is read from a clip's tokens, all of them encoded, and a neuron, ().
+
+    The tokens are (1, first + 512, D), the class token first where the network has one.
 
     Gives the neurons, standardised over the clips of the index, (D,); the read-outs, (3,); the
     clips of the index whose standardised embeddings lie nearest, (4,), with their distances in
     standard deviations a neuron, (4,); and the one neuron in every clip of the index, (clips,).
     """
 
-    def __init__(self, index: "Index") -> None:
+    def __init__(self, index: "Index", first: int) -> None:
         super().__init__()
+        self.first = first
         for name in ("mean", "deviation", "weights", "intercepts", "clips"):
             self.register_buffer(name, getattr(index, name))
 
     def forward(self, encoded: Tensor, neuron: Tensor) -> tuple[Tensor, ...]:
-        neurons = (encoded[0, 1:].mean(0) - self.mean) / self.deviation
+        neurons = (encoded[0, self.first :].mean(0) - self.mean) / self.deviation
         read = self.weights @ neurons + self.intercepts
         distance = (self.clips - neurons).square().mean(1).sqrt()
         places, nearest = distance.topk(_NEAREST, largest=False)
@@ -456,7 +459,11 @@ def graphs(model: MaskedAutoencoder, index: Index) -> dict[str, Callable[[], Gra
     number = torch.tensor(0)
     tokens = torch.arange(100)[None]
     width = model.architecture.width
-    some = {"visible": {1: (2, MOST_TOKENS - 1)}, "encoded": {1: (3, MOST_TOKENS)}}
+    first = int(model.architecture.class_token)
+    some = {
+        "visible": {1: (2, MOST_TOKENS - 1)},
+        "encoded": {1: (2 + first, MOST_TOKENS - 1 + first)},
+    }
     spectrum = torch.zeros(1, 2 * _BINS, _FRAMES, dtype=torch.float32)
 
     def recording(least: int, most: int, samples: int) -> Graph:
@@ -487,14 +494,14 @@ def graphs(model: MaskedAutoencoder, index: Index) -> dict[str, Callable[[], Gra
         ),
         "decode": lambda: Graph(
             Decode(model),
-            (mel, torch.zeros(1, 101, width, dtype=torch.float32), tokens),
+            (mel, torch.zeros(1, first + 100, width, dtype=torch.float32), tokens),
             ("mel", "encoded", "visible"),
             ("reconstruction",),
             some,
         ),
         "read": lambda: Graph(
-            Read(index),
-            (torch.zeros(1, 1 + MOST_TOKENS, width, dtype=torch.float32), number),
+            Read(index, first),
+            (torch.zeros(1, first + MOST_TOKENS, width, dtype=torch.float32), number),
             ("encoded", "neuron"),
             ("neurons", "read", "nearest", "distances", "cloud"),
         ),

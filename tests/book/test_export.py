@@ -59,6 +59,10 @@ def index(model):
 
 @pytest.fixture(scope="module")
 def run(model, index):
+    return runner(model, index)
+
+
+def runner(model, index):
     """A function that runs a graph of some name on arrays: name, {input: array} -> {output: array}."""
     made = graphs(model, index)
     options = onnxruntime.SessionOptions()
@@ -241,6 +245,16 @@ def test_reconstruction_is_the_librarys(run, model, visible):
     hidden = torch.ones(1, 512, dtype=torch.bool).scatter(1, tokens, False)
     output = type("Output", (), {"prediction": prediction, "mask": hidden})
     np.testing.assert_allclose(found, reconstruct(mel, output).numpy(), rtol=0, atol=1e-4)
+
+
+def test_a_network_without_a_class_token_is_exported_too(index):
+    bare = MaskedAutoencoder.preset("micro", class_token=False).eval()
+    run = runner(bare, index)
+    test_reconstruction_is_the_librarys(run, bare, 128)
+    encoded = torch.randn(1, 512, 64, generator=torch.Generator().manual_seed(1))
+    found = run("read", {"encoded": encoded.numpy(), "neuron": np.array(5)})
+    neurons = (encoded[0].mean(0) - index.mean) / index.deviation
+    np.testing.assert_allclose(found["neurons"], neurons.numpy(), atol=1e-5)
 
 
 def test_mask_is_the_one_of_pre_training(run):
