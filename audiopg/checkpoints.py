@@ -214,7 +214,8 @@ def _start_from(start: str, model: MaskedAutoencoder) -> None:
     source = load_model(start)
     if unlike := source.architecture.unlike(model.architecture):
         raise InputError(
-            f"{start} is another network ({unlike}); give the preset, class_token and decoder settings that it was made with."
+            f"{start} is another network ({unlike}); "
+            "give the preset, class_token and decoder settings that it was made with."
         )
     _copy_weights(source, model)
 

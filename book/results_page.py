@@ -20,7 +20,7 @@ from myst_nb.sphinx_ import NbMetadataCollector
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from audiopg.book.experiments import experiments
+from audiopg.book.experiments import clips_heard, experiments
 from audiopg.environment import provenance
 from audiopg.records import RESULTS, paper_table
 from audiopg.synth import ADDITIONS
@@ -186,7 +186,7 @@ def measurements(record: dict, row: Row | None = None) -> list[Measurement]:
         cells[name] = f"{cell} / {_accuracy(other)}"
     if not cells:
         return []
-    if clips := _clips(record):
+    if clips := clips_heard(record):
         cells["clips"] = f"{clips:,}"
     if "held_out_loss" in metrics:
         cells["loss"] = f"{metrics['held_out_loss']:.3f}"
@@ -201,14 +201,6 @@ def _accuracy(figure: dict) -> str:
     deviation = figure.get("standard_deviation")
     spread = "" if deviation is None else f" ± {100 * deviation:.1f}"
     return f"{'mAP ' * ('mAP' in figure)}{100 * figure['mean']:.1f}{spread}"
-
-
-def _clips(record: dict) -> int:
-    """How many clips a network was pre-trained on, as far as its record says."""
-    said = record["settings"]
-    if said.get("features", "trained") != "trained":
-        return 0
-    return said.get("steps", 0) * said.get("batch_size", 0)
 
 
 def tested_on(record: dict) -> str:
@@ -249,7 +241,7 @@ def scale_and_device(record: dict) -> str:
     settings = record["settings"]
     start = settings.get("start")
     size = settings.get("model") or (start and f"from {start}") or settings.get("preset") or ""
-    clips = _clips(record)
+    clips = clips_heard(record)
     minutes = record["seconds"] / 60
     parts = [
         f"`{size}`" if size else "",

@@ -15,7 +15,7 @@ from results_page import NOT_RUN, THIS, list_table, parsed
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from audiopg.book.experiments import SETS, gains
+from audiopg.book.experiments import SETS, gains, paired_gain
 from audiopg.records import RESULTS, read_record, read_table
 
 HOLDS, FAILS, UNKNOWN = "holds", "does not hold", "cannot be told here"
@@ -104,12 +104,12 @@ def of_weights(kind: str, rival: str) -> Callable[[Path], Iterable[Measured]]:
                 continue
             (name,) = (row for row in record["metrics"] if row.endswith(rival))
             after, before = (
-                np.array(list(record["metrics"][row]["accuracy"].values())) for row in (THIS, name)
+                np.array([list(record["metrics"][row]["accuracy"].values())])
+                for row in (THIS, name)
             )
-            gain = 100 * (after - before)
-            error = gain.std(ddof=1) / len(gain) ** 0.5 if len(gain) > 1 else math.nan
+            gain = 100 * np.array(paired_gain(after, before))
             what = record["data"].partition(",")[0].removesuffix(" v0.02")
-            yield Measured(what, gain.mean(), error)
+            yield Measured(what, *gain)
 
     return measure
 

@@ -382,7 +382,7 @@ def outcome_table(
         table[label] = {"clips": "not run yet", "CPU min": "", "held-out loss": "", "seeds": ""}
         if not records:
             continue
-        clips = _clips(records[0])
+        clips = clips_heard(records[0])
         table[label] = {
             "clips": "–" if clips is None else f"{clips:,}",
             "CPU min": _mean_of(records, "processor_seconds", 60, ".0f"),
@@ -426,23 +426,17 @@ def gain_table(
     """
     import pandas
 
-    accuracies = {}
-    for label, name in rows.items():
-        records = _seeds_of(name, folder)
-        accuracies[label] = {t: _accuracies(records, t) for t in _sets_of(records)}
+    accuracies = {label: _accuracies_by_set(name, folder) for label, name in rows.items()}
     sets = list(dict.fromkeys(tested for found in accuracies.values() for tested in found))
-    luck = {t: _luck(found[t] for found in accuracies.values() if t in found) for t in sets}
     pairs = pairwise(rows) if against is None else ((against, row) for row in rows)
     table = {}
     for one, other in pairs:
         if one == other:
             continue
-        before, after = accuracies[one], accuracies[other]
-        missing = "–" if before and after else "not run yet"
+        missing = "–" if accuracies[one] and accuracies[other] else "not run yet"
         step = table[f"{one} → {other}"] = dict.fromkeys(sets or ["gain"], missing)
-        for tested in before.keys() & after.keys():
-            gain, error = _gain(after[tested], before[tested], luck[tested])
-            step[tested] = _unbroken(_with_error(gain, error))
+        for tested, gain in _gains(accuracies, other, one).items():
+            step[tested] = _unbroken(_with_error(*gain))
     found = pandas.DataFrame.from_dict(table, orient="index")
     return _joined(found.rename(columns=_label))
 
@@ -464,18 +458,10 @@ def gains(
         Gain and standard error (nan where one fold was tested) for each set and pooling that both were
         tested on; nothing where one of the two has no record.
     """
-    records = {name: _seeds_of(name, folder) for name in (after, before, *alike)}
-    found = {}
-    for tested in _sets_of(records[after]):
-        known = {
-            name: _accuracies(seeds, tested)
-            for name, seeds in records.items()
-            if tested in _sets_of(seeds)
-        }
-        if before in known:
-            luck = _luck(known.values())
-            found[_label(tested)] = _gain(known[after], known[before], luck)
-    return found
+    names = (after, before, *alike)
+    accuracies = {name: _accuracies_by_set(name, folder) for name in names}
+    found = _gains(accuracies, after, before)
+    return {_label(tested): gain for tested, gain in found.items()}
 
 
 def efficiency(
@@ -502,7 +488,7 @@ def efficiency(
         for record in _seeds_of(name, folder)[:1]:
             metrics = record["metrics"]
             stages = {int(clips): stage for clips, stage in metrics["milestones"].items()}
-            for clips, stage in {**stages, _clips(record): metrics}.items():
+            for clips, stage in {**stages, clips_heard(record): metrics}.items():
                 for each, probe in stage["probes"].items():
                     if _short(each) == tested:
                         accuracy = 100 * np.array(list(probe["accuracy"].values()))
@@ -521,7 +507,7 @@ def _unbroken(cell: str) -> str:
     return cell.replace(" ", "\N{NO-BREAK SPACE}")
 
 
-def _clips(record: dict) -> int | None:
+def clips_heard(record: dict) -> int | None:
     """How many clips a network was pre-trained on; None where it was not."""
     said = record["settings"]
     if "steps" not in said or said.get("features", "trained") != "trained":
@@ -584,6 +570,24 @@ def _accuracies(records: list[dict], tested: str) -> np.ndarray:
     return 100 * np.array([list(folds.values()) for folds in found])
 
 
+def _accuracies_by_set(name: str, folder: str | os.PathLike | None) -> dict[str, np.ndarray]:
+    """Of one experiment on every set, as `_accuracies`; nothing where it has no record."""
+    records = _seeds_of(name, folder)
+    return {tested: _accuracies(records, tested) for tested in _sets_of(records)}
+
+
+def _gains(
+    accuracies: Mapping[str, Mapping[str, np.ndarray]], after: str, before: str
+) -> dict[str, tuple[float, float]]:
+    """What one row has more than another on each set that both have; all rows tell of the luck."""
+    found = {}
+    for tested, ours in accuracies[after].items():
+        if tested in accuracies[before]:
+            luck = _luck(row[tested] for row in accuracies.values() if tested in row)
+            found[tested] = paired_gain(ours, accuracies[before][tested], luck)
+    return found
+
+
 def _luck(rows: Iterable[np.ndarray]) -> float:
     """How far seeds lie apart: the variance of their means over the folds, averaged over the rows
     that have several; 0 where none has."""
@@ -591,10 +595,10 @@ def _luck(rows: Iterable[np.ndarray]) -> float:
     return float(np.mean(variances)) if variances else 0.0
 
 
-def _gain(after: np.ndarray, before: np.ndarray, luck: float) -> tuple[float, float]:
+def paired_gain(after: np.ndarray, before: np.ndarray, luck: float = 0.0) -> tuple[float, float]:
     """What one row has more than another, both (seeds, folds), and the standard error of that.
 
-    The error is nan where there is one fold, which does not tell how far others would lie apart.
+    ``luck`` is the variance between seeds of one row, 0 where it is not known. The error is nan where there is one fold, which does not tell how far others would lie apart.
     """
     gain = after.mean(0) - before.mean(0)
     if len(gain) == 1:
