@@ -226,14 +226,14 @@ def _cost_of_bfloat16(device: torch.device) -> float:
 def usual_torch() -> Iterator[None]:
     """Training is the same whatever a notebook has told all of torch.
 
-    That is: no gradients, products in half precision, or tensors on another device than the CPU.
-    Used as a decorator.
+    That is: no gradients, products in half precision or TF32, or tensors on another device than the
+    CPU. Used as a decorator.
     """
     with (
         torch.inference_mode(False),
         torch.enable_grad(),
-        torch.autocast("cpu", enabled=False),
         torch.autocast("cuda", enabled=False),
+        full_precision("cpu"),
         on_cpu_by_default(),
     ):
         yield
@@ -248,14 +248,18 @@ def on_cpu_by_default() -> Iterator[None]:
 
 
 @contextmanager
-def full_precision(device: torch.device) -> Iterator[None]:
-    """Products of float32 in float32, whatever autocast or TF32 a training loop has switched on."""
+def full_precision(device: torch.device | str) -> Iterator[None]:
+    """Products of float32 in float32, whatever autocast or TF32 a training loop has switched on.
+
+    Args:
+        device: whose autocast is off.
+    """
     backends = (torch.backends.cuda.matmul, torch.backends.mkldnn.matmul)
     before = [backend.fp32_precision for backend in backends]
     try:
         for backend in backends:
             backend.fp32_precision = "ieee"
-        with torch.autocast(device.type, enabled=False):
+        with torch.autocast(torch.device(device).type, enabled=False):
             yield
     finally:
         for backend, precision in zip(backends, before, strict=True):

@@ -5,6 +5,7 @@ import resource
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -145,3 +146,29 @@ def server(monkeypatch):
         monkeypatch.delenv(name, raising=False)
     with Server().running() as running:
         yield running
+
+
+@contextmanager
+def rough_products() -> Iterator[None]:
+    """Products of float32 in bfloat16, wherever a backend has it."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+@pytest.fixture(
+    params=[
+        torch.no_grad,
+        torch.inference_mode,
+        partial(torch.autocast, "cpu", torch.bfloat16),
+        rough_products,
+        partial(torch.device, "meta"),
+    ],
+    ids=["no_grad", "inference_mode", "autocast", "rough_products", "meta"],
+)
+def told(request: pytest.FixtureRequest) -> Callable[[], AbstractContextManager]:
+    """What a notebook may have told all of torch, as a context."""
+    return request.param

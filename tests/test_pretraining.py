@@ -7,7 +7,6 @@ import signal
 import sys
 import threading
 from dataclasses import asdict, replace
-from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -83,15 +82,6 @@ def test_a_run_is_a_function_of_its_settings():
 @pytest.mark.filterwarnings(
     "ignore:precision is 'bfloat16'"
 )  # Of a processor without units for it.
-@pytest.mark.parametrize(
-    "told",
-    [
-        torch.no_grad,
-        torch.inference_mode,
-        partial(torch.autocast, "cpu", torch.bfloat16),
-        partial(torch.device, "meta"),
-    ],
-)
 def test_what_all_of_torch_is_told_changes_nothing(told, whole):
     with told():
         found = quiet()

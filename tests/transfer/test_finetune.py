@@ -5,7 +5,6 @@ import math
 import os
 import shutil
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -249,15 +248,6 @@ def test_a_run_is_a_function_of_its_settings(clips, waves, whole):
         assert (one != other).all(), name
 
 
-@pytest.mark.parametrize(
-    "told",
-    [
-        torch.no_grad,
-        torch.inference_mode,
-        partial(torch.autocast, "cpu", torch.bfloat16),
-        partial(torch.device, "meta"),
-    ],
-)
 def test_what_all_of_torch_is_told_changes_nothing(told, clips, waves, whole):
     with told():
         found = quiet(clips, waves, folds=[1, 3])
