@@ -38,7 +38,7 @@ from audiopg.runs import (
     require_new,
     require_own,
     require_same,
-    require_shapes,
+    require_whole,
     step_of,
     write_provenance,
 )
@@ -204,7 +204,8 @@ def _read_checkpoint(
     if source.architecture != run.model.architecture:
         raise InputError("model.safetensors holds another network")
     expected = {slot: like.shape for slot, _, _, like in run.moments()}
-    require_shapes(path / "optimiser.safetensors", kept, expected)
+    require_whole(path / "model.safetensors", source.state_dict())
+    require_whole(path / "optimiser.safetensors", kept, expected)
     require_own(path, said.get("run"), name)
     return state, source, kept
 
@@ -270,7 +271,8 @@ def save(run: Run) -> None:
                 save_file(kept, path, label and {"run": label})
             write_json(temporary / "state.json", state, indent=None)
         for old in checkpoints(folder)[:-_KEPT_CHECKPOINTS]:
-            shutil.rmtree(old)
+            # Where somebody has moved one to another disk, what is there stays.
+            old.unlink() if old.is_symlink() else shutil.rmtree(old)
 
 
 def save_filters(run: Run) -> None:

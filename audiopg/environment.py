@@ -224,7 +224,7 @@ def _cost_of_bfloat16(device: torch.device) -> float:
 
 @contextmanager
 def usual_torch() -> Iterator[None]:
-    """Training is the same whatever a notebook has told all of torch.
+    """What is trained or estimated is the same whatever a notebook has told all of torch.
 
     That is: no gradients, products in half precision or TF32, or tensors on another device than the
     CPU. Used as a decorator.

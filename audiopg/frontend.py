@@ -196,6 +196,11 @@ class LogMel(nn.Module):
                 f"the front end is of type {self.window.dtype}; make the network float32 again "
                 "(.float()): for products in half precision there is torch.autocast."
             )
+        if self.window.device != wave.device:
+            raise InputError(
+                f"the front end is on {self.window.device}, the waveform on {wave.device}; bring both "
+                "to one device (.to(device)); what was made on the device meta has to be made anew."
+            )
         # Some processors sum strided samples in another order, and round otherwise.
         wave = wave.contiguous()
         count = whole_frames(samples)

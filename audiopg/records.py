@@ -121,7 +121,12 @@ def read_record(name: str, folder: str | os.PathLike | None = None) -> dict | No
     path = record_path(name, folder)
     if not path.exists():
         return None
-    return read_object(path, "delete it, and run it again")
+    remedy = "delete it, and run it again"
+    record = read_object(path, remedy)
+    for name in ("settings", "metrics"):
+        if not isinstance(record.get(name, {}), dict):
+            raise InputError(f"{path} is damaged: its {name} are no object; {remedy}.")
+    return record
 
 
 def pack(found: object) -> dict:

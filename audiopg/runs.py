@@ -297,18 +297,30 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
 
 
-def require_shapes(
-    path: Path, tensors: Mapping[str, Tensor], shapes: Mapping[str, torch.Size | None]
+def require_whole(
+    path: Path,
+    tensors: Mapping[str, Tensor],
+    shapes: Mapping[str, torch.Size | None] | None = None,
 ) -> None:
-    """See that a file holds the tensors of these names and shapes, any shape for None.
+    """See that what a file of a run holds is finite, as it was when it was written.
+
+    Args:
+        path: of the file.
+        tensors: in it, by name.
+        shapes: that they should have, any shape for None; names and shapes are not looked at when
+            None.
 
     Raises:
-        InputError: for others.
+        InputError: for others, or ones that are not finite.
     """
-    if tensors.keys() != shapes.keys() or any(
-        shape not in (None, tensors[name].shape) for name, shape in shapes.items()
+    if shapes and (
+        tensors.keys() != shapes.keys()
+        or any(shape not in (None, tensors[name].shape) for name, shape in shapes.items())
     ):
         raise InputError(f"{path.name} belongs to another network or other clips")
+    for name, values in tensors.items():
+        if not values.isfinite().all():
+            raise InputError(f"{name} in {path.name} is not finite")
 
 
 def require_readable(path: Path) -> None:

@@ -183,3 +183,10 @@ def test_any_spectrogram_can_be_inverted(level, other, band):
 def test_a_log_mel_of_another_length_is_not_inverted():
     with pytest.raises(InputError, match=r"has shape \(1, 32, 128\); 16000 samples have one of"):
         LogMel().invert(torch.zeros(1, 32, 128), SAMPLE_RATE)
+
+
+def test_a_front_end_elsewhere_than_the_waveform_is_refused():
+    with torch.device("meta"):
+        log_mel = LogMel()
+    with pytest.raises(InputError, match="the front end is on meta, the waveform on cpu"):
+        log_mel(torch.zeros(1, 400, device="cpu"))

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from audiopg import checkpoints, environment, pretraining, runs
@@ -255,6 +256,15 @@ def test_a_killed_run_resumes_to_the_same_bits(tmp_path, step, whole):
     assert not any(path.exists() for path in leftovers)
 
 
+def test_a_checkpoint_moved_to_another_disk_stays_there(run_folder, tmp_path_factory, whole):
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "moved"
+    shutil.move(run_folder / "step-00000002", elsewhere)
+    (run_folder / "step-00000002").symlink_to(elsewhere)
+    assert_same_run(quiet(out=run_folder, resume=True), whole)
+    assert not os.path.lexists(run_folder / "step-00000002")
+    assert (elsewhere / "model.safetensors").exists()
+
+
 def test_a_run_of_before_there_were_so_many_settings_resumes_to_the_same_bits(tmp_path, whole):
     with pytest.raises(Killed):
         quiet(out=tmp_path, watch=killed_at(5))
@@ -287,7 +297,17 @@ def swap(path):
     save_model(other, path)
 
 
+def with_nan(path):
+    """As it was, but for the last number of its first tensor."""
+    with safe_open(path, "pt") as file:
+        tensors, said = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
+    next(iter(tensors.values())).view(-1)[-1] = torch.nan
+    save_file(tensors, path, said)
+
+
 DAMAGE = {
+    "a model that is not finite": ("model.safetensors", with_nan),
+    "an optimiser that is not finite": ("optimiser.safetensors", with_nan),
     "a model cut in its header": ("model.safetensors", cut(0.001)),
     "a model cut in its tensors": ("model.safetensors", cut(0.9)),
     "an empty model": ("model.safetensors", cut(0)),

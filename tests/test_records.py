@@ -62,6 +62,9 @@ def test_a_bad_name_or_file_is_refused(tmp_path):
     (tmp_path / "broken.json").write_text("[]")
     with pytest.raises(InputError, match=r"broken\.json is damaged: it holds no object; delete it"):
         read_record("broken", folder=tmp_path)
+    (tmp_path / "broken.json").write_text('{"settings": 3}')
+    with pytest.raises(InputError, match=r"damaged: its settings are no object; delete it"):
+        read_record("broken", folder=tmp_path)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from audiopg.analysis.cache import fingerprint, kept
 from audiopg.analysis.kraskov import kraskov_information
+from audiopg.environment import usual_torch
 from audiopg.errors import InputError
 from audiopg.inputs import as_float64, whole_number, whole_seed
 
@@ -62,6 +63,7 @@ class FactorInformation:
         return pandas.DataFrame({n: v.cpu().numpy() for n, v in columns.items()}, index=index)
 
 
+@usual_torch()
 def mutual_information(
     embeddings: Tensor | np.ndarray, factor: Tensor | np.ndarray, *, neighbours: int = 3
 ) -> Tensor:
@@ -104,6 +106,7 @@ def mutual_information(
     return kraskov_information(columns, factor, neighbours)
 
 
+@usual_torch()
 def permutation_null(
     embeddings: Tensor | np.ndarray,
     factor: Tensor | np.ndarray,
@@ -140,6 +143,7 @@ def permutation_null(
     return torch.stack(maxima)
 
 
+@usual_torch()
 def information_error(
     embeddings: Tensor | np.ndarray,
     factor: Tensor | np.ndarray,
@@ -193,6 +197,7 @@ def information_error(
     return (torch.stack(variances).mean(dim=0) / parts).sqrt()
 
 
+@usual_torch()
 def factor_information(
     embeddings: Tensor | np.ndarray,
     factor: Tensor | np.ndarray,

@@ -34,7 +34,7 @@ from audiopg.runs import (
     require_new,
     require_own,
     require_same,
-    require_shapes,
+    require_whole,
     write_provenance,
 )
 from audiopg.transfer.recipes import FinetuneSettings
@@ -426,7 +426,7 @@ def _load(task: Task, name: str, expected: dict[str, torch.Size]) -> dict[str, T
             raise ForeignCheckpoint(
                 f"{path} was made with other settings than run.json says; put run.json back."
             )
-        require_shapes(path, tensors, {"losses": None, "seconds": torch.Size(), **expected})
+        require_whole(path, tensors, {"losses": None, "seconds": torch.Size(), **expected})
         return tensors
 
     return read_checkpoint(task.held, task.folder / name, read, "the fold has to start anew")

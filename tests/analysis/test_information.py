@@ -476,3 +476,20 @@ def test_a_null_of_fewer_clips_is_that_of_the_first_and_is_higher():
     assert fewer.null.median() > whole.null.median()
     with pytest.raises(InputError, match="null_clips is 0"):
         factor_information(x, x[:, 0], null_clips=0)
+
+
+def test_what_all_of_torch_is_told_changes_nothing(told):
+    generator = torch.Generator().manual_seed(0)
+    x, y = torch.randn(2, 50, generator=generator)
+    x = torch.stack([x + y, y], dim=1)
+
+    def found():
+        null = permutation_null(x, y, permutations=2)
+        return mutual_information(x, y), null, information_error(x, y, parts=2)
+
+    expected = found()
+    with told():
+        # Made there, a tensor is one of inference mode.
+        x = x.clone()
+        for one, other in zip(found(), expected, strict=True):
+            assert torch.equal(one, other)

@@ -522,7 +522,26 @@ def of_another_network(path):
         save_file(tensors, path, file.metadata())
 
 
-@pytest.mark.parametrize("damage", [cut, of_another_network])
+def not_finite(path):
+    tensors = load_file(path)
+    tensors["optimiser/head.bias/exp_avg"][0] = torch.nan
+    with safe_open(path, "pt") as file:
+        save_file(tensors, path, file.metadata())
+
+
+def test_scores_that_are_not_finite_are_found_again(stopped, clips, waves, whole, capsys):
+    path = stopped / "seed-0/fold-1/tested.safetensors"
+    tensors = load_file(path)
+    tensors["scores"][0] = torch.nan
+    with safe_open(path, "pt") as file:
+        save_file(tensors, path, file.metadata())
+    assert_same_run(quiet(clips, waves, folds=[1, 3], out=stopped, resume=True), whole)
+    assert f"{path} is damaged (scores in tested.safetensors is not finite)" in (
+        capsys.readouterr().out
+    )
+
+
+@pytest.mark.parametrize("damage", [cut, of_another_network, not_finite])
 def test_a_damaged_checkpoint_costs_its_fold_alone(damage, stopped, clips, waves, whole, capsys):
     path = stopped / "seed-0/fold-3/checkpoint.safetensors"
     damage(path)
