@@ -19,6 +19,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         when it is interrupted.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
+    for name in ("stdout", "stderr"):
+        # Closed by a shell (2>&-) it is None, which progress bars do not bear, and its number is given
+        # to the next file that is opened.
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))
     options = _parser(arguments).parse_args(arguments)
     try:
         from audiopg.environment import scale

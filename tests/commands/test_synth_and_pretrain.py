@@ -21,6 +21,7 @@ from audiopg.commands import pretrain as command
 from audiopg.environment import PRECISIONS
 from audiopg.mae import load_model
 from audiopg.pretraining import RECIPES, PretrainSettings, pretrain, read_settings, recipe_for
+from audiopg.runs import read_metrics
 from audiopg.synth import (
     EXCITATIONS,
     PRESETS,
@@ -571,6 +572,16 @@ def test_an_unknown_scale_is_refused_before_anything_is_written(tmp_path, monkey
         assert main([*asked, "--out", str(tmp_path / "out")]) == 2
         assert capsys.readouterr().err.startswith("audiopg: AUDIOPG_SCALE is 'huge'; set it to")
     assert not (tmp_path / "out").exists()
+
+
+def test_pretraining_needs_nobody_to_listen(tmp_path):
+    shell = '"$0" -m audiopg "$@" <&- >&- 2>&-'
+    subprocess.run(
+        ["sh", "-c", shell, sys.executable, *RUN, "--out", str(tmp_path / "run")], check=True
+    )
+    losses = [line["loss"] for line in read_metrics(tmp_path / "run" / "metrics.jsonl")]
+    assert main([*RUN, "--out", str(tmp_path / "heard")]) == 0
+    assert losses == [line["loss"] for line in read_metrics(tmp_path / "heard" / "metrics.jsonl")]
 
 
 def test_an_unknown_setting_or_command_exits_with_2():
