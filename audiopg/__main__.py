@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Closed by a shell (2>&-) it is None, which progress bars do not bear, and its number is given
         # to the next file that is opened.
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w"))
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - open until the process ends.
     options = _parser(arguments).parse_args(arguments)
     try:
         from audiopg.environment import scale
