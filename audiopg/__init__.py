@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from audiopg.environment import at_scale, data_folder, scale
     from audiopg.errors import InputError
     from audiopg.frontend import LogMel
-    from audiopg.mae import Encoder, MaskedAutoencoder, load_encoder, reconstruct
+    from audiopg.mae import Encoder, MaskedAutoencoder, reconstruct
+    from audiopg.pretrained import load_encoder
     from audiopg.pretraining import RECIPES, PretrainSettings, pretrain
     from audiopg.synth import ClipParameters, SynthPrior, render, signal_to_noise
 
@@ -46,7 +47,8 @@ _HOMES = {
     "environment": ("at_scale", "data_folder", "scale"),
     "errors": ("InputError",),
     "frontend": ("LogMel",),
-    "mae": ("Encoder", "MaskedAutoencoder", "load_encoder", "reconstruct"),
+    "mae": ("Encoder", "MaskedAutoencoder", "reconstruct"),
+    "pretrained": ("load_encoder",),
     "pretraining": ("RECIPES", "PretrainSettings", "pretrain"),
     "synth": ("ClipParameters", "SynthPrior", "render", "signal_to_noise"),
 }

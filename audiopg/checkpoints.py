@@ -22,7 +22,8 @@ from audiopg.distributed import processes
 from audiopg.environment import atomic_folder, atomic_path, require_writable, write_json
 from audiopg.errors import InputError
 from audiopg.inputs import read_json
-from audiopg.mae import MaskedAutoencoder, load_model, save_model
+from audiopg.mae import MaskedAutoencoder
+from audiopg.pretrained import load_model, save_model
 from audiopg.recipes import LENGTHS, PretrainSettings, different, read_settings, same_so_far
 from audiopg.runs import (
     RunFolder,

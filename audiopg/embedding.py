@@ -190,7 +190,7 @@ class Embedder(nn.Module):
         if frames.min() < frames.max():
             # Only the frames behind a wave's own hear the zeros behind it.
             own = torch.arange(mel.shape[1]) < frames[:, None]
-            mel *= own[..., None].to(mel.device)
+            mel.masked_fill_(~own[..., None].to(mel.device), self.log_mel.padding)
         return mel
 
 

@@ -24,6 +24,8 @@ LOWEST_HZ = 20.0
 # Mean and standard deviation of the log-mel values of 2,000 clips of the `full` prior, seed 0.
 CURRICULUM_MEAN = -6.01
 CURRICULUM_STANDARD_DEVIATION = 4.24
+# Windows of a frame, symmetric as Kaldi's.
+WINDOWS = {"hamming": torch.hamming_window, "hann": torch.hann_window}
 
 _Count = TypeVar("_Count", int, Tensor)
 
@@ -138,26 +140,47 @@ def resample(wave: Tensor, sample_rate: int, target: int = SAMPLE_RATE) -> Tenso
 class LogMel(nn.Module):
     """Log-mel spectrograms, Kaldi-compatible, batched, on the device of the waveform.
 
-    25 ms Hamming windows every 10 ms, whole windows only; each has its mean removed and is
-    pre-emphasised by 0.97; power spectrum of 512 points, 128 mel bands, natural logarithm. The
-    values are standardised with one mean and one standard deviation, and frames of zeros, the
-    mean, are added up to the next multiple of 16: 10.24 s give 1,022 frames, made 1,024.
+    25 ms windows every 10 ms, whole windows only; each has its mean removed and is pre-emphasised
+    by 0.97; power spectrum of 512 points, 128 mel bands, natural logarithm. The values are
+    standardised with one mean and one standard deviation, and frames of zeros, the mean, are added
+    up to the next multiple of 16: 10.24 s give 1,022 frames, made 1,024.
 
     Args:
         mean: of log-mel values; by default that of the `full` curriculum.
         standard_deviation: likewise. ``LogMel(0.0, 1.0)`` returns plain log-mel values.
+        window: "hamming", as in the paper, or "hann", as in AST and AudioMAE.
+        padding: value of the frames that are added. AST and AudioMAE add zeros before they
+            standardise, which is -mean / standard_deviation.
+
+    Raises:
+        InputError: for an unknown window.
     """
 
     def __init__(
         self,
         mean: float = CURRICULUM_MEAN,
         standard_deviation: float = CURRICULUM_STANDARD_DEVIATION,
+        window: str = "hamming",
+        padding: float = 0.0,
     ) -> None:
         super().__init__()
+        if window not in WINDOWS:
+            raise InputError(f"window is {window!r}; choose from {list(WINDOWS)}.")
         self.mean, self.standard_deviation = mean, standard_deviation
-        window = torch.hamming_window(WINDOW, periodic=False, dtype=torch.float64)
-        self.register_buffer("window", window.float(), persistent=False)
+        self.window_name, self.padding = window, padding
+        weights = WINDOWS[window](WINDOW, periodic=False, dtype=torch.float64)
+        self.register_buffer("window", weights.float(), persistent=False)
         self.register_buffer("filterbank", mel_filterbank(), persistent=False)
+
+    @property
+    def settings(self) -> dict:
+        """The arguments that make another like it, which weights are stored with."""
+        return {
+            "mean": self.mean,
+            "standard_deviation": self.standard_deviation,
+            "window": self.window_name,
+            "padding": self.padding,
+        }
 
     def forward(self, wave: Tensor) -> Tensor:
         """Compute the standardised log-mel spectrogram.
@@ -204,7 +227,7 @@ class LogMel(nn.Module):
         # Some processors sum strided samples in another order, and round otherwise.
         wave = wave.contiguous()
         count = whole_frames(samples)
-        mels = wave.new_zeros(batch, LogMel.frames(samples), MEL_BANDS)
+        mels = wave.new_full((batch, LogMel.frames(samples), MEL_BANDS), self.padding)
         if not batch:
             return mels
         # On a CPU one clip at a time stays in the cache, which is worth a factor of two.

@@ -1,25 +1,21 @@
 """The masked autoencoder: log-mel -> patches -> encoder -> decoder -> masked loss (Section 3.2)."""
 
-import json
 import math
-import os
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
+from importlib import import_module
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from audiopg.embedding import BANDS, Embedder
 from audiopg.embedding import POOLINGS as POOLINGS
-from audiopg.environment import atomic_path, on_cpu_by_default
 from audiopg.errors import InputError
 from audiopg.frontend import MEL_BANDS, PATCH, LogMel
 from audiopg.initial import INITIAL, initialise, start_mimetic
 from audiopg.inputs import shown
-from audiopg.pretrained import shipped_weights, weights_file
 from audiopg.random import STREAMS, permutation, uniform
 from audiopg.synth.parameters import CLIP_SAMPLES, is_whole
 
@@ -538,88 +534,6 @@ def reconstruct(mel: Tensor, output: MaskedOutput) -> Tensor:
     return unpatchify(torch.where(output.mask[..., None], predicted, patches))
 
 
-def save_model(
-    model: MaskedAutoencoder,
-    path: str | os.PathLike,
-    half: bool = False,
-    run: str | None = None,
-) -> None:
-    """Write the weights as safetensors, with the architecture and front end in the header.
-
-    Args:
-        model: what to write.
-        path: of the file.
-        half: write half-precision numbers, for weights that are shipped.
-        run: the name of the run that they are of, "/" and the step, for the header.
-    """
-    log_mel = model.encoder.log_mel
-    about = {
-        "architecture": asdict(model.architecture),
-        "mask_ratio": model.mask_ratio,
-        "mean": log_mel.mean,
-        "standard_deviation": log_mel.standard_deviation,
-    }
-    if model.auxiliary is not None:
-        about["auxiliary"] = model.auxiliary.out_features
-    tensors = {
-        name: (value.half() if half else value).contiguous()
-        for name, value in model.state_dict().items()
-    }
-    with atomic_path(path) as temporary:
-        metadata = {"audiopg": json.dumps(about)} | ({"run": run} if run else {})
-        save_file(tensors, temporary, metadata=metadata)
-
-
-@on_cpu_by_default()
-def load_model(name_or_path: str | os.PathLike) -> MaskedAutoencoder:
-    """A pre-trained autoencoder, in evaluation mode.
-
-    Args:
-        name_or_path: "tiny", the weights that come with the package; or a ``model.safetensors``,
-            the folder of a pre-training run, or of one of its checkpoints; or the address of such
-            a file, fetched once into `audiopg.environment.cache_folder`. Behind a file may stand
-            "#sha256=" and its digest, behind an address they must, and the file is checked.
-
-    Raises:
-        InputError: for a path that holds no model, a damaged file, or another network; for an
-            address that gives nothing, and for a file of another digest.
-    """
-    path = weights_file(name_or_path)
-    try:
-        path.open("rb").close()
-    # A path with a null character is a ValueError.
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError) as error:
-        raise InputError(
-            f"{path} is not a file; give a model.safetensors, a run's folder, or one of the "
-            f"weights that come with the package: {shipped_weights()}."
-        ) from error
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}); mend that.") from error
-    try:
-        with safe_open(path, framework="pt") as file:
-            about = json.loads((file.metadata() or {})["audiopg"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise InputError(f"{path} is damaged or no safetensors file ({error}).") from error
-    except (KeyError, ValueError, RecursionError) as error:
-        raise InputError(f"{path} was not written by audiopg: its header says nothing.") from error
-    try:
-        model = MaskedAutoencoder(Architecture(**about["architecture"]), about["mask_ratio"])
-        model.encoder.log_mel = LogMel(about["mean"], about["standard_deviation"])
-        if "auxiliary" in about:
-            model.add_auxiliary(about["auxiliary"])
-        model.load_state_dict(tensors)
-    except (KeyError, TypeError, RuntimeError, InputError) as error:
-        reason = str(error).splitlines()[-1].strip()
-        raise InputError(f"{path} holds a network of another shape: {reason}") from error
-    return model.eval()
-
-
-def load_encoder(name_or_path: str | os.PathLike) -> Encoder:
-    """The encoder of a pre-trained autoencoder (see `load_model`), frozen, in evaluation mode."""
-    return load_model(name_or_path).encoder.requires_grad_(False)
-
-
 def _token(width: int) -> nn.Parameter:
     """A learned token of zeros."""
     return nn.Parameter(torch.zeros(width, dtype=torch.float32))
@@ -628,3 +542,15 @@ def _token(width: int) -> nn.Parameter:
 def _take(values: Tensor, index: Tensor) -> Tensor:
     """Rows of (B, N, D) at (B, V) indices: (B, V, D)."""
     return values.gather(1, index[..., None].expand(-1, -1, values.shape[2]))
+
+
+def __getattr__(name: str) -> object:
+    """What has moved to `audiopg.pretrained`, for one release."""
+    if name not in ("load_model", "load_encoder", "save_model"):
+        raise AttributeError(f"module 'audiopg.mae' has no attribute {name!r}")
+    warnings.warn(
+        f"audiopg.mae.{name} is audiopg.pretrained.{name} now; import that.",
+        DeprecationWarning,
+        stacklevel=2,
+    )
+    return getattr(import_module("audiopg.pretrained"), name)

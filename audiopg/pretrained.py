@@ -1,11 +1,24 @@
-"""Where pre-trained weights are: beside the package, in the folder of a run, or at an address."""
+"""Pre-trained weights: where they are, and how they are written and read.
 
+They lie beside the package, in the folder of a run, or at an address. Those of other people's
+autoencoders are read by `audiopg.layouts`.
+"""
+
+import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 
-from audiopg.environment import cache_folder, writing
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from audiopg.environment import atomic_path, cache_folder, on_cpu_by_default, writing
 from audiopg.errors import InputError
 from audiopg.fetch import check, fetch, read_checksum
+from audiopg.frontend import LogMel
+from audiopg.layouts import read_encoder
+from audiopg.mae import Architecture, Encoder, MaskedAutoencoder
 from audiopg.runs import checkpoints, run_folder
 
 _WEIGHTS = Path(__file__).parent / "weights"
@@ -59,3 +72,116 @@ def _fetched(url: str, digest: str) -> Path:
         return there
     with run_folder(folder), writing(folder):
         return fetch(url, checksum, folder)
+
+
+def save_model(
+    model: MaskedAutoencoder,
+    path: str | os.PathLike,
+    half: bool = False,
+    run: str | None = None,
+) -> None:
+    """Write the weights as safetensors, with the architecture and front end in the header.
+
+    Args:
+        model: what to write.
+        path: of the file.
+        half: write half-precision numbers, for weights that are shipped.
+        run: the name of the run that they are of, "/" and the step, for the header.
+    """
+    log_mel = model.encoder.log_mel
+    about = {
+        "architecture": asdict(model.architecture),
+        "mask_ratio": model.mask_ratio,
+        **log_mel.settings,
+    }
+    if model.auxiliary is not None:
+        about["auxiliary"] = model.auxiliary.out_features
+    tensors = {
+        name: (value.half() if half else value).contiguous()
+        for name, value in model.state_dict().items()
+    }
+    with atomic_path(path) as temporary:
+        metadata = {"audiopg": json.dumps(about)} | ({"run": run} if run else {})
+        save_file(tensors, temporary, metadata=metadata)
+
+
+@on_cpu_by_default()
+def load_model(name_or_path: str | os.PathLike) -> MaskedAutoencoder:
+    """A pre-trained autoencoder, in evaluation mode.
+
+    Args:
+        name_or_path: "tiny", the weights that come with the package; or a ``model.safetensors``,
+            the folder of a pre-training run, or of one of its checkpoints; or the address of such
+            a file, fetched once into `audiopg.environment.cache_folder`. Behind a file may stand
+            "#sha256=" and its digest, behind an address they must, and the file is checked.
+
+    Raises:
+        InputError: for a path that holds no model, a damaged file, or another network; for an
+            address that gives nothing, and for a file of another digest.
+    """
+    path = weights_file(name_or_path)
+    tensors, said = _read(path)
+    if "audiopg" not in said:
+        raise InputError(
+            f"{path} was not written by audiopg, and holds no autoencoder of its; load_encoder reads "
+            "encoders of timm, AudioMAE and ViTMAE."
+        )
+    return _model(path, tensors, said["audiopg"])
+
+
+@on_cpu_by_default()
+def load_encoder(name_or_path: str | os.PathLike) -> Encoder:
+    """The encoder of a pre-trained autoencoder, frozen, in evaluation mode.
+
+    Args:
+        name_or_path: as in `load_model`; or a safetensors file, or a folder with a
+            ``model.safetensors``, in the layout of timm, of AudioMAE or of ViTMAE
+            (`audiopg.layouts.read_encoder`).
+
+    Raises:
+        InputError: as `load_model`, or for a layout that is none of these.
+    """
+    path = weights_file(name_or_path)
+    tensors, said = _read(path)
+    if "audiopg" not in said:
+        return read_encoder(path, tensors)
+    return _model(path, tensors, said["audiopg"]).encoder.requires_grad_(False)
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The tensors of a file by name, and what its header says."""
+    try:
+        path.open("rb").close()
+    # A path with a null character is a ValueError.
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError) as error:
+        raise InputError(
+            f"{path} is not a file; give a model.safetensors, a run's folder, or one of the "
+            f"weights that come with the package: {shipped_weights()}."
+        ) from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}); mend that.") from error
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return tensors, file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path} is damaged or no safetensors file ({error}).") from error
+
+
+def _model(path: Path, tensors: dict[str, Tensor], header: str) -> MaskedAutoencoder:
+    """The autoencoder of these weights, by what the header of their file says."""
+    try:
+        about = json.loads(header)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} was not written by audiopg: its header says nothing.") from error
+    try:
+        model = MaskedAutoencoder(Architecture(**about["architecture"]), about["mask_ratio"])
+        front_end = {name: about[name] for name in model.encoder.log_mel.settings if name in about}
+        model.encoder.log_mel = LogMel(**front_end)
+        if "auxiliary" in about:
+            model.add_auxiliary(about["auxiliary"])
+        model.load_state_dict(tensors)
+    except (KeyError, TypeError, RuntimeError, InputError) as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise InputError(f"{path} holds a network of another shape: {reason}") from error
+    return model.eval()

@@ -119,7 +119,7 @@ def make_laboratory(folder: Path) -> None:
             _write(folder / f"{name}.js", script(name, content))
 
     from audiopg.book.export import export_graph, graphs, index_clips, manifest
-    from audiopg.mae import load_model
+    from audiopg.pretrained import load_model
 
     model = load_model("tiny")
     index = index_clips(model)

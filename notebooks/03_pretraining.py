@@ -31,7 +31,8 @@ import audiopg
 from audiopg.book import plots, widgets
 from audiopg.book.experiments import gain_table, outcome_table, recipe_steps
 from audiopg.datasets import find_dataset, load_clips
-from audiopg.mae import load_model, normalise_patches, patchify, unpatchify
+from audiopg.mae import normalise_patches, patchify, unpatchify
+from audiopg.pretrained import load_model
 from audiopg.records import paper_table, read_record
 from audiopg.synth import CLIP_SAMPLES
 

@@ -42,7 +42,7 @@ from audiopg.analysis import (
     traverse,
 )
 from audiopg.book import plots, widgets
-from audiopg.mae import load_model
+from audiopg.pretrained import load_model
 from audiopg.records import paper_table, read_record, read_table, unpack
 from audiopg.synth import SAMPLE_RATE
 from audiopg.transfer import log_mel_statistics

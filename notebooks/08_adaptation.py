@@ -43,7 +43,7 @@ from audiopg.book import plots, widgets
 from audiopg.book.experiments import SETS, outcome_table
 from audiopg.book.reproduce import link_files, training_files
 from audiopg.datasets import find_dataset, load_clips
-from audiopg.mae import load_model
+from audiopg.pretrained import load_model
 from audiopg.records import paper_table
 from audiopg.synth import CLIP_SAMPLES
 

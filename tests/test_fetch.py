@@ -8,7 +8,8 @@ import torch
 
 from audiopg.errors import InputError
 from audiopg.fetch import check, fetch
-from audiopg.mae import MaskedAutoencoder, load_encoder, load_model, save_model
+from audiopg.mae import MaskedAutoencoder
+from audiopg.pretrained import load_encoder, load_model, save_model
 
 CONTENT = random.Random(0).randbytes(3_000_000)
 

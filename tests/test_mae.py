@@ -19,18 +19,15 @@ from audiopg.mae import (
     Encoder,
     MaskedAutoencoder,
     attention,
-    load_encoder,
-    load_model,
     normalise_patches,
     patchify,
     reconstruct,
-    save_model,
-    shipped_weights,
     sine_cosine_positions,
     training_tokens,
     unpatchify,
     visible_tokens,
 )
+from audiopg.pretrained import load_encoder, load_model, save_model, shipped_weights
 from audiopg.synth import SynthPrior, render
 
 

@@ -21,7 +21,8 @@ from audiopg.analysis import read_filters
 from audiopg.datasets.folder import draw_windows, find_recordings
 from audiopg.environment import PRECISIONS
 from audiopg.errors import InputError
-from audiopg.mae import ARCHITECTURES, MaskedAutoencoder, load_model, save_model
+from audiopg.mae import ARCHITECTURES, MaskedAutoencoder
+from audiopg.pretrained import load_model, save_model
 from audiopg.pretraining import (
     RECIPES,
     PretrainSettings,

@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file
 
 from audiopg.datasets.folder import draw_windows, find_recordings
-from audiopg.mae import load_model
+from audiopg.pretrained import load_model
 from audiopg.pretraining import PretrainSettings, pretrain
 
 SETTINGS = PretrainSettings(

@@ -30,7 +30,8 @@ DIRECT = [
 ]
 # What environment.yml takes as a wheel.
 WHEELS = {"ipywidgets", "jupyter-book", "jupytext", "myst-nb", "nbval", "onnx", "onnxruntime"} | {
-    "onnxscript", "playwright", "sphinx-book-theme", "sphinx-codeautolink", "torch", "torchaudio"
+    "onnxscript", "playwright", "sphinx-book-theme", "sphinx-codeautolink", "timm", "torch"
+} | {"torchaudio"
 }  # fmt: skip
 # Where the name of an import is not that of what is installed for it.
 INSTALLED_AS = {"IPython": "ipython", "sklearn": "scikit-learn"}
@@ -55,9 +56,10 @@ LAYERS = [
     {"settings"},
     {"runs"},
     {"frontend"},
-    {"embedding", "initial", "pretrained"},
+    {"embedding", "initial"},
     {"mae"},
-    {"datasets", "recipes"},
+    {"datasets", "layouts", "recipes"},
+    {"pretrained"},
     {"checkpoints"},
     {"pretraining"},
     {"transfer"},

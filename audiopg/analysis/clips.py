@@ -179,11 +179,13 @@ def _rows(params: ClipParameters) -> dict[str, Tensor]:
 
 
 def _state(encoder: Encoder | LogMel) -> dict[str, Tensor]:
-    return {f"encoder.{name}": value for name, value in encoder.state_dict().items()}
+    # Positions are no part of the state: most encoders compute them.
+    state = encoder.state_dict() | {n: v for n, v in encoder.named_buffers() if n == "positions"}
+    return {f"encoder.{name}": value for name, value in state.items()}
 
 
 def _about(encoder: Encoder | LogMel) -> tuple:
     """What of an encoder is not in its tensors."""
     log_mel = encoder if isinstance(encoder, LogMel) else encoder.log_mel
     architecture = getattr(encoder, "architecture", None)
-    return type(encoder).__name__, log_mel.mean, log_mel.standard_deviation, architecture
+    return type(encoder).__name__, log_mel.settings, architecture

@@ -16,6 +16,7 @@ COMMANDS = {
     "encoder, with intervals, paired tests and confusions",
     "embed": "embed audio files, one row a file, into a table: .npz, or .parquet where pyarrow is "
     "installed",
+    "export": "write an encoder for timm; read one of AudioMAE's from a .pth",
     "analyze": "ask the latent space about pitch, relative intensity and onset, and look at the patch "
     "filters; tables, figures and a record of it all",
     "download": "download a benchmark from its official source; what broke off is resumed, what came "

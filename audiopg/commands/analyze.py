@@ -50,7 +50,8 @@ from audiopg.environment import (
 )
 from audiopg.errors import InputError
 from audiopg.frontend import LogMel
-from audiopg.mae import Encoder, MaskedAutoencoder, load_encoder, load_model, shipped_weights
+from audiopg.mae import Encoder, MaskedAutoencoder
+from audiopg.pretrained import load_encoder, load_model, shipped_weights
 from audiopg.pretraining import read_settings
 from audiopg.records import pack, read_record, write_record
 from audiopg.runs import checkpoints, clear_leftovers, run_folder

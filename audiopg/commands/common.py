@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar, get_args
 from audiopg.embedding import POOLINGS
 from audiopg.environment import atomic_path, data_folder, writing
 from audiopg.errors import InputError
+from audiopg.frontend import LogMel
 from audiopg.mae import Encoder
 from audiopg.pretraining import PretrainSettings, read_settings
 from audiopg.runs import checkpoints, read_metrics, read_provenance, step_of
@@ -198,4 +199,6 @@ def heard_by(model: str) -> dict | None:
 
 def untrained_like(encoder: Encoder) -> Encoder:
     """A random encoder of the same size: what the architecture alone is worth."""
-    return Encoder.preset("base", seed=1, **asdict(encoder.architecture))
+    untrained = Encoder.preset("base", seed=1, **asdict(encoder.architecture))
+    untrained.log_mel = LogMel(**encoder.log_mel.settings)
+    return untrained

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from audiopg.commands.common import add_embedding, add_model, add_out
 from audiopg.environment import best_device, require_writable
-from audiopg.mae import load_encoder
+from audiopg.pretrained import load_encoder
 from audiopg.transfer import check_table, embed_files, list_audio, write_embeddings
 
 EXAMPLES = "example: audiopg embed runs/first recordings/ more.wav --native --out embeddings.npz"

@@ -20,7 +20,8 @@ from audiopg.datasets.benchmarks import BENCHMARKS
 from audiopg.embedding import POOLINGS
 from audiopg.environment import best_device, provenance
 from audiopg.errors import InputError
-from audiopg.mae import Encoder, load_encoder
+from audiopg.mae import Encoder
+from audiopg.pretrained import load_encoder
 from audiopg.records import write_record
 from audiopg.transfer import (
     ProbeResult,

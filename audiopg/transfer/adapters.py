@@ -64,7 +64,7 @@ from torch import Tensor, nn
 
 # Not `Encoder`: X-ARES takes the one name in this module that ends so.
 from audiopg.frontend import HOP, PATCH, WINDOW
-from audiopg.mae import load_encoder
+from audiopg.pretrained import load_encoder
 from audiopg.synth.parameters import SAMPLE_RATE
 
 _POOLING = "frequency"

@@ -21,7 +21,8 @@ from audiopg.environment import atomic_path, best_device, require_writable, writ
 from audiopg.errors import InputError
 from audiopg.frontend import WINDOW
 from audiopg.inputs import require_clips, shown, whole_number
-from audiopg.mae import Encoder, load_encoder
+from audiopg.mae import Encoder
+from audiopg.pretrained import load_encoder
 from audiopg.synth.parameters import CLIP_SAMPLES, CLIP_SECONDS, SAMPLE_RATE
 from audiopg.transfer.waves import as_clips, batches_by_length
 

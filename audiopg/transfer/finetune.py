@@ -29,7 +29,8 @@ from audiopg.environment import (
 )
 from audiopg.errors import InputError
 from audiopg.frontend import PATCH, LogMel
-from audiopg.mae import ARCHITECTURES, BANDS, Encoder, load_encoder
+from audiopg.mae import ARCHITECTURES, BANDS, Encoder
+from audiopg.pretrained import load_encoder
 from audiopg.runs import add_metrics, require_utf8, run_folder
 from audiopg.transfer.augment import (
     addresses,
@@ -44,7 +45,7 @@ from audiopg.transfer.augment import (
     stochastic_depth,
 )
 from audiopg.transfer.recipes import FINETUNE_RECIPES, FinetuneSettings, learning_rate_at
-from audiopg.transfer.spectrograms import Spectrograms, log_mels, patches_of, zeros_behind
+from audiopg.transfer.spectrograms import Spectrograms, log_mels, padding_behind, patches_of
 from audiopg.transfer.tasks import (
     FinetuneResult,
     Outcome,
@@ -412,7 +413,7 @@ def training_batch(
     paths = stochastic_depth(draws, settings.drop_path) if settings.drop_path else None
     n_patches = None if mels.alike(rows) else patches
     mixed = mix(draws, targets[rows.to(targets.device)], settings.mixup)
-    return (zeros_behind(mel, frames), n_patches, visible, paths), mixed
+    return (padding_behind(mel, frames, mels.padding), n_patches, visible, paths), mixed
 
 
 @torch.no_grad()
@@ -425,7 +426,7 @@ def _score(
         part = rows[places]
         frames = mels.lengths[part].to(mels.frames.device)
         n_patches = None if mels.alike(part) else patches_of(frames)
-        mel = zeros_behind(mels.looped(part), frames)
+        mel = padding_behind(mels.looped(part), frames, mels.padding)
         scores[places] = _logits(settings, model, mel, n_patches)
     return scores
 

@@ -29,11 +29,13 @@ class Spectrograms:
         frames: (all frames, 128) float16, standardised, on the device.
         starts: (clips,) int64, where each clip begins, on the device.
         lengths: (clips,) int64, how many frames it has, in the memory of the CPU.
+        padding: of the front end, what stands behind a clip.
     """
 
     frames: Tensor
     starts: Tensor
     lengths: Tensor
+    padding: float = 0.0
 
     def looped(self, rows: Tensor, roll: Tensor | None = None) -> Tensor:
         """Clips side by side, repeated to the length of the longest, a multiple of 16 frames.
@@ -101,7 +103,7 @@ def log_mels(
         starts[rows] = ends - lengths[rows]
         frames[first : ends[-1]] = mels[own.to(device)].half()
         first = ends[-1]
-    return Spectrograms(frames, starts.to(device), lengths)
+    return Spectrograms(frames, starts.to(device), lengths, log_mel.padding)
 
 
 def patches_of(frames: Tensor) -> Tensor:
@@ -109,6 +111,7 @@ def patches_of(frames: Tensor) -> Tensor:
     return (frames + PATCH - 1) // PATCH * BANDS
 
 
-def zeros_behind(mel: Tensor, frames: Tensor) -> Tensor:
-    """(B, T, 128) with zeros behind the frames of each clip, as the front end has them."""
-    return mel * (torch.arange(mel.shape[1], device=mel.device) < frames[:, None])[..., None]
+def padding_behind(mel: Tensor, frames: Tensor, padding: float) -> Tensor:
+    """(B, T, 128) with padding behind the frames of each clip, as the front end has it."""
+    behind = torch.arange(mel.shape[1], device=mel.device) >= frames[:, None]
+    return mel.masked_fill(behind[..., None], padding)

@@ -271,9 +271,13 @@ def describe(
     """What makes a run the one it is, for ``run.json``."""
     weights = None
     if encoder:
-        front_end = np.array([encoder.log_mel.mean, encoder.log_mel.standard_deviation])
+        mean, deviation, window, padding = encoder.log_mel.settings.values()
+        front_end = [np.array([mean, deviation])]
+        # Runs of before there were others have no hash of these.
+        if (window, padding) != ("hamming", 0.0):
+            front_end += [np.array([window]), np.array([padding])]
         state = sorted(encoder.state_dict().items())
-        weights = sha256(front_end, *(value.cpu().numpy() for _, value in state))
+        weights = sha256(*front_end, *(value.cpu().numpy() for _, value in state))
     return {
         "settings": asdict(settings),
         "start": start,

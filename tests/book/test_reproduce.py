@@ -25,7 +25,8 @@ from audiopg.book.reproduce import (
 from audiopg.datasets import LabelledClips, cached_waves
 from audiopg.environment import PRECISIONS, provenance
 from audiopg.errors import InputError
-from audiopg.mae import Encoder, MaskedAutoencoder, load_model, save_model
+from audiopg.mae import Encoder, MaskedAutoencoder
+from audiopg.pretrained import load_model, save_model
 from audiopg.pretraining import PretrainSettings, pretrain
 from audiopg.records import read_record
 from audiopg.runs import read_metrics

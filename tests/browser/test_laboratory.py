@@ -11,7 +11,8 @@ import torch
 
 from audiopg import LogMel, SynthPrior, render
 from audiopg.book import widgets
-from audiopg.mae import MaskedOutput, load_model, reconstruct, visible_tokens
+from audiopg.mae import MaskedOutput, reconstruct, visible_tokens
+from audiopg.pretrained import load_model
 from audiopg.synth import EXCITATIONS, read_scene
 
 PAGE = "book/laboratory"

@@ -28,7 +28,8 @@ from audiopg.analysis import (
 )
 from audiopg.commands import analyze as command
 from audiopg.commands.common import heard_by
-from audiopg.mae import MaskedAutoencoder, load_encoder, save_model
+from audiopg.mae import MaskedAutoencoder
+from audiopg.pretrained import load_encoder, save_model
 from audiopg.pretraining import PretrainSettings, pretrain
 from audiopg.records import unpack, write_record
 

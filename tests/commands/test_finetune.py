@@ -14,7 +14,8 @@ import soundfile
 from audiopg.__main__ import main
 from audiopg.commands import finetune as command
 from audiopg.datasets import cached_waves, esc50
-from audiopg.mae import MaskedAutoencoder, save_model
+from audiopg.mae import MaskedAutoencoder
+from audiopg.pretrained import save_model
 from audiopg.transfer import paired_p_value
 from audiopg.transfer.finetune import (
     FINETUNE_RECIPES,

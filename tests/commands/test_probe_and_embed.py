@@ -10,7 +10,8 @@ import torch
 from audiopg.__main__ import main
 from audiopg.commands import probe as command
 from audiopg.datasets import cached_waves, find_dataset
-from audiopg.mae import ARCHITECTURES, Encoder, MaskedAutoencoder, load_encoder, save_model
+from audiopg.mae import ARCHITECTURES, Encoder, MaskedAutoencoder
+from audiopg.pretrained import load_encoder, save_model
 from audiopg.pretraining import PretrainSettings, pretrain
 from audiopg.records import RESULTS, read_record, write_record
 from audiopg.transfer import (

@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 from audiopg.__main__ import main
 from audiopg.commands import pretrain as command
 from audiopg.environment import PRECISIONS
-from audiopg.mae import load_model
+from audiopg.pretrained import load_model
 from audiopg.pretraining import RECIPES, PretrainSettings, pretrain, read_settings, recipe_for
 from audiopg.runs import read_metrics
 from audiopg.synth import (

@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from audiopg.mae import MaskedAutoencoder, load_encoder, save_model
+from audiopg.mae import MaskedAutoencoder
+from audiopg.pretrained import load_encoder, save_model
 
 CLOSE = {"atol": 1e-5, "rtol": 1e-5}
 

@@ -19,7 +19,8 @@ from sklearn.preprocessing import StandardScaler
 
 from audiopg.datasets import load_audio
 from audiopg.errors import InputError
-from audiopg.mae import Encoder, MaskedAutoencoder, save_model
+from audiopg.mae import Encoder, MaskedAutoencoder
+from audiopg.pretrained import save_model
 from audiopg.transfer import (
     AudioPGEmbedding,
     check_table,

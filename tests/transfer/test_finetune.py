@@ -22,7 +22,8 @@ from audiopg.datasets.tables import SPLIT
 from audiopg.environment import PRECISIONS
 from audiopg.errors import InputError
 from audiopg.frontend import fit_length
-from audiopg.mae import Encoder, MaskedAutoencoder, save_model
+from audiopg.mae import Encoder, MaskedAutoencoder
+from audiopg.pretrained import save_model
 from audiopg.synth import CLIP_SAMPLES
 from audiopg.transfer import tasks
 from audiopg.transfer.augment import epoch_order, fold_key

@@ -10,7 +10,7 @@ from audiopg.errors import InputError
 from audiopg.frontend import LogMel, fit_length
 from audiopg.synth import CLIP_SAMPLES
 from audiopg.transfer import spectrograms
-from audiopg.transfer.spectrograms import log_mels, patches_of, zeros_behind
+from audiopg.transfer.spectrograms import log_mels, padding_behind, patches_of
 
 CPU = torch.device("cpu")
 # Half a step of 16-bit floats below 4, as large as the values here.
@@ -31,7 +31,7 @@ def test_clips_at_their_own_length_are_the_front_end_s_of_each_alone(waves):
     assert found.lengths.tolist() == [54, 1, 98, 54, 1022]
     for rows in ([0, 1, 2, 3, 4], [3, 1], [1]):
         rows = torch.tensor(rows)
-        mel = zeros_behind(found.looped(rows), found.lengths[rows])
+        mel = padding_behind(found.looped(rows), found.lengths[rows], 0.0)
         for place, row in enumerate(rows.tolist()):
             wave = waves[row] if row < 4 else fit_length(waves[row], CLIP_SAMPLES)
             alone = log_mel(wave[None])[0]
@@ -46,7 +46,7 @@ def test_clips_of_the_paper_s_length_are_cut_or_looped_first(waves):
     assert set(found.lengths.tolist()) == {1022}
     rows = torch.arange(5)
     expected = log_mel(torch.stack([fit_length(wave, CLIP_SAMPLES) for wave in waves]))
-    mel = zeros_behind(found.looped(rows), found.lengths)
+    mel = padding_behind(found.looped(rows), found.lengths, 0.0)
     torch.testing.assert_close(mel, expected, atol=ROUNDING, rtol=0)
 
 
@@ -92,7 +92,7 @@ def test_the_usual_way_of_the_benchmark_makes_the_same(native_length):
         for place, row in enumerate(files.rows):
             mel, label = files[place]
             rows = torch.tensor([row])
-            ours = zeros_behind(found.looped(rows), found.lengths[rows])[0]
+            ours = padding_behind(found.looped(rows), found.lengths[rows], 0.0)[0]
             # Files and cache are both rounded to 16 bits, the quietest bands feel it.
             assert (mel - ours).abs().mean() < 1e-3
             assert label == waves.clips.labels[row]
