@@ -4,7 +4,10 @@ import os
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from audiopg.records import read_record
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "book/field_notes.md").read_text()
@@ -36,3 +39,16 @@ def test_what_a_note_points_to_is_there():
     assert len(paths) > 10
     for path in paths:
         assert (ROOT / path).is_file() or (ROOT / "audiopg" / path).is_file(), path
+
+
+def test_figures_of_our_own_are_those_of_their_record():
+    note = " ".join(re.search(r"first rate\.\*\* (.+?)\n\n", PAGE, re.DOTALL)[1].split())
+    record = read_record("resampled", ROOT / "results")["metrics"]
+    ours, words = record["synthesized"], record["Speech Commands"]
+    top = "decibels at 7.8 to 8 kHz"
+    assert f"({ours[top]:.0f} dB on our synthesized clips, {words[top]:.0f} dB on Speech" in note
+    assert f"moves by {ours['moved']:.2f} of the distance" in note
+    assert f"and by {words['moved']:.2f} on Speech Commands" in note
+    for name in ("tiny", "log-mel statistics"):
+        both = [100 * np.mean(each[name]) for each in (ours, words)]
+        assert "{:.1f} % and {:.1f} %".format(*both) in note
