@@ -55,6 +55,10 @@ class LabelledClips:
         skipped: the files left out because they cannot be used, and why.
         sources: (clips,) int64, numbers for what the clips were cut from: the recording, or in
             Speech Commands the speaker. None where every clip is a recording of its own.
+        segments: (clips, 2) float64, seconds, the start and the end of each clip in its file; the
+            end is NaN where that is the file's. None where every clip is a whole file.
+        channels: (clips,) int64, the channel of each clip, from 0; -1 for the mean of all. None
+            where it is the mean for every clip.
     """
 
     name: str
@@ -67,19 +71,39 @@ class LabelledClips:
     test_folds: list[int]
     skipped: dict[str, str] = field(default_factory=dict)
     sources: np.ndarray | None = None
+    segments: np.ndarray | None = None
+    channels: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def take(self, rows: Sequence[int] | np.ndarray) -> "LabelledClips":
         """Some of the clips, by their rows; classes and folds keep their numbers."""
+        perhaps = {name: getattr(self, name) for name in ("sources", "segments", "channels")}
         return replace(
             self,
             paths=[self.paths[row] for row in rows] if self.paths else [],
             labels=self.labels[rows],
             folds=self.folds[rows],
-            sources=None if self.sources is None else self.sources[rows],
+            **{name: None if values is None else values[rows] for name, values in perhaps.items()},
         )
+
+    def part(self, row: int) -> tuple[float, float | None, int | None]:
+        """What part of its file a clip is: start and end in seconds, and the channel.
+
+        The end is None where it is the file's, the channel where it is the mean of all.
+        """
+        start, end = (0.0, np.nan) if self.segments is None else self.segments[row].tolist()
+        channel = -1 if self.channels is None else int(self.channels[row])
+        return start, None if np.isnan(end) else end, None if channel < 0 else channel
+
+    def clip_name(self, row: int) -> str:
+        """The file of a clip, and which part of it the clip is."""
+        start, end, channel = self.part(row)
+        seconds = f" from {start:g} s" if start else ""
+        seconds += "" if end is None else f" to {end:g} s"
+        channels = "" if channel is None else f", channel {channel + 1}"
+        return f"{self.paths[row]}{seconds}{channels}"
 
     @property
     def multi_label(self) -> bool:
@@ -131,30 +155,50 @@ def read_header(path: str | os.PathLike) -> tuple[int, int] | str:
         return str(why)
 
 
-def load_audio(path: str | os.PathLike, sample_rate: int = SAMPLE_RATE) -> Tensor:
-    """Read one whole recording, in any format that libsndfile or FFmpeg reads.
+def load_audio(
+    path: str | os.PathLike,
+    sample_rate: int = SAMPLE_RATE,
+    start: float = 0.0,
+    end: float | None = None,
+    channel: int | None = None,
+) -> Tensor:
+    """Read a recording, in any format that libsndfile or FFmpeg reads; whole, or from time to time.
 
     Channels are averaged, then the mono signal is resampled with soxr at its quality "HQ". Files
-    that were joined end to end are read as one. Of several streams of sound FFmpeg chooses one.
+    that were joined end to end are read as one. Of several streams of sound FFmpeg chooses one. A
+    part is what it would be in a file of its own: cut at the nearest samples, then resampled.
 
     Args:
         path: the audio file.
         sample_rate: the sample rate to return, in hertz.
+        start: seconds, where to begin.
+        end: seconds, where to end; None, or a time behind the file's end, for that.
+        channel: which one to take, from 0; None for the mean of all.
 
     Returns:
         (samples,) float32, on the scale in which an integer format spans [-1, 1).
 
     Raises:
-        InputError: when the file is missing, damaged, cut short or in another format, holds no
-            samples, or holds a sample that is not a finite number.
+        InputError: when the file is missing, damaged, cut short or in another format, lacks the
+            channel, holds no samples from start to end, or holds a sample that is not a finite
+            number.
     """
     sample_rate = whole_rate(sample_rate)
     with _named(path):
-        blocks = at_rate(mono_blocks(examine(path)), sample_rate)
-        return _join([block for _, block in blocks])
+        pieces = examine(path)
+        if not start and end is None:
+            blocks = at_rate(mono_blocks(pieces, channel=channel), sample_rate)
+            return _join([block for _, block in blocks])
+        frames, rate = count(pieces)
+        first, last = round(start * rate), frames if end is None else round(end * rate)
+        if first >= min(last, frames):
+            raise Unreadable("holds no samples in this part")
+    return resample(read_window(path, first, last - first, channel)[0], rate, sample_rate)
 
 
-def read_window(path: str | os.PathLike, first: int, samples: int) -> tuple[Tensor, int]:
+def read_window(
+    path: str | os.PathLike, first: int, samples: int, channel: int | None = None
+) -> tuple[Tensor, int]:
     """Some samples of a recording; no others are kept in memory.
 
     libsndfile goes to the first of them, and FFmpeg does in MP4. Other formats that FFmpeg reads
@@ -164,16 +208,17 @@ def read_window(path: str | os.PathLike, first: int, samples: int) -> tuple[Tens
         path: the audio file.
         first: which sample is the first, at the recording's own rate.
         samples: how many.
+        channel: as in `load_audio`.
 
     Returns:
-        (n,) float32, channels averaged, n below ``samples`` where the file ends before; and the
-        sample rate in hertz.
+        (n,) float32, one channel or the mean of all, n below ``samples`` where the file ends before;
+        and the sample rate in hertz.
 
     Raises:
         InputError: as `load_audio`.
     """
     kept, rate = [], 0
-    with _named(path), closing(mono_blocks(examine(path), first)) as blocks:
+    with _named(path), closing(mono_blocks(examine(path), first, channel)) as blocks:
         for rate, block in blocks:  # noqa: B007 - the rate is that of all
             kept.append(block[:samples])
             samples -= len(kept[-1])

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -63,8 +63,8 @@ class CachedWaves:
         return np.diff(self.starts)
 
     def name(self, row: int) -> str:
-        """The file of a clip, for messages."""
-        return printable(self.clips.paths[row])
+        """The file of a clip, and which part of it, for messages."""
+        return printable(self.clips.clip_name(row))
 
     def native(self, row: int) -> Tensor:
         """One clip at its own length: (n,) float32."""
@@ -129,7 +129,10 @@ def cached_waves(
     if not clips.paths:
         raise InputError(f"{clips.name} has no files to read; use its waves as they are.")
     sample_rate = whole_rate(sample_rate)
-    contents = content_hash(clips.paths, f"{_FORMAT} {sample_rate}", progress)
+    parts = [
+        values.tobytes().hex() for values in (clips.segments, clips.channels) if values is not None
+    ]
+    contents = content_hash(clips.paths, " ".join((f"{_FORMAT} {sample_rate}", *parts)), progress)
     name = f"waves-{contents}"
     try:
         root = cache_folder()
@@ -157,7 +160,7 @@ def _mapped(
     try:
         with np.load(folder / "index.npz") as index:
             starts, scales, refused = index["starts"], index["scales"], str(index["refused"])
-        refused = {clips.paths[int(row)]: why for row, why in json.loads(refused).items()}
+        refused = {int(row): why for row, why in json.loads(refused).items()}
         if (folder / "samples.int16").stat().st_size != 2 * starts[-1]:
             raise ValueError
         samples = np.memmap(folder / "samples.int16", "<i2", "r") if starts[-1] else starts[:0]
@@ -166,12 +169,12 @@ def _mapped(
     if refused and not (skip_bad and len(scales)):
         raise InputError(
             f"{len(refused)} of the {len(clips)} recordings of {clips.name} cannot be used "
-            f"({'; '.join(f'{printable(path)} {why}' for path, why in refused.items())}); repair them, or "
-            "leave them out with skip_bad (--skip-bad)."
+            f"({'; '.join(f'{printable(clips.clip_name(row))} {why}' for row, why in refused.items())}); "
+            "repair them, or leave them out with skip_bad (--skip-bad)."
         )
     if refused:
-        kept = [row for row, path in enumerate(clips.paths) if path not in refused]
-        skipped = clips.skipped | {str(path): why for path, why in refused.items()}
+        kept = [row for row in range(len(clips)) if row not in refused]
+        skipped = clips.skipped | {clips.clip_name(row): why for row, why in refused.items()}
         clips = replace(clips.take(kept), skipped=skipped)
         require_folds(clips.name, clips.folds.tolist(), clips.fold_names)
     return CachedWaves(clips, sample_rate, samples, starts, scales, contents)
@@ -189,13 +192,16 @@ def content_hash(paths: Sequence[Path], salt: str = "", progress: bool = True) -
         progress: whether to show a progress bar.
     """
     digest = hashlib.blake2b(salt.encode(), digest_size=16)
-    for file_hash in _file_hashes(paths, progress):
-        digest.update(file_hash.encode() + b"\n")
+    # A long recording may hold many clips.
+    files = list(dict.fromkeys(paths))
+    hash_of = dict(zip(files, file_hashes(files, progress), strict=True))
+    for path in paths:
+        digest.update(hash_of[path].encode() + b"\n")
     return digest.hexdigest()
 
 
-def _file_hashes(paths: Sequence[Path], progress: bool) -> list[str]:
-    """A hash of the content of every file, empty where it cannot be read."""
+def file_hashes(paths: Sequence[Path], progress: bool = True) -> list[str]:
+    """A hash of the content of every file, empty where it cannot be read; see `content_hash`."""
     names = "\0".join(map(os.path.abspath, paths)).encode("utf-8", "surrogateescape")
     memory, known = f"hashes-{_hash(names).hexdigest()}.json", {}
     with suppress(InputError, OSError, TypeError, ValueError):
@@ -224,6 +230,14 @@ def _file_hashes(paths: Sequence[Path], progress: bool) -> list[str]:
     return [found for _, found, _ in seen]
 
 
+def copies_of(files: Sequence[Path], contents: Iterable[str]) -> list[list[str]]:
+    """The names of files that hold the same, by their hashes; several names in each list."""
+    alike: dict[str, list[str]] = {}
+    for file, content in zip(files, contents, strict=True):
+        alike.setdefault(content, []).append(printable(file))
+    return [names for content, names in alike.items() if content and len(names) > 1]
+
+
 def _hash(content: bytes = b"") -> "hashlib.blake2b":
     return hashlib.blake2b(content, digest_size=16)
 
@@ -231,9 +245,10 @@ def _hash(content: bytes = b"") -> "hashlib.blake2b":
 def _build(folder: Path, clips: LabelledClips, sample_rate: int, progress: bool) -> None:
     """Read every file into a folder that takes its name only when it is whole."""
 
-    def read(path: Path) -> tuple[np.ndarray, np.float32] | str:
+    def read(row: int) -> tuple[np.ndarray, np.float32] | str:
+        path = clips.paths[row]
         try:
-            return _quantise(load_audio(path, sample_rate).numpy())
+            return _quantise(load_audio(path, sample_rate, *clips.part(row)).numpy())
         except InputError as error:
             return str(error).removeprefix(f"{printable(path)} ").partition(";")[0]
 
@@ -248,7 +263,9 @@ def _build(folder: Path, clips: LabelledClips, sample_rate: int, progress: bool)
         with atomic_folder(folder) as temporary:
             with (
                 open(temporary / "samples.int16", "wb") as file,
-                closing(in_threads(read, clips.paths, f"Reading {clips.name}", progress)) as waves,
+                closing(
+                    in_threads(read, range(len(clips)), f"Reading {clips.name}", progress)
+                ) as waves,
             ):
                 for row, wave in enumerate(waves):
                     if isinstance(wave, str):

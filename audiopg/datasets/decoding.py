@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import av
     import soundfile
 
-# A sample rate, Hz, and (n,) float32: samples of which the channels were averaged.
+# A sample rate, Hz, and (n,) float32: samples of one channel, or of the mean of all.
 Block = tuple[int, np.ndarray]
 
 # Samples of all channels decoded at once.
@@ -119,21 +119,22 @@ def count(pieces: list[Piece]) -> tuple[int, int]:
     return frames, rate
 
 
-def mono_blocks(pieces: list[Piece], first: int = 0) -> Iterator[Block]:
-    """The samples from one on, all at the rate of the first piece.
+def mono_blocks(pieces: list[Piece], first: int = 0, channel: int | None = None) -> Iterator[Block]:
+    """The samples from one on, of a channel or the mean of all, at the rate of the first piece.
 
     Raises:
-        Unreadable: for what is damaged, or has an impossible rate.
+        Unreadable: for what is damaged, lacks the channel, or has an impossible rate.
     """
     if len(pieces) == 1:
-        yield from _decode(pieces[0], first)
+        yield from _decode(pieces[0], first, channel)
     elif _all_known(pieces):
         for piece in pieces:
             if first < piece.frames:
-                yield from _decode(piece, first)
+                yield from _decode(piece, first, channel)
             first = max(0, first - piece.frames)
     else:
-        for rate, block in at_rate(chain.from_iterable(map(_decode, pieces))):
+        blocks = (_decode(piece, 0, channel) for piece in pieces)
+        for rate, block in at_rate(chain.from_iterable(blocks)):
             if first < len(block):
                 yield rate, block[first:]
             first = max(0, first - len(block))
@@ -234,12 +235,14 @@ def _check_rate(rate: int) -> None:
         raise Unreadable(f"claims a sample rate of {rate} Hz, below {LOWEST_SAMPLE_RATE} Hz")
 
 
-def _decode(piece: Piece, first: int = 0) -> Iterator[Block]:
+def _decode(piece: Piece, first: int, channel: int | None) -> Iterator[Block]:
     with _Bytes(piece) as source:
-        yield from (_by_libsndfile if piece.frames else _by_ffmpeg)(piece, source, first)
+        yield from (_by_libsndfile if piece.frames else _by_ffmpeg)(piece, source, first, channel)
 
 
-def _by_libsndfile(piece: Piece, source: _Bytes, first: int) -> Iterator[Block]:
+def _by_libsndfile(
+    piece: Piece, source: _Bytes, first: int, channel: int | None
+) -> Iterator[Block]:
     import soundfile
 
     try:
@@ -261,7 +264,8 @@ def _by_libsndfile(piece: Piece, source: _Bytes, first: int) -> Iterator[Block]:
                     )
                 # A float file can hold anything, so the mean may overflow; callers check that.
                 with np.errstate(over="ignore", invalid="ignore"):
-                    yield piece.sample_rate, channels.mean(axis=1)[max(0, first - place) :]
+                    mono = _one_of(channels, 1, channel)
+                    yield piece.sample_rate, mono[max(0, first - place) :]
                 place += len(channels)
             if file.format == "FLAC" and _is_followed(source):
                 raise Unreadable("holds another FLAC file behind the first, which would be lost")
@@ -275,7 +279,7 @@ def _is_followed(source: _Bytes) -> bool:
     return b"fLaC\0\0\0\x22" in source.read(2**17)
 
 
-def _by_ffmpeg(piece: Piece, source: _Bytes, first: int) -> Iterator[Block]:
+def _by_ffmpeg(piece: Piece, source: _Bytes, first: int, channel: int | None) -> Iterator[Block]:
     import av
 
     try:
@@ -298,7 +302,8 @@ def _by_ffmpeg(piece: Piece, source: _Bytes, first: int) -> Iterator[Block]:
                     _check_rate(frame.sample_rate)
                     place = frame.pts if place is None else place
                     if first < place + frame.samples:
-                        yield frame.sample_rate, _mono(frame)[max(0, first - place) :]
+                        mono = _mono(frame, channel)
+                        yield frame.sample_rate, mono[max(0, first - place) :]
                     place += frame.samples
             stated = 0 if piece.part.checked or not _is_exact(stream) else stream.duration or 0
             if (place or 0) + stream.codec_context.frame_size < stated:
@@ -325,8 +330,19 @@ def _seek(container: "av.container.InputContainer", stream: "av.AudioStream", fi
     return True
 
 
-def _mono(frame: "av.AudioFrame") -> np.ndarray:
-    """The mean of a frame's channels: (n,) float32."""
+def _one_of(
+    channels: np.ndarray, axis: int, channel: int | None, dtype: type | None = None
+) -> np.ndarray:
+    """One of the channels that lie along an axis, or the mean of all."""
+    if channel is None:
+        return channels.mean(axis=axis, dtype=dtype)
+    if channel >= channels.shape[axis]:
+        raise Unreadable(f"has no channel {channel + 1}, but {channels.shape[axis]}")
+    return channels.take(channel, axis)
+
+
+def _mono(frame: "av.AudioFrame", channel: int | None) -> np.ndarray:
+    """A channel of a frame, or the mean of all: (n,) float32."""
     import av
 
     # PyAV 18.1 looks for a plane behind the last of eight or more, and the process dies of it.
@@ -335,7 +351,8 @@ def _mono(frame: "av.AudioFrame") -> np.ndarray:
     channels = frame.to_ndarray()
     if frame.format.is_packed:
         channels = channels.reshape(-1, frame.layout.nb_channels).T
-    mono = channels.mean(axis=0, dtype=np.float64 if channels.dtype.itemsize > 2 else np.float32)
+    dtype = np.float64 if channels.dtype.itemsize > 2 else np.float32
+    mono = _one_of(channels, 0, channel, dtype)
     if channels.dtype.kind in "iu":
         scale = 2.0 ** (8 * channels.dtype.itemsize - 1)
         mono = mono / scale - (channels.dtype.kind == "u")

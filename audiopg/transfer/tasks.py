@@ -289,6 +289,7 @@ def describe(
 def _described(clips: LabelledClips, waves: Waves | None) -> dict:
     """What clips a run is of; ``_SAME`` names what makes them the same."""
     names = np.array([path.name for path in clips.paths])
+    parts = [values for values in (clips.segments, clips.channels) if values is not None]
     return {
         "name": clips.name,
         "number": len(clips),
@@ -296,7 +297,7 @@ def _described(clips: LabelledClips, waves: Waves | None) -> dict:
         "licence": clips.licence,
         "skipped": clips.skipped,
         "validation": clips.validation_folds,
-        "sha256": sha256(clips.labels, clips.folds, names),
+        "sha256": sha256(clips.labels, clips.folds, names, *parts),
         "waves": None if waves is None else waves.contents,
     }
 

@@ -47,6 +47,48 @@ def test_channels_are_averaged(tmp_path):
     np.testing.assert_allclose(load_audio(tmp_path / "a.wav").numpy(), expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("kind", ["wav", "mp4"])
+def test_a_part_is_what_a_file_of_its_own_would_give(tmp_path, kind):
+    # libsndfile reads the one, FFmpeg the other, which is lossless here too.
+    (tmp_path / f"a.{kind}").write_bytes(
+        writers.by_libsndfile("WAV", "PCM_16", 44100, 2)
+        if kind == "wav"
+        else writers.by_ffmpeg("mp4", "alac", 44100, 2, sample="s16p")
+    )
+    whole = np.rint(writers.sound(44100, 2) * 32767).astype(np.int16)
+    if kind == "wav":
+        whole = soundfile.read(tmp_path / "a.wav", dtype="int16")[0].T
+    first, last = round(0.3 * 44100), round(1.234 * 44100)
+    for channel, one in [(None, whole), (0, whole[:1]), (1, whole[1:])]:
+        soundfile.write(tmp_path / "part.wav", one[:, first:last].T, 44100, subtype="PCM_16")
+        part = load_audio(tmp_path / f"a.{kind}", 16000, 0.3, 1.234, channel)
+        torch.testing.assert_close(part, load_audio(tmp_path / "part.wav"), atol=1e-6, rtol=0)
+    for end in (None, 5.0):
+        soundfile.write(tmp_path / "part.wav", whole[:, first:].T, 44100, subtype="PCM_16")
+        part = load_audio(tmp_path / f"a.{kind}", 16000, 0.3, end)
+        torch.testing.assert_close(part, load_audio(tmp_path / "part.wav"), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("part", "why"),
+    [
+        ((0.0, None, 2), "has no channel 3, but 2"),
+        ((0.5, 1.0, 2), "has no channel 3, but 2"),
+        ((5.0, None, None), "holds no samples"),
+        ((5.0, 6.0, None), "holds no samples"),
+        ((1.0, 1.0, None), "holds no samples"),
+    ],
+)
+def test_a_part_that_is_not_there_is_refused_by_name(tmp_path, part, why):
+    for kind, content in (
+        ("wav", writers.by_libsndfile("WAV", "PCM_16", 16000, 2)),
+        ("mp4", writers.by_ffmpeg("mp4", "alac", 16000, 2, sample="s16p")),
+    ):
+        (tmp_path / f"a.{kind}").write_bytes(content)
+        with pytest.raises(InputError, match=rf"a\.{kind} {why}"):
+            load_audio(tmp_path / f"a.{kind}", 16000, *part)
+
+
 # Vorbis at its default quality is off by up to a tenth of the amplitude of 0.5.
 @pytest.mark.parametrize(("suffix", "tolerance"), [("wav", 1e-3), ("flac", 1e-3), ("ogg", 0.05)])
 @pytest.mark.parametrize("file_rate", [8000, 22050, 44100, 48000])

@@ -68,6 +68,53 @@ def settle(paths):
         os.utime(path, (1e9, 1e9))
 
 
+def in_parts(clips):
+    """Three parts of the second recording, of 0.25 s, and the whole fourth one."""
+    parts = [(0.0, 0.1), (0.1, np.nan), (0.05, 0.2)]
+    return replace(
+        labelled([clips.paths[1]] * 3 + [clips.paths[3]]),
+        segments=np.array([*parts, (0.0, np.nan)]),
+    )
+
+
+def test_clips_that_are_parts_of_recordings_are_cut_when_they_are_read(root, clips):
+    waves = cached_waves(parts := in_parts(clips), progress=False)
+    assert waves.lengths.tolist() == [1600, 2400, 2400, 2500]
+    whole = load_audio(clips.paths[1])
+    for row, (first, last) in enumerate([(0, 1600), (1600, 4000), (800, 3200)]):
+        step = float(waves.scales[row])
+        torch.testing.assert_close(waves.native(row), whole[first:last], atol=step, rtol=0)
+    assert waves.name(1) == f"{clips.paths[1]} from 0.1 s"
+    assert waves.name(2) == f"{clips.paths[1]} from 0.05 s to 0.2 s"
+    assert waves.name(3) == str(clips.paths[3])
+    fewer = cached_waves(parts.take([3, 1]), progress=False)
+    assert fewer.lengths.tolist() == [2500, 2400]
+
+
+def test_other_parts_or_channels_of_the_same_files_are_other_waves(root, clips):
+    parts = in_parts(clips)
+    moved = replace(parts, segments=parts.segments + [0.01, 0])
+    sided = replace(parts, channels=np.array([0, 0, 0, -1]))
+    found = [cached_waves(each, progress=False) for each in (parts, moved, sided, parts)]
+    assert len({waves.contents for waves in found}) == 3
+    assert found[0].contents == found[3].contents
+    assert found[1].lengths.tolist() == [1440, 2240, 2240, 2340]
+    assert found[2].name(0) == f"{clips.paths[1]} to 0.1 s, channel 1"
+
+
+def test_a_part_that_cannot_be_heard_is_named_and_the_others_of_its_file_are_kept(root, clips):
+    parts = in_parts(clips)
+    wrong = replace(parts, channels=np.array([-1, 1, -1, -1]))
+    with pytest.raises(
+        InputError, match=r"1\.wav from 0\.1 s, channel 2 has no channel 2, but 1\)"
+    ):
+        cached_waves(wrong, progress=False)
+    waves = cached_waves(wrong, skip_bad=True, progress=False)
+    assert waves.lengths.tolist() == [1600, 2400, 2500]
+    assert len(waves.clips) == 3
+    assert [*waves.clips.skipped] == [f"{clips.paths[1]} from 0.1 s, channel 2"]
+
+
 @pytest.fixture(autouse=True)
 def usual_patience():
     usual = cache._SETTLED_SECONDS
@@ -335,11 +382,11 @@ def build_beside_another(barrier, root, clips):
     os.environ["AUDIOPG_CACHE"] = root
     waiting = [True]
 
-    def load_together(path, rate):
+    def load_together(path, *how):
         if path == clips.paths[0] and waiting:
             waiting.clear()
             barrier.wait(LONGEST_WAIT)
-        return load_audio(path, rate)
+        return load_audio(path, *how)
 
     cache.load_audio = load_together
     return cached_waves(clips, progress=False)
@@ -353,10 +400,10 @@ def report_build_beside_another(barrier, root, clips, results):
 def die_in_the_middle(root, clips):
     os.environ["AUDIOPG_CACHE"] = root
 
-    def load_or_die(path, rate):
+    def load_or_die(path, *how):
         if path == clips.paths[-1]:
             os.kill(os.getpid(), signal.SIGKILL)
-        return load_audio(path, rate)
+        return load_audio(path, *how)
 
     cache.load_audio = load_or_die
     cached_waves(clips, progress=False)
