@@ -74,6 +74,8 @@ STREAMS = {
     # The order of a folder of recordings, and where in each of them a clip starts.
     "recording_order": 301,
     "recording_start": 302,
+    # The order in which groups of one's own recordings are dealt into folds.
+    "fold_order": 304,
     # The phases that the laboratory's search for a waveform begins with.
     "laboratory_phase": 303,
     # Fine-tuning: the key of a fold, the order of an epoch, draws of clips, draws of patches.

@@ -93,7 +93,7 @@ def test_clips_that_are_parts_of_recordings_are_cut_when_they_are_read(root, cli
 
 def test_other_parts_or_channels_of_the_same_files_are_other_waves(root, clips):
     parts = in_parts(clips)
-    moved = replace(parts, segments=parts.segments + [0.01, 0])
+    moved = replace(parts, segments=np.add(parts.segments, (0.01, 0)))
     sided = replace(parts, channels=np.array([0, 0, 0, -1]))
     found = [cached_waves(each, progress=False) for each in (parts, moved, sided, parts)]
     assert len({waves.contents for waves in found}) == 3
