@@ -34,13 +34,15 @@ WHEELS = {"ipywidgets", "jupyter-book", "jupytext", "myst-nb", "nbval", "onnx", 
 } | {"torchaudio"
 }  # fmt: skip
 # Where the name of an import is not that of what is installed for it.
-INSTALLED_AS = {"IPython": "ipython", "sklearn": "scikit-learn"}
+INSTALLED_AS = {"IPython": "ipython", "sklearn": "scikit-learn", "yaml": "pyyaml"}
 # What a module may import beyond the dependencies of the library: an extra installs it. Without it,
 # the module cannot be imported, or says in one sentence what to install.
 EXTRAS = {
     "book/export": {"onnx", "onnxscript"},
     "book/plots": {"matplotlib"},
     "book/widgets": {"ipython", "ipywidgets"},
+    # Asked for by a database of audformat, and by its tables that end in .parquet.
+    "datasets/manifest_formats": {"pyarrow", "pyyaml"},
     # Comes with a torch for CUDA; the module is imported for a CUDA device alone.
     "synth/kernels": {"triton"},
     # Asked for by the name of a table that ends in .parquet.

@@ -1,4 +1,7 @@
-"""Real recordings in their official layouts and folds, and synthetic clips to stand in for them."""
+"""Real recordings: benchmarks in their official layouts and folds, one's own as they are labelled.
+
+And synthetic clips to stand in for them.
+"""
 
 from audiopg.datasets.audio import (
     LabelledClips,
@@ -19,6 +22,7 @@ from audiopg.datasets.folder import (
     read_ahead,
 )
 from audiopg.datasets.fsd50k import fsd50k
+from audiopg.datasets.manifests import read_dataset
 from audiopg.datasets.speech_commands import speech_commands
 from audiopg.datasets.synthetic import synthetic_clips
 from audiopg.datasets.urbansound8k import urbansound8k
@@ -42,6 +46,7 @@ __all__ = [
     "load_clip",
     "load_clips",
     "read_ahead",
+    "read_dataset",
     "read_window",
     "speech_commands",
     "synthetic_clips",

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from audiopg.datasets.audio import LabelledClips, in_threads, load_audio, printable, read_header
+from audiopg.datasets.cache import copies_of, file_hashes
 from audiopg.datasets.esc50 import esc50
 from audiopg.datasets.fsd50k import fsd50k
 from audiopg.datasets.speech_commands import speech_commands
@@ -50,19 +51,26 @@ class Benchmark:
 
 @dataclass(frozen=True, eq=False)
 class Description:
-    """What is there of a benchmark.
+    """What is there of a benchmark, or of one's own recordings.
 
     Attributes:
         clips: the files, their labels and folds.
-        seconds: all together, as the headers say.
+        lengths: seconds of each clip that can be used, as the headers say.
         sample_rates: Hz, and how many files have each.
+        copies: the names of files that hold the same, bit by bit.
         bad: files that cannot be used, and why.
     """
 
     clips: LabelledClips
-    seconds: float
+    lengths: np.ndarray
     sample_rates: dict[int, int]
+    copies: list[list[str]]
     bad: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def seconds(self) -> float:
+        """All clips together."""
+        return float(self.lengths.sum())
 
 
 def _esc10(folder: Path, skip_bad: bool = False) -> LabelledClips:
@@ -197,12 +205,12 @@ def find_esc10(data: Path | None) -> LabelledClips | None:
 
 
 def describe(
-    name: str, data: Path, decode: bool = False, progress: bool = True
+    name: str | LabelledClips, data: Path | None = None, decode: bool = False, progress: bool = True
 ) -> Description | None:
-    """What is there of a benchmark in a folder of recordings.
+    """What is there of a benchmark in a folder of recordings, or of clips that were found before.
 
     Args:
-        name: as `find_benchmark` knows it.
+        name: as `find_benchmark` knows it; or the clips, such as those of `read_dataset`.
         data: the folder of recordings.
         decode: decode every file, to find damage that its header does not show.
         progress: whether to show a progress bar.
@@ -213,9 +221,10 @@ def describe(
     Raises:
         InputError: for another name, or a benchmark whose tables cannot be used.
     """
-    clips = find_dataset(name, data, skip_bad=True)
+    clips = name if isinstance(name, LabelledClips) else find_dataset(name, data, skip_bad=True)
     if clips is None:
         return None
+    files = list(dict.fromkeys(clips.paths))
 
     def look(path: Path) -> tuple[int, int] | str:
         header = read_header(path)
@@ -226,14 +235,17 @@ def describe(
                 return str(error).removeprefix(f"{printable(path)} ").partition(";")[0]
         return header
 
-    found = list(in_threads(look, clips.paths, clips.name, progress))
-    headers = [header for header in found if not isinstance(header, str)]
-    bad = {
-        str(path): why for path, why in zip(clips.paths, found, strict=True) if isinstance(why, str)
-    }
+    found = dict(zip(files, in_threads(look, files, clips.name, progress), strict=True))
+    headers = {path: header for path, header in found.items() if not isinstance(header, str)}
+    lengths = []
+    for row, path in enumerate(clips.paths):
+        if path in headers:
+            start, end, _ = clips.part(row)
+            lengths.append((headers[path][0] / headers[path][1] if end is None else end) - start)
     return Description(
         clips,
-        float(np.sum([frames / rate for frames, rate in headers])),
-        dict(sorted(Counter(rate for _, rate in headers).items())),
-        clips.skipped | bad,
+        np.array(lengths, dtype=np.float64),
+        dict(sorted(Counter(rate for _, rate in headers.values()).items())),
+        copies_of(files, file_hashes(files, progress)) if decode else [],
+        clips.skipped | {str(path): why for path, why in found.items() if isinstance(why, str)},
     )

@@ -1,0 +1,577 @@
+"""Readers of what people and their tools write about recordings; each yields `Row` by `Row`.
+
+What each has to get right was found by running the tools themselves. Nothing is executed.
+"""
+
+import os
+import re
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from audiopg.datasets.audio import AUDIO_SUFFIXES, printable
+from audiopg.datasets.folder import audio_files
+from audiopg.datasets.manifest_rows import (
+    Columns,
+    Row,
+    as_row,
+    as_rows,
+    json_lines,
+    merged,
+    readable,
+    recording_beside,
+    seconds,
+    table_rows,
+    text_lines,
+)
+from audiopg.errors import InputError
+from audiopg.inputs import read_object
+
+# The words that name a part of an official split, and no class or fold.
+SPLIT_WORDS = {
+    **dict.fromkeys(("train", "training"), "training"),
+    **dict.fromkeys(("dev", "val", "valid", "validation"), "validation"),
+    **dict.fromkeys(("test", "testing", "eval", "evaluation"), "testing"),
+}
+# By the number of fields, and whether the second is a number; "-" is for nothing that is needed.
+_DCASE = {
+    (2, False): "file label",
+    (2, True): "file label",
+    (3, False): "file label group",
+    (4, True): "file start end label",
+    (4, False): "file label start end",
+    (5, True): "file start end label group",
+    (5, False): "file - start end label",
+    (6, False): "file - start end label -",
+    (7, False): "file - start end label - group",
+}
+# What lhotse adds to the name of a recording that it changed.
+_CHANGED = re.compile(r"(_(sp|tp|vp|rs)\d+(\.\d+)?)+$")
+_DAYS = re.compile(r"(\d+) days? (\d+):(\d\d):(\d\d(?:\.\d+)?)")
+_BIRDNET = re.compile(
+    r"Start \(s\),End \(s\),|filepath,start,end,scientific_name|INDIR,FOLDER,IN FILE"
+)
+_LHOTSE = re.compile(r'"(supervisions|recording_id|tracks|sources)": ?["\[]')
+_LABEL_TRACK = re.compile(r"[\d.,]+\t[\d.,]+(\t|$)")
+
+
+class Reader(NamedTuple):
+    """A format: whether a path is one, given its first line; its rows; whether it is of one recording.
+
+    A reader of one's own is a row of `READERS`; the first that knows a path reads it.
+    """
+
+    name: str
+    knows: Callable[[Path, str], bool]
+    rows: Callable[[Path, Columns], Iterator[Row]]
+    of_one: bool = False
+
+
+def find_reader(path: Path) -> Reader:
+    """The reader for what a path holds.
+
+    Raises:
+        InputError: for a path that is not there, or of which nothing is known.
+    """
+    if not path.exists():
+        raise InputError(f"{printable(path)} is not there; name a folder, a table or a manifest.")
+    first = _first_line(path)
+    for reader in READERS:
+        if reader.knows(path, first):
+            return reader
+    raise InputError(
+        f"{printable(path)} is in no format that is known ({', '.join(r.name for r in READERS)}); "
+        "write a table with the columns file and label."
+    )
+
+
+def _first_line(path: Path) -> str:
+    if path.is_dir() or path.suffix.lower() in AUDIO_SUFFIXES:
+        return ""
+    return next(text_lines(path), ("", ""))[1]
+
+
+# Folders
+
+
+def class_folders(folder: Path, columns: Columns) -> Iterator[Row]:
+    """A folder a class: the class is the parent, whatever its name and those of the files.
+
+    Where all outermost folders are called train, test and so on, they are the split.
+    """
+    if columns:
+        raise InputError(
+            f"{printable(folder)} is read as a folder a class, which has no columns; name the table."
+        )
+    files = audio_files(folder)
+    tops = {path.relative_to(folder).parts[0] for path in files}
+    deep = all(len(path.relative_to(folder).parts) > 2 for path in files)
+    is_split = deep and all(top.lower() in SPLIT_WORDS for top in tops)
+    for path in files:
+        top = path.relative_to(folder).parts[0]
+        label = "" if path.parent == folder else path.parent.name
+        yield Row(printable(path), path, (label,), fold=top if is_split else None)
+
+
+def annotated_folder(folder: Path, columns: Columns) -> Iterator[Row]:
+    """A folder with one table of labels for each recording, all of one format."""
+    found = _annotations(folder)
+    if len(names := {reader.name for _, reader in found}) > 1:
+        raise InputError(
+            f"{printable(folder)} holds labels of {' and '.join(sorted(names))}; keep one kind, or name "
+            "one file."
+        )
+    for path, reader in found:
+        yield from reader.rows(path, columns)
+
+
+def _annotations(folder: Path) -> list[tuple[Path, Reader]]:
+    found = []
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in (".txt", ".csv", ".tsv", ".jams") and path.is_file():
+            # What is no text is somebody's note.
+            with suppress(InputError):
+                first = _first_line(path)
+                found += [(path, r) for r in READERS if r.of_one and r.knows(path, first)][:1]
+    return found
+
+
+def hugging_face(path: Path, columns: Columns) -> Iterator[Row]:
+    """``metadata.csv`` or ``.jsonl`` of an audio folder, in it or in the folders of its splits."""
+    folder, listed = (path, set()) if path.is_dir() else (path.parent, set())
+    for table in _metadata(path):
+        part = table.parent.name
+        split = part if table.parent != folder and part.lower() in SPLIT_WORDS else None
+        read = json_table if table.suffix == ".jsonl" else text_table
+        for row in read(table, {"file": "file_name", **columns}):
+            listed.add(os.path.abspath(row.file))
+            yield row._replace(fold=row.fold or split)
+    with warnings.catch_warnings():
+        # That the metadata themselves are no audio need not be said.
+        warnings.simplefilter("ignore", UserWarning)
+        there = [file for file in audio_files(folder) if os.path.abspath(file) not in listed]
+    if there:
+        warnings.warn(
+            f"{len(there)} files in {printable(folder)} are not listed in its metadata, and left out: "
+            f"{', '.join(printable(file.relative_to(folder)) for file in there)}.",
+            stacklevel=2,
+        )
+
+
+def _metadata(path: Path) -> list[Path]:
+    """The metadata files that a path is, or that a folder and those inside it hold."""
+    names = ("metadata.csv", "metadata.jsonl")
+    if path.is_file():
+        return [path] if path.name in names else []
+    return sorted(found for name in names for found in path.rglob(name))
+
+
+# Tables
+
+
+def text_table(path: Path, columns: Columns) -> Iterator[Row]:
+    """CSV or TSV, with a header, or without one by places; without either DCASE's are known."""
+    first = next(table_rows(path, header=False), ("", {}))[1]
+    placed = bool(columns) and all(str(name).isdecimal() for name in columns.values())
+    start = first.get("1", "")
+    if not placed and start.lower().endswith(AUDIO_SUFFIXES):
+        is_number = re.fullmatch(r"[\d.]+", first.get("2", "")) is not None
+        roles = _DCASE.get((len(first), is_number))
+        if roles is None:
+            raise InputError(
+                f"{printable(path)} has {len(first)} columns without a header; say what they are, as in "
+                "columns={'file': 1, 'label': 2} (--columns file=1,label=2)."
+            )
+        places = {role: place for place, role in enumerate(roles.split(), 1) if role != "-"}
+        columns, placed = {**places, **columns}, True
+    yield from merged(as_rows(path, table_rows(path, header=not placed), columns))
+
+
+def json_table(path: Path, columns: Columns) -> Iterator[Row]:
+    """JSON lines with a text for each role; labels may be a list."""
+    yield from as_rows(path, json_lines(path), columns)
+
+
+def raven(path: Path, columns: Columns) -> Iterator[Row]:
+    """A selection table of Raven, or BirdNET's in its form.
+
+    A selection has a row for each view of it, of which one is taken. With ``File Offset (s)`` the
+    times are those of one file; the others count from the first file that was opened.
+    """
+
+    def rows() -> Iterator[tuple[str, dict[str, str]]]:
+        seen = set()
+        for where, row in table_rows(path):
+            selection = row.get("Selection") or where
+            if selection in seen:
+                continue
+            seen.add(selection)
+            start, end = (seconds(where, name, row[name]) for name in _RAVEN_TIMES)
+            if row.get("End File", row.get("Begin File")) != row.get("Begin File"):
+                raise InputError(f"{where}: the selection spans two files; divide it.")
+            if file := (row.get("Begin Path") or row.get("Begin File")):
+                offset = row.get("File Offset (s)")
+                if not offset and start:
+                    raise InputError(
+                        f"{where}: names {file} without File Offset (s), so that where the selection "
+                        "lies in it is unknown; add that measurement in Raven."
+                    )
+                begin = seconds(where, "File Offset (s)", offset or "0")
+                start, end = begin, round(begin + end - start, 9)
+                # A path of the machine that Raven ran on; files beside the table come first.
+                beside = path.parent / re.split(r"[\\/]", file)[-1]
+                row["file"] = beside.name if beside.exists() else file
+            yield where, row | {"start": str(start), "end": str(end)}
+
+    named = {"start": "start", "end": "end"}
+    names = next(table_rows(path), ("", {}))[1]
+    if "Begin File" in names or "Begin Path" in names:
+        named["file"] = "file"
+    known = ("Annotation", "Label", "Species", "Common Name", "Species Code", "Call Type")
+    label = [name for name in known if name in names][:1]
+    named |= {"channel": "Channel"} if "Channel" in names else {}
+    named |= {"label": label[0]} if label else {}
+    # BirdNET's windows go beyond the end of a file.
+    more = {"beyond": 3.0} if "Confidence" in names else {}
+    yield from merged(as_rows(path, rows(), {**named, **columns}, **more))
+
+
+_RAVEN_TIMES = ("Begin Time (s)", "End Time (s)")
+
+
+def birdnet(path: Path, columns: Columns) -> Iterator[Row]:
+    """BirdNET's results as CSV, with the last window of 3 s going beyond the end of a file."""
+    names = next(table_rows(path), ("", {}))[1]
+    if "IN FILE" in names:
+        rows = (
+            (
+                where,
+                {
+                    "file": "/".join(row.get(n, "") for n in ("INDIR", "FOLDER", "IN FILE")),
+                    "start": row["OFFSET"],
+                    "end": str(float(row["OFFSET"]) + float(row["DURATION"])),
+                    "label": row.get("common_name", row.get("scientific_name", "")),
+                },
+            )
+            for where, row in table_rows(path)
+        )
+        named = {}
+    else:
+        rows, named = table_rows(path), {}
+        for role, name in (("start", "Start (s)"), ("end", "End (s)"), ("label", "Common name")):
+            named |= {role: name} if name in names else {}
+    yield from merged(as_rows(path, rows, {**named, **columns}, beyond=3.0))
+
+
+def audacity(path: Path, columns: Columns) -> Iterator[Row]:
+    """A label track: start, end and text; a line of a backslash has frequencies of the one above."""
+    recording = recording_beside(path)
+
+    def rows() -> Iterator[Row]:
+        for where, line in text_lines(path):
+            if line.startswith("\\"):
+                continue
+            start, end, *label = line.split("\t", 2)
+            found = {"start": start, "end": end, "label": label[0].strip() if label else ""}
+            yield as_row(where, recording, found)
+
+    with readable(path, "a label track of Audacity"):
+        yield from merged(rows())
+
+
+def jams(path: Path, columns: Columns) -> Iterator[Row]:
+    """A JAMS file: the annotation of one namespace, that of its observations as time and duration."""
+    recording = recording_beside(path)
+
+    def rows() -> Iterator[Row]:
+        found = read_object(path, "repair it")
+        spaces = sorted({each["namespace"] for each in found["annotations"]})
+        wanted = columns.get("label", spaces[0] if spaces else None)
+        if wanted not in spaces or (len(spaces) > 1 and "label" not in columns):
+            raise InputError(
+                f"{printable(path)} has annotations of {', '.join(spaces) or 'nothing'}; choose one, "
+                "with columns={'label': ...} (--columns label=...)."
+            )
+        length = found.get("file_metadata", {}).get("duration")
+        for each in found["annotations"]:
+            if each["namespace"] != wanted:
+                continue
+            data = each["data"]
+            if isinstance(data, dict):
+                every = zip(*data.values(), strict=True)
+                data = [dict(zip(data, values, strict=True)) for values in every]
+            for number, one in enumerate(data, 1):
+                where = f"{printable(path)}, {wanted} {number}"
+                if not isinstance(one["value"], str):
+                    raise InputError(
+                        f"{where} is {one['value']!r}, no text; choose other annotations."
+                    )
+                start = float(one["time"])
+                end = round(start + float(one["duration"]), 9)
+                yield Row(where, recording, (one["value"],), start, end, seconds=length)
+
+    with readable(path, "a JAMS file"):
+        yield from merged(rows())
+
+
+# Speech
+
+
+def kaldi(path: Path, columns: Columns) -> Iterator[Row]:
+    """A data folder of Kaldi: ``wav.scp``, with ``segments``, ``utt2spk`` and ``reco2dur`` if any.
+
+    Labels are in ``utt2label``, ``utt2lang`` or ``text``, or in the file that is named as "label".
+    """
+    folder = path if path.is_dir() else path.parent
+    recordings = {}
+    for name, (where, place) in _kaldi_map(folder / "wav.scp").items():
+        if place.startswith("|") or place.endswith("|") or place == "-":
+            raise InputError(
+                f"{where}: {place!r} is a command, and nothing is executed; write what it gives to a "
+                "file and name that."
+            )
+        if re.search(r"\.ark:\d+$", place):
+            raise InputError(f"{where}: {place!r} lies in an archive; copy it out to a file.")
+        recordings[name] = folder / place
+    kept = [name for name in ("utt2label", "utt2lang", "text") if (folder / name).is_file()]
+    label_of = _kaldi_map(folder / str(columns.get("label", (kept or ["utt2label"])[0])))
+    groups = folder / str(columns.get("group", "utt2spk"))
+    group_of = _kaldi_map(groups) if groups.is_file() or "group" in columns else {}
+    lengths = _kaldi_map(folder / "reco2dur") if (folder / "reco2dur").is_file() else {}
+    utterances = {name: (name, 0.0, None, None) for name in recordings}
+    if (folder / "segments").is_file():
+        utterances = dict(_kaldi_segments(folder / "segments", recordings))
+    for name, (where, _) in label_of.items():
+        if name not in utterances:
+            raise InputError(f"{where}: no utterance is called {name!r}; remove the line.")
+    for name, (recording, start, end, channel) in utterances.items():
+        where, label = label_of.get(name, (f"{printable(folder)}, utterance {name}", ""))
+        length = (
+            seconds(lengths[recording][0], "length", lengths[recording][1])
+            if recording in lengths
+            else None
+        )
+        group = group_of.get(name, (None, None))[1]
+        yield Row(
+            where, recordings[recording], (label,), start, end, channel, group, seconds=length
+        )  # fmt: skip
+
+
+def _kaldi_map(path: Path) -> dict[str, tuple[str, str]]:
+    """Names, and what is behind the first blank of each line, which may hold more; and where."""
+    found: dict[str, tuple[str, str]] = {}
+    for where, line in text_lines(path):
+        name, *value = re.split(r"[ \t]+", line.strip(" \t"), maxsplit=1)
+        if name in found:
+            raise InputError(f"{where}: {name!r} is there twice; remove one of the lines.")
+        found[name] = where, value[0] if value else ""
+    return found
+
+
+def _kaldi_segments(path: Path, recordings: dict[str, Path]) -> Iterator[tuple[str, tuple]]:
+    for name, (where, value) in _kaldi_map(path).items():
+        fields = value.split()
+        if len(fields) not in (3, 4) or not all(field.isdecimal() for field in fields[3:]):
+            raise InputError(
+                f"{where}: write utterance, recording, start and end, or a channel too."
+            )
+        if fields[0] not in recordings:
+            raise InputError(f"{where}: no recording is called {fields[0]!r}; add it to wav.scp.")
+        start = seconds(where, "start", fields[1])
+        # -1 is Kaldi's way to say the end of the recording.
+        end = None if fields[2].startswith("-") else seconds(where, "end", fields[2])
+        yield name, (fields[0], start, end, int(fields[3]) if fields[3:] else None)
+
+
+def lhotse(path: Path, columns: Columns) -> Iterator[Row]:
+    """Cuts of lhotse, or supervisions with the recordings beside them, as JSON lines.
+
+    Times of supervisions count from the cut in cuts, and from the recording elsewhere. One that
+    reaches out of its cut is cut with it.
+    """
+    recordings = {}
+    beside = path.with_name(path.name.replace("supervisions", "recordings"))
+    if "supervisions" in path.name:
+        recordings = {each["id"]: each for _, each in json_lines(beside)}
+    for where, each in json_lines(path):
+        with readable(Path(where), "a cut or a supervision of lhotse"):
+            if "supervisions" not in each and "recording_id" not in each:
+                kind = each.get("type", "a recording alone")
+                raise InputError(
+                    f"{where} is {kind}, which holds no label; name cuts of recordings."
+                )
+            start = float(each["start"]) if "supervisions" in each else 0.0
+            end = start + float(each["duration"]) if "supervisions" in each else None
+            # A cut that nobody has labelled is a clip that lacks its label.
+            whole = {**each, "start": 0.0, columns.get("label", "text"): None}
+            for supervision in each.get("supervisions", [each]) or [whole]:
+                recording = each.get("recording") or recordings[supervision["recording_id"]]
+                yield _supervised(where, path.parent, recording, supervision, start, end, columns)
+
+
+def _supervised(
+    where: str,
+    folder: Path,
+    recording: dict,
+    supervision: dict,
+    first: float,
+    last: float | None,
+    columns: Columns,
+) -> Row:
+    """A supervision whose times count from ``first``, cut at that and at ``last``."""
+    if recording.get("transforms"):
+        raise InputError(f"{where}: the recording is to be transformed; write it to a file first.")
+    channels = [int(channel) for channel in _listed(supervision["channel"])]
+    (source,) = (s for s in recording["sources"] if channels[0] in map(int, s["channels"]))
+    if source["type"] != "file":
+        raise InputError(
+            f"{where}: the source is a {source['type']}, and nothing is executed or fetched; write it "
+            "to a file and name that."
+        )
+    there = [int(channel) for channel in source["channels"]]
+    if len(channels) > 1 and channels != there:
+        raise InputError(
+            f"{where}: has channels {channels} of {there}; choose one, or all of them."
+        )
+    start = max(first, first + float(supervision["start"]))
+    end = first + float(supervision["start"]) + float(supervision["duration"])
+    said = supervision | (supervision.get("custom") or {})
+    label = columns.get("label", "text")
+    if label not in said:
+        raise InputError(
+            f"{where}: no {label!r} is there; choose the label from {', '.join(said)}."
+        )
+    group = said.get(columns["group"]) if "group" in columns else _CHANGED.sub("", recording["id"])
+    return Row(
+        where,
+        folder / source["source"],
+        ("" if said[label] is None else str(said[label]),),
+        round(start, 9),
+        round(end if last is None else min(end, last), 9),
+        None if len(channels) > 1 or len(there) == 1 else there.index(channels[0]),
+        group,
+        said.get(columns["fold"]) if "fold" in columns else None,
+        rate=float(recording["sampling_rate"]),
+        seconds=float(recording["num_samples"]) / float(recording["sampling_rate"]),
+    )
+
+
+def _listed(value: object) -> list:
+    return value if isinstance(value, list) else [value]
+
+
+def audformat(path: Path, columns: Columns) -> Iterator[Row]:
+    """A database of audformat: tables by ``db.yaml``, labels by its schemes, folds by its splits.
+
+    The label is the one column whose scheme declares labels, or that which is named. Of tables that
+    have it those of a split are taken, if there are any.
+    """
+    folder = path if path.is_dir() else path.parent
+    header = _yaml(folder / "db.yaml")
+    with readable(folder / "db.yaml", "the header of an audformat database"):
+        schemes, tables = header.get("schemes", {}), header["tables"]
+        scheme_of = {
+            name: column.get("scheme_id")
+            for table in tables.values()
+            for name, column in table.get("columns", {}).items()
+        }
+        declaring = [n for n, scheme in scheme_of.items() if "labels" in schemes.get(scheme, {})]
+        label = columns.get("label", declaring[0] if len(declaring) == 1 else None)
+        if label not in scheme_of:
+            raise InputError(
+                f"{printable(folder)} has the columns {', '.join(scheme_of)}; choose that of the "
+                "labels, with columns={'label': ...} (--columns label=...)."
+            )
+        # Labels that another table lists are not looked up.
+        labels = schemes.get(scheme_of[label], {}).get("labels")
+        declared = None if labels is None or isinstance(labels, str) else set(labels)
+        having = {n: table for n, table in tables.items() if label in table.get("columns", {})}
+        taken = {n: table for n, table in having.items() if table.get("split_id")} or having
+        for name, table in taken.items():
+            split = table.get("split_id")
+            kind = header["splits"][split]["type"] if split else None
+            rows = _audformat_table(folder, name)
+            for row in as_rows(folder / "db.yaml", rows, {**columns, "label": label}):
+                if declared is not None and row.labels[0] not in {"", *declared}:
+                    raise InputError(
+                        f"{row.where}: {label} is {row.labels[0]!r}, which the scheme does not "
+                        "declare; correct it, or declare it in db.yaml."
+                    )
+                yield row._replace(fold=row.fold or kind)
+
+
+def _yaml(path: Path) -> dict:
+    """What a YAML file holds, every value the text that it is."""
+    try:
+        import yaml
+    except ImportError as error:
+        raise InputError(
+            f"{printable(path)} needs PyYAML, which is not installed; install it (pip install pyyaml)."
+        ) from error
+    with readable(path, "YAML"):
+        try:
+            return dict(yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader))
+        except yaml.YAMLError as error:
+            raise ValueError(str(error).replace("\n", " ")) from error
+
+
+def _audformat_table(folder: Path, name: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """The rows of a table, as CSV or Parquet, with times in seconds."""
+    path = folder / f"db.{name}.csv"
+    if path.is_file():
+        for where, row in table_rows(path):
+            times = {r: _audformat_time(where, r, row[r]) for r in ("start", "end") if r in row}
+            yield where, row | times
+        return
+    path = path.with_suffix(".parquet")
+    try:
+        from pyarrow import parquet
+    except ImportError as error:
+        raise InputError(
+            f"{printable(path)} needs pyarrow, which is not installed; install it (pip install "
+            'pyarrow), or save the database with storage_format="csv".'
+        ) from error
+    with readable(path, "a table of audformat"):
+        found = parquet.read_table(path)
+        columns = {n: found[n].to_pylist() for n in found.column_names}
+        for role in {"start", "end"} & columns.keys():
+            nanoseconds = found[role].cast("int64").to_pylist()
+            columns[role] = [None if n is None else n / 1e9 for n in nanoseconds]
+        for number, values in enumerate(zip(*columns.values(), strict=True), 1):
+            texts = ("" if value is None else str(value) for value in values)
+            yield f"{printable(path)}, row {number}", dict(zip(columns, texts, strict=True))
+
+
+def _audformat_time(where: str, role: str, text: str) -> str:
+    """A time such as ``0 days 00:00:01.5`` in seconds; nothing for a gap."""
+    found = _DAYS.fullmatch(text)
+    if text in ("", "NaT"):
+        return ""
+    if found is None:
+        raise InputError(
+            f"{where}: the {role} is {text!r}, where audformat would take a plain number for "
+            "nanoseconds; write 0 days 00:00:01.5 for a second and a half."
+        )
+    days, hours, minutes, rest = found.groups()
+    return str(float(rest) + 60 * (int(minutes) + 60 * (int(hours) + 24 * int(days))))
+
+
+# Of these formats the first that knows a path reads it.
+READERS = (
+    Reader("Kaldi", lambda p, _: (p / "wav.scp").is_file() or p.name == "wav.scp", kaldi),
+    Reader("audformat", lambda p, _: (p / "db.yaml").is_file() or p.name == "db.yaml", audformat),
+    Reader("Hugging Face", lambda p, _: bool(_metadata(p)), hugging_face),
+    Reader(
+        "tables of recordings", lambda p, _: p.is_dir() and bool(_annotations(p)), annotated_folder
+    ),
+    Reader("a folder a class", lambda p, _: p.is_dir(), class_folders),
+    Reader("JAMS", lambda p, _: p.suffix == ".jams", jams, of_one=True),
+    Reader("Raven", lambda _, first: _RAVEN_TIMES[0] in first.split("\t"), raven, of_one=True),
+    Reader("BirdNET", lambda _, first: bool(_BIRDNET.match(first)), birdnet, of_one=True),
+    Reader("Audacity", lambda _, first: bool(_LABEL_TRACK.match(first)), audacity, of_one=True),
+    Reader("lhotse", lambda _, first: bool(_LHOTSE.search(first)), lhotse),
+    Reader("JSON lines", lambda _, first: first.lstrip().startswith("{"), json_table),
+    Reader("CSV, TSV or DCASE", lambda _, first: bool(re.search(r"[,;\t]", first)), text_table),
+)

@@ -1,0 +1,278 @@
+"""The row that every reader of manifests yields, and tables and JSON lines as the text they are.
+
+No value is guessed at: a label ``NA``, ``001``, ``1e5`` or ``True`` stays those characters.
+"""
+
+import csv
+import gzip
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from audiopg.datasets.audio import AUDIO_SUFFIXES, printable
+from audiopg.errors import InputError
+
+# What a column may be for, and the names by which it is known; case does not matter.
+ROLES = {
+    "file": """file filename file_name filepath file_path path audio audio_file audio_filename
+        slice_file_name fname""",
+    "label": "label category class scene_label event_label species common_name",
+    "labels": "labels event_labels tags",
+    "start": "start onset start_time",
+    "end": "end offset end_time",
+    "channel": "channel",
+    "group": "group identifier speaker src_file fsid",
+    "fold": "fold split",
+}
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+
+Columns = Mapping[str, str | int]
+
+
+class Row(NamedTuple):
+    """A clip as a manifest lists it; whether the file agrees is for the checker to see.
+
+    Attributes:
+        where: the row, for messages.
+        file: the recording.
+        labels: of the clip; one empty text where a label is missing, none where it has no class.
+        start, end: seconds in the file; no end is the file's.
+        channel: from 0; None for the mean of all.
+        group: clips that share one belong into one fold.
+        fold: its name.
+        beyond: seconds by which the end may lie behind that of the file, where it is then cut.
+        rate, seconds: what the manifest says of the whole file.
+    """
+
+    where: str
+    file: Path
+    labels: tuple[str, ...]
+    start: float = 0.0
+    end: float | None = None
+    channel: int | None = None
+    group: str | None = None
+    fold: str | None = None
+    # What Kaldi's extract-segments forgives, too.
+    beyond: float = 0.5
+    rate: float | None = None
+    seconds: float | None = None
+
+
+@contextmanager
+def readable(path: Path, what: str) -> Iterator[None]:
+    """Refuse in one sentence a file that cannot be opened, or is not what it should be."""
+    try:
+        yield
+    except InputError:
+        raise
+    except (OSError, EOFError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise InputError(
+            f"{printable(path)} cannot be read ({why}); see that it is there."
+        ) from error
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, csv.Error) as error:
+        raise InputError(
+            f"{printable(path)} is not {what} ({type(error).__name__}: {error}); repair it."
+        ) from error
+
+
+def text_lines(path: Path) -> Iterator[tuple[str, str]]:
+    """The lines of a text in UTF-8 that hold something, each with where it stands."""
+    opened = gzip.open if path.suffix == ".gz" else open
+    # Python's splitlines would break a path at characters that a name may hold.
+    with (
+        readable(path, "text in UTF-8"),
+        opened(path, "rt", encoding="utf-8-sig", newline="\n") as f,
+    ):
+        for number, line in enumerate(f, start=1):
+            if line.strip():
+                yield f"{printable(path)}, line {number}", line.rstrip("\r\n")
+
+
+def json_lines(path: Path) -> Iterator[tuple[str, dict]]:
+    """The objects of JSON lines, each with where it stands; numbers stay the text they are."""
+    for where, line in text_lines(path):
+        with readable(Path(where), "a JSON object"):
+            found = json.loads(line, parse_int=str, parse_float=str, parse_constant=str)
+            yield where, dict(found)
+
+
+def table_rows(path: Path, header: bool = True) -> Iterator[tuple[str, dict[str, str]]]:
+    """The rows of a text table, each with where it stands.
+
+    A tab in the first line makes it one without quotation; else it is csv, of commas or semicolons.
+
+    Args:
+        path: of the table.
+        header: whether the first line names the columns; without it they are "1", "2" and so on.
+
+    Raises:
+        InputError: for a row that has another number of fields, by its line.
+    """
+    first = next(text_lines(path), ("", ""))[1]
+    names: list[str] = []
+    with readable(path, "a table in UTF-8"):
+        for where, fields in _fields(path, first):
+            if not names:
+                names = fields if header else [str(place + 1) for place in range(len(fields))]
+                if twice := {name for name in names if names.count(name) > 1}:
+                    raise InputError(f"{where}: two columns are called {min(twice)!r}; rename one.")
+                if header:
+                    continue
+            if len(fields) != len(names):
+                raise InputError(
+                    f"{where} has {len(fields)} fields where there are {len(names)} columns; correct "
+                    "it, or quote a field that holds the delimiter."
+                )
+            yield where, dict(zip(names, fields, strict=True))
+
+
+def _fields(path: Path, first: str) -> Iterator[tuple[str, list[str]]]:
+    if "\t" in first:
+        for where, line in text_lines(path):
+            yield where, [field.strip() for field in line.split("\t")]
+        return
+    delimiter = max(",;", key=first.count)
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        reader = csv.reader(file, delimiter=delimiter, strict=True)
+        for fields in reader:
+            if any(fields):
+                yield f"{printable(path)}, line {reader.line_num}", [f.strip() for f in fields]
+
+
+def as_rows(
+    path: Path, values: Iterable[tuple[str, Mapping]], columns: Columns, **more: object
+) -> Iterator[Row]:
+    """The rows of a table or of JSON objects, by which column is for what.
+
+    Args:
+        path: of the manifest; files are relative to its folder. Without a column of files they are
+            of the recording that it lies beside.
+        values: of each row.
+        columns: of each role the name, or the place from 1, where `ROLES` does not tell.
+        more: what all rows have.
+    """
+    column_of, fixed = None, None
+    for where, row in values:
+        if column_of is None:
+            column_of = roles_of(where, list(row), columns)
+            fixed = None if "file" in column_of else recording_beside(path)
+            if not {"label", "labels"} & column_of.keys():
+                raise InputError(
+                    f"{printable(path)} has the columns {', '.join(map(repr, row))}, none of which is "
+                    "known to hold labels; say which does, with columns={'label': ...} "
+                    "(--columns label=...)."
+                )
+        found = {role: row.get(name) for role, name in column_of.items()}
+        file = fixed or path.parent / _text(where, column_of["file"], found["file"])
+        yield as_row(where, file, found, **more)
+
+
+def as_row(where: str, file: Path, found: Mapping[str, object], **more: object) -> Row:
+    """A row, from the text for each role."""
+    times = {
+        role: seconds(where, role, found[role]) for role in ("start", "end") if found.get(role)
+    }
+    several = found.get("labels")
+    if several is None:
+        labels: tuple[str, ...] = (_plain(where, found.get("label")),)
+    elif isinstance(several, str):
+        labels = tuple(label.strip() for label in several.split(",") if label.strip())
+    else:
+        labels = tuple(_plain(where, label) for label in several)
+    channel = found.get("channel")
+    if channel and not (str(channel).isdecimal() and int(channel) > 0):
+        raise InputError(f"{where}: the channel is {channel!r}; write a whole number from 1.")
+    names = {role: _plain(where, found.get(role)) or None for role in ("group", "fold")}
+    more = {"channel": int(channel) - 1 if channel else None, **names, **times, **more}
+    return Row(where, file, labels, **more)
+
+
+def roles_of(where: str, names: list[str], columns: Columns) -> dict[str, str]:
+    """Which column is for what: those that are named, and of the rest those known by name.
+
+    Raises:
+        InputError: for an unknown role, a column that is not there, or two that might be meant.
+    """
+    if unknown := set(columns) - set(ROLES):
+        raise InputError(
+            f"columns names {min(unknown)!r}, which is none of {', '.join(ROLES)}; name one of these."
+        )
+    found = {role: str(name) for role, name in columns.items()}
+    for role, name in found.items():
+        if name not in names:
+            raise InputError(
+                f"{where}: no column is called {name!r}; choose the {role} from {', '.join(names)}."
+            )
+    # A clip has one label, or a list of them.
+    given = {"label", "labels"} & found.keys()
+    for role in ROLES.keys() - found.keys() - ({"label", "labels"} if given else set()):
+        known = ROLES[role].split()
+        alike = [n for n in names if n.casefold() in known and n not in found.values()]
+        if len(alike) > 1:
+            raise InputError(
+                f"{where}: {' and '.join(map(repr, alike))} may both be the {role}; say which is, with "
+                f"columns={{{role!r}: ...}} (--columns {role}=...)."
+            )
+        if alike:
+            found[role] = alike[0]
+    return found
+
+
+def seconds(where: str, role: str, text: object) -> float:
+    """A time that is written as a plain number of seconds, not below 0."""
+    if not _NUMBER.fullmatch(str(text)) or float(str(text)) < 0:
+        raise InputError(f"{where}: the {role} is {text!r}; write seconds from 0, such as 1.5.")
+    return float(str(text))
+
+
+def _plain(where: str, value: object) -> str:
+    """Text as it is; of JSON also true and false, and nothing for null."""
+    if isinstance(value, list | dict):
+        raise InputError(f"{where}: {value!r} stands where a text should; write one.")
+    return {None: "", True: "true", False: "false"}.get(value, value) if value is not None else ""
+
+
+def _text(where: str, column: str, value: object) -> str:
+    if not value or not isinstance(value, str):
+        raise InputError(f"{where}: the {column} is {value!r}; name a file or remove the row.")
+    return value
+
+
+def recording_beside(manifest: Path) -> Path:
+    """The recording that a manifest is of: beside it, with a name that its own begins with.
+
+    So ``night.Table.1.selections.txt`` is of ``night.wav``; of several the longest name is meant.
+
+    Raises:
+        InputError: where there is none, or one name has two recordings.
+    """
+    found = [
+        path
+        for path in sorted(manifest.parent.iterdir())
+        if path.suffix.lower() in AUDIO_SUFFIXES and manifest.name.startswith(f"{path.stem}.")
+    ]
+    longest = max((len(path.stem) for path in found), default=0)
+    whole = [path for path in found if manifest.name.startswith(f"{path.name}.")]
+    found = whole or [path for path in found if len(path.stem) == longest]
+    if len(found) != 1:
+        several = " and ".join(path.name for path in found) or "no recording"
+        raise InputError(
+            f"beside {printable(manifest)} lies {several} by its name; keep one recording of that "
+            "name there, or name the file in a column."
+        )
+    return found[0]
+
+
+def merged(rows: Iterable[Row]) -> Iterator[Row]:
+    """Rows of the same part of a file as one, which has the labels of all; whole files stay apart."""
+    alike: dict[tuple, Row] = {}
+    for row in rows:
+        part = (row.where,) if row.end is None else (row.file, row.start, row.end, row.channel)
+        if part in alike:
+            row = alike[part]._replace(labels=alike[part].labels + row.labels)
+        alike[part] = row
+    yield from alike.values()
