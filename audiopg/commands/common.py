@@ -7,6 +7,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, TypeVar, get_args
 
+from audiopg.datasets import LabelledClips, find_dataset, read_dataset
+from audiopg.datasets.benchmarks import BENCHMARKS
 from audiopg.embedding import POOLINGS
 from audiopg.environment import atomic_path, data_folder, writing
 from audiopg.errors import InputError
@@ -114,6 +116,51 @@ def recordings_folder(named: Path | None) -> Path:
     if folder is None:
         raise InputError("no recordings are named; give --data, or set AUDIOPG_DATA.")
     return folder
+
+
+def add_own(command: argparse.ArgumentParser) -> None:
+    """The flags for recordings of one's own, which a path names."""
+    command.add_argument(
+        "--columns",
+        metavar="ROLE=NAME,...",
+        default={},
+        type=_column_map,
+        help="of one's own recordings: which column is the file, label, labels, start, end, channel, "
+        "group or fold, by its name or, without a header, its place, such as label=species,group=site",
+    )
+    what = "folds to deal where one's own recordings have none"
+    command.add_argument("--n-folds", type=int, help=f"{what} (default: 5)")
+    command.add_argument("--fold-seed", type=int, help="seed of the dealing (default: 0)")
+
+
+def _column_map(text: str) -> dict[str, str]:
+    pairs = [pair.partition("=") for pair in text.split(",")]
+    if not all(role and name for role, _, name in pairs):
+        raise argparse.ArgumentTypeError(f"it is {text!r}; give ROLE=NAME, divided by commas")
+    return {role.strip(): name.strip() for role, _, name in pairs}
+
+
+def find_clips(options: argparse.Namespace, name: str, skip_bad: bool) -> LabelledClips | None:
+    """A benchmark by its name, None where it is not there; or one's own recordings by their path.
+
+    Raises:
+        InputError: as `find_dataset` and `read_dataset`; for flags that a benchmark does not have.
+    """
+    own = {"columns": options.columns, "n_folds": options.n_folds, "seed": options.fold_seed}
+    own = {name: value for name, value in own.items() if value not in (None, {})}
+    if name not in BENCHMARKS:
+        if not Path(name).exists():
+            raise InputError(
+                f"no data set is called {name!r}, and no file or folder; choose from "
+                f"{', '.join(BENCHMARKS)}, or name what you have."
+            )
+        return read_dataset(name, skip_bad=skip_bad, **own)
+    if own:
+        raise InputError(
+            f"{name} has official tables and folds; --columns, --n-folds and --fold-seed are for "
+            "recordings of one's own."
+        )
+    return find_dataset(name, recordings_folder(options.data), skip_bad)
 
 
 def add_model(command: argparse.ArgumentParser) -> None:

@@ -1,35 +1,41 @@
-"""`audiopg data`: the benchmarks on this machine."""
+"""`audiopg data`: the benchmarks on this machine, or recordings of one's own."""
 
 import argparse
 
 import numpy as np
 
-from audiopg.commands.common import add_data, recordings_folder
+from audiopg.commands.common import add_data, add_own, find_clips, recordings_folder
 from audiopg.datasets import Description, describe
 from audiopg.datasets.benchmarks import BENCHMARKS
 from audiopg.errors import InputError
 
-EXAMPLES = "example: audiopg data urbansound8k --data path/to/recordings"
+EXAMPLES = "example: audiopg data urbansound8k --data path/to/recordings; or audiopg data my-birds/"
 
 
 def add(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "name", nargs="?", choices=BENCHMARKS, help=f"one of {', '.join(BENCHMARKS)}"
+        "name",
+        nargs="?",
+        help=f"one of {', '.join(BENCHMARKS)}; or a folder, table or manifest of one's own recordings",
     )
     add_data(command, "folder of recordings")
+    add_own(command)
 
 
 def run(options: argparse.Namespace) -> None:
-    folder = recordings_folder(options.data)
     if options.name:
-        found = describe(options.name, folder, decode=True)
-        if found is None:
+        clips = find_clips(options, options.name, skip_bad=True)
+        if clips is None:
+            folder = recordings_folder(options.data)
             raise InputError(
                 f"{folder} does not hold {' or '.join(BENCHMARKS[options.name].folders)}; "
                 f"audiopg download {options.name} --out {folder} brings it."
             )
-        _print_description(found, BENCHMARKS[options.name].terms)
+        _print_description(describe(clips, decode=True))
+        if options.name in BENCHMARKS:
+            print(BENCHMARKS[options.name].terms)
         return
+    folder = recordings_folder(options.data)
     for name in BENCHMARKS:
         found = describe(name, folder)
         if found is None:
@@ -43,7 +49,7 @@ def run(options: argparse.Namespace) -> None:
         )
 
 
-def _print_description(found: Description, terms: str) -> None:
+def _print_description(found: Description) -> None:
     clips = found.clips
     rates = ", ".join(f"{rate} Hz ({count})" for rate, count in found.sample_rates.items())
     folds = ", ".join(
@@ -58,9 +64,14 @@ def _print_description(found: Description, terms: str) -> None:
         f"{name} ({count})" for name, count in zip(clips.classes, counts, strict=True)
     )
     print(f"{clips.name}: {len(clips)} clips, {found.seconds / 3600:.2f} hours, {rates}")
+    if len(found.lengths):
+        low, middle, high = np.quantile(found.lengths, (0, 0.5, 1))
+        print(f"lengths: {low:.2f} to {high:.2f} s, the median {middle:.2f} s")
     print(f"folds: {folds}; tested on: {tested}")
     print(f"classes{', one or more a clip' if clips.multi_label else ''}: {classes}")
-    print(terms)
+    sources = len(clips) if clips.sources is None else len(np.unique(clips.sources))
+    print(f"sources: {sources}; clips that share one with another fold: {clips.across_folds.sum()}")
+    print(f"files with the same content: {'; '.join(map(' = '.join, found.copies)) or 'none'}")
     print(f"{len(found.bad)} files cannot be used:" if found.bad else "every file can be used")
     for path, why in found.bad.items():
         print(f"  {path} {why}")

@@ -4,13 +4,15 @@ import argparse
 
 from audiopg.commands.common import (
     add_beside,
+    add_own,
     add_recordings,
     add_run,
     add_settings,
     changed_by,
+    find_clips,
     recordings_folder,
 )
-from audiopg.datasets import LabelledClips, cached_waves, find_dataset
+from audiopg.datasets import LabelledClips, cached_waves
 from audiopg.datasets.benchmarks import BENCHMARKS
 from audiopg.environment import require_writable
 from audiopg.errors import InputError
@@ -32,6 +34,11 @@ examples:
   the paper's protocol for Table 1, or its fast one of 50 epochs, with three seeds, on a GPU:
     audiopg finetune --start runs/paper --dataset esc50 --recipe paper --out runs/esc50
     audiopg finetune --start runs/paper --dataset esc50 --recipe paper-50 --seeds 3 --out runs/50
+  recordings of one's own: a folder a class; a table says so itself, or with --columns:
+    audiopg data my-birds/
+    audiopg finetune --start tiny --dataset my-birds/ --recipe fast --out runs/birds
+    audiopg finetune --start tiny --dataset birds.csv --columns label=species,group=site \\
+        --recipe fast --out runs/sites
   choose settings without a look at the test fold: fold 1 is left alone, fold 2 reported on:
     audiopg finetune --start tiny --dataset esc10 --recipe fast --folds 1 --validate \\
         --epochs 10 --out runs/choice
@@ -52,9 +59,13 @@ def add(command: argparse.ArgumentParser) -> None:
         "(default: none, and --preset says how large a network to train from scratch)",
     )
     command.add_argument(
-        "--dataset", choices=BENCHMARKS, required=True, help=f"one of {', '.join(BENCHMARKS)}"
+        "--dataset",
+        required=True,
+        metavar="NAME",
+        help=f"one of {', '.join(BENCHMARKS)}; or a folder, table or manifest of one's own recordings",
     )
     add_recordings(command)
+    add_own(command)
     command.add_argument(
         "--folds", help="test folds, such as 1,2 (default: all of the data set, in turn)"
     )
@@ -78,9 +89,9 @@ def run(options: argparse.Namespace) -> None:
         read_run(path)
     settings = changed_by(settings, options)
     folds = None if options.folds is None else _fold_list(options.folds)
-    folder = recordings_folder(options.data)
-    clips = find_dataset(options.dataset, folder, options.skip_bad)
+    clips = find_clips(options, options.dataset, options.skip_bad)
     if clips is None:
+        folder = recordings_folder(options.data)
         raise InputError(f"{folder} does not hold {options.dataset}; see the README for it.")
     waves = cached_waves(clips, skip_bad=options.skip_bad)
     clips = waves.clips

@@ -9,13 +9,15 @@ from audiopg.commands.common import (
     add_beside,
     add_embedding,
     add_model,
+    add_own,
     add_record,
     add_recordings,
+    find_clips,
     heard_by,
     recordings_folder,
     untrained_like,
 )
-from audiopg.datasets import LabelledClips, cached_waves, find_dataset
+from audiopg.datasets import LabelledClips, cached_waves
 from audiopg.datasets.benchmarks import BENCHMARKS
 from audiopg.embedding import POOLINGS
 from audiopg.environment import best_device, provenance
@@ -36,7 +38,7 @@ from audiopg.transfer.summary import described, skipped_files
 
 EXAMPLES = (
     "example: audiopg probe runs/first --dataset urbansound8k --pooling frequency --native --beside "
-    "runs/real --record probe-first"
+    "runs/real --record probe-first; on one's own: audiopg probe tiny --dataset my-birds/ --native"
 )
 
 
@@ -46,12 +48,13 @@ def add(command: argparse.ArgumentParser) -> None:
     add_beside(command, what)
     command.add_argument(
         "--dataset",
-        choices=[*BENCHMARKS, "all"],
         default="esc10",
         metavar="NAME",
-        help=f"one of {', '.join(BENCHMARKS)}, or all of them that are there (default: esc10)",
+        help=f"one of {', '.join(BENCHMARKS)}, or all of them that are there; or a folder, table or "
+        "manifest of one's own recordings (default: esc10)",
     )
     add_recordings(command)
+    add_own(command)
     add_embedding(command, [*POOLINGS, "both"])
     command.add_argument(
         "--controls",
@@ -69,19 +72,20 @@ def add(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    folder = recordings_folder(options.data)
+    names = list(BENCHMARKS) if options.dataset == "all" else [options.dataset]
+    # What is wrong with one's own recordings is known before weights are loaded.
+    found = {name: find_clips(options, name, options.skip_bad) for name in names}
+    found = {name: clips for name, clips in found.items() if clips is not None}
+    if not found:
+        wanted = "any benchmark" if options.dataset == "all" else options.dataset
+        folder = recordings_folder(options.data)
+        raise InputError(f"{folder} does not hold {wanted}; audiopg download fetches them.")
     encoder = load_encoder(options.model)
     encoders = {"random encoder": untrained_like(encoder)} if options.controls else {}
     encoders |= {str(model): load_encoder(model) for model in options.beside}
     encoders["this encoder"] = encoder
     device = best_device()
     encoders = {name: each.to(device) for name, each in encoders.items()}
-    names = list(BENCHMARKS) if options.dataset == "all" else [options.dataset]
-    found = {name: find_dataset(name, folder, options.skip_bad) for name in names}
-    found = {name: clips for name, clips in found.items() if clips is not None}
-    if not found:
-        wanted = "any benchmark" if options.dataset == "all" else options.dataset
-        raise InputError(f"{folder} does not hold {wanted}; audiopg download fetches them.")
     models = [str(model) for model in (options.model, *options.beside)]
     # Asked before the work, so that no run is refused after it.
     heard = {model: heard_by(model) for model in models if options.record}

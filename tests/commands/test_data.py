@@ -73,6 +73,10 @@ def test_data_tells_all_about_one_and_names_every_bad_file(tmp_path, capsys):
         "folds: fold 1 (2), fold 2 (2), fold 3 (2), fold 4 (1), fold 5 (2); tested on: each" in out
     )
     assert "classes: dog (4), rain (5)" in out
+    assert "lengths: 0.50 to 0.50 s, the median 0.50 s" in out
+    # Silence at one rate is silence; that at another is another file.
+    silent = " = ".join(str(audio / f"{n}.flac") for n in (0, 1, 2, 5, 7, 9))
+    assert f"files with the same content: {silent}\n" in out
     assert "ESC-50 is under CC BY-NC 3.0: name the authors; commercial use is not allowed" in out
     assert "3 files cannot be used:" in out
     assert f"  {audio / '4.flac'} is cut short" in out
@@ -88,6 +92,42 @@ def test_data_describes_an_official_split_with_several_labels(tmp_path, capsys):
     assert "classes, one or more a clip: Bark (2), Dog (2)" in out
     assert "no files cannot be used" not in out
     assert "every file can be used" in out
+
+
+# That there are copies is asserted on what is printed.
+@pytest.mark.filterwarnings("default:these files have the same content:UserWarning")
+def test_data_tells_all_about_recordings_of_one_s_own(tmp_path, capsys):
+    generator = np.random.default_rng(0)
+    rows = ["file,species,start,end,site"]
+    for n in range(6):
+        wave = generator.uniform(-1, 1, 48000 if n == 5 else 32000)
+        soundfile.write(tmp_path / f"{n}.wav", wave, 24000 if n == 5 else 16000)
+        rows += [f"{n}.wav,{'ab'[n % 2]},0,0.5,{n}", f"{n}.wav,{'ba'[n % 2]},1,,{n}"]
+    (tmp_path / "6.wav").write_bytes((tmp_path / "0.wav").read_bytes())
+    rows += ["6.wav,a,0,,6", "gone.wav,a,0,,7", "5.wav,b,1,9,5", "4.wav,once,0.5,1,4"]
+    (tmp_path / "birds.csv").write_text("\n".join(rows))
+    arguments = ["data", str(tmp_path / "birds.csv"), "--columns", "group=site", "--n-folds=3"]
+    assert main(arguments) == 0
+    printed = capsys.readouterr()
+    assert "birds.csv (3 folds by seed 0): 13 clips, 0.00 hours, 16000 Hz (6), 24000 Hz (1)" in (
+        printed.out
+    )
+    # 0.5 s six times, 1 s six times, 2 s once.
+    assert "lengths: 0.50 to 2.00 s, the median 1.00 s" in printed.out
+    assert "tested on: each in turn" in printed.out
+    assert "classes: a (7), b (6)" in printed.out
+    assert "sources: 6; clips that share one with another fold: 0" in printed.out
+    copies = f"{tmp_path / '0.wav'} = {tmp_path / '6.wav'}"
+    assert f"files with the same content: {copies}\n" in printed.out
+    assert f"{copies}; keep one of each." in printed.err
+    assert "3 files cannot be used:" in printed.out
+    assert f"  {tmp_path / 'gone.wav'} is missing" in printed.out
+    assert f"  {tmp_path / 'birds.csv'}, line 16 is from 1 s to 9 s, and 5.wav lasts 2 s" in (
+        printed.out
+    )
+    assert (
+        f"  {tmp_path / 'birds.csv'}, line 17 is the only clip of the class 'once'" in printed.out
+    )
 
 
 def one_sentence(capsys):
@@ -108,12 +148,15 @@ def test_data_and_download_need_a_folder(tmp_path, capsys, monkeypatch):
     assert "gone is not a folder" in one_sentence(capsys)
 
 
-@pytest.mark.parametrize("command", ["data", "download"])
-def test_an_unknown_name_exits_with_2(command, capsys):
+def test_an_unknown_name_exits_with_2(capsys):
     with pytest.raises(SystemExit) as stop:
-        main([command, "esc51"])
+        main(["download", "esc51"])
     assert stop.value.code == 2
     assert "esc10" in capsys.readouterr().err
+    assert main(["data", "esc51"]) == 2
+    assert "no data set is called 'esc51', and no file or folder; choose from esc10" in (
+        one_sentence(capsys)
+    )
 
 
 class Quiet(SimpleHTTPRequestHandler):

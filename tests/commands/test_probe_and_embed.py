@@ -1,6 +1,7 @@
 """The commands that embed files and probe encoders on benchmarks."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import torch
 
 from audiopg.__main__ import main
 from audiopg.commands import probe as command
-from audiopg.datasets import cached_waves, find_dataset
+from audiopg.datasets import cached_waves, find_dataset, read_dataset
 from audiopg.mae import ARCHITECTURES, Encoder, MaskedAutoencoder
 from audiopg.pretrained import load_encoder, save_model
 from audiopg.pretraining import PretrainSettings, pretrain
@@ -89,6 +90,36 @@ def one_sentence(capsys):
 
 
 # probe
+
+
+def test_probe_of_recordings_of_one_s_own(weights, data, records, capsys):
+    """A folder a class, and the same clips in a table with the folds that were dealt."""
+    folder = data.parent / "own"
+    for clip in range(20):
+        kind = ("dog", "rain")[clip % 2]
+        (folder / kind).mkdir(parents=True, exist_ok=True)
+        shutil.copy(data / f"ESC-10/audio/{clip + 20}.wav", folder / kind / f"{clip}.wav")
+    arguments = ["probe", weights, "--record", "own", "--dataset"]
+    assert main([*arguments, str(folder), "--n-folds", "4", "--fold-seed", "3"]) == 0
+    assert "own (4 folds by seed 3), 20 clips, accuracy in per cent" in capsys.readouterr().out
+    clips = read_dataset(folder, n_folds=4, seed=3, progress=False)
+    rows = [
+        f"{path.relative_to(data.parent)}\t{clips.classes[label]}\t{fold}"
+        for path, label, fold in zip(clips.paths, clips.labels, clips.folds, strict=True)
+    ]
+    table = data.parent / "own.tsv"
+    table.write_text("\n".join(["path\tspecies\tpart", *rows]))
+    first = read_record("own", records)
+    assert first["settings"]["dataset"] == str(folder)
+    assert first["data"] == "own (4 folds by seed 3), 20 clips, licence not stated"
+    named = ["--columns", "fold=part"]
+    assert main(["probe", weights, "--record", "again", "--dataset", str(table), *named]) == 0
+    assert read_record("again", records)["metrics"] == first["metrics"]
+
+
+def test_probe_refuses_what_is_no_data_set(weights, data, capsys):
+    assert main(["probe", weights, "--dataset", "esc11"]) == 2
+    assert "no data set is called 'esc11', and no file or folder; choose" in one_sentence(capsys)
 
 
 @pytest.mark.parametrize("how", [[], ["--pooling", "frequency", "--native"]])
@@ -290,7 +321,7 @@ def test_probe_on_real_recordings(
     # One clip of every class in every fold.
     pairs = np.stack([clips.folds, clips.labels])
     rows = np.sort(np.unique(pairs, axis=1, return_index=True)[1])
-    monkeypatch.setattr(command, "find_dataset", lambda *_: clips.take(rows))
+    monkeypatch.setattr(command, "find_clips", lambda *_: clips.take(rows))
     named = ["--data", str(recordings_folder)]
     assert main(["probe", weights, *named, "--native", "--no-controls"]) == 0
     printed = capsys.readouterr().out
