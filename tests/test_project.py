@@ -38,6 +38,7 @@ INSTALLED_AS = {"IPython": "ipython", "sklearn": "scikit-learn", "yaml": "pyyaml
 # What a module may import beyond the dependencies of the library: an extra installs it. Without it,
 # the module cannot be imported, or says in one sentence what to install.
 EXTRAS = {
+    "compiled": {"numba"},
     "book/export": {"onnx", "onnxscript"},
     "book/plots": {"matplotlib"},
     "book/widgets": {"ipython", "ipywidgets"},
@@ -52,7 +53,7 @@ EXTRAS = {
 CONDA_NAMES = {"matplotlib": "matplotlib-base", "soundfile": "pysoundfile", "soxr": "soxr-python"}
 # The order in which data flows; a module imports what stands in an earlier row, or its own.
 LAYERS = [
-    {"_moved", "errors"},
+    {"_moved", "compiled", "errors"},
     {"distributed", "environment", "inputs", "random"},
     {"fetch", "muon", "records", "synth"},
     {"settings"},

@@ -202,9 +202,24 @@ def _sum_of_sines(
         left = torch.cat(
             (sine * down_cosine + cosine * down_sine, cosine * down_cosine - sine * down_sine), 1
         )
-        right = torch.cat((across.cos(), across.sin()), dim=1)[event]
-        grid.baddbmm_(left.transpose(1, 2), right)
+        _add_products(grid, left.transpose(1, 2), torch.cat((across.cos(), across.sin()), 1), event)
     return grid.flatten(1)
+
+
+def _add_products(grid: Tensor, left: Tensor, right: Tensor, event: Tensor) -> None:
+    """Add to (R, 16, 64), in place, the products of (R, 16, n) with their events' (H, n, 64)."""
+    if grid.device.type != "cpu" or is_exporting():
+        grid.baddbmm_(left, right[event])
+        return
+    # On a CPU an event's table stays in the cache for all its tiles, which come one after another.
+    events, tiles = (part.tolist() for part in event.unique_consecutive(return_counts=True))
+    for which, into, part in zip(events, grid.split(tiles), left.split(tiles), strict=True):
+        if len(part) > 1:
+            into.baddbmm_(part, right[which].expand(len(part), -1, -1))
+        else:
+            # Twice, since libraries multiply a lone matrix in another way.
+            pair = (matrix.expand(2, -1, -1) for matrix in (part, right[which]))
+            into.copy_(torch.baddbmm(into, *pair)[:1])
 
 
 def fm(start: Tensor, event: Tensor, f0: Tensor, index: Tensor, ratio: Tensor) -> Tensor:

@@ -30,6 +30,8 @@ __all__ = [
     "as_factor", "is_number", "is_whole", "read_factor", "shown",
 ]  # fmt: skip
 
+_LARGEST = torch.finfo(torch.float64).max
+
 
 def is_whole(value: object) -> bool:
     """Whether a value is a 64-bit whole number; True and False are none."""
@@ -191,34 +193,43 @@ class ClipParameters:
         Raises:
             InputError: naming the first factor out of its range, the range, and the clip's row.
         """
-        ranges = [self._range(factor) for name, factor in FACTORS.items() if name != "onset"]
-        latest, shares = CLIP_SECONDS - self.length, self.attack + self.decay + self.release
+        ranges = [self._range(factor) for factor in FACTORS.values()]
+        shares = self.attack + self.decay + self.release
         # The tolerance admits sums and differences that only rounding carries over the edge.
-        ranges += (
-            ("onset", self.onset, 0, latest + 1e-9, f"0 to {CLIP_SECONDS} s less the length"),
-            ("attack + decay + release", shares, 0, 1 + 1e-9, "0 to 1"),
-        )
-        # NaN fails both comparisons; an infinite value is never audible sense.
-        good = [
-            (value >= low) & (value <= high) & torch.isfinite(value.double())
-            for _, value, low, high, _ in ranges
-        ]
-        # Asked once, as every question to a GPU waits for its answer.
-        if torch.stack([part.all() for part in good]).all():
+        ranges.append(("attack + decay + release", shares, 0, 1 + 1e-9, "0 to 1"))
+        fits = self.onset <= CLIP_SECONDS - self.length + 1e-9
+        # All of one shape at once, since a small tensor takes as long as a large one; and asked once, as
+        # every question to a GPU waits for its answer. NaN fails both comparisons.
+        answers = [fits.all()]
+        for shape in {value.shape for _, value, *_ in ranges}:
+            rows = [row[1:4] for row in ranges if row[1].shape == shape]
+            values = torch.stack([value.double() for value, _, _ in rows])
+            ends = torch.tensor(
+                [row[1:] for row in rows], dtype=torch.float64, device=values.device
+            )
+            low, high = ends.T.unflatten(1, (-1, *[1] * len(shape)))
+            answers.append(((values >= low) & (values <= high)).all())
+        if torch.stack(answers).all():
             return
-        for (name, value, _, _, span), part in zip(ranges, good, strict=True):
-            if not part.all():
-                row = int((~part).nonzero()[0, 0])
-                bad = value[~part][0].item()
+        for name, value, low, high, span in ranges:
+            good = (value >= low) & (value <= high) & (fits if name == "onset" else True)
+            if not good.all():
+                row = int((~good).nonzero()[0, 0])
+                bad = value[~good][0].item()
                 raise InputError(f"clip row {row}: {name} is {bad:g}; the range is {span}.")
 
     def _range(self, factor: Factor) -> tuple[str, Tensor, float, float, str]:
         """The name of a factor, its values, the ends of its range, and how a message writes it."""
-        high, span = factor.high, factor.span
+        low, high, span = factor.low, factor.high, factor.span
         if factor.name == "excitation":
             high = len(EXCITATIONS) - 1
             span = f"0 to {high}, {EXCITATIONS}"
         elif factor.name in ("event_count", "partial_count"):
             high = self.partial_weight.shape[1 if factor.name == "event_count" else 2]
-            span = f"{factor.low} to {high}"
-        return factor.name, getattr(self, factor.name), factor.low, high, span
+            span = f"{low} to {high}"
+        elif factor.name == "onset":
+            span = f"0 to {CLIP_SECONDS} s less the length"
+        if factor.dtype == torch.float64:
+            # An infinite value is never audible sense.
+            low, high = max(low, -_LARGEST), min(high, _LARGEST)
+        return factor.name, getattr(self, factor.name), low, high, span

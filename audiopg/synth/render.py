@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 from torch.compiler import is_exporting
 
+from audiopg.compiled import compiled
 from audiopg.environment import full_precision
-from audiopg.random import STREAMS, noise
+from audiopg.random import STREAMS, add_noise, noise
 from audiopg.synth.additions import (
     TABLE,
     look_up_tone,
@@ -23,8 +24,8 @@ from audiopg.synth.additions import (
     period_tables,
     strength_place,
 )
-from audiopg.synth.damping import lowpass
-from audiopg.synth.envelopes import _CLOSE, adsr
+from audiopg.synth.damping import lowpass, lowpass_
+from audiopg.synth.envelopes import _CLOSE, shape
 from audiopg.synth.excitations import (
     EXCITATIONS,
     TILE,
@@ -56,10 +57,13 @@ def render(params: ClipParameters) -> Tensor:
     """
     params.validate()
     shape = len(params), CLIP_SAMPLES
-    wave = torch.empty(shape, dtype=torch.float32, device=params.clip.device)
+    wave = torch.zeros(shape, dtype=torch.float32, device=params.clip.device)
     with full_precision(wave.device):
         for rows, part, floor in _chunks(params):
-            wave[rows] = _finished(_source(part, floor), part, floor)
+            into = wave[rows] if isinstance(rows, slice) else None
+            finished = _finished(_source(part, floor, into), part, floor)
+            if finished is not into:
+                wave[rows] = finished
     return wave
 
 
@@ -74,8 +78,9 @@ def signal_to_noise(params: ClipParameters) -> Tensor:
     """
     params.validate()
     with full_precision(params.f0.device):
-        parts = [_source(part, floor) for _, part, floor in _chunks(params)]
-        power = torch.cat([part.double().square().mean(1) for part in parts])
+        power = torch.empty_like(params.noise_level)
+        for rows, part, floor in _chunks(params):
+            power[rows] = _source(part, floor).double().square().mean(1)
     # η is uniform on (-1, 1), of variance 1/3.
     return 10 * torch.log10(power / (params.noise_level**2 / 3))
 
@@ -104,7 +109,7 @@ def _chunks(params: ClipParameters) -> list[tuple[slice | Tensor, ClipParameters
     device, added = params.f0.device, params.has_additions
     kernels = _kernels(device.type)
     if not kernels:
-        slices = _slices(params, *((4, 60) if device.type == "cpu" else (32, 480)))
+        slices = _slices(params, *((8, 120) if device.type == "cpu" else (32, 480)))
         # One answer for all of them on a GPU, since asking takes longer there than making noise.
         every = device.type != "cpu" and added.any()
         parts = [(rows, every or added[rows].any()) for rows in slices]
@@ -139,28 +144,48 @@ def _finished(wave: Tensor, params: ClipParameters, white: Tensor | None = None)
     if kernels:
         return kernels.finish(wave, params)
     if is_exporting() or (params.noise_level > 0).any():
-        floor = _white(params) if white is None else white
-        wave += floor.mul_(params.noise_level[:, None].float())
-    peak = wave.abs().amax(dim=1, keepdim=True)
+        _add_floor(wave, params, white)
+    peak = torch.maximum(wave.amax(dim=1, keepdim=True), -wave.amin(dim=1, keepdim=True))
     return wave.div_(torch.where(peak > 0, peak, 1.0))
 
 
-def _source(params: ClipParameters, white: Tensor | None = None) -> Tensor:
+def _add_floor(wave: Tensor, params: ClipParameters, white: Tensor | None) -> None:
+    """Add λ η(t) to (B, CLIP_SAMPLES), in place; ``white`` is overwritten."""
+    level = params.noise_level.float()
+    add = compiled(add_noise, wave.device) if white is None else None
+    if add:
+        begin = torch.arange(0, wave.numel(), CLIP_SAMPLES, device=wave.device)
+        stream = torch.full_like(begin, STREAMS["noise_floor"])
+        count = torch.full_like(begin, CLIP_SAMPLES)
+        add(wave.view(-1), begin, count, level, params.seed, params.clip, stream)
+    else:
+        floor = _white(params) if white is None else white
+        wave += floor.mul_(level[:, None])
+
+
+def _source(
+    params: ClipParameters, white: Tensor | None = None, wave: Tensor | None = None
+) -> Tensor:
     """s(t) = damp_fc[Σ_i a_i e_i(t) u_i(t) + b_i(t)] (equation 2), (B, CLIP_SAMPLES).
 
     Args:
         params: B clips.
         white: (B, CLIP_SAMPLES), what additions are made of; None where no clip has any.
+        wave: (B, CLIP_SAMPLES), zeros that may become the result.
     """
     kernels = _kernels(params.f0.device.type) if white is None else None
     if kernels:
         wave = kernels.source(params)
     else:
-        shape = len(params), CLIP_SAMPLES
-        wave = torch.zeros(shape, dtype=torch.float32, device=params.f0.device)
+        if wave is None:
+            shape = len(params), CLIP_SAMPLES
+            wave = torch.zeros(shape, dtype=torch.float32, device=params.f0.device)
         _add_tones(wave, params, white)
         _add_bursts(wave, params)
-    wave = lowpass(wave, params.cutoff, params.quality)
+    if wave.device.type == "cpu":
+        lowpass_(wave, params.cutoff, params.quality)
+    else:
+        wave = lowpass(wave, params.cutoff, params.quality)
     if white is not None:
         _add_reverberation(wave, params)
     return wave
@@ -278,9 +303,8 @@ def _render_tiles(
         make = steady_tone if kind < known else band_limited_tone
         f0, *own = get("f0", *row.factors)
         tone = make(row, start, event, f0, own)
-    shape = get("length", "attack", "decay", "sustain", "release")
-    tone *= adsr(start, *(factor[event] for factor in shape))
-    tone.mul_(params.amplitude[clip, slot].float()[:, None])
+    envelope = get("length", "attack", "decay", "sustain", "release", "amplitude")
+    shape(tone, start, *(factor[event] for factor in envelope))
     if white is not None:
         rows = (params.modulation_depth[clip, slot] > 0).nonzero().squeeze(1)
         if is_exporting() or len(rows):
@@ -419,6 +443,12 @@ def _add_bursts(wave: Tensor, params: ClipParameters) -> None:
         return
     at = (clip, slot)
     lasts, height = params.burst_length[at] * SAMPLE_RATE, params.burst_amplitude[at].float()
+    if add := compiled(add_noise, wave.device):
+        begin = (params.onset[at] * SAMPLE_RATE).ceil().long()
+        count = torch.minimum(lasts.ceil().long(), CLIP_SAMPLES - begin)
+        address = params.seed[clip], params.clip[clip], STREAMS["burst"] + slot
+        add(wave.view(-1), clip * CLIP_SAMPLES + begin, count, height, *address)
+        return
     longest = int(lasts.max()) + 1
     sample = torch.arange(longest, device=wave.device)
     bursts = noise(params.seed[clip], params.clip[clip], STREAMS["burst"] + slot, longest)
