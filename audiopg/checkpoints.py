@@ -113,7 +113,7 @@ def begin(run: Run, resume: bool) -> None:
         # First, so that a run that is killed from here on can be resumed.
         write_json(folder.path / "settings.json", asdict(settings))
         clear_leftovers(folder, "filters", "pictures")
-        cut_metrics(folder.path / "metrics.jsonl", done)
+        cut_metrics(folder.path / "metrics.jsonl", run.losses)
         # The steps after the checkpoint are taken again.
         for kind in ("filters/step-*.safetensors", "pictures/step-*.png"):
             for path in folder.path.glob(kind):

@@ -327,12 +327,19 @@ def require_readable(path: Path) -> None:
     """See that a checkpoint, a file or a folder of files, can be read, before it is called damaged.
 
     Raises:
-        InputError: when the system gives no access, or fails; not for what is not there.
+        InputError: when the system gives no access, or fails; for a link to what is not there, as
+            of a disk that is not mounted; not for what is not there itself.
     """
     try:
-        for each in path.iterdir() if path.is_dir() else [path]:
-            each.open("rb").close()
-    except (FileNotFoundError, IsADirectoryError):
+        for each in [path, *(path.iterdir() if path.is_dir() else [])]:
+            if each.is_symlink() and not each.exists():
+                raise InputError(
+                    f"{each} is a link to {each.readlink()}, which is not there; bring that back, or "
+                    "take the link away, then resume."
+                )
+            if not each.is_dir():
+                each.open("rb").close()
+    except FileNotFoundError:
         pass
     except OSError as error:
         raise InputError(
@@ -393,14 +400,14 @@ def set_aside(folder: RunFolder, path: Path, why: object, then: str) -> None:
 
 
 def checkpoints(path: str | os.PathLike) -> list[Path]:
-    """The checkpoints of a pre-training run, the oldest first."""
-    return [each for each in named_as_checkpoints(path) if each.is_dir()]
+    """The checkpoints of a pre-training run, the oldest first; links too, wherever they lead."""
+    return [each for each in named_as_checkpoints(path) if each.is_dir() or each.is_symlink()]
 
 
 def named_as_checkpoints(path: str | os.PathLike) -> list[Path]:
     """What has the name of a checkpoint, which need not be a folder, the oldest first."""
     found = [each for each in Path(path).glob("step-*") if _CHECKPOINT.fullmatch(each.name)]
-    return sorted(found, key=lambda each: (len(each.name), each.name))
+    return sorted(found, key=lambda each: (step_of(each), each.name))
 
 
 def step_of(checkpoint: Path) -> int:
@@ -425,18 +432,32 @@ def clear_leftovers(folder: RunFolder, *inside: str) -> None:
                 part.unlink(missing_ok=True)
 
 
-def cut_metrics(path: Path, count: int) -> None:
+def cut_metrics(path: Path, losses: Sequence[float]) -> None:
     """Keep the first lines of a ``metrics.jsonl``: those of the steps that a checkpoint has.
 
+    Args:
+        path: of the file.
+        losses: of these steps, by the checkpoint.
+
     Raises:
-        InputError: when there are fewer whole lines.
+        InputError: when there are fewer whole lines, or they say other losses.
     """
+    count = len(losses)
     # Bytes: the half line of a process that was killed need not be text.
     lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
     if len(lines[:count]) < count or not all(line.endswith(b"}\n") for line in lines[:count]):
         raise InputError(
             f"{path} lacks lines of the {count} that its checkpoint is of; put the whole file back, "
             "or name another folder."
+        )
+    try:
+        said = [json.loads(line)["loss"] for line in lines[:count]]
+    except (ValueError, KeyError, RecursionError):
+        said = []
+    if said != list(losses):
+        raise InputError(
+            f"{path} has other losses than the run's checkpoint; put back the file of the run, or "
+            "name another folder."
         )
     with atomic_path(path) as temporary:
         temporary.write_bytes(b"".join(lines[:count]))

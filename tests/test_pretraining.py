@@ -266,6 +266,24 @@ def test_a_checkpoint_moved_to_another_disk_stays_there(run_folder, tmp_path_fac
     assert (elsewhere / "model.safetensors").exists()
 
 
+def test_a_checkpoint_on_a_disk_that_is_not_there_is_not_passed_over(run_folder, tmp_path, whole):
+    """Neither is the run begun anew, with its metrics cut, nor are older weights taken for its own."""
+    kept = (run_folder / "metrics.jsonl").read_bytes()
+    elsewhere = tmp_path / "disk"
+    elsewhere.mkdir()
+    for each in sorted(run_folder.glob("step-*")):
+        shutil.move(each, elsewhere / each.name)
+        each.symlink_to(elsewhere / each.name)
+    elsewhere.rename(tmp_path / "unmounted")
+    with pytest.raises(InputError, match=r"step-\d+ is a link to .*, which is not there; bring"):
+        quiet(out=run_folder, resume=True)
+    with pytest.raises(InputError, match=r"step-\d+/model\.safetensors is not a file"):
+        load_model(run_folder)
+    assert (run_folder / "metrics.jsonl").read_bytes() == kept
+    (tmp_path / "unmounted").rename(elsewhere)
+    assert_same_run(quiet(out=run_folder, resume=True), whole)
+
+
 def test_a_run_of_before_there_were_so_many_settings_resumes_to_the_same_bits(tmp_path, whole):
     with pytest.raises(Killed):
         quiet(out=tmp_path, watch=killed_at(5))

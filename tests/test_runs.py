@@ -275,6 +275,11 @@ def test_checkpoints_are_sorted_by_their_steps(tmp_path):
         (tmp_path / name).mkdir()
     (tmp_path / "step-00000005").touch()
     assert [path.name for path in checkpoints(tmp_path)] == names
+    # One that somebody has renamed is no newer for its zeros; one elsewhere counts, there or not.
+    (tmp_path / "step-000000004").mkdir()
+    (tmp_path / "step-00000006").symlink_to("/no/disk")
+    found = [path.name for path in checkpoints(tmp_path)]
+    assert found == [names[0], "step-000000004", "step-00000006", *names[1:]]
 
 
 def test_what_is_damaged_is_renamed_and_not_lost(tmp_path, capsys):
@@ -319,22 +324,34 @@ def test_only_what_a_run_was_writing_is_taken_away(tmp_path):
 def test_metrics_are_cut_to_a_checkpoint_or_lack_lines(tmp_path):
     path = tmp_path / "metrics.jsonl"
     for step in range(3):
-        add_metrics(path, {"step": step})
+        add_metrics(path, {"step": step, "loss": 0.1 * step})
     with path.open("a") as file:
         file.write('{"step": 3, "lo')
-    cut_metrics(path, 2)
+    cut_metrics(path, [0.0, 0.1])
     assert [json.loads(line)["step"] for line in path.read_text().splitlines()] == [0, 1]
-    for damaged in ('{"step": 0}\n', '{"step": 0}\n{"step"', '{"step": 0}\n{"step"\n', ""):
+    for damaged in ('{"loss": 0}\n', '{"loss": 0}\n{"loss"', '{"loss": 0}\n{"loss"\n', ""):
         path.write_text(damaged)
         with pytest.raises(InputError, match=r"metrics\.jsonl lacks lines of the 2 that its chec"):
-            cut_metrics(path, 2)
+            cut_metrics(path, [0.0, 0.1])
         assert path.read_text() == damaged
     path.unlink()
-    cut_metrics(path, 0)
+    cut_metrics(path, [])
     assert path.read_text() == ""
     with pytest.raises(ValueError, match="not JSON compliant"):
         add_metrics(path, {"loss": float("nan")})
     assert path.read_text() == ""
+
+
+@pytest.mark.parametrize(
+    "second", ['{"loss": 0.2}', '{"loss": NaN}', '{"step": 2}', '{"loss": 0.1\0}']
+)
+def test_metrics_of_other_losses_are_of_another_run(tmp_path, second):
+    path = tmp_path / "metrics.jsonl"
+    path.write_text(f'{{"loss": 0.0}}\n{second}\n')
+    cut_metrics(tmp_path / "none.jsonl", [])
+    with pytest.raises(InputError, match=r"metrics\.jsonl has other losses than the run's check"):
+        cut_metrics(path, [0.0, 0.1])
+    assert path.read_text() == f'{{"loss": 0.0}}\n{second}\n'
 
 
 def test_weights_that_are_not_finite_are_refused():
@@ -350,6 +367,14 @@ def test_what_cannot_be_read_is_not_called_damaged(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     for path in (tmp_path, tmp_path / "file", tmp_path / "nowhere"):
         require_readable(path)
+
+    (tmp_path / "inside").mkdir()
+    (tmp_path / "inside/link").symlink_to("/no/disk")
+    for path in (tmp_path / "inside", tmp_path / "inside/link"):
+        with pytest.raises(
+            InputError, match=r"inside/link is a link to /no/disk, which is not the"
+        ):
+            require_readable(path)
 
     def refuse(*_):
         raise PermissionError(errno.EACCES, "Permission denied")

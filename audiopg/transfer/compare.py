@@ -62,7 +62,7 @@ def compare_encoders(
         InputError: for another number of waves than of clips, an unknown pooling, a wave that
             cannot be embedded, or labels and folds that `linear_probe` refuses.
     """
-    waves = as_clips(waves, len(clips))
+    waves = as_clips(waves, clips)
     features = clip_features(
         waves, encoders, pooling=pooling, native=native, controls=controls, progress=progress
     )

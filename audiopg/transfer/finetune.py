@@ -54,6 +54,7 @@ from audiopg.transfer.tasks import (
     checked,
     describe,
     history,
+    load_all,
     load_checkpoint,
     load_tested,
     open_run,
@@ -194,7 +195,7 @@ def finetune(
     if out is not None and resume and precision == "auto":
         precision = read_run(out)[0].precision
     settings = replace(settings, precision=settle_precision(precision, device))
-    clips, waves = checked(clips), as_clips(waves, len(clips))
+    clips, waves = checked(clips), as_clips(waves, clips)
     targets = targets_of(clips).to(device)
     splits = splits_of(clips, folds, settings.validate)
     encoder = _starting_encoder(settings, start)
@@ -206,6 +207,8 @@ def finetune(
     with run_folder(out) as held:
         run = open_run(held, describe(settings, clips, waves, encoder, name), resume, device)
         tasks = tasks_of(settings, splits, held.path, run, held)
+        # What result.json could not be made of is refused before the work.
+        load_all(settings, clips, held.path, run, held)
         result = _finetune(settings, clips, waves, encoder, tasks, targets, progress)
         with held.writing():
             write_json(held.path / "result.json", so_far(settings, clips, held.path, run))

@@ -375,7 +375,7 @@ def load_checkpoint(task: Task, model: nn.Module, optimiser: AdamW) -> tuple[lis
         for name, state, key, like in moments(model, [optimiser]):
             state[key] = tensors[f"optimiser/{name}"].to(like.device)
     with task.held.writing():
-        cut_metrics(task.folder / "metrics.jsonl", len(losses))
+        cut_metrics(task.folder / "metrics.jsonl", losses)
     return losses, seconds
 
 
@@ -437,15 +437,31 @@ def _load(task: Task, name: str, expected: dict[str, torch.Size]) -> dict[str, T
     return read_checkpoint(task.held, task.folder / name, read, "the fold has to start anew")
 
 
+def load_all(
+    settings: FinetuneSettings,
+    clips: LabelledClips,
+    folder: Path,
+    run: str | None,
+    held: RunFolder | None = None,
+) -> list[tuple[Task, Outcome | None]]:
+    """What the tasks gave, asked for or not, of the folds that any seed is done with.
+
+    Raises:
+        InputError: for a file of another run or task.
+    """
+    found = [f for f in clips.test_folds if any(folder.glob(f"seed-*/fold-{f}/{_TESTED}"))]
+    splits = splits_of(clips, found, settings.validate) if found else []
+    tasks = tasks_of(settings, splits, folder, run, held)
+    return [(task, load_tested(task, len(clips.classes))) for task in tasks]
+
+
 def so_far(settings: FinetuneSettings, clips: LabelledClips, folder: Path, run: str | None) -> dict:
     """What ``result.json`` says: the values of all that is done, whenever it was asked for.
 
     The figures over folds are of the folds that every seed is done with.
     """
-    found = [f for f in clips.test_folds if any(folder.glob(f"seed-*/fold-{f}/{_TESTED}"))]
-    tasks = tasks_of(settings, splits_of(clips, found, settings.validate), folder, run)
-    loaded = [(task, load_tested(task, len(clips.classes))) for task in tasks]
-    values: dict[str, dict] = {str(task.seed): {} for task in tasks}
+    loaded = load_all(settings, clips, folder, run)
+    values: dict[str, dict] = {str(task.seed): {} for task, _ in loaded}
     for task, done in loaded:
         if done:
             value = metric_of(done["scores"].numpy(), np.asarray(clips.labels)[task.test])

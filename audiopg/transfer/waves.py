@@ -10,7 +10,8 @@ from typing import Protocol
 import numpy as np
 from torch import Tensor
 
-from audiopg.datasets import CachedWaves
+from audiopg.datasets import CachedWaves, LabelledClips
+from audiopg.datasets.audio import printable
 from audiopg.errors import InputError
 from audiopg.frontend import WINDOW
 from audiopg.inputs import as_waves
@@ -57,23 +58,31 @@ class _InMemory:
         return f"clip {row}"
 
 
-def as_clips(waves: Waves | Sequence[Tensor], clips: int | None = None) -> Waves:
+def as_clips(waves: Waves | Sequence[Tensor], clips: LabelledClips | None = None) -> Waves:
     """What holds the waves of clips, taken or refused by the rule of `as_waves`.
 
     Args:
         waves: (clips, samples), or a sequence of (samples,); `Waves` are returned as they are.
-        clips: how many there have to be; None for any number.
+        clips: that they have to be of; None for any.
 
     Raises:
-        InputError: as `as_waves`; for a single wave without an axis of clips, or another number.
+        InputError: as `as_waves`; for a single wave without an axis of clips, or another number or
+            other files than those of the clips.
     """
     if not isinstance(waves, CachedWaves | _InMemory):
         waves = as_waves(waves)
         if isinstance(waves, Tensor) and waves.ndim == 1:
             raise InputError(f"the waveform has shape {tuple(waves.shape)}; give (clips, samples).")
         waves = _InMemory(waves)
-    if clips not in (None, len(waves)):
-        raise InputError(f"there are {len(waves)} waveforms for {clips} labelled clips.")
+    if clips is not None and len(clips) != len(waves):
+        raise InputError(f"there are {len(waves)} waveforms for {len(clips)} labelled clips.")
+    if clips is not None and isinstance(waves, CachedWaves):
+        for row, (clip, path) in enumerate(zip(clips.paths, waves.clips.paths, strict=True)):
+            if clip != path:
+                raise InputError(
+                    f"clip {row} is {printable(clip)}, and its wave is of {printable(path)}; give the "
+                    "waves of the clips, such as cached_waves(clips)."
+                )
     return waves
 
 

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
@@ -17,7 +18,7 @@ from sklearn.metrics import precision_recall_curve
 from torch import nn
 
 from audiopg import environment
-from audiopg.datasets import LabelledClips
+from audiopg.datasets import LabelledClips, cached_waves
 from audiopg.datasets.tables import SPLIT
 from audiopg.environment import PRECISIONS
 from audiopg.errors import InputError
@@ -618,11 +619,40 @@ def test_a_fold_of_another_run_is_refused_and_kept(stopped, tmp_path_factory, cl
     quiet(clips, waves, settings, folds=[2], out=other)
     shutil.copytree(other / "seed-0/fold-2", stopped / "seed-0/fold-2")
     before = (stopped / "seed-0/fold-2/tested.safetensors").read_bytes()
-    with pytest.raises(InputError, match=r"fold-2/tested\.safetensors is of another run than"):
-        quiet(clips, waves, out=stopped, resume=True)
+    # Before the work, whether it is asked for or not.
+    for folds in (None, [3]):
+        with pytest.raises(InputError, match=r"fold-2/tested\.safetensors is of another run than"):
+            quiet(clips, waves, folds=folds, out=stopped, resume=True)
+    assert not (stopped / "seed-0/fold-3/tested.safetensors").exists()
     with pytest.raises(InputError, match=r"fold-2/tested\.safetensors is of another run than"):
         read_result(stopped, clips, folds=[2])
     assert (stopped / "seed-0/fold-2/tested.safetensors").read_bytes() == before
+
+
+def test_a_fold_on_a_disk_that_is_not_there_is_not_done_again(stopped, clips, waves):
+    tested = stopped / "seed-0/fold-1/tested.safetensors"
+    tested.unlink()
+    tested.symlink_to("/no/disk")
+    with pytest.raises(
+        InputError, match=r"tested\.safetensors is a link to /no/disk, which is not"
+    ):
+        quiet(clips, waves, folds=[1], out=stopped, resume=True)
+
+
+def test_waves_are_those_of_the_clips(clips, tmp_path, monkeypatch):
+    """Cached waves say whose they are, so that no clip is learned under another's label."""
+    monkeypatch.setenv("AUDIOPG_CACHE", str(tmp_path / "cache"))
+    paths = [tmp_path / f"{row}.wav" for row in range(30)]
+    for path in paths:
+        soundfile.write(path, np.full(8000, 0.1), 16000)
+    clips = replace(clips, paths=paths)
+    waves = cached_waves(clips, progress=False)
+    settings = replace(CHANGED, epochs=1)
+    assert quiet(clips, waves, settings, folds=[1]).folds == [1]
+    with pytest.raises(
+        InputError, match=r"clip 0 is .*29\.wav, and its wave is of .*/0\.wav; give"
+    ):
+        quiet(clips.take(range(29, -1, -1)), waves, settings, folds=[1])
 
 
 def test_a_checkpoint_left_beside_the_scores_is_taken_away(stopped, clips, waves):
