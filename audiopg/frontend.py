@@ -153,7 +153,7 @@ class LogMel(nn.Module):
             standardise, which is -mean / standard_deviation.
 
     Raises:
-        InputError: for an unknown window.
+        InputError: for an unknown window, or numbers that no value can be standardised by.
     """
 
     def __init__(
@@ -166,6 +166,13 @@ class LogMel(nn.Module):
         super().__init__()
         if window not in WINDOWS:
             raise InputError(f"window is {window!r}; choose from {list(WINDOWS)}.")
+        if not (
+            math.isfinite(mean) and math.isfinite(padding) and 0 < standard_deviation < math.inf
+        ):
+            raise InputError(
+                f"mean, standard_deviation and padding are {mean}, {standard_deviation} and {padding}; "
+                "give finite numbers, the deviation above 0."
+            )
         self.mean, self.standard_deviation = mean, standard_deviation
         self.window_name, self.padding = window, padding
         weights = WINDOWS[window](WINDOW, periodic=False, dtype=torch.float64)

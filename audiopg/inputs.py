@@ -36,7 +36,7 @@ def whole_number(value: object, name: str, wanted: str = "a whole number", lowes
         InputError: for anything else.
     """
     given = value
-    if getattr(value, "ndim", None) == 0:
+    if getattr(value, "ndim", None) == 0 and not getattr(value, "is_meta", False):
         value = value.item()
     is_real = isinstance(value, Real) and not isinstance(value, bool)
     if not is_real or not lowest <= value < 2**31 or value != int(value):
@@ -65,9 +65,9 @@ def whole_seed(value: object) -> int:
 
 
 def shown(value: object, write: Callable[[object], str] = repr) -> str:
-    """A value as a message shows it, at most 60 characters."""
+    """A value as a message shows it: one line of at most 60 characters."""
     try:
-        text = write(value)
+        text = " ".join(write(value).split())
     except ValueError:  # Python writes no whole number of more than 4,300 digits.
         text = "a number of thousands of digits"
     return text if len(text) <= 60 else text[:57] + "..."
@@ -226,7 +226,7 @@ def _as_floats(given: Sequence | Tensor | np.ndarray, name: str) -> Tensor:
         _require_memory(given, name)
         return given.float()
     # An array is copied: one that is mapped from a file may not be written to.
-    with np.errstate(over="ignore"):
+    with np.errstate(all="ignore"):
         return torch.from_numpy(given.astype(np.float32))
 
 

@@ -17,6 +17,7 @@ from audiopg.environment import atomic_path, cache_folder, on_cpu_by_default, wr
 from audiopg.errors import InputError
 from audiopg.fetch import check, fetch, read_checksum
 from audiopg.frontend import LogMel
+from audiopg.inputs import shown
 from audiopg.layouts import read_encoder
 from audiopg.mae import Architecture, Encoder, MaskedAutoencoder
 from audiopg.runs import checkpoints, run_folder
@@ -36,8 +37,11 @@ def weights_file(name_or_path: str | os.PathLike) -> Path:
         name_or_path: as `audiopg.mae.load_model` takes it.
 
     Raises:
-        InputError: for an address that gives nothing or has no digest, and for a file of another one.
+        InputError: for what is no path; for an address that gives nothing or has no digest, and for a
+            file of another one.
     """
+    if not isinstance(name_or_path, str | os.PathLike):
+        raise InputError(f"{shown(name_or_path)} names no weights; give a name or a path.")
     if name_or_path in shipped_weights():
         if os.path.exists(name_or_path):
             raise InputError(

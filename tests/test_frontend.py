@@ -190,3 +190,11 @@ def test_a_front_end_elsewhere_than_the_waveform_is_refused():
         log_mel = LogMel()
     with pytest.raises(InputError, match="the front end is on meta, the waveform on cpu"):
         log_mel(torch.zeros(1, 400, device="cpu"))
+
+
+def test_numbers_that_standardise_nothing_are_refused():
+    for numbers in ((math.nan, 1.0), (0.0, 0.0), (0.0, -1.0), (0.0, math.inf), (0.0, math.nan)):
+        with pytest.raises(InputError, match="mean, standard_deviation and padding are"):
+            LogMel(*numbers)
+    with pytest.raises(InputError, match="mean, standard_deviation and padding are"):
+        LogMel(padding=math.nan)

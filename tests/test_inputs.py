@@ -255,6 +255,9 @@ def test_a_count_of_any_kind_is_an_int(number):
 def test_numbers_too_long_to_write_are_shown_all_the_same():
     assert shown(10**5000) == "a number of thousands of digits"
     assert shown("a" * 100) == "'" + 56 * "a" + "..."
+    assert shown(np.eye(2)) == "array([[1., 0.], [0., 1.]])"
+    with pytest.raises(InputError, match=r"number is tensor\(.*meta.*\); give a whole number"):
+        whole_number(torch.zeros((), device="meta"), "number")
     for settings in ({"epochs": 10**5000}, {"learning_rate": 10**5000}):
         with pytest.raises(InputError, match="is a number of thousands of digits"):
             check_settings(FinetuneSettings(**settings))

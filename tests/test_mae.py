@@ -489,6 +489,12 @@ def test_bad_input_is_refused(model, mel, tmp_path):
         MaskedAutoencoder(ARCHITECTURES["micro"], mask_ratio=1)
 
 
+@pytest.mark.parametrize("name", [None, 5, b"tiny", ["tiny"], float("nan")])
+def test_what_is_no_path_names_no_weights(name):
+    with pytest.raises(InputError, match=r"names no weights; give a name or a path\."):
+        load_encoder(name)
+
+
 def test_weights_in_a_folder_that_may_not_be_entered_are_named(tmp_path, monkeypatch):
     # Root may enter all, so the system's answer is given in its place.
     stat = os.stat

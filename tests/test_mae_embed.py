@@ -128,6 +128,10 @@ def test_arrays_of_any_float_type_will_do_even_those_that_cannot_be_written(enco
     expected = encoder.embed(wave, native=True)
     for other in (torch.from_numpy(wave.copy()), wave.astype(np.float32), wave.astype(">f8")):
         assert torch.equal(encoder.embed(other, native=True), expected)
+    # Numbers too small for float32 are 0, whatever NumPy has been told to do about them.
+    with np.errstate(all="raise"):
+        tiny = encoder.embed(wave * 1e-60, native=True)
+    assert torch.equal(tiny, encoder.embed(wave * 0, native=True))
 
 
 def test_resampling_comes_before_the_length(encoder):
