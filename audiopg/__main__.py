@@ -24,6 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # to the next file that is opened.
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - open until the process ends.
+    # A "±" or a file's name that the terminal has no letters for must not end a command.
+    if getattr(sys.stdout, "errors", "") == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
     options = _parser(arguments).parse_args(arguments)
     try:
         from audiopg.environment import scale
@@ -62,7 +65,8 @@ def _require_record(name: str) -> None:
     from audiopg.environment import require_writable
     from audiopg.records import record_path
 
-    require_writable(record_path(name).parent)
+    # Most are smaller.
+    require_writable(record_path(name).parent, 1e5)
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:

@@ -1,6 +1,8 @@
 import json
 import re
+import shutil
 import subprocess
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -118,6 +120,10 @@ def test_a_record_that_cannot_be_is_refused_before_any_work(command, outside, mo
         assert why in printed.err
         assert printed.err.count("\n") == 1
         assert printed.out == ""
+    disk = SimpleNamespace(total=10**9, free=0)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: disk)
+    assert main([*command, "--record", "elsewhere/name"]) == 2
+    assert "elsewhere has 0 bytes of room and needs about 100.0 kB; make" in capsys.readouterr().err
     assert not list(outside.iterdir())
 
 

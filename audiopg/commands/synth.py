@@ -68,6 +68,7 @@ def add(command: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     drawn = {"preset": "full", "clips": "0:8", "seed": 0, "sensitivity": None}
     given = [name for name in drawn if getattr(options, name) is not None]
+    size = CLIP_SAMPLES * _BYTES[options.format] + _FACTOR_BYTES
     if options.json:
         if given:
             named = " and ".join(f"--{name}" for name in given)
@@ -78,11 +79,14 @@ def run(options: argparse.Namespace) -> None:
         drawn |= {name: getattr(options, name) for name in given}
         changes = SENSITIVITY[drawn["sensitivity"]] if drawn["sensitivity"] else {}
         prior = SynthPrior.preset(drawn["preset"], **changes)
-        params = prior.sample(_clip_range(drawn["clips"]), drawn["seed"])
+        clips = _clip_range(drawn["clips"])
+        # More than there is room for may be more than there is memory for, too.
+        there = len(os.listdir(options.out)) if options.out.is_dir() else 0
+        require_writable(options.out, (len(clips) - there) * size)
+        params = prior.sample(torch.arange(clips.start, clips.stop), drawn["seed"])
         names = [f"{drawn['preset']}-{drawn['seed']}-{int(clip):05d}" for clip in params.clip]
     paths = [options.out / f"{name}.{options.format}" for name in names]
-    missing = sum(not os.path.lexists(path) for path in paths)
-    require_writable(options.out, missing * (CLIP_SAMPLES * _BYTES[options.format] + _FACTOR_BYTES))
+    require_writable(options.out, size * sum(not os.path.lexists(path) for path in paths))
     with run_folder(options.out) as held, writing(options.out):
         clear_leftovers(held)
         _refuse_other_scene(params, options.out / "scene.json", options.json)
@@ -129,8 +133,8 @@ def _encoded(wave: np.ndarray, format: str) -> bytes:
     return buffer.getvalue()
 
 
-def _clip_range(text: str) -> torch.Tensor:
+def _clip_range(text: str) -> range:
     first, _, last = text.partition(":")
     if not (first.isdecimal() and last.isdecimal() and int(first) < int(last) < 2**63):
         raise InputError(f"clips is {text!r}; give FIRST:LAST, such as 0:16.")
-    return torch.arange(int(first), int(last))
+    return range(int(first), int(last))

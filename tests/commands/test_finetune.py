@@ -1,5 +1,6 @@
 """The command that fine-tunes, run, killed and refused."""
 
+import io
 import json
 import random
 import signal
@@ -442,6 +443,17 @@ def test_bad_input_is_one_sentence_and_status_2(case, tmp_path, weights, capsys)
     assert message in printed
     assert printed.endswith(".")
     assert not nowhere.exists()
+
+
+def test_a_terminal_of_few_letters_ends_no_run(tmp_path, weights, monkeypatch):
+    """It has no "±"; what could not be printed was lost with the record that comes after it."""
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), "ascii", "strict"))
+    flags = ["--recipe=fast", "--epochs=1", "--dataset=esc10", "--device=cpu", "--folds=1,2"]
+    flags += [f"--start={weights}", f"--out={tmp_path / 'out'}", f"--record={tmp_path / 'record'}"]
+    assert main(["finetune", *flags]) == 0
+    sys.stdout.flush()
+    assert b" \\xb1 " in sys.stdout.buffer.getvalue()
+    assert (tmp_path / "record.json").exists()
 
 
 def test_recordings_that_are_not_named_are_refused(monkeypatch, tmp_path, capsys):

@@ -206,6 +206,9 @@ def test_synth_on_a_disk_that_is_full_or_will_be_is_one_sentence(
         "folder."
     )
     assert capsys.readouterr().err == said + "\n"
+    # More than there would be memory for.
+    assert main(["synth", "--clips", "0:9223372036854775807", "--out", str(out)]) == 2
+    assert "600.0 kB of room and needs about 6" in capsys.readouterr().err
     disk.free *= 2
     assert main(arguments) == 0
     # What is there already needs no room.
