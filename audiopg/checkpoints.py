@@ -138,6 +138,8 @@ def _reopen(run: Run) -> dict | None:
     if done or (path / "provenance.json").exists():
         origin = read_provenance(path)
     was = (origin or {}).get("recordings") or {}
+    if not isinstance(was, dict):
+        raise InputError(f"{path / 'provenance.json'} is damaged: its recordings are no object.")
     # The same files may have moved, where their contents are known.
     free = ("audio",) if "contents" in was and settings.audio else ()
     _require_continued(path, before, settings, step_of(done[-1]) if done else 0, free)

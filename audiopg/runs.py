@@ -471,7 +471,10 @@ def read_metrics(path: Path) -> list[dict]:
     """
     try:
         lines = path.read_bytes().splitlines(keepends=True)
-        return [json.loads(line) for line in lines if line.endswith(b"\n")]
+        found = [json.loads(line) for line in lines if line.endswith(b"\n")]
+        if not all(isinstance(line, dict) for line in found):
+            raise ValueError("a line is no object")
+        return found
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(
             f"{path} cannot be read ({error}); put back the file of the run."

@@ -530,7 +530,8 @@ def _seconds_of(run: Path) -> float:
     """Seconds that a run has taken so far, pauses left out."""
     # Steps that were taken after the newest checkpoint are taken again.
     steps = max(map(step_of, checkpoints(run)), default=0)
-    return read_metrics(run / "metrics.jsonl")[:steps][-1]["seconds"] if steps else 0.0
+    lines = read_metrics(run / "metrics.jsonl")[:steps] if steps else []
+    return lines[-1].get("seconds", 0.0) if lines else 0.0
 
 
 def _processor_seconds(run: Path) -> float | None:

@@ -46,6 +46,7 @@ from audiopg.environment import (
     provenance,
     require_writable,
     settle_precision,
+    write_json,
     writing,
 )
 from audiopg.errors import InputError
@@ -171,8 +172,10 @@ def _analyze_into(options: argparse.Namespace) -> None:
     for what, grown in (("filters", asked.filters), ("filter changes", asked.changes)):
         tables |= {f"{what} of {name}": found.table() for name, found in grown.items()}
     _print_report(report)
-    # Until all is written, the folder says nothing of what is in it.
-    (options.out / "analysis.json").unlink(missing_ok=True)
+    # Until all is written, the folder says only what is being written into it: were this killed, tables
+    # of another analysis could be mixed with those that are there.
+    with writing(options.out):
+        write_json(options.out / "analysis.json", {"settings": asked.settings})
     for name, table in tables.items():
         path = options.out / f"{_file_name(name)}.csv"
         with writing(path), atomic_path(path) as temporary:
@@ -208,6 +211,7 @@ def _load(options: argparse.Namespace, device: torch.device) -> _Asked:
     grown = {path: load_encoder(path).to(device) for path in heard}
     named = {"this encoder": options.model}
     named |= {path: path for path in (*options.beside, *options.by_clips)}
+    _require_own_files([*candidates, *grown])
     kept = {
         name: _filters(path) for name, path in named.items() if (Path(path) / "filters").is_dir()
     }
@@ -295,6 +299,18 @@ def _refuse_other_analysis(folder: Path, asked: dict) -> None:
         if was != value:
             raise InputError(
                 f"{folder} holds an analysis with {name} = {was!r}, not {value!r}; name another folder."
+            )
+
+
+def _require_own_files(names: list[str]) -> None:
+    """Raise InputError where the tables and figures of two models would have the same names."""
+    taken: dict[str, str] = {}
+    for name in names:
+        other = taken.setdefault(_file_name(name), name)
+        if other != name:
+            raise InputError(
+                f"the files of {other} and {name} would have the same names, of which only the letters "
+                "a to z and digits are kept; rename one."
             )
 
 

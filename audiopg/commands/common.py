@@ -214,7 +214,13 @@ def source_of(settings: PretrainSettings, where: dict) -> str:
     """What a pre-training run, of that provenance, learns from."""
     if not settings.audio:
         return f"the {settings.prior!r} prior"
-    return "{files} recordings, {hours} hours".format(**where["recordings"])
+    try:
+        return "{files} recordings, {hours} hours".format(**where["recordings"])
+    except (KeyError, TypeError) as error:
+        raise InputError(
+            f"the provenance.json of a run on {settings.audio} does not say of how many recordings; put "
+            "back the file of the run."
+        ) from error
 
 
 def heard_by(model: str) -> dict | None:
@@ -239,8 +245,8 @@ def heard_by(model: str) -> dict | None:
     return {
         "clips": steps * settings.batch_size,
         "of": source_of(settings, where),
-        "seconds": lines[-1]["seconds"],
-        "device": where["device"],
+        "seconds": lines[-1].get("seconds"),
+        "device": where.get("device"),
     }
 
 

@@ -177,7 +177,18 @@ def test_a_single_encoder_without_controls(tmp_path, monkeypatch, capsys):
     assert "other clips 1" not in neurons.columns
     # The embeddings are kept, and nothing is drawn at random anew.
     again = tmp_path / "again"
-    assert main(["analyze", path, *arguments, "--out", str(again)]) == 0
+    into = ["--out", str(again)]
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    # Stopped while it writes, it leaves nothing that another analysis could be mixed with.
+    with monkeypatch.context() as patched:
+        patched.setattr(command, "atomic_path", stop)
+        assert main(["analyze", path, *arguments, *into]) == 130
+    assert main(["analyze", path, *arguments, "--seed", "5", *into]) == 2
+    assert "holds an analysis with seed = 1, not 5; name another" in capsys.readouterr().err
+    assert main(["analyze", path, *arguments, *into]) == 0
     pandas.testing.assert_frame_equal(neurons, pandas.read_csv(again / "neurons.csv"))
 
 
@@ -196,6 +207,19 @@ def test_what_a_run_has_heard_ends_with_its_newest_checkpoint(tmp_path):
     with pytest.raises(InputError, match="has a checkpoint of step 4 and metrics of 1; name a run"):
         heard_by(str(tmp_path))
     assert heard_by("tiny") is None
+    (tmp_path / "metrics.jsonl").write_text("5\n" * 4)
+    with pytest.raises(InputError, match=r"metrics\.jsonl cannot be read \(a line is no object\)"):
+        heard_by(str(tmp_path))
+    # A run of before its lines said the seconds, and its provenance the device.
+    (tmp_path / "metrics.jsonl").write_text('{"loss": 1.0}\n' * 4)
+    (tmp_path / "provenance.json").write_text("{}")
+    assert heard_by(str(tmp_path))["seconds"] is None
+    said = json.loads((tmp_path / "settings.json").read_text())
+    (tmp_path / "settings.json").write_text(json.dumps(said | {"audio": "sounds"}))
+    with pytest.raises(
+        InputError, match=r"the provenance\.json of a run on sounds does not say of"
+    ):
+        heard_by(str(tmp_path))
 
 
 def test_a_folder_with_another_analysis_is_refused_before_the_work(tmp_path, monkeypatch, capsys):
@@ -215,6 +239,9 @@ def test_a_folder_with_another_analysis_is_refused_before_the_work(tmp_path, mon
     (out / "analysis.json").write_text('{"a": 1}')
     assert main(arguments) == 2
     assert f"holds an analysis with model = None, not '{path}'" in capsys.readouterr().err
+    for names in (("a/b", "../a-b"), ("ä", "ö")):
+        with pytest.raises(InputError, match=f"the files of {names[0]} and {names[1]} would have"):
+            command._require_own_files(["this encoder", *names])
     (tmp_path / "file").touch()
     assert main([*arguments[:-1], str(tmp_path / "file")]) == 2
     assert "file cannot be written (Not a directory)" in capsys.readouterr().err
