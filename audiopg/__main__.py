@@ -27,8 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # A "±" or a file's name that the terminal has no letters for must not end a command.
     if getattr(sys.stdout, "errors", "") == "strict":
         sys.stdout.reconfigure(errors="backslashreplace")
-    options = _parser(arguments).parse_args(arguments)
     try:
+        options = _parser(arguments).parse_args(arguments)
         from audiopg.environment import scale
 
         scale()  # Records say it, at the end.

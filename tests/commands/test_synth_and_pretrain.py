@@ -594,3 +594,11 @@ def test_an_unknown_setting_or_command_exits_with_2():
         )
         assert done.returncode == 2
         assert "usage:" in done.stderr
+
+
+def test_an_interruption_while_modules_are_imported_is_no_traceback(tmp_path, monkeypatch):
+    def stop(name):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("audiopg.__main__.import_module", stop)
+    assert main(["synth", "--out", str(tmp_path)]) == 130
