@@ -317,7 +317,12 @@ def _measured_table(table: list[tuple[str, Measurement]]) -> str:
     lines = []
     for label, one in table:
         record = f"`{one.record}`" if one.record else ""
-        lines.append([[label], [one.how], *([one.cells.get(c, "")] for c in columns), [record]])
+        # A number and its deviation stay on one line.
+        cells = [
+            one.cells.get(c, "").replace(" ± ", "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}")
+            for c in columns
+        ]
+        lines.append([[label], [one.how], *([cell] for cell in cells), [record]])
     return list_table(["", "from", *columns, "record"], lines, "sortable")
 
 

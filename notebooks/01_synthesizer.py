@@ -22,6 +22,8 @@
 # generator and lets you turn its knobs.
 
 # %%
+import json
+
 import matplotlib.pyplot as plt
 import pandas
 import torch
@@ -51,6 +53,52 @@ plots.use_style()
 # s(t) = \operatorname{damp}_{f_c}\Bigl[\, \sum_{i=1}^{N} a_i\, e_i(t)\, u_i(t) + b_i(t) \,\Bigr]
 # $$ (eq-source)
 #
+# {numref}`fig-figure-2` shows the same as a diagram.
+
+# %% mystnb={"figure": {"caption": "The generator, after Figure 2 of the paper and redrawn for this book: an excitation with an envelope, summed over the events, then one filter, noise and normalisation. Beside each step, the factors that the prior draws for it.", "name": "fig-figure-2"}, "image": {"alt": "A diagram from top to bottom: three excitations, harmonic, frequency modulation and pulse; one of them times an ADSR envelope, plus a burst, summed over events; a low-pass filter; plus a noise floor; normalised to peak 1; the waveform. Factors stand beside each step"}}
+blue, grey = plots.PALETTE["blue"], plots.PALETTE["grey"]
+steps = {
+    5.0: (
+        "times envelope, plus burst:  $a\\, e(t)\\, u(t) + b(t)$",
+        "times of ADSR, burst",
+    ),
+    4.0: (
+        "sum over the events,  $i = 1 \\ldots N$",
+        "$N$, onsets, lengths",
+    ),
+    3.0: ("damp:  low-pass filter", "$f_c$"),
+    2.0: ("add the noise floor,  $+\\ \\lambda\\, \\eta(t)$", "$\\lambda$"),
+    1.0: ("normalise to a peak of 1", ""),
+    0.0: ("the waveform  $x(t)$", ""),
+}
+modes = {0.4: "harmonic", 1.9: "FM", 3.4: "pulse"}
+figure, axis = plt.subplots(figsize=(4.6, 4.8))
+axis.set(xlim=(-0.5, 6.2), ylim=(-0.4, 6.5))
+axis.axis("off")
+box = {"boxstyle": "round,pad=0.35", "facecolor": "none", "edgecolor": blue}
+middle = {"ha": "center", "va": "center", "fontsize": 9, "color": grey}
+arrow = {"arrowstyle": "->", "color": grey, "shrinkA": 0, "shrinkB": 0}
+for x, mode in modes.items():
+    axis.text(x, 6.0, mode, bbox=box, **middle)
+    axis.annotate("", (1.9, 5.3), (x, 5.72), arrowprops=arrow)
+factors = {
+    6.0: "$f_0$; partials; $\\beta$, $r$",
+    **{y: s[1] for y, s in steps.items()},
+}
+for y, (step, _) in steps.items():
+    axis.text(1.9, y, step, bbox=box, **middle)
+    if y:
+        axis.annotate("", (1.9, y - 0.7), (1.9, y - 0.3), arrowprops=arrow)
+for y, names in factors.items():
+    axis.text(
+        6.2,
+        y,
+        names,
+        **(middle | {"ha": "right", "color": blue, "fontsize": 8}),
+    )
+plt.show()
+
+# %% [markdown]
 # The library does this in two calls. A *prior* is the set of distributions from which the factors
 # are drawn. Sampling it gives a table of factors, one row a clip; rendering turns the table into
 # sound. Here are four clips. {numref}`fig-clip` shows the second as a waveform, as the network sees
@@ -152,8 +200,10 @@ plt.show()
 # fundamental. None of them is in tune. The cure is to stop the series below $f_s / 2$:
 #
 # $$
-# u(t) = \frac{2}{\pi} \sum_{k=1}^{K} \frac{(-1)^{k+1}}{k} \sin(2\pi k f_0 t),
-# \qquad K f_0 < \frac{f_s}{2} \le (K + 1) f_0
+# \begin{gathered}
+# u(t) = \frac{2}{\pi} \sum_{k=1}^{K} \frac{(-1)^{k+1}}{k} \sin(2\pi k f_0 t), \\
+# K f_0 < \frac{f_s}{2} \le (K + 1) f_0
+# \end{gathered}
 # $$ (eq-band-limited)
 #
 # For the square wave, keep only the odd partials, replace $2/\pi$ by $4/\pi$, and drop the
@@ -299,6 +349,54 @@ except audiopg.InputError as error:
     print(error)
 
 # %% [markdown]
+# ### From words to a scene
+#
+# Here is the smallest rule generator that deserves the name. It knows a few words. A noun gives an event
+# its factors, an adjective changes them, a number repeats them, and "then" moves on in time. What it
+# writes is a scene, and it never touches a sample.
+
+# %%
+NOUNS = {
+    "bell": {"excitation": "fm", "f0": 660, "fm_ratio": 3.14, "fm_index": 4}
+    | {"length": 2.0, "decay": 0.7, "sustain": 0.05, "release": 0.25},
+    "motor": {"excitation": "sawtooth", "f0": 60, "length": 4.0},
+    "knock": {"f0": 150, "length": 0.5, "decay": 0.4, "sustain": 0.0}
+    | {"burst_amplitude": 1.5, "burst_length": 0.02},
+}
+ADJECTIVES = {
+    "high": lambda event: event | {"f0": 2 * event["f0"]},
+    "low": lambda event: event | {"f0": event["f0"] / 2},
+    "long": lambda event: event | {"length": 1.5 * event["length"]},
+}
+NUMBERS = {"a": 1, "two": 2, "three": 3}
+
+
+def scene_of(sentence):
+    """A scene from words, by rules: events follow one another in time."""
+    events, now = [], 0.2
+    for phrase in sentence.split(" then "):
+        *words, noun = phrase.split()
+        event = NOUNS[noun.removesuffix("s")]
+        for word in words:
+            event = ADJECTIVES.get(word, dict)(event)
+        for _ in range(max(NUMBERS.get(word, 1) for word in [*words, ""])):
+            events.append(event | {"onset": round(now, 2)})
+            now += 0.6 * event["length"]
+    return {"clips": [{"noise_level": 0.003, "events": events}]}
+
+
+said = "three low knocks then a motor then two high bells"
+written = scene_of(said)
+print(json.dumps(written["clips"][0]["events"][-1]))
+widgets.side_by_side({said: from_scene(written)}, columns=1)
+
+# %% [markdown]
+# The rules carry the meaning, and the arithmetic only obeys. That is the paper's answer to its own
+# *semantic gap*: a generator that draws every factor independently never makes three knocks and then a
+# door, because nothing tells it that these belong together. A language model in the place of our
+# dictionaries would write the same JSON, at a cost of a few hundred characters a clip. `python -m
+# audiopg synth --json scene.json` renders what it writes.
+#
 # ## What it costs
 #
 # *Can clips be made faster than a network learns from them?* If each clip is heard once, the
@@ -404,7 +502,10 @@ plt.show()
 # 1. Set `f0` of `slow` to 60 Hz and `cutoff` to 300 Hz. What does it remind you of?
 # 2. Give the events of a clip their own tones: `audiopg.SynthPrior.preset("full",
 #    shared_source=False)`. Is it easier or harder to count them?
-# 3. Make a glass break: write a scene of many short events like `bell`, ever closer together, each
+# 3. Teach `scene_of` a word: a noun "siren", whose pitch you choose, or an adjective "faint". Then write
+#    its scene to a file with `json.dump`, render it with `python -m audiopg synth --json`, and listen: does
+#    the sound deserve the word?
+# 4. Make a glass break: write a scene of many short events like `bell`, ever closer together, each
 #    with a high `f0` and a burst at its onset.
 #
 # ```{dropdown} What you might find
@@ -413,5 +514,8 @@ plt.show()
 # 2. Easier: events of different pitch separate, and events of equal pitch fuse. The paper's
 #    curriculum is "predominantly monophonic", so the network rarely meets mixtures of different
 #    sources.
-# 3. The rhythm convinces sooner than the timbre.
+# 3. `ADJECTIVES["faint"] = lambda event: event | {"amplitude": 0.2}` works, but only beside another
+#    event: alone in its clip a faint event is as loud as any, because the peak of a clip is always 1. So
+#    some words are about relations between sounds, and a generator of clips has to know the others.
+# 4. The rhythm convinces sooner than the timbre.
 # ```

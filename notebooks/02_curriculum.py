@@ -137,8 +137,12 @@ plt.show()
 # uniform distribution,
 #
 # $$
-# f_0 \sim U(50, 2000)\ \text{Hz}, \qquad N \sim U\{1, \ldots, 5\}, \qquad
-# \ell_i \sim U\bigl(0.5,\ 10.24 / N\bigr)\ \text{s}, \qquad f_c \sim U(200, 6000)\ \text{Hz}.
+# \begin{aligned}
+# f_0 &\sim U(50, 2000)\ \text{Hz}, \\
+# N &\sim U\{1, \ldots, 5\}, \\
+# \ell_i &\sim U\bigl(0.5,\ 10.24 / N\bigr)\ \text{s}, \\
+# f_c &\sim U(200, 6000)\ \text{Hz}.
+# \end{aligned}
 # $$ (eq-prior)
 #
 # The range of event lengths depends on the number of events, so that all of them fit.

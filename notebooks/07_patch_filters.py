@@ -172,8 +172,10 @@ pd.DataFrame.from_dict(rows, orient="index").round(3)
 # flips included, has a closed form (Procrustes):
 #
 # $$
-# \Omega = \arg\min_{\Omega^\top \Omega = 1} \lVert B\, \Omega - A \rVert^2 = U V^\top
-# \quad\text{where}\quad B^\top A = U S V^\top
+# \begin{gathered}
+# \Omega = \arg\min_{\Omega^\top \Omega = 1} \lVert B\, \Omega - A \rVert^2 = U V^\top, \\
+# \text{where}\quad B^\top A = U S V^\top
+# \end{gathered}
 # $$ (eq-procrustes)
 #
 # The figure shows the effect on two snapshots of a small network that this page trains. The middle

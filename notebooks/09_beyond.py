@@ -51,8 +51,8 @@ pd.set_option("display.max_colwidth", None)
 #
 # $$
 # \begin{gathered}
-# a\,e(t)\,m(t)\,\Bigl[(1-\sigma)\,u\bigl(\theta(t)\bigr)
-# + \sigma\sqrt2\;n(t)\,\sin 2\pi\theta(t)\Bigr], \\
+# a\,e(t)\,m(t)\,\Bigl[(1-\sigma)\,u\bigl(\theta(t)\bigr) \\
+# {} + \sigma\sqrt2\;n(t)\,\sin 2\pi\theta(t)\Bigr], \\
 # \theta(t) = \int_0^t f_0\bigl[2^{g\tau/L} + d\,\sin 2\pi r\tau\bigr]\,\mathrm{d}\tau,
 # \end{gathered}
 # $$ (eq-beyond)

@@ -22,13 +22,34 @@ document.addEventListener("DOMContentLoaded", () => {
   for (const entry of document.querySelectorAll(".citation-list > .citation")) {
     entry.setAttribute("role", "listitem");
   }
-  // An equation wider than the page scrolls, with the arrow keys as well.
-  const reach = () => {
+  // What is wider than the page: an equation becomes smaller, down to three fifths; a table scrolls
+  // in its box, which says so, and takes the arrow keys as well. So does an equation that is still wider.
+  const LEAST = 0.6;
+  const fit = () => {
     for (const equation of document.querySelectorAll('mjx-container[display="true"]')) {
-      if (equation.scrollWidth > equation.clientWidth) equation.tabIndex = 0;
+      equation.style.fontSize = "";
+      const share = equation.clientWidth / equation.scrollWidth;
+      if (share < 1) equation.style.fontSize = `${Math.max(LEAST, 0.99 * share)}em`;
+      if (equation.scrollWidth > equation.clientWidth + 1) equation.tabIndex = 0;
       else equation.removeAttribute("tabindex");
     }
+    const boxes = ".bd-content .pst-scrollable-table-container, .bd-content .cell_output .text_html";
+    for (const box of document.querySelectorAll(boxes)) {
+      const table = box.querySelector("table");
+      const wider = table && box.scrollWidth > box.clientWidth + 1;
+      box.classList.toggle("wider", Boolean(wider));
+      if (!wider) {
+        for (const name of ["tabindex", "role", "aria-label"]) box.removeAttribute(name);
+        continue;
+      }
+      box.tabIndex = 0;
+      box.setAttribute("role", "region");
+      box.setAttribute("aria-label", "A table that scrolls sideways");
+    }
   };
-  window.MathJax?.startup?.promise?.then(reach);
-  window.addEventListener("resize", reach);
+  window.MathJax?.startup?.promise?.then(fit);
+  fit();
+  window.addEventListener("resize", fit);
+  // What was folded has no width before it is opened.
+  document.addEventListener("toggle", fit, true);
 });

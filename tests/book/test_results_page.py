@@ -55,6 +55,7 @@ def test_every_row_of_the_paper_has_its_figures(name):
 
 def rows_of(text):
     """The rows of the first table of a page as dicts."""
+    text = text.replace("\N{NO-BREAK SPACE}", " ")
     cells = re.split(r"\n(?=\* -|  -)", text.partition("`````\n\n")[0].removesuffix("\n`````"))[1:]
     rows = []
     for cell in cells:

@@ -1,0 +1,87 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Start here
+#
+# *Three minutes: hear a sound that nobody recorded, hide three quarters of it, and see a network fill it
+# in. Then try a sound of your own.*
+#
+# ## 1. Hear a clip
+#
+# No instrument made this sound and no microphone heard it. A page of arithmetic did: an oscillator plays
+# two notes with an envelope each, in a little noise. Press play.
+
+# %%
+import torch
+
+import audiopg
+from audiopg.book import widgets
+from audiopg.mae import load_model
+
+clip = torch.tensor([1_000_019])
+params = audiopg.SynthPrior.preset("full").sample(clip, seed=0)
+widgets.side_by_side({"AudioPG, preset full, seed 0, clip 1000019": params})
+
+# %% [markdown]
+# The picture has the sound three times: as a waveform, as a *log-mel spectrogram*, with time from left to
+# right and pitch from bottom to top, and as a spectrum. The network sees only the spectrogram.
+#
+# ## 2. Hide three quarters of it
+#
+# The spectrogram is cut into 512 patches, and 384 of them, chosen at random, are taken away. A network
+# that has heard nothing but sounds of this kind, and never this one, fills the holes. Press play, then
+# move the slider: from the clip, to what is left of it, to what the network makes of that.
+
+# %% tags=["nbval-ignore-output"]
+log_mel = audiopg.LogMel()
+mel = log_mel(audiopg.render(params))
+with torch.no_grad():
+    output = load_model("tiny")(mel, clip, seed=0)
+heard = widgets.heard_reconstructions(
+    log_mel, mel, output, ["clip 1000019"]
+)
+places = ["the clip", "three quarters hidden", "filled in by the network"]
+widgets.sweep("you hear", places, heard.players)
+
+# %% [markdown]
+# It continues lines that it sees in part, and lets both notes begin and end where they should. Nobody told
+# it what a note is. Two things flatter it: the picture takes the mean and the contrast of each hidden patch
+# from the truth, and all three sounds are made from spectrograms, which have no phases, so all of them are
+# a little rough.
+#
+# Is that worth anything on real sounds? That is the question of this book. The short answers are on the
+# [scoreboard](../book/preface.md#scoreboard).
+#
+# ## 3. Try a sound of your own
+#
+# In [the laboratory](../book/laboratory.md#a-sound-of-your-own) the same network runs in your browser. Drop
+# a recording anywhere on its page, a voice, a bird, a door; then start the network, and hide what you like
+# with the mouse or a finger. The sound stays on your machine.
+#
+# ## 4. Then the chapters
+#
+# Each takes some minutes to read, and can be run.
+#
+# | if you wonder | read |
+# | --- | --- |
+# | how arithmetic makes a sound | [1 The synthesizer](01_synthesizer.ipynb) |
+# | what the network is given to hear | [2 A curriculum of clips](02_curriculum.ipynb) |
+# | how it learns, and what it costs | [3 Pre-training](03_pretraining.ipynb) |
+# | what that is worth on dogs, sirens and words | [4 Transfer to real audio](04_transfer.ipynb) |
+# | which part of the synthesizer does the work | [5 Ablations and efficiency](05_ablations.ipynb) |
+# | whether the network knows what pitch is | [6 What the latent space knows](06_latent_space.ipynb) |
+# | what its first layer looks for | [7 How patch filters grow](07_patch_filters.ipynb) |
+# | how it gets used to a new place | [8 Adapting to a target domain](08_adaptation.ipynb) |
+# | what the synthesizer still lacks | [9 Beyond the paper](09_beyond.ipynb) |
+# | where a table or figure of the paper stands | [The paper, piece by piece](../book/paper.md) |
