@@ -63,13 +63,17 @@ _SLIDER = {"style": {"description_width": "12em"}, "layout": {"width": "26em"}}
 
 
 # Every factor that a reader turns, in the order of the headings of the explorer.
-_COLUMNS = (
-    ("tone", "damping and noise"),
-    ("events", "burst"),
-    ("band of noise", "modulation"),
-    ("motion of the pitch", "formants", "room"),
+_HEADINGS = (
+    "tone",
+    "events",
+    "burst",
+    "damping and noise",
+    "band of noise",
+    "modulation",
+    "motion of the pitch",
+    "formants",
+    "room",
 )
-_HEADINGS = ("tone", "events", "burst", "damping and noise", *_COLUMNS[2], *_COLUMNS[3])
 FACTORS = {
     name: factor
     for heading in _HEADINGS
@@ -189,11 +193,13 @@ class Sweep:
         label: what the slider turns.
         values: what it reads at each place.
         players: one a value; or pictures without sound.
+        start: the place that it begins at.
     """
 
     label: str
     values: tuple[str, ...]
     players: tuple[Player | Still, ...]
+    start: int = 0
 
     def __repr__(self) -> str:
         return f"<slider: {self.label}, {self.values[0]} to {self.values[-1]}>"
@@ -202,16 +208,16 @@ class Sweep:
         shown = (self.label, *self.values, *(sound.alt for sound in self.players))
         name = hashlib.sha256("\0".join(shown).encode())
         identity = f"audiopg-sweep-{name.hexdigest()[:12]}"
-        label, first = escape(self.label), escape(self.values[0])
+        label, first = escape(self.label), escape(self.values[self.start])
         frames = "".join(
-            f'<div class="audiopg-frame" data-value="{escape(value)}"{" hidden" * (place > 0)}>'
+            f'<div class="audiopg-frame" data-value="{escape(value)}"{" hidden" * (place != self.start)}>'
             f"{sound.content()}</div>"
             for place, (value, sound) in enumerate(zip(self.values, self.players, strict=True))
         )
         return (
             f'<div class="audiopg-sweep" id="{identity}" style="margin:0.75rem 0">'
             f"<div>{label}: <output>{first}</output></div>"
-            f'<input type="range" min="0" max="{len(self.values) - 1}" step="1" value="0" '
+            f'<input type="range" min="0" max="{len(self.values) - 1}" step="1" value="{self.start}" '
             f'aria-label="{label}" aria-valuetext="{first}" autocomplete="off" '
             f'style="height:2rem;margin:0;width:100%">{frames}'
             f"<script>{_SWEEP_SCRIPT.replace('IDENTITY', identity)}</script></div>"
@@ -224,11 +230,15 @@ for (const sweep of document.querySelectorAll('[id="IDENTITY"]:not([data-ready])
   sweep.dataset.ready = "";
   const slider = sweep.querySelector("input");
   const frames = sweep.querySelectorAll(".audiopg-frame");
-  let shown = frames[0];
+  let shown = frames[slider.value];
+  // Once the reader has pressed play, every move plays; until they press pause.
+  let playing = false;
+  sweep.addEventListener("play", () => { playing = true; }, true);
+  sweep.addEventListener("pause", ({ target }) => {
+    if (shown.contains(target) && !target.ended) playing = false;
+  }, true);
   slider.addEventListener("input", () => {
-    const before = shown.querySelector("audio");
-    const playing = before && !before.paused;
-    before?.pause();
+    shown.querySelector("audio")?.pause();
     shown.hidden = true;
     shown = frames[slider.value];
     shown.hidden = false;
@@ -382,7 +392,8 @@ def synth_sweep(
     """One clip with one factor turned, in every event: its sound, waveform, log-mel and spectrum.
 
     As in the prior, release takes what attack and decay leave, and an event that becomes longer
-    than the rest of the clip begins earlier.
+    than the rest of the clip begins earlier. The slider starts at the value that is nearest to the
+    clip's own.
 
     Args:
         factor: a name in ``FACTORS``.
@@ -404,7 +415,16 @@ def synth_sweep(
     turned = turn(known, drawn, codes.view(-1, *[1] * (drawn.ndim - 1)))
     readings, label = [_text(known, value) for value in values], known.slider.label
     labels = [f"{_cite(params)}, {label}: {reading}" for reading in readings]
-    return sweep(label, readings, _seen(_turn(batch, **{factor: turned}), labels, plots.ClipView()))
+    sounds = _seen(_turn(batch, **{factor: turned}), labels, plots.ClipView())
+    start = int((codes - _own(known, params)).abs().argmin())
+    return replace(sweep(label, readings, sounds), start=start)
+
+
+def _own(factor: Factor, params: ClipParameters) -> float:
+    """What the slider of a factor reads for a clip as drawn; of its first event or partial."""
+    if factor.slider.scale == "spread":
+        return 1.0
+    return float(getattr(params, factor.name)[0].flatten()[0])
 
 
 def side_by_side(clips: Mapping[str, ClipParameters], columns: int = 2) -> Players:
@@ -509,14 +529,23 @@ def explorer(preset: str = "full", seed: int = 0, clip: int = 0) -> "Explorer | 
     try:
         import ipywidgets  # noqa: F401
     except ModuleNotFoundError:
-        return synth_sweep("f0", _STATIC_SWEEPS["f0"], _draw(preset, seed, clip))
+        return _static_sweep("f0", _draw(preset, seed, clip))
     return Explorer(preset, seed, clip)
 
 
+# Half an octave apart: near enough to be heard as a glide.
 _STATIC_SWEEPS = {
-    "f0": (55.0, 110.0, 220.0, 440.0, 880.0, 1760.0),
-    "cutoff": (250.0, 500.0, 1000.0, 2000.0, 4000.0, 8000.0),
+    "f0": tuple(55.0 * 2 ** (step / 2) for step in range(11)),
+    "cutoff": tuple(250.0 * 2 ** (step / 2) for step in range(11)),
 }
+
+
+def _static_sweep(factor: str, params: ClipParameters) -> Sweep:
+    """The slider of a page without a kernel: even steps, and among them the clip's own value."""
+    own = _own(FACTORS[factor], params)
+    # The step that is nearest gives way to it.
+    steps = sorted(_STATIC_SWEEPS[factor], key=lambda step: abs(math.log(step / own)))
+    return synth_sweep(factor, sorted([own, *steps[1:]]), params)
 
 
 class Explorer:
@@ -527,7 +556,8 @@ class Explorer:
         seed: the one of its seed.
         clip: the one of its index.
         surprise: the button that takes any clip.
-        event: the widget that says which event the sliders of one event turn, from 1.
+        event: the widget that says which event the sliders of one event turn: 1 is the first in
+            time.
         sliders: factor -> its widget; those that cannot be heard in the clip are hidden.
         save: the button that writes the sound and its scene into the working folder, which is the
             notebook's.
@@ -548,6 +578,8 @@ class Explorer:
         self._edits: dict[tuple[str, int | None], float] = {}
         self._drawn = _draw(preset, seed, clip)
         self.params = self._drawn
+        # The row of the event that is turned, which stays the same when another is moved past it.
+        self._row = self._rows()[0]
         wide = {"description_width": "8em"}
         self.preset = ipywidgets.Dropdown(
             options=list(DRAWN), value=preset, description="preset", style=wide
@@ -564,28 +596,7 @@ class Explorer:
         self.event = ipywidgets.IntSlider(min=1, max=1, description="turn event", **_SLIDER)
         self.sliders = {name: _slider(factor) for name, factor in FACTORS.items()}
         self.view = ipywidgets.HTML()
-        groups: dict[str, list[ipywidgets.DOMWidget]] = {}
-        for name, factor in FACTORS.items():
-            group = factor.slider.group
-            heading = ipywidgets.HTML(f"<strong>{group}</strong>")
-            groups.setdefault(group, [heading]).append(self.sliders[name])
-            if name == "event_count":
-                groups[group].append(self.event)
-        boxes = {group: ipywidgets.VBox(controls) for group, controls in groups.items()}
-        rows = {"flex_flow": "row wrap", "align_items": "flex-start"}
-        self._box = ipywidgets.VBox(
-            [
-                ipywidgets.Box(
-                    [self.preset, self.seed, self.clip, self.surprise, self.save], layout=rows
-                ),
-                self.saved,
-                ipywidgets.Box(
-                    [ipywidgets.VBox([boxes[group] for group in column]) for column in _COLUMNS],
-                    layout=rows,
-                ),
-                self.view,
-            ]
-        )
+        self._box = self._laid_out()
         self._show_factors()
         self.redraw()
         for source in (self.preset, self.seed, self.clip):
@@ -596,12 +607,41 @@ class Explorer:
         for name, widget in self.sliders.items():
             widget.observe(lambda change, name=name: self._edit(name, change.new), names="value")
 
+    def _laid_out(self) -> "ipywidgets.VBox":
+        """All widgets: the sliders scroll beside the picture, or under it where there is no room.
+
+        So whoever turns a slider sees what it does.
+        """
+        import ipywidgets
+
+        groups: dict[str, list[ipywidgets.DOMWidget]] = {}
+        for name, factor in FACTORS.items():
+            group = factor.slider.group
+            heading = ipywidgets.HTML(f"<strong>{group}</strong>")
+            groups.setdefault(group, [heading]).append(self.sliders[name])
+            if name == "event_count":
+                groups[group].append(self.event)
+        rows = {"flex_flow": "row wrap", "align_items": "flex-start"}
+        scrolled = {"flex": "1 1 28em", "max_height": "38em", "overflow": "hidden auto"}
+        turned = ipywidgets.VBox(
+            [ipywidgets.VBox(group) for group in groups.values()], layout=scrolled
+        )
+        self.view.layout.flex = "1 1 26em"
+        chosen = [self.preset, self.seed, self.clip, self.surprise, self.save]
+        return ipywidgets.VBox(
+            [
+                ipywidgets.Box(chosen, layout=rows),
+                self.saved,
+                ipywidgets.Box([self.view, turned], layout=rows),
+            ]
+        )
+
     def __repr__(self) -> str:
         return f"<explorer: {self.citation}>"
 
     def _repr_mimebundle_(self, **kwargs: object) -> dict[str, object]:
         live = self._box._repr_mimebundle_(**kwargs)
-        sweeps = [synth_sweep(name, values, self.params) for name, values in _STATIC_SWEEPS.items()]
+        sweeps = [_static_sweep(name, self.params) for name in _STATIC_SWEEPS]
         scene = _base64(json.dumps(to_scene(self.params)).encode())
         still = (
             f"{''.join(sweep._repr_html_() for sweep in sweeps)}"
@@ -639,12 +679,19 @@ class Explorer:
         """Draw the clip that preset, seed and index name, and forget the edits."""
         self._drawn = _draw(self.preset.value, self.seed.value, self.clip.value)
         self.params, self._edits = self._drawn, {}
+        self._row = self._rows()[0]
         self._show_factors()
         self.redraw()
 
     def _choose_event(self, change: object) -> None:
         if not self._following:
+            self._row = self._rows()[self.event.value - 1]
             self._show_factors()
+
+    def _rows(self) -> list[int]:
+        """The rows of the clip's events, in the order of their onsets."""
+        count = int(self.params.event_count[0])
+        return self.params.onset[0, :count].argsort(stable=True).tolist()
 
     def _next(self, button: object) -> None:
         self.clip.value += 1
@@ -676,7 +723,7 @@ class Explorer:
         factor = FACTORS[name]
         # A slider's place on a logarithmic scale is not a round number; its reading is.
         reading = float(f"{value:.4g}") if factor.slider.scale == "log" else _code(factor, value)
-        self._edits[name, self.event.value - 1 if factor.one_event else None] = reading
+        self._edits[name, self._row if factor.one_event else None] = reading
         turned = {}
         for (edited, event), number in self._edits.items():
             drawn = getattr(self._drawn, edited)
@@ -694,8 +741,12 @@ class Explorer:
         params, sliders = self.params, self.sliders
         _, events, partials = params.partial_weight.shape
         sliders["event_count"].max, sliders["partial_count"].max = events, partials
-        self.event.max = int(params.event_count[0])
-        event = self.event.value - 1
+        in_time = self._rows()
+        if self._row not in in_time:
+            self._row = in_time[0]
+        event = self._row
+        self.event.max = len(in_time)
+        self.event.value = in_time.index(event) + 1
         sliders["onset"].max = CLIP_SECONDS - float(params.length[0, event])
         sliders["release"].max = 1 - float(params.attack[0, event] + params.decay[0, event])
         excitation = EXCITATIONS[int(params.excitation[0, 0])]

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import fields, replace
 from html.parser import HTMLParser
+from itertools import pairwise
 
 import matplotlib as mpl
 import numpy as np
@@ -264,6 +265,15 @@ def test_synth_sweep_turns_one_factor():
     assert "seed 2, clip 4" in page.all("img")[0]["alt"]
 
 
+def test_a_slider_of_a_clip_starts_at_the_value_that_is_nearest_to_its_own():
+    params = SynthPrior.preset("sine").sample(torch.tensor([4]), seed=2).edit(f0=300.0)
+    page = Page(widgets.synth_sweep("f0", [110, 220, 320, 640], params)._repr_html_())
+    frames = [d for d in page.all("div") if "data-value" in d]
+    assert [frame["data-value"] for frame in frames if "hidden" not in frame] == ["320 Hz"]
+    (slider,) = page.all("input")
+    assert (slider["value"], slider["aria-valuetext"]) == ("2", "320 Hz")
+
+
 def test_synth_sweep_of_names_and_of_shapes_that_depend_on_each_other():
     params = SynthPrior.preset("full").sample(torch.tensor([1]), seed=0)
     for factor, values in (("excitation", EXCITATIONS[:2]), ("length", (1.0, 9.0))):
@@ -364,6 +374,10 @@ def shared():
     return widgets.explorer("full", 0, 7)
 
 
+# Rows of the events of (full, 0, 7), whose onsets are 3.7, 3.2, 0.6, 7.3 and 0.6 s, by time.
+IN_TIME = [2, 4, 1, 0, 3]
+
+
 @pytest.fixture
 def explorer(shared):
     """The explorer at (full, 0, 7), as drawn."""
@@ -430,23 +444,37 @@ def test_edits_of_the_source_reach_every_event_and_those_of_an_event_only_the_fi
     after = explorer.params
     assert (after.f0 == 300).all()
     assert after.cutoff.tolist() == [1000.0]
-    assert after.sustain[0, 0] == 0.25
-    assert torch.equal(after.sustain[0, 1:], before.sustain[0, 1:])
+    assert after.sustain[0, IN_TIME[0]] == 0.25
+    others = IN_TIME[1:]
+    assert torch.equal(after.sustain[0, others], before.sustain[0, others])
     assert torch.equal(after.onset, before.onset)
 
 
-def test_any_event_can_be_turned(explorer):
+def test_any_event_can_be_turned_and_they_are_numbered_by_time(explorer):
     before = explorer.params
-    assert explorer.event.max == before.event_count[0] > 1
+    assert explorer.event.max == before.event_count[0] == 5
+    for number, row in enumerate(IN_TIME, 1):
+        explorer.event.value = number
+        assert same(explorer.params, before)
+        assert explorer.sliders["onset"].value == pytest.approx(float(before.onset[0, row]))
+        assert explorer.sliders["length"].value == pytest.approx(float(before.length[0, row]))
     explorer.event.value = 2
-    assert same(explorer.params, before)
-    assert explorer.sliders["length"].value == pytest.approx(float(before.length[0, 1]))
     explorer.sliders["length"].value = 0.5
     explorer.event.value = 1
     explorer.sliders["amplitude"].value = 0.25
-    after = explorer.params
-    assert after.length[0].tolist() == [before.length[0, 0], 0.5, *before.length[0, 2:].tolist()]
-    assert after.amplitude[0].tolist() == [0.25, *before.amplitude[0, 1:].tolist()]
+    length, amplitude = before.length[0].clone(), before.amplitude[0].clone()
+    length[IN_TIME[1]], amplitude[IN_TIME[0]] = 0.5, 0.25
+    assert torch.equal(explorer.params.length[0], length)
+    assert torch.equal(explorer.params.amplitude[0], amplitude)
+
+
+def test_an_event_that_is_moved_past_others_stays_the_one_that_is_turned(explorer):
+    explorer.event.value = 1
+    explorer.sliders["onset"].value = 5.0
+    assert explorer.event.value == 4
+    explorer.sliders["sustain"].value = 0.125
+    assert explorer.params.sustain[0, IN_TIME[0]] == 0.125
+    assert explorer.params.onset[0, IN_TIME[0]] == 5
 
 
 def test_fewer_events_leave_the_first_to_be_turned(explorer):
@@ -459,34 +487,34 @@ def test_fewer_events_leave_the_first_to_be_turned(explorer):
 
 
 def test_attack_takes_from_release_and_length_from_onset(explorer):
-    before = explorer.params
+    before, first = explorer.params, IN_TIME[0]
     explorer.sliders["attack"].value = 0.3
     after = explorer.params
-    assert after.attack[0, 0] == 0.3
+    assert after.attack[0, first] == 0.3
     torch.testing.assert_close(
         after.attack + after.decay + after.release, torch.ones_like(after.f0)
     )
-    assert torch.equal(after.release[0, 1:], before.release[0, 1:])
+    assert torch.equal(after.release[0, IN_TIME[1:]], before.release[0, IN_TIME[1:]])
     explorer.sliders["onset"].value = 8.0
     explorer.sliders["length"].value = 5.0
-    assert float(explorer.params.onset[0, 0]) == pytest.approx(CLIP_SECONDS - 5)
+    assert float(explorer.params.onset[0, first]) == pytest.approx(CLIP_SECONDS - 5)
     assert explorer.sliders["onset"].value == pytest.approx(CLIP_SECONDS - 5)
     assert explorer.sliders["onset"].max == pytest.approx(CLIP_SECONDS - 5)
     # What gave way comes back.
     explorer.sliders["length"].value = 1.0
-    assert float(explorer.params.onset[0, 0]) == 8
+    assert float(explorer.params.onset[0, first]) == 8
 
 
 def test_a_turned_release_gives_way_to_attack_and_decay(explorer):
-    sliders = explorer.sliders
+    sliders, first = explorer.sliders, IN_TIME[0]
     sliders["attack"].value = sliders["decay"].value = 0.1
     assert sliders["release"].max == pytest.approx(0.8)
     sliders["release"].value = 0.7
-    assert float(explorer.params.release[0, 0]) == 0.7
+    assert float(explorer.params.release[0, first]) == 0.7
     sliders["attack"].value = 0.5
-    assert float(explorer.params.release[0, 0]) == pytest.approx(0.4)
+    assert float(explorer.params.release[0, first]) == pytest.approx(0.4)
     sliders["attack"].value = 0.1
-    assert float(explorer.params.release[0, 0]) == 0.7
+    assert float(explorer.params.release[0, first]) == 0.7
 
 
 def test_partials_are_spread_as_often_as_drawn(explorer):
@@ -678,6 +706,15 @@ def test_explorer_is_live_with_a_kernel_and_a_slider_without(explorer):
     page = Page(bundle["text/html"])
     names = [slider["aria-label"] for slider in page.all("input")]
     assert names == ["fundamental f0", "low-pass cutoff"]
+    # Each begins with the clip as drawn, and has steps of half an octave, but beside that.
+    frames = [div for div in page.all("div") if "data-value" in div]
+    readings = [float(frame["data-value"].split()[0]) for frame in frames if "hidden" not in frame]
+    own = drawn("full", 0, 7)
+    assert readings == [float(f"{x:.4g}") for x in (float(own.f0[0, 0]), float(own.cutoff[0]))]
+    heights = [float(frame["data-value"].split()[0]) for frame in frames[:11]]
+    assert len(frames) == 22
+    assert max(b / a for a, b in pairwise(heights)) < 2.01
+    assert sorted(b / a for a, b in pairwise(heights))[5] == pytest.approx(2**0.5, abs=0.01)
     identities = [element["id"] for _, element in page.elements if "id" in element]
     assert len(set(identities)) == 2
     assert all(audio["aria-label"] for audio in page.all("audio"))
