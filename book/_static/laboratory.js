@@ -452,6 +452,7 @@ window.audiopgLaboratory = (() => {
   const rows = new Map();
   // The clip for which the factors beyond the paper were unfolded; whoever folds them again is let.
   let openedFor = "";
+  let numberedFor = "";
   const round = (value) => Number(value.toPrecision(4));
 
   function makeKnobs() {
@@ -550,10 +551,14 @@ window.audiopgLaboratory = (() => {
 
   function showKnobs() {
     const count = Number(shown.params.event_count.data[0]);
-    shown.event = Math.max(0, Math.min(shown.event, count - 1));
+    // Events are numbered by time; their places in the table are not.
+    const onset = (slot) => Number(shown.params.onset.data[slot]);
+    const inTime = Array.from({ length: count }, (_, slot) => slot).sort((a, b) => onset(a) - onset(b));
+    if (numberedFor !== shown.drawnAs || shown.event >= count) shown.event = inTime[0];
+    numberedFor = shown.drawnAs;
     const chosen = element("event");
-    if (chosen.options.length !== count) {
-      chosen.replaceChildren(...Array.from({ length: count }, (_, slot) => new Option(slot + 1, slot)));
+    if ([...chosen.options].map((option) => option.value).join() !== inTime.join()) {
+      chosen.replaceChildren(...inTime.map((slot, place) => new Option(place + 1, slot)));
     }
     chosen.value = shown.event;
     if (openedFor !== shown.drawnAs && hasAdditions(shown.params)) {
@@ -625,6 +630,9 @@ window.audiopgLaboratory = (() => {
   }
 
   // Take the settings of a link; say what it holds that cannot be set.
+  // What the address points to in the page, where it holds no settings.
+  const heading = () => document.getElementById(window.location.hash.slice(1));
+
   function follow(text) {
     const next = { preset: "full", seed: 0n, clip: 0n, edits: new Map() };
     const refused = [];
@@ -1237,6 +1245,7 @@ window.audiopgLaboratory = (() => {
       if (event.dataTransfer.files.length) open(event.dataTransfer.files[0]);
     });
     window.addEventListener("hashchange", () => {
+      if (heading()) return;
       follow(window.location.hash.slice(1));
       shown.recording = null;
       update();
@@ -1294,6 +1303,7 @@ window.audiopgLaboratory = (() => {
     about = await load("manifest");
     if (about.missing) {
       say(`The laboratory is not part of this copy of the book: ${about.missing}.`);
+      element("status").classList.add("lab-absent");
       return;
     }
     fillChoices();
@@ -1301,12 +1311,13 @@ window.audiopgLaboratory = (() => {
     makeKnobs();
     connect();
     sounds = await startEngine(false);
-    follow(window.location.hash.slice(1));
+    follow(heading() ? "" : window.location.hash.slice(1));
     const refused = element("status").textContent;
     for (const name of ["sound", "stage", "power", "knobs", "keep", "network", "know", "own"]) element(name).hidden = false;
     await update(null);
     settled = performance.now();
     say(refused || "The laboratory is ready.");
+    heading()?.scrollIntoView();
   }
 
   const ready = begin().catch((error) => say(`The laboratory cannot start: ${error.message}.`));

@@ -243,6 +243,7 @@ def test_a_link_carries_the_settings(page, open_page):
     page.fill("#lab-clip", "7")
     page.press("#lab-clip", "Enter")
     settle(page)
+    # The third in time is the second row of the scene, and of what a link says.
     page.select_option("#lab-event", label="3")
     set_value(page, "onset", 1.25)
     settle(page)
@@ -251,7 +252,7 @@ def test_a_link_carries_the_settings(page, open_page):
     sound = numbers(page, "audiopgLaboratory.shown.wave")
     link = page.input_value("#lab-link")
     assert "clip=7" in link
-    assert "onset.3=1.25" in link
+    assert "onset.2=1.25" in link
     other = open_page(f"{PAGE}")
     other.goto("about:blank")
     other.goto(link)
@@ -473,5 +474,7 @@ def test_a_book_without_the_engine_says_so(browser, book):
     page.goto(f"{book}/{PAGE}.html")
     page.evaluate("() => audiopgLaboratory.ready")
     assert "not part of this copy of the book: no npm" in page.inner_text("#lab-status")
+    (box,) = page.locator("#lab-status.lab-absent").all()
+    assert box.evaluate("box => getComputedStyle(box).borderTopWidth") == "2px"
     assert not page.locator("#lab-sound").is_visible()
     page.close()
