@@ -58,8 +58,8 @@ test-book: .venv/pyproject.toml ## test the pages of `make book` in a real brows
 	sh tests/browser/install.sh
 	$(python) -m pytest -n 2 -rs tests/browser
 
-lab: .venv/pyproject.toml ## open the chapters in JupyterLab
-	$(python) -m jupyterlab notebooks
+lab: .venv/pyproject.toml ## open the chapters in JupyterLab, as copies in lab/
+	@$(python) book/lab.py
 
 paper: .venv/pyproject.toml ## run every experiment that has no record yet: at the paper's scale on a GPU, else small
 	$(python) -m audiopg reproduce

@@ -68,15 +68,19 @@ def execute_missing(chapters: list[Path], cache_folder: Path, at_once: int) -> N
 
     async def execute_and_keep(path: Path) -> ChapterError | None:
         async with turns:
-            print(f"Executing {path.name}", flush=True)
+            tell(f"Executing {path.name}")
             began = time.perf_counter()
+
+            def watch(cell: int, cells: int) -> None:
+                passing(f"{path.name}: cell {cell} of {cells}")
+
             try:
-                await execute(missing[path], path)
+                await execute(missing[path], path, watch)
             except ChapterError as error:
-                print(f"{path.name} failed", flush=True)
+                tell(f"{path.name} failed")
                 return error
             seconds = time.perf_counter() - began
-            print(f"Executed {path.name} in {seconds:.0f} s", flush=True)
+            tell(f"Executed {path.name} in {seconds:.0f} s")
             bundle = CacheBundleIn(missing[path], str(path), data={"execution_seconds": seconds})
             cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
             return None
@@ -87,7 +91,30 @@ def execute_missing(chapters: list[Path], cache_folder: Path, at_once: int) -> N
     failures = [failure for failure in asyncio.run(execute_all()) if failure]
     if failures:
         count = f"{len(failures)} of {len(chapters)} chapters failed"
-        raise ChapterError("\n\n".join([f"{count}; the others are kept.", *map(str, failures)]))
+        parts = [f"{count}; the others are kept."]
+        for failure in failures:
+            parts.append(str(failure))
+            if failure.details:
+                # Beside the cache, so that it goes when the cache goes.
+                whole = cache_folder.parent / f"{str(failure).partition(',')[0]}.traceback"
+                whole.write_text(failure.details + "\n")
+                parts[-1] += f"\nThe whole traceback is in {whole}"
+        raise ChapterError("\n\n".join(parts))
+
+
+def tell(text: str) -> None:
+    """A line that stays."""
+    if sys.stdout.isatty():
+        passing("")
+    print(text, flush=True)
+
+
+def passing(text: str) -> None:
+    """A line that the next one takes the place of; in a file, a line like others."""
+    if sys.stdout.isatty():
+        print(f"\r\033[K{text}", end="", flush=True)
+    else:
+        print(text, flush=True)
 
 
 def main() -> int:

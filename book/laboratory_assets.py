@@ -115,6 +115,7 @@ def make_laboratory(folder: Path) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     if not all((folder / f"{name}.js").exists() for name in ENGINE):
+        print("  the engine, from npm", flush=True)
         for name, content in fetch_engine(ROOT / "book" / "laboratory").items():
             _write(folder / f"{name}.js", script(name, content))
 
@@ -127,6 +128,7 @@ def make_laboratory(folder: Path) -> None:
     for name, graph in graphs(model, index).items():
         names.append(name)
         if not (folder / f"{name}.js").exists():
+            print(f"  the graph {name}", flush=True)
             _write(folder / f"{name}.js", script(name, export_graph(graph())))
     sizes = {name: (folder / f"{name}.js").stat().st_size for name in names}
     if sum(sizes.values()) > _MOST_BYTES:
@@ -150,7 +152,7 @@ def provide_laboratory(pages: Path) -> None:
     shutil.rmtree(target, ignore_errors=True)
     try:
         if not (folder / "manifest.js").exists():
-            print("Exporting the laboratory's graphs, a minute or two", flush=True)
+            print("Making the laboratory, some minutes; it is kept for the next build", flush=True)
             make_laboratory(folder)
     except EngineMissingError as error:
         print(f"The laboratory is left out: {error}", file=sys.stderr)
