@@ -5,7 +5,7 @@ import argparse
 import numpy as np
 
 from audiopg.commands.common import add_data, add_own, find_clips, recordings_folder
-from audiopg.datasets import Description, describe
+from audiopg.datasets import Description, describe, find_dataset
 from audiopg.datasets.benchmarks import BENCHMARKS
 from audiopg.errors import InputError
 
@@ -16,7 +16,8 @@ def add(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "name",
         nargs="?",
-        help=f"one of {', '.join(BENCHMARKS)}; or a folder, table or manifest of one's own recordings",
+        help=f"one of {', '.join(BENCHMARKS)}; or a folder, table or manifest of one's own recordings; "
+        "each of its files is decoded (default: a list of all sets)",
     )
     add_data(command, "folder of recordings")
     add_own(command)
@@ -37,16 +38,17 @@ def run(options: argparse.Namespace) -> None:
         return
     folder = recordings_folder(options.data)
     for name in BENCHMARKS:
-        found = describe(name, folder)
-        if found is None:
+        # From its tables alone: a set of a hundred thousand files is listed at once.
+        clips = find_dataset(name, folder, skip_bad=True)
+        if clips is None:
             print(f"{name:16} not there; audiopg download {name} --out {folder} brings it")
             continue
-        clips = found.clips
         print(
-            f"{name:16} {clips.name}: {len(clips)} clips, {found.seconds / 3600:.2f} hours, "
-            f"{len(clips.classes)} classes, {len(clips.fold_names)} folds, {clips.licence}"
-            + (f"; {len(found.bad)} files cannot be used" if found.bad else "")
+            f"{name:16} {clips.name}: {len(clips)} clips, {len(clips.classes)} classes, "
+            f"{len(clips.fold_names)} folds, {clips.licence}"
+            + (f"; missing files: {len(clips.skipped)}" if clips.skipped else "")
         )
+    print("audiopg data NAME decodes every file of one, and says how long they are")
 
 
 def _print_description(found: Description) -> None:

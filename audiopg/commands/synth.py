@@ -93,8 +93,13 @@ def run(options: argparse.Namespace) -> None:
         for start in tqdm(range(0, len(params), 16), desc="rendering", unit="batch"):
             part = slice(start, start + 16)
             for path, wave in zip(paths[part], render(params[part]), strict=True):
+                sound = _encoded(wave.numpy(), options.format)
+                if path.exists() and path.read_bytes() != sound:
+                    raise InputError(
+                        f"{path} holds another sound, which is kept; move it, or name another folder."
+                    )
                 with atomic_path(path) as temporary:
-                    temporary.write_bytes(_encoded(wave.numpy(), options.format))
+                    temporary.write_bytes(sound)
                     # Before any sound is there, so that a process that is killed leaves none that
                     # others could be mixed with.
                     if path == paths[0]:

@@ -42,11 +42,16 @@ def write_fsd50k(folder):
     (truth / "vocabulary.csv").write_text("0,Bark,/m/1\n1,Dog,/m/2\n")
 
 
-def test_data_lists_what_is_there_and_how_to_get_the_rest(tmp_path, capsys):
+def test_data_lists_what_is_there_and_how_to_get_the_rest(tmp_path, capsys, monkeypatch):
     write_esc50(tmp_path / "ESC-50")
     write_fsd50k(tmp_path / "FSD50K")
+    (tmp_path / "ESC-50/audio/6.flac").unlink()
+    # No file is opened for that.
+    monkeypatch.setattr(benchmarks, "read_header", None)
+    monkeypatch.setattr(benchmarks, "load_audio", None)
     assert main(["data", "--data", str(tmp_path)]) == 0
     lines = capsys.readouterr().out.splitlines()
+    assert lines.pop().startswith("audiopg data NAME decodes every file of one")
     assert [line.split()[0] for line in lines] == [
         "esc10",
         "esc50",
@@ -54,9 +59,9 @@ def test_data_lists_what_is_there_and_how_to_get_the_rest(tmp_path, capsys):
         "speech_commands",
         "fsd50k",
     ]
-    assert "10 clips, 0.00 hours, 2 classes, 5 folds, CC BY 3.0" in lines[0]
+    assert "9 clips, 2 classes, 5 folds, CC BY 3.0; missing files: 1" in lines[0]
     assert f"not there; audiopg download urbansound8k --out {tmp_path} brings it" in lines[2]
-    assert "FSD50K: 3 clips, 0.00 hours, 2 classes, 3 folds, CC BY 4.0" in lines[4]
+    assert "FSD50K: 3 clips, 2 classes, 3 folds, CC BY 4.0" in lines[4]
 
 
 def test_data_tells_all_about_one_and_names_every_bad_file(tmp_path, capsys):

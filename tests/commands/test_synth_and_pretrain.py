@@ -172,6 +172,28 @@ def test_synth_does_not_lose_the_factors_of_other_clips(tmp_path, capsys):
     assert read_scene(tmp_path / "scene.json").f0[0, 0] == 220
 
 
+def test_synth_keeps_a_sound_that_is_not_what_it_would_write(tmp_path, capsys):
+    arguments = ["synth", "--preset", "sine", "--clips", "0:2", "--out", str(tmp_path)]
+    second = tmp_path / "sine-0-00001.wav"
+    second.write_bytes(b"mine")
+    assert main(arguments) == 2
+    said = f"{second} holds another sound, which is kept; move it, or name another folder."
+    assert said in capsys.readouterr().err
+    assert second.read_bytes() == b"mine"
+    second.unlink()
+    # The first sound is there, and the same; the second is made, and then both are left as they are.
+    assert main(arguments) == main(arguments) == 0
+    # A scene that was edited beside its sounds, and rendered there twice.
+    edited = ["synth", "--json", str(tmp_path / "scene.json"), "--out", str(tmp_path)]
+    assert main(edited) == 0
+    scene = json.loads((tmp_path / "scene.json").read_text())
+    scene["clips"][0]["events"][0]["f0"] = 123.0
+    (tmp_path / "scene.json").write_text(json.dumps(scene))
+    before = (tmp_path / "scene-00000.wav").read_bytes()
+    assert main(edited) == 2
+    assert (tmp_path / "scene-00000.wav").read_bytes() == before
+
+
 def test_synth_that_was_killed_leaves_no_sounds_that_others_are_mixed_with(
     tmp_path, monkeypatch, capsys
 ):
