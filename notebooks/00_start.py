@@ -61,7 +61,7 @@ widgets.sweep("you hear", places, heard.players)
 # a little rough.
 #
 # Is that worth anything on real sounds? That is the question of this book. The short answers are on the
-# [scoreboard](../book/preface.md#scoreboard).
+# [scoreboard](../book/preface.md#what-we-found).
 #
 # ## 3. Try a sound of your own
 #

@@ -363,9 +363,9 @@ def test_toc_lists_every_chapter_in_order():
     ]
 
 
-def test_api_page_documents_every_module():
-    page = (ROOT / "book" / "api.md").read_text()
-    documented = re.findall(r"automodule:: audiopg\.(\w+|book\.\w+)$", page, re.MULTILINE)
+def test_the_pages_of_the_library_document_every_module():
+    pages = "\n".join(path.read_text() for path in (ROOT / "book" / "api").glob("*.md"))
+    documented = re.findall(r"automodule:: audiopg\.(\w+|book\.\w+)$", pages, re.MULTILINE)
     modules = {module.name for module in pkgutil.iter_modules(audiopg.__path__)} - {"book"}
     modules |= {f"book.{module.name}" for module in pkgutil.iter_modules(book.__path__)}
     assert sorted(documented) == [name for name in sorted(modules) if not name.startswith("_")]

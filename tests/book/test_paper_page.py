@@ -73,11 +73,10 @@ def sources():
 
 
 def anchors(text):
-    """What a link to a page may end with: its labels, and its headings as MyST names them."""
+    """What a link to a page may end with: its headings, as MyST names them."""
     text = re.sub(r"^# ?", "", text, flags=re.MULTILINE) if text.startswith("# ---") else text
     titles = re.findall(r"^#{1,3} (.+)$", text, re.MULTILINE)
-    names = {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
-    return names | set(re.findall(r"^\(([\w-]+)\)=$", text, re.MULTILINE))
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 def test_every_link_of_the_page_leads_somewhere():

@@ -41,7 +41,9 @@ ADDED = ("genindex", "py-modindex", "search")
 def chapters() -> list[str]:
     """The pages of the table of contents, in order, such as "notebooks/01_synthesizer"."""
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
-    return [toc["root"], *(page["file"] for part in toc["parts"] for page in part["chapters"])]
+    pages = [page for part in toc["parts"] for page in part["chapters"]]
+    within = [[page, *page.get("sections", [])] for page in pages]
+    return [toc["root"], *(page["file"] for each in within for page in each)]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -25,6 +25,43 @@ OVERFLOWING = """() => {
 }"""
 
 
+# What ends before it is all there: equations, tables and captions whose box is too small for them. A
+# table may scroll on a phone, in a box that says so and that a keyboard reaches.
+CLIPPED = """(mayScroll) => {
+  for (const folded of document.querySelectorAll("details")) folded.open = true;
+  const overfull = (element) => element.scrollWidth > element.clientWidth + 1;
+  const told = (box) => box.matches(".wider[role=region][aria-label]") && box.tabIndex === 0;
+  const clipped = [...document.querySelectorAll(
+    'mjx-container[display="true"], .bd-article figcaption, .bd-article caption, .bd-article :is(td, th)'
+  )].filter((element) => element.checkVisibility() && overfull(element));
+  for (const table of document.querySelectorAll(".bd-article table")) {
+    let box = table.parentElement;
+    while (getComputedStyle(box).overflowX === "visible" && box !== document.body) box = box.parentElement;
+    const wide = table.getBoundingClientRect().width > box.clientWidth + 1;
+    if (table.checkVisibility() && wide && !(mayScroll && told(box))) clipped.push(table);
+  }
+  return clipped.map((element) => `${element.tagName}: ${element.textContent.trim().slice(0, 80)}`);
+}"""
+
+
+@pytest.mark.parametrize("width", [1280, PHONE])
+def test_no_equation_table_or_caption_is_clipped(open_page, page_name, width):
+    page = open_page(page_name, width=width)
+    assert page.evaluate(CLIPPED, width == PHONE) == []
+
+
+def test_long_code_is_folded(open_page, page_name):
+    if not page_name.startswith("notebooks/"):
+        return
+    page = open_page(page_name)
+    longest = page.evaluate(
+        """() => Math.max(...[...document.querySelectorAll(".cell_input pre")]
+          .filter((code) => code.checkVisibility())
+          .map((code) => code.textContent.trim().split("\\n").length))"""
+    )
+    assert 1 <= longest <= 12
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_page_loads_without_a_complaint_or_another_host(open_page, page_name, theme, problems):
     page = open_page(page_name, theme=theme)
@@ -84,7 +121,12 @@ def test_first_key_leads_to_the_content(open_page):
 
 def test_search_finds_what_chapters_and_functions_are_about(open_page):
     page = open_page("search")
-    for word, expected in (("sawtooth", "The synthesizer"), ("linear_probe", "The library")):
+    for word, expected in (
+        ("sawtooth", "The synthesizer"),
+        ("aliasing", "Glossary"),
+        ("aliasing", "The synthesizer"),
+        ("linear_probe", "Transfer"),
+    ):
         page.goto(page.url.partition("?")[0] + f"?q={word}")
         found = page.locator("#search-results li a")
         found.first.wait_for()
