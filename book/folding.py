@@ -7,7 +7,7 @@ which is printed, every cell is shown whole.
 from docutils import nodes
 from sphinx.application import Sphinx
 
-MOST_LINES = 12
+MOST_LINES = 10
 
 
 def fold_long_code(app: Sphinx, doctree: nodes.document) -> None:

@@ -22,7 +22,7 @@
 # No instrument made this sound and no microphone heard it. A page of arithmetic did: an oscillator plays
 # two notes with an envelope each, in a little noise. Press play.
 
-# %%
+# %% tags=["hide-input"]
 import torch
 
 import audiopg
@@ -43,7 +43,7 @@ widgets.side_by_side({"AudioPG, preset full, seed 0, clip 1000019": params})
 # that has heard nothing but sounds of this kind, and never this one, fills the holes. Press play, then
 # move the slider: from the clip, to what is left of it, to what the network makes of that.
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["hide-input", "nbval-ignore-output"]
 log_mel = audiopg.LogMel()
 mel = log_mel(audiopg.render(params))
 with torch.no_grad():

@@ -55,47 +55,37 @@ plots.use_style()
 #
 # {numref}`fig-figure-2` shows the same as a diagram.
 
-# %% mystnb={"figure": {"caption": "The generator, after Figure 2 of the paper and redrawn for this book: an excitation with an envelope, summed over the events, then one filter, noise and normalisation. Beside each step, the factors that the prior draws for it.", "name": "fig-figure-2"}, "image": {"alt": "A diagram from top to bottom: three excitations, harmonic, frequency modulation and pulse; one of them times an ADSR envelope, plus a burst, summed over events; a low-pass filter; plus a noise floor; normalised to peak 1; the waveform. Factors stand beside each step"}}
-blue, grey = plots.PALETTE["blue"], plots.PALETTE["grey"]
-steps = {
-    5.0: (
-        "times envelope, plus burst:  $a\\, e(t)\\, u(t) + b(t)$",
-        "times of ADSR, burst",
-    ),
-    4.0: (
-        "sum over the events,  $i = 1 \\ldots N$",
-        "$N$, onsets, lengths",
-    ),
-    3.0: ("damp:  low-pass filter", "$f_c$"),
-    2.0: ("add the noise floor,  $+\\ \\lambda\\, \\eta(t)$", "$\\lambda$"),
-    1.0: ("normalise to a peak of 1", ""),
-    0.0: ("the waveform  $x(t)$", ""),
+# %% mystnb={"figure": {"caption": "The generator, after Figure 2 of the paper and redrawn for this book: an excitation with an envelope, summed over the events, then one filter, noise and normalisation. The second line of a step names the factors that the prior draws for it.", "name": "fig-figure-2"}, "image": {"alt": "A diagram from top to bottom: three excitations, harmonic, frequency modulation and pulse; one of them times an ADSR envelope, plus a burst, summed over events; a low-pass filter; plus a noise floor; normalised to peak 1; the waveform. Factors stand in each step"}}
+grey = plots.PALETTE["grey"]
+modes = {
+    0.5: "harmonic\n$f_0$, partials",
+    2.0: "FM\n$f_0$, $\\beta$, $r$",
+    3.5: "pulse\n$f_0$, shape",
 }
-modes = {0.4: "harmonic", 1.9: "FM", 3.4: "pulse"}
-figure, axis = plt.subplots(figsize=(4.6, 4.8))
-axis.set(xlim=(-0.5, 6.2), ylim=(-0.4, 6.5))
+steps = [
+    "the waveform  $x(t)$",
+    "normalise to a peak of 1",
+    "add the noise floor\nlevel $\\lambda$",
+    "damp\ncutoff $f_c$",
+    "sum over the events\n$N$, onsets, lengths",
+    "times envelope, plus burst\nattack, decay, sustain; burst",
+]
+figure, axis = plt.subplots(figsize=(3.4, 4.8))
+axis.set(xlim=(-0.3, 4.3), ylim=(-0.4, 6.5))
 axis.axis("off")
-box = {"boxstyle": "round,pad=0.35", "facecolor": "none", "edgecolor": blue}
-middle = {"ha": "center", "va": "center", "fontsize": 9, "color": grey}
-arrow = {"arrowstyle": "->", "color": grey, "shrinkA": 0, "shrinkB": 0}
+look = {"ha": "center", "va": "center", "fontsize": 9, "color": grey}
+look["bbox"] = {"boxstyle": "round,pad=0.35", "facecolor": "none"}
+look["bbox"]["edgecolor"] = plots.PALETTE["blue"]
+arrow = {"arrowstyle": "->", "color": grey}
 for x, mode in modes.items():
-    axis.text(x, 6.0, mode, bbox=box, **middle)
-    axis.annotate("", (1.9, 5.3), (x, 5.72), arrowprops=arrow)
-factors = {
-    6.0: "$f_0$; partials; $\\beta$, $r$",
-    **{y: s[1] for y, s in steps.items()},
-}
-for y, (step, _) in steps.items():
-    axis.text(1.9, y, step, bbox=box, **middle)
+    axis.text(x, 6.1, mode, **look)
+    axis.annotate("", (2.0, 5.3), (x, 5.8), arrowprops=arrow)
+for y, step in enumerate(steps):
+    axis.text(2.0, y, step, **look)
     if y:
-        axis.annotate("", (1.9, y - 0.7), (1.9, y - 0.3), arrowprops=arrow)
-for y, names in factors.items():
-    axis.text(
-        6.2,
-        y,
-        names,
-        **(middle | {"ha": "right", "color": blue, "fontsize": 8}),
-    )
+        axis.annotate(
+            "", (2.0, y - 0.75), (2.0, y - 0.25), arrowprops=arrow
+        )
 plt.show()
 
 # %% [markdown]

@@ -922,6 +922,6 @@ print("on a GPU: not run yet")
 #    it is the same for any monotone transformation, up to the error of the estimate.
 # 2. Everything falls below the dotted line, and $R^2$ falls to 0 or less. Always ask one question
 #    whose answer you know.
-# 3. $R^2$ rises for every encoder, the untrained one too: if only the pitch varies, every change in
-#    the clip tells about it.
+# 3. Intensity keeps its 4.2 nats, and the onset gains some tenths. But with `params[2:3]` the pitch falls
+#    to half a nat, for both networks. What stands still matters as much as what moves.
 # ```

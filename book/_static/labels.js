@@ -28,8 +28,11 @@ document.addEventListener("DOMContentLoaded", () => {
   const fit = () => {
     for (const equation of document.querySelectorAll('mjx-container[display="true"]')) {
       equation.style.fontSize = "";
-      const share = equation.clientWidth / equation.scrollWidth;
-      if (share < 1) equation.style.fontSize = `${Math.max(LEAST, 0.99 * share)}em`;
+      // Not all of its width follows the size of its letters, so that one step is not enough.
+      for (let size = 1; size > LEAST && equation.scrollWidth > equation.clientWidth; ) {
+        size = Math.max(LEAST, (0.99 * size * equation.clientWidth) / equation.scrollWidth);
+        equation.style.fontSize = `${size}em`;
+      }
       if (equation.scrollWidth > equation.clientWidth + 1) equation.tabIndex = 0;
       else equation.removeAttribute("tabindex");
     }

@@ -323,7 +323,7 @@ def test_a_lab_is_started_as_root_too(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("lines", "tag", "folds"), [(12, None, False), (13, None, True), (13, "all", False)]
+    ("lines", "tag", "folds"), [(10, None, False), (11, None, True), (11, "all", False)]
 )
 def test_long_code_folds(lines, tag, folds):
     cell = nodes.container(nb_element="cell_code")
@@ -343,4 +343,4 @@ def test_long_code_folds(lines, tag, folds):
     assert (cell.get("hide_mode") == "input") == folds
     assert ("prompt_show" in cell) == folds
     if folds:
-        assert cell["prompt_show"] == "Show the code, 13 lines"
+        assert cell["prompt_show"] == "Show the code, 11 lines"

@@ -59,7 +59,7 @@ def test_long_code_is_folded(open_page, page_name):
           .filter((code) => code.checkVisibility())
           .map((code) => code.textContent.trim().split("\\n").length))"""
     )
-    assert 1 <= longest <= 12
+    assert 1 <= longest <= 10
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
