@@ -88,15 +88,15 @@ def mutual_information(
     too low: of 300 pairs of e^(e^x) it finds 0.35 nats where 0.51 are. Give their normal scores
     instead, which tell as much (Holmes and Nemenman 2019, see `information_error`).
 
-    Memory is bounded: dimensions are taken a few at a time, on whatever device they are.
+    The neighbours are found by SciPy's k-d tree, on the CPU, a dimension at a time on each thread.
 
     Args:
-        embeddings: (clips, dimensions), finite. The work is done on the device they are on.
+        embeddings: (clips, dimensions), finite.
         factor: (clips,), finite.
         neighbours: k, the number of neighbours; more lower the variance and raise the bias.
 
     Returns:
-        (dimensions,) float64, in nats.
+        (dimensions,) float64, in nats, on the device of the embeddings.
 
     Raises:
         InputError: when shapes do not agree, a value is not finite, or clips are fewer than
