@@ -411,6 +411,8 @@ def write_json(path: str | os.PathLike, content: object, indent: int | None = 2)
 
 
 def _finite(content: object) -> object:
+    if hasattr(content, "tolist"):  # Numbers of NumPy and torch, and arrays of them.
+        content = content.tolist()
     if isinstance(content, float):
         return content if math.isfinite(content) else None
     if isinstance(content, dict):

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from audiopg.environment import provenance, write_json, writing
 from audiopg.errors import InputError
-from audiopg.inputs import read_object
+from audiopg.inputs import read_object, shown
 
 if TYPE_CHECKING:
     import pandas
@@ -58,6 +58,8 @@ def record_path(name: str, folder: str | os.PathLike | None = None) -> Path:
     Raises:
         InputError: for another name, or as `results_folder`.
     """
+    if not isinstance(name, str):
+        raise InputError(f"{shown(name)} names no record; give a text.")
     before, plain = os.path.split(name) if folder is None else ("", name)
     if not 1 <= len(os.fsencode(plain)) <= _LONGEST or not all(
         c.isalnum() or c in "-_" for c in plain

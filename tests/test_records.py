@@ -1,4 +1,5 @@
 import json
+import math
 import re
 import shutil
 import subprocess
@@ -58,6 +59,9 @@ def test_a_run_that_was_not_made_has_no_record(tmp_path):
 def test_a_bad_name_or_file_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"'\.\./x' names no record"):
         write_record("../x", **RUN, folder=tmp_path)
+    for name in (None, 5):
+        with pytest.raises(InputError, match=rf"{name} names no record; give a text\."):
+            read_record(name)
     (tmp_path / "broken.json").write_text("{")
     with pytest.raises(InputError, match=r"broken\.json is damaged.*; delete it, and run it again"):
         read_record("broken", folder=tmp_path)
@@ -157,6 +161,10 @@ def test_a_record_has_null_for_what_is_no_finite_number(tmp_path):
     text = (tmp_path / "nan.json").read_text()
     assert "NaN" not in text
     assert json.loads(text)["metrics"] == {"a": [None, 1.0]}
+    numbers = {"a": np.float32(0.5), "b": torch.tensor([1.0, math.inf]), "c": [np.bool_(True)]}
+    write_record("numpy", **RUN | {"metrics": numbers}, folder=tmp_path)
+    said = {"a": 0.5, "b": [1.0, None], "c": [True]}
+    assert read_record("numpy", tmp_path)["metrics"] == said
 
 
 def test_a_record_that_cannot_be_written_is_one_sentence(tmp_path):

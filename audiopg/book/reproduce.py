@@ -101,6 +101,8 @@ def reproduce(
     require_writable(folder)
     require_writable(out)
     device = usable_device(device)
+    if math.isnan(minutes):
+        raise InputError("minutes (--budget) is nan; give a number, or inf for no limit.")
     ends = time.monotonic() + 60 * minutes
     workshop = _Workshop(sets, data, Path(out), ends, device, progress)
     left = []

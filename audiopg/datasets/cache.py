@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -158,13 +159,14 @@ def _mapped(
 ) -> CachedWaves:
     """What `_build` wrote into a folder."""
     try:
-        with np.load(folder / "index.npz") as index:
+        # NumPy (2.4) leaves a damaged file open that it has opened itself.
+        with open(folder / "index.npz", "rb") as file, np.load(file) as index:
             starts, scales, refused = index["starts"], index["scales"], str(index["refused"])
         refused = {int(row): why for row, why in json.loads(refused).items()}
         if (folder / "samples.int16").stat().st_size != 2 * starts[-1]:
             raise ValueError
         samples = np.memmap(folder / "samples.int16", "<i2", "r") if starts[-1] else starts[:0]
-    except (OSError, ValueError, KeyError, IndexError) as error:
+    except (OSError, ValueError, KeyError, IndexError, EOFError, BadZipFile) as error:
         raise InputError(f"{folder} is not whole; delete it, and it will be made again.") from error
     if refused and not (skip_bad and len(scales)):
         raise InputError(

@@ -289,6 +289,12 @@ def test_steps_that_are_taken_again_do_not_lengthen_the_budget(tmp_path, sets, t
     assert 0 < asked[0] - lines[1]["seconds"] / 60 <= 2
 
 
+def test_a_budget_that_is_no_number_is_not_taken_for_none(tmp_path, sets, two):
+    with pytest.raises(InputError, match=r"minutes \(--budget\) is nan; give a number"):
+        reproduce(two, sets, out=tmp_path, minutes=float("nan"), folder=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_device_that_is_not_there_is_refused(tmp_path, sets, two):
     with pytest.raises(InputError, match="the device 'nonsense' cannot be used"):
         reproduce(two, sets, out=tmp_path / "runs", device="nonsense", folder=tmp_path)

@@ -362,9 +362,13 @@ def test_a_cache_that_lost_a_file_says_so(root, clips):
         file.truncate(100)
     with pytest.raises(InputError, match="is not whole; delete it"):
         cached_waves(clips, progress=False)
-    (folder / "index.npz").unlink()
-    with pytest.raises(InputError, match="is not whole; delete it"):
-        cached_waves(clips, progress=False)
+    index = (folder / "index.npz").read_bytes()
+    for part in (index[:50], b"", index[:100] + b"?" + index[101:], None):
+        (folder / "index.npz").unlink()
+        if part is not None:
+            (folder / "index.npz").write_bytes(part)
+        with pytest.raises(InputError, match="is not whole; delete it"):
+            cached_waves(clips, progress=False)
 
 
 def test_progress_is_shown_only_when_asked(root, clips, capsys):
