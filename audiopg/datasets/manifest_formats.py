@@ -25,6 +25,7 @@ from audiopg.datasets.manifest_rows import (
     seconds,
     table_rows,
     text_lines,
+    which,
 )
 from audiopg.errors import InputError
 from audiopg.inputs import read_object
@@ -49,6 +50,9 @@ _DCASE = {
 }
 # What lhotse adds to the name of a recording that it changed.
 _CHANGED = re.compile(r"(_(sp|tp|vp|rs)\d+(\.\d+)?)+$")
+_RAVEN_TIMES = ("Begin Time (s)", "End Time (s)")
+# The columns that hold labels, the first that is there.
+_RAVEN_LABELS = ("Annotation", "Label", "Species", "Common Name", "Species Code", "Call Type")
 _DAYS = re.compile(r"(\d+) days? (\d+):(\d\d):(\d\d(?:\.\d+)?)")
 _BIRDNET = re.compile(
     r"Start \(s\),End \(s\),|filepath,start,end,scientific_name|INDIR,FOLDER,IN FILE"
@@ -180,10 +184,7 @@ def text_table(path: Path, columns: Columns) -> Iterator[Row]:
         is_number = re.fullmatch(r"[\d.]+", first.get("2", "")) is not None
         roles = _DCASE.get((len(first), is_number))
         if roles is None:
-            raise InputError(
-                f"{printable(path)} has {len(first)} columns without a header; say what they are, as in "
-                "columns={'file': 1, 'label': 2} (--columns file=1,label=2)."
-            )
+            raise which(f"{printable(path)} has no header", "label", first)
         places = {role: place for place, role in enumerate(roles.split(), 1) if role != "-"}
         columns, placed = {**places, **columns}, True
     yield from merged(as_rows(path, table_rows(path, header=not placed), columns))
@@ -191,7 +192,7 @@ def text_table(path: Path, columns: Columns) -> Iterator[Row]:
 
 def json_table(path: Path, columns: Columns) -> Iterator[Row]:
     """JSON lines with a text for each role; labels may be a list."""
-    yield from as_rows(path, json_lines(path), columns)
+    return as_rows(path, json_lines(path), columns)
 
 
 def raven(path: Path, columns: Columns) -> Iterator[Row]:
@@ -225,44 +226,32 @@ def raven(path: Path, columns: Columns) -> Iterator[Row]:
                 row["file"] = beside.name if beside.exists() else file
             yield where, row | {"start": str(start), "end": str(end)}
 
-    named = {"start": "start", "end": "end"}
     names = next(table_rows(path), ("", {}))[1]
-    if "Begin File" in names or "Begin Path" in names:
-        named["file"] = "file"
-    known = ("Annotation", "Label", "Species", "Common Name", "Species Code", "Call Type")
-    label = [name for name in known if name in names][:1]
-    named |= {"channel": "Channel"} if "Channel" in names else {}
-    named |= {"label": label[0]} if label else {}
+    named = {"start": "start", "end": "end"}
+    named |= {"file": "file"} if {"Begin File", "Begin Path"} & set(names) else {}
+    named |= {"label": name for name in reversed(_RAVEN_LABELS) if name in names}  # noqa: B035
     # BirdNET's windows go beyond the end of a file.
     more = {"beyond": 3.0} if "Confidence" in names else {}
     yield from merged(as_rows(path, rows(), {**named, **columns}, **more))
 
 
-_RAVEN_TIMES = ("Begin Time (s)", "End Time (s)")
-
-
 def birdnet(path: Path, columns: Columns) -> Iterator[Row]:
     """BirdNET's results as CSV, with the last window of 3 s going beyond the end of a file."""
+
+    def rows() -> Iterator[tuple[str, dict[str, str]]]:
+        for where, row in table_rows(path):
+            # What is written for Kaleidoscope has a length in place of an end.
+            if "IN FILE" in row:
+                row["file"] = "/".join(row[name] for name in ("INDIR", "FOLDER", "IN FILE"))
+                row["start"] = row.pop("OFFSET")
+                length = seconds(where, "DURATION", row["DURATION"])
+                row["end"] = str(seconds(where, "OFFSET", row["start"]) + length)
+            yield where, row
+
+    usual = {"start": "Start (s)", "end": "End (s)", "label": "Common name"}
     names = next(table_rows(path), ("", {}))[1]
-    if "IN FILE" in names:
-        rows = (
-            (
-                where,
-                {
-                    "file": "/".join(row.get(n, "") for n in ("INDIR", "FOLDER", "IN FILE")),
-                    "start": row["OFFSET"],
-                    "end": str(float(row["OFFSET"]) + float(row["DURATION"])),
-                    "label": row.get("common_name", row.get("scientific_name", "")),
-                },
-            )
-            for where, row in table_rows(path)
-        )
-        named = {}
-    else:
-        rows, named = table_rows(path), {}
-        for role, name in (("start", "Start (s)"), ("end", "End (s)"), ("label", "Common name")):
-            named |= {role: name} if name in names else {}
-    yield from merged(as_rows(path, rows, {**named, **columns}, beyond=3.0))
+    named = usual if usual["start"] in names else {}
+    yield from merged(as_rows(path, rows(), {**named, **columns}, beyond=3.0))
 
 
 def audacity(path: Path, columns: Columns) -> Iterator[Row]:
@@ -273,12 +262,11 @@ def audacity(path: Path, columns: Columns) -> Iterator[Row]:
         for where, line in text_lines(path):
             if line.startswith("\\"):
                 continue
-            start, end, *label = line.split("\t", 2)
-            found = {"start": start, "end": end, "label": label[0].strip() if label else ""}
+            start, end, label = (*line.split("\t", 2), "", "")[:3]
+            found = {"start": start.strip(), "end": end.strip(), "label": label.strip()}
             yield as_row(where, recording, found)
 
-    with readable(path, "a label track of Audacity"):
-        yield from merged(rows())
+    yield from merged(rows())
 
 
 def jams(path: Path, columns: Columns) -> Iterator[Row]:
@@ -290,9 +278,8 @@ def jams(path: Path, columns: Columns) -> Iterator[Row]:
         spaces = sorted({each["namespace"] for each in found["annotations"]})
         wanted = columns.get("label", spaces[0] if spaces else None)
         if wanted not in spaces or (len(spaces) > 1 and "label" not in columns):
-            raise InputError(
-                f"{printable(path)} has annotations of {', '.join(spaces) or 'nothing'}; choose one, "
-                "with columns={'label': ...} (--columns label=...)."
+            raise which(
+                f"{printable(path)} has annotations of several kinds, or none", "label", spaces
             )
         length = found.get("file_metadata", {}).get("duration")
         for each in found["annotations"]:
@@ -325,8 +312,8 @@ def kaldi(path: Path, columns: Columns) -> Iterator[Row]:
     Labels are in ``utt2label``, ``utt2lang`` or ``text``, or in the file that is named as "label".
     """
     folder = path if path.is_dir() else path.parent
-    recordings = {}
-    for name, (where, place) in _kaldi_map(folder / "wav.scp").items():
+    recordings = _kaldi_map(folder / "wav.scp")
+    for where, place in recordings.values():
         if place.startswith("|") or place.endswith("|") or place == "-":
             raise InputError(
                 f"{where}: {place!r} is a command, and nothing is executed; write what it gives to a "
@@ -334,55 +321,49 @@ def kaldi(path: Path, columns: Columns) -> Iterator[Row]:
             )
         if re.search(r"\.ark:\d+$", place):
             raise InputError(f"{where}: {place!r} lies in an archive; copy it out to a file.")
-        recordings[name] = folder / place
-    kept = [name for name in ("utt2label", "utt2lang", "text") if (folder / name).is_file()]
-    label_of = _kaldi_map(folder / str(columns.get("label", (kept or ["utt2label"])[0])))
-    groups = folder / str(columns.get("group", "utt2spk"))
-    group_of = _kaldi_map(groups) if groups.is_file() or "group" in columns else {}
-    lengths = _kaldi_map(folder / "reco2dur") if (folder / "reco2dur").is_file() else {}
-    utterances = {name: (name, 0.0, None, None) for name in recordings}
-    if (folder / "segments").is_file():
-        utterances = dict(_kaldi_segments(folder / "segments", recordings))
-    for name, (where, _) in label_of.items():
+    usual = [name for name in ("utt2label", "utt2lang", "text") if (folder / name).is_file()]
+    labels = _kaldi_map(folder / str(columns.get("label", (usual or ["utt2label"])[0])))
+    groups = _kaldi_map(folder / str(columns.get("group", "utt2spk")), "group" in columns)
+    lengths = _kaldi_map(folder / "reco2dur", needed=False)
+    utterances = _kaldi_map(folder / "segments", needed=False)
+    # Without segments, an utterance is a recording from its start to its end.
+    utterances = utterances or {name: (at, f"{name} 0 -1") for name, (at, _) in recordings.items()}
+    for name, (where, _) in labels.items():
         if name not in utterances:
             raise InputError(f"{where}: no utterance is called {name!r}; remove the line.")
-    for name, (recording, start, end, channel) in utterances.items():
-        where, label = label_of.get(name, (f"{printable(folder)}, utterance {name}", ""))
-        length = (
-            seconds(lengths[recording][0], "length", lengths[recording][1])
-            if recording in lengths
-            else None
-        )
-        group = group_of.get(name, (None, None))[1]
-        yield Row(
-            where, recordings[recording], (label,), start, end, channel, group, seconds=length
-        )  # fmt: skip
+    for name, segment in utterances.items():
+        recording, *part = _kaldi_segment(*segment, recordings)
+        where, label = labels.get(name, (f"{printable(folder)}, utterance {name}", ""))
+        group = groups.get(name, ("", None))[1]
+        at, length = lengths.get(recording, ("", None))
+        length = length and seconds(at, "length", length)
+        file = folder / recordings[recording][1]
+        yield Row(where, file, (label,), *part, group, seconds=length)
 
 
-def _kaldi_map(path: Path) -> dict[str, tuple[str, str]]:
-    """Names, and what is behind the first blank of each line, which may hold more; and where."""
+def _kaldi_map(path: Path, needed: bool = True) -> dict[str, tuple[str, str]]:
+    """For each name where it stands, and what is behind the first blank, which may hold more."""
     found: dict[str, tuple[str, str]] = {}
-    for where, line in text_lines(path):
-        name, *value = re.split(r"[ \t]+", line.strip(" \t"), maxsplit=1)
+    for where, line in text_lines(path) if needed or path.is_file() else ():
+        name, value = (*re.split(r"[ \t]+", line.strip(" \t"), maxsplit=1), "")[:2]
         if name in found:
             raise InputError(f"{where}: {name!r} is there twice; remove one of the lines.")
-        found[name] = where, value[0] if value else ""
+        found[name] = where, value
     return found
 
 
-def _kaldi_segments(path: Path, recordings: dict[str, Path]) -> Iterator[tuple[str, tuple]]:
-    for name, (where, value) in _kaldi_map(path).items():
-        fields = value.split()
-        if len(fields) not in (3, 4) or not all(field.isdecimal() for field in fields[3:]):
-            raise InputError(
-                f"{where}: write utterance, recording, start and end, or a channel too."
-            )
-        if fields[0] not in recordings:
-            raise InputError(f"{where}: no recording is called {fields[0]!r}; add it to wav.scp.")
-        start = seconds(where, "start", fields[1])
-        # -1 is Kaldi's way to say the end of the recording.
-        end = None if fields[2].startswith("-") else seconds(where, "end", fields[2])
-        yield name, (fields[0], start, end, int(fields[3]) if fields[3:] else None)
+def _kaldi_segment(
+    where: str, segment: str, recordings: dict
+) -> tuple[str, float, float | None, int | None]:
+    """Recording, start, end and channel of an utterance."""
+    recording, *times = segment.split()
+    if len(times) not in (2, 3) or not all(channel.isdecimal() for channel in times[2:]):
+        raise InputError(f"{where}: write utterance, recording, start and end, or a channel too.")
+    if recording not in recordings:
+        raise InputError(f"{where}: no recording is called {recording!r}; add it to wav.scp.")
+    # -1 is Kaldi's way to say the end of the recording.
+    end = None if times[1].startswith("-") else seconds(where, "end", times[1])
+    return recording, seconds(where, "start", times[0]), end, int(times[2]) if times[2:] else None
 
 
 def lhotse(path: Path, columns: Columns) -> Iterator[Row]:
@@ -440,9 +421,7 @@ def _supervised(
     said = supervision | (supervision.get("custom") or {})
     label = columns.get("label", "text")
     if label not in said:
-        raise InputError(
-            f"{where}: no {label!r} is there; choose the label from {', '.join(said)}."
-        )
+        raise which(f"{where}: no {label!r} is there", "label", said)
     group = said.get(columns["group"]) if "group" in columns else _CHANGED.sub("", recording["id"])
     return Row(
         where,
@@ -480,10 +459,7 @@ def audformat(path: Path, columns: Columns) -> Iterator[Row]:
         declaring = [n for n, scheme in scheme_of.items() if "labels" in schemes.get(scheme, {})]
         label = columns.get("label", declaring[0] if len(declaring) == 1 else None)
         if label not in scheme_of:
-            raise InputError(
-                f"{printable(folder)} has the columns {', '.join(scheme_of)}; choose that of the "
-                "labels, with columns={'label': ...} (--columns label=...)."
-            )
+            raise which(f"{printable(folder)} has several columns", "label", scheme_of)
         # Labels that another table lists are not looked up.
         labels = schemes.get(scheme_of[label], {}).get("labels")
         declared = None if labels is None or isinstance(labels, str) else set(labels)

@@ -155,20 +155,17 @@ def as_rows(
         columns: of each role the name, or the place from 1, where `ROLES` does not tell.
         more: what all rows have.
     """
-    column_of, fixed = None, None
+    column_of: dict[str, str] = {}
+    beside: Path | None = None
     for where, row in values:
-        if column_of is None:
+        if not column_of:
             column_of = roles_of(where, list(row), columns)
-            fixed = None if "file" in column_of else recording_beside(path)
-            if not {"label", "labels"} & column_of.keys():
-                raise InputError(
-                    f"{printable(path)} has the columns {', '.join(map(repr, row))}, none of which is "
-                    "known to hold labels; say which does, with columns={'label': ...} "
-                    "(--columns label=...)."
-                )
+            beside = None if "file" in column_of else recording_beside(path)
         found = {role: row.get(name) for role, name in column_of.items()}
-        file = fixed or path.parent / _text(where, column_of["file"], found["file"])
-        yield as_row(where, file, found, **more)
+        name = found.get("file")
+        if not beside and not (name and isinstance(name, str)):
+            raise InputError(f"{where}: the file is {name!r}; name one, or remove the row.")
+        yield as_row(where, beside or path.parent / name, found, **more)
 
 
 def as_row(where: str, file: Path, found: Mapping[str, object], **more: object) -> Row:
@@ -195,31 +192,36 @@ def roles_of(where: str, names: list[str], columns: Columns) -> dict[str, str]:
     """Which column is for what: those that are named, and of the rest those known by name.
 
     Raises:
-        InputError: for an unknown role, a column that is not there, or two that might be meant.
+        InputError: for a column that is not there, or two that might be meant.
     """
-    if unknown := set(columns) - set(ROLES):
-        raise InputError(
-            f"columns names {min(unknown)!r}, which is none of {', '.join(ROLES)}; name one of these."
-        )
     found = {role: str(name) for role, name in columns.items()}
     for role, name in found.items():
         if name not in names:
-            raise InputError(
-                f"{where}: no column is called {name!r}; choose the {role} from {', '.join(names)}."
-            )
-    # A clip has one label, or a list of them.
-    given = {"label", "labels"} & found.keys()
-    for role in ROLES.keys() - found.keys() - ({"label", "labels"} if given else set()):
-        known = ROLES[role].split()
-        alike = [n for n in names if n.casefold() in known and n not in found.values()]
+            raise which(f"{where}: no column is called {name!r}", role, names)
+    for role, known in ROLES.items():
+        # A clip has one label, or a list of them.
+        if (
+            role in found
+            or (role == "labels" and "label" in found)
+            or (role == "label" and "labels" in found)
+        ):
+            continue
+        taken = found.values()
+        alike = [n for n in names if n.casefold() in known.split() and n not in taken]
         if len(alike) > 1:
-            raise InputError(
-                f"{where}: {' and '.join(map(repr, alike))} may both be the {role}; say which is, with "
-                f"columns={{{role!r}: ...}} (--columns {role}=...)."
-            )
-        if alike:
-            found[role] = alike[0]
+            raise which(f"{where}: {' and '.join(map(repr, alike))} may both be it", role, alike)
+        found |= {role: name for name in alike}  # noqa: B035 - there is one, or none
+    if not {"label", "labels"} & found.keys():
+        raise which(f"{where}: no column is known to hold labels", "label", names)
     return found
+
+
+def which(why: str, role: str, names: Iterable[str]) -> InputError:
+    """What to say where it is not clear which column, or what else, has a role."""
+    return InputError(
+        f"{why}; say which is the {role}, with columns={{{role!r}: ...}} (--columns {role}=...), "
+        f"of {', '.join(names) or 'none'}."
+    )
 
 
 def seconds(where: str, role: str, text: object) -> float:
@@ -231,15 +233,11 @@ def seconds(where: str, role: str, text: object) -> float:
 
 def _plain(where: str, value: object) -> str:
     """Text as it is; of JSON also true and false, and nothing for null."""
-    if isinstance(value, list | dict):
-        raise InputError(f"{where}: {value!r} stands where a text should; write one.")
-    return {None: "", True: "true", False: "false"}.get(value, value) if value is not None else ""
-
-
-def _text(where: str, column: str, value: object) -> str:
-    if not value or not isinstance(value, str):
-        raise InputError(f"{where}: the {column} is {value!r}; name a file or remove the row.")
-    return value
+    if value is None or isinstance(value, str):
+        return value or ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    raise InputError(f"{where}: {value!r} stands where a text should; write one.")
 
 
 def recording_beside(manifest: Path) -> Path:

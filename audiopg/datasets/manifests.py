@@ -14,7 +14,7 @@ from audiopg.datasets.audio import LabelledClips, in_threads, printable, read_he
 from audiopg.datasets.cache import copies_of, file_hashes
 from audiopg.datasets.folds import deal_folds
 from audiopg.datasets.manifest_formats import SPLIT_WORDS, find_reader
-from audiopg.datasets.manifest_rows import Columns, Row
+from audiopg.datasets.manifest_rows import ROLES, Columns, Row
 from audiopg.datasets.tables import SPLIT, TESTING, VALIDATION, cross_validation
 from audiopg.errors import InputError
 
@@ -65,8 +65,10 @@ def read_dataset(
             listed twice, or a manifest that is not understood, by its line; for fewer sources than
             folds.
     """
-    path = Path(path)
-    rows = list(find_reader(path).rows(path, columns or {}))
+    path, columns = Path(path), columns or {}
+    if unknown := columns.keys() - ROLES.keys():
+        raise InputError(f"columns names {min(unknown)!r}, which is none of {', '.join(ROLES)}.")
+    rows = list(find_reader(path).rows(path, columns))
     _refuse_doubles(path, rows)
     parts, bad = _usable(rows, progress)
     if not parts or (bad and not skip_bad):
