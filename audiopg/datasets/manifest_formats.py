@@ -203,12 +203,14 @@ def raven(path: Path, columns: Columns) -> Iterator[Row]:
     """
 
     def rows() -> Iterator[tuple[str, dict[str, str]]]:
-        seen = set()
+        view_of: dict[tuple, str] = {}
         for where, row in table_rows(path):
-            selection = row.get("Selection") or where
-            if selection in seen:
+            view, names = (
+                row.pop("View", ""),
+                ("Selection", *_RAVEN_TIMES, "Begin File", "Begin Path"),
+            )
+            if view_of.setdefault(tuple(row.get(name) for name in names), view) != view:
                 continue
-            seen.add(selection)
             start, end = (seconds(where, name, row[name]) for name in _RAVEN_TIMES)
             if row.get("End File", row.get("Begin File")) != row.get("Begin File"):
                 raise InputError(f"{where}: the selection spans two files; divide it.")

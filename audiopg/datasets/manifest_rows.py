@@ -211,6 +211,9 @@ def roles_of(where: str, names: list[str], columns: Columns) -> dict[str, str]:
         if len(alike) > 1:
             raise which(f"{where}: {' and '.join(map(repr, alike))} may both be it", role, alike)
         found |= {role: name for name in alike}  # noqa: B035 - there is one, or none
+    # NeMo's offset is a start, with a duration; DCASE's an end, after an onset.
+    if "end" not in columns and found.get("end", "").lower() == "offset" and "start" not in found:
+        raise which(f"{where}: 'offset' may be a start or an end", "end", names)
     if not {"label", "labels"} & found.keys():
         raise which(f"{where}: no column is known to hold labels", "label", names)
     return found

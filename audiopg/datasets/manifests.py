@@ -152,7 +152,8 @@ def _assembled(
     classes = sorted({label for row in rows for label in row.labels})
     if len(classes) < 2:
         raise InputError(
-            f"{printable(path)} has clips of one class, {', '.join(classes)}; a probe needs two or more."
+            f"{printable(path)} has clips of one class, {', '.join(classes)}; a probe needs two or more; "
+            "where a table lists them, name the table."
         )
     matrix = np.array([[label in row.labels for label in classes] for row in rows])
     is_single = all(len(row.labels) == 1 for row in rows)

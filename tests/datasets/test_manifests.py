@@ -105,7 +105,9 @@ def test_a_folder_a_class_has_no_columns_and_more_than_one_class(tmp_path):
     record(tmp_path / "a/2.wav")
     with pytest.raises(InputError, match="read as a folder a class, which has no columns"):
         read(tmp_path, columns={"label": "x"})
-    with pytest.raises(InputError, match="clips of one class, a; a probe needs two"):
+    with pytest.raises(
+        InputError, match="clips of one class, a; a probe needs two or more; where a"
+    ):
         read(tmp_path)
     with pytest.raises(InputError, match=r"gone is not there; name a folder"):
         read(tmp_path / "gone")
@@ -204,6 +206,7 @@ def test_columns_are_known_by_name_or_named(tmp_path):
             r"no column is called 'kind'; say which is the label, .*, of file, label\.",
         ),
         ("file,label", {"species": "label"}, r"columns names 'species', which is none of file, "),
+        ("file,label,offset", {}, r"'offset' may be a start or an end; say which is the end"),
         ("file,file", {}, r"line 1: two columns are called 'file'; rename one"),
     ],
 )
@@ -911,6 +914,21 @@ def test_a_selection_of_two_views_is_one_clip(tmp_path):
         ("night.wav", ("EATO",), 0.5, 1.25, 0),
         ("night.wav", ("NA",), 1.5, 2.75, 1),
     ]
+
+
+def test_selections_of_tables_that_were_joined_are_all_kept(tmp_path):
+    record(tmp_path / "night.wav", seconds=4)
+    rows = [
+        "1\tSpectrogram 1\t1\t0.5\t1.25\t1000\t8000\tEATO",
+        "1\tSpectrogram 1\t1\t2\t3\t1000\t8000\tEATO",
+        "1\tWaveform 1\t1\t2\t3\t1000\t8000\tEATO",
+    ]
+    table = lines(tmp_path / "night.txt", f"{RAVEN}\tSpecies", *rows)
+    assert [(start, end) for _, _, start, end, _ in listing(table)] == [(0.5, 1.25), (2.0, 3.0)]
+    # The same row again is no other view, and is said.
+    lines(table, f"{RAVEN}\tSpecies", rows[0], rows[0])
+    with pytest.raises(InputError, match=r"line 2: .*night\.wav was listed already"):
+        read(table)
 
 
 def test_a_file_offset_is_where_the_selection_lies_in_its_file(tmp_path):
