@@ -542,7 +542,8 @@ pd.DataFrame(
 # `python -m audiopg pretrain --help` says more: recordings instead of synthesis, going on from
 # weights, a budget of minutes, pictures along the way.
 #
-# What is uncertain: the paper states a batch of 64, but its released code has 16. The released code
+# What is uncertain: the 1,123 s may be those of 50 epochs instead of 100 ([where the paper disagrees with
+# itself](../book/paper.md#where-the-paper-disagrees-with-itself)). The paper states a batch of 64, but its released code has 16. The released code
 # normalises with constants from another data set, and we with those of the `full` curriculum.
 #
 # ### Change this

@@ -621,6 +621,9 @@ table_1 = pd.concat([paper_table("prior_work"), own]).astype(object)
 table_1.fillna("–")
 
 # %% [markdown]
+# Some of these rows have other figures elsewhere in the paper ([where the paper disagrees with
+# itself](../book/paper.md#where-the-paper-disagrees-with-itself)).
+#
 # What can be compared? Not the numbers. ESC-10 is an easier part of ESC-50. On UrbanSound8K, three
 # folds train on a quarter of what ten folds do. Ten words are fewer than 35, but there are also
 # fewer speakers to learn from. Only the *shape* can be compared: from scratch against pre-trained,

@@ -623,9 +623,10 @@ class Explorer:
                 groups[group].append(self.event)
         rows = {"flex_flow": "row wrap", "align_items": "flex-start"}
         scrolled = {"flex": "1 1 28em", "max_height": "38em", "overflow": "hidden auto"}
-        turned = ipywidgets.VBox(
-            [ipywidgets.VBox(group) for group in groups.values()], layout=scrolled
-        )
+        # Or a box of sliders would be squeezed rather than scrolled.
+        whole = {"flex": "0 0 auto"}
+        boxes = [ipywidgets.VBox(group, layout=whole) for group in groups.values()]
+        turned = ipywidgets.VBox(boxes, layout=scrolled)
         self.view.layout.flex = "1 1 26em"
         chosen = [self.preset, self.seed, self.clip, self.surprise, self.save]
         return ipywidgets.VBox(
