@@ -3,6 +3,8 @@
 import argparse
 import json
 import math
+import re
+from pathlib import Path
 
 import pytest
 import timm
@@ -17,7 +19,9 @@ from audiopg.__main__ import main
 from audiopg.layouts import AUDIOMAE, read_pth, write_timm
 from audiopg.mae import patchify
 from audiopg.pretrained import load_model
+from audiopg.records import read_record
 
+ROOT = Path(__file__).parents[1]
 MEL = torch.randn(2, 1024, 128, generator=torch.Generator().manual_seed(0))
 
 
@@ -269,3 +273,14 @@ def test_names_that_have_moved_warn():
         assert mae.load_encoder is load_encoder
     with pytest.raises(AttributeError, match="has no attribute 'sound'"):
         _ = mae.sound
+
+
+def test_the_reference_says_what_the_record_of_front_ends_does():
+    page = (ROOT / "book/api/network.md").read_text()
+    rows = re.findall(r"^\| ([^|]+) \| ([^|]+) \| (\d[\d.e-]*) \| (\d[\d.e-]*) \|$", page, re.MULTILINE)
+    record = read_record("front-ends", ROOT / "results")["metrics"]["rows"]
+    assert len(rows) == len(record)
+    for (toolkit, settings, median, largest), each in zip(rows, record, strict=True):
+        assert (toolkit, settings) == (each["toolkit"], each["settings"])
+        assert float(median) == pytest.approx(each["median"], rel=0.5, abs=0.005)
+        assert float(largest) == pytest.approx(each["largest"], rel=0.5)
