@@ -277,7 +277,9 @@ def test_names_that_have_moved_warn():
 
 def test_the_reference_says_what_the_record_of_front_ends_does():
     page = (ROOT / "book/api/network.md").read_text()
-    rows = re.findall(r"^\| ([^|]+) \| ([^|]+) \| (\d[\d.e-]*) \| (\d[\d.e-]*) \|$", page, re.MULTILINE)
+    rows = re.findall(
+        r"^\| ([^|]+) \| ([^|]+) \| (\d[\d.e-]*) \| (\d[\d.e-]*) \|$", page, re.MULTILINE
+    )
     record = read_record("front-ends", ROOT / "results")["metrics"]["rows"]
     assert len(rows) == len(record)
     for (toolkit, settings, median, largest), each in zip(rows, record, strict=True):

@@ -73,14 +73,13 @@ def add(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     names = list(BENCHMARKS) if options.dataset == "all" else [options.dataset]
-    # What is wrong with one's own recordings is known before weights are loaded.
+    encoder = load_encoder(options.model)
     found = {name: find_clips(options, name, options.skip_bad) for name in names}
     found = {name: clips for name, clips in found.items() if clips is not None}
     if not found:
         wanted = "any benchmark" if options.dataset == "all" else options.dataset
         folder = recordings_folder(options.data)
         raise InputError(f"{folder} does not hold {wanted}; audiopg download fetches them.")
-    encoder = load_encoder(options.model)
     encoders = {"random encoder": untrained_like(encoder)} if options.controls else {}
     encoders |= {str(model): load_encoder(model) for model in options.beside}
     encoders["this encoder"] = encoder

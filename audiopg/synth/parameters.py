@@ -90,7 +90,9 @@ def as_factor(name: str, value: object) -> Tensor:
     except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise InputError(f"{name} was given {shown(value)}; it takes numbers.") from error
     converted = given.to(dtype)
-    if not (dtype == torch.float64 or torch.equal(converted.to(given.dtype), given)):
+    # Beyond 2^63 the type of a seed wraps without a word.
+    wrapped = not given.dtype.is_signed and bool((converted < 0).any())
+    if wrapped or not (dtype == torch.float64 or torch.equal(converted.to(given.dtype), given)):
         kind = "True or False" if dtype == torch.bool else "whole numbers"
         raise InputError(f"{name} was given {shown(value)}; it takes {kind}.")
     return converted
