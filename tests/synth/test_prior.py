@@ -406,5 +406,5 @@ def test_powers_are_exact_within_their_range_and_alike_in_any_batch(base):
 
 
 def test_a_clip_beyond_the_range_of_indices_does_not_wrap():
-    with pytest.raises(InputError, match="clip was given .*9223372036854775808.*whole numbers"):
+    with pytest.raises(InputError, match=r"clip was given .*9223372036854775808.*whole numbers"):
         SynthPrior.preset("full").sample(np.array([2**63], dtype=np.uint64), seed=0)
