@@ -122,7 +122,8 @@ ODD_LABELS = ["001", "1e5", "True", "NA", "null", "None", "nan", "1_0", "0x1", "
 
 @pytest.mark.parametrize("form", ["csv", "tsv", "semicolons", "jsonl", "places"])
 def test_a_label_stays_the_text_that_it_is(tmp_path, form):
-    # pandas 3.1.1 makes NA, null, None and nan gaps, 001 and 1e5 numbers, True a truth value.
+    # pandas 3.1.1 makes gaps of NA, null, None and nan, even with dtype=str, and numbers or truth values
+    # of a column of 001, of 1e5 or of True.
     table, names = tmp_path / f"list.{form}", []
     for row, label in enumerate(ODD_LABELS * 2):
         names.append((record(tmp_path / "audio" / f"{row}.wav").name, label))
@@ -156,7 +157,7 @@ def test_json_numbers_are_the_text_that_they_are_and_null_is_no_label(tmp_path):
     [("csv", "2.wav,b,", 3), ("csv", "2.wav", 1), ("tsv", "2.wav\tb\tc", 3), ("tsv", "2.wav", 1)],
 )
 def test_a_row_with_another_number_of_fields_is_refused_by_line(tmp_path, suffix, row, fields):
-    # pandas 3.1.1 takes the first field of longer rows for an index and shifts the others.
+    # Where all rows have a field too many, pandas 3.1.1 takes the first for an index and shifts the rest.
     between = "," if suffix == "csv" else "\t"
     table = tmp_path / f"list.{suffix}"
     lines(table, f"file{between}label", f"1.wav{between}a", "", row)
