@@ -125,7 +125,7 @@ def add_own(command: argparse.ArgumentParser) -> None:
         metavar="ROLE=NAME,...",
         default={},
         type=_column_map,
-        help="of one's own recordings: which column is the file, label, labels, start, end, channel, "
+        help="of one's own recordings: which column is the file, label, labels, start, end, duration, channel, "
         "group or fold, by its name or, without a header, its place, such as label=species,group=site",
     )
     what = "folds to deal where one's own recordings have none"

@@ -23,6 +23,7 @@ ROLES = {
     "labels": "labels event_labels tags",
     "start": "start onset start_time",
     "end": "end offset end_time",
+    "duration": "duration",
     "channel": "channel",
     "group": "group identifier speaker src_file fsid",
     "fold": "fold split",
@@ -171,15 +172,22 @@ def as_rows(
 def as_row(where: str, file: Path, found: Mapping[str, object], **more: object) -> Row:
     """A row, from the text for each role."""
     times = {
-        role: seconds(where, role, found[role]) for role in ("start", "end") if found.get(role)
+        role: seconds(where, role, found[role])
+        for role in ("start", "end", "duration")
+        if found.get(role) not in (None, "")
     }
+    length = times.pop("duration", None)
+    if "start" in found and length is not None:
+        times.setdefault("end", round(times.get("start", 0.0) + length, 9))
     several = found.get("labels")
     if several is None:
         labels: tuple[str, ...] = (_plain(where, found.get("label")),)
     elif isinstance(several, str):
         labels = tuple(label.strip() for label in several.split(",") if label.strip())
-    else:
+    elif isinstance(several, list | tuple):
         labels = tuple(_plain(where, label) for label in several)
+    else:
+        raise InputError(f"{where}: {several!r} stands where labels should; write a list of texts.")
     channel = found.get("channel")
     if channel and not (str(channel).isdecimal() and int(channel) > 0):
         raise InputError(f"{where}: the channel is {channel!r}; write a whole number from 1.")
@@ -213,7 +221,12 @@ def roles_of(where: str, names: list[str], columns: Columns) -> dict[str, str]:
         found |= {role: name for name in alike}  # noqa: B035 - there is one, or none
     # NeMo's offset is a start, with a duration; DCASE's an end, after an onset.
     if "end" not in columns and found.get("end", "").lower() == "offset" and "start" not in found:
-        raise which(f"{where}: 'offset' may be a start or an end", "end", names)
+        if "duration" not in found:
+            raise which(f"{where}: 'offset' may be a start or an end", "end", names)
+        found["start"] = found.pop("end")
+    # Beside no start it may be what the whole file has.
+    if "duration" in columns and "start" not in found:
+        raise which(f"{where}: a duration needs a start", "start", names)
     if not {"label", "labels"} & found.keys():
         raise which(f"{where}: no column is known to hold labels", "label", names)
     return found
@@ -269,11 +282,20 @@ def recording_beside(manifest: Path) -> Path:
 
 
 def merged(rows: Iterable[Row]) -> Iterator[Row]:
-    """Rows of the same part of a file as one, which has the labels of all; whole files stay apart."""
+    """Rows of the same part of a file as one, which has the labels of all; whole files stay apart.
+
+    Raises:
+        InputError: for rows of one part that differ in group or fold.
+    """
     alike: dict[tuple, Row] = {}
     for row in rows:
         part = (row.where,) if row.end is None else (row.file, row.start, row.end, row.channel)
-        if part in alike:
-            row = alike[part]._replace(labels=alike[part].labels + row.labels)
+        if other := alike.get(part):
+            if (row.group, row.fold) != (other.group, other.fold):
+                raise InputError(
+                    f"{row.where}: the same part was listed already ({other.where}), in another group or "
+                    "fold; write the same in both."
+                )
+            row = other._replace(labels=other.labels + row.labels)
         alike[part] = row
     yield from alike.values()

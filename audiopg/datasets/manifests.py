@@ -48,7 +48,7 @@ def read_dataset(
         path: what to read.
         columns: which column is for what, such as ``{"label": "species", "group": "site"}``, where
             its name does not tell; numbers are places from 1 in a table without a header. The roles
-            are file, label or labels (divided by commas), start and end in seconds, channel (from
+            are file, label or labels (divided by commas), start and end or duration in seconds, channel (from
             1), group and fold. Of Kaldi the values name files, of JAMS the "label" is a namespace.
         n_folds: how many to deal.
         seed: of the dealing.

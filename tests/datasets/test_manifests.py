@@ -208,6 +208,11 @@ def test_columns_are_known_by_name_or_named(tmp_path):
         ),
         ("file,label", {"species": "label"}, r"columns names 'species', which is none of file, "),
         ("file,label,offset", {}, r"'offset' may be a start or an end; say which is the end"),
+        (
+            "file,label,length",
+            {"duration": "length"},
+            r"a duration needs a start; say which is the",
+        ),
         ("file,file", {}, r"line 1: two columns are called 'file'; rename one"),
     ],
 )
@@ -236,6 +241,41 @@ def test_a_field_that_cannot_be_used_is_refused_by_line(tmp_path, row, said):
     table = tmp_path / "l.csv"
     table.write_bytes(f"file,label,start,end,channel\n{row}\n".encode("latin-1"))
     with pytest.raises(InputError, match=said):
+        read(table)
+
+
+@pytest.mark.parametrize(
+    ("header", "fields", "columns", "part"),
+    [
+        ("file,label,start,duration", "0.5,0.75", {}, (0.5, 1.25)),
+        ("file,label,onset,length", "0.5,0.75", {"duration": "length"}, (0.5, 1.25)),
+        ("file,label,start,duration", ",0.75", {}, (0.0, 0.75)),
+        ("file,label,start,duration", "0.5,", {}, (0.5, None)),
+        # NeMo's manifests; beside no start, a duration is that of the file.
+        ("file,label,offset,duration", "0.5,0.75", {}, (0.5, 1.25)),
+        ("file,label,site,duration", "north,0.75", {}, (0.0, None)),
+    ],
+)
+def test_a_duration_beside_a_start_gives_the_end(tmp_path, header, fields, columns, part):
+    table = lines(tmp_path / "l.csv", header, f"a.wav,x,{fields}")
+    assert listing(table, columns) == [("a.wav", ("x",), *part, None)]
+
+
+@pytest.mark.parametrize("more", ["group", "fold"])
+def test_one_part_listed_in_two_groups_or_folds_is_refused_by_line(tmp_path, more):
+    table = lines(
+        tmp_path / "l.csv", f"file,start,end,label,{more}", "a.wav,0,1,x,1", "a.wav,0,1,y,1"
+    )
+    assert [row.labels for row in find_reader(table).rows(table, {})] == [("x", "y")]
+    lines(table, f"file,start,end,label,{more}", "a.wav,0,1,x,1", "a.wav,0,1,y,2")
+    with pytest.raises(InputError, match=r"line 3: the same part was listed already \(.*line 2\)"):
+        read(table)
+
+
+@pytest.mark.parametrize("labels", [True, {"x": 0.9}])
+def test_what_is_no_list_of_labels_is_refused_by_line(tmp_path, labels):
+    table = lines(tmp_path / "l.jsonl", json.dumps({"file": "a.wav", "labels": labels}))
+    with pytest.raises(InputError, match=r"line 1: .* stands where labels should; write a list"):
         read(table)
 
 
