@@ -6,19 +6,27 @@ them, and ``torchaudio.compliance.kaldi.fbank`` makes the spectrogram. Both run 
 turn, with the same number of threads, on clips of the same factors; what counts is the ratio.
 
 Where there is a GPU, the batched way is measured on it too. How the cost grows with the batch, the
-events and the partials is measured on the fastest device at hand.
+events and the partials is measured on the fastest device at hand. On one thread of a CPU, what counts
+is the time of the processor, as others may use the machine too.
 
     python -m audiopg bench synth --record bench-synth
 """
 
 import math
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TypeVar
+from unittest.mock import patch
 
 import numpy as np
 import torch
 import torchaudio
+from scipy.signal import sosfilt
+from scipy.sparse import csr_matrix
 from torch import Tensor
 from tqdm.auto import tqdm
 
@@ -31,6 +39,23 @@ Name = TypeVar("Name")
 
 CLIPS = {"cpu": 32, "cuda": 1024}
 ROUNDS = 9
+MEMORY_OF = (64, 1000, 10_000)
+# What a reader waits for: the time of one thing as a share of that of another, and the most it may be.
+RATIOS = {
+    "a clip of `full`, in a batch of 16": ("the released code's way, clip by clip", 0.25),
+    "a clip of `harmonic`, in a batch of 16": ("a clip of `full`", 0.7),
+    "a clip of `full` by itself": ("a clip of `full`", 1.5),
+    "a band-limited pulse at 50 Hz": ("a clip of `full`", 3.0),
+    "a band-limited pulse at 1 Hz": ("a clip of `full`", 3.0),
+    "a log-mel": ("transforms, sparse products and logarithms", 1.17),
+}
+# Beside them, without a target.
+_BESIDE = {
+    "a clip of `full`, in a batch of 16": (
+        "the same without numba", "random numbers, a sine and a filter, each once a sample"
+    ),
+    "a log-mel": ("torchaudio's `kaldi.fbank`",),
+}  # fmt: skip
 
 
 def reference_clip(params: ClipParameters, row: int, generator: np.random.Generator) -> np.ndarray:
@@ -101,14 +126,16 @@ def milliseconds(
     tasks: dict[Name, Callable[[], object]], clips: int | dict[Name, int]
 ) -> dict[Name, float]:
     """Median milliseconds a clip of each task over some rounds, the tasks in turn in each."""
+    alone = torch.get_num_threads() == 1 and not torch.cuda.is_available()
+    clock = time.process_time if alone else time.perf_counter
     taken: dict[Name, list[float]] = {name: [] for name in tasks}
     for _ in tqdm(range(ROUNDS + 1), desc="rounds", leave=False):
         for name, task in tasks.items():
             _finish()
-            began = time.perf_counter()
+            began = clock()
             task()
             _finish()
-            taken[name].append(time.perf_counter() - began)
+            taken[name].append(clock() - began)
     each = clips if isinstance(clips, dict) else dict.fromkeys(tasks, clips)
     return {name: 1e3 * float(np.median(values[1:])) / each[name] for name, values in taken.items()}
 
@@ -170,17 +197,93 @@ def floor() -> dict[str, float]:
     )
 
 
+def ratios() -> dict[str, dict[str, float]]:
+    """Of each row of `RATIOS`, its time as a share of that of what stands beside it."""
+    full, harmonic = (SynthPrior.preset(name) for name in ("full", "harmonic"))
+    clips = torch.arange(16)
+    params = full.sample(clips, seed=0)
+    alone = [full.sample(clip[None], seed=0) for clip in clips]
+    tonal = harmonic.sample(clips, seed=0)
+    pulse = params[:2].edit(band_limited=True, excitation=EXCITATIONS.index("sawtooth"))
+    low, lowest = pulse.edit(f0=50.0), pulse.edit(f0=1.0)
+    waves, log_mel, generator = render(params[:8]), LogMel(), np.random.default_rng(0)
+    seconds = np.arange(CLIP_SAMPLES, dtype=np.float32)
+    sections = np.array([[0.1, 0.2, 0.1, 1.0, -0.9, 0.3]])
+    bands, frames = csr_matrix(log_mel.filterbank.T.numpy()), torch.rand(1022, 512)
+
+    def without_numba() -> Tensor:
+        with patch("audiopg.compiled._machine_code", lambda loop: None):
+            return render(params)
+
+    def least_clip() -> np.ndarray:
+        noise = generator.random(CLIP_SAMPLES, dtype=np.float32)
+        return sosfilt(sections, np.sin(seconds) + noise)
+
+    def least_log_mel() -> np.ndarray:
+        power = torch.view_as_real(torch.fft.rfft(frames)).square().sum(dim=2)
+        return np.log(bands @ power.numpy().T + 1e-7)
+
+    tasks = {
+        "a clip of `full`, in a batch of 16": (16, lambda: render(params)),
+        "the released code's way, clip by clip": (
+            4, lambda: [reference_clip(params, row, generator) for row in range(4)]
+        ),
+        "the same without numba": (16, without_numba),
+        "random numbers, a sine and a filter, each once a sample": (1, least_clip),
+        "a clip of `harmonic`, in a batch of 16": (16, lambda: render(tonal)),
+        "a clip of `full` by itself": (16, lambda: [render(one) for one in alone]),
+        "a band-limited pulse at 50 Hz": (2, lambda: render(low)),
+        "a band-limited pulse at 1 Hz": (2, lambda: render(lowest)),
+        "a log-mel": (8, lambda: log_mel(waves)),
+        "transforms, sparse products and logarithms": (1, least_log_mel),
+        "torchaudio's `kaldi.fbank`": (1, lambda: reference_log_mel(waves[0])),
+    }  # fmt: skip
+    taken = milliseconds(
+        {name: task for name, (_, task) in tasks.items()},
+        {name: clips for name, (clips, _) in tasks.items()},
+    )
+    taken["a clip of `full`"] = taken["a clip of `full`, in a batch of 16"]
+    beside = {name: (other, *_BESIDE.get(name, ())) for name, (other, _) in RATIOS.items()}
+    return {
+        name: {other: taken[name] / taken[other] for other in others}
+        for name, others in beside.items()
+    }
+
+
+def peak_megabytes(clips: int) -> float:
+    """Memory that a process takes at its peak while it makes clips 64 at a time, in MB beyond one clip's.
+
+    Linux tells the peak of a process; elsewhere this is NaN.
+    """
+    if not Path("/proc/self/status").exists():
+        return math.nan
+    code = (
+        "import torch\n"
+        "from audiopg import SynthPrior, render\n"
+        "tell = lambda: int(open('/proc/self/status').read().split('VmHWM:')[1].split()[0]) / 1024\n"
+        "prior = SynthPrior.preset('full')\n"
+        "render(prior.sample(torch.arange(1), seed=0))\n"
+        "before = tell()\n"
+        f"for part in torch.arange({clips}).split(64): render(prior.sample(part, seed=0))\n"
+        "print(tell() - before)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return float(done.stdout)
+
+
 def growth(device: str) -> dict[str, dict[str, list[float]]]:
     """Milliseconds a clip, rendered and as log-mel, against batch, events and partials."""
     log_mel = LogMel().to(device)
     clips = CLIPS[device]
     curves = {}
+    # Seconds, of which 64 fit.
+    short = {"event_length": (0.1, 0.16)}
     for name, values, prior_of, batch_of in (
-        ("batch", (1, 2, 4, 8, 16, 32, 64), lambda n: {}, lambda n: n),
-        ("events", (1, 2, 4, 8, 16), lambda n: {"events": (n, n)}, lambda n: clips),
+        ("batch", (1, 2, 4, 8, 16, 32, 64, 128), lambda n: {}, lambda n: n),
+        ("events", (1, 2, 4, 8, 16, 64), lambda n: {"events": (n, n), **short}, lambda n: clips),
         (
             "partials",
-            (1, 2, 4, 8, 16, 32, 64),
+            (1, 2, 4, 8, 16, 32, 64, 240),
             lambda n: {"partials": (n, n), "excitation": ("harmonic",), "f0": (50.0, 120.0)},
             lambda n: clips,
         ),
@@ -234,7 +337,7 @@ def main(record: str | None = None) -> None:
         title = f"CPU, {threads} thread{'s' if threads > 1 else ''}"
         tables[title] = speed("cpu")
         if threads == 1:
-            least, saved = floor(), parts()
+            least, saved, shares = floor(), parts(), ratios()
             if device == "cpu":
                 curves = growth("cpu")
     if device == "cuda":
@@ -243,6 +346,15 @@ def main(record: str | None = None) -> None:
     for title, taken in tables.items():
         show(title, taken)
     show("the least of a log-mel, CPU, 1 thread", least)
+    print("\non one thread of a CPU, as a share of the time of")
+    for name, others in shares.items():
+        print(f"  {name}")
+        for other, share in others.items():
+            print(f"    {other:58} {share:8.2f}")
+    memory = {clips: peak_megabytes(clips) for clips in MEMORY_OF}
+    print("\nmemory beyond that of one clip, 64 clips at a time")
+    for clips, megabytes in memory.items():
+        print(f"  {clips:6,} clips {megabytes:8.0f} MB")
     print("\nrendering on one thread of a CPU saves, without")
     for name, value in saved.items():
         print(f"  {name:32} {value:8.3f} ms a clip")
@@ -253,6 +365,8 @@ def main(record: str | None = None) -> None:
             print(f"  {task}, {name}: " + ", ".join(f"{n}: {ms:.2f}" for n, ms in points))
     metrics = {
         "milliseconds_a_clip": tables,
+        "ratios": shares,
+        "megabytes_of_clips": memory,
         "parts_of_render": saved,
         "least_of_log_mel": least,
         "growth": curves,
@@ -263,12 +377,20 @@ def main(record: str | None = None) -> None:
     if record:
         path = write_record(
             record,
-            settings={"clips": CLIPS, "rounds": ROUNDS, "preset": "full", "seed": 0},
+            settings={
+                "clips": CLIPS,
+                "rounds": ROUNDS,
+                "preset": "full",
+                "seed": 0,
+                "targets": {name: target for name, (_, target) in RATIOS.items()},
+                "numba": find_spec("numba") is not None,
+            },
             metrics=metrics,
             seconds=time.perf_counter() - began,
             data="clips synthesized from the 'full' prior, no recordings",
-            protocol=f"median of {ROUNDS} rounds after one not counted, the tasks in turn within "
-            "each round, the points of a curve too; growth on one thread of the CPU, or on the GPU where there is one",
+            protocol=f"median of {ROUNDS} rounds after one not counted, the tasks in turn within each "
+            "round, the points of a curve too; time of the processor on one thread, else of the clock; "
+            "growth on one thread of the CPU, or on the GPU where there is one",
             where=provenance(device),
         )
         print(f"recorded in {path}")

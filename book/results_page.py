@@ -4,7 +4,8 @@
 every record of ours that answers it, or "not run yet". Scales, devices and commands are folded below
 it. ``{results}`` without a name shows the records that answer no row.
 ``{recorded} probe-*`` shows every row of the records of that name, controls and all.
-``{machine}`` says what the book was built on, and ``{execution}`` how long its chapters took.
+``{machine}`` says what the book was built on, ``{execution}`` how long its chapters took, and
+``{speed}`` what synthesis costs beside other ways.
 """
 
 import json
@@ -22,7 +23,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from audiopg.book.experiments import clips_heard, experiments
 from audiopg.environment import provenance
-from audiopg.records import RESULTS, paper_table
+from audiopg.records import RESULTS, paper_table, read_record
 from audiopg.synth import ADDITIONS
 from audiopg.transfer import recorded_table
 
@@ -493,6 +494,26 @@ class Machine(SphinxDirective):
         )
 
 
+class Speed(SphinxDirective):
+    """``{speed}``: what synthesis and log-mel cost as shares of what stands beside them."""
+
+    def run(self) -> list[nodes.Node]:
+        self.env.note_dependency(str(RESULTS / "bench-synth.json"))
+        record = read_record("bench-synth")
+        targets = record["settings"]["targets"]
+        rows = []
+        for name, others in record["metrics"]["ratios"].items():
+            # The first has a target.
+            for other, share in others.items():
+                target = targets.pop(name, None)
+                met = "" if target is None else "met" if share <= target else "not met"
+                wanted = "" if target is None else f"{target:g}"
+                rows.append([[name], [other], [f"{share:.2f}"], [wanted], [met]])
+        return parsed(
+            self, list_table(["the time of", "beside that of", "ratio", "target", ""], rows)
+        )
+
+
 class execution_times(nodes.General, nodes.Element):
     """Where the table of execution times belongs, until all chapters have been read."""
 
@@ -546,6 +567,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("results", Results)
     app.add_directive("recorded", Recorded)
     app.add_directive("machine", Machine)
+    app.add_directive("speed", Speed)
     app.add_directive("execution", Execution)
     app.add_node(execution_times)
     app.connect("doctree-resolved", fill_in_times)
