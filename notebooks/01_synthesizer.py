@@ -392,7 +392,7 @@ widgets.side_by_side({said: from_scene(written)}, columns=1)
 # *Can clips be made faster than a network learns from them?* If each clip is heard once, the
 # synthesizer must keep up with the training. The released code makes clips one at a time in NumPy
 # and passes each to Kaldi's filterbank; parallel processes hide the cost. Here a whole batch is
-# made at once, on the device that trains. Four ideas make this fast:
+# made at once, on the device that trains. Five ideas make this fast:
 #
 # - **A sine of a sum is a sum of products.** On a grid of times $t_j + \tau_m$, a partial needs
 #   sines at 16 rows and 64 columns instead of at 1,024 samples. A product of two small matrices
@@ -401,6 +401,9 @@ widgets.side_by_side({said: from_scene(written)}, columns=1)
 #   whole cycle. The integer overflows exactly once a cycle, which is what a phase should do.
 # - **A recursion can be cut into blocks.** The low-pass processes 32 samples at a time as a matrix
 #   product. Only its two state values pass from block to block, in doubling strides.
+# - **A pass over memory costs more than a multiplication.** Ten rounds of integer arithmetic make a
+#   random number, and three ramps an envelope. On a CPU with numba, both are loops in machine code
+#   whose numbers never leave the processor. The bits are those of the code without numba.
 # - **Most of a filterbank is zeros.** Sixteen mel bands use a few dozen of the 257 frequencies, so
 #   the log-mel multiplies small blocks.
 #
@@ -448,9 +451,21 @@ print(
 )
 
 # %% [markdown]
-# The noise floor takes a good part of the time: it consists of 163,840 random numbers, each a pure
-# function of its address. The log-mel takes little more than its least work. We suspect that memory
-# limits rendering more than arithmetic does, since its arrays do not fit into the fastest cache.
+# What bounds a clip? Here is its time as a share of that of other things, all in one run:
+
+# %%
+for name, others in bench["ratios"].items():
+    for other, share in others.items():
+        print(f"{name}: {share:.2f} of\n  {other}")
+
+# %% [markdown]
+# On a CPU with numba, 163,840 random numbers cost little. Most of the time goes to sines and matrix
+# products: those of the tones, then those of the low-pass. This is arithmetic, and it must be the
+# same to the last bit in every version, so we do not exchange it for a faster kind. A clip rendered
+# by itself takes longer, because each of several hundred small operations costs as much for one as
+# for sixteen. A band-limited pulse costs in proportion to its partials, and at 1 Hz it has 8,000.
+# The log-mel takes up to twice its least work; the rest is its frames on their way through the caches.
+#
 # {numref}`fig-cost` shows how the cost grows.
 
 # %% mystnb={"figure": {"caption": "Milliseconds a clip over the number of clips in a batch, of events in a clip, and of partials in a tone, on one CPU thread.", "name": "fig-cost"}, "image": {"alt": "Three panels of two lines each: rendering alone, and with log-mel. Cost falls until a batch of four and is flat beyond; it rises with the number of events and of partials"}}

@@ -849,7 +849,7 @@ print(
 #
 # ## How fast
 #
-# Our implementation is exact and takes all dimensions at once. The usual tool, scikit-learn's
+# Our implementation is exact and finds neighbours in a k-d tree. The usual tool, scikit-learn's
 # `mutual_info_regression`, loops over the dimensions. Both ran on the same machine in the same run.
 # We timed scikit-learn on a few of the dimensions and multiplied up, as the record says.
 
@@ -869,7 +869,6 @@ for name, figures in bench["metrics"].items():
             f"{figures['ratio']:.1f} times as fast;\n  estimates "
             f"differ by at most {figures['largest_difference_nats']:.0e} nats"
         )
-print("on a GPU: not run yet")
 
 # %% [markdown]
 # One command made everything recorded on this page. It takes any run or checkpoint. It stores its

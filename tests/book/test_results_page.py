@@ -289,3 +289,19 @@ def test_every_tolerance_names_a_test_that_is_there():
     assert len(rows) >= 6
     for power, path in rows:
         assert f"1e-{power}" in (ROOT / path).read_text(), path
+
+
+def test_ratios_stand_beside_their_targets():
+    record = {
+        "settings": {"targets": {"a clip": 0.5, "a log-mel": 1.2}},
+        "metrics": {
+            "ratios": {"a clip": {"theirs": 0.25, "without numba": 0.4}, "a log-mel": {"least": 1.3}}
+        },
+    }
+    rows = results_page.speed_table(record).split("\n* - ")[1:]
+    found = [[cell.strip("- ") for cell in row.split("\n")[:5]] for row in rows]
+    assert [[cell.strip() for cell in row] for row in found[1:]] == [
+        ["a clip", "theirs", "0.25", "0.5", "yes"],
+        ["a clip", "without numba", "0.40", "", ""],
+        ["a log-mel", "least", "1.30", "1.2", "no"],
+    ]
