@@ -295,7 +295,10 @@ def test_ratios_stand_beside_their_targets():
     record = {
         "settings": {"targets": {"a clip": 0.5, "a log-mel": 1.2}},
         "metrics": {
-            "ratios": {"a clip": {"theirs": 0.25, "without numba": 0.4}, "a log-mel": {"least": 1.3}}
+            "ratios": {
+                "a clip": {"theirs": 0.25, "without numba": 0.4},
+                "a log-mel": {"least": 1.3},
+            }
         },
     }
     rows = results_page.speed_table(record).split("\n* - ")[1:]
