@@ -24,8 +24,11 @@ from audiopg.errors import InputError
 from audiopg.inputs import read_json, whole_rate
 from audiopg.synth.parameters import SAMPLE_RATE
 
-# A part of every key: to be raised whenever the same files would be stored otherwise.
-_FORMAT = 2
+# A part of the name of every folder: to be raised whenever the same files would be stored otherwise,
+# or refused where they were not.
+_FORMAT = 3
+# A part of the hash that runs know their waves by, which is to stay.
+_HASHED = 2
 _LARGEST = 32767
 # A file changed so shortly ago could change again and keep its times; builds older than this died.
 _SETTLED_SECONDS, _DEAD_SECONDS = 2, 3600
@@ -110,7 +113,7 @@ def cached_waves(
 
     The cache is in `audiopg.environment.cache_folder`. The key is made of the bytes of all files and
     the sample rate, so that a changed file is read again, and the same recordings elsewhere are
-    not. Hashes are remembered by path, size and times. Processes that build the same waves at once
+    not; and of a number that is raised when files are read otherwise. Hashes are remembered by path, size and times. Processes that build the same waves at once
     do not disturb each other, and what a killed one leaves behind is never taken for whole. Where
     the cache cannot be written, a warning says so, and the waves are kept in a temporary file, for
     this process alone.
@@ -133,8 +136,8 @@ def cached_waves(
     parts = [
         values.tobytes().hex() for values in (clips.segments, clips.channels) if values is not None
     ]
-    contents = content_hash(clips.paths, " ".join((f"{_FORMAT} {sample_rate}", *parts)), progress)
-    name = f"waves-{contents}"
+    contents = content_hash(clips.paths, " ".join((f"{_HASHED} {sample_rate}", *parts)), progress)
+    name = f"waves-{_FORMAT}-{contents}"
     try:
         root = cache_folder()
         with writing(f"the cache in {root}"):

@@ -102,6 +102,20 @@ def test_other_parts_or_channels_of_the_same_files_are_other_waves(root, clips):
     assert found[2].name(0) == f"{clips.paths[1]} to 0.1 s, channel 1"
 
 
+def test_what_a_version_stored_that_reads_otherwise_is_read_anew(root, tmp_path, monkeypatch):
+    clips = write_clips(tmp_path / "noises")
+    with monkeypatch.context() as older:
+        older.setattr(cache, "_FORMAT", cache._FORMAT - 1)
+        before = cached_waves(clips, progress=False)
+        (folder,) = root.glob("waves-*")
+    (folder / "samples.int16").write_bytes(bytes(2 * sum(LENGTHS)))
+    after = cached_waves(clips, progress=False)
+    step = after.scales[0]
+    torch.testing.assert_close(after.native(0), load_audio(clips.paths[0]), atol=step, rtol=0)
+    # A run that began with the older version goes on: its recordings are the same.
+    assert after.contents == before.contents
+
+
 def test_a_part_that_cannot_be_heard_is_named_and_the_others_of_its_file_are_kept(root, clips):
     parts = in_parts(clips)
     wrong = replace(parts, channels=np.array([-1, 1, -1, -1]))
