@@ -448,7 +448,8 @@ class MaskedAutoencoder(nn.Module):
 
         Args:
             mel: (B, frames, 128) standardised log-mel, frames a multiple of 16.
-            clips: (B,) int64 clip indices, which with the seed determine the masks.
+            clips: (B,) clip indices, a tensor or as `SynthPrior.sample` takes them, which with the
+                seed determine the masks.
             seed: key of the masks.
             targets: (B, targets), what the auxiliary head is to predict of each clip.
             decoded_share, window: as in `training_tokens`; the fewer tokens, the less arithmetic.
@@ -460,6 +461,7 @@ class MaskedAutoencoder(nn.Module):
             InputError: for a spectrogram that does not divide into patches, or fewer or more
                 clip indices than clips.
         """
+        mel, clips = torch.as_tensor(mel), torch.as_tensor(clips)
         patches = patchify(mel)
         if clips.shape != (len(mel),):
             raise InputError(

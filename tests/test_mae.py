@@ -96,6 +96,18 @@ def test_the_loss_is_the_plain_one_over_masked_patches(model, mel):
     assert output.loss.item() == pytest.approx(np.mean(errors), rel=1e-5)
 
 
+@pytest.mark.parametrize("kind", [list, np.array, torch.tensor])
+def test_indices_and_spectrograms_of_other_kinds_are_those_of_tensors(model, mel, kind):
+    indices = range(3, 3 + len(mel))
+    expected = model(mel, clips=torch.arange(3, 3 + len(mel)), seed=1)
+    for found in (
+        model(mel, clips=indices, seed=1),
+        model(mel.numpy(), clips=kind(indices), seed=1),
+    ):
+        assert torch.equal(found.mask, expected.mask)
+        assert torch.equal(found.loss, expected.loss)
+
+
 def test_masked_patches_do_not_reach_the_prediction(model, mel):
     output = model(mel, torch.arange(3), seed=0)
     patches = patchify(mel)
