@@ -398,6 +398,9 @@ def _start(experiment: Experiment, workshop: _Workshop) -> str | None:
     """The weights that an experiment goes on from; None where it has none, or the time is over."""
     if not isinstance(experiment.start, Experiment):
         return experiment.start
+    # First the stages on its way, which a finished run has passed.
+    if _milestones(experiment.start, workshop) is None:
+        return None
     trained = _pretrained(experiment.start, workshop, experiment.start.settings)
     return os.fspath(workshop.out / experiment.start.folder) if trained else None
 

@@ -257,6 +257,15 @@ def test_milestones_that_are_damaged_are_refused(tmp_path, sets, content):
         reproduce([long], sets, out=tmp_path / "runs", progress=False, folder=tmp_path)
 
 
+def test_milestones_are_those_of_a_run_that_another_goes_on_from_first(tmp_path, sets):
+    long = Experiment("long", SETTINGS, ("tones",), milestones=(1,))
+    after = Experiment("after", SETTINGS, ("tones",), start=long)
+    places = {"out": tmp_path / "runs", "progress": False, "folder": tmp_path}
+    assert reproduce([after, long], sets, **places) == []
+    metrics = json.loads((tmp_path / "long.json").read_text())["metrics"]
+    assert list(metrics["milestones"]) == [str(SETTINGS.batch_size)]
+
+
 def test_milestones_of_another_run_are_not_recorded(tmp_path, sets):
     long = Experiment("long", SETTINGS, ("tones",), milestones=(1,))
     kept = tmp_path / "runs/long/milestones.json"
