@@ -62,7 +62,8 @@ def test_every_draw_of_the_library_has_its_stream_from_the_registry():
         if not (stream.startswith("STREAMS[") or stream == "stream")
     }
     assert strange == set()
-    assert sum(map(len, drawn.values())) > 12
+    # The two of `add_noise` are given as tensors, and are found in the source below.
+    assert sum(map(len, drawn.values())) >= 12
     source = "".join(path.read_text() for path in others)
     named = {name for name, number in STREAMS.items() if number > 100}
     assert {name for name in named if f'STREAMS["{name}"]' not in source} == set()
