@@ -27,7 +27,7 @@ import torch
 
 import audiopg
 from audiopg.book import widgets
-from audiopg.mae import load_model
+from audiopg.pretrained import load_model
 
 clip = torch.tensor([1_000_019])
 params = audiopg.SynthPrior.preset("full").sample(clip, seed=0)
