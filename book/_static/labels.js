@@ -18,6 +18,11 @@ document.addEventListener("DOMContentLoaded", () => {
     new MutationObserver(say).observe(button, { childList: true });
     new MutationObserver(say).observe(document.documentElement, { attributeFilter: ["data-mode"] });
   }
+  // What opens a part of the list of pages is an arrow alone; it is to say which part.
+  for (const summary of document.querySelectorAll(".has-children > details > summary")) {
+    const page = summary.closest("li").querySelector("a");
+    summary.setAttribute("aria-label", `Pages of ${page.textContent.trim()}`);
+  }
   // The bibliography is a list, and its entries are to be items of it.
   for (const entry of document.querySelectorAll(".citation-list > .citation")) {
     entry.setAttribute("role", "listitem");
