@@ -23,6 +23,10 @@ document.addEventListener("DOMContentLoaded", () => {
     const page = summary.closest("li").querySelector("a");
     summary.setAttribute("aria-label", `Pages of ${page.textContent.trim()}`);
   }
+  // Folded code says in words what it is, which a label of the theme's would hide.
+  for (const summary of document.querySelectorAll("details.hide > summary[aria-label]")) {
+    summary.removeAttribute("aria-label");
+  }
   // The bibliography is a list, and its entries are to be items of it.
   for (const entry of document.querySelectorAll(".citation-list > .citation")) {
     entry.setAttribute("role", "listitem");
