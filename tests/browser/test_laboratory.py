@@ -197,7 +197,8 @@ def test_what_is_beyond_the_paper_is_turned_and_carried(page, tmp_path):
         set_value(page, name, value)
         settle(page)
         turned = getattr(expected, name).clone()
-        turned[(0, 0) if turned.ndim > 1 else 0] = value
+        # The first in time is the second row of the scene.
+        turned[(0, 1) if turned.ndim > 1 else 0] = value
         expected = expected.edit(**{name: turned})
     set_value(page, "reverberation_level", 0.5)
     settle(page)
@@ -207,7 +208,7 @@ def test_what_is_beyond_the_paper_is_turned_and_carried(page, tmp_path):
     found = numbers(page, "audiopgLaboratory.shown.wave")
     np.testing.assert_allclose(found, render(expected)[0], rtol=0, atol=1e-3)
     link = page.input_value("#lab-link")
-    assert "glide.1=-1.5" in link
+    assert "glide.2=-1.5" in link
     assert "reverberation_time=0.25" in link
     with page.expect_download() as download:
         page.click("#lab-save-scene")
