@@ -22,6 +22,7 @@ from torch import Tensor
 
 from audiopg import LogMel, data_folder
 from audiopg.datasets import cached_waves, find_dataset
+from audiopg.frontend import whole_frames
 from audiopg.layouts import AUDIOMAE
 from audiopg.records import write_record
 
@@ -89,11 +90,10 @@ def main(record: str | None = None) -> None:
     for toolkit, told, extract, ours in ROWS:
         if find_spec(toolkit) is None:
             continue
-        whole = [len(wave) for wave in heard]
         apart = np.concatenate(
             [
-                difference(extract(wave), ours(wave[None])[0, : (samples - 400) // 160 + 1])
-                for wave, samples in zip(heard, whole, strict=True)
+                difference(extract(wave), ours(wave[None])[0, : whole_frames(len(wave))])
+                for wave in heard
             ]
         )
         found.append(

@@ -14,11 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from audiopg import LogMel, SynthPrior, data_folder, load_encoder, render
+from audiopg import SynthPrior, data_folder, load_encoder, render
 from audiopg.datasets import cached_waves, find_dataset
-from audiopg.frontend import resample, whole_frames
+from audiopg.frontend import resample
 from audiopg.records import write_record
-from audiopg.transfer import linear_probe, log_mel_statistics
+from audiopg.transfer import linear_probe
+from audiopg.transfer.compare import clip_features
 
 CLIPS, FOLDS, BATCH = 400, 5, 50
 
@@ -51,20 +52,15 @@ def told_apart(features: Tensor) -> list[float]:
 def compared(waves: list[Tensor]) -> dict:
     """What is left at the top, how far embeddings move, and whether a probe tells by them."""
     again = [resample(resample(wave, 16000, 44100), 44100, 16000) for wave in waves]
-    encoder, log_mel = load_encoder("tiny"), LogMel()
-    versions = [encoder.embed(each, native=True) for each in (waves, again)]
-    moved = (versions[0] - versions[1]).norm(dim=1)
-    between = torch.pdist(versions[0]).median()
-    statistics = []
-    for wave in waves + again:
-        mel = log_mel(wave[None])[:, : whole_frames(len(wave))]
-        statistics.append(log_mel_statistics(mel)[0])
+    features = clip_features(waves + again, {"tiny": load_encoder("tiny")}, native=True)
+    before, after = features["tiny"].split(len(waves))
+    moved, between = (before - after).norm(dim=1), torch.pdist(before).median()
     power = [torch.cat([_top(wave) for wave in each]).mean() for each in (waves, again)]
     return {
         "decibels at 7.8 to 8 kHz": float(10 * (power[1] / power[0]).log10()),
         "moved": float((moved / between).median()),
-        "tiny": told_apart(torch.cat(versions)),
-        "log-mel statistics": told_apart(torch.stack(statistics)),
+        "tiny": told_apart(features["tiny"]),
+        "log-mel statistics": told_apart(features["log-mel mean and deviation"]),
     }
 
 

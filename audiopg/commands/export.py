@@ -28,7 +28,7 @@ def add(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    out = Path(options.out)
+    out = options.out
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out} is not an empty folder; name another.")
     if Path(options.model).suffix in (".pth", ".pt"):
