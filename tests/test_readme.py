@@ -1,0 +1,53 @@
+"""The README's first screen says what the records say, in their order."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from audiopg.records import read_record, read_table
+
+FOUND = (Path(__file__).parents[1] / "README.md").read_text().partition("## Two commands")[0]
+# Every figure with an interval: the record, and its row.
+ACCURACIES = [
+    ("finetune-esc10-tiny", "this encoder"),
+    ("finetune-esc10-tiny", "finetune-esc10-scratch-tiny"),
+    ("finetune-urbansound8k-tiny", "this encoder"),
+    ("finetune-urbansound8k-tiny", "finetune-urbansound8k-scratch-tiny"),
+    ("probe-esc10-tiny-native", "this encoder"),
+    ("probe-esc10-tiny-native", "log-mel mean and deviation"),
+    ("probe-speech_commands-tiny", "this encoder"),
+    ("probe-speech_commands-tiny", "log-mel mean and deviation"),
+    ("probe-speech_commands-tiny", "this encoder, frequency pooling"),
+]
+DETERMINATION = [
+    ("log f0", "this encoder"),
+    ("log f0", "random encoder"),
+    ("onset", "this encoder"),
+    ("onset", "random encoder"),
+]
+
+
+def test_every_figure_is_that_of_its_record():
+    figures = []
+    for name, row in ACCURACIES:
+        accuracy = read_record(name)["metrics"][row]
+        figures.append([100 * accuracy["mean"], *(100 * end for end in accuracy["interval_95"])])
+    table = read_table(read_record("analysis-tiny")["metrics"]["ridge"])
+    for row in DETERMINATION:
+        found = table.set_index(["factor", "embeddings"]).loc[row]
+        figures.append([found["R²"], found["low"], found["high"]])
+    said = re.findall(r"([\d.]+) \[([\d.]+), ([\d.]+)\]", FOUND.replace("\n", " "))
+    assert len(said) == len(figures)
+    for texts, values in zip(said, figures, strict=True):
+        # Half of the last digit that is shown.
+        half = 0.5 * 10.0 ** -len(texts[0].partition(".")[2])
+        assert [float(text) for text in texts] == pytest.approx(values, abs=half + 1e-9)
+
+
+def test_clips_and_minutes_are_those_of_the_weights():
+    settings = read_record("pretrain-tiny")["settings"]
+    assert f"{settings['steps'] * settings['batch_size']:,} synthetic clips" in FOUND
+    card = (Path(__file__).parents[1] / "audiopg/weights/tiny.md").read_text()
+    (minutes,) = re.findall(r"(\d+) minutes\s+of its time", card)
+    assert f"{minutes} minutes of one" in FOUND
