@@ -12,17 +12,18 @@ from pathlib import Path
 import numpy as np
 from docutils import nodes
 from results_page import NOT_RUN, THIS, list_table, parsed
+from scipy.stats import t as student
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from audiopg.book.experiments import SETS, gains, paired_gain
+from audiopg.book.experiments import SETS, combined_error, gains, paired_gain
 from audiopg.records import RESULTS, read_record, read_table
 
 HOLDS, FAILS, UNKNOWN = "holds", "does not hold", "cannot be told here"
-# Standard errors on either side of an estimate, for an interval of 95 %.
-WIDTH = 1.96
+# Where the intervals of 95 % end, as a quantile.
+QUANTILE = 0.975
 # Experiments that run with several seeds, and so tell how far seeds lie apart.
-SEVERAL_SEEDS = ("curriculum-full", "curriculum-sine", "extended")
+SEVERAL_SEEDS = ("curriculum-full", "curriculum-sine", "curriculum-harmonic", "extended")
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,14 @@ class Measured:
         what: what was measured, such as the set of recordings.
         value: the difference.
         error: its standard error; nan where nothing tells it.
+        freedom: degrees of freedom of the error.
         digits: decimals to show.
     """
 
     what: str
     value: float
     error: float
+    freedom: float = math.inf
     digits: int = 1
 
     def __str__(self) -> str:
@@ -107,9 +110,8 @@ def of_weights(kind: str, rival: str) -> Callable[[Path], Iterable[Measured]]:
                 np.array([list(record["metrics"][row]["accuracy"].values())])
                 for row in (THIS, name)
             )
-            gain = 100 * np.array(paired_gain(after, before))
             what = record["data"].partition(",")[0].removesuffix(" v0.02")
-            yield Measured(what, *gain)
+            yield Measured(what, *paired_gain(100 * after, 100 * before))
 
     return measure
 
@@ -127,9 +129,10 @@ def decoded(folder: Path) -> Iterable[Measured]:
     table = read_table(record["metrics"]["ridge"]).set_index(["factor", "embeddings"])
     for factor in table.index.unique("factor"):
         trained, untrained = table.loc[factor, THIS], table.loc[factor, "random encoder"]
-        errors = [(row["high"] - row["low"]) / (2 * WIDTH) for row in (trained, untrained)]
+        width = 2 * student.ppf(QUANTILE, math.inf)
+        errors = [(row["high"] - row["low"]) / width for row in (trained, untrained)]
         gain = trained["R²"] - untrained["R²"]
-        yield Measured(f"{factor}, R² {trained['R²']:.2f}:", gain, math.hypot(*errors), 2)
+        yield Measured(f"{factor}, R² {trained['R²']:.2f}:", gain, math.hypot(*errors), digits=2)
 
 
 def apart(folder: Path) -> Iterable[Measured]:
@@ -262,15 +265,17 @@ CLAIMS = (
 def verdict(claim: Claim, found: list[Measured]) -> str:
     """Whether a claim holds, by the average of its figures that have an error.
 
-    It holds where the interval of 95 % of the average lies where the claim says (above 0, or, for a
-    claim that there is no difference, within the margin) and every figure lies there too. It does not
-    hold where the interval lies wholly on the other side. Otherwise nothing follows.
+    It holds where the interval of 95 % of the average (of Student's distribution, since there are few
+    folds) lies where the claim says (above 0, or, for a claim that there is no difference, within the
+    margin) and every figure lies there too. It does not hold where the interval lies wholly on the
+    other side. Otherwise nothing follows.
     """
     sure = [one for one in found if not math.isnan(one.error)]
     if not sure:
         return UNKNOWN
     average = sum(one.value for one in sure) / len(sure)
-    width = WIDTH * math.hypot(*(one.error for one in sure)) / len(sure)
+    error, freedom = combined_error((one.error**2, one.freedom) for one in sure)
+    width = student.ppf(QUANTILE, freedom) * error / len(sure)
     least, most = (0, math.inf) if claim.margin is None else (-claim.margin, claim.margin)
     ends = [average - width, average + width, *(one.value for one in found)]
     if all(least < end < most for end in ends):

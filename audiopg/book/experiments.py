@@ -436,7 +436,7 @@ def gain_table(
         missing = "–" if accuracies[one] and accuracies[other] else "not run yet"
         step = table[f"{one} → {other}"] = dict.fromkeys(sets or ["gain"], missing)
         for tested, gain in _gains(accuracies, other, one).items():
-            step[tested] = _unbroken(_with_error(*gain))
+            step[tested] = _unbroken(_with_error(*gain[:2]))
     found = pandas.DataFrame.from_dict(table, orient="index")
     return _joined(found.rename(columns=_label))
 
@@ -446,7 +446,7 @@ def gains(
     before: str,
     alike: Iterable[str] = (),
     folder: str | os.PathLike | None = None,
-) -> dict[str, tuple[float, float]]:
+) -> dict[str, tuple[float, float, float]]:
     """What one experiment is worth over another, in points, as in `gain_table`.
 
     Args:
@@ -455,8 +455,8 @@ def gains(
         folder: of the records.
 
     Returns:
-        Gain and standard error (nan where one fold was tested) for each set and pooling that both were
-        tested on; nothing where one of the two has no record.
+        `paired_gain` for each set and pooling that both were tested on; nothing where one of the two
+        has no record.
     """
     names = (after, before, *alike)
     accuracies = {name: _accuracies_by_set(name, folder) for name in names}
@@ -578,7 +578,7 @@ def _accuracies_by_set(name: str, folder: str | os.PathLike | None) -> dict[str,
 
 def _gains(
     accuracies: Mapping[str, Mapping[str, np.ndarray]], after: str, before: str
-) -> dict[str, tuple[float, float]]:
+) -> dict[str, tuple[float, float, float]]:
     """What one row has more than another on each set that both have; all rows tell of the luck."""
     found = {}
     for tested, ours in accuracies[after].items():
@@ -588,23 +588,51 @@ def _gains(
     return found
 
 
-def _luck(rows: Iterable[np.ndarray]) -> float:
+def _luck(rows: Iterable[np.ndarray]) -> tuple[float, int]:
     """How far seeds lie apart: the variance of their means over the folds, averaged over the rows
-    that have several; 0 where none has."""
-    variances = [seeds.mean(1).var(ddof=1) for seeds in rows if len(seeds) > 1]
-    return float(np.mean(variances)) if variances else 0.0
+    that have several, and its degrees of freedom; 0 where none has."""
+    several = [seeds.mean(1) for seeds in rows if len(seeds) > 1]
+    if not several:
+        return 0.0, 0
+    variances = [means.var(ddof=1) for means in several]
+    return float(np.mean(variances)), sum(len(means) - 1 for means in several)
 
 
-def paired_gain(after: np.ndarray, before: np.ndarray, luck: float = 0.0) -> tuple[float, float]:
-    """What one row has more than another, both (seeds, folds), and the standard error of that.
+def paired_gain(
+    after: np.ndarray, before: np.ndarray, luck: tuple[float, int] = (0.0, 0)
+) -> tuple[float, float, float]:
+    """What one row has more than another, both (seeds, folds), with its error.
 
-    ``luck`` is the variance between seeds of one row, 0 where it is not known. The error is nan where there is one fold, which does not tell how far others would lie apart.
+    Args:
+        after, before: the two rows.
+        luck: the variance between seeds of one row and its degrees of freedom, 0 where not known.
+
+    Returns:
+        The gain, its standard error, and the degrees of freedom of the error, by Welch and
+        Satterthwaite where it has two parts. The error is nan where there is one fold, which does not
+        tell how far others would lie apart.
     """
     gain = after.mean(0) - before.mean(0)
     if len(gain) == 1:
-        return float(gain[0]), math.nan
-    error = gain.var(ddof=1) / len(gain) + luck * (1 / len(after) + 1 / len(before))
-    return float(gain.mean()), float(error**0.5)
+        return float(gain[0]), math.nan, math.nan
+    parts = [(gain.var(ddof=1) / len(gain), len(gain) - 1)]
+    if luck[0]:
+        parts.append((luck[0] * (1 / len(after) + 1 / len(before)), luck[1]))
+    return float(gain.mean()), *combined_error(parts)
+
+
+def combined_error(parts: Iterable[tuple[float, float]]) -> tuple[float, float]:
+    """The standard error of a sum, and its degrees of freedom (Welch, 1947; Satterthwaite, 1946).
+
+    Args:
+        parts: variance and degrees of freedom of each term.
+    """
+    variances, freedoms = np.array(list(parts), dtype=float).T
+    total = variances.sum()
+    if total == 0:
+        return 0.0, float(freedoms.min())
+    inverse = float(((variances / total) ** 2 / freedoms).sum())
+    return float(total**0.5), 1 / inverse if inverse else math.inf
 
 
 def _with_error(gain: float, error: float) -> str:

@@ -10,10 +10,12 @@ from audiopg.book.experiments import (
     SCALES,
     SETS,
     Experiment,
+    combined_error,
     efficiency,
     experiments,
     gain_table,
     outcome_table,
+    paired_gain,
     recipe_steps,
 )
 from audiopg.errors import InputError
@@ -205,6 +207,25 @@ def test_a_gain_has_the_standard_error_of_the_paired_differences(tmp_path):
     table = spaced(gain_table(rows, "sine", tmp_path))
     assert list(table.index) == ["sine → full", "sine → real", "sine → none"]
     assert table.loc["sine → full", "ESC-10"] == f"{gain.mean() - 3:+.1f} ± {error:.1f}"
+
+
+def test_the_interval_of_a_gain_is_that_of_a_paired_t_test():
+    before, after = np.random.default_rng(0).normal(80, 3, (2, 1, 5))
+    gain, error, freedom = paired_gain(after, before)
+    width = scipy.stats.t.ppf(0.975, freedom) * error
+    expected = scipy.stats.ttest_rel(after[0], before[0]).confidence_interval(0.95)
+    np.testing.assert_allclose([gain - width, gain + width], expected)
+
+
+def test_two_errors_have_the_degrees_of_freedom_of_welch():
+    one, other = (np.random.default_rng(0).normal(0, scale, n) for scale, n in ((1, 4), (3, 7)))
+    parts = [(sample.var(ddof=1) / len(sample), len(sample) - 1) for sample in (one, other)]
+    welch = scipy.stats.ttest_ind(one, other, equal_var=False)
+    error, freedom = combined_error(parts)
+    assert freedom == pytest.approx(welch.df)
+    assert error == pytest.approx((one.mean() - other.mean()) / welch.statistic)
+    assert combined_error([(0.5, np.inf), (0.5, np.inf)]) == (1, np.inf)
+    assert combined_error([(0.0, 4), (0.0, 2)]) == (0, 2)
 
 
 def test_a_single_fold_has_no_standard_error(tmp_path):
