@@ -143,27 +143,17 @@ def embed_clips(
     """
     if layers and not isinstance(encoder, Encoder):
         raise InputError("a front end has no layers; give an encoder.")
-    device = next(encoder.buffers()).device
     batch_size = whole_number(batch_size, "batch_size")
-
-    @torch.no_grad()
-    def features(part: ClipParameters) -> Tensor:
-        with full_precision(device):
-            waves = render(part.to(device))
-        if isinstance(encoder, LogMel):
-            return log_mel_statistics(encoder(waves)).cpu()
-        found = encoder.layers(encoder.log_mel(waves)) if layers else encoder.embed(waves)
-        return found.float().cpu()
 
     def embeddings(part: ClipParameters) -> dict[str, Tensor]:
         batches = []
         for start in range(0, len(part), batch_size):
-            batches.append(features(part[start : start + batch_size]))
+            batches.append(_embed(encoder, part[start : start + batch_size], layers))
             bar.update(batches[-1].shape[-2])
         return {"embeddings": torch.cat(batches, dim=-2)}
 
     # To three decimals: machines differ in later ones.
-    known = {**_state(encoder), "first": (features(params[:1]) * 1000).round()}
+    known = {**_state(encoder), "first": (_embed(encoder, params[:1], layers) * 1000).round()}
     parts = []
     with tqdm(total=len(params), desc="embedding", unit="clip", disable=not progress) as bar:
         for start in range(0, len(params), _KEPT_CLIPS):
@@ -172,6 +162,18 @@ def embed_clips(
             parts.append(kept("embeddings", key, lambda part=part: embeddings(part))["embeddings"])
             bar.update(start + len(part) - bar.n)
     return torch.cat(parts, dim=-2)
+
+
+@torch.no_grad()
+def _embed(encoder: Encoder | LogMel, params: ClipParameters, layers: bool) -> Tensor:
+    """A batch of `embed_clips`."""
+    device = next(encoder.buffers()).device
+    with full_precision(device):
+        waves = render(params.to(device))
+    if isinstance(encoder, LogMel):
+        return log_mel_statistics(encoder(waves)).cpu()
+    found = encoder.layers(encoder.log_mel(waves)) if layers else encoder.embed(waves)
+    return found.float().cpu()
 
 
 def _rows(params: ClipParameters) -> dict[str, Tensor]:

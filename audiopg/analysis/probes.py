@@ -229,10 +229,23 @@ def ablate(
         )
     ((test, train),) = _splits(clips, test_share, 1, seed)
     _require_variation({"factor": factor}, test, train, 0)
-    train_part, test_part = standardised(embeddings, test, train)
-    weights, _ = ridge_weights(train_part, factor[train])
+    parts = standardised(embeddings, test, train)
+    return _ablated(parts, (factor[train], factor[test]), ranking, counts, draws, seed)
+
+
+def _ablated(
+    features: tuple[np.ndarray, np.ndarray],
+    factor: tuple[np.ndarray, np.ndarray],
+    ranking: np.ndarray,
+    counts: np.ndarray,
+    draws: int,
+    seed: int,
+) -> Ablation:
+    """What `ablate` finds, from (clips, dimensions) and (clips,) of the training and test parts."""
+    (train, test), (known, asked) = features, factor
+    weights, _ = ridge_weights(train, known)
     # What each dimension adds to a prediction: without it, the prediction is less by that.
-    terms, truth = test_part * weights, factor[test] - factor[train].mean()
+    terms, truth = test * weights, asked - known.mean()
     total = np.square(truth - truth.mean()).sum()
     random = np.random.default_rng(seed)
 
@@ -242,20 +255,15 @@ def ablate(
 
     top, drawn, relearnt = [], [], []
     for count in counts:
-        top.append(score(terms[:, ranking[count:]].sum(axis=1)))
-        is_kept = np.ones((draws, dimensions))
+        others = ranking[count:]
+        top.append(score(terms[:, others].sum(axis=1)))
+        is_kept = np.ones((draws, len(ranking)))
         is_kept[:, :count] = 0
         drawn.append(score(random.permuted(is_kept, axis=1) @ terms.T))
-        others = ranking[count:]
-        weights, _ = ridge_weights(train_part[:, others], factor[train])
-        relearnt.append(score(test_part[:, others] @ weights))
-    return Ablation(
-        counts=counts,
-        intact=float(score(terms.sum(axis=1))),
-        top=np.array(top),
-        random=np.array(drawn).reshape(len(counts), draws),
-        relearnt=np.array(relearnt),
-    )
+        relearnt.append(score(test[:, others] @ ridge_weights(train[:, others], known)[0]))
+    intact = float(score(terms.sum(axis=1)))
+    drawn = np.array(drawn).reshape(len(counts), draws)
+    return Ablation(counts, intact, np.array(top), drawn, np.array(relearnt))
 
 
 def _probe(

@@ -123,50 +123,46 @@ def analyse(
     Raises:
         InputError: as the analyses do, whose shares of the clips have to hold at least 5 of them.
     """
-    information, again, gaps, ablations = {}, {}, {}, {}
-    forests, components, angles = {}, {}, {}
+    how = {"permutations": permutations, "seed": seed, "null_clips": null_clips, "cached": cached}
     embeddings = {name: as_embeddings(values) for name, values in embeddings.items()}
+    found: dict[str, dict[str, object]] = {}
     for name, values in tqdm(embeddings.items(), desc="analysing", disable=not progress):
         factors = as_factors(factors, len(values))
-        found = information[name] = {
-            factor: factor_information(
-                values,
-                truth,
-                permutations=permutations,
-                seed=seed,
-                null_clips=null_clips,
-                cached=cached,
-            )
-            for factor, truth in factors.items()
-        }
-        again[name] = {
+        found[name] = _analyse_one(values, factors, how)
+        found[name]["again"] = {
             factor: np.array(
                 [mutual_information(e[name], f[factor]).cpu().numpy() for e, f in others]
             ).reshape(len(others), values.shape[1])
             for factor in factors
         }
-        by_kraskov = {factor: result.information for factor, result in found.items()}
-        in_bins = {factor: binned_information(values, truth) for factor, truth in factors.items()}
-        gaps[name] = {
-            "information": information_gaps(by_kraskov, factors),
-            "binned information": information_gaps(in_bins, factors),
-            "R²": attribute_predictability(values, factors),
-        }
-        ablations[name] = {
-            factor: ablate(values, truth, by_kraskov[factor].argsort(descending=True), seed=seed)
-            for factor, truth in factors.items()
-        }
-        forests[name] = dci(values, factors, seed=seed)
-        components[name] = principal_components(values, min(_COMPONENTS, *values.shape))
-        angles[name] = subspace_angles(values, factors, seed=seed)
+    each = ("information", "again", "gaps", "dci", "components", "angles", "ablations")
     return Report(
-        information=information,
-        again=again,
-        gaps=gaps,
-        dci=forests,
-        components=components,
-        angles=angles,
-        ablations=ablations,
+        **{what: {name: parts[what] for name, parts in found.items()} for what in each},
         ridge=ridge_comparison(embeddings, factors, seed=seed),
         factors=dict(factors),
     )
+
+
+def _analyse_one(values: Tensor, factors: dict[str, Tensor], how: dict) -> dict[str, object]:
+    """What a `Report` says of one encoder's embeddings, but for other clips and ridge regressions."""
+    seed = how["seed"]
+    information = {
+        factor: factor_information(values, truth, **how) for factor, truth in factors.items()
+    }
+    by_kraskov = {factor: result.information for factor, result in information.items()}
+    in_bins = {factor: binned_information(values, truth) for factor, truth in factors.items()}
+    return {
+        "information": information,
+        "gaps": {
+            "information": information_gaps(by_kraskov, factors),
+            "binned information": information_gaps(in_bins, factors),
+            "R²": attribute_predictability(values, factors),
+        },
+        "dci": dci(values, factors, seed=seed),
+        "components": principal_components(values, min(_COMPONENTS, *values.shape)),
+        "angles": subspace_angles(values, factors, seed=seed),
+        "ablations": {
+            factor: ablate(values, truth, by_kraskov[factor].argsort(descending=True), seed=seed)
+            for factor, truth in factors.items()
+        },
+    }

@@ -5,6 +5,7 @@ development and evaluation (`findings/identical_files_in_data_sets.sh`).
 """
 
 import os
+from pathlib import Path
 
 import numpy as np
 
@@ -49,16 +50,8 @@ def fsd50k(folder: str | os.PathLike, skip_bad: bool = False) -> LabelledClips:
     """
     folder = require_folder(folder, "FSD50K.ground_truth/ and the recordings")
     tables = folder / "FSD50K.ground_truth"
-    classes: list[str] = []
-    for where, row in read_rows(tables / "vocabulary.csv", _VOCABULARY, header=False):
-        whole_number(where, row, "index", len(classes), len(classes))
-        classes.append(text(where, row, "label"))
+    classes = _classes(tables / "vocabulary.csv")
     column_of = {name: column for column, name in enumerate(classes)}
-    if not classes or len(column_of) < len(classes):
-        raise InputError(
-            f"{tables / 'vocabulary.csv'} does not name every class once; "
-            "replace it by the official file."
-        )
     paths, folds, labels = [], [], []
     for part, columns in (("dev", ("fname", "labels", "split")), ("eval", ("fname", "labels"))):
         audio = require_folder(folder / f"FSD50K.{part}_audio", f"the recordings of {part}.csv")
@@ -68,8 +61,7 @@ def fsd50k(folder: str | os.PathLike, skip_bad: bool = False) -> LabelledClips:
         for where, row in read_rows(tables / f"{part}.csv", columns):
             name = file_name(where, row, "fname")
             names = text(where, row, "labels").split(",")
-            unknown = [label for label in names if label not in column_of]
-            if unknown:
+            if unknown := [label for label in names if label not in column_of]:
                 raise InputError(
                     f"{where}: {unknown[0]!r} is not in vocabulary.csv; correct the label."
                 )
@@ -95,3 +87,16 @@ def fsd50k(folder: str | os.PathLike, skip_bad: bool = False) -> LabelledClips:
         test_folds=[TESTING],
         skipped=skipped,
     )
+
+
+def _classes(table: Path) -> list[str]:
+    """The names of the classes, in the order of the vocabulary."""
+    classes: list[str] = []
+    for where, row in read_rows(table, _VOCABULARY, header=False):
+        whole_number(where, row, "index", len(classes), len(classes))
+        classes.append(text(where, row, "label"))
+    if not classes or len(set(classes)) < len(classes):
+        raise InputError(
+            f"{table} does not name every class once; replace it by the official file."
+        )
+    return classes
