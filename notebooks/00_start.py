@@ -19,8 +19,8 @@
 #
 # ## 1. Hear a clip
 #
-# No instrument made this sound and no microphone heard it. A page of arithmetic did: an oscillator plays
-# two notes with an envelope each, in a little noise. Press play.
+# No instrument made this sound and no microphone heard it. A page of arithmetic did: an oscillator
+# plays two notes, each with its own envelope, over a little noise. Press play.
 
 # %% tags=["hide-input"]
 import torch
@@ -34,8 +34,9 @@ params = audiopg.SynthPrior.preset("full").sample(clip, seed=0)
 widgets.side_by_side({"AudioPG, preset full, seed 0, clip 1000019": params})
 
 # %% [markdown]
-# The picture has the sound three times: as a waveform, as a *log-mel spectrogram*, with time from left to
-# right and pitch from bottom to top, and as a spectrum. The network sees only the spectrogram.
+# The picture shows the sound three times: as a waveform, as a *log-mel spectrogram* and as a spectrum.
+# The network sees only the spectrogram, in which time runs from left to right and pitch from bottom to
+# top.
 #
 # ## 2. Hide three quarters of it
 #
@@ -55,19 +56,19 @@ places = ["the clip", "three quarters hidden", "filled in by the network"]
 widgets.sweep("you hear", places, heard.players)
 
 # %% [markdown]
-# It continues lines that it sees in part, and lets both notes begin and end where they should. Nobody told
-# it what a note is. Two things flatter it: the picture takes the mean and the contrast of each hidden patch
-# from the truth, and all three sounds are made from spectrograms, which have no phases, so all of them are
-# a little rough.
+# It continues lines that it sees in part, and lets both notes begin and end where they should. Nobody
+# told it what a note is. It had some help: the mean and the contrast of each hidden patch are the true
+# ones. And all three sounds are a little rough, the original too, because a spectrogram has no phases
+# and they have to be guessed.
 #
 # Is that worth anything on real sounds? That is the question of this book. The short answers are on the
 # [scoreboard](../book/preface.md#what-we-found).
 #
 # ## 3. Try a sound of your own
 #
-# In [the laboratory](../book/laboratory.md#a-sound-of-your-own) the same network runs in your browser. Drop
-# a recording anywhere on its page, a voice, a bird, a door; then start the network, and hide what you like
-# with the mouse or a finger. The sound stays on your machine.
+# In [the laboratory](../book/laboratory.md#a-sound-of-your-own) the same network runs in your browser.
+# Take a recording of a voice, a bird or a door, and drop it anywhere on the page. Then start the
+# network, and hide what you like with the mouse or a finger. The sound stays on your machine.
 #
 # ## 4. Then the chapters
 #
