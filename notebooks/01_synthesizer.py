@@ -14,7 +14,7 @@
 # %% [markdown]
 # # The synthesizer
 #
-# *Can a page of arithmetic make sounds varied enough to learn hearing from?*
+# *Can a page of arithmetic make sounds so varied that a network learns to hear from them?*
 #
 # The paper pre-trains on no recording at all. Every sound comes from a small generator made of old
 # friends of electronic music: oscillators, envelopes, a filter, noise. Only their use is new: each
@@ -184,8 +184,8 @@ plt.show()
 # ## What a pulse has above Nyquist
 #
 # *Why does a sawtooth at 1,900 Hz sound dirty?* A sawtooth is a sum of infinitely many partials. A
-# sampled sound holds only frequencies below half its sample rate $f_s$, here 8,000 Hz. The partials
-# above do not vanish: they are folded back. The fifth, at 9,500 Hz, is heard at
+# sampled sound holds only frequencies below half its sample rate $f_s$, here 8,000 Hz. Higher partials
+# do not vanish: they are folded back. The fifth, at 9,500 Hz, is heard at
 # $16{,}000 - 9{,}500 = 6{,}500$ Hz; the ninth, at 17,100 Hz, is heard at 1,100 Hz, *below* the
 # fundamental. None of them is in tune. The cure is to stop the series below $f_s / 2$:
 #
@@ -306,10 +306,10 @@ widgets.side_by_side({"a bell, and a drone": by_hand}, columns=1)
 # %%
 again = from_scene(to_scene(params))
 same = torch.equal(audiopg.render(again), waves)
-print(f"the same bits after a way through JSON: {same}")
+print(f"the same bits after a round trip through JSON: {same}")
 
 # %% [markdown]
-# For those who think in tables, the third form is a data frame, one row an event:
+# For those who think in tables, the third form is a data frame with one row per event:
 
 # %%
 columns = ["excitation", "f0", "onset", "length", "burst_amplitude"]
@@ -402,13 +402,13 @@ widgets.side_by_side({said: from_scene(written)}, columns=1)
 # - **A recursion can be cut into blocks.** The low-pass processes 32 samples at a time as a matrix
 #   product. Only its two state values pass from block to block, in doubling strides.
 # - **A pass over memory costs more than a multiplication.** Ten rounds of integer arithmetic make a
-#   random number, and three ramps an envelope. On a CPU with numba, both are loops in machine code
+#   random number, and three ramps make an envelope. On a CPU with numba, both are loops in machine code
 #   whose numbers never leave the processor. The bits are those of the code without numba.
 # - **Most of a filterbank is zeros.** Sixteen mel bands use a few dozen of the 257 frequencies, so
 #   the log-mel multiplies small blocks.
 #
-# The table is a record of `python -m audiopg bench synth`, in milliseconds a clip. The reference
-# works as the released code does; it ran beside ours, with as many threads.
+# The table is a record of `python -m audiopg bench synth`, in milliseconds a clip. The *reference* is
+# our plain version of what the released code does. It ran beside the library, with as many threads.
 
 # %%
 bench = read_record("bench-synth")["metrics"]
@@ -438,8 +438,8 @@ for device, taken in speed.items():
 
 # %% [markdown]
 # Where does the time go? On one CPU thread, we leave out one part of the rendering at a time and
-# measure the time saved. We compare the log-mel with the least work it can consist of: 1,022
-# Fourier transforms, each followed by a 257 x 128 product.
+# measure the time saved. We compare the log-mel with the least work that it needs: 1,022 Fourier
+# transforms, each followed by a 257 x 128 product.
 
 # %%
 for part, saved in bench["parts_of_render"].items():
@@ -451,24 +451,26 @@ print(
 )
 
 # %% [markdown]
-# What bounds a clip? Here is its time as a share of that of other things, all in one run:
+# What bounds the speed? Each line below compares the time of one thing with the time of another. All
+# were measured in the same run:
 
 # %%
 for name, others in bench["ratios"].items():
     for other, share in others.items():
-        print(f"{name}: {share:.2f} of\n  {other}")
+        print(f"{name}: {share:.2f} times as long as\n  {other}")
 
 # %% [markdown]
-# On a CPU with numba, 163,840 random numbers cost little. Most of the time goes to sines and matrix
-# products: those of the tones, then those of the low-pass. This is arithmetic, and it must be the
-# same to the last bit in every version, so we do not exchange it for a faster kind. A clip rendered
-# by itself takes longer, because each of several hundred small operations costs as much for one as
-# for sixteen. A band-limited pulse costs in proportion to its partials, and at 1 Hz it has 8,000.
-# The log-mel takes up to twice its least work; the rest is its frames on their way through the caches.
+# On a CPU with numba, the 163,840 random numbers of a clip cost little. Most of the time goes to sines
+# and matrix products: those of the tones, then those of the low-pass. There are faster ways to compute
+# them, but they round differently. A clip must keep its bits for ever, so we do not use these. A clip
+# rendered by itself takes longer, because rendering is several hundred small operations, and each of
+# them costs as much for one clip as for sixteen. A band-limited pulse costs in proportion to its
+# partials, and at 1 Hz it has 8,000. The log-mel takes up to twice as long as its least work. The rest
+# of its time goes to moving the frames through the caches.
 #
 # {numref}`fig-cost` shows how the cost grows.
 
-# %% mystnb={"figure": {"caption": "Milliseconds a clip over the number of clips in a batch, of events in a clip, and of partials in a tone, on one CPU thread.", "name": "fig-cost"}, "image": {"alt": "Three panels of two lines each: rendering alone, and with log-mel. Cost falls until a batch of four and is flat beyond; it rises with the number of events and of partials"}}
+# %% mystnb={"figure": {"caption": "The time to make a clip, against the number of clips in a batch, of events in a clip, and of partials in a tone. On one CPU thread.", "name": "fig-cost"}, "image": {"alt": "Three panels of two lines each: rendering alone, and with log-mel. Cost falls until a batch of four and is flat beyond; it rises with the number of events and of partials"}}
 labels = {
     "batch": "clips in a batch",
     "events": "events in a clip",
@@ -492,10 +494,10 @@ plt.show()
 # %% [markdown]
 # ## What it means
 #
-# None of these parts knows anything about dogs, rain or speech. Together they make onsets and
-# decays, harmonic and inharmonic spectra, bright and dull sounds, dense and sparse clips.
-# Spectrograms of real sounds use the same vocabulary. Whether it is enough is the question of the
-# following chapters.
+# None of these parts knows anything about dogs, rain or speech. Together they make onsets and decays,
+# harmonic and inharmonic spectra, bright and dull sounds, dense and sparse clips. Spectrograms of real
+# sounds use the same vocabulary. Whether this vocabulary is enough is the question of the following
+# chapters.
 #
 # What is uncertain: the paper's formulas and its released code differ in places. The code draws the
 # roll-off anew for each partial, cuts events out of one long tone, and puts one burst anywhere in a
@@ -520,7 +522,7 @@ plt.show()
 #    curriculum is "predominantly monophonic", so the network rarely meets mixtures of different
 #    sources.
 # 3. `ADJECTIVES["faint"] = lambda event: event | {"amplitude": 0.2}` works, but only beside another
-#    event: alone in its clip a faint event is as loud as any, because the peak of a clip is always 1. So
-#    some words are about relations between sounds, and a generator of clips has to know the others.
+#    event: alone in its clip a faint event is as loud as any, because the peak of a clip is always 1.
+#    So some words describe a sound relative to others, and the generator has to know those others.
 # 4. The rhythm convinces sooner than the timbre.
 # ```
