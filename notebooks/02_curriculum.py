@@ -122,8 +122,8 @@ plt.show()
 #   between us and the source.
 # - *The noise floor* fills the gaps between events. Without it six tenths of this clip are digital
 #   silence, which no microphone ever delivers.
-# - *Bursts* tell us that something was struck. The three bursts of this clip last a seventh of a
-#   second together, and each covers all frequencies at once.
+# - *Bursts* tell us that something was struck. The three bursts of this clip together last a seventh of
+#   a second, and each covers all frequencies at once.
 # - *Events and envelopes* make things happen in time. Without them every frame is like the one
 #   before.
 # - *Partials* give the timbre. With one left, only the pitch and the rhythm remain.
@@ -308,8 +308,8 @@ theirs.join(ours.replace("", "not run yet").add_prefix("ours: "))
 # ### Change this
 #
 # 1. Separate the two ways in which crowded clips differ: draw single events as short as the crowded
-#    ones, with `audiopg.SynthPrior.preset("full", events=(1, 1), event_length=(0.5, 2.0))`. What
-#    does its wall of spectrograms look like?
+#    ones, with `audiopg.SynthPrior.preset("full", events=(1, 1), event_length=(0.5, 2.0))`. What does
+#    the wall of spectrograms look like then?
 # 2. Ask for nonsense: `audiopg.SynthPrior.preset("full", f0=(50, 9000))`.
 #
 # ```{dropdown} What you might find
