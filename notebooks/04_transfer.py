@@ -16,11 +16,11 @@
 #
 # *Does a network that has never heard a real sound know anything about them?*
 #
-# There are two ways to ask. The linear probe freezes the encoder, makes one vector of each
-# recording and trains a linear classifier on the vectors. What it can tell apart, the encoder had
-# already separated. Fine-tuning trains the encoder along with the classifier, and asks what its
-# weights are worth as a starting point. Both are easy to get wrong in one's own favour, so much of
-# this chapter is about what to compare with, and how sure one may be.
+# There are two ways to ask. The linear probe freezes the encoder, makes one vector of each recording
+# and trains a linear classifier on the vectors. If this classifier can tell two sounds apart, the
+# encoder had already separated them. Fine-tuning trains the encoder along with the classifier, and asks
+# what its weights are worth as a starting point. Both are easy to get wrong in one's own favour, so
+# much of this chapter is about what to compare with, and how sure one may be.
 
 # %%
 from pathlib import Path
@@ -70,8 +70,8 @@ pd.set_option("display.max_colwidth", None)
 # | FSD50K {cite}`fonseca2022` | 51,197 of 0.3 to 30 s, several labels each | 200 | official development and evaluation parts | mean average precision |
 # | Speech Commands V2 {cite}`warden2018` | 105,829 of 1 s | 35 | official lists | accuracy |
 #
-# Lengths and the number of classes of FSD50K are from the sets' own papers. This chapter uses what is at
-# hand of three of them:
+# Lengths and the number of classes of FSD50K are from the sets' own papers. This chapter uses three of
+# them, as far as they are at hand:
 #
 # | set | what is at hand | tested on | may be compared with |
 # | --- | --- | --- | --- |
@@ -124,7 +124,8 @@ print(
 #
 # Here every choice of a probe is made on training folds alone, and a test fold is touched once, at the
 # end. One exception is that the recipes of pre-training were compared on folds 1 and 2 of ESC-10 and
-# UrbanSound8K ([chapter 3](03_pretraining.ipynb)). Others are stated beside the figure.
+# UrbanSound8K ([chapter 3](03_pretraining.ipynb)). Any other exception is stated beside the numbers
+# that it concerns.
 #
 # ## The linear probe
 #
@@ -193,9 +194,9 @@ for rival in ("log-mel mean and deviation", "random encoder"):
     print(f"only AudioPG is right on {a} clips, only {rival} on {b}")
 
 # %% [markdown]
-# Ask often enough, and something will be lopsided by luck. **Holm's correction** pays for the
-# number of questions: the smallest of $n$ p-values is multiplied by $n$, the next by $n - 1$, and
-# so on. By convention, and it is no more, a difference below 0.05 is called real.
+# Ask often enough, and something will be lopsided by luck. **Holm's correction** pays for the number of
+# questions: the smallest of $n$ p-values is multiplied by $n$, the next by $n - 1$, and so on. By
+# convention, and it is no more, a difference with a p-value below 0.05 is called real.
 
 # %% tags=["nbval-ignore-output"]
 tested = significance_table(
@@ -211,10 +212,10 @@ tested.replace("nan", "–").fillna("–")
 #
 # The same probe was run on all three sets, with two more rivals: an encoder pre-trained on **real
 # audio**, and one pre-trained on **synthetic clips** to compare it with. Both are small runs of a
-# smaller network, `mini`. The real audio is never of the set that is tested on, except for training
-# clips of Speech Commands, whose test speakers it does not contain. The table says what each
-# encoder heard, and for how long, beside the weights that come with the package. Compare the two
-# small runs with each other.
+# smaller network, `mini`. The real audio comes from the other sets, never from the set that is tested.
+# Speech Commands is the exception: there it includes training clips, but no test speaker. The table
+# says what each encoder heard, and for how long. Its first row is the network that comes with the
+# package. Compare the two small runs with each other, not with that row.
 
 # %%
 SETS = {
@@ -316,13 +317,13 @@ sizes |= {
 pd.DataFrame({"accuracy (%)": shown, "numbers a clip": sizes})
 
 # %% [markdown]
-# The detector of speech, with 128 numbers a clip, does no worse than our network. So an accuracy in
+# The detector of speech, with 128 numbers per clip, does no worse than our network. So an accuracy in
 # the eighties on ESC-10 does not say that a network has learned about sounds in general: a small
-# network that heard real speech and noise gets there too, though nobody asked it about either dogs
-# or rain. These figures are of `python -m audiopg bench packaged`.
+# network that heard real speech and noise gets there too, though nobody asked it about either dogs or
+# rain. `python -m audiopg bench packaged` measured these figures.
 #
-# Each row above is tested against the mean-pooled `tiny`. Here are its leads in points, and whether they
-# are more than luck at 0.05:
+# Back to the three sets. Each row of their table is tested against `tiny` with mean pooling. Here are
+# the leads of `tiny` in points, and whether they are more than luck at 0.05:
 
 # %%
 for title, table in tables.items():
@@ -343,8 +344,8 @@ for title, table in tables.items():
 # with mean pooling, it was not.
 #
 # The pooling matters as much. With mean pooling, a token has to say by itself at which frequency it
-# heard something. With the bands kept apart its place says so, and an untrained network gets that
-# for nothing.
+# heard something. With frequency pooling the bands stay apart, so the frequency is known from where a
+# number stands in the vector. An untrained network gets that for nothing.
 
 # %%
 pools = ("", ", frequency pooling")
@@ -423,10 +424,10 @@ print(", ".join(f"{loss:.3f} with {name}" for name, loss in losses.items()))
 # and leaves out 60 % of their patches. The learning rate is smaller the deeper a layer lies below
 # the classifier. The test fold is scored once, after the last epoch.
 #
-# The control is the same network **from scratch**: same recipe, same clips, same epochs, random
-# weights to begin with. In fairness to it, the recipe was chosen for pre-trained weights, and lower
-# layers that hardly move suit such weights better than random ones. A long run from scratch should
-# do better.
+# The control is the same network **from scratch**: same recipe, same clips, same epochs, random weights
+# to begin with. The comparison is a little unfair to it. The recipe was chosen for pre-trained weights,
+# and its lower layers hardly move, which suits such weights better than random ones. A long run from
+# scratch should do better.
 
 # %%
 tuned = {
@@ -529,8 +530,8 @@ paper_table("table_2")
 # be of a single fold, where one clip more or less makes 12.5 points. The paper's prose also mentions
 # "severe confusions between shatter and crushing" in FSD50K, which its table does not have.
 #
-# And these are ours, from the records of the fine-tuned networks; "kinds" are those that both
-# classes share.
+# And these are ours, from the records of the fine-tuned networks. The column "kinds" has the kinds of
+# sound that both classes share.
 
 # %%
 found = {
@@ -550,9 +551,10 @@ plt.show()
 # %% [markdown]
 # ### How often would any pair share a kind?
 #
-# That a confused pair shares a kind says something only if pairs do not share one anyway. The table
-# counts, over all ordered pairs of two classes of the set, how many share a kind. That is the *base
-# rate*. Beside it are the most frequent confusions, and all confusions, each weighted by its clips.
+# Many pairs of classes share a kind, confused or not. So the first column of the next table has the
+# share of all ordered pairs of two classes that do. That is the *base rate*. The second column has the
+# same share among the four most frequent confusions, and the third among all confusions, each weighted
+# by its clips.
 
 # %%
 rows = {}
@@ -573,10 +575,9 @@ pd.DataFrame.from_dict(rows, orient="index").round(0).astype(int)
 
 # %% [markdown]
 # On Speech Commands every pair shares a kind, since every word comes from a vocal tract: the label
-# explains nothing there. On ESC-10, clips are confused within a kind far more often than the base rate
-# asks for, and on UrbanSound8K somewhat more often. The paper gives no base rate. Without one, its "a
-# substantial fraction of these errors corresponds to acoustically similar pairs" cannot be told from
-# chance.
+# explains nothing there. On ESC-10, clips are confused within a kind far more often than the base rate,
+# and on UrbanSound8K somewhat more often. The paper says that "a substantial fraction of these errors
+# corresponds to acoustically similar pairs". It gives no base rate, so this cannot be told from chance.
 #
 # The paper calls the rest a *semantic gap* (Section 5.2): what is near in physics need not be near in
 # meaning, and a generator that knows no meaning cannot tell. [Chapter
@@ -648,11 +649,10 @@ table_1.fillna("–")
 # Some of these rows have other figures elsewhere in the paper ([where the paper disagrees with
 # itself](../book/paper.md#where-the-paper-disagrees-with-itself)).
 #
-# What can be compared? Not the numbers. ESC-10 is an easier part of ESC-50. On UrbanSound8K, three
-# folds train on a quarter of what ten folds do. Ten words are fewer than 35, but there are also
-# fewer speakers to learn from. Only the *shape* can be compared: from scratch against pre-trained,
-# on the same clips with the same recipe. Of the paper's protocol at its own scale, nothing has run
-# yet:
+# What can be compared? Not the numbers. ESC-10 is an easier part of ESC-50. On UrbanSound8K we train on
+# two folds, where the official protocol trains on nine. Ten words are fewer than 35, but there are also
+# fewer speakers to learn from. Only the *shape* can be compared: from scratch against pre-trained, on
+# the same clips with the same recipe. We have not yet run any of the paper's protocol at its own scale:
 #
 # | our run | status |
 # | --- | --- |
@@ -694,10 +694,10 @@ for device, rate in bench["metrics"]["embedded_clips_per_second"].items():
 #     --beside runs/scratch --record finetune-esc10-tiny
 # ```
 #
-# What is uncertain: each row rests on one seed of pre-training and one of fine-tuning. The
-# intervals answer for other test clips, not for other weights. They also treat clips as
-# independent, which slices of one recording are not. We do not know whether the paper's figures are
-# of one fold with its best epoch, as its released code would report them.
+# What is uncertain: each row rests on one seed of pre-training and one of fine-tuning. The intervals
+# answer for other test clips, not for other weights. They also treat clips as independent, which slices
+# of one recording are not. The paper's released code would report one fold at its best epoch. We do not
+# know whether the paper's figures were made like this.
 #
 # ### Change this
 #
@@ -718,11 +718,10 @@ for device, rate in bench["metrics"]["embedded_clips_per_second"].items():
 # %% [markdown]
 # ## Your own recordings
 #
-# All of this can be asked of recordings of your own. Put them into a folder for each class, or name a
-# table with a row for each clip: its file, its label and, if it is a part of the file, start and end
-# in seconds. What Raven, Audacity, Kaldi and others write is read as well
-# ([the reference](../book/api/datasets.md) lists them). Then three commands do what this
-# chapter did:
+# All of this can be asked of recordings of your own. Sort them into folders, one for each class, or
+# name a table with a row for each clip: its file, its label and, if it is a part of the file, start and
+# end in seconds. What Raven, Audacity, Kaldi and others write is read as well ([the
+# reference](../book/api/datasets.md) lists them). Then three commands do what this chapter did:
 #
 # ```
 # python -m audiopg data my-birds/
@@ -758,10 +757,11 @@ table.rename_axis(index="fold", columns="clips")
 probe_table(own_results, len(own.classes))
 
 # %% [markdown]
-# Read the rows before you trust one of them: where there are few clips, and a difference that a plain
-# spectrum shows, the controls may well be ahead.
+# Read all rows before you trust one of them. With few clips, and classes that a plain spectrum can tell
+# apart, the controls may well be ahead.
 #
 # The folds were dealt by a seed, each class spread evenly. Clips of one recording in two folds would
 # flatter every encoder, so those of one file, of files with the same content, and of one group stay
-# together. Name a group (a site, a speaker, a night) wherever clips share more than their class:
-# nobody but you knows. If your folds are given, they are kept, and you are told what they share.
+# together. Name a group (a site, a speaker, a night) wherever clips share more than their class: nobody
+# but you knows. If your table already has folds, they are kept, and you are told which recordings they
+# share.
