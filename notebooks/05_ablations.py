@@ -64,7 +64,8 @@ for name in presets:
 # ## Who can reconstruct what?
 #
 # Each network is tested on held-out clips of every curriculum. A row is a network, a column the
-# curriculum that it reconstructs; a loss of 1 is that of the answer that every patch is flat.
+# curriculum that it reconstructs; a loss of 1 is what a network gets for answering that every patch is
+# flat.
 
 # %%
 log_mel = audiopg.LogMel()
@@ -85,11 +86,10 @@ loss.round(2)
 
 # %% [markdown]
 # Two things stand out. In each column, the lowest loss belongs to the network that heard that
-# curriculum: after so short a run, little carries over from one curriculum to another, and the
-# result may be worse than flat. The `dynamic` column is low for every network, for a reason that
-# has nothing to do with learning. Between its events there is digital silence, whose patches really
-# are flat; the noise floor of `full` takes that easy mark away. So losses must not be compared
-# across columns.
+# curriculum: after so short a run, little carries over from one curriculum to another, and the result
+# may be worse than flat. The `dynamic` column is low for every network, for a reason that has nothing
+# to do with learning. Between its events there is digital silence, whose patches really are flat; the
+# noise floor of `full` leaves no such easy patches. So losses must not be compared across columns.
 #
 # ## What a probe makes of them
 #
@@ -128,9 +128,9 @@ probe_table(results, len(clips.classes))
 #
 # Here is the same question with more patience. A network of 6 blocks of 128 numbers (`mini`, 1.2
 # million weights in its encoder) trains on 12,800 clips of each curriculum by the recipe `cpu` of
-# [chapter 3](03_pretraining.ipynb), in a few minutes of one core. At `AUDIOPG_SCALE=paper` it is
-# the paper's network. A small network that has learned answers more than a large one that has not.
-# The rows "untrained" and "log-mel" say what a probe reaches without any pre-training.
+# [chapter 3](03_pretraining.ipynb), in a few minutes on one core. It is small because a small network
+# that has learned answers more than a large one that has not. At `AUDIOPG_SCALE=paper` it is the
+# paper's network. The rows "untrained" and "log-mel" say what a probe reaches without any pre-training.
 
 # %%
 scale = audiopg.at_scale(smoke="cpu", paper="paper")
@@ -144,14 +144,15 @@ rows = {
 outcome_table(rows)
 
 # %% [markdown]
-# Each cell is the accuracy in per cent, ± the standard deviation over test folds; Speech Commands
-# has one test part, so it has none. Where there are two numbers, the first is of averaged tokens.
-# The second keeps the eight bands of the spectrogram apart when the tokens are averaged. *Log-mel*
-# is the mean and the deviation of the bands. *CPU min* are the minutes that a core worked on the
-# pre-training. The *held-out loss* is that of clips of the row's own curriculum (of `full` for
-# recordings), so it does not compare curricula. The last two rows follow a reference of the paper:
-# the same network, trained on as many windows of recordings. The recordings are of the other sets
-# at hand, never of the set that is probed, so each row answers for one set.
+# Each cell is the accuracy in per cent, ± the standard deviation over test folds; Speech Commands has
+# one test part, so its cells show no deviation. Where a cell holds two accuracies, the first comes from
+# tokens averaged over the clip. The second keeps the eight bands of the spectrogram apart when the
+# tokens are averaged. *Log-mel* is the mean and the deviation of the bands. *CPU min* are the minutes
+# that a core worked on the pre-training. The *held-out loss* is measured on the curriculum that the row
+# was trained on (on `full` for recordings), so it cannot be compared between curricula. The last two
+# rows repeat a comparison of the paper: the same network, trained on recordings instead, with as many
+# windows of them as the others had clips. The recordings are of the other sets at hand, never of the
+# set that is probed, so each row answers for one set.
 #
 # The worth of a part is the difference of two rows, tested on the same folds. Let $a_k$ and $b_k$
 # be the accuracies of the two on fold $k$ of $F$, averaged over $n_a$ and $n_b$ seeds, and $s^2$
@@ -171,7 +172,8 @@ outcome_table(rows)
 gain_table({name: rows[name] for name in presets})
 
 # %% [markdown]
-# And here is that of `full` over `sine`, over the rows without pre-training, and over real audio:
+# The next table has the gain of `full` over `sine`, over the rows without pre-training, and over real
+# audio:
 
 # %%
 others = ["sine", "untrained", "log-mel", *list(rows)[-2:]]
@@ -180,12 +182,12 @@ pd.concat(
 ).fillna("–")
 
 # %% [markdown]
-# The curriculum decides what is learned. From `sine` to `full` the probe gains on all three sets
-# and with both poolings, by more than two standard errors on the two sets with folds. Single stages
-# are harder to tell apart: all their gains but one on ESC-10 and UrbanSound8K lie within two
-# standard errors of zero. On spoken words each stage adds something. Learning from too simple a
-# world can be worse than not learning. With the bands kept apart, networks that have heard only
-# `sine` or `harmonic` fall behind an untrained one on ESC-10 and on Speech Commands.
+# The curriculum decides what is learned. From `sine` to `full` the probe gains on all three sets and
+# with both poolings, by more than two standard errors on the two sets with folds. Single stages are
+# harder to tell apart. On ESC-10 and UrbanSound8K, only one of their gains is more than two standard
+# errors from zero. On spoken words each stage adds something. Learning from too simple a world can be
+# worse than not learning. With the bands kept apart, networks that have heard only `sine` or `harmonic`
+# fall behind an untrained one on ESC-10 and on Speech Commands.
 #
 # Recordings are not a better teacher here. The network `full` has heard nothing real, but is not
 # clearly behind the same network trained on as many windows of recordings of the other sets.
@@ -198,10 +200,10 @@ pd.concat(
 #
 # These are linear probes, where the paper fine-tunes. The fine-tuned rows are on the page of results.
 #
-# The paper's table has the same order. It is of ViT-B after 100 epochs of 5,000 clips and 50 epochs
-# of fine-tuning, unless a row says otherwise. {numref}`fig-table-3` draws its first four rows. "Filter" is
-# the damping; the paper's text adds background noise to it. Both rows of recordings draw on 100 hours
-# of FSD50K.
+# Here is the paper's table. Its network is a ViT-B, after 100 epochs of 5,000 clips and 50 epochs of
+# fine-tuning, unless a row says otherwise. On the whole its rows and ours rise in the same order.
+# {numref}`fig-table-3` draws its first four rows. "Filter" is the damping; the paper's text adds
+# background noise to it. Both rows of recordings draw on 100 hours of FSD50K.
 
 # %%
 paper = paper_table("table_3")
@@ -223,10 +225,10 @@ plt.show()
 # ### How much is silent?
 #
 # Why should synthesis be the better start in a short time? The paper offers one reason (Section 4.3):
-# recordings have near-silent stretches, from which nothing is learned, and synthesis has fewer. That can
-# be counted. Below is the share of frames of 25 ms that are more than 60 dB weaker than the loudest frame
-# of their clip, in 64 synthetic clips of each curriculum and in recordings at hand, whose lengths are
-# their own. The second column counts digital silence alone, samples that are exactly zero.
+# recordings have near-silent stretches, from which nothing is learned, and synthesis has fewer. That
+# can be counted. Below is the share of frames of 25 ms that are more than 60 dB weaker than the loudest
+# frame of their clip, in 64 synthetic clips of each curriculum and in recordings at hand, each at its
+# own length. The second column counts digital silence alone, samples that are exactly zero.
 
 
 # %% tags=["nbval-ignore-output"]
@@ -295,8 +297,9 @@ figure.legend(*handles, loc="outside upper left", ncols=2)
 plt.show()
 
 # %% [markdown]
-# Ours takes one long run of each, probed after 800, 1,600, 3,200 clips and so on. So far the run on
-# synthesis is there. Where a row says "not run yet", `python -m audiopg reproduce long` makes it.
+# For our figure we train for four times as many clips as above, on synthesis and on recordings, and
+# probe the networks after 800, 1,600, 3,200 clips and so on. So far only the run on synthesis is done.
+# Where a row says "not run yet", `python -m audiopg reproduce long` makes it.
 
 # %%
 long = {
@@ -350,7 +353,8 @@ if curves:
     plt.show()
 
 # %% [markdown]
-# And on all three sets, averaged tokens first, then by frequency:
+# The next table has the probes along the way on all three sets. In each cell the first accuracy comes
+# from averaged tokens, the second from tokens averaged band by band:
 
 # %%
 stages = (read_record(f"long-{scale}") or {"metrics": {}})["metrics"]
@@ -367,11 +371,13 @@ rows = {
 pd.DataFrame.from_dict(rows, orient="index").rename_axis("clips heard")
 
 # %% [markdown]
-# On ESC-10 and UrbanSound8K the probe rises with the clips, unevenly, and goes on rising at the end.
-# On Speech Commands the averaged tokens are at their best after 6,400 clips and get worse from there,
-# while with the bands kept apart they go on to gain. A likely reason is that what is learned late says
-# where in frequency something happens, which an average over tokens does not keep. It is one run of
-# one seed, and the recordings are left to run, so it cannot be told yet which of the two learns faster.
+# On ESC-10 and UrbanSound8K the probe rises with the clips, unevenly, up to 25,600 of them. From there
+# to the 51,200 of the first table of this section, three of the four accuracies change by less than a
+# point. On Speech Commands the averaged tokens are at their best after 6,400 clips and never come back
+# to that, while with the bands kept apart they go on to gain. A likely reason: late in training the
+# tokens learn where in frequency something happens, and an average over all tokens loses that. It is
+# one run of one seed. The run on recordings is still missing, so it cannot be told yet which of the two
+# learns faster.
 #
 # ## How wide, how many
 #
@@ -400,8 +406,9 @@ paper_table("table_4")
 
 # %% [markdown]
 # In the paper's table the range of the fundamental hardly matters, and single events cost most. The
-# first holds in our rows as well, for the narrow range and for the wide one, which is level with the
-# default on ESC-10 and a point or two below it on UrbanSound8K. The second does not hold: with one event a clip the probe is level with the default on ESC-10 and UrbanSound8K, and only on Speech
+# first holds in our rows as well. The narrow range is about level with the default. The wide one is
+# level with it on ESC-10 and a point or two below it on UrbanSound8K. The second does not hold: with
+# one event a clip the probe is level with the default on ESC-10 and UrbanSound8K, and only on Speech
 # Commands does it lose some points. Crowded clips gain with averaged tokens on ESC-10, as in the paper,
 # and lose a little with the bands kept apart. Each of these rows has one seed.
 #
@@ -420,11 +427,10 @@ paper_table("table_4")
 # The paper also claims that, in a short time, synthesis is as good a start as recordings. This
 # holds in these rows too.
 #
-# What is uncertain: the paper's table has one run a row and no interval. Ours have two seeds for
-# `sine` and `full` and one for the others, so the luck of the seed is known from two rows alone.
-# The recordings are the few that were at hand. The network heard 2.5 windows of each on average for
-# ESC-10, and 4.2 for UrbanSound8K, while no synthetic clip came twice. The folds of UrbanSound8K
-# are three of its ten.
+# What is uncertain: the paper's table has one run a row and no interval. Ours have one or two seeds, as
+# the column *seeds* says, so the luck of the seed is known from few rows. The recordings are the few
+# that were at hand. The network heard 2.5 windows of each on average for ESC-10, and 4.2 for
+# UrbanSound8K, while no synthetic clip came twice. The folds of UrbanSound8K are three of its ten.
 #
 # On ESC-50, the paper's Table 4 has 76.75 % for the default setting, but its Table 3 has 82.00 %.
 # Both state the same number of fine-tuning epochs. [Where the paper disagrees with
