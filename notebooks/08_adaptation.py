@@ -54,9 +54,9 @@ plots.use_style()
 # %% [markdown]
 # ## Adapt, live
 #
-# The target is ESC-10 {cite}`piczak2015`, where it is at hand. The network hears folds 1 to 4,
-# without their labels, and fold 5 is kept for testing. Training of `tiny` continues from the
-# weights shipped with the book for a few steps, each on random windows of recordings.
+# The target is ESC-10 {cite}`piczak2015`, if it is at hand. The network hears folds 1 to 4, without
+# their labels, and fold 5 is kept for testing. Training of `tiny` continues from the weights shipped
+# with the book for a few steps, each on random windows of recordings.
 
 # %% tags=["nbval-ignore-output"]
 clips = find_dataset("esc10", audiopg.data_folder())
@@ -148,13 +148,13 @@ widgets.heard_reconstructions(log_mel, one, outputs[1], ["after adapting"])
 # %% [markdown]
 # ## Is it worth anything?
 #
-# A lower loss does not yet make a better encoder ([chapter 4](04_transfer.ipynb) has an example).
-# So the recorded runs use the probe. They begin with the network `full` of [chapter
-# 5](05_ablations.ipynb), trained on 12,800 synthesized clips, and continue on as many windows of
-# the target's recordings, without labels. These recordings are all folds but the last of ESC-10 and
-# UrbanSound8K, and the training part of Speech Commands. A linear probe is then trained on the same
-# recordings and tested on the part left out, which the network has not heard. Each row has one test
-# fold and one seed; the table gives the accuracy in per cent.
+# A lower loss does not yet make a better encoder ([chapter 4](04_transfer.ipynb) has an example). So
+# the recorded runs use the probe. They begin with the network `full` of [chapter
+# 5](05_ablations.ipynb), which was trained on 12,800 synthesized clips. They continue on another 12,800
+# windows of the target's recordings, without labels. These recordings are all folds but the last of
+# ESC-10 and UrbanSound8K, and the training part of Speech Commands. A linear probe is then trained on
+# the same recordings and tested on the part left out, which the network has not heard. Each row has one
+# test fold and one seed; the table gives the accuracy in per cent.
 
 # %%
 scale = audiopg.at_scale(smoke="cpu", paper="paper")
@@ -205,16 +205,16 @@ paper_table("table_5").astype(object).fillna("–")
 # %% [markdown]
 # The first three rows are other work, fine-tuned without adaptation. The paper concludes that adapted
 # AudioPG outperforms models pre-trained on AudioSet "on aligned environmental domains". In this table
-# that holds on UrbanSound8K and FSD50K. On ESC-50 it holds for MAE-AST and, by a tenth of a point,
-# MaskSpec; MSM-MAE is three points ahead.
+# that holds on UrbanSound8K and FSD50K. On ESC-50 AudioPG is ahead of MAE-AST and, by a tenth of a
+# point, of MaskSpec, but three points behind MSM-MAE.
 #
 # The paper compares with weights from photographs, which are not among our runs; we compare with
 # the same network from scratch. Both ask whether synthetic sound is a good place to start from. At
 # the paper's scale: not run yet.
 #
-# What is uncertain: we tuned neither the number of steps nor the rate, and mixed in no synthetic
-# clips against forgetting. Tuning needs a validation split apart from the test folds, as in chapter
-# 9.
+# What is uncertain: we tuned neither the number of steps nor the rate. Nor did we mix in synthetic
+# clips, which might have kept the network from forgetting. Tuning needs a validation split apart from
+# the test folds, as in chapter 9.
 #
 # ### Change this
 #

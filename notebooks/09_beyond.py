@@ -297,14 +297,16 @@ outcome_table(pair)
 gain_table({row: pair[row] for row in ("full", "extended")})
 
 # %% [markdown]
-# By these tables, `extended` is ahead on UrbanSound8K, the sounds of cities, by more than three
-# standard errors with the bands kept apart and by little more than one with averaged tokens. On Speech
+# In these tables `extended` is ahead on UrbanSound8K, the sounds of cities. With the bands kept apart
+# its lead is more than three standard errors, with averaged tokens little more than one. On Speech
 # Commands it is behind with averaged tokens. On ESC-10 the two do not differ. We wanted a curriculum
-# that is better on all three sets, and `extended` is not shown to be one. Both have two training seeds.
+# that is better on all three sets, and these tables do not show that `extended` is. Both have two
+# training seeds.
 #
-# The next table compares each addition alone, and the auxiliary head, on development folds. For
-# ESC-10 and UrbanSound8K we test on each of the first two folds in turn, for Speech Commands on the
-# validation part. Since this touches no test fold, we may choose rows by it.
+# The next table compares each addition alone, and the auxiliary head, on development folds. For ESC-10
+# and UrbanSound8K these are the first two folds: we train on one and test on the other, then the other
+# way round. For Speech Commands we test on the validation part. No other fold is touched, so we may
+# choose rows by this table and test the choice on the rest.
 
 # %%
 additions = {
@@ -321,9 +323,9 @@ gain_table(additions, against="full")
 #
 # ## What it costs
 #
-# The table compares the time of a training step on each prior, and of rendering its clips alone,
-# with that of `full` in the same run. Where steps take equally long, equal clips also mean equal
-# time.
+# The table compares the time of a training step on each prior, and of rendering its clips alone, with
+# that of `full` in the same run. Where a step takes as long as with `full`, the same number of clips
+# also means the same time.
 
 # %%
 bench = read_record("bench-beyond")
