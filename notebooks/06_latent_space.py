@@ -60,10 +60,10 @@ plots.use_style()
 # I(z; g) = \iint p(z, g) \log \frac{p(z, g)}{p(z)\, p(g)} \, dz \, dg
 # $$ (eq-information)
 #
-# Here $z$ is the activation of the neuron and $g$ is the pitch. $p(z, g)$ says how often the two
-# occur together, and $p(z)\,p(g)$ how often they would if they were independent. If the two agree
-# everywhere, the logarithm is 0 and the neuron tells nothing. One nat narrows the range of possible
-# pitches about as much as halving it one and a half times.
+# Here $z$ is the activation of the neuron and $g$ is the pitch. $p(z, g)$ says how often the two occur
+# together, and $p(z)\,p(g)$ how often they would if they were independent. If these two are equal
+# everywhere, the logarithm is 0 and the neuron tells nothing about the pitch. One nat narrows the range
+# of possible pitches about as much as halving it one and a half times.
 #
 # Correlation asks something narrower: how well a *straight line* relates the two quantities. Here
 # are four made-up pairs for which we know what to expect.
@@ -345,10 +345,10 @@ widgets.figure_sweep("neuron", shown, alts)
 # %% [markdown]
 # ### The recorded run
 #
-# The table shows the best neuron for each factor and encoder, on the full clips. Because it was
-# chosen as best on the first set of clips, its estimate there is too high. The last columns measure
-# the same neuron on two sets of other clips. To save time, the shuffles use only the first 1,000
-# clips. With fewer clips chance reaches higher, so the threshold is on the safe side.
+# The table shows the best neuron for each factor and encoder, on the full clips. Because it was chosen
+# as best on the first set of clips, its estimate there is too high. The last columns measure the same
+# neuron on two sets of other clips. To save time, the shuffles use only the first 1,000 clips. Chance
+# reaches higher with fewer clips, so the threshold is on the safe side.
 
 # %%
 best = recorded("neurons").groupby(["factor", "embeddings"]).first()
@@ -373,10 +373,10 @@ plots.information_bars(
 plt.show()
 
 # %% [markdown]
-# How much does choosing flatter? The next table averages over the ten best neurons for each factor and
-# encoder: their nats as chosen, and the mean of the two estimates on other clips. The last column is how
-# far two estimates of one neuron lie apart by chance, as a standard deviation; the other sets have 400
-# clips each.
+# How much of a best neuron's score is the luck of the choice? The next table averages over the ten best
+# neurons for each factor and encoder. It has their nats as chosen, and the mean of the two estimates on
+# other clips. The last column has the standard deviation of one such estimate, which follows from how
+# far the two estimates of a neuron lie apart. Each estimate comes from 400 clips.
 
 # %%
 kept = recorded("neurons")
@@ -396,22 +396,23 @@ pd.DataFrame(
 ).loc[rows].round(3)
 
 # %% [markdown]
-# For pitch the best neurons lose a part of their nats on other clips, in each encoder, and one estimate
-# of a single neuron scatters by almost as much. In the table before, the best neuron of the trained
-# encoder comes out at a quarter of its value on one set of other clips and at all of it on the next. So
-# the *number* of a best neuron, such as the paper's 343, is a fact about one set of clips. The best
-# neurons for intensity tell more, and test the same again.
+# For pitch the best neurons of each encoder lose a part of their nats on other clips. The scatter of
+# one estimate is of the same size as that loss. In the table of best neurons above, the one of the
+# trained encoder keeps a quarter of its nats on one set of other clips, and nearly all of them on the
+# next. So the *number* of a best neuron, such as the paper's 343, is a fact about one set of clips. The
+# best neurons for intensity tell more, and what they tell holds on other clips.
 #
-# Where p is as small as the shuffles allow, 1 in 201, the neuron very likely tells something about
-# the factor. Whether *training* put it there is another question. To answer it, compare the rows of
-# the random network and of the log-mel bands.
+# The smallest p that 200 shuffles allow is 1 in 201. Where it is reached, the neuron very likely tells
+# something about the factor. Whether *training* put it there is another question. To answer it, compare
+# the rows of the random network and of the log-mel bands.
 #
 # ### One factor at a time
 #
-# The paper's best neuron for pitch has 1.73 nats; ours has a seventh of that. Perhaps its clips for the
-# analysis vary one factor at a time, which it does not say. So here is the *controlled* analysis beside
-# the *natural* one above: in each of three sets of clips a single factor moves, over the same values, and
-# all else is that of one clip, the noise samples too.
+# The paper's best neuron for pitch has 1.73 nats; ours has a seventh of that. Perhaps the paper varied
+# one factor at a time in the clips of its analysis; it does not say. So here is a *controlled* analysis
+# beside the *natural* one above. It has three sets of clips, one for each factor. In each set only that
+# factor moves, over the same values as before. Everything else stays as in one clip, down to the noise
+# samples.
 
 # %%
 # The onsets of this page, for an event of the length of the first.
@@ -454,12 +455,13 @@ pd.DataFrame(
 ).astype(float).round(2)
 
 # %% [markdown]
-# These are the best neurons of short clips, in nats. If one factor moves, everything in the clip follows
-# it: a neuron that responds to *any* change now tells about this one. The numbers become several times as
-# large, and reach the size of the paper's. The untrained network's rise with them; for intensity and the
-# onset they are as high or higher. With nothing else moving, the information has no bound but the number of
-# clips; for 250 clips the estimate can reach about 4.6 nats. So a figure such as the paper's 1.73 means
-# little before one knows what else varied, and what an untrained network gets on the same clips.
+# These are the best neurons of short clips, in nats. If one factor moves, everything in the clip
+# follows it: a neuron that responds to *any* change now tells about this one. The numbers become
+# several times as large, and reach the size of the paper's. Those of the untrained network rise with
+# them; for intensity and the onset they are as high or higher. With nothing else moving, the
+# information has no bound but the number of clips; for 250 clips the estimate can reach about 4.6 nats.
+# So a figure such as the paper's 1.73 means little before one knows what else varied, and what an
+# untrained network gets on the same clips.
 #
 # ## A neuron of its own?
 #
@@ -522,7 +524,7 @@ def readable(table):
 readable(live).loc[list(embeddings)]
 
 # %% [markdown]
-# Those were short clips, live. The recorded run used full ones:
+# Those were short clips, live. The recorded run used clips of full length:
 
 # %%
 ridge = recorded("ridge").set_index(["embeddings", "factor"])
@@ -713,7 +715,8 @@ widgets.figure_sweep(
 )
 
 # %% [markdown]
-# Does any push of the same length do as much? Here are the same lengths in random directions:
+# Would any push of the same length change the picture as much? Here we push by the same lengths in
+# random directions:
 
 # %%
 generator = torch.Generator().manual_seed(0)
@@ -812,7 +815,7 @@ pd.concat({"the paper's": theirs, "ours": ours}, axis=1)
 # %% [markdown]
 # The paper also names the neurons and the components that tell most: neurons 343, 666 and 437 of 768;
 # the first component for amplitude, the fifth for frequency. A neuron's number means nothing in another
-# network, so only the nats compare.
+# network, so only the nats can be compared.
 
 # %%
 each = components.loc["trained"]
@@ -897,10 +900,9 @@ for name, figures in bench["metrics"].items():
 #   of its variance, the trained `mini` more than that, and `tiny`, which learned longest, less.
 #
 # The factors hardly have neurons or subspaces of their own: the gaps are near zero for every encoder.
-# The angles between subspaces are about as large as chance has them, and only a little larger than those
-# of the untrained network.
-# As in the paper, the first principal component tells most about intensity, and later ones tell about
-# pitch. The same is true of the untrained network.
+# The angles between subspaces are about as large as those of random subspaces, and only a little larger
+# than those of the untrained network. As in the paper, the first principal component tells most about
+# intensity, and later ones tell about pitch. The same is true of the untrained network.
 #
 # What is uncertain: the paper speaks of "amplitude" and "temporal position", which we take to mean
 # relative intensity and first onset. Its clips for the analysis may vary one factor at a time,
