@@ -105,21 +105,21 @@ print(f"what was added holds {share:.1%} of the energy of the weights")
 # Here the difference hardly matters, since most of the weights' energy was learned. Stripes along time
 # are frequency filters: they respond to a partial at one height in the patch, or to the step between
 # two bands. Patterns that change along time respond to beginnings and ends. The first component
-# compares the last frame of the patch with the others, the third the first frame; we suspect that they
-# help to continue a sound into the next patch.
+# compares the last frame of the patch with the others, and the third does the same with the first
+# frame. We suspect that they help to continue a sound into the next patch.
 #
 # ## Is that structure, or do we see faces in clouds?
 #
-# A measure helps. Take a picture's two-dimensional spectrum. A stripe pattern has all its energy at
-# one frequency, a band across the patch has it at a few low ones, and noise has some everywhere.
-# The *spectral concentration* is the share of the energy in the 12 strongest of the 255
-# frequencies:
+# A measure helps. Take a picture's two-dimensional spectrum. A stripe pattern has all its energy at one
+# frequency. A band across the patch has its energy at a few low frequencies, and noise has some at
+# every frequency. The *spectral concentration* is the share of the energy in the 12 strongest of the
+# 255 frequencies:
 #
 # $$
 # C = \frac{\sum_{12\ \text{strongest}} |F_{uv}|^2}{\sum_{(u, v) \neq (0, 0)} |F_{uv}|^2}
 # $$ (eq-concentration)
 #
-# where $F$ is the Fourier transform of the picture. Here it is for pictures that we know:
+# where $F$ is the Fourier transform of the picture. Here is the concentration of pictures that we know:
 
 # %% mystnb={"figure": {"caption": "Five made-up pictures and their spectral concentration.", "name": "fig-toy-filters"}, "image": {"alt": "Five small pictures: stripes, a horizontal band, a vertical edge, a smooth blob, and noise"}}
 generator = torch.Generator().manual_seed(0)
@@ -331,7 +331,7 @@ for of in SOURCES:
             rows[of, what, step] = table.loc[step]
 columns = ["concentration", "concentration, shuffled", "share of variance"]
 pd.DataFrame.from_dict(rows, orient="index")[columns].rename_axis(
-    ["heard", "of the", "step"]
+    ["heard", "filters", "step"]
 ).round(3)
 
 # %% [markdown]
@@ -364,7 +364,7 @@ pd.Series(
             last["recordings"], first
         ),
         "added, synthesis and recordings": in_common(*grown.values()),
-        "added to tiny and by this run on synthesis": in_common(
+        "added, tiny and this run on synthesis": in_common(
             tiny["added"].images, grown["synthesis"]
         ),
         "chance": 8 / 256,
