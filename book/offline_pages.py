@@ -2,10 +2,15 @@
 
 The state of a live widget is left out, since no page runs a widget manager: what a reader turns
 is plain HTML. When the book is built, every page and style sheet is searched for anything that a
-browser would fetch from another host; a find is a warning, which fails the build.
+browser would fetch from another host; a find is a warning, which fails the build. Every page tells the
+browser as much (a content security policy): it refuses other hosts, and every script that was not in
+the page when the book was built.
 """
 
 import re
+from base64 import b64encode
+from hashlib import sha256
+from html.parser import HTMLParser
 from pathlib import Path
 
 from myst_nb.sphinx_ import NbMetadataCollector
@@ -30,6 +35,68 @@ _FETCHED = (
 def remote_requests(text: str) -> list[str]:
     """The parts of a page or style sheet that make a browser ask another host, in order found."""
     return [found.group() for pattern in _FETCHED for found in pattern.finditer(text)]
+
+
+class _Scripts(HTMLParser):
+    """Finds the scripts that stand in a page, and those in attributes such as ``onclick``."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.inside = False
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found += [text for name, text in attrs if name.startswith("on") and text]
+        self.inside = tag == "script" and "src" not in dict(attrs)
+        if self.inside:
+            self.found.append("")
+
+    def handle_data(self, data: str) -> None:
+        if self.inside:
+            self.found[-1] += data
+
+    def handle_endtag(self, tag: str) -> None:
+        self.inside = False
+
+
+def policy(page: str) -> str:
+    """The content security policy of a page: its own files and its own scripts, and no other host.
+
+    Args:
+        page: the HTML.
+    """
+    texts = dict.fromkeys(_Scripts(page).found)
+    digests = [b64encode(sha256(text.encode()).digest()).decode() for text in texts]
+    own = "'self' data: blob:"
+    # The laboratory's engine is WebAssembly, in a worker that is made from a text.
+    scripts = [
+        "'self' blob: 'wasm-unsafe-eval' 'unsafe-hashes'",
+        *(f"'sha256-{d}'" for d in digests),
+    ]
+    return "; ".join(
+        [
+            f"default-src {own}",
+            f"script-src {' '.join(scripts)}",
+            f"style-src {own} 'unsafe-inline'",
+            "object-src 'none'",
+            "base-uri 'none'",
+            "form-action 'self'",
+        ]
+    )
+
+
+def add_policy(app: Sphinx, exception: Exception | None) -> None:
+    """Write its policy into every page, before anything that a browser would load."""
+    if exception is not None or app.builder.format != "html":
+        return
+    # Its encoding stands first, since a browser looks for it in the first kilobyte alone.
+    encoding = '<meta charset="utf-8" />'
+    for path in sorted(Path(app.outdir).rglob("*.html")):
+        page = path.read_text(encoding="utf-8")
+        meta = f'<meta http-equiv="Content-Security-Policy" content="{policy(page)}" />'
+        path.write_text(page.replace(encoding, encoding + meta, 1), encoding="utf-8")
 
 
 def drop_widget_state(app: Sphinx, env: BuildEnvironment) -> None:
@@ -60,4 +127,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("builder-inited", bring_mathjax)
     app.connect("env-check-consistency", drop_widget_state)
     app.connect("build-finished", warn_of_remote_requests)
+    app.connect("build-finished", add_policy)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -183,6 +183,22 @@ def test_what_stays_on_the_machine_is_not_reported(text):
     assert offline_pages.remote_requests(text) == []
 
 
+def test_the_policy_of_a_page_lets_its_own_scripts_run_and_no_other():
+    # The digest is the example of the W3C's Content Security Policy Level 3.
+    hello = "alert('Hello, world.');"
+    digest = "'sha256-qznLcsROx4GACP2dm0UCKCzCG+HiZ1guq6ZZDob/Tng='"
+    for page in (
+        f"<p><script>{hello}</script></p>",
+        '<b onclick="alert(&#39;Hello, world.&#39;);">',
+        f'<script>{hello}</script><b onclick="{hello}">',
+    ):
+        assert offline_pages.policy(page).count(digest) == 1
+    elsewhere = f'<script src="a.js"></script><p>{hello}</p><b class="on">'
+    assert "sha256" not in offline_pages.policy(elsewhere)
+    assert "http" not in offline_pages.policy(elsewhere)
+    assert "'unsafe-inline'" not in offline_pages.policy(elsewhere).partition("style-src")[0]
+
+
 @pytest.fixture
 def notebooks(tmp_path):
     """Three chapters that note where and how often they were executed."""

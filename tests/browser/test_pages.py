@@ -132,3 +132,28 @@ def test_search_finds_what_chapters_and_functions_are_about(open_page):
         found = page.locator("#search-results li a")
         found.first.wait_for()
         assert any(expected in title for title in found.all_inner_texts()), word
+
+
+def test_a_page_refuses_other_hosts_and_scripts_that_were_not_in_it(open_page, problems):
+    page = open_page("book/preface")
+    assert problems == []
+    refused = page.evaluate(
+        """async () => {
+            const refused = [];
+            document.addEventListener(
+                "securitypolicyviolation", (event) => refused.push(event.effectiveDirective));
+            const script = document.createElement("script");
+            script.textContent = "window.strange = true";
+            document.head.append(script);
+            const picture = new Image();
+            picture.src = "http://127.0.0.1:9/picture.png";
+            await fetch("http://127.0.0.1:9/data.json").catch(() => null);
+            await new Promise((ready) => setTimeout(ready));
+            return [window.strange ?? null, ...refused.sort()];
+        }"""
+    )
+    assert refused == [None, "connect-src", "img-src", "script-src-elem"]
+    # The console tells of the three, and of nothing that left.
+    assert problems
+    assert all("Content Security Policy" in problem for problem in problems)
+    problems.clear()
