@@ -243,9 +243,10 @@ pd.DataFrame.from_dict(table, orient="index", columns=columns)
 # they do: with the wrong patches its loss is worse than that of a flat answer. It also beats the
 # regression from two neighbours, the least that one should ask of a network that has learned.
 #
-# Part of the average answer is not even sound. The lowest band holds a mel filter that is narrower
-# than the spacing of the Fourier transform, so it is always empty. A network that knows this one
-# row has solved half of the lowest band, as the average patch's loss in each band shows:
+# Part of the average answer is not about sound at all. The lowest band of patches holds a mel filter
+# that is narrower than the spacing of the Fourier transform, so that its row of the spectrogram is
+# always empty. A network that knows this one row has solved half of the lowest band, as the average
+# patch's loss in each band shows:
 
 # %%
 print(
@@ -361,14 +362,15 @@ shown
 # ## Which recipe?
 #
 # The recipe `paper` is what the paper states: AdamW, a constant rate of $10^{-4}$, batches of 64,
-# single precision. It was made for a GPU. The recipe `cpu` is ours, for a processor: batches of 8,
-# the matrices of the blocks updated by Muon {cite}`jordan2024`, a rate of $2 \cdot 10^{-3}$ that
-# falls to zero in the end, no class token. What is each of its parts worth? Every row below changes
-# one thing and trains the network `mini` (6 blocks of 128 numbers) on 12,800 clips. The judge is a
-# linear probe on recordings for development: the first two folds of ESC-10 {cite}`piczak2015` and
-# UrbanSound8K {cite}`salamon2014`, each tested on in turn, and the validation part of Speech
-# Commands. No other fold is touched. Where there are two numbers, the first is of averaged tokens,
-# the second of tokens averaged band by band.
+# single precision. It was made for a GPU. The recipe `cpu` is ours, for a processor: batches of 8, the
+# matrices of the blocks updated by Muon {cite}`jordan2024`, a rate of $2 \cdot 10^{-3}$ that falls to
+# zero in the end, no class token. What is each of its parts worth? Every row below changes one thing
+# and trains the network `mini` (6 blocks of 128 numbers) on 12,800 clips. The judge is a linear probe
+# on recordings for development. For ESC-10 {cite}`piczak2015` and UrbanSound8K {cite}`salamon2014` it
+# uses the first two folds: it is trained on one and tested on the other, then the other way round. For
+# Speech Commands it is tested on the validation part. No other fold is touched. Where a cell holds two
+# accuracies, the first comes from tokens averaged over the clip, the second from tokens averaged band
+# by band.
 
 # %%
 scale = audiopg.at_scale(smoke="cpu", paper="paper")
@@ -380,26 +382,28 @@ controls = {
 outcome_table(controls | steps)
 
 # %% [markdown]
-# The gain of each row over the first, in points, with its standard error over the folds:
+# The next table gives the gain of each recipe over the first, in points, with its standard error over
+# the folds.
 
 # %%
 gain_table(steps, against=next(iter(steps)))
 
 # %% [markdown]
-# First compare the rows with the controls. With averaged tokens, each recipe that was run is 6 to
-# 16 points above an untrained network on ESC-10 and Speech Commands, after some minutes of one
-# core. Then compare the rows with one another, but with care, since two folds say little about
-# their own error. Decoding only a third of the hidden patches saves a fifth of the time. It costs
-# several points on UrbanSound8K and Speech Commands with averaged tokens, and gains some on ESC-10
-# with the bands kept apart. The mimetic start, which begins with attention to similar tokens, shows
-# no clear gain. So the recipe uses neither. With AdamW in place of Muon, two of the three sets lose
-# points with averaged tokens. But the network has learned by then, which it hardly had in larger batches
-# at equal clips (above): it is the number of steps that counts first. Where a row says "not run yet", the question is open.
-# Note also that the lowest held-out loss does not belong to the best probe.
+# First compare the rows with the controls. With averaged tokens, each recipe that was run is 6 to 16
+# points above an untrained network on ESC-10 and Speech Commands, after a few minutes on one core. Then
+# compare the rows with one another, but with care, since two folds say little about their own error.
+# Decoding only a third of the hidden patches saves a fifth of the time. It costs several points on
+# UrbanSound8K and Speech Commands with averaged tokens, and gains some on ESC-10 with the bands kept
+# apart. The mimetic start, which begins with attention to similar tokens, shows no clear gain. So the
+# recipe uses neither. With AdamW in place of Muon, two of the three sets lose points with averaged
+# tokens. But AdamW, too, has left the shelf after 12,800 clips. In batches of 32 it had not come as far
+# by then ({numref}`fig-recorded-loss`), so what counts first is the number of steps. Where a row says
+# "not run yet", the question is open. Note also that the lowest held-out loss does not belong to the
+# best probe.
 #
-# How much time does this save? The next record compares the recipe with that of the first weights
-# of this book: AdamW, batches of 32, a cosine schedule. Both train `tiny`, and the recipe also
-# `mini`, on one thread, in single precision.
+# How much time does this save? The next record compares the recipe `cpu` with an older one, which made
+# the first weights of this book: AdamW, batches of 32, a cosine schedule. Both recipes trained `tiny`,
+# and `cpu` also trained `mini`, on one thread, in single precision.
 
 # %%
 bench = read_record("bench-recipe")
@@ -420,11 +424,11 @@ pd.DataFrame(
 ).T
 
 # %% [markdown]
-# With the bands kept apart, `tiny` now reaches with 12,800 clips what the first weights reached
-# with 64,000. It takes between a quarter and a fifth of their time. With averaged tokens it is two
-# points short of them. The smaller `mini` takes a ninth of the time. It is one point short with the
-# bands apart, and three with averaged tokens. Each figure is of one run on 400 clips, where four
-# clips make a point.
+# With the bands kept apart, `tiny` now reaches with 12,800 clips what the first weights reached with
+# 64,000. It takes between a quarter and a fifth of their time. With averaged tokens it is two points
+# short of them. The smaller `mini` takes a ninth of the time. It is one point short with the bands
+# apart, and three with averaged tokens. Each figure comes from one run and 400 clips, where four clips
+# make a point.
 #
 # The first command below makes the rows that are missing, at the paper's scale where there is a GPU;
 # the second measures the speeds.
@@ -443,10 +447,10 @@ pd.DataFrame(
 # 24\, n\, d^2 + 4\, n^2 d
 # $$ (eq-flops)
 #
-# operations forwards, and twice as many backwards. Hiding patches pays here, because the encoder's
-# $n$ is 129 instead of 513. The paper's network takes 159 billion operations a clip. The record
-# below is of `tiny` on a CPU. "The peer's way" is that of the paper's released code: processes
-# beside the training make clips one at a time in NumPy.
+# operations forwards, and twice as many backwards. Hiding patches pays here, because the encoder's $n$
+# is 129 instead of 513. The paper's network takes 159 billion operations a clip. The record below was
+# made with `tiny` on a CPU. "The peer's way" is that of the paper's released code: processes beside the
+# training make clips one at a time in NumPy.
 
 # %%
 bench = read_record("bench-pretrain")
@@ -458,7 +462,7 @@ for way, figures in metrics["ways"].items():
     print(
         f"{way}: {figures['clips_per_second']:.1f} clips/s, "
         f"{100 * figures['share_of_fastest_product']:.0f} % of the "
-        "arithmetic that one large product reaches"
+        "speed of one large matrix product"
     )
 share = 100 * metrics["share_of_synthesis"]
 print(f"synthesis with log-mel: {share:.0f} % of the faster step")
@@ -505,10 +509,10 @@ pd.DataFrame(
 # | link | NVLink, 450 GB/s each way | network, 50 GB/s |
 # | gradients to move | 0.78 GB, 1.7 ms | 0.87 GB, 17 ms |
 #
-# Inside one machine the gradients of the last layers travel while the first ones are still
-# computed, and cost next to nothing. Across machines the network would be busy eleven times as long
-# as the processors: 64 GPUs pay only for batches of some 3,000 clips and more, and then the paper's
-# 500,000 clips are fewer than 170 steps. The limit is then not hardware, but how few steps can
+# Inside one machine the gradients of the last layers travel while the first ones are still computed,
+# and cost next to nothing. Across machines the network would be busy eleven times as long as the
+# processors. So 64 GPUs are worth having only with batches of some 3,000 clips or more, and then the
+# paper's 500,000 clips are fewer than 170 steps. The limit is then not hardware, but how few steps can
 # still teach the network anything. Synthesis is no limit: each process makes its own clips and asks
 # nobody.
 #
@@ -539,12 +543,13 @@ pd.DataFrame(
 #     --rdzv-endpoint=HOST:29500 -m audiopg pretrain --recipe paper --out runs/paper
 # ```
 #
-# `python -m audiopg pretrain --help` says more: recordings instead of synthesis, going on from
-# weights, a budget of minutes, pictures along the way.
+# `python -m audiopg pretrain --help` lists what else it can do: learn from recordings instead of
+# synthesis, start from given weights, stop after some minutes, save pictures along the way.
 #
-# What is uncertain: the 1,123 s may be those of 50 epochs instead of 100 ([where the paper disagrees with
-# itself](../book/paper.md#where-the-paper-disagrees-with-itself)). The paper states a batch of 64, but its released code has 16. The released code
-# normalises with constants from another data set, and we with those of the `full` curriculum.
+# What is uncertain: the 1,123 s may be those of 50 epochs instead of 100 ([where the paper disagrees
+# with itself](../book/paper.md#where-the-paper-disagrees-with-itself)). The paper states a batch of 64,
+# but its released code has 16. The released code normalises with constants from another data set; we
+# use those of the `full` curriculum.
 #
 # ### Change this
 #
