@@ -366,8 +366,8 @@ pd.DataFrame.from_dict(leads, orient="index", columns=columns).round(1)
 #
 # ### How much is heard, and how
 #
-# These records are of the probe on ESC-10 with each clip cut or repeated to 10.24 s, as in the
-# paper. They compare an untrained network, the weights that come with the package, and three
+# The next figures come from records of the probe on ESC-10, with each clip cut or repeated to 10.24 s,
+# as in the paper. They compare an untrained network, the weights that come with the package, and three
 # earlier runs of the same network, in batches of 32.
 
 # %%
@@ -526,9 +526,9 @@ plt.show()
 paper_table("table_2")
 
 # %% [markdown]
-# The rates of ESC-50 are eighths. One of its folds has eight clips of each class, so these rates seem to
-# be of a single fold, where one clip more or less makes 12.5 points. The paper's prose also mentions
-# "severe confusions between shatter and crushing" in FSD50K, which its table does not have.
+# The rates of ESC-50 are eighths. One of its folds has eight clips of each class, so these rates seem
+# to come from a single fold, where one clip more or less makes 12.5 points. The paper's prose also
+# mentions "severe confusions between shatter and crushing" in FSD50K, which its table does not have.
 #
 # And these are ours, from the records of the fine-tuned networks. The column "kinds" has the kinds of
 # sound that both classes share.

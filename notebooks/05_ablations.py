@@ -151,8 +151,8 @@ outcome_table(rows)
 # that a core worked on the pre-training. The *held-out loss* is measured on the curriculum that the row
 # was trained on (on `full` for recordings), so it cannot be compared between curricula. The last two
 # rows repeat a comparison of the paper: the same network, trained on recordings instead, with as many
-# windows of them as the others had clips. The recordings are of the other sets at hand, never of the
-# set that is probed, so each row answers for one set.
+# windows of them as the others had clips. The recordings come from the other sets at hand, never from
+# the set that is probed, so each row answers for one set.
 #
 # The worth of a part is the difference of two rows, tested on the same folds. Let $a_k$ and $b_k$
 # be the accuracies of the two on fold $k$ of $F$, averaged over $n_a$ and $n_b$ seeds, and $s^2$
@@ -264,11 +264,12 @@ silent = pd.DataFrame.from_dict(counted, orient="index", columns=columns)
 silent.round(1)
 
 # %% [markdown]
-# The reason holds for `full`, whose noise floor fills every gap. It does not hold for synthesis as such.
-# About half of `dynamic`, which lacks the noise floor, is silent, more than of any of these recordings. In
-# the paper's table it is still ahead of `harmonic`, which is never silent. So silence alone does not
-# decide. And recordings differ: those of ESC-10 are often silent around a short sound, those of
-# UrbanSound8K hardly ever. FSD50K, from which the paper draws its recordings, is not at hand.
+# The reason holds for `full`, whose noise floor fills every gap. It does not hold for synthesis as
+# such. About half of `dynamic`, which lacks the noise floor, is silent. That is more than in any of
+# these sets of recordings. In the paper's table it is still ahead of `harmonic`, which is never silent.
+# So silence alone does not decide. And recordings differ: those of ESC-10 are often silent around a
+# short sound, those of UrbanSound8K hardly ever. FSD50K, from which the paper draws its recordings, is
+# not at hand.
 #
 # ## What does an hour buy?
 #
@@ -424,8 +425,8 @@ paper_table("table_4")
 # recordings. One reading of the paper's order is that real recordings are above all *coloured*:
 # every sound reaches a microphone through bodies, rooms and distance, all of them filters.
 #
-# The paper also claims that, in a short time, synthesis is as good a start as recordings. This
-# holds in these rows too.
+# The paper also claims that, in a short time, synthesis is as good a start as recordings. In these
+# rows, too, `full` is not clearly behind them.
 #
 # What is uncertain: the paper's table has one run a row and no interval. Ours have one or two seeds, as
 # the column *seeds* says, so the luck of the seed is known from few rows. The recordings are the few

@@ -177,11 +177,11 @@ table.rename_axis("correlation")
 #
 # ## Clips with known factors
 #
-# We ask about two hundred and fifty clips of a seed that no network was trained on. They are short,
-# one event within 2.56 s, so that this page can embed them in less than a minute. The recorded run
-# below uses many more clips, of full length. All factors vary at once, and we ask about three of
-# them: the fundamental frequency, in octaves; the relative intensity, which is the power of the
-# source over that of the noise floor, in decibels; and the onset.
+# This page uses 250 clips of a seed that no network was trained on. They are short, one event within
+# 2.56 s, so that this page can embed them in less than a minute. The recorded run below uses many more
+# clips, of full length. All factors vary at once, and we ask about three of them: the fundamental
+# frequency, in octaves; the relative intensity, which is the power of the source over that of the noise
+# floor, in decibels; and the onset.
 #
 # Three "encoders" answer live: the trained one that comes with the package, the same network
 # untrained, and no network at all, only the mean and the deviation of each band of the log-mel
@@ -397,10 +397,10 @@ pd.DataFrame(
 
 # %% [markdown]
 # For pitch the best neurons of each encoder lose a part of their nats on other clips. The scatter of
-# one estimate is of the same size as that loss. In the table of best neurons above, the one of the
-# trained encoder keeps a quarter of its nats on one set of other clips, and nearly all of them on the
-# next. So the *number* of a best neuron, such as the paper's 343, is a fact about one set of clips. The
-# best neurons for intensity tell more, and what they tell holds on other clips.
+# one estimate is of the same size as that loss. In the table above the figure, the trained encoder's
+# best neuron for pitch keeps a quarter of its nats on one set of other clips, and nearly all of them on
+# the next. So the *number* of a best neuron, such as the paper's 343, is a fact about one set of clips.
+# The best neurons for intensity tell more, and what they tell holds on other clips.
 #
 # The smallest p that 200 shuffles allow is 1 in 201. Where it is reached, the neuron very likely tells
 # something about the factor. Whether *training* put it there is another question. To answer it, compare

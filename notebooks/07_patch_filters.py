@@ -376,10 +376,10 @@ pd.Series(
 # ## What it means
 #
 # The first layer is trained by a loss far above it. Nothing makes it prefer smooth pictures, except
-# that they help to predict: neighbouring bins of a spectrogram vary together. Stripes along time
-# suit any sustained sound, and both runs grow them. Where the two runs differ, the sounds may be
-# the reason. A curriculum of held notes has narrow lines; recordings have broad ones, and more that
-# changes along time.
+# that they help to predict: neighbouring bins of a spectrogram vary together. Stripes along time suit
+# any sustained sound, and both runs grow them. Where the two runs differ, the sounds may be the reason.
+# A curriculum of held notes has narrow lines. Recordings have broad lines, and more in them changes
+# along time.
 #
 # | the paper's Figure 6 | ours |
 # | --- | --- |
