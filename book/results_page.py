@@ -512,7 +512,7 @@ def speed_table(record: dict) -> str:
                 ["", ""] if target is None else [f"{target:g}", "yes" if share <= target else "no"]
             )
             rows.append([[text] for text in (name, other, f"{share:.2f}", *told)])
-    return list_table(["time of", "compared with", "ratio", "at most", "met"], rows)
+    return list_table(["time of", "compared with", "ratio", "target, at most", "met"], rows)
 
 
 class execution_times(nodes.General, nodes.Element):

@@ -197,7 +197,7 @@ CLAIMS = (
     Claim(
         "In the same time, synthesis teaches more than recordings.",
         "ESC-50 +10.0, UrbanSound8K +2.2 (Table 3)",
-        "points of `full` over recordings of the other sets, as many clips",
+        "points of `full` over recordings of the other sets, with as many clips",
         compared(
             ("curriculum-full", "real-for-esc10"), ("curriculum-full", "real-for-urbansound8k")
         ),
@@ -206,14 +206,15 @@ CLAIMS = (
     Claim(
         "With far more time, recordings teach more than synthesis.",
         "ESC-50 +1.6, UrbanSound8K +0.2 (Table 3)",
-        "points of recordings over `full`, four times the clips",
+        "points of recordings over `full`, both with four times as many clips",
         compared(("long-real-for-esc10", "long"), ("long-real-for-urbansound8k", "long")),
         "05_ablations",
     ),
     Claim(
         "The range of the fundamental hardly matters.",
         "within 1.2 points (Table 4)",
-        "points over the default range; all intervals within 3 points would confirm it",
+        "points over the default range, first of the narrow one, then of the wide one; all "
+        "within 3 points would confirm it",
         compared(
             ("sensitivity-narrow-f0", "curriculum-full"), ("sensitivity-wide-f0", "curriculum-full")
         ),
@@ -241,7 +242,7 @@ CLAIMS = (
     Claim(
         "Pitch, intensity and onset can be decoded linearly.",
         "R² 0.995, 0.992, 0.955 (Section 4.4)",
-        "R² over that of an untrained network",
+        "R², and how much more that is than the R² of an untrained network",
         decoded,
         "06_latent_space",
     ),
