@@ -96,8 +96,10 @@ def test_the_workflow_runs_what_a_desk_runs():
     commands = " ".join(step.get("run", "") for step in steps("checks.yml"))
     for target in ("make test ", "make book ", "make test-book "):
         assert target in commands
-    (*_, newest) = steps("newest.yml")
-    assert newest["run"].startswith("make test-newest ")
+    weekly = [step["run"] for step in steps("newest.yml") if "run" in step]
+    tested, audited = weekly
+    assert tested.startswith("make test-newest ")
+    assert "pip-audit --requirement requirements.lock " in audited
 
 
 def test_the_pages_are_pushed_to_the_branch_that_the_buttons_name(tmp_path):
