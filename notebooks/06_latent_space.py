@@ -665,7 +665,7 @@ plt.show()
 pd.DataFrame(
     {
         name: {
-            "its own again, mean": each.angles[..., 0].diagonal().mean(),
+            "the same factor, mean": each.angles[..., 0].diagonal().mean(),
             **{
                 f"{one} and {other}": each.angles[i, j, 0]
                 for i, one in enumerate(each.factors)
@@ -801,8 +801,8 @@ ours = pd.DataFrame(
             ],
             "gap": gaps.loc[(factor, "trained"), "information"],
             "ridge R²": ridge.loc[("trained", factor), "R²"],
-            "of random": ridge.loc[("random", factor), "R²"],
-            "of log-mel": ridge.loc[("log-mel", factor), "R²"],
+            "R², random": ridge.loc[("random", factor), "R²"],
+            "R², log-mel": ridge.loc[("log-mel", factor), "R²"],
         }
         for factor in factors
     }
