@@ -23,7 +23,13 @@ HOLDS, FAILS, UNKNOWN = "holds", "does not hold", "cannot be told here"
 # Where the intervals of 95 % end, as a quantile.
 QUANTILE = 0.975
 # Experiments that run with several seeds, and so tell how far seeds lie apart.
-SEVERAL_SEEDS = ("curriculum-full", "curriculum-sine", "curriculum-harmonic", "extended")
+SEVERAL_SEEDS = (
+    "curriculum-full",
+    "curriculum-sine",
+    "curriculum-harmonic",
+    "curriculum-dynamic",
+    "extended",
+)
 
 
 @dataclass(frozen=True)
