@@ -4,8 +4,8 @@
 # A feature extractor has no weights and no training mode, so one would guess that the same samples
 # give the same features. For a recording of more than 10 s, ClapFeatureExtractor adds three crops
 # to the whole, from places that it draws from NumPy's global generator. It takes no seed, and does
-# not know that one is evaluating. So embeddings of long recordings change from run to run. Of a
-# batch of short clips it draws one and declares it long.
+# not know that one is evaluating. So embeddings of long recordings change from run to run. From a
+# batch of short clips it picks one and declares it long.
 #
 # Version: transformers 5.24.0 (torch 2.14.1). Seen, 15 s at 48 kHz:
 #   two calls: the whole differs by 0.0 dB, the crops by up to 56.9 dB

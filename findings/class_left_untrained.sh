@@ -4,7 +4,7 @@
 # Clips that were cut from recordings ask for folds that are grouped and stratified. One would guess
 # that a class that occurs in several groups is trained on in every fold, wherever that is possible.
 # The groups are assigned one by one to the fold in which the shares of the classes stay most even,
-# and nothing looks at what is left to train on. In a small data set all groups of a class can end
+# and nothing checks what is left to train on. In a small data set all groups of a class can end
 # up in one fold. There is no warning, and the classifier never predicts that class.
 #
 # Version: scikit-learn 1.9.1. Seen, seven clips of four recordings, two folds:
