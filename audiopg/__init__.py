@@ -24,24 +24,10 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "RECIPES",
-    "ClipParameters",
-    "Encoder",
-    "InputError",
-    "LogMel",
-    "MaskedAutoencoder",
-    "PretrainSettings",
-    "SynthPrior",
-    "analysis",
-    "at_scale",
-    "data_folder",
-    "load_encoder",
-    "pretrain",
-    "reconstruct",
-    "render",
-    "scale",
-    "signal_to_noise",
-]
+    "RECIPES", "ClipParameters", "Encoder", "InputError", "LogMel", "MaskedAutoencoder",
+    "PretrainSettings", "SynthPrior", "analysis", "at_scale", "data_folder", "load_encoder",
+    "pretrain", "reconstruct", "render", "scale", "signal_to_noise",
+]  # fmt: skip
 
 _HOMES = {
     "environment": ("at_scale", "data_folder", "scale"),

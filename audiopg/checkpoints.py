@@ -18,6 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.optim import Optimizer
 
+from audiopg import runs
 from audiopg.distributed import processes
 from audiopg.environment import atomic_folder, atomic_path, require_writable, write_json
 from audiopg.errors import InputError
@@ -25,24 +26,6 @@ from audiopg.inputs import read_json
 from audiopg.mae import MaskedAutoencoder
 from audiopg.pretrained import load_model, save_model
 from audiopg.recipes import LENGTHS, PretrainSettings, different, read_settings, same_so_far
-from audiopg.runs import (
-    RunFolder,
-    checkpoints,
-    clear_leftovers,
-    cut_metrics,
-    moments,
-    named_as_checkpoints,
-    read_checkpoint,
-    read_provenance,
-    read_tensors,
-    require_finite,
-    require_new,
-    require_own,
-    require_same,
-    require_whole,
-    step_of,
-    write_provenance,
-)
 
 _KEPT_CHECKPOINTS = 2
 
@@ -68,7 +51,7 @@ class Run:
     settings: PretrainSettings
     model: MaskedAutoencoder
     optimisers: list[Optimizer]
-    folder: RunFolder | None = None
+    folder: runs.RunFolder | None = None
     name: str | None = None
     heard: dict | None = None
     losses: list[float] = field(default_factory=list)
@@ -88,7 +71,7 @@ class Run:
 
     def moments(self) -> Iterable[tuple[str, dict[str, Tensor], str, Tensor]]:
         """What the optimisers keep: see `audiopg.runs.moments`."""
-        return moments(self.model, self.optimisers)
+        return runs.moments(self.model, self.optimisers)
 
 
 def begin(run: Run, resume: bool) -> None:
@@ -102,7 +85,7 @@ def begin(run: Run, resume: bool) -> None:
     if folder and resume:
         origin = _reopen(run)
     elif folder:
-        require_new(folder.path)
+        runs.require_new(folder.path)
     if settings.start and not run.losses:
         _start_from(settings.start, run.model)
     if not folder:
@@ -112,8 +95,8 @@ def begin(run: Run, resume: bool) -> None:
     with folder.writing():
         # First, so that a run that is killed from here on can be resumed.
         write_json(folder.path / "settings.json", asdict(settings))
-        clear_leftovers(folder, "filters", "pictures")
-        cut_metrics(folder.path / "metrics.jsonl", run.losses)
+        runs.clear_leftovers(folder, "filters", "pictures")
+        runs.cut_metrics(folder.path / "metrics.jsonl", run.losses)
         # The steps after the checkpoint are taken again.
         for kind in ("filters/step-*.safetensors", "pictures/step-*.png"):
             for path in folder.path.glob(kind):
@@ -122,7 +105,7 @@ def begin(run: Run, resume: bool) -> None:
                     path.unlink()
         if origin is None:
             said = {"recordings": run.heard} if run.heard else {}
-            origin = write_provenance(folder, run.device, processes=processes()[1], **said)
+            origin = runs.write_provenance(folder, run.device, processes=processes()[1], **said)
     run.name = origin.get("run")
 
 
@@ -134,15 +117,15 @@ def _reopen(run: Run) -> dict | None:
         than its settings.
     """
     path, settings = run.folder.path, run.settings
-    before, done, origin = read_settings(path), checkpoints(path), None
+    before, done, origin = read_settings(path), runs.checkpoints(path), None
     if done or (path / "provenance.json").exists():
-        origin = read_provenance(path)
+        origin = runs.read_provenance(path)
     was = (origin or {}).get("recordings") or {}
     if not isinstance(was, dict):
         raise InputError(f"{path / 'provenance.json'} is damaged: its recordings are no object.")
     # The same files may have moved, where their contents are known.
     free = ("audio",) if "contents" in was and settings.audio else ()
-    _require_continued(path, before, settings, step_of(done[-1]) if done else 0, free)
+    _require_continued(path, before, settings, runs.step_of(done[-1]) if done else 0, free)
     if origin is None:
         return None
     if settings.audio and was != {name: run.heard[name] for name in was or run.heard}:
@@ -159,14 +142,16 @@ def _require_continued(
 ) -> None:
     """See that the steps done with some settings are the first of a run with others."""
     free += LENGTHS if same_so_far(before, now, done) else ()
-    require_same(path, before, now, [name for name in different(before, now) if name not in free])
+    runs.require_same(
+        path, before, now, [name for name in different(before, now) if name not in free]
+    )
 
 
 def _load_newest(run: Run, name: str | None, free: tuple[str, ...]) -> None:
     """Restore the newest checkpoint that reads well, of the run of that name."""
-    for checkpoint in reversed(named_as_checkpoints(run.folder.path)):
+    for checkpoint in reversed(runs.named_as_checkpoints(run.folder.path)):
         read = partial(_read_checkpoint, run, name)
-        found = read_checkpoint(run.folder, checkpoint, read, "going back to the one before")
+        found = runs.read_checkpoint(run.folder, checkpoint, read, "going back to the one before")
         if found is None:
             continue
         state, source, kept = found
@@ -193,23 +178,23 @@ def _read_checkpoint(
         "settings": PretrainSettings(**said["settings"]) if "settings" in said else None,
     }
     source = load_model(path / "model.safetensors")
-    kept, _ = read_tensors(path / "optimiser.safetensors")
+    kept, _ = runs.read_tensors(path / "optimiser.safetensors")
     for file in ("model", "optimiser"):
         with safe_open(path / f"{file}.safetensors", "pt") as opened:
             label = (opened.metadata() or {}).get("run")
         # Files of older versions do not say it all.
         named, _, step = label.partition("/") if label else (said.get("run"), "", "")
-        require_own(path, named, name)
+        runs.require_own(path, named, name)
         if step and int(step) != len(state["losses"]):
             raise InputError(f"{file}.safetensors is of step {step}")
-    if len(state["losses"]) != step_of(path):
+    if len(state["losses"]) != runs.step_of(path):
         raise InputError(f"state.json holds {len(state['losses'])} losses")
     if source.architecture != run.model.architecture:
         raise InputError("model.safetensors holds another network")
     expected = {slot: like.shape for slot, _, _, like in run.moments()}
-    require_whole(path / "model.safetensors", source.state_dict())
-    require_whole(path / "optimiser.safetensors", kept, expected)
-    require_own(path, said.get("run"), name)
+    runs.require_whole(path / "model.safetensors", source.state_dict())
+    runs.require_whole(path / "optimiser.safetensors", kept, expected)
+    runs.require_own(path, said.get("run"), name)
     return state, source, kept
 
 
@@ -238,7 +223,7 @@ def _size(run: Run) -> float:
     weights = sum(value.numel() for value in run.model.state_dict().values())
     kept = sum(like.numel() for *_, like in run.moments())
     # The oldest checkpoint is taken away when the new one is there.
-    coming = max(1, _KEPT_CHECKPOINTS + 1 - len(checkpoints(run.folder.path)))
+    coming = max(1, _KEPT_CHECKPOINTS + 1 - len(runs.checkpoints(run.folder.path)))
     coming = min(coming, -(-left // settings.checkpoint_every))
     filters = left / settings.filters_every * run.model.encoder.patch_projection.weight.numel()
     return 4 * coming * (weights + kept) + 2 * filters + 300 * left
@@ -253,7 +238,7 @@ def save(run: Run) -> None:
     done = len(run.losses)
     if done == run.saved:
         return
-    require_finite(run.model, f"step {done}")
+    runs.require_finite(run.model, f"step {done}")
     run.saved = done
     if not run.folder:
         return
@@ -273,7 +258,7 @@ def save(run: Run) -> None:
             with atomic_path(temporary / "optimiser.safetensors") as path:
                 save_file(kept, path, label and {"run": label})
             write_json(temporary / "state.json", state, indent=None)
-        for old in checkpoints(folder)[:-_KEPT_CHECKPOINTS]:
+        for old in runs.checkpoints(folder)[:-_KEPT_CHECKPOINTS]:
             # Where somebody has moved one to another disk, what is there stays.
             old.unlink() if old.is_symlink() else shutil.rmtree(old)
 

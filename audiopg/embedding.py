@@ -9,22 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from audiopg import frontend
 from audiopg.environment import on_cpu_by_default
 from audiopg.errors import InputError
-from audiopg.frontend import (
-    HOP,
-    MEL_BANDS,
-    PATCH,
-    WINDOW,
-    LogMel,
-    fit_length,
-    resample,
-    whole_frames,
-)
 from audiopg.inputs import as_waves, whole_number
 from audiopg.synth.parameters import CLIP_SAMPLES, SAMPLE_RATE
 
-BANDS = MEL_BANDS // PATCH
+BANDS = frontend.MEL_BANDS // frontend.PATCH
 # How the tokens of a clip become one vector: see `Embedder.embed`.
 POOLINGS = ("mean", "frequency")
 
@@ -36,7 +27,7 @@ class Embedder(nn.Module):
     whose last tokens are those of the patches, 8 a time step.
     """
 
-    log_mel: LogMel
+    log_mel: frontend.LogMel
 
     @property
     def dimensions(self) -> int:
@@ -164,8 +155,8 @@ class Embedder(nn.Module):
                 embeddings[rows, first : first + pooled.shape[1]] = pooled
             first += _time_steps(window.shape[-1])
         # A step hears from its first frame's first sample to its last frame's last.
-        middle = ((PATCH - 1) * HOP + WINDOW) / 2
-        times = torch.arange(steps, dtype=torch.float64) * (PATCH * HOP) + middle
+        middle = ((frontend.PATCH - 1) * frontend.HOP + frontend.WINDOW) / 2
+        times = torch.arange(steps, dtype=torch.float64) * (frontend.PATCH * frontend.HOP) + middle
         return embeddings, times.to(embeddings.device) / SAMPLE_RATE
 
     def _pooled(
@@ -178,7 +169,9 @@ class Embedder(nn.Module):
         order = steps.argsort(stable=True)
         for alike in order.split(steps.unique(return_counts=True)[1].tolist()):
             for rows in alike.split(batch_size):
-                mel = self._log_mels([fit_length(windows[row], samples[row]) for row in rows])
+                mel = self._log_mels(
+                    [frontend.fit_length(windows[row], samples[row]) for row in rows]
+                )
                 tokens = self(mel)[:, first:].float().unflatten(1, (-1, BANDS))
                 yield rows, tokens.mean(dim=2) if pooling == "mean" else tokens.flatten(2)
 
@@ -186,7 +179,7 @@ class Embedder(nn.Module):
         """The spectrograms of waves whose frames fill equally many patches: (B, frames, 128)."""
         padded = nn.utils.rnn.pad_sequence(waves, batch_first=True)
         mel = self.log_mel.transform(padded.to(self._device))
-        frames = torch.tensor([whole_frames(len(wave)) for wave in waves])
+        frames = torch.tensor([frontend.whole_frames(len(wave)) for wave in waves])
         if frames.min() < frames.max():
             # Only the frames behind a wave's own hear the zeros behind it.
             own = torch.arange(mel.shape[1]) < frames[:, None]
@@ -200,18 +193,18 @@ def _waves_at_16_khz(
     """What `as_waves` makes of waves, resampled."""
     waves = as_waves(wave)
     if isinstance(waves, Tensor):
-        return resample(waves, sample_rate)
-    return [resample(one, sample_rate) for one in waves]
+        return frontend.resample(waves, sample_rate)
+    return [frontend.resample(one, sample_rate) for one in waves]
 
 
 def _windows(wave: Tensor) -> tuple[Tensor, ...]:
     """(..., samples) in parts of 10.24 s, of which the last may be shorter."""
     parts = wave.split(CLIP_SAMPLES, dim=-1)
-    if parts[-1].shape[-1] >= WINDOW:
+    if parts[-1].shape[-1] >= frontend.WINDOW:
         return parts
     if len(parts) == 1:
         raise InputError(
-            f"the waveform has {wave.shape[-1]} samples, shorter than one window of {WINDOW}; "
+            f"the waveform has {wave.shape[-1]} samples, shorter than one window of {frontend.WINDOW}; "
             "leave it out, or have it looped to 10.24 s (not native)."
         )
     return parts[:-1]
@@ -219,4 +212,4 @@ def _windows(wave: Tensor) -> tuple[Tensor, ...]:
 
 def _time_steps(samples: int) -> int:
     """How many patches of a band lie one after another in so many samples."""
-    return LogMel.frames(samples) // PATCH
+    return frontend.LogMel.frames(samples) // frontend.PATCH

@@ -22,18 +22,10 @@ from torch.nn.utils import get_total_norm
 from torch.optim import AdamW, Optimizer
 from tqdm.auto import tqdm
 
+from audiopg import environment
 from audiopg.checkpoints import Run, begin, save, save_filters
 from audiopg.datasets.folder import Recordings, find_recordings, read_ahead
 from audiopg.distributed import agree, from_first, interruptions, processes, together
-from audiopg.environment import (
-    PRECISIONS,
-    autocast,
-    name_user,
-    require_compiler,
-    settle_precision,
-    usable_device,
-    usual_torch,
-)
 from audiopg.errors import InputError
 from audiopg.mae import MaskedAutoencoder, MaskedOutput
 from audiopg.muon import Muon
@@ -49,16 +41,9 @@ from audiopg.runs import RunFolder, Scalars, add_metrics, require_utf8, run_fold
 from audiopg.synth import SUMMARIES, SynthPrior, render, spread, summarise
 
 __all__ = [
-    "RECIPES",
-    "PretrainResult",
-    "PretrainSettings",
-    "Watcher",
-    "different",
-    "learning_rate_at",
-    "pretrain",
-    "read_settings",
-    "recipe_for",
-]
+    "RECIPES", "PretrainResult", "PretrainSettings", "Watcher", "different", "learning_rate_at",
+    "pretrain", "read_settings", "recipe_for",
+]  # fmt: skip
 
 # A loss this many times the mean of so many steps before it is an explosion.
 _EXPLOSION, _STEPS_BEFORE = 10.0, 100
@@ -75,7 +60,7 @@ class PretrainResult:
 Watcher = Callable[[int, MaskedAutoencoder, list[float]], None]
 
 
-@usual_torch()
+@environment.usual_torch()
 def pretrain(
     settings: PretrainSettings,
     out: str | os.PathLike | None = None,
@@ -112,14 +97,14 @@ def pretrain(
             is not finite, or the loss exceeds 10 times the mean of the (at most) 100 steps before,
             naming the step and its clips. The checkpoints before stay as they are.
     """
-    name_user()
-    device = usable_device(device)
+    environment.name_user()
+    device = environment.usable_device(device)
     settings = _settled(settings, out if resume else None, device)
     with ExitStack() as held:
         recordings = folder = None
         with together():
             if settings.compiled:
-                require_compiler(device)
+                environment.require_compiler(device)
             if settings.audio:
                 recordings = find_recordings(settings.audio)
             if out is not None and processes()[0] == 0:
@@ -146,7 +131,7 @@ def _settled(
         if rank == 0:
             if resumed is not None and precision == "auto":
                 precision = read_settings(resumed).precision
-            precision = settle_precision(precision, device)
+            precision = environment.settle_precision(precision, device)
     return replace(settings, precision=from_first(precision))
 
 
@@ -209,7 +194,9 @@ def _optimisers(settings: PretrainSettings, model: MaskedAutoencoder) -> list[Op
         (matrices if by_muon else others).append(parameter)
     optimisers: list[Optimizer] = [AdamW(others, betas=(0.9, 0.95), fused=True, **both)]
     if matrices:
-        optimisers.append(Muon(matrices, precision=PRECISIONS[settings.precision], **both))
+        optimisers.append(
+            Muon(matrices, precision=environment.PRECISIONS[settings.precision], **both)
+        )
     return optimisers
 
 
@@ -356,7 +343,7 @@ def _backward(
     network: nn.Module, batch: _Batch, settings: PretrainSettings
 ) -> tuple[MaskedOutput, Tensor]:
     """The network's output for a batch, with gradients in its parameters, and the norm of them all."""
-    with autocast(batch.mel.device, settings.precision):
+    with environment.autocast(batch.mel.device, settings.precision):
         output = network(
             batch.mel,
             batch.clips,

@@ -27,13 +27,10 @@ class PretrainSettings:
     preset: str = setting(
         "base", f"size of the network: {', '.join(ARCHITECTURES)}", choices=ARCHITECTURES
     )
-    class_token: bool = setting(
-        True, "a token that stands for no patch, as in the paper", choices=(False, True)
-    )
+    class_token: bool = setting(True, "a token that stands for no patch, as in the paper")
     visible_keys: bool = setting(
         False,
         "the decoder attends to the visible patches alone, and predicts each of the others by itself",
-        choices=(False, True),
     )
     decoder_width: int | None = setting(
         None, "numbers a token in the decoder, if not the preset's", low=1
@@ -101,9 +98,7 @@ class PretrainSettings:
         "of the network's products: float32, bfloat16, or auto, the one that the device is good at",
         choices=PRECISION_CHOICES,
     )
-    compiled: bool = setting(
-        False, "compile the network: minutes at the start, faster steps", choices=(False, True)
-    )
+    compiled: bool = setting(False, "compile the network: minutes at the start, faster steps")
     seed: int = setting(
         0, "key of the clips, the masks and the initial weights", low=-(2**63), high=2**63 - 1
     )

@@ -27,10 +27,12 @@ def setting(
     Args:
         default: its value where none is given; None also means that none is allowed.
         text: what it does, for ``--help``.
-        choices: the values that it may have.
+        choices: the values that it may have; True and False where the default is one of them.
         low: the smallest number that it may be; without a point it asks for whole numbers.
         high: the largest.
     """
+    if isinstance(default, bool):
+        choices = (False, True)
     limits = {"choices": None if choices is None else list(choices), "low": low, "high": high}
     return field(default=default, metadata={"help": text} | limits)
 

@@ -183,7 +183,7 @@ def test_a_compiled_network_learns_the_same(monkeypatch, whole):
 
     real = torch.compile
     monkeypatch.setattr(torch, "compile", compile_quickly)
-    monkeypatch.setattr(pretraining, "require_compiler", lambda device: None)
+    monkeypatch.setattr(environment, "require_compiler", lambda device: None)
     result = quiet(replace(SETTINGS, compiled=True))
     assert compiled == [result.model]
     torch.testing.assert_close(result.losses, whole.losses, rtol=0, atol=1e-5)

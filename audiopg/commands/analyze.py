@@ -13,42 +13,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from audiopg.analysis import (
-    FilterGrowth,
-    Report,
-    RidgeComparison,
-    analyse,
-    clip_factors,
-    controlled_clips,
-    embed_clips,
-    factor_direction,
-    filter_growth,
-    read_filters,
-    ridge_comparison,
-    traverse,
-)
-from audiopg.commands.common import (
-    add_beside,
-    add_model,
-    add_number,
-    add_out,
-    add_record,
-    heard_by,
-    load_plots,
-    save_figure,
-    untrained_like,
-)
-from audiopg.environment import (
-    PRECISION_CHOICES,
-    atomic_path,
-    autocast,
-    best_device,
-    provenance,
-    require_writable,
-    settle_precision,
-    write_json,
-    writing,
-)
+from audiopg import analysis, environment
+from audiopg.commands import common
 from audiopg.errors import InputError
 from audiopg.frontend import LogMel
 from audiopg.mae import Encoder, MaskedAutoencoder
@@ -81,9 +47,9 @@ EXAMPLES = (
 
 
 def add(command: argparse.ArgumentParser) -> None:
-    add_model(command)
+    common.add_model(command)
     what = "other models to ask about the same clips, such as one pre-trained on recordings"
-    add_beside(command, what)
+    common.add_beside(command, what)
     command.add_argument(
         "--controls",
         action="store_true",
@@ -96,19 +62,19 @@ def add(command: argparse.ArgumentParser) -> None:
         default=[],
         help="runs or their checkpoints of which only R² is asked, over the clips they had heard",
     )
-    add_number(command, "--clips", 5000, "synthetic clips")
+    common.add_number(command, "--clips", 5000, "synthetic clips")
     command.add_argument(
         "--other-clips", type=int, help="clips of every set but the first (default: as --clips)"
     )
-    add_number(command, "--seed", 1, "of the clips")
-    add_number(
+    common.add_number(command, "--seed", 1, "of the clips")
+    common.add_number(
         command,
         "--seeds",
         3,
         "sets of clips, their seeds one after another: all is found on the first, the best neurons "
         "are asked again about the others",
     )
-    add_number(command, "--permutations", 200, "shuffles of a factor")
+    common.add_number(command, "--permutations", 200, "shuffles of a factor")
     command.add_argument(
         "--null-clips",
         type=int,
@@ -117,19 +83,19 @@ def add(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--precision",
-        choices=PRECISION_CHOICES,
+        choices=environment.PRECISION_CHOICES,
         default="float32",
         help="of the encoders' products: float32, bfloat16, or auto, the one that the device is good "
         "at (default: float32)",
     )
-    add_out(command, "folder for what is found")
-    add_record(command)
+    common.add_out(command, "folder for what is found")
+    common.add_record(command)
 
 
 def run(options: argparse.Namespace) -> None:
-    require_writable(options.out, _ROOM)
+    environment.require_writable(options.out, _ROOM)
     with run_folder(options.out) as held:
-        with writing(options.out):
+        with environment.writing(options.out):
             clear_leftovers(held)
         _analyze_into(options)
 
@@ -146,8 +112,8 @@ class _Asked:
     candidates: dict[str, Encoder | LogMel]
     grown: dict[str, Encoder]
     heard: dict[str, tuple[int, str]]
-    filters: dict[str, FilterGrowth]
-    changes: dict[str, FilterGrowth]
+    filters: dict[str, analysis.FilterGrowth]
+    changes: dict[str, analysis.FilterGrowth]
     settings: dict
 
 
@@ -158,12 +124,12 @@ def _analyze_into(options: argparse.Namespace) -> None:
         raise InputError(f"seeds is {options.seeds}; give at least 1.")
     if options.other_clips is None:
         options.other_clips = options.clips
-    plots, device = load_plots("analyze"), best_device()
-    options.precision = settle_precision(options.precision, device)
+    plots, device = common.load_plots("analyze"), environment.best_device()
+    options.precision = environment.settle_precision(options.precision, device)
     asked = _load(options, device)
     sets, layers, heard = _embed_all(options, asked, device)
     how = {"permutations": options.permutations, "null_clips": options.null_clips}
-    report = analyse(*sets[0], sets[1:], cached=True, **how)
+    report = analysis.analyse(*sets[0], sets[1:], cached=True, **how)
     tables = report.tables()
     for name, found in layers.items():
         tables[f"layers of {name}"] = found.table().rename_axis(["layer", "factor"])
@@ -174,11 +140,11 @@ def _analyze_into(options: argparse.Namespace) -> None:
     _print_report(report)
     # Until all is written, the folder says only what is being written into it: were this killed, tables
     # of another analysis could be mixed with those that are there.
-    with writing(options.out):
-        write_json(options.out / "analysis.json", {"settings": asked.settings})
+    with environment.writing(options.out):
+        environment.write_json(options.out / "analysis.json", {"settings": asked.settings})
     for name, table in tables.items():
         path = options.out / f"{_file_name(name)}.csv"
-        with writing(path), atomic_path(path) as temporary:
+        with environment.writing(path), environment.atomic_path(path) as temporary:
             table.to_csv(temporary)
     plots.use_style()
     figures = chain(
@@ -189,10 +155,10 @@ def _analyze_into(options: argparse.Namespace) -> None:
     )
     drawn = 0
     for name, figure in figures:
-        save_figure(plots, figure, options.out / f"{_file_name(name)}.png")
+        common.save_figure(plots, figure, options.out / f"{_file_name(name)}.png")
         drawn += 1
     record = _record(options, asked, report, tables)
-    record |= {"seconds": time.perf_counter() - began, "where": provenance(device)}
+    record |= {"seconds": time.perf_counter() - began, "where": environment.provenance(device)}
     write_record("analysis", **record, folder=options.out)
     print(f"{len(tables)} tables, {drawn} figures and analysis.json in {options.out}")
     if options.record:
@@ -205,7 +171,7 @@ def _load(options: argparse.Namespace, device: torch.device) -> _Asked:
     candidates = {"this encoder": model.encoder}
     candidates |= {path: load_encoder(path).to(device) for path in options.beside}
     if options.controls:
-        untrained = untrained_like(model.encoder).to(device)
+        untrained = common.untrained_like(model.encoder).to(device)
         candidates |= {"random encoder": untrained, "raw log-mel": LogMel().to(device)}
     heard = {path: _clips_heard(path) for path in options.by_clips}
     grown = {path: load_encoder(path).to(device) for path in heard}
@@ -220,7 +186,7 @@ def _load(options: argparse.Namespace, device: torch.device) -> _Asked:
     settings = said | {
         "other_clips": options.other_clips,
         "clips_heard": heard,
-        "heard": {path: heard_by(path) for path in named.values()},
+        "heard": {path: common.heard_by(path) for path in named.values()},
         **asdict(model.architecture),
     }
     filters = {name: growth for name, (growth, _) in kept.items()}
@@ -230,38 +196,41 @@ def _load(options: argparse.Namespace, device: torch.device) -> _Asked:
 
 def _embed_all(
     options: argparse.Namespace, asked: _Asked, device: torch.device
-) -> tuple[list[_Set], dict[str, RidgeComparison], "DataFrame | None"]:
+) -> tuple[list[_Set], dict[str, analysis.RidgeComparison], "DataFrame | None"]:
     """Embeddings and factors of each set of clips; R² of each encoder by layer, and by clips heard."""
 
     def embed(one: Encoder | LogMel, params: ClipParameters, layers: bool = False) -> torch.Tensor:
-        with autocast(device, options.precision):
-            return embed_clips(one, params, layers=layers)
+        with environment.autocast(device, options.precision):
+            return analysis.embed_clips(one, params, layers=layers)
 
     sets = []
     for place in range(options.seeds):
         clips = options.other_clips if place else options.clips
-        params = controlled_clips(None, clips, options.seed + place)
+        params = analysis.controlled_clips(None, clips, options.seed + place)
         embeddings = {name: embed(one, params).to(device) for name, one in asked.candidates.items()}
-        sets.append((embeddings, clip_factors(params)))
-    params = controlled_clips(None, _layer_clips(options), options.seed)
-    factors, layers = clip_factors(params), {}
+        sets.append((embeddings, analysis.clip_factors(params)))
+    params = analysis.controlled_clips(None, _layer_clips(options), options.seed)
+    factors, layers = analysis.clip_factors(params), {}
     for name, one in asked.candidates.items():
         if isinstance(one, Encoder):
             parts = enumerate(embed(one, params, layers=True))
-            layers[name] = ridge_comparison({str(n): part for n, part in parts}, factors)
+            layers[name] = analysis.ridge_comparison({str(n): part for n, part in parts}, factors)
     if not asked.grown:
         return sets, layers, None
     by_clips = {path: embed(one, params) for path, one in asked.grown.items()}
     controls = {"random encoder", "raw log-mel"} & asked.candidates.keys()
     by_clips |= {name: sets[0][0][name][: len(params)] for name in sorted(controls)}
-    table = ridge_comparison(by_clips, factors).table()
+    table = analysis.ridge_comparison(by_clips, factors).table()
     learned = [asked.heard.get(name, (0, "nothing")) for name, _ in table.index]
     clips, sources = zip(*learned, strict=True)
     return sets, layers, table.assign(**{"clips heard": clips, "of": sources})
 
 
 def _record(
-    options: argparse.Namespace, asked: _Asked, report: Report, tables: "dict[str, DataFrame]"
+    options: argparse.Namespace,
+    asked: _Asked,
+    report: analysis.Report,
+    tables: "dict[str, DataFrame]",
 ) -> dict:
     """What a record says of an analysis, but for where and how long."""
     packed = {
@@ -333,19 +302,19 @@ def _clips_heard(model: str) -> tuple[int, str]:
     return int(step) * settings.batch_size, "recordings" if settings.audio else "synthesis"
 
 
-def _filters(folder: str) -> tuple[FilterGrowth, FilterGrowth | None]:
+def _filters(folder: str) -> tuple[analysis.FilterGrowth, analysis.FilterGrowth | None]:
     """The patch filters of a run, step by step, and what training has added since the first.
 
     Snapshots are taken evenly, the first and the last among them.
     """
-    steps, weights = read_filters(folder)
+    steps, weights = analysis.read_filters(folder)
     chosen = torch.linspace(0, len(steps) - 1, min(len(steps), _SNAPSHOTS), dtype=torch.float32)
     steps, weights = (values[chosen.round().long()] for values in (steps, weights))
     changes = weights[1:] - weights[0]
     # A run that has kept one snapshot, or whose filters have not moved, has nothing to show.
     moved = changes.flatten(1).any(dim=1)
-    added = filter_growth(steps[1:][moved], changes[moved]) if moved.any() else None
-    return filter_growth(steps, weights), added
+    added = analysis.filter_growth(steps[1:][moved], changes[moved]) if moved.any() else None
+    return analysis.filter_growth(steps, weights), added
 
 
 def _packed(found: object) -> dict:
@@ -364,16 +333,16 @@ def _traversal_figures(
 ) -> "Iterator[tuple[str, Figure]]":
     """The first clip decoded with its tokens moved along the direction of each factor."""
     mel = model.encoder.log_mel(
-        render(controlled_clips(None, 1, seed)).to(next(model.parameters()).device)
+        render(analysis.controlled_clips(None, 1, seed)).to(next(model.parameters()).device)
     )
     for name, values in factors.items():
-        direction = factor_direction(embeddings["this encoder"], values)
-        moved = traverse(model, mel, direction, _AMOUNTS)
+        direction = analysis.factor_direction(embeddings["this encoder"], values)
+        moved = analysis.traverse(model, mel, direction, _AMOUNTS)
         titles = [f"{amount:+g} sd of {name}" for amount in _AMOUNTS]
         yield f"traversal along {name}", plots.spectrogram_wall(moved, titles, columns=3)
 
 
-def _print_report(report: Report) -> None:
+def _print_report(report: analysis.Report) -> None:
     """The best neuron for each factor with its bar, and what all of them together tell."""
     for name, information in report.information.items():
         for factor, found in information.items():
@@ -389,8 +358,8 @@ def _print_report(report: Report) -> None:
 
 def _report_figures(
     plots: ModuleType,
-    report: Report,
-    layers: dict[str, RidgeComparison],
+    report: analysis.Report,
+    layers: dict[str, analysis.RidgeComparison],
     heard: "DataFrame | None",
 ) -> "Iterator[tuple[str, Figure]]":
     """One figure after another, with its name, so that few are open at a time."""
@@ -422,7 +391,7 @@ def _report_figures(
 
 
 def _filter_figures(
-    plots: ModuleType, growth: dict[str, FilterGrowth], what: str
+    plots: ModuleType, growth: dict[str, analysis.FilterGrowth], what: str
 ) -> "Iterator[tuple[str, Figure]]":
     for name, found in growth.items():
         steps = [f"step {step}" for step in found.steps.tolist()]

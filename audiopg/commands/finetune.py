@@ -2,16 +2,7 @@
 
 import argparse
 
-from audiopg.commands.common import (
-    add_beside,
-    add_own,
-    add_recordings,
-    add_run,
-    add_settings,
-    changed_by,
-    find_clips,
-    recordings_folder,
-)
+from audiopg.commands import common
 from audiopg.datasets import LabelledClips, cached_waves
 from audiopg.datasets.benchmarks import BENCHMARKS
 from audiopg.environment import require_writable
@@ -64,15 +55,15 @@ def add(command: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help=f"one of {', '.join(BENCHMARKS)}; or a folder, table or manifest of one's own recordings",
     )
-    add_recordings(command)
-    add_own(command)
+    common.add_recordings(command)
+    common.add_own(command)
     command.add_argument(
         "--folds", help="test folds, such as 1,2 (default: all of the data set, in turn)"
     )
-    add_settings(command, FinetuneSettings, FINETUNE_RECIPES)
+    common.add_settings(command, FinetuneSettings, FINETUNE_RECIPES)
     what = "finished runs on the same clips to compare this one with, such as one from scratch"
-    add_beside(command, what, of="RUN")
-    add_run(command)
+    common.add_beside(command, what, of="RUN")
+    common.add_run(command)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -87,11 +78,11 @@ def run(options: argparse.Namespace) -> None:
     require_writable(options.out, 1e6)
     for path in options.beside:
         read_run(path)
-    settings = changed_by(settings, options)
+    settings = common.changed_by(settings, options)
     folds = None if options.folds is None else _fold_list(options.folds)
-    clips = find_clips(options, options.dataset, options.skip_bad)
+    clips = common.find_clips(options, options.dataset, options.skip_bad)
     if clips is None:
-        folder = recordings_folder(options.data)
+        folder = common.recordings_folder(options.data)
         raise InputError(f"{folder} does not hold {options.dataset}; see the README for it.")
     waves = cached_waves(clips, skip_bad=options.skip_bad)
     clips = waves.clips

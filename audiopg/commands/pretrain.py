@@ -11,14 +11,7 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
-from audiopg.commands.common import (
-    add_run,
-    add_settings,
-    changed_by,
-    load_plots,
-    save_figure,
-    source_of,
-)
+from audiopg.commands import common
 from audiopg.errors import InputError
 from audiopg.mae import MaskedAutoencoder, reconstruct
 from audiopg.pretraining import (
@@ -76,8 +69,8 @@ times the mean of the 100 steps before, stops the run and names the step and its
 
 
 def add(command: argparse.ArgumentParser) -> None:
-    add_settings(command, PretrainSettings, RECIPES)
-    add_run(command)
+    common.add_settings(command, PretrainSettings, RECIPES)
+    common.add_run(command)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -86,7 +79,7 @@ def run(options: argparse.Namespace) -> None:
     else:
         recipe = options.recipe or "paper"
         settings = recipe_for(options.preset or RECIPES[recipe].preset, recipe)
-    settings = changed_by(settings, options)
+    settings = common.changed_by(settings, options)
     watch = _picture_watcher(settings, options.out) if settings.pictures_every else None
     with _process_group(options.device) as (rank, device):
         result = pretrain(settings, options.out, resume=options.resume, device=device, watch=watch)
@@ -100,7 +93,7 @@ def run(options: argparse.Namespace) -> None:
         lines = read_metrics(options.out / "metrics.jsonl")[: len(result.losses)]
         seconds = sum(settings.batch_size / line["clips_per_second"] for line in lines)
         where = read_provenance(options.out)
-        clips, source = len(result.losses) * settings.batch_size, source_of(settings, where)
+        clips, source = len(result.losses) * settings.batch_size, common.source_of(settings, where)
         data = f"{clips} clips synthesized from {source}, no recordings"
         data = f"{clips} windows of {source}" if settings.audio else data
         path = write_record(
@@ -145,7 +138,7 @@ def _process_group(device: str | None) -> Iterator[tuple[int, str | None]]:
 
 def _picture_watcher(settings: PretrainSettings, folder: Path) -> Watcher:
     """Draws reconstructions of clips that are not trained on, every so many steps."""
-    plots = load_plots("--pictures-every")
+    plots = common.load_plots("--pictures-every")
     plots.use_style()
     prior = SynthPrior.preset(settings.prior)
 
@@ -158,6 +151,6 @@ def _picture_watcher(settings: PretrainSettings, folder: Path) -> Watcher:
         output = model(mel, clips, settings.seed)
         titles = [f"held-out clip {n}" for n in range(1, len(clips) + 1)]
         figure = plots.reconstructions(mel, reconstruct(mel, output), output.mask, titles)
-        save_figure(plots, figure, folder / "pictures" / f"step-{step:08d}.png")
+        common.save_figure(plots, figure, folder / "pictures" / f"step-{step:08d}.png")
 
     return draw

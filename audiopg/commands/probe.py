@@ -4,19 +4,7 @@ import argparse
 import time
 from dataclasses import asdict
 
-from audiopg.commands.common import (
-    RECORD_HELP,
-    add_beside,
-    add_embedding,
-    add_model,
-    add_own,
-    add_record,
-    add_recordings,
-    find_clips,
-    heard_by,
-    recordings_folder,
-    untrained_like,
-)
+from audiopg.commands import common
 from audiopg.datasets import LabelledClips, cached_waves
 from audiopg.datasets.benchmarks import BENCHMARKS
 from audiopg.embedding import POOLINGS
@@ -43,9 +31,9 @@ EXAMPLES = (
 
 
 def add(command: argparse.ArgumentParser) -> None:
-    add_model(command)
+    common.add_model(command)
     what = "other models to probe on the same clips, such as one pre-trained on recordings"
-    add_beside(command, what)
+    common.add_beside(command, what)
     command.add_argument(
         "--dataset",
         default="esc10",
@@ -53,9 +41,9 @@ def add(command: argparse.ArgumentParser) -> None:
         help=f"one of {', '.join(BENCHMARKS)}, or all of them that are there; or a folder, table or "
         "manifest of one's own recordings (default: esc10)",
     )
-    add_recordings(command)
-    add_own(command)
-    add_embedding(command, [*POOLINGS, "both"])
+    common.add_recordings(command)
+    common.add_own(command)
+    common.add_embedding(command, [*POOLINGS, "both"])
     command.add_argument(
         "--controls",
         action=argparse.BooleanOptionalAction,
@@ -68,26 +56,28 @@ def add(command: argparse.ArgumentParser) -> None:
         help="for each test fold, leave out of training what was cut from one of its recordings, or "
         "said by one of its speakers: in ESC-50 and UrbanSound8K a few recordings are in two folds",
     )
-    add_record(command, RECORD_HELP + "; for --dataset all, NAME-esc10.json and so on")
+    common.add_record(
+        command, common.RECORD_HELP + "; for --dataset all, NAME-esc10.json and so on"
+    )
 
 
 def run(options: argparse.Namespace) -> None:
     names = list(BENCHMARKS) if options.dataset == "all" else [options.dataset]
     encoder = load_encoder(options.model)
-    found = {name: find_clips(options, name, options.skip_bad) for name in names}
+    found = {name: common.find_clips(options, name, options.skip_bad) for name in names}
     found = {name: clips for name, clips in found.items() if clips is not None}
     if not found:
         wanted = "any benchmark" if options.dataset == "all" else options.dataset
-        folder = recordings_folder(options.data)
+        folder = common.recordings_folder(options.data)
         raise InputError(f"{folder} does not hold {wanted}; audiopg download fetches them.")
-    encoders = {"random encoder": untrained_like(encoder)} if options.controls else {}
+    encoders = {"random encoder": common.untrained_like(encoder)} if options.controls else {}
     encoders |= {str(model): load_encoder(model) for model in options.beside}
     encoders["this encoder"] = encoder
     device = best_device()
     encoders = {name: each.to(device) for name, each in encoders.items()}
     models = [str(model) for model in (options.model, *options.beside)]
     # Asked before the work, so that no run is refused after it.
-    heard = {model: heard_by(model) for model in models if options.record}
+    heard = {model: common.heard_by(model) for model in models if options.record}
     for name, clips in found.items():
         record = options.record and f"{options.record}{'' if len(names) == 1 else f'-{name}'}"
         _probe_one(options, name, clips, encoders, heard, record)

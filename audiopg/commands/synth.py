@@ -10,23 +10,11 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
+from audiopg import synth
 from audiopg.commands.common import add_out
 from audiopg.environment import atomic_path, require_writable, writing
 from audiopg.errors import InputError
 from audiopg.runs import clear_leftovers, run_folder
-from audiopg.synth import (
-    CLIP_SAMPLES,
-    PRESETS,
-    SAMPLE_RATE,
-    SENSITIVITY,
-    ClipParameters,
-    SynthPrior,
-    read_scene,
-    render,
-    to_scene,
-    write_scene,
-    write_table,
-)
 
 # Of a sample: floats in wav, 24 bits in flac, which keep the most of what lies between -1 and 1.
 _BYTES = {"wav": 4, "flac": 3}
@@ -40,15 +28,15 @@ EXAMPLES = (
 
 def add(command: argparse.ArgumentParser) -> None:
     # No defaults here, so that one that is given beside --json is known from one that is not.
-    command.add_argument("--preset", help=f"{', '.join(PRESETS)} (default: full)")
+    command.add_argument("--preset", help=f"{', '.join(synth.PRESETS)} (default: full)")
     command.add_argument("--clips", help="indices FIRST:LAST, the last left out (default: 0:8)")
     command.add_argument("--seed", type=int, help="of the clips (default: 0)")
     command.add_argument(
         "--sensitivity",
-        choices=SENSITIVITY,
+        choices=synth.SENSITIVITY,
         metavar="NAME",
         help="change the preset as one row of the paper's Table 4 does: "
-        + ", ".join(f"'{name}'" for name in SENSITIVITY),
+        + ", ".join(f"'{name}'" for name in synth.SENSITIVITY),
     )
     command.add_argument(
         "--json",
@@ -68,17 +56,17 @@ def add(command: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     drawn = {"preset": "full", "clips": "0:8", "seed": 0, "sensitivity": None}
     given = [name for name in drawn if getattr(options, name) is not None]
-    size = CLIP_SAMPLES * _BYTES[options.format] + _FACTOR_BYTES
+    size = synth.CLIP_SAMPLES * _BYTES[options.format] + _FACTOR_BYTES
     if options.json:
         if given:
             named = " and ".join(f"--{name}" for name in given)
             raise InputError(f"--json renders a scene as it is; leave out {named}.")
-        params = read_scene(options.json)
+        params = synth.read_scene(options.json)
         names = [f"{options.json.stem}-{row:05d}" for row in range(len(params))]
     else:
         drawn |= {name: getattr(options, name) for name in given}
-        changes = SENSITIVITY[drawn["sensitivity"]] if drawn["sensitivity"] else {}
-        prior = SynthPrior.preset(drawn["preset"], **changes)
+        changes = synth.SENSITIVITY[drawn["sensitivity"]] if drawn["sensitivity"] else {}
+        prior = synth.SynthPrior.preset(drawn["preset"], **changes)
         clips = _clip_range(drawn["clips"])
         # More than there is room for may be more than there is memory for, too.
         there = len(os.listdir(options.out)) if options.out.is_dir() else 0
@@ -92,7 +80,7 @@ def run(options: argparse.Namespace) -> None:
         _refuse_other_scene(params, options.out / "scene.json", options.json)
         for start in tqdm(range(0, len(params), 16), desc="rendering", unit="batch"):
             part = slice(start, start + 16)
-            for path, wave in zip(paths[part], render(params[part]), strict=True):
+            for path, wave in zip(paths[part], synth.render(params[part]), strict=True):
                 sound = _encoded(wave.numpy(), options.format)
                 if path.exists() and path.read_bytes() != sound:
                     raise InputError(
@@ -103,19 +91,19 @@ def run(options: argparse.Namespace) -> None:
                     # Before any sound is there, so that a process that is killed leaves none that
                     # others could be mixed with.
                     if path == paths[0]:
-                        write_scene(params, options.out / "scene.json")
-        write_table(params, options.out / "parameters.csv")
+                        synth.write_scene(params, options.out / "scene.json")
+        synth.write_table(params, options.out / "parameters.csv")
     print(f"{len(params)} clips, scene.json and parameters.csv in {options.out}")
 
 
-def _refuse_other_scene(params: ClipParameters, path: Path, edited: Path | None) -> None:
+def _refuse_other_scene(params: synth.ClipParameters, path: Path, edited: Path | None) -> None:
     """Raise InputError where a scene of other clips would be lost; their sounds stay in the folder.
 
     A scene that is rendered beside itself may have been edited.
     """
     if not path.exists() or (edited and edited.samefile(path)):
         return
-    if path.read_bytes() != (json.dumps(to_scene(params), indent=1) + "\n").encode():
+    if path.read_bytes() != (json.dumps(synth.to_scene(params), indent=1) + "\n").encode():
         raise InputError(
             f"{path} is of other clips, whose factors would be lost; name another folder."
         )
@@ -132,9 +120,9 @@ def _encoded(wave: np.ndarray, format: str) -> bytes:
 
     buffer = io.BytesIO()
     if format == "wav":
-        wavfile.write(buffer, SAMPLE_RATE, wave)
+        wavfile.write(buffer, synth.SAMPLE_RATE, wave)
     else:
-        soundfile.write(buffer, wave, SAMPLE_RATE, "PCM_24", None, format)
+        soundfile.write(buffer, wave, synth.SAMPLE_RATE, "PCM_24", None, format)
     return buffer.getvalue()
 
 

@@ -28,27 +28,8 @@ from audiopg.datasets.synthetic import synthetic_clips
 from audiopg.datasets.urbansound8k import urbansound8k
 
 __all__ = [
-    "CachedWaves",
-    "Description",
-    "LabelledClips",
-    "Recordings",
-    "audio_files",
-    "cached_waves",
-    "describe",
-    "download",
-    "draw_windows",
-    "esc50",
-    "find_dataset",
-    "find_esc10",
-    "find_recordings",
-    "fsd50k",
-    "load_audio",
-    "load_clip",
-    "load_clips",
-    "read_ahead",
-    "read_dataset",
-    "read_window",
-    "speech_commands",
-    "synthetic_clips",
-    "urbansound8k",
-]
+    "CachedWaves", "Description", "LabelledClips", "Recordings", "audio_files", "cached_waves",
+    "describe", "download", "draw_windows", "esc50", "find_dataset", "find_esc10",
+    "find_recordings", "fsd50k", "load_audio", "load_clip", "load_clips", "read_ahead",
+    "read_dataset", "read_window", "speech_commands", "synthetic_clips", "urbansound8k",
+]  # fmt: skip

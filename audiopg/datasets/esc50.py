@@ -2,17 +2,8 @@
 
 import os
 
+from audiopg.datasets import tables
 from audiopg.datasets.audio import LabelledClips
-from audiopg.datasets.tables import (
-    ListedClip,
-    assemble,
-    cross_validation,
-    file_name,
-    read_rows,
-    require_folder,
-    text,
-    whole_number,
-)
 from audiopg.errors import InputError
 
 _COLUMNS = ("filename", "fold", "target", "category", "esc10", "src_file")
@@ -41,31 +32,31 @@ def esc50(folder: str | os.PathLike, esc10: bool = False, skip_bad: bool = False
         InputError: when the folder, the csv, one of its columns or a listed file is missing, when
             a row cannot be used, or when no row is left.
     """
-    folder = require_folder(folder, "meta/esc50.csv and audio/")
+    folder = tables.require_folder(folder, "meta/esc50.csv and audio/")
     table = folder / "meta" / "esc50.csv"
     listed, parts = [], []
-    for where, row in read_rows(table, _COLUMNS):
-        path = folder / "audio" / file_name(where, row, "filename")
-        category = text(where, row, "category")
-        fold = whole_number(where, row, "fold", 1, 5)
-        target = whole_number(where, row, "target", 0, 49)
-        source = text(where, row, "src_file")
+    for where, row in tables.read_rows(table, _COLUMNS):
+        path = folder / "audio" / tables.file_name(where, row, "filename")
+        category = tables.text(where, row, "category")
+        fold = tables.whole_number(where, row, "fold", 1, 5)
+        target = tables.whole_number(where, row, "target", 0, 49)
+        source = tables.text(where, row, "src_file")
         if row["esc10"] not in ("True", "False"):
             raise InputError(f"{where}: esc10 is {row['esc10']!r}; write True or False.")
         if row["esc10"] == "True" or not esc10:
-            listed.append(ListedClip(path, fold, target, category, source))
+            listed.append(tables.ListedClip(path, fold, target, category, source))
             parts.append(row["esc10"])
     if esc10 and not listed:
         raise InputError(
             f"{table} holds no row whose esc10 is True; replace it by the official file."
         )
     only_esc10 = "False" not in parts
-    return assemble(
+    return tables.assemble(
         listed,
         table,
         folder,
         skip_bad,
         name="ESC-10" if only_esc10 else "ESC-50",
         licence="CC BY 3.0" if only_esc10 else "CC BY-NC 3.0",
-        **cross_validation([clip.fold for clip in listed]),
+        **tables.cross_validation([clip.fold for clip in listed]),
     )

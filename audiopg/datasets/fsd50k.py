@@ -9,23 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
+from audiopg.datasets import tables
 from audiopg.datasets.audio import AUDIO_SUFFIXES, LabelledClips
-from audiopg.datasets.tables import (
-    SPLIT,
-    TESTING,
-    TRAINING,
-    VALIDATION,
-    file_name,
-    read_rows,
-    require_folder,
-    require_folds,
-    split_missing,
-    text,
-    whole_number,
-)
 from audiopg.errors import InputError
 
-_SPLITS = {"train": TRAINING, "val": VALIDATION}
+_SPLITS = {"train": tables.TRAINING, "val": tables.VALIDATION}
 _VOCABULARY = ("index", "label", "mid")
 
 
@@ -48,19 +36,21 @@ def fsd50k(folder: str | os.PathLike, skip_bad: bool = False) -> LabelledClips:
         InputError: when the folder, a table, one of its columns or a listed recording is missing,
             when a row cannot be used, or when a fold is left empty.
     """
-    folder = require_folder(folder, "FSD50K.ground_truth/ and the recordings")
-    tables = folder / "FSD50K.ground_truth"
-    classes = _classes(tables / "vocabulary.csv")
+    folder = tables.require_folder(folder, "FSD50K.ground_truth/ and the recordings")
+    truth = folder / "FSD50K.ground_truth"
+    classes = _classes(truth / "vocabulary.csv")
     column_of = {name: column for column, name in enumerate(classes)}
     paths, folds, labels = [], [], []
     for part, columns in (("dev", ("fname", "labels", "split")), ("eval", ("fname", "labels"))):
-        audio = require_folder(folder / f"FSD50K.{part}_audio", f"the recordings of {part}.csv")
+        audio = tables.require_folder(
+            folder / f"FSD50K.{part}_audio", f"the recordings of {part}.csv"
+        )
         present = {
             path.stem: path for path in audio.iterdir() if path.suffix.lower() in AUDIO_SUFFIXES
         }
-        for where, row in read_rows(tables / f"{part}.csv", columns):
-            name = file_name(where, row, "fname")
-            names = text(where, row, "labels").split(",")
+        for where, row in tables.read_rows(truth / f"{part}.csv", columns):
+            name = tables.file_name(where, row, "fname")
+            names = tables.text(where, row, "labels").split(",")
             if unknown := [label for label in names if label not in column_of]:
                 raise InputError(
                     f"{where}: {unknown[0]!r} is not in vocabulary.csv; correct the label."
@@ -68,11 +58,11 @@ def fsd50k(folder: str | os.PathLike, skip_bad: bool = False) -> LabelledClips:
             if part == "dev" and row["split"] not in _SPLITS:
                 raise InputError(f"{where}: split is {row['split']!r}; write train or val.")
             paths.append(present.get(name, audio / name))
-            folds.append(_SPLITS[row["split"]] if part == "dev" else TESTING)
+            folds.append(_SPLITS[row["split"]] if part == "dev" else tables.TESTING)
             labels.append([column_of[label] for label in names])
-    kept, skipped = split_missing(paths, tables, folder, skip_bad)
+    kept, skipped = tables.split_missing(paths, truth, folder, skip_bad)
     folds = np.array(folds, dtype=np.int64)[kept]
-    require_folds(tables, folds.tolist(), SPLIT)
+    tables.require_folds(truth, folds.tolist(), tables.SPLIT)
     matrix = np.zeros((len(kept), len(classes)), dtype=bool)
     for row, place in zip(matrix, kept, strict=True):
         row[labels[place]] = True
@@ -83,8 +73,8 @@ def fsd50k(folder: str | os.PathLike, skip_bad: bool = False) -> LabelledClips:
         folds=folds,
         classes=classes,
         licence="CC BY 4.0; its clips CC0, CC BY, CC BY-NC or CC Sampling+",
-        fold_names=SPLIT,
-        test_folds=[TESTING],
+        fold_names=tables.SPLIT,
+        test_folds=[tables.TESTING],
         skipped=skipped,
     )
 
@@ -92,9 +82,9 @@ def fsd50k(folder: str | os.PathLike, skip_bad: bool = False) -> LabelledClips:
 def _classes(table: Path) -> list[str]:
     """The names of the classes, in the order of the vocabulary."""
     classes: list[str] = []
-    for where, row in read_rows(table, _VOCABULARY, header=False):
-        whole_number(where, row, "index", len(classes), len(classes))
-        classes.append(text(where, row, "label"))
+    for where, row in tables.read_rows(table, _VOCABULARY, header=False):
+        tables.whole_number(where, row, "index", len(classes), len(classes))
+        classes.append(tables.text(where, row, "label"))
     if not classes or len(set(classes)) < len(classes):
         raise InputError(
             f"{table} does not name every class once; replace it by the official file."

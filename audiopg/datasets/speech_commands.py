@@ -4,16 +4,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from audiopg.datasets import tables
 from audiopg.datasets.audio import AUDIO_SUFFIXES, LabelledClips, is_companion
-from audiopg.datasets.tables import (
-    SPLIT,
-    TESTING,
-    TRAINING,
-    VALIDATION,
-    ListedClip,
-    assemble,
-    require_folder,
-)
 from audiopg.errors import InputError
 
 # fmt: off
@@ -23,7 +15,7 @@ WORDS = (
     "seven", "sheila", "six", "stop", "three", "tree", "two", "up", "visual", "wow", "yes", "zero",
 )
 # fmt: on
-_LISTS = {"validation_list.txt": VALIDATION, "testing_list.txt": TESTING}
+_LISTS = {"validation_list.txt": tables.VALIDATION, "testing_list.txt": tables.TESTING}
 
 
 def speech_commands(folder: str | os.PathLike, skip_bad: bool = False) -> LabelledClips:
@@ -47,7 +39,7 @@ def speech_commands(folder: str | os.PathLike, skip_bad: bool = False) -> Labell
         InputError: when the folder, a list or a listed recording is missing, when a line of a list
             or the name of a folder is not understood, or when a fold is left empty.
     """
-    folder = require_folder(folder, "testing_list.txt and a folder for each word")
+    folder = tables.require_folder(folder, "testing_list.txt and a folder for each word")
     fold_of: dict[str, int] = {}
     for name, fold in _LISTS.items():
         for where, clip in _read_list(folder / name):
@@ -73,16 +65,18 @@ def speech_commands(folder: str | os.PathLike, skip_bad: bool = False) -> Labell
         missing = {clip: folder / clip for clip in fold_of if clip.startswith(f"{word}/")}
         for clip, path in (missing | paths).items():
             speaker = path.stem.partition("_nohash_")[0]
-            listed.append(ListedClip(path, fold_of.get(clip, TRAINING), target, word, speaker))
-    return assemble(
+            listed.append(
+                tables.ListedClip(path, fold_of.get(clip, tables.TRAINING), target, word, speaker)
+            )
+    return tables.assemble(
         sorted(listed),
         folder,
         folder,
         skip_bad,
         name="Speech Commands v0.02" + (f", {len(words)} words" if len(words) < len(WORDS) else ""),
         licence="CC BY 4.0",
-        fold_names=SPLIT,
-        test_folds=[TESTING],
+        fold_names=tables.SPLIT,
+        test_folds=[tables.TESTING],
     )
 
 

@@ -2,17 +2,8 @@
 
 import os
 
+from audiopg.datasets import tables
 from audiopg.datasets.audio import LabelledClips
-from audiopg.datasets.tables import (
-    ListedClip,
-    assemble,
-    cross_validation,
-    file_name,
-    read_rows,
-    require_folder,
-    text,
-    whole_number,
-)
 from audiopg.errors import InputError
 
 _COLUMNS = ("slice_file_name", "fsID", "fold", "classID", "class")
@@ -44,31 +35,31 @@ def urbansound8k(folder: str | os.PathLike, skip_bad: bool = False) -> LabelledC
         InputError: when the folder, the csv, one of its columns, every fold or a file of a fold is
             missing, or when a row cannot be used.
     """
-    folder = require_folder(folder, "metadata/UrbanSound8K.csv and audio/")
+    folder = tables.require_folder(folder, "metadata/UrbanSound8K.csv and audio/")
     table = folder / "metadata" / "UrbanSound8K.csv"
     audio = {fold: folder / "audio" / f"fold{fold}" for fold in range(1, _FOLDS + 1)}
     present = [fold for fold, path in audio.items() if path.is_dir()]
     listed = []
-    for where, row in read_rows(table, _COLUMNS):
-        name = file_name(where, row, "slice_file_name")
-        fold = whole_number(where, row, "fold", 1, _FOLDS)
-        target = whole_number(where, row, "classID", 0, 9)
-        category = text(where, row, "class")
-        source = text(where, row, "fsID")
+    for where, row in tables.read_rows(table, _COLUMNS):
+        name = tables.file_name(where, row, "slice_file_name")
+        fold = tables.whole_number(where, row, "fold", 1, _FOLDS)
+        target = tables.whole_number(where, row, "classID", 0, 9)
+        category = tables.text(where, row, "class")
+        source = tables.text(where, row, "fsID")
         if fold in present:
-            listed.append(ListedClip(audio[fold] / name, fold, target, category, source))
+            listed.append(tables.ListedClip(audio[fold] / name, fold, target, category, source))
     if not present:
         raise InputError(
             f"{folder / 'audio'} holds none of fold1/ to fold10/; download the recordings again."
         )
     folds = sorted({clip.fold for clip in listed})
     some = f", fold{'s' if len(folds) > 1 else ''} {', '.join(map(str, folds))}"
-    return assemble(
+    return tables.assemble(
         listed,
         table,
         folder,
         skip_bad,
         name="UrbanSound8K" + (some if len(folds) < _FOLDS else ""),
         licence="CC BY-NC 3.0",
-        **cross_validation(folds),
+        **tables.cross_validation(folds),
     )

@@ -15,13 +15,7 @@ from audiopg.datasets import LabelledClips
 from audiopg.frontend import LogMel, fit_length, whole_frames
 from audiopg.mae import BANDS, Encoder
 from audiopg.synth.parameters import CLIP_SAMPLES
-from audiopg.transfer.probe import (
-    ProbeResult,
-    class_shares,
-    linear_probe,
-    log_mel_mean,
-    log_mel_statistics,
-)
+from audiopg.transfer import probe
 from audiopg.transfer.waves import Waves, as_clips, batches_by_length, require_windows
 
 _BATCH = 32
@@ -37,7 +31,7 @@ def compare_encoders(
     controls: bool = True,
     by_source: bool = False,
     progress: bool = True,
-) -> dict[str, ProbeResult]:
+) -> dict[str, probe.ProbeResult]:
     """Linear probes of some frozen encoders and of controls, on identical clips and folds.
 
     Args:
@@ -74,7 +68,7 @@ def probe_features(
     features: Mapping[str, Tensor],
     controls: bool = True,
     by_source: bool = False,
-) -> dict[str, ProbeResult]:
+) -> dict[str, probe.ProbeResult]:
     """Linear probes of features that were computed before: see `compare_encoders`.
 
     Args:
@@ -95,9 +89,9 @@ def probe_features(
     }
     results = {}
     if controls:
-        results["majority class"] = class_shares(clips.labels, clips.folds, **split)
+        results["majority class"] = probe.class_shares(clips.labels, clips.folds, **split)
     for name, values in features.items():
-        results[name] = linear_probe(values, clips.labels, clips.folds, **split)
+        results[name] = probe.linear_probe(values, clips.labels, clips.folds, **split)
     return results
 
 
@@ -136,8 +130,8 @@ def clip_features(
         if controls:
             mels = [log_mel(wave[None])[:, : whole_frames(len(wave))] for wave in batch]
             for name, statistics in (
-                ("log-mel mean", log_mel_mean),
-                ("log-mel mean and deviation", log_mel_statistics),
+                ("log-mel mean", probe.log_mel_mean),
+                ("log-mel mean and deviation", probe.log_mel_statistics),
             ):
                 parts.setdefault(name, []).append(torch.cat([statistics(mel) for mel in mels]))
         for name, encoder in encoders.items():

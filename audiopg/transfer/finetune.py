@@ -32,18 +32,7 @@ from audiopg.frontend import PATCH, LogMel
 from audiopg.mae import ARCHITECTURES, BANDS, Encoder
 from audiopg.pretrained import load_encoder
 from audiopg.runs import add_metrics, require_utf8, run_folder
-from audiopg.transfer.augment import (
-    addresses,
-    draw,
-    draw_patches,
-    drop_patches,
-    epoch_order,
-    fold_key,
-    mix,
-    random_roll,
-    spec_augment,
-    stochastic_depth,
-)
+from audiopg.transfer import augment
 from audiopg.transfer.recipes import FINETUNE_RECIPES, FinetuneSettings, learning_rate_at
 from audiopg.transfer.spectrograms import Spectrograms, log_mels, padding_behind, patches_of
 from audiopg.transfer.tasks import (
@@ -70,17 +59,9 @@ from audiopg.transfer.tasks import (
 from audiopg.transfer.waves import Waves, as_clips, batches_by_length
 
 __all__ = [
-    "FINETUNE_RECIPES",
-    "Classifier",
-    "FinetuneResult",
-    "FinetuneSettings",
-    "epoch_draws",
-    "finetune",
-    "learning_rate_at",
-    "read_result",
-    "read_run",
-    "training_batch",
-]
+    "FINETUNE_RECIPES", "Classifier", "FinetuneResult", "FinetuneSettings", "epoch_draws",
+    "finetune", "learning_rate_at", "read_result", "read_run", "training_batch",
+]  # fmt: skip
 
 
 class Classifier(nn.Module):
@@ -319,8 +300,8 @@ def _train_epoch(
     Raises:
         InputError: for a loss that is not finite.
     """
-    key, steps = fold_key(task.seed, task.fold), task.steps(settings.batch_size)
-    order = task.train[epoch_order(key, epoch, len(task.train))]
+    key, steps = augment.fold_key(task.seed, task.fold), task.steps(settings.batch_size)
+    order = task.train[augment.epoch_order(key, epoch, len(task.train))]
     draws = epoch_draws(settings, heard.mels, order, key, epoch, len(model.encoder.blocks))
     batches = zip(*(t.split(settings.batch_size) for t in (order, *draws)), strict=True)
     total = torch.zeros((), dtype=torch.float32, device=heard.targets.device)
@@ -380,9 +361,9 @@ def epoch_draws(
         (n, draws), and (n, patches of the longest clip), or (n, 0) where no patch is dropped.
     """
     device = mels.frames.device
-    key, places = key.to(device), addresses(order.to(device), epoch)
+    key, places = key.to(device), augment.addresses(order.to(device), epoch)
     longest = int(patches_of(mels.lengths[order]).max()) if settings.patch_drop else 0
-    return draw(key, places, depth), draw_patches(key, places, longest)
+    return augment.draw(key, places, depth), augment.draw_patches(key, places, longest)
 
 
 def training_batch(
@@ -406,16 +387,16 @@ def training_batch(
         The arguments of the `Classifier`, and the targets, (B, classes).
     """
     frames = mels.lengths[rows].to(targets.device)
-    mel = mels.looped(rows, random_roll(draws, frames) if settings.roll else None)
-    mel = mix(draws, mel, settings.mixup)
-    mel = spec_augment(draws, mel, frames, settings.time_mask, settings.band_mask)
+    mel = mels.looped(rows, augment.random_roll(draws, frames) if settings.roll else None)
+    mel = augment.mix(draws, mel, settings.mixup)
+    mel = augment.spec_augment(draws, mel, frames, settings.time_mask, settings.band_mask)
     patches, longest = patches_of(frames), mel.shape[1] // PATCH * BANDS
     visible = None
     if settings.patch_drop:
-        visible, patches = drop_patches(patch_draws, patches, longest, settings.patch_drop)
-    paths = stochastic_depth(draws, settings.drop_path) if settings.drop_path else None
+        visible, patches = augment.drop_patches(patch_draws, patches, longest, settings.patch_drop)
+    paths = augment.stochastic_depth(draws, settings.drop_path) if settings.drop_path else None
     n_patches = None if mels.alike(rows) else patches
-    mixed = mix(draws, targets[rows.to(targets.device)], settings.mixup)
+    mixed = augment.mix(draws, targets[rows.to(targets.device)], settings.mixup)
     return (padding_behind(mel, frames, mels.padding), n_patches, visible, paths), mixed
 
 

@@ -27,9 +27,7 @@ class FinetuneSettings:
         choices=ARCHITECTURES,
     )
     native_length: bool = setting(
-        False,
-        "clips at their own length, up to 10.24 s, instead of cut or looped to 10.24 s",
-        choices=(False, True),
+        False, "clips at their own length, up to 10.24 s, instead of cut or looped to 10.24 s"
     )
     epochs: int = setting(300, "times that every training clip is heard", low=1, high=2**31 - 1)
     batch_size: int = setting(32, "clips a step", low=1)
@@ -64,9 +62,7 @@ class FinetuneSettings:
     band_mask: float = setting(
         0.1875, "largest share of the mel bands that SpecAugment masks", low=0.0, high=1
     )
-    roll: bool = setting(
-        False, "roll each clip in time, by any number of its frames", choices=(False, True)
-    )
+    roll: bool = setting(False, "roll each clip in time, by any number of its frames")
     precision: str = setting(
         "float32",
         "of the network's products: float32, bfloat16, or auto, the one that the device is good at",
@@ -80,9 +76,7 @@ class FinetuneSettings:
     )
     seeds: int = setting(1, "runs, with this seed and those that follow it", low=1, high=10_000)
     validate: bool = setting(
-        False,
-        "to choose settings: leave the test fold alone, report on a training fold held out",
-        choices=(False, True),
+        False, "to choose settings: leave the test fold alone, report on a training fold held out"
     )
     checkpoint_seconds: float = setting(
         60.0, "seconds between checkpoints, at an epoch's end", low=0.0

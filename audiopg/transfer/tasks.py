@@ -16,27 +16,11 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim import AdamW
 
+from audiopg import runs
 from audiopg.datasets import LabelledClips
 from audiopg.environment import atomic_path, require_writable, write_json
 from audiopg.errors import InputError
 from audiopg.mae import Encoder
-from audiopg.runs import (
-    ForeignCheckpoint,
-    RunFolder,
-    clear_leftovers,
-    cut_metrics,
-    moments,
-    read_checkpoint,
-    read_provenance,
-    read_settings_of,
-    read_tensors,
-    require_finite,
-    require_new,
-    require_own,
-    require_same,
-    require_whole,
-    write_provenance,
-)
 from audiopg.transfer.recipes import FinetuneSettings
 from audiopg.transfer.statistics import (
     Tested,
@@ -120,7 +104,7 @@ class Task:
     test: Tensor
     folder: Path | None
     run: str | None
-    held: RunFolder | None
+    held: runs.RunFolder | None
     settings: dict
 
     @property
@@ -198,7 +182,7 @@ def tasks_of(
     splits: list[tuple[int, Tensor, Tensor]],
     folder: Path | None = None,
     run: str | None = None,
-    held: RunFolder | None = None,
+    held: runs.RunFolder | None = None,
 ) -> list[Task]:
     """Every seed with every split, and the folder of each in that of a run."""
     said = {n: value for n, value in asdict(settings).items() if n not in _CHANGEABLE}
@@ -215,7 +199,7 @@ def read_run(folder: str | os.PathLike) -> tuple[FinetuneSettings, dict]:
     Raises:
         InputError: for a folder without a run, or one that cannot be read.
     """
-    return read_settings_of(folder, "run.json", _settings_and_run)
+    return runs.read_settings_of(folder, "run.json", _settings_and_run)
 
 
 def _settings_and_run(run: dict) -> tuple[FinetuneSettings, dict]:
@@ -250,7 +234,7 @@ def read_result(
         )
     path = Path(folder)
     splits = splits_of(clips, folds, settings.validate)
-    tasks = tasks_of(settings, splits, path, read_provenance(path).get("run"))
+    tasks = tasks_of(settings, splits, path, runs.read_provenance(path).get("run"))
     tested = [load_tested(task, len(clips.classes)) for task in tasks]
     for task, done in zip(tasks, tested, strict=True):
         if done is None:
@@ -271,8 +255,8 @@ def describe(
     """What makes a run the one it is, for ``run.json``."""
     weights = None
     if encoder:
-        mean, deviation, window, padding = encoder.log_mel.settings.values()
-        front_end = [np.array([mean, deviation])]
+        mean, spread, window, padding = encoder.log_mel.settings.values()
+        front_end = [np.array([mean, spread])]
         # Runs of before there were others have no hash of these.
         if (window, padding) != ("hamming", 0.0):
             front_end += [np.array([window]), np.array([padding])]
@@ -311,14 +295,14 @@ def _differing(had: dict, has: dict) -> list[str]:
     ]
 
 
-def open_run(held: RunFolder, run: dict, resume: bool, device: torch.device) -> str | None:
+def open_run(held: runs.RunFolder, run: dict, resume: bool, device: torch.device) -> str | None:
     """Make or reopen the folder of a run; the name that the run has in its files."""
     folder, settings = held.path, FinetuneSettings(**run["settings"])
     if resume:
         before, was = read_run(folder)
         names = [n for n in asdict(before) if getattr(before, n) != getattr(settings, n)]
         names = [name for name in names if name not in _CHANGEABLE]
-        require_same(folder, before, settings, names)
+        runs.require_same(folder, before, settings, names)
         if settings.seeds < before.seeds:
             raise InputError(
                 f"{folder} was run with seeds = {before.seeds}, not {settings.seeds}; resume with as "
@@ -334,14 +318,14 @@ def open_run(held: RunFolder, run: dict, resume: bool, device: torch.device) -> 
         if (folder / "result.json").is_dir():
             raise InputError(f"{folder / 'result.json'} is a folder; take it out, then resume.")
     else:
-        require_new(folder)
+        runs.require_new(folder)
     with held.writing():
-        clear_leftovers(held, "seed-*/fold-*")
+        runs.clear_leftovers(held, "seed-*/fold-*")
         write_json(folder / "run.json", run)
         # A run that was killed when it had just begun has none yet.
         if not (folder / "provenance.json").exists() and not any(folder.glob("seed-*/fold-*/*")):
-            write_provenance(held, device)
-    return read_provenance(folder).get("run")
+            runs.write_provenance(held, device)
+    return runs.read_provenance(folder).get("run")
 
 
 def save_checkpoint(
@@ -353,8 +337,10 @@ def save_checkpoint(
         InputError: when it cannot be written, or the weights are not finite.
     """
     tensors = {f"model/{name}": value for name, value in model.state_dict().items()}
-    tensors |= {f"optimiser/{n}": state[key] for n, state, key, _ in moments(model, [optimiser])}
-    require_finite(model, f"epoch {len(losses)} of seed {task.seed}, fold {task.fold}")
+    tensors |= {
+        f"optimiser/{n}": state[key] for n, state, key, _ in runs.moments(model, [optimiser])
+    }
+    runs.require_finite(model, f"epoch {len(losses)} of seed {task.seed}, fold {task.fold}")
     _save(task, _CHECKPOINT, tensors | history(losses, seconds))
 
 
@@ -366,16 +352,16 @@ def load_checkpoint(task: Task, model: nn.Module, optimiser: AdamW) -> tuple[lis
     # A checkpoint beside the one before, each three times the weights with what AdamW keeps.
     require_writable(task.folder, 6 * sum(value.nbytes for value in weights.values()))
     expected = {f"model/{name}": value.shape for name, value in weights.items()}
-    expected |= {f"optimiser/{n}": like.shape for n, _, _, like in moments(model, [optimiser])}
+    expected |= {f"optimiser/{n}": like.shape for n, _, _, like in runs.moments(model, [optimiser])}
     tensors = _load(task, _CHECKPOINT, expected)
     losses, seconds = tensors["losses"].tolist() if tensors else [], 0.0
     if tensors:
         seconds = tensors["seconds"].item()
         model.load_state_dict({name: tensors[f"model/{name}"] for name in weights})
-        for name, state, key, like in moments(model, [optimiser]):
+        for name, state, key, like in runs.moments(model, [optimiser]):
             state[key] = tensors[f"optimiser/{name}"].to(like.device)
     with task.held.writing():
-        cut_metrics(task.folder / "metrics.jsonl", losses)
+        runs.cut_metrics(task.folder / "metrics.jsonl", losses)
     return losses, seconds
 
 
@@ -421,20 +407,20 @@ def _load(task: Task, name: str, expected: dict[str, torch.Size]) -> dict[str, T
     """The tensors in a file of a task; None without one, and where it is damaged."""
 
     def read(path: Path) -> dict[str, Tensor]:
-        tensors, said = read_tensors(path)
-        require_own(path, said.get("run"), task.run)
+        tensors, said = runs.read_tensors(path)
+        runs.require_own(path, said.get("run"), task.run)
         # Files of older versions do not say of which task they are.
         if said.get("task", task.name) != task.name:
-            raise ForeignCheckpoint(f"{path} is of {said['task']}; take it out, then resume.")
+            raise runs.ForeignCheckpoint(f"{path} is of {said['task']}; take it out, then resume.")
         had = json.loads(said.get("settings", "{}"))
         if any(had[name] != value for name, value in task.settings.items() if name in had):
-            raise ForeignCheckpoint(
+            raise runs.ForeignCheckpoint(
                 f"{path} was made with other settings than run.json says; put run.json back."
             )
-        require_whole(path, tensors, {"losses": None, "seconds": torch.Size(), **expected})
+        runs.require_whole(path, tensors, {"losses": None, "seconds": torch.Size(), **expected})
         return tensors
 
-    return read_checkpoint(task.held, task.folder / name, read, "the fold has to start anew")
+    return runs.read_checkpoint(task.held, task.folder / name, read, "the fold has to start anew")
 
 
 def load_all(
@@ -442,7 +428,7 @@ def load_all(
     clips: LabelledClips,
     folder: Path,
     run: str | None,
-    held: RunFolder | None = None,
+    held: runs.RunFolder | None = None,
 ) -> list[tuple[Task, Outcome | None]]:
     """What the tasks gave, asked for or not, of the folds that any seed is done with.
 

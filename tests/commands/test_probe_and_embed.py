@@ -321,7 +321,7 @@ def test_probe_on_real_recordings(
     # One clip of every class in every fold.
     pairs = np.stack([clips.folds, clips.labels])
     rows = np.sort(np.unique(pairs, axis=1, return_index=True)[1])
-    monkeypatch.setattr(command, "find_clips", lambda *_: clips.take(rows))
+    monkeypatch.setattr(command.common, "find_clips", lambda *_: clips.take(rows))
     named = ["--data", str(recordings_folder)]
     assert main(["probe", weights, *named, "--native", "--no-controls"]) == 0
     printed = capsys.readouterr().out
