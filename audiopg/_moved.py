@@ -23,9 +23,7 @@ def load_moved(old: str) -> ModuleType:
     """The module at its new path, after a warning that points at the caller of the caller."""
     new = MOVED[old]
     warnings.warn(
-        f"audiopg.{old} is called audiopg.{new} now; import that.",
-        DeprecationWarning,
-        stacklevel=3,
+        f"audiopg.{old} is called audiopg.{new} now; import that.", DeprecationWarning, stacklevel=3
     )
     return import_module(f"audiopg.{new}")
 

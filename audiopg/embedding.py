@@ -5,11 +5,11 @@ The encoder itself is in `audiopg.mae`; files, tables and scikit-learn are left 
 
 from collections.abc import Iterator, Sequence
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from audiopg import frontend
+from audiopg._types import Array
 from audiopg.environment import on_cpu_by_default
 from audiopg.errors import InputError
 from audiopg.inputs import as_waves, whole_number
@@ -52,7 +52,7 @@ class Embedder(nn.Module):
     @on_cpu_by_default()
     def embed(
         self,
-        wave: Tensor | np.ndarray | Sequence[Tensor | np.ndarray],
+        wave: Array | Sequence[Array],
         sample_rate: int = SAMPLE_RATE,
         batch_size: int = 32,
         pooling: str = "mean",
@@ -112,7 +112,7 @@ class Embedder(nn.Module):
     @on_cpu_by_default()
     def embed_over_time(
         self,
-        wave: Tensor | np.ndarray,
+        wave: Array,
         sample_rate: int = SAMPLE_RATE,
         batch_size: int = 32,
         pooling: str = "mean",
@@ -187,9 +187,7 @@ class Embedder(nn.Module):
         return mel
 
 
-def _waves_at_16_khz(
-    wave: Tensor | np.ndarray | Sequence[Tensor | np.ndarray], sample_rate: int
-) -> Tensor | list[Tensor]:
+def _waves_at_16_khz(wave: Array | Sequence[Array], sample_rate: int) -> Tensor | list[Tensor]:
     """What `as_waves` makes of waves, resampled."""
     waves = as_waves(wave)
     if isinstance(waves, Tensor):

@@ -24,6 +24,7 @@ from typing import TypeVar
 import torch
 from safetensors import SafetensorError
 
+from audiopg._types import AnyPath
 from audiopg.errors import InputError
 
 Value = TypeVar("Value")
@@ -329,7 +330,7 @@ def _commit() -> str:
 
 
 @contextmanager
-def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
+def atomic_path(path: AnyPath) -> Iterator[Path]:
     """Write to a temporary neighbour of ``path``, renamed onto it only when the block succeeds.
 
     A crash or an exception leaves ``path`` as it was and no temporary file behind. The name of the
@@ -355,7 +356,7 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
 
 
 @contextmanager
-def atomic_folder(path: str | os.PathLike) -> Iterator[Path]:
+def atomic_folder(path: AnyPath) -> Iterator[Path]:
     """Fill a temporary neighbour of a folder that is not there yet, as `atomic_path` does a file.
 
     Raises:
@@ -372,7 +373,7 @@ def atomic_folder(path: str | os.PathLike) -> Iterator[Path]:
 
 
 @contextmanager
-def writing(what: str | os.PathLike, kept: str = "", then: str = "") -> Iterator[None]:
+def writing(what: AnyPath, kept: str = "", then: str = "") -> Iterator[None]:
     """Turn a write that fails into one sentence with the reason and what to do.
 
     Args:
@@ -397,7 +398,7 @@ def writing(what: str | os.PathLike, kept: str = "", then: str = "") -> Iterator
         raise InputError(f"{what} cannot be written ({reason}); {kept}{remedy}{then}.") from error
 
 
-def write_json(path: str | os.PathLike, content: object, indent: int | None = 2) -> None:
+def write_json(path: AnyPath, content: object, indent: int | None = 2) -> None:
     """Write a JSON file whole or not at all; a number in it that is not finite becomes null.
 
     JSON has neither NaN nor infinity, and many programs that read it refuse a file with either.
@@ -420,7 +421,7 @@ def _finite(content: object) -> object:
     return [_finite(value) for value in content] if isinstance(content, list | tuple) else content
 
 
-def require_writable(folder: str | os.PathLike, size: float = 0) -> None:
+def require_writable(folder: AnyPath, size: float = 0) -> None:
     """See, before any work, that files can be written into a folder, which may not be there yet.
 
     Args:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from audiopg._types import AnyPath, Array
 from audiopg.errors import InputError
 
 # Full scale is 1. Recordings in floats exceed it by a few decibels, and nothing by 40; integers of
@@ -73,7 +74,7 @@ def shown(value: object, write: Callable[[object], str] = repr) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def read_json(path: str | os.PathLike, remedy: str = "repair it, or name another") -> object:
+def read_json(path: AnyPath, remedy: str = "repair it, or name another") -> object:
     """What a JSON file holds; a byte-order mark, as some editors put in front, says its encoding.
 
     Args:
@@ -91,7 +92,7 @@ def read_json(path: str | os.PathLike, remedy: str = "repair it, or name another
         raise InputError(f"{path} is damaged: it is no JSON ({error}); {remedy}.") from error
 
 
-def read_object(path: str | os.PathLike, remedy: str) -> dict:
+def read_object(path: AnyPath, remedy: str) -> dict:
     """As `read_json`, of a file that holds an object; also raises InputError for any other."""
     found = read_json(path, remedy)
     if not isinstance(found, dict):
@@ -142,7 +143,7 @@ def as_waves(given: object) -> Tensor | list[Tensor]:
             a clip without samples.
     """
     given = _sequence_or_array(given)
-    if isinstance(given, Tensor | np.ndarray):
+    if isinstance(given, Array):
         waves = _as_floats(given, "the waveform")
         if waves.ndim not in (1, 2):
             raise InputError(
@@ -184,7 +185,7 @@ def require_clips(clips: int, samples: int) -> None:
         )
 
 
-def _sequence_or_array(given: object) -> Sequence | Tensor | np.ndarray:
+def _sequence_or_array(given: object) -> Sequence | Array:
     """A tensor or an array of numbers as it is, anything else as a list of what it holds."""
     if not isinstance(given, Tensor) and hasattr(given, "__array__"):
         given = _unmasked(given, "the waveform")
@@ -200,7 +201,7 @@ def _sequence_or_array(given: object) -> Sequence | Tensor | np.ndarray:
         column = given[:, 0] if given.ndim == 2 and given.shape[1] == 1 else given
         is_sequence = column.ndim == 1 and all(hasattr(one, "__len__") for one in column)
         return list(column) if is_sequence else given
-    if isinstance(given, Tensor | np.ndarray):
+    if isinstance(given, Array):
         return given
     if isinstance(given, Mapping) or not isinstance(given, Iterable):
         raise InputError(f"{shown(given)} is no waveform; give (clips, samples) floats.")
@@ -209,7 +210,7 @@ def _sequence_or_array(given: object) -> Sequence | Tensor | np.ndarray:
     return np.array(given) if given and all(isinstance(one, Real) for one in given) else given
 
 
-def _as_floats(given: Sequence | Tensor | np.ndarray, name: str) -> Tensor:
+def _as_floats(given: Sequence | Array, name: str) -> Tensor:
     """Samples as float32."""
     if isinstance(given, list):
         try:

@@ -8,7 +8,6 @@ with. `write_timm` goes the way back.
 
 import argparse
 import json
-import os
 import pickle
 import re
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from audiopg._types import AnyPath
 from audiopg.environment import atomic_path, write_json
 from audiopg.errors import InputError
 from audiopg.frontend import MEL_BANDS, PATCH, LogMel
@@ -63,7 +63,7 @@ _VITMAE = {
 _LEFT_OUT = ("decoder", "mask_token", "head.")
 
 
-def read_encoder(path: str | os.PathLike, tensors: Mapping[str, Tensor]) -> Encoder:
+def read_encoder(path: AnyPath, tensors: Mapping[str, Tensor]) -> Encoder:
     """The encoder in a checkpoint of timm, MAE, AudioMAE or ViTMAE.
 
     A ``config.json`` beside the file, as timm and transformers write it, tells the number of heads
@@ -111,9 +111,7 @@ def read_encoder(path: str | os.PathLike, tensors: Mapping[str, Tensor]) -> Enco
     return encoder.requires_grad_(False).eval()
 
 
-def _our_state(
-    path: str | os.PathLike, named: dict[str, Tensor]
-) -> tuple[dict[str, Tensor], Tensor]:
+def _our_state(path: AnyPath, named: dict[str, Tensor]) -> tuple[dict[str, Tensor], Tensor]:
     """The state of an `Encoder` from tensors by timm's names, and the positions, (512, D)."""
     try:
         projection, positions = named.pop("patch_embed.proj.weight"), named.pop("pos_embed")
@@ -174,7 +172,7 @@ def _config(path: Path) -> dict:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def read_pth(path: str | os.PathLike) -> dict[str, Tensor]:
+def read_pth(path: AnyPath) -> dict[str, Tensor]:
     """The tensors of a checkpoint that ``torch.save`` wrote, such as AudioMAE's.
 
     PyTorch's reader for weights alone is used, which runs no code of the file's. Besides tensors it
@@ -195,7 +193,7 @@ def read_pth(path: str | os.PathLike) -> dict[str, Tensor]:
     return found
 
 
-def write_timm(encoder: Encoder, folder: str | os.PathLike) -> None:
+def write_timm(encoder: Encoder, folder: AnyPath) -> None:
     """Write an encoder as timm reads it: ``model.safetensors``, ``config.json`` and a card.
 
     ``timm.create_model("local-dir:FOLDER", pretrained=True)`` makes the network from them. Its input

@@ -13,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from audiopg._types import AnyPath
 from audiopg.environment import atomic_path, cache_folder, on_cpu_by_default, writing
 from audiopg.errors import InputError
 from audiopg.fetch import check, fetch, read_checksum
@@ -30,7 +31,7 @@ def shipped_weights() -> list[str]:
     return sorted(path.stem for path in _WEIGHTS.glob("*.safetensors"))
 
 
-def weights_file(name_or_path: str | os.PathLike) -> Path:
+def weights_file(name_or_path: AnyPath) -> Path:
     """The file of some weights on this machine; whether it is there, who opens it will see.
 
     Args:
@@ -40,7 +41,7 @@ def weights_file(name_or_path: str | os.PathLike) -> Path:
         InputError: for what is no path; for an address that gives nothing or has no digest, and for a
             file of another one.
     """
-    if not isinstance(name_or_path, str | os.PathLike):
+    if not isinstance(name_or_path, AnyPath):
         raise InputError(f"{shown(name_or_path)} names no weights; give a name or a path.")
     if name_or_path in shipped_weights():
         if os.path.exists(name_or_path):
@@ -79,10 +80,7 @@ def _fetched(url: str, digest: str) -> Path:
 
 
 def save_model(
-    model: MaskedAutoencoder,
-    path: str | os.PathLike,
-    half: bool = False,
-    run: str | None = None,
+    model: MaskedAutoencoder, path: AnyPath, half: bool = False, run: str | None = None
 ) -> None:
     """Write the weights as safetensors, with the architecture and front end in the header.
 
@@ -110,7 +108,7 @@ def save_model(
 
 
 @on_cpu_by_default()
-def load_model(name_or_path: str | os.PathLike) -> MaskedAutoencoder:
+def load_model(name_or_path: AnyPath) -> MaskedAutoencoder:
     """A pre-trained autoencoder, in evaluation mode.
 
     Args:
@@ -134,7 +132,7 @@ def load_model(name_or_path: str | os.PathLike) -> MaskedAutoencoder:
 
 
 @on_cpu_by_default()
-def load_encoder(name_or_path: str | os.PathLike) -> Encoder:
+def load_encoder(name_or_path: AnyPath) -> Encoder:
     """The encoder of a pre-trained autoencoder, frozen, in evaluation mode.
 
     Args:

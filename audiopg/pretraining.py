@@ -8,7 +8,6 @@ reads and writes the folder of the run. Settings are in `audiopg.recipes`, check
 """
 
 import math
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing
@@ -23,6 +22,7 @@ from torch.optim import AdamW, Optimizer
 from tqdm.auto import tqdm
 
 from audiopg import environment
+from audiopg._types import AnyPath
 from audiopg.checkpoints import Run, begin, save, save_filters
 from audiopg.datasets.folder import Recordings, find_recordings, read_ahead
 from audiopg.distributed import agree, from_first, interruptions, processes, together
@@ -63,7 +63,7 @@ Watcher = Callable[[int, MaskedAutoencoder, list[float]], None]
 @environment.usual_torch()
 def pretrain(
     settings: PretrainSettings,
-    out: str | os.PathLike | None = None,
+    out: AnyPath | None = None,
     *,
     resume: bool = False,
     device: torch.device | str | None = None,
@@ -116,7 +116,7 @@ def pretrain(
 
 
 def _settled(
-    settings: PretrainSettings, resumed: str | os.PathLike | None, device: torch.device
+    settings: PretrainSettings, resumed: AnyPath | None, device: torch.device
 ) -> PretrainSettings:
     """Settings with the precision of the run that is resumed, or what "auto" becomes, for all
     processes what it becomes in the first."""

@@ -4,6 +4,7 @@ import math
 import os
 from dataclasses import dataclass, fields, replace
 
+from audiopg._types import AnyPath
 from audiopg.environment import PRECISION_CHOICES
 from audiopg.errors import InputError
 from audiopg.initial import INITIAL
@@ -50,9 +51,7 @@ class PretrainSettings:
     audio: str | None = setting(None, "a folder of recordings to learn from instead of synthesis")
     steps: int = setting(7813, "optimiser steps", low=1)
     minutes: float | None = setting(
-        None,
-        "stop after the step at which the run, pauses left out, has taken so long",
-        low=1e-6,
+        None, "stop after the step at which the run, pauses left out, has taken so long", low=1e-6
     )
     batch_size: int = setting(64, "clips a step, of all processes together", low=1)
     optimiser: str = setting(
@@ -220,7 +219,7 @@ def same_so_far(one: PretrainSettings, other: PretrainSettings, done: int) -> bo
     )
 
 
-def read_settings(folder: str | os.PathLike) -> PretrainSettings:
+def read_settings(folder: AnyPath) -> PretrainSettings:
     """The settings of the run in a folder; what an older version did not know has its default.
 
     Raises:

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from audiopg._types import AnyPath
 from audiopg.environment import provenance, write_json, writing
 from audiopg.errors import InputError
 from audiopg.inputs import read_object, shown
@@ -31,7 +32,7 @@ _LONGEST = 200
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 
 
-def results_folder(folder: str | os.PathLike | None = None) -> Path:
+def results_folder(folder: AnyPath | None = None) -> Path:
     """The folder of records that is named, or ``results/`` of the clone when None.
 
     Raises:
@@ -47,7 +48,7 @@ def results_folder(folder: str | os.PathLike | None = None) -> Path:
     return RESULTS
 
 
-def record_path(name: str, folder: str | os.PathLike | None = None) -> Path:
+def record_path(name: str, folder: AnyPath | None = None) -> Path:
     """Where a record lies. A command asks before its work, so that nothing is refused after it.
 
     Args:
@@ -79,7 +80,7 @@ def write_record(
     data: str,
     protocol: str,
     where: dict | None = None,
-    folder: str | os.PathLike | None = None,
+    folder: AnyPath | None = None,
 ) -> Path:
     """Write ``<name>.json`` with the figures of a run and where they came from.
 
@@ -114,7 +115,7 @@ def write_record(
     return path
 
 
-def read_record(name: str, folder: str | os.PathLike | None = None) -> dict | None:
+def read_record(name: str, folder: AnyPath | None = None) -> dict | None:
     """The record of that name, or None where it has not been run yet.
 
     Raises:
@@ -182,7 +183,7 @@ def read_table(table: Mapping) -> "pandas.DataFrame":
     return pandas.DataFrame(table["data"], columns=table["columns"])
 
 
-def paper_table(name: str, folder: str | os.PathLike | None = None) -> "pandas.DataFrame":
+def paper_table(name: str, folder: AnyPath | None = None) -> "pandas.DataFrame":
     """A table of the paper, as printed there: "table_1" to "table_5", or "section_4_4".
 
     Args:

@@ -25,6 +25,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from audiopg._types import AnyPath
 from audiopg.environment import atomic_path, provenance, write_json, writing
 from audiopg.errors import InputError
 from audiopg.inputs import read_json, read_object, shown
@@ -82,7 +83,7 @@ class RunFolder:
 
 
 @contextmanager
-def run_folder(path: str | os.PathLike) -> Iterator[RunFolder]:
+def run_folder(path: AnyPath) -> Iterator[RunFolder]:
     """Hold the folder of a run, which is made where it is not there.
 
     The lock is the system's (flock), so that a process that is killed leaves none behind. It holds
@@ -142,7 +143,7 @@ def _locked(path: Path) -> RunFolder:
         os.close(folder.lock)
 
 
-def require_utf8(path: str | os.PathLike) -> None:
+def require_utf8(path: AnyPath) -> None:
     """See that checkpoints in a folder could be read again: safetensors reads from no other path.
 
     It writes to any (0.8.0), so that a run would look damaged when it is resumed.
@@ -150,7 +151,7 @@ def require_utf8(path: str | os.PathLike) -> None:
     Raises:
         InputError: for what is no path, or one that is not UTF-8.
     """
-    if not isinstance(path, str | os.PathLike):
+    if not isinstance(path, AnyPath):
         raise InputError(f"{shown(path)} names no folder; give a path.")
     try:
         os.fspath(path).encode()
@@ -161,7 +162,7 @@ def require_utf8(path: str | os.PathLike) -> None:
         ) from error
 
 
-def require_new(path: str | os.PathLike) -> None:
+def require_new(path: AnyPath) -> None:
     """See that there is no run in a folder, nor anything left of one.
 
     Raises:
@@ -178,9 +179,7 @@ def require_new(path: str | os.PathLike) -> None:
         )
 
 
-def read_settings_of(
-    path: str | os.PathLike, name: str, make: Callable[[dict], Settings]
-) -> Settings:
+def read_settings_of(path: AnyPath, name: str, make: Callable[[dict], Settings]) -> Settings:
     """The settings of a run, from the file in its folder that has them.
 
     Args:
@@ -207,9 +206,7 @@ def read_settings_of(
         raise InputError(f"{file} is damaged ({error}); name another folder.") from error
 
 
-def require_same(
-    path: str | os.PathLike, before: object, now: object, different: Sequence[str]
-) -> None:
+def require_same(path: AnyPath, before: object, now: object, different: Sequence[str]) -> None:
     """See that a run is resumed with the settings that it has.
 
     Args:
@@ -238,7 +235,7 @@ def write_provenance(folder: RunFolder, device: torch.device, **said: object) ->
     return origin
 
 
-def read_provenance(path: str | os.PathLike) -> dict:
+def read_provenance(path: AnyPath) -> dict:
     """What `write_provenance` wrote; runs of older versions have no "run".
 
     Raises:
@@ -298,9 +295,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def require_whole(
-    path: Path,
-    tensors: Mapping[str, Tensor],
-    shapes: Mapping[str, torch.Size | None] | None = None,
+    path: Path, tensors: Mapping[str, Tensor], shapes: Mapping[str, torch.Size | None] | None = None
 ) -> None:
     """See that what a file of a run holds is finite, as it was when it was written.
 
@@ -399,12 +394,12 @@ def set_aside(folder: RunFolder, path: Path, why: object, then: str) -> None:
     print(f"{path} is damaged ({why}), and is called {free.name} now; {then}.")
 
 
-def checkpoints(path: str | os.PathLike) -> list[Path]:
+def checkpoints(path: AnyPath) -> list[Path]:
     """The checkpoints of a pre-training run, the oldest first; links too, wherever they lead."""
     return [each for each in named_as_checkpoints(path) if each.is_dir() or each.is_symlink()]
 
 
-def named_as_checkpoints(path: str | os.PathLike) -> list[Path]:
+def named_as_checkpoints(path: AnyPath) -> list[Path]:
     """What has the name of a checkpoint, which need not be a folder, the oldest first."""
     found = [each for each in Path(path).glob("step-*") if _CHECKPOINT.fullmatch(each.name)]
     return sorted(found, key=lambda each: (step_of(each), each.name))

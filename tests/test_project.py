@@ -53,7 +53,7 @@ EXTRAS = {
 CONDA_NAMES = {"matplotlib": "matplotlib-base", "soundfile": "pysoundfile", "soxr": "soxr-python"}
 # The order in which data flows; a module imports what stands in an earlier row, or its own.
 LAYERS = [
-    {"_moved", "compiled", "errors"},
+    {"_moved", "_types", "compiled", "errors"},
     {"distributed", "environment", "inputs", "random"},
     {"fetch", "muon", "records", "synth"},
     {"settings"},

@@ -1,12 +1,6 @@
 """What the latent space knows of the physical factors, and what the patch filters look like."""
 
-from audiopg.analysis.clips import (
-    FACTORS,
-    clip_factors,
-    controlled_clips,
-    embed_clips,
-    short_clips,
-)
+from audiopg.analysis.clips import FACTORS, clip_factors, controlled_clips, embed_clips, short_clips
 from audiopg.analysis.components import Components, principal_components
 from audiopg.analysis.disentanglement import (
     DCI,

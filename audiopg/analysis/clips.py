@@ -12,14 +12,7 @@ from audiopg.errors import InputError
 from audiopg.frontend import LogMel
 from audiopg.inputs import whole_number
 from audiopg.mae import Encoder
-from audiopg.synth import (
-    CLIP_SECONDS,
-    ClipParameters,
-    SynthPrior,
-    render,
-    signal_to_noise,
-    vary,
-)
+from audiopg.synth import CLIP_SECONDS, ClipParameters, SynthPrior, render, signal_to_noise, vary
 from audiopg.transfer import log_mel_statistics
 
 # The factors that the paper asks about, and what they are called in `vary`.

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from audiopg._types import Array
 from audiopg.analysis.information import as_embeddings, mutual_information
 from audiopg.errors import InputError
 from audiopg.inputs import whole_number
@@ -32,11 +32,11 @@ class Components:
     scores: Tensor
     variance_share: Tensor
 
-    def information(self, factors: Mapping[str, Tensor | np.ndarray]) -> dict[str, Tensor]:
+    def information(self, factors: Mapping[str, Array]) -> dict[str, Tensor]:
         """What each component tells about each factor, by `mutual_information`: (n,) in nats."""
         return {name: mutual_information(self.scores, values) for name, values in factors.items()}
 
-    def table(self, factors: Mapping[str, Tensor | np.ndarray] | None = None) -> "pandas.DataFrame":
+    def table(self, factors: Mapping[str, Array] | None = None) -> "pandas.DataFrame":
         """A row a component: shares of the variance, and the nats it tells about each factor."""
         import pandas
 
@@ -49,7 +49,7 @@ class Components:
         return pandas.DataFrame({n: v.cpu().numpy() for n, v in columns.items()}, index=index)
 
 
-def principal_components(embeddings: Tensor | np.ndarray, n_components: int = 20) -> Components:
+def principal_components(embeddings: Array, n_components: int = 20) -> Components:
     """Principal component analysis of embeddings (Section 4.4), by singular values in float64.
 
     Args:

@@ -14,6 +14,7 @@ from sklearn.ensemble import RandomForestRegressor
 from sklearn.metrics import r2_score
 from torch import Tensor
 
+from audiopg._types import Array
 from audiopg.analysis.information import as_embeddings, as_factor, as_factors
 from audiopg.errors import InputError
 from audiopg.inputs import as_float64, whole_number
@@ -59,9 +60,7 @@ class Gaps:
         return pandas.DataFrame({n: v.cpu().numpy() for n, v in columns.items()}, index=index)
 
 
-def binned_information(
-    embeddings: Tensor | np.ndarray, factor: Tensor | np.ndarray, *, bins: int = 20
-) -> Tensor:
+def binned_information(embeddings: Array, factor: Array, *, bins: int = 20) -> Tensor:
     """Mutual information of every dimension with a factor, both cut into bins of equal width.
 
     This is the estimate that the mutual information gap is usually made of (Locatello et al.,
@@ -90,10 +89,7 @@ def binned_information(
 
 
 def information_gaps(
-    information: Mapping[str, Tensor | np.ndarray],
-    factors: Mapping[str, Tensor | np.ndarray],
-    *,
-    bins: int = 20,
+    information: Mapping[str, Array], factors: Mapping[str, Array], *, bins: int = 20
 ) -> Gaps:
     """The mutual information gap of each factor, over the factor's entropy in bins.
 
@@ -126,9 +122,7 @@ def information_gaps(
     return _gaps({name: information[name] for name in factors}, torch.cat(norms))
 
 
-def attribute_predictability(
-    embeddings: Tensor | np.ndarray, factors: Mapping[str, Tensor | np.ndarray]
-) -> Gaps:
+def attribute_predictability(embeddings: Array, factors: Mapping[str, Array]) -> Gaps:
     """Separated attribute predictability: the gap in R² of a straight line from one dimension.
 
     For continuous factors R² is the squared correlation (Kumar, Sattigeri and Balakrishnan,
@@ -189,8 +183,8 @@ class DCI:
 
 
 def dci(
-    embeddings: Tensor | np.ndarray,
-    factors: Mapping[str, Tensor | np.ndarray],
+    embeddings: Array,
+    factors: Mapping[str, Array],
     *,
     trees: int = 10,
     test_share: float = 0.25,
@@ -238,7 +232,7 @@ def dci(
     return DCI(tuple(factors), np.stack(importance, axis=1), np.array(informativeness))
 
 
-def _gaps(scores: Mapping[str, Tensor | np.ndarray], norms: Tensor) -> Gaps:
+def _gaps(scores: Mapping[str, Array], norms: Tensor) -> Gaps:
     table = torch.stack([as_float64(values).cpu() for values in scores.values()])
     if table.shape[1] < 2:
         raise InputError("a gap lies between two dimensions; give at least 2.")

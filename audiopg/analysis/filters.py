@@ -1,17 +1,16 @@
 """The patch filters of the encoder, and how structured they are (Section 4.5)."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from audiopg._types import AnyPath, Array
 from audiopg.analysis.components import principal_components
 from audiopg.errors import InputError
 from audiopg.inputs import as_float64, whole_number, whole_seed
@@ -74,7 +73,7 @@ class FilterGrowth:
         return pandas.DataFrame({n: v.cpu().numpy() for n, v in columns.items()}, index=index)
 
 
-def read_filters(folder: str | os.PathLike) -> tuple[Tensor, Tensor]:
+def read_filters(folder: AnyPath) -> tuple[Tensor, Tensor]:
     """The patch projections that a pre-training run kept on its way.
 
     They lie in ``filters/step-XXXXXXXX.safetensors``, a file a step, under the name
@@ -106,7 +105,7 @@ def read_filters(folder: str | os.PathLike) -> tuple[Tensor, Tensor]:
 
 def filter_growth(
     steps: Sequence[int] | Tensor,
-    weights: Tensor | np.ndarray,
+    weights: Array,
     n_components: int = 8,
     *,
     seed: int = 0,
@@ -159,7 +158,7 @@ def filter_growth(
     )
 
 
-def filter_components(weight: Tensor | np.ndarray, n_components: int = 8) -> FilterComponents:
+def filter_components(weight: Array, n_components: int = 8) -> FilterComponents:
     """Principal components of the first-layer patch projection (Section 4.5, Figure 6).
 
     The filters are the observations: the components span the templates that the filters share.
@@ -177,12 +176,11 @@ def filter_components(weight: Tensor | np.ndarray, n_components: int = 8) -> Fil
     """
     components = principal_components(_flat(weight), n_components)
     return FilterComponents(
-        images=components.directions.unflatten(1, _PATCH),
-        variance_share=components.variance_share,
+        images=components.directions.unflatten(1, _PATCH), variance_share=components.variance_share
     )
 
 
-def spectral_concentration(images: Tensor | np.ndarray) -> Tensor:
+def spectral_concentration(images: Array) -> Tensor:
     """The share of an image's energy in the strongest few bins of its spectrum: its structure.
 
     The image's mean is removed. Of the 255 bins that are left of its two-dimensional Fourier
@@ -212,7 +210,7 @@ def spectral_concentration(images: Tensor | np.ndarray) -> Tensor:
 
 
 def shuffled_concentration(
-    weight: Tensor | np.ndarray, n_components: int = 8, *, seed: int = 0, repeats: int = 20
+    weight: Array, n_components: int = 8, *, seed: int = 0, repeats: int = 20
 ) -> Tensor:
     """The control: `spectral_concentration` of components of filters without spatial structure.
 
@@ -246,7 +244,7 @@ def shuffled_concentration(
     return torch.stack(concentrations)
 
 
-def _flat(weight: Tensor | np.ndarray) -> Tensor:
+def _flat(weight: Array) -> Tensor:
     """``weight`` as a (width, 256) float64 tensor."""
     weight = as_float64(weight, "weight")
     if weight.shape[1:] not in ((1, *_PATCH), (_PATCH[0] * _PATCH[1],)):

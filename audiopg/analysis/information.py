@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from audiopg._types import Array
 from audiopg.analysis.cache import fingerprint, kept
 from audiopg.analysis.kraskov import kraskov_information
 from audiopg.environment import usual_torch
@@ -64,9 +64,7 @@ class FactorInformation:
 
 
 @usual_torch()
-def mutual_information(
-    embeddings: Tensor | np.ndarray, factor: Tensor | np.ndarray, *, neighbours: int = 3
-) -> Tensor:
+def mutual_information(embeddings: Array, factor: Array, *, neighbours: int = 3) -> Tensor:
     """Mutual information of every latent dimension with one factor (Section 4.4).
 
     The estimator is I = ψ(k) + ψ(N) − ⟨ψ(n_x + 1) + ψ(n_y + 1)⟩ (Kraskov et al. 2004, equation 8).
@@ -108,12 +106,7 @@ def mutual_information(
 
 @usual_torch()
 def permutation_null(
-    embeddings: Tensor | np.ndarray,
-    factor: Tensor | np.ndarray,
-    *,
-    permutations: int = 200,
-    seed: int = 0,
-    neighbours: int = 3,
+    embeddings: Array, factor: Array, *, permutations: int = 200, seed: int = 0, neighbours: int = 3
 ) -> Tensor:
     """The maximum over dimensions of the mutual information with a shuffled factor.
 
@@ -145,8 +138,8 @@ def permutation_null(
 
 @usual_torch()
 def information_error(
-    embeddings: Tensor | np.ndarray,
-    factor: Tensor | np.ndarray,
+    embeddings: Array,
+    factor: Array,
     *,
     parts: int = 5,
     repeats: int = 10,
@@ -199,8 +192,8 @@ def information_error(
 
 @usual_torch()
 def factor_information(
-    embeddings: Tensor | np.ndarray,
-    factor: Tensor | np.ndarray,
+    embeddings: Array,
+    factor: Array,
     *,
     permutations: int = 200,
     seed: int = 0,
@@ -254,11 +247,7 @@ def factor_information(
 
 
 def _kept(
-    name: str,
-    make: Callable[[], Tensor],
-    embeddings: Tensor,
-    factor: Tensor,
-    *settings: int,
+    name: str, make: Callable[[], Tensor], embeddings: Tensor, factor: Tensor, *settings: int
 ) -> Tensor:
     """What is made of some embeddings and a factor, from the cache or put there."""
     # The estimates, to four decimals, are in the key so that a change of the code is noticed.
@@ -269,7 +258,7 @@ def _kept(
     return found[name].to(embeddings.device)
 
 
-def as_embeddings(embeddings: Tensor | np.ndarray) -> Tensor:
+def as_embeddings(embeddings: Array) -> Tensor:
     """``embeddings`` as a detached (clips, dimensions) float64 tensor, on the device they are on.
 
     Raises:
@@ -290,7 +279,7 @@ def as_embeddings(embeddings: Tensor | np.ndarray) -> Tensor:
     return embeddings
 
 
-def as_factor(factor: Tensor | np.ndarray, clips: int) -> Tensor:
+def as_factor(factor: Array, clips: int) -> Tensor:
     """``factor``, (clips,) or one column, as a detached (clips,) float64 tensor on its device.
 
     Raises:
@@ -310,7 +299,7 @@ def as_factor(factor: Tensor | np.ndarray, clips: int) -> Tensor:
     return factor
 
 
-def as_factors(factors: Mapping[str, Tensor | np.ndarray], clips: int) -> dict[str, Tensor]:
+def as_factors(factors: Mapping[str, Array], clips: int) -> dict[str, Tensor]:
     """Every one of ``factors``, which may be the columns of a table, as by `as_factor`.
 
     Raises:
@@ -323,7 +312,7 @@ def as_factors(factors: Mapping[str, Tensor | np.ndarray], clips: int) -> dict[s
 
 
 def _columns_and_factor(
-    embeddings: Tensor | np.ndarray, factor: Tensor | np.ndarray, neighbours: int
+    embeddings: Array, factor: Array, neighbours: int
 ) -> tuple[Tensor, Tensor, int]:
     """(dimensions, clips) and (clips,) float64 on one device, and the number of neighbours."""
     embeddings = as_embeddings(embeddings)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sklearn.metrics import r2_score
 from sklearn.preprocessing import StandardScaler
-from torch import Tensor
 
+from audiopg._types import Array
 from audiopg.analysis.information import as_embeddings, as_factor, as_factors
 from audiopg.errors import InputError
 
@@ -128,12 +128,7 @@ class Ablation:
 
 
 def ridge_r2(
-    embeddings: Tensor | np.ndarray,
-    factor: Tensor | np.ndarray,
-    *,
-    test_share: float = 0.25,
-    repeats: int = 5,
-    seed: int = 0,
+    embeddings: Array, factor: Array, *, test_share: float = 0.25, repeats: int = 5, seed: int = 0
 ) -> RidgeResult:
     """Held-out R² of a ridge regression of one factor on all dimensions (Section 4.4).
 
@@ -160,8 +155,8 @@ def ridge_r2(
 
 
 def ridge_comparison(
-    embeddings: Mapping[str, Tensor | np.ndarray],
-    factors: Mapping[str, Tensor | np.ndarray],
+    embeddings: Mapping[str, Array],
+    factors: Mapping[str, Array],
     *,
     test_share: float = 0.25,
     repeats: int = 5,
@@ -188,9 +183,9 @@ def ridge_comparison(
 
 
 def ablate(
-    embeddings: Tensor | np.ndarray,
-    factor: Tensor | np.ndarray,
-    ranking: Tensor | np.ndarray,
+    embeddings: Array,
+    factor: Array,
+    ranking: Array,
     *,
     counts: Sequence[int] = (1, 2, 5, 10, 20, 50, 100),
     draws: int = 200,
@@ -267,11 +262,7 @@ def _ablated(
 
 
 def _probe(
-    embeddings: Tensor | np.ndarray,
-    factors: Mapping[str, Tensor | np.ndarray],
-    test_share: float,
-    repeats: int,
-    seed: int,
+    embeddings: Array, factors: Mapping[str, Array], test_share: float, repeats: int, seed: int
 ) -> dict[str, RidgeResult]:
     embeddings = as_embeddings(embeddings).cpu().numpy()
     factors = {n: v.cpu().numpy() for n, v in as_factors(factors, len(embeddings)).items()}

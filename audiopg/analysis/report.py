@@ -8,6 +8,7 @@ import numpy as np
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from audiopg._types import Array
 from audiopg.analysis.components import Components, principal_components
 from audiopg.analysis.disentanglement import (
     DCI,
@@ -30,7 +31,7 @@ from audiopg.analysis.subspaces import SubspaceAngles, subspace_angles
 if TYPE_CHECKING:
     import pandas
 
-Arrays = Mapping[str, Tensor | np.ndarray]
+Arrays = Mapping[str, Array]
 _COMPONENTS = 20
 
 
@@ -58,7 +59,7 @@ class Report:
     angles: dict[str, SubspaceAngles]
     ablations: dict[str, dict[str, Ablation]]
     ridge: RidgeComparison
-    factors: dict[str, Tensor | np.ndarray]
+    factors: dict[str, Array]
 
     def tables(self) -> "dict[str, pandas.DataFrame]":
         """A table for each analysis, the name of the embeddings first in its index."""

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from audiopg._types import Array
 from audiopg.analysis.information import as_embeddings, as_factor, as_factors
 from audiopg.analysis.probes import ridge_weights, standardised
 from audiopg.errors import InputError
@@ -50,9 +51,7 @@ class SubspaceAngles:
         return table
 
 
-def ridge_subspace(
-    embeddings: Tensor | np.ndarray, factor: Tensor | np.ndarray, dimensions: int = 3
-) -> np.ndarray:
+def ridge_subspace(embeddings: Array, factor: Array, dimensions: int = 3) -> np.ndarray:
     """Directions from which ridge regressions read a factor and smooth functions of it.
 
     A factor may be coded by bumps and waves as well as by a straight line, so as many Legendre
@@ -104,11 +103,7 @@ def principal_angles(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 def subspace_angles(
-    embeddings: Tensor | np.ndarray,
-    factors: Mapping[str, Tensor | np.ndarray],
-    *,
-    dimensions: int = 3,
-    seed: int = 0,
+    embeddings: Array, factors: Mapping[str, Array], *, dimensions: int = 3, seed: int = 0
 ) -> SubspaceAngles:
     """Principal angles between the `ridge_subspace` of every two factors, across halves of clips.
 
@@ -141,7 +136,7 @@ def subspace_angles(
     )
 
 
-def factor_direction(embeddings: Tensor | np.ndarray, factor: Tensor | np.ndarray) -> Tensor:
+def factor_direction(embeddings: Array, factor: Array) -> Tensor:
     """How the embedding moves, in the mean, when a factor moves by its standard deviation.
 
     This is the slope of embeddings over the factor. The weights of a probe are another thing: they

@@ -3,13 +3,7 @@
 And synthetic clips to stand in for them.
 """
 
-from audiopg.datasets.audio import (
-    LabelledClips,
-    load_audio,
-    load_clip,
-    load_clips,
-    read_window,
-)
+from audiopg.datasets.audio import LabelledClips, load_audio, load_clip, load_clips, read_window
 from audiopg.datasets.benchmarks import Description, describe, find_dataset, find_esc10
 from audiopg.datasets.cache import CachedWaves, cached_waves
 from audiopg.datasets.download import download

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from audiopg._types import AnyPath
 from audiopg.datasets.containers import Unreadable
 from audiopg.datasets.decoding import APPLE_DOUBLE, at_rate, count, examine, mono_blocks
 from audiopg.errors import InputError
@@ -125,7 +126,7 @@ class LabelledClips:
         return np.bincount(in_fold[0])[self.sources] > 1
 
 
-def printable(path: str | os.PathLike) -> str:
+def printable(path: AnyPath) -> str:
     """A path as text that can be printed and stored, whatever bytes its name is made of."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
@@ -142,7 +143,7 @@ def is_companion(path: Path) -> bool:
         return False
 
 
-def read_header(path: str | os.PathLike) -> tuple[int, int] | str:
+def read_header(path: AnyPath) -> tuple[int, int] | str:
     """Samples a channel and sample rate in hertz; or why the file cannot be used.
 
     That it ends too early is told by `audiopg.datasets.containers`. A file whose header does not say
@@ -156,7 +157,7 @@ def read_header(path: str | os.PathLike) -> tuple[int, int] | str:
 
 
 def load_audio(
-    path: str | os.PathLike,
+    path: AnyPath,
     sample_rate: int = SAMPLE_RATE,
     start: float = 0.0,
     end: float | None = None,
@@ -197,7 +198,7 @@ def load_audio(
 
 
 def read_window(
-    path: str | os.PathLike, first: int, samples: int, channel: int | None = None
+    path: AnyPath, first: int, samples: int, channel: int | None = None
 ) -> tuple[Tensor, int]:
     """Some samples of a recording; no others are kept in memory.
 
@@ -228,7 +229,7 @@ def read_window(
 
 
 def load_clip(
-    path: str | os.PathLike,
+    path: AnyPath,
     samples: int,
     sample_rate: int = SAMPLE_RATE,
     header: tuple[int, int] | None = None,
@@ -268,10 +269,7 @@ def load_clip(
 
 
 def load_clips(
-    paths: Sequence[str | os.PathLike],
-    samples: int,
-    sample_rate: int = SAMPLE_RATE,
-    progress: bool = True,
+    paths: Sequence[AnyPath], samples: int, sample_rate: int = SAMPLE_RATE, progress: bool = True
 ) -> Tensor:
     """Read recordings in threads, each fitted to one length (`load_clip`).
 
@@ -307,7 +305,7 @@ def load_clips(
 
 
 @contextmanager
-def _named(path: str | os.PathLike) -> Iterator[None]:
+def _named(path: AnyPath) -> Iterator[None]:
     """Raise InputError for what is unreadable, with its name."""
     try:
         yield

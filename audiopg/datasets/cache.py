@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from audiopg._types import Array
 from audiopg.datasets.audio import LabelledClips, in_threads, load_audio, printable
 from audiopg.datasets.tables import require_folds
 from audiopg.environment import atomic_folder, cache_folder, write_json, writing
@@ -75,7 +76,7 @@ class CachedWaves:
         first, last = self.starts[:-1][row], self.starts[1:][row]
         return torch.from_numpy(self.samples[first:last] * self.scales[row])
 
-    def fitted(self, rows: Sequence[int] | np.ndarray | Tensor, samples: int) -> Tensor:
+    def fitted(self, rows: Sequence[int] | Array, samples: int) -> Tensor:
         """Clips cut at their centre or repeated from their start, as `fit_length` does.
 
         Args:

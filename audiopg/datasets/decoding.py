@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from audiopg._types import AnyPath
 from audiopg.datasets.containers import CUT, Part, Unreadable, find_parts
 from audiopg.inputs import LOWEST_SAMPLE_RATE
 
@@ -61,13 +62,13 @@ class Piece(NamedTuple):
         sample_rate: Hz; 0 where FFmpeg decodes it.
     """
 
-    path: str | os.PathLike
+    path: AnyPath
     part: Part
     frames: int = 0
     sample_rate: int = 0
 
 
-def examine(path: str | os.PathLike) -> list[Piece]:
+def examine(path: AnyPath) -> list[Piece]:
     """What a file is made of, without decoding it.
 
     Raises:
@@ -195,7 +196,7 @@ def _all_known(pieces: list[Piece]) -> bool:
     return all(piece.frames for piece in pieces) and len({p.sample_rate for p in pieces}) == 1
 
 
-def _piece(path: str | os.PathLike, part: Part) -> Piece:
+def _piece(path: AnyPath, part: Part) -> Piece:
     import soundfile
 
     piece = Piece(path, part)

@@ -1,7 +1,6 @@
 """Benchmarks from their official sources: resumed where they broke off, checked, then unpacked."""
 
 import io
-import os
 import shutil
 import struct
 import tarfile
@@ -15,6 +14,7 @@ from typing import BinaryIO
 
 from tqdm import tqdm
 
+from audiopg._types import AnyPath
 from audiopg.datasets.benchmarks import find_benchmark
 from audiopg.environment import writing
 from audiopg.errors import InputError
@@ -24,7 +24,7 @@ from audiopg.runs import run_folder
 _BLOCK = 1 << 20
 
 
-def download(name: str, out: str | os.PathLike, progress: bool = True) -> Path:
+def download(name: str, out: AnyPath, progress: bool = True) -> Path:
     """Bring a benchmark into a folder of recordings, in its official layout.
 
     What has arrived is kept in ``.NAME.part`` there, so that a download that broke off, or was

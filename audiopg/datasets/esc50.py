@@ -1,7 +1,6 @@
 """ESC-50 and ESC-10, environmental sounds in 5 official folds (Piczak 2015)."""
 
-import os
-
+from audiopg._types import AnyPath
 from audiopg.datasets import tables
 from audiopg.datasets.audio import LabelledClips
 from audiopg.errors import InputError
@@ -9,7 +8,7 @@ from audiopg.errors import InputError
 _COLUMNS = ("filename", "fold", "target", "category", "esc10", "src_file")
 
 
-def esc50(folder: str | os.PathLike, esc10: bool = False, skip_bad: bool = False) -> LabelledClips:
+def esc50(folder: AnyPath, esc10: bool = False, skip_bad: bool = False) -> LabelledClips:
     """ESC-50, or its ten-class part ESC-10, from the official layout.
 
     The folds keep together what was cut from one recording (``src_file``), but for 4 of the 1,524

@@ -18,6 +18,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from audiopg._types import AnyPath
 from audiopg.datasets.audio import AUDIO_SUFFIXES, is_companion, printable, read_header, read_window
 from audiopg.datasets.cache import content_hash
 from audiopg.errors import InputError
@@ -73,7 +74,7 @@ class Recordings:
         }
 
 
-def audio_files(folder: str | os.PathLike) -> list[Path]:
+def audio_files(folder: AnyPath) -> list[Path]:
     """The audio files in a folder and in the folders inside it, in the order of their names.
 
     What is left out is said in one warning: how much of each kind, and the first name.
@@ -121,7 +122,7 @@ def _why_not(path: Path) -> str:
     return "" if os.path.isfile(path) else "links to nothing, or devices"
 
 
-def find_recordings(folder: str | os.PathLike) -> Recordings:
+def find_recordings(folder: AnyPath) -> Recordings:
     """Read the headers of all audio files in a folder.
 
     Raises:

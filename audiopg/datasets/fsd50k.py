@@ -4,11 +4,11 @@ The official parts are kept as they are: 26 pairs of files are identical, one of
 development and evaluation (`findings/identical_files_in_data_sets.sh`).
 """
 
-import os
 from pathlib import Path
 
 import numpy as np
 
+from audiopg._types import AnyPath
 from audiopg.datasets import tables
 from audiopg.datasets.audio import AUDIO_SUFFIXES, LabelledClips
 from audiopg.errors import InputError
@@ -17,7 +17,7 @@ _SPLITS = {"train": tables.TRAINING, "val": tables.VALIDATION}
 _VOCABULARY = ("index", "label", "mid")
 
 
-def fsd50k(folder: str | os.PathLike, skip_bad: bool = False) -> LabelledClips:
+def fsd50k(folder: AnyPath, skip_bad: bool = False) -> LabelledClips:
     """FSD50K from the official layout; a clip can have several labels.
 
     Args:

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from audiopg._types import AnyPath
 from audiopg.datasets.audio import LabelledClips, in_threads, printable, read_header
 from audiopg.datasets.cache import copies_of, file_hashes
 from audiopg.datasets.folds import deal_folds
@@ -23,7 +24,7 @@ _LENGTH = 0.1
 
 
 def read_dataset(
-    path: str | os.PathLike,
+    path: AnyPath,
     *,
     columns: Columns | None = None,
     n_folds: int = 5,

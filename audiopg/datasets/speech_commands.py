@@ -1,9 +1,9 @@
 """Speech Commands v0.02, single words by many speakers (Warden 2018)."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from audiopg._types import AnyPath
 from audiopg.datasets import tables
 from audiopg.datasets.audio import AUDIO_SUFFIXES, LabelledClips, is_companion
 from audiopg.errors import InputError
@@ -18,7 +18,7 @@ WORDS = (
 _LISTS = {"validation_list.txt": tables.VALIDATION, "testing_list.txt": tables.TESTING}
 
 
-def speech_commands(folder: str | os.PathLike, skip_bad: bool = False) -> LabelledClips:
+def speech_commands(folder: AnyPath, skip_bad: bool = False) -> LabelledClips:
     """Speech Commands, or those of its 35 words that are there, from the official layout.
 
     The two lists are drawn by speaker, so that nobody who is tested on was trained on.

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from audiopg._types import AnyPath
 from audiopg.datasets.audio import LabelledClips
 from audiopg.errors import InputError
 
@@ -91,7 +92,7 @@ def whole_number(
     return allowed[value]
 
 
-def require_folder(folder: str | os.PathLike, holds: str) -> Path:
+def require_folder(folder: AnyPath, holds: str) -> Path:
     """The folder as a path, where it is one."""
     folder = Path(folder)
     if not folder.is_dir():

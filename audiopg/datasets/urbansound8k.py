@@ -1,7 +1,6 @@
 """UrbanSound8K, sounds of a city in 10 official folds (Salamon, Jacoby and Bello 2014)."""
 
-import os
-
+from audiopg._types import AnyPath
 from audiopg.datasets import tables
 from audiopg.datasets.audio import LabelledClips
 from audiopg.errors import InputError
@@ -10,7 +9,7 @@ _COLUMNS = ("slice_file_name", "fsID", "fold", "classID", "class")
 _FOLDS = 10
 
 
-def urbansound8k(folder: str | os.PathLike, skip_bad: bool = False) -> LabelledClips:
+def urbansound8k(folder: AnyPath, skip_bad: bool = False) -> LabelledClips:
     """UrbanSound8K, or those of its folds that are there, from the official layout.
 
     The folds keep together the slices of one recording (``fsID``), so they are never to be shuffled.

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from audiopg import inputs
+from audiopg._types import Array
 from audiopg.errors import InputError
 from audiopg.synth.excitations import EXCITATIONS
 from audiopg.synth.factors import (
@@ -83,7 +84,7 @@ def as_factor(name: str, value: object) -> Tensor:
         # Whole numbers as they come: a float would lose digits of a seed, and their own type
         # would hide that they are none.
         given = torch.as_tensor(value)
-        if given.is_floating_point() and not isinstance(value, Tensor | np.ndarray):
+        if given.is_floating_point() and not isinstance(value, Array):
             given = torch.as_tensor(value, dtype=torch.float64)
         if given.is_complex() or given.is_meta:
             raise TypeError("no real numbers")

@@ -26,13 +26,7 @@ from audiopg.synth.additions import (
 )
 from audiopg.synth.damping import lowpass, lowpass_
 from audiopg.synth.envelopes import _CLOSE, shape
-from audiopg.synth.excitations import (
-    EXCITATIONS,
-    TILE,
-    band_limited_tone,
-    is_one_of,
-    steady_tone,
-)
+from audiopg.synth.excitations import EXCITATIONS, TILE, band_limited_tone, is_one_of, steady_tone
 from audiopg.synth.factors import CLIP_SAMPLES, SAMPLE_RATE
 from audiopg.synth.parameters import ClipParameters
 from audiopg.synth.reverberation import reverberate, room

@@ -8,10 +8,9 @@ hand can be short::
     {"clips": [{"events": [{"excitation": "square", "f0": 220, "onset": 1, "length": 2}]}]}
 """
 
-import os
-
 import torch
 
+from audiopg._types import AnyPath
 from audiopg.environment import write_json
 from audiopg.errors import InputError
 from audiopg.inputs import read_json
@@ -95,7 +94,7 @@ def from_scene(scene: object) -> ClipParameters:
     return params
 
 
-def write_scene(params: ClipParameters, path: str | os.PathLike) -> None:
+def write_scene(params: ClipParameters, path: AnyPath) -> None:
     """Write clips as a scene file; numbers keep all their digits.
 
     Raises:
@@ -105,7 +104,7 @@ def write_scene(params: ClipParameters, path: str | os.PathLike) -> None:
     write_json(path, to_scene(params), indent=1)
 
 
-def read_scene(path: str | os.PathLike) -> ClipParameters:
+def read_scene(path: AnyPath) -> ClipParameters:
     """Read a scene file.
 
     Raises:

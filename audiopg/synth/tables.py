@@ -9,13 +9,13 @@ no event of the clip fills are there too, and are not ``heard``::
 """
 
 import csv
-import os
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
+from audiopg._types import AnyPath
 from audiopg.environment import atomic_path
 from audiopg.errors import InputError
 from audiopg.synth.excitations import EXCITATIONS
@@ -100,7 +100,7 @@ def from_table(table: "pandas.DataFrame") -> ClipParameters:
     return params
 
 
-def write_table(params: ClipParameters, path: str | os.PathLike) -> None:
+def write_table(params: ClipParameters, path: AnyPath) -> None:
     """Write clips as a CSV file; numbers keep all their digits.
 
     Raises:
@@ -111,7 +111,7 @@ def write_table(params: ClipParameters, path: str | os.PathLike) -> None:
         to_table(params).to_csv(temporary, lineterminator="\n")
 
 
-def read_table(path: str | os.PathLike) -> ClipParameters:
+def read_table(path: AnyPath) -> ClipParameters:
     """Read clips from a CSV file.
 
     Raises:

@@ -41,12 +41,7 @@ from audiopg.transfer.statistics import (
     paired_p_value,
     significance_table,
 )
-from audiopg.transfer.summary import (
-    recorded_confusions,
-    recorded_matrix,
-    recorded_table,
-    summarise,
-)
+from audiopg.transfer.summary import recorded_confusions, recorded_matrix, recorded_table, summarise
 
 __all__ = [
     "FINETUNE_RECIPES", "KINDS", "AudioPGEmbedding", "FinetuneResult", "FinetuneSettings",

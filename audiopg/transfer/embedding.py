@@ -4,7 +4,6 @@ How waves become vectors is in `audiopg.embedding`; benchmarks of others, in
 `audiopg.transfer.adapters`.
 """
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from audiopg._types import AnyPath, Array
 from audiopg.datasets import audio_files, load_audio
 from audiopg.datasets.audio import in_threads, load_clip, printable, read_header
 from audiopg.environment import atomic_path, best_device, require_writable, writing
@@ -29,14 +29,14 @@ from audiopg.transfer.waves import as_clips, batches_by_length
 _TABLES = (".npz", ".parquet")
 
 
-def list_audio(paths: Sequence[str | os.PathLike]) -> list[Path]:
+def list_audio(paths: Sequence[AnyPath]) -> list[Path]:
     """The file or files named, and those in the folders named and inside them.
 
     Raises:
         InputError: for a folder without audio files, or what is no path.
     """
     files: list[Path] = []
-    paths = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+    paths = [paths] if isinstance(paths, AnyPath) else list(paths)
     _require_paths(paths)
     for path in map(Path, paths):
         files += audio_files(path) if path.is_dir() else [path]
@@ -44,7 +44,7 @@ def list_audio(paths: Sequence[str | os.PathLike]) -> list[Path]:
 
 
 def embed_files(
-    paths: Sequence[str | os.PathLike],
+    paths: Sequence[AnyPath],
     encoder: Encoder,
     *,
     pooling: str = "mean",
@@ -76,7 +76,7 @@ def embed_files(
 
 
 def _embed(
-    files: Sequence[str | os.PathLike],
+    files: Sequence[AnyPath],
     encoder: Encoder,
     pooling: str,
     native: bool,
@@ -119,14 +119,14 @@ def _embed(
     return embeddings
 
 
-def _as_files(X: object) -> list[str | os.PathLike]:
+def _as_files(X: object) -> list[AnyPath]:
     """The paths in a sequence or in the one column of a table; none where it holds waves."""
-    if isinstance(X, str | os.PathLike):
+    if isinstance(X, AnyPath):
         return [X]
     if not isinstance(X, Tensor) and hasattr(X, "__array__"):
         X = np.atleast_1d(np.asarray(X))
         X = list(X[:, 0] if X.ndim == 2 and X.shape[1] == 1 else X)
-    if not (isinstance(X, Sequence) and any(isinstance(one, str | os.PathLike) for one in X)):
+    if not (isinstance(X, Sequence) and any(isinstance(one, AnyPath) for one in X)):
         return []
     _require_paths(X)
     return list(X)
@@ -135,11 +135,11 @@ def _as_files(X: object) -> list[str | os.PathLike]:
 def _require_paths(paths: Sequence) -> None:
     """Refuse what is no path, such as the NaN of a table where a file's name is missing."""
     for row, path in enumerate(paths):
-        if not isinstance(path, str | os.PathLike):
+        if not isinstance(path, AnyPath):
             raise InputError(f"file {row} is {shown(path)}, which is no path; leave it out.")
 
 
-def check_table(path: str | os.PathLike) -> None:
+def check_table(path: AnyPath) -> None:
     """Say at once, before any work, that embeddings cannot be written to a path.
 
     Raises:
@@ -163,9 +163,7 @@ def check_table(path: str | os.PathLike) -> None:
     require_writable(Path(path).parent)
 
 
-def write_embeddings(
-    path: str | os.PathLike, files: Sequence[str | os.PathLike], embeddings: Tensor
-) -> None:
+def write_embeddings(path: AnyPath, files: Sequence[AnyPath], embeddings: Tensor) -> None:
     """Write a table of embeddings, a row a file.
 
     Args:
@@ -212,7 +210,7 @@ class AudioPGEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
 
     def __init__(
         self,
-        encoder: str | os.PathLike | Encoder = "tiny",
+        encoder: AnyPath | Encoder = "tiny",
         *,
         pooling: str = "mean",
         native: bool = False,
@@ -238,7 +236,7 @@ class AudioPGEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         self._n_features_out = self.encoder_.embedding_size(self.pooling)
         return self
 
-    def transform(self, X: np.ndarray | Tensor | Sequence) -> np.ndarray:
+    def transform(self, X: Array | Sequence) -> np.ndarray:
         """Embed clips.
 
         Args:

@@ -8,7 +8,6 @@ a run, with their files and results, in `audiopg.transfer.tasks`.
 
 import copy
 import math
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 from torch.optim import AdamW
 from tqdm.auto import tqdm
 
+from audiopg._types import AnyPath
 from audiopg.datasets import LabelledClips
 from audiopg.environment import (
     autocast,
@@ -138,8 +138,8 @@ def finetune(
     settings: FinetuneSettings,
     clips: LabelledClips,
     waves: Waves | Sequence[Tensor],
-    start: Encoder | str | os.PathLike | None = None,
-    out: str | os.PathLike | None = None,
+    start: Encoder | AnyPath | None = None,
+    out: AnyPath | None = None,
     *,
     folds: Sequence[int] | None = None,
     resume: bool = False,
@@ -232,7 +232,7 @@ def _finetune(
 
 
 def _starting_encoder(
-    settings: FinetuneSettings, start: Encoder | str | os.PathLike | None
+    settings: FinetuneSettings, start: Encoder | AnyPath | None
 ) -> Encoder | None:
     """The encoder that every fold begins with; None from scratch."""
     if start is None:

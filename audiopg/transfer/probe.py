@@ -21,16 +21,11 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
+from audiopg._types import Array
 from audiopg.errors import InputError
 from audiopg.inputs import as_float64
 from audiopg.transfer.logistic import fit_logistic
-from audiopg.transfer.statistics import (
-    Tested,
-    as_integers,
-    as_labels,
-    metric_of,
-    require_positives,
-)
+from audiopg.transfer.statistics import Tested, as_integers, as_labels, metric_of, require_positives
 
 if TYPE_CHECKING:
     import pandas
@@ -114,14 +109,14 @@ class _Split:
 
 
 def linear_probe(
-    features: np.ndarray | Tensor,
-    labels: np.ndarray | Tensor,
-    folds: np.ndarray | Tensor,
+    features: Array,
+    labels: Array,
+    folds: Array,
     *,
     strengths: Sequence[float] = STRENGTHS,
     test_folds: Sequence[int] | None = None,
     validation_fold: int | None = None,
-    sources: np.ndarray | Tensor | None = None,
+    sources: Array | None = None,
 ) -> ProbeResult:
     """Logistic regression on frozen features, each test fold in turn (Section 4.1).
 
@@ -169,12 +164,12 @@ def linear_probe(
 
 
 def class_shares(
-    labels: np.ndarray | Tensor,
-    folds: np.ndarray | Tensor,
+    labels: Array,
+    folds: Array,
     *,
     test_folds: Sequence[int] | None = None,
     validation_fold: int | None = None,
-    sources: np.ndarray | Tensor | None = None,
+    sources: Array | None = None,
 ) -> ProbeResult:
     """The control that hears nothing: to every clip, the shares of the classes in training.
 
@@ -199,7 +194,7 @@ def class_shares(
     return clips.result([np.nan] * len(clips.tested), scores)
 
 
-def _as_features(features: np.ndarray | Tensor) -> np.ndarray:
+def _as_features(features: Array) -> np.ndarray:
     features = as_float64(features, "features").cpu().numpy()
     if features.ndim != 2 or features.shape[1] == 0:
         raise InputError(f"features have shape {features.shape}; give (clips, dimensions).")
@@ -212,12 +207,12 @@ def _as_features(features: np.ndarray | Tensor) -> np.ndarray:
 
 
 def _checked(
-    labels: np.ndarray | Tensor,
-    folds: np.ndarray | Tensor,
+    labels: Array,
+    folds: Array,
     clips: int,
     test_folds: Sequence[int] | None,
     validation_fold: int | None,
-    sources: np.ndarray | Tensor | None,
+    sources: Array | None,
 ) -> _Clips:
     labels, folds = as_labels(labels, clips), as_integers("folds", folds, clips)
     sources = None if sources is None else as_integers("sources", sources, clips)

@@ -61,10 +61,7 @@ class Spectrograms:
 
 
 def log_mels(
-    waves: Waves | Sequence[Tensor],
-    log_mel: LogMel,
-    native_length: bool,
-    device: torch.device,
+    waves: Waves | Sequence[Tensor], log_mel: LogMel, native_length: bool, device: torch.device
 ) -> Spectrograms:
     """The log-mels of all clips, made once: what training changes by chance, it changes in these.
 

@@ -13,6 +13,7 @@ import numpy as np
 from scipy.stats import binomtest
 from torch import Tensor
 
+from audiopg._types import Array
 from audiopg.errors import InputError
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def deviation(values: np.ndarray) -> float:
     return float(values.std(ddof=1)) if len(values) > 1 else float("nan")
 
 
-def as_labels(labels: np.ndarray | Tensor, clips: int) -> np.ndarray:
+def as_labels(labels: Array, clips: int) -> np.ndarray:
     """(clips,) int64, or (clips, classes) bool."""
     labels = labels.cpu().numpy() if isinstance(labels, Tensor) else np.asarray(labels)
     if labels.ndim == 2 and labels.dtype == bool and len(labels) == clips:
@@ -78,7 +79,7 @@ def as_labels(labels: np.ndarray | Tensor, clips: int) -> np.ndarray:
     return labels
 
 
-def as_integers(name: str, values: np.ndarray | Tensor, clips: int) -> np.ndarray:
+def as_integers(name: str, values: Array, clips: int) -> np.ndarray:
     """``values``, (clips,) or one column, as (clips,) int64."""
     values = values.cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
     values = values[:, 0] if values.shape == (clips, 1) else values

@@ -3,7 +3,6 @@
 Writing a record is left to `audiopg.records`.
 """
 
-import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from audiopg._types import AnyPath
 from audiopg.datasets import LabelledClips
 from audiopg.errors import InputError
 from audiopg.runs import read_provenance
@@ -80,7 +80,7 @@ def finetune_record(
     results: Mapping[str, FinetuneResult],
     clips: LabelledClips,
     dataset: str,
-    runs: Mapping[str, str | os.PathLike],
+    runs: Mapping[str, AnyPath],
     starts: Mapping[str, str | None] | None = None,
 ) -> dict:
     """What `audiopg.records.write_record` is told of a fine-tuning and of those set beside it.

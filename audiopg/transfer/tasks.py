@@ -5,7 +5,6 @@ The loop that does them is in `audiopg.transfer.finetune`.
 
 import json
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from torch import Tensor, nn
 from torch.optim import AdamW
 
 from audiopg import runs
+from audiopg._types import AnyPath
 from audiopg.datasets import LabelledClips
 from audiopg.environment import atomic_path, require_writable, write_json
 from audiopg.errors import InputError
@@ -193,7 +193,7 @@ def tasks_of(
     ]
 
 
-def read_run(folder: str | os.PathLike) -> tuple[FinetuneSettings, dict]:
+def read_run(folder: AnyPath) -> tuple[FinetuneSettings, dict]:
     """The settings of the run in a folder, and all that it says of itself.
 
     Raises:
@@ -208,7 +208,7 @@ def _settings_and_run(run: dict) -> tuple[FinetuneSettings, dict]:
 
 
 def read_result(
-    folder: str | os.PathLike,
+    folder: AnyPath,
     clips: LabelledClips,
     folds: Sequence[int] | None = None,
     waves: Waves | Sequence[Tensor] | None = None,

@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 from torch import Tensor
 
+from audiopg._types import Array
 from audiopg.datasets import CachedWaves, LabelledClips
 from audiopg.datasets.audio import printable
 from audiopg.errors import InputError
@@ -99,7 +100,7 @@ def require_windows(waves: Waves) -> None:
 
 
 def batches_by_length(
-    lengths: Sequence[float] | np.ndarray | Tensor, size: int, room: float = np.inf
+    lengths: Sequence[float] | Array, size: int, room: float = np.inf
 ) -> list[list[int]]:
     """Rows of like length together, the shortest first, so that little is filled up.
 
