@@ -18,7 +18,6 @@ def compiled(loop: Callable[..., None], device: torch.device) -> Callable[..., N
 
     Args:
         loop: changes its first array in place. numba must know what it uses.
-        device: of the tensors.
     """
     return _machine_code(loop) if device.type == "cpu" and not is_exporting() else None
 

@@ -57,12 +57,7 @@ def from_first(value: Value) -> Value:
 
 
 def agree(loss: Tensor, reasons: Sequence[bool] = ()) -> tuple[float, list[bool]]:
-    """The mean loss of all processes, and of each reason whether any of them has it.
-
-    Args:
-        loss: scalar.
-        reasons: as many in every process.
-    """
+    """The mean loss of all processes, and of each reason whether any of them has it."""
     _, world = processes()
     if world == 1:
         return loss.item(), list(reasons)

@@ -124,9 +124,7 @@ class Embedder(nn.Module):
         Args:
             wave: (B, samples) floats with full scale at 1, tensor or array; (samples,) is a batch
                 of one.
-            sample_rate: as in `embed`.
-            batch_size: as there.
-            pooling: as there.
+            sample_rate, batch_size, pooling: as in `embed`.
 
         Returns:
             (B, T, D) float32 on the encoder's device, or (B, T, 8 D) for "frequency"; and (T,)

@@ -178,7 +178,6 @@ def settle_precision(precision: str, device: torch.device | str) -> str:
     Args:
         precision: one of ``PRECISION_CHOICES``. "auto" is the `best_precision`; any other is kept,
             with a warning where the device is bad at it.
-        device: of the run.
     """
     best = best_precision(device)
     if precision == "auto":
@@ -250,11 +249,7 @@ def on_cpu_by_default() -> Iterator[None]:
 
 @contextmanager
 def full_precision(device: torch.device | str) -> Iterator[None]:
-    """Products of float32 in float32, whatever autocast or TF32 a training loop has switched on.
-
-    Args:
-        device: whose autocast is off.
-    """
+    """Products of float32 in float32, whatever autocast or TF32 a training loop has switched on."""
     backends = (torch.backends.cuda.matmul, torch.backends.mkldnn.matmul)
     before = [backend.fp32_precision for backend in backends]
     try:
@@ -424,9 +419,7 @@ def _finite(content: object) -> object:
 def require_writable(folder: AnyPath, size: float = 0) -> None:
     """See, before any work, that files can be written into a folder, which may not be there yet.
 
-    Args:
-        folder: stays as it is.
-        size: bytes that are to be written.
+    The size is that of what is to be written, in bytes.
 
     Raises:
         InputError: when no file can be made there, or there is too little room.

@@ -65,7 +65,6 @@ def check(path: Path, checksum: str) -> None:
     """See that a file is the one expected.
 
     Args:
-        path: the file.
         checksum: "md5:..." or "sha256:..." and the digest in hexadecimal digits.
 
     Raises:

@@ -27,11 +27,7 @@ LOWEST_SAMPLE_RATE = 1000
 def whole_number(value: object, name: str, wanted: str = "a whole number", lowest: int = 1) -> int:
     """A count up to 2**31 - 1, of Python, NumPy or torch; True and False are none.
 
-    Args:
-        value: what was given.
-        name: what it is called in the message.
-        wanted: what to give instead.
-        lowest: that the count may be.
+    For the message: what it is called, and what to give instead.
 
     Raises:
         InputError: for anything else.
@@ -78,7 +74,6 @@ def read_json(path: AnyPath, remedy: str = "repair it, or name another") -> obje
     """What a JSON file holds; a byte-order mark, as some editors put in front, says its encoding.
 
     Args:
-        path: of the file.
         remedy: what to do about one that is damaged, for the message.
 
     Raises:
@@ -123,6 +118,24 @@ def as_float64(values: object, name: str = "values") -> Tensor:
         return torch.from_numpy(np.array(array, dtype=np.float64, order="C"))
     except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"no array of numbers was given for {name} ({error}).") from error
+
+
+def as_embeddings(values: Array, name: str = "embeddings") -> Tensor:
+    """Embeddings as a detached (clips, dimensions) float64 tensor, on the device they are on.
+
+    Raises:
+        InputError: for another number of axes, for no clips or dimensions, or for a value that is
+            not finite.
+    """
+    values = as_float64(values, name)
+    if values.ndim != 2 or 0 in values.shape:
+        raise InputError(f"{name} have shape {tuple(values.shape)}; give (clips, dimensions).")
+    if broken := int((~values.isfinite()).any(dim=1).sum()):
+        raise InputError(
+            f"The {name} of {broken} of {len(values)} clips are not finite; "
+            "leave these clips out or check the encoder."
+        )
+    return values
 
 
 def as_waves(given: object) -> Tensor | list[Tensor]:
@@ -171,12 +184,7 @@ def as_waves(given: object) -> Tensor | list[Tensor]:
 
 
 def require_clips(clips: int, samples: int) -> None:
-    """Refuse what is a wave of (samples, channels): more clips than samples, none as long as a frame.
-
-    Args:
-        clips: how many.
-        samples: of the longest.
-    """
+    """Refuse what is a wave of (samples, channels): more clips than samples, none as long as a frame."""
     if clips > samples and 0 < samples < _FRAME:
         raise InputError(
             f"the waveform has shape {(clips, samples)}: {clips:,} clips, none as long as a frame of "

@@ -382,9 +382,6 @@ class MaskedAutoencoder(nn.Module):
 
         The head is linear, so that what it reads lies open in the tokens, and it begins at zero:
         the other weights are those of the same network without it.
-
-        Args:
-            targets: how many numbers.
         """
         with torch.random.fork_rng(devices=[]):
             self.auxiliary = _Linear(self.architecture.width, targets)

@@ -89,7 +89,6 @@ def polar_factor(matrices: Tensor, precision: torch.dtype = torch.float32) -> Te
 
     Args:
         matrices: (B, rows, columns) float32.
-        precision: of the products on a GPU.
 
     Returns:
         (B, rows, columns), float32 or the precision.

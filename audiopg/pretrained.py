@@ -34,9 +34,6 @@ def shipped_weights() -> list[str]:
 def weights_file(name_or_path: AnyPath) -> Path:
     """The file of some weights on this machine; whether it is there, who opens it will see.
 
-    Args:
-        name_or_path: as `audiopg.mae.load_model` takes it.
-
     Raises:
         InputError: for what is no path; for an address that gives nothing or has no digest, and for a
             file of another one.
@@ -85,8 +82,6 @@ def save_model(
     """Write the weights as safetensors, with the architecture and front end in the header.
 
     Args:
-        model: what to write.
-        path: of the file.
         half: write half-precision numbers, for weights that are shipped.
         run: the name of the run that they are of, "/" and the step, for the header.
     """

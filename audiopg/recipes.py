@@ -164,10 +164,6 @@ RECIPES = {
 def recipe_for(preset: str, recipe: str = "fast") -> PretrainSettings:
     """A recipe for a size of network: its decoder is not made larger than the size's own.
 
-    Args:
-        preset: of the network.
-        recipe: one of ``RECIPES``.
-
     Raises:
         InputError: for a size that there is not.
     """

@@ -182,11 +182,6 @@ def require_new(path: AnyPath) -> None:
 def read_settings_of(path: AnyPath, name: str, make: Callable[[dict], Settings]) -> Settings:
     """The settings of a run, from the file in its folder that has them.
 
-    Args:
-        path: of the folder.
-        name: of the JSON file.
-        make: the settings of what it holds.
-
     Raises:
         InputError: for a folder without a run, or a file that cannot be read or is damaged.
     """
@@ -208,11 +203,6 @@ def read_settings_of(path: AnyPath, name: str, make: Callable[[dict], Settings])
 
 def require_same(path: AnyPath, before: object, now: object, different: Sequence[str]) -> None:
     """See that a run is resumed with the settings that it has.
-
-    Args:
-        path: of the folder.
-        before, now: settings, of one dataclass.
-        different: the fields that differ and may not.
 
     Raises:
         InputError: for the first of them.
@@ -263,9 +253,6 @@ def read_checkpoint(
     Args:
         folder: of the run, in which a damaged one is renamed (`set_aside`); None where it is only
             looked at.
-        path: of the checkpoint, a file or a folder.
-        read: gives what it holds.
-        then: how the run goes on without it.
 
     Raises:
         InputError: when the system gives no access to it.
@@ -300,8 +287,6 @@ def require_whole(
     """See that what a file of a run holds is finite, as it was when it was written.
 
     Args:
-        path: of the file.
-        tensors: in it, by name.
         shapes: that they should have, any shape for None; names and shapes are not looked at when
             None.
 
@@ -345,10 +330,6 @@ def require_readable(path: Path) -> None:
 def require_finite(model: nn.Module, after: str) -> None:
     """See that a step, of whatever loss, has not spoilt the weights, before they are written.
 
-    Args:
-        model: with the weights.
-        after: which step or epoch, for the message.
-
     Raises:
         InputError: for weights that are not finite.
     """
@@ -361,11 +342,6 @@ def require_finite(model: nn.Module, after: str) -> None:
 
 def require_own(path: Path, run: str | None, expected: str | None) -> None:
     """See that a checkpoint is of the run that it lies with.
-
-    Args:
-        path: of the checkpoint.
-        run: the name of the run that it says it is of.
-        expected: the name of the run.
 
     Raises:
         ForeignCheckpoint: for another.
@@ -380,12 +356,6 @@ def set_aside(folder: RunFolder, path: Path, why: object, then: str) -> None:
     """Rename a damaged checkpoint, a file or a folder, out of the run's way, and say so.
 
     Nothing is deleted: what looks damaged may be of a newer version, and somebody may still read it.
-
-    Args:
-        folder: of the run.
-        path: of the checkpoint.
-        why: it is taken for damaged.
-        then: how the run goes on.
     """
     names = (path.with_name(f"damaged-{number}-{path.name}") for number in count(1))
     free = next(name for name in names if not name.exists())
@@ -429,10 +399,6 @@ def clear_leftovers(folder: RunFolder, *inside: str) -> None:
 
 def cut_metrics(path: Path, losses: Sequence[float]) -> None:
     """Keep the first lines of a ``metrics.jsonl``: those of the steps that a checkpoint has.
-
-    Args:
-        path: of the file.
-        losses: of these steps, by the checkpoint.
 
     Raises:
         InputError: when there are fewer whole lines, or they say other losses.
@@ -483,14 +449,7 @@ def add_metrics(path: Path, line: dict) -> None:
 
 
 def warmup_cosine(peak: float, step: int, warmup: int, steps: int) -> float:
-    """A learning rate that rises linearly, then falls to 0 along half a cosine.
-
-    Args:
-        peak: what it rises to.
-        step: counted from 0.
-        warmup: steps over which it rises.
-        steps: of the whole run.
-    """
+    """A learning rate that rises linearly, then falls to 0 along half a cosine; steps from 0."""
     if step < warmup:
         return peak * (step + 1) / warmup
     progress = (step - warmup) / max(1, steps - warmup)

@@ -18,7 +18,6 @@ def kept(folder: str, key: str, make: Callable[[], dict[str, Tensor]]) -> dict[s
     Args:
         folder: within `audiopg.environment.cache_folder`.
         key: a `fingerprint` of all that they depend on.
-        make: what makes them.
 
     Returns:
         The tensors, in the memory of the CPU when they come from the cache. Where the cache cannot

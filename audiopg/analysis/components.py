@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from audiopg._types import Array
-from audiopg.analysis.information import as_embeddings, mutual_information
+from audiopg.analysis.information import mutual_information
 from audiopg.errors import InputError
-from audiopg.inputs import whole_number
+from audiopg.inputs import as_embeddings, whole_number
 
 if TYPE_CHECKING:
     import pandas

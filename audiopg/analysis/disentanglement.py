@@ -15,9 +15,9 @@ from sklearn.metrics import r2_score
 from torch import Tensor
 
 from audiopg._types import Array
-from audiopg.analysis.information import as_embeddings, as_factor, as_factors
+from audiopg.analysis.information import as_factor, as_factors
 from audiopg.errors import InputError
-from audiopg.inputs import as_float64, whole_number
+from audiopg.inputs import as_embeddings, as_float64, whole_number
 
 if TYPE_CHECKING:
     import pandas

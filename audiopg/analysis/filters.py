@@ -120,9 +120,7 @@ def filter_growth(
     Args:
         steps: (steps,) ascending.
         weights: (steps, width, 256) or (steps, width, 1, 16, 16), finite.
-        n_components: as in `filter_components`.
-        seed: of the shuffled control, as in `shuffled_concentration`.
-        repeats: likewise.
+        n_components, seed, repeats: as in `shuffled_concentration`, the control.
 
     Raises:
         InputError: for steps that do not ascend or do not fit the weights, or as
@@ -218,8 +216,7 @@ def shuffled_concentration(
     and loses where they were.
 
     Args:
-        weight: as in `filter_components`.
-        n_components: as in `filter_components`.
+        weight, n_components: as in `filter_components`.
         seed: of the shuffles, which do not depend on the device.
         repeats: how many times all filters are shuffled, at least 1.
 

@@ -16,7 +16,7 @@ from audiopg.analysis.cache import fingerprint, kept
 from audiopg.analysis.kraskov import kraskov_information
 from audiopg.environment import usual_torch
 from audiopg.errors import InputError
-from audiopg.inputs import as_float64, whole_number, whole_seed
+from audiopg.inputs import as_embeddings, as_float64, whole_number, whole_seed
 
 if TYPE_CHECKING:
     import pandas
@@ -207,11 +207,7 @@ def factor_information(
     clips that it was chosen on: quote what it tells about other clips.
 
     Args:
-        embeddings: as in `permutation_null`.
-        factor: as there.
-        permutations: as there.
-        seed: as there.
-        neighbours: as there.
+        embeddings, factor, permutations, seed, neighbours: as in `permutation_null`.
         null_clips: of the null, the first of them; all when None. Fewer clips cost less and scatter
             more, so that the null is too high, and a p-value too large, if anything.
         cached: whether to keep errors and null, which take minutes for thousands of clips, in
@@ -256,27 +252,6 @@ def _kept(
     values = {"embeddings": embeddings, "factor": factor, "estimates": estimates}
     found = kept("information", fingerprint(values, name, *settings), lambda: {name: make()})
     return found[name].to(embeddings.device)
-
-
-def as_embeddings(embeddings: Array) -> Tensor:
-    """``embeddings`` as a detached (clips, dimensions) float64 tensor, on the device they are on.
-
-    Raises:
-        InputError: for another number of axes, for no clips or dimensions, or for a value that is
-            not finite.
-    """
-    embeddings = as_float64(embeddings, "embeddings")
-    if embeddings.ndim != 2 or 0 in embeddings.shape:
-        raise InputError(
-            f"embeddings have shape {tuple(embeddings.shape)}; give (clips, dimensions)."
-        )
-    if not embeddings.isfinite().all():
-        broken = int((~embeddings.isfinite()).any(dim=1).sum())
-        raise InputError(
-            f"The embeddings of {broken} of {len(embeddings)} clips are not finite; "
-            "leave these clips out or check the encoder."
-        )
-    return embeddings
 
 
 def as_factor(factor: Array, clips: int) -> Tensor:

@@ -82,7 +82,6 @@ def _estimate(x: np.ndarray, y: np.ndarray, neighbours: int) -> float:
     Args:
         x: (clips,), no two alike.
         y: (clips,), ascending, no two alike.
-        neighbours: k.
     """
     points = np.stack((x, y), axis=1)
     tree = cKDTree(points, balanced_tree=False, compact_nodes=False)

@@ -9,8 +9,9 @@ from sklearn.metrics import r2_score
 from sklearn.preprocessing import StandardScaler
 
 from audiopg._types import Array
-from audiopg.analysis.information import as_embeddings, as_factor, as_factors
+from audiopg.analysis.information import as_factor, as_factors
 from audiopg.errors import InputError
+from audiopg.inputs import as_embeddings
 
 if TYPE_CHECKING:
     import pandas
@@ -170,9 +171,7 @@ def ridge_comparison(
     Args:
         embeddings: name -> (clips, dimensions); dimensions may differ.
         factors: name -> (clips,).
-        test_share: as in `ridge_r2`.
-        repeats: as there.
-        seed: as there.
+        test_share, repeats, seed: as in `ridge_r2`.
 
     Raises:
         InputError: as `ridge_r2`.

@@ -20,13 +20,13 @@ from audiopg.analysis.disentanglement import (
 )
 from audiopg.analysis.information import (
     FactorInformation,
-    as_embeddings,
     as_factors,
     factor_information,
     mutual_information,
 )
 from audiopg.analysis.probes import Ablation, RidgeComparison, ablate, ridge_comparison
 from audiopg.analysis.subspaces import SubspaceAngles, subspace_angles
+from audiopg.inputs import as_embeddings
 
 if TYPE_CHECKING:
     import pandas

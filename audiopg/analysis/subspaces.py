@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 from audiopg._types import Array
-from audiopg.analysis.information import as_embeddings, as_factor, as_factors
+from audiopg.analysis.information import as_factor, as_factors
 from audiopg.analysis.probes import ridge_weights, standardised
 from audiopg.errors import InputError
-from audiopg.inputs import as_float64, whole_seed
+from audiopg.inputs import as_embeddings, as_float64, whole_seed
 from audiopg.mae import MaskedAutoencoder, patchify, unpatchify
 
 if TYPE_CHECKING:

@@ -22,6 +22,7 @@ from audiopg.datasets.audio import LabelledClips, in_threads, load_audio, printa
 from audiopg.datasets.tables import require_folds
 from audiopg.environment import atomic_folder, cache_folder, write_json, writing
 from audiopg.errors import InputError
+from audiopg.frontend import fit_length
 from audiopg.inputs import read_json, whole_rate
 from audiopg.synth.parameters import SAMPLE_RATE
 
@@ -89,19 +90,10 @@ class CachedWaves:
         Raises:
             InputError: for a length below 1.
         """
-        if samples < 1:
-            raise InputError(f"samples is {samples}; give a whole number of at least 1.")
-        rows = np.asarray(rows, dtype=np.int64)
-        batch = np.empty((len(rows), samples), dtype=np.int16)
-        for into, first, last in zip(
-            batch, self.starts[:-1][rows].tolist(), self.starts[1:][rows].tolist(), strict=True
-        ):
-            if last - first >= samples:
-                first += (last - first - samples) // 2
-                into[:] = self.samples[first : first + samples]
-            else:
-                into[:] = np.resize(self.samples[first:last], samples)
-        return torch.from_numpy(batch * self.scales[rows, None])
+        batch = torch.empty(len(rows), max(0, samples), dtype=torch.float32)
+        for into, row in zip(batch, np.asarray(rows), strict=True):
+            into[:] = fit_length(self.native(row), samples)
+        return batch
 
 
 def cached_waves(
@@ -191,11 +183,6 @@ def content_hash(paths: Sequence[Path], salt: str = "", progress: bool = True) -
 
     The hashes of the files are remembered in `audiopg.environment.cache_folder`, where it can be
     written, by path, size and times. A file that cannot be read counts as one without a byte.
-
-    Args:
-        paths: of the files.
-        salt: something more to hash, before them.
-        progress: whether to show a progress bar.
     """
     digest = hashlib.blake2b(salt.encode(), digest_size=16)
     # A long recording may hold many clips.

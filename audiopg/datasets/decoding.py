@@ -16,12 +16,13 @@ import mmap
 import os
 import stat
 import time
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import lru_cache
-from itertools import chain, groupby
+from itertools import accumulate, chain, groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -156,16 +157,16 @@ def at_rate(blocks: Iterable[Block], target: int = 0) -> Iterator[Block]:
         yield target, stream.resample_chunk(np.empty(0, np.float32), last=True)
 
 
-class _Bytes(io.RawIOBase):
-    """Some bytes of a file, as a file."""
+class Spans(io.RawIOBase):
+    """Some bytes of open files, one span after another, as a file of its own.
 
-    def __init__(self, piece: Piece) -> None:
-        self._file = open(piece.path, "rb", buffering=0)  # noqa: SIM115 - closed with this one
-        self._start, self._stop, self._place = piece.part.start, piece.part.stop, 0
+    Args:
+        spans: each an open file, and where in it the span begins and ends.
+    """
 
-    def close(self) -> None:
-        self._file.close()
-        super().close()
+    def __init__(self, *spans: tuple[BinaryIO, int, int]) -> None:
+        self._spans, self._place = spans, 0
+        self._ends = list(accumulate(stop - start for _, start, stop in spans))
 
     def readable(self) -> bool:
         return True
@@ -173,23 +174,28 @@ class _Bytes(io.RawIOBase):
     def seekable(self) -> bool:
         return True
 
-    def tell(self) -> int:
-        return self._place
-
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        place = offset + (0, self._place, self._stop - self._start)[whence]
+        place = offset + (0, self._place, self._ends[-1])[whence]
         # Where a header sends a reader before the start, it stays, as it would in a real file.
         self._place = place if place >= 0 else self._place
         return self._place
 
     def readinto(self, buffer: bytearray) -> int:
-        left = self._stop - self._start - self._place
-        if left <= 0:
+        number = bisect_right(self._ends, self._place)
+        if number == len(self._spans):
             return 0
-        self._file.seek(self._start + self._place)
-        read = self._file.readinto(memoryview(buffer)[:left])
+        file, _, stop = self._spans[number]
+        left = self._ends[number] - self._place
+        file.seek(stop - left)
+        read = file.readinto(memoryview(buffer)[:left])
         self._place += read
         return read
+
+
+@contextmanager
+def _opened(piece: Piece) -> Iterator[Spans]:
+    with open(piece.path, "rb", buffering=0) as file:
+        yield Spans((file, piece.part.start, piece.part.stop))
 
 
 def _all_known(pieces: list[Piece]) -> bool:
@@ -205,7 +211,7 @@ def _piece(path: AnyPath, part: Part) -> Piece:
     # A header damaged so that the file cannot be searched is a ValueError.
     with (
         suppress(soundfile.SoundFileError, ValueError),
-        _Bytes(piece) as source,
+        _opened(piece) as source,
         soundfile.SoundFile(source) as file,
     ):
         # Of MPEG audio in WAV it guesses the length too.
@@ -237,13 +243,11 @@ def _check_rate(rate: int) -> None:
 
 
 def _decode(piece: Piece, first: int, channel: int | None) -> Iterator[Block]:
-    with _Bytes(piece) as source:
+    with _opened(piece) as source:
         yield from (_by_libsndfile if piece.frames else _by_ffmpeg)(piece, source, first, channel)
 
 
-def _by_libsndfile(
-    piece: Piece, source: _Bytes, first: int, channel: int | None
-) -> Iterator[Block]:
+def _by_libsndfile(piece: Piece, source: Spans, first: int, channel: int | None) -> Iterator[Block]:
     import soundfile
 
     try:
@@ -274,13 +278,13 @@ def _by_libsndfile(
         raise Unreadable("is damaged: libsndfile cannot decode it") from error
 
 
-def _is_followed(source: _Bytes) -> bool:
+def _is_followed(source: Spans) -> bool:
     """Whether a FLAC file begins where another was read to its end, or a little before."""
     source.seek(max(4, source.tell() - 2**16))
     return b"fLaC\0\0\0\x22" in source.read(2**17)
 
 
-def _by_ffmpeg(piece: Piece, source: _Bytes, first: int, channel: int | None) -> Iterator[Block]:
+def _by_ffmpeg(piece: Piece, source: Spans, first: int, channel: int | None) -> Iterator[Block]:
     import av
 
     try:

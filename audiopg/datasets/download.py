@@ -6,9 +6,9 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from itertools import accumulate
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from audiopg._types import AnyPath
 from audiopg.datasets.benchmarks import find_benchmark
+from audiopg.datasets.decoding import Spans
 from audiopg.environment import writing
 from audiopg.errors import InputError
 from audiopg.fetch import fetch
@@ -127,53 +128,23 @@ def _members(volumes: Sequence[Path]) -> Iterator[tuple[str, BinaryIO | None]]:
                 yield member.filename, archive.open(member)
 
 
-class _Joined(io.RawIOBase):
-    """Several files, read as if they were one."""
-
-    def __init__(self, pieces: Sequence[BinaryIO]):
-        self.pieces = pieces
-        self.starts = [0]
-        for piece in pieces:
-            self.starts.append(self.starts[-1] + piece.seek(0, io.SEEK_END))
-        self.position = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self.position, io.SEEK_END: self.starts[-1]}[whence]
-        self.position = base + offset
-        return self.position
-
-    def readinto(self, buffer: memoryview) -> int:
-        number = bisect_right(self.starts, self.position) - 1
-        if number == len(self.pieces):
-            return 0
-        self.pieces[number].seek(self.position - self.starts[number])
-        count = self.pieces[number].readinto(buffer)
-        self.position += count
-        return count
-
-
-def _joined(volumes: list[BinaryIO]) -> _Joined:
+def _joined(volumes: list[BinaryIO]) -> Spans:
     """A split zip archive as one that is not, which is what Python reads.
 
     The directory at its end says for each file on which volume and where there it begins; here it
     is written again, counting from the beginning of the first volume (APPNOTE.TXT, sections 4.3.12
     to 4.3.16 and 4.5.3).
     """
-    starts = _Joined(volumes).starts
+    spans = [(volume, 0, volume.seek(0, io.SEEK_END)) for volume in volumes]
+    starts = [0, *accumulate(size for _, _, size in spans)]
     tail = volumes[-1]
-    tail.seek(max(0, tail.seek(0, io.SEEK_END) - (1 << 16)))
+    tail.seek(max(0, spans[-1][2] - (1 << 16)))
     end = tail.read()
     end = end[end.rindex(b"PK\5\6") :] if b"PK\5\6" in end else b""
     disk, _, entries, size, offset = struct.unpack_from("<6xHHHLL", end)
     if disk >= len(volumes) or starts[disk] + offset + size > starts[-1] or entries == 0xFFFF:
         raise zipfile.BadZipFile("its directory is of a kind that cannot be read")
-    whole = _Joined(volumes)
+    whole = Spans(*spans)
     whole.seek(starts[disk] + offset)
     old, new, place = io.BufferedReader(whole).read(size), [], 0
     for _ in range(entries):
@@ -195,4 +166,4 @@ def _joined(volumes: list[BinaryIO]) -> _Joined:
     )
     directory += struct.pack("<4sLQL", b"PK\6\7", 0, after, 1)
     directory += struct.pack("<4sHHHHLLH", b"PK\5\6", 0, 0, 65535, 65535, 2**32 - 1, 2**32 - 1, 0)
-    return _Joined([*volumes, io.BytesIO(directory)])
+    return Spans(*spans, (io.BytesIO(directory), 0, len(directory)))

@@ -19,7 +19,14 @@ import torch
 from torch import Tensor
 
 from audiopg._types import AnyPath
-from audiopg.datasets.audio import AUDIO_SUFFIXES, is_companion, printable, read_header, read_window
+from audiopg.datasets.audio import (
+    AUDIO_SUFFIXES,
+    in_threads,
+    is_companion,
+    printable,
+    read_header,
+    read_window,
+)
 from audiopg.datasets.cache import content_hash
 from audiopg.errors import InputError
 from audiopg.frontend import resample
@@ -130,8 +137,7 @@ def find_recordings(folder: AnyPath) -> Recordings:
     """
     folder = Path(folder)
     paths = audio_files(folder)
-    with ThreadPoolExecutor(_THREADS) as executor:
-        headers = list(executor.map(read_header, paths))
+    headers = list(in_threads(read_header, paths, "Reading headers", False))
     refused = [
         f"{printable(path.relative_to(folder))} {header}"
         for path, header in zip(paths, headers, strict=True)
@@ -154,9 +160,7 @@ def draw_windows(recordings: Recordings, clips: Tensor, seed: int) -> tuple[Tens
     shorter, which then is repeated.
 
     Args:
-        recordings: of the folder.
         clips: (B,) int64, not negative.
-        seed: key of the random numbers.
 
     Returns:
         (B,) int64 indices into ``recordings.paths``, and (B,) int64 starts, counted in samples at
@@ -177,9 +181,7 @@ def read_ahead(recordings: Recordings, batches: Iterable[Tensor], seed: int) -> 
     """The waves of batches of clips, decoded and resampled in threads ahead of their use.
 
     Args:
-        recordings: of the folder.
         batches: clip indices, (B,) int64 each.
-        seed: key of the windows.
 
     Yields:
         (B, 163840) float32 at 16 kHz for each batch, channels averaged, on the recording's own

@@ -107,7 +107,6 @@ def table_rows(path: Path, header: bool = True) -> Iterator[tuple[str, dict[str,
     A tab in the first line makes it one without quotation; else it is csv, of commas or semicolons.
 
     Args:
-        path: of the table.
         header: whether the first line names the columns; without it they are "1", "2" and so on.
 
     Raises:
@@ -152,9 +151,7 @@ def as_rows(
     Args:
         path: of the manifest; files are relative to its folder. Without a column of files they are
             of the recording that it lies beside.
-        values: of each row.
         columns: of each role the name, or the place from 1, where `ROLES` does not tell.
-        more: what all rows have.
     """
     column_of: dict[str, str] = {}
     beside: Path | None = None

@@ -6,6 +6,7 @@ from pathlib import Path
 from audiopg._types import AnyPath
 from audiopg.datasets import tables
 from audiopg.datasets.audio import AUDIO_SUFFIXES, LabelledClips, is_companion
+from audiopg.datasets.manifest_rows import readable
 from audiopg.errors import InputError
 
 # fmt: off
@@ -82,18 +83,11 @@ def speech_commands(folder: AnyPath, skip_bad: bool = False) -> LabelledClips:
 
 def _read_list(path: Path) -> Iterator[tuple[str, str]]:
     """The clips that a list names, ``word/recording`` without suffix, each with where it stands."""
-    try:
+    with readable(path, "text in UTF-8"):
         lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be read ({error.strerror}); download the recordings again."
-        ) from error
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"{path} is not text in UTF-8 ({error}); replace it by the official file."
-        ) from error
     for number, line in enumerate(lines, start=1):
+        where = f"{path}, line {number}"
         word, _, name = line.strip().partition("/")
         if word not in WORDS or not name or Path(name).name != name:
-            raise InputError(f"{path}, line {number} is {line!r}; write a word/recording.wav.")
-        yield f"{path}, line {number}", f"{word}/{Path(name).stem}"
+            raise InputError(f"{where} is {line!r}; write a word/recording.wav.")
+        yield where, f"{word}/{Path(name).stem}"

@@ -11,6 +11,7 @@ import numpy as np
 
 from audiopg._types import AnyPath
 from audiopg.datasets.audio import LabelledClips
+from audiopg.datasets.manifest_rows import readable
 from audiopg.errors import InputError
 
 # The folds of a benchmark with one official split.
@@ -35,32 +36,24 @@ def read_rows(
     """The rows of a csv file in UTF-8, each with where it stands, for messages.
 
     Args:
-        table: the file.
         columns: those that are needed; others are let through.
         header: whether the first line names the columns; without it they are ``columns``.
 
     Raises:
         InputError: when the file cannot be read, is no csv, or lacks a column.
     """
-    try:
-        with open(table, encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, None if header else columns, strict=True)
-            absent = [name for name in columns if name not in (reader.fieldnames or ())]
-            if absent:
-                raise InputError(
-                    f"{table} lacks the column {absent[0]!r}; "
-                    f"the official file has {', '.join(columns)}."
-                )
-            for row in reader:
-                yield f"{table}, line {reader.line_num}", row
-    except OSError as error:
-        raise InputError(
-            f"{table} cannot be read ({error.strerror}); download the recordings again."
-        ) from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(
-            f"{table} is not a csv file in UTF-8 ({error}); replace it by the official file."
-        ) from error
+    with (
+        readable(table, "a csv file in UTF-8"),
+        open(table, encoding="utf-8-sig", newline="") as file,
+    ):
+        reader = csv.DictReader(file, None if header else columns, strict=True)
+        if absent := [name for name in columns if name not in (reader.fieldnames or ())]:
+            raise InputError(
+                f"{table} lacks the column {absent[0]!r}; the official file has "
+                f"{', '.join(columns)}."
+            )
+        for row in reader:
+            yield f"{table}, line {reader.line_num}", row
 
 
 def text(where: str, row: dict[str, str | None], column: str) -> str:

@@ -265,7 +265,6 @@ def steady_tone(
     """u(t) at a steady pitch, (R, TILE).
 
     Args:
-        row: the excitation.
         start, event: (R,), as in `harmonic`.
         f0: (H,).
         factors: its own, (H, ...) each.

@@ -130,7 +130,6 @@ def _event_tables(params: ClipParameters, heights: Tensor) -> tuple[Tensor, Tens
     """What the kernel reads of each event; positions are counted in samples from the clip's start.
 
     Args:
-        params: B clips.
         heights: (B, E, K), amplitudes of the partials.
 
     Returns:

@@ -48,7 +48,6 @@ def read_factor(name: str, value: object, place: str) -> float:
     """The number that a factor is kept as, from what a scene or a table says.
 
     Args:
-        name: of the factor.
         value: a name of `EXCITATIONS`, True or False, or a number, as the factor is.
         place: where the value stands, for the message.
 

@@ -163,7 +163,6 @@ def _source(
     """s(t) = damp_fc[Σ_i a_i e_i(t) u_i(t) + b_i(t)] (equation 2), (B, CLIP_SAMPLES).
 
     Args:
-        params: B clips.
         white: (B, CLIP_SAMPLES), what additions are made of; None where no clip has any.
         wave: (B, CLIP_SAMPLES), zeros that may become the result.
     """
@@ -233,10 +232,6 @@ def event_kinds(params: ClipParameters, additions: bool) -> Tensor:
 
     A code that stands for no excitation is of no kind. An exported graph, which cannot refuse it, is
     silent then.
-
-    Args:
-        params: B clips.
-        additions: whether they may have some.
     """
     code, known = params.excitation, len(EXCITATIONS)
     limited = params.band_limited & is_one_of(code, EXCITATIONS.pulses)

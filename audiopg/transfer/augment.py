@@ -40,9 +40,7 @@ def draw(key: Tensor, places: Tensor, depth: int) -> Tensor:
     """Random numbers from U[0, 1) for the functions below, for an encoder of so many blocks.
 
     Args:
-        key: of the fold.
         places: (clips,) int64, the `addresses` of the clips.
-        depth: blocks of the encoder.
 
     Returns:
         (clips, 6 + 2 * depth) float32.

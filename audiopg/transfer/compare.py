@@ -72,10 +72,8 @@ def probe_features(
     """Linear probes of features that were computed before: see `compare_encoders`.
 
     Args:
-        clips: labels and folds.
         features: (clips, dimensions) for each row.
         controls: whether to add the row "majority class".
-        by_source: as in `compare_encoders`.
 
     Raises:
         InputError: for labels, folds and features that `linear_probe` refuses.

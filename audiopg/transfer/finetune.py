@@ -350,12 +350,8 @@ def epoch_draws(
     """All that an epoch's clips are changed by: see `draw` and `draw_patches`, a row a clip.
 
     Args:
-        settings: of the run.
-        mels: of all clips.
         order: (n,) int64, the training clips in the order of the epoch.
-        key: of the fold.
         epoch: counted from 0.
-        depth: blocks of the encoder.
 
     Returns:
         (n, draws), and (n, patches of the longest clip), or (n, 0) where no patch is dropped.
@@ -377,8 +373,6 @@ def training_batch(
     """Training clips, changed by chance as the settings say.
 
     Args:
-        settings: of the run.
-        mels: of all clips.
         targets: (clips, classes).
         rows: (B,) int64, of the clips wanted, in the memory of the CPU.
         draws, patch_draws: the `epoch_draws` of these clips.

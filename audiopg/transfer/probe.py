@@ -23,7 +23,7 @@ from torch import Tensor
 
 from audiopg._types import Array
 from audiopg.errors import InputError
-from audiopg.inputs import as_float64
+from audiopg.inputs import as_embeddings
 from audiopg.transfer.logistic import fit_logistic
 from audiopg.transfer.statistics import Tested, as_integers, as_labels, metric_of, require_positives
 
@@ -148,7 +148,7 @@ def linear_probe(
             strength is not positive, a test fold does not exist or has no clip with any class, or
             the training folds are too small to choose on.
     """
-    features = _as_features(features)
+    features = as_embeddings(features, "features").cpu().numpy()
     clips = _checked(labels, folds, len(features), test_folds, validation_fold, sources)
     strengths = sorted(strengths)
     if not strengths or not all(0 < strength < float("inf") for strength in strengths):
@@ -192,18 +192,6 @@ def class_shares(
         one_hot = train if train.ndim == 2 else np.eye(clips.n_classes)[train]
         scores[clips.folds == fold] = one_hot.mean(axis=0)
     return clips.result([np.nan] * len(clips.tested), scores)
-
-
-def _as_features(features: Array) -> np.ndarray:
-    features = as_float64(features, "features").cpu().numpy()
-    if features.ndim != 2 or features.shape[1] == 0:
-        raise InputError(f"features have shape {features.shape}; give (clips, dimensions).")
-    if broken := int((~np.isfinite(features)).any(axis=1).sum()):
-        raise InputError(
-            f"The features of {broken} of {len(features)} clips are not finite; "
-            "leave these clips out or check the encoder."
-        )
-    return features
 
 
 def _checked(

@@ -69,7 +69,6 @@ def log_mels(
         waves: of the clips, as `as_clips` takes them.
         log_mel: the front end that the encoder was trained with.
         native_length: keep the length of a clip, up to 10.24 s, instead of making it that.
-        device: where to keep them.
 
     Raises:
         InputError: for a clip shorter than one window, or too little memory.

@@ -184,7 +184,7 @@ def test_a_single_encoder_without_controls(tmp_path, monkeypatch, capsys):
 
     # Stopped while it writes, it leaves nothing that another analysis could be mixed with.
     with monkeypatch.context() as patched:
-        patched.setattr(command, "atomic_path", stop)
+        patched.setattr(pandas.DataFrame, "to_csv", stop)
         assert main(["analyze", path, *arguments, *into]) == 130
     assert main(["analyze", path, *arguments, "--seed", "5", *into]) == 2
     assert "holds an analysis with seed = 1, not 5; name another" in capsys.readouterr().err
@@ -226,7 +226,7 @@ def test_a_folder_with_another_analysis_is_refused_before_the_work(tmp_path, mon
     def work(*_, **__):
         raise AssertionError("clips are embedded")
 
-    monkeypatch.setattr(command, "embed_clips", work)
+    monkeypatch.setattr(command.analysis, "embed_clips", work)
     path = tmp_path / "model.safetensors"
     save_model(MaskedAutoencoder.preset("micro"), path)
     out = tmp_path / "out"
