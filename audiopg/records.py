@@ -10,19 +10,16 @@ import os
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from audiopg._types import AnyPath
+from audiopg._types import AnyPath, DataFrame
 from audiopg.environment import provenance, write_json, writing
 from audiopg.errors import InputError
 from audiopg.inputs import read_object, shown
-
-if TYPE_CHECKING:
-    import pandas
 
 Found = TypeVar("Found")
 
@@ -176,14 +173,14 @@ def unpack(kind: type[Found], packed: Mapping) -> Found:
     return kind(**values)
 
 
-def read_table(table: Mapping) -> "pandas.DataFrame":
+def read_table(table: Mapping) -> DataFrame:
     """A table of a record, which holds its columns and its rows as ``columns`` and ``data``."""
     import pandas
 
     return pandas.DataFrame(table["data"], columns=table["columns"])
 
 
-def paper_table(name: str, folder: AnyPath | None = None) -> "pandas.DataFrame":
+def paper_table(name: str, folder: AnyPath | None = None) -> DataFrame:
     """A table of the paper, as printed there: "table_1" to "table_5", or "section_4_4".
 
     Args:

@@ -2,18 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from audiopg._types import Array
+from audiopg._types import Array, DataFrame
 from audiopg.analysis.information import mutual_information
 from audiopg.errors import InputError
 from audiopg.inputs import as_embeddings, whole_number
-
-if TYPE_CHECKING:
-    import pandas
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +32,7 @@ class Components:
         """What each component tells about each factor, by `mutual_information`: (n,) in nats."""
         return {name: mutual_information(self.scores, values) for name, values in factors.items()}
 
-    def table(self, factors: Mapping[str, Array] | None = None) -> "pandas.DataFrame":
+    def table(self, factors: Mapping[str, Array] | None = None) -> DataFrame:
         """A row a component: shares of the variance, and the nats it tells about each factor."""
         import pandas
 

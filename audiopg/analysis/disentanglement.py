@@ -6,7 +6,6 @@ for continuous ones an entropy has to be chosen, and the paper does not say whic
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -14,13 +13,10 @@ from sklearn.ensemble import RandomForestRegressor
 from sklearn.metrics import r2_score
 from torch import Tensor
 
-from audiopg._types import Array
+from audiopg._types import Array, DataFrame
 from audiopg.analysis.information import as_factor, as_factors
 from audiopg.errors import InputError
 from audiopg.inputs import as_embeddings, as_float64, whole_number
-
-if TYPE_CHECKING:
-    import pandas
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +40,7 @@ class Gaps:
         """(factors,): 0 where two dimensions are as good, 1 where one alone has everything."""
         return (self.values[:, 0] - self.values[:, 1]) / self.norms
 
-    def table(self) -> "pandas.DataFrame":
+    def table(self) -> DataFrame:
         """A row a factor."""
         import pandas
 
@@ -173,7 +169,7 @@ class DCI:
         shares = torch.from_numpy(self.importance.T)
         return 1 - (_entropy(shares) / np.log(shares.shape[1])).numpy()
 
-    def table(self) -> "pandas.DataFrame":
+    def table(self) -> DataFrame:
         """A row a factor; disentanglement is of all of them together."""
         import pandas
 

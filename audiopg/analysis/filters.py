@@ -3,20 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from audiopg._types import AnyPath, Array
+from audiopg._types import AnyPath, Array, DataFrame
 from audiopg.analysis.components import principal_components
 from audiopg.errors import InputError
 from audiopg.inputs import as_float64, whole_number, whole_seed
-
-if TYPE_CHECKING:
-    import pandas
 
 _PATCH = (16, 16)
 _STRONGEST_BINS = 12
@@ -59,7 +55,7 @@ class FilterGrowth:
     concentration: Tensor
     shuffled: Tensor
 
-    def table(self) -> "pandas.DataFrame":
+    def table(self) -> DataFrame:
         """A row a step; concentrations are means over the components."""
         import pandas
 

@@ -6,20 +6,16 @@ Grassberger ("Estimating mutual information", Phys. Rev. E 69, 066138, 2004), wi
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from audiopg._types import Array
+from audiopg._types import Array, DataFrame
 from audiopg.analysis.cache import fingerprint, kept
 from audiopg.analysis.kraskov import kraskov_information
 from audiopg.environment import usual_torch
 from audiopg.errors import InputError
 from audiopg.inputs import as_embeddings, as_float64, whole_number, whole_seed
-
-if TYPE_CHECKING:
-    import pandas
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +37,7 @@ class FactorInformation:
         """What 95 % of the shuffles do not exceed, in nats: the bar for the best dimension."""
         return self.null.quantile(0.95).item()
 
-    def table(self, rows: int = 10) -> "pandas.DataFrame":
+    def table(self, rows: int = 10) -> DataFrame:
         """The most informative dimensions: information, interval of 95 %, and p-value.
 
         The interval is normal, ±1.96 standard errors. The p-value is the share of shuffles, the

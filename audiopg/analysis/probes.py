@@ -2,19 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.metrics import r2_score
 from sklearn.preprocessing import StandardScaler
 
-from audiopg._types import Array
+from audiopg._types import Array, DataFrame
 from audiopg.analysis.information import as_factor, as_factors
 from audiopg.errors import InputError
 from audiopg.inputs import as_embeddings
-
-if TYPE_CHECKING:
-    import pandas
 
 # Half decades: from nearly no regularisation to weights of nearly zero.
 _STRENGTHS = np.logspace(-4, 6, 21)
@@ -76,7 +72,7 @@ class RidgeComparison:
 
     results: dict[str, dict[str, RidgeResult]]
 
-    def table(self) -> "pandas.DataFrame":
+    def table(self) -> DataFrame:
         """Held-out R²: a row for each embeddings and factor.
 
         Mean and standard deviation are over the splits, the interval from "low" to "high" is the
@@ -112,7 +108,7 @@ class Ablation:
     random: np.ndarray
     relearnt: np.ndarray
 
-    def table(self) -> "pandas.DataFrame":
+    def table(self) -> DataFrame:
         """A row for each number of dimensions; of the random draws the mean and the middle 95 %."""
         import pandas
 

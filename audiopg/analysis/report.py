@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from audiopg._types import Array
+from audiopg._types import Array, DataFrame
 from audiopg.analysis.components import Components, principal_components
 from audiopg.analysis.disentanglement import (
     DCI,
@@ -27,9 +26,6 @@ from audiopg.analysis.information import (
 from audiopg.analysis.probes import Ablation, RidgeComparison, ablate, ridge_comparison
 from audiopg.analysis.subspaces import SubspaceAngles, subspace_angles
 from audiopg.inputs import as_embeddings
-
-if TYPE_CHECKING:
-    import pandas
 
 Arrays = Mapping[str, Array]
 _COMPONENTS = 20
@@ -61,14 +57,14 @@ class Report:
     ridge: RidgeComparison
     factors: dict[str, Array]
 
-    def tables(self) -> "dict[str, pandas.DataFrame]":
+    def tables(self) -> dict[str, DataFrame]:
         """A table for each analysis, the name of the embeddings first in its index."""
         import pandas
 
-        def stack(parts: Mapping[str, pandas.DataFrame], *levels: str) -> pandas.DataFrame:
+        def stack(parts: Mapping[str, DataFrame], *levels: str) -> DataFrame:
             return pandas.concat(parts, names=levels)
 
-        def each(name: str, factor: str) -> pandas.DataFrame:
+        def each(name: str, factor: str) -> DataFrame:
             table = self.information[name][factor].table()
             others = self.again[name][factor][:, table.index]
             return table.assign(

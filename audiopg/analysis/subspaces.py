@@ -7,21 +7,17 @@ Whether two factors have subspaces of their own is asked of subspaces found for 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from audiopg._types import Array
+from audiopg._types import Array, DataFrame
 from audiopg.analysis.information import as_factor, as_factors
 from audiopg.analysis.probes import ridge_weights, standardised
 from audiopg.errors import InputError
 from audiopg.inputs import as_embeddings, as_float64, whole_seed
 from audiopg.mae import MaskedAutoencoder, patchify, unpatchify
-
-if TYPE_CHECKING:
-    import pandas
 
 _CHANCE_DRAWS = 100
 
@@ -42,7 +38,7 @@ class SubspaceAngles:
     angles: np.ndarray
     chance: np.ndarray
 
-    def table(self) -> "pandas.DataFrame":
+    def table(self) -> DataFrame:
         """The smallest angle of each pair of factors, and that of chance."""
         import pandas
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from audiopg import analysis, environment
+from audiopg._types import DataFrame
 from audiopg.commands import common
 from audiopg.errors import InputError
 from audiopg.frontend import LogMel
@@ -26,7 +27,6 @@ from audiopg.synth import ClipParameters, render
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-    from pandas import DataFrame
 
 # Clips whose layers are kept: 13 layers of a large network take 40 kB a clip.
 _LAYER_CLIPS = 1000
@@ -230,7 +230,7 @@ def _record(
     options: argparse.Namespace,
     asked: _Asked,
     report: analysis.Report,
-    tables: "dict[str, DataFrame]",
+    tables: dict[str, DataFrame],
 ) -> dict:
     """What a record says of an analysis, but for where and how long."""
     packed = {
@@ -405,6 +405,6 @@ def _file_name(name: str) -> str:
     return "-".join(re.findall("[a-z0-9]+", name.lower()))
 
 
-def _plain(table: "DataFrame") -> dict:
+def _plain(table: DataFrame) -> dict:
     """A table as columns and rows of plain numbers and words."""
     return json.loads(table.reset_index().to_json(orient="split", index=False, double_precision=5))

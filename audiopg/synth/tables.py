@@ -10,26 +10,22 @@ no event of the clip fills are there too, and are not ``heard``::
 
 import csv
 from itertools import groupby
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from audiopg._types import AnyPath
+from audiopg._types import AnyPath, DataFrame
 from audiopg.environment import atomic_path
 from audiopg.errors import InputError
 from audiopg.synth.excitations import EXCITATIONS
 from audiopg.synth.factors import FACTORS, factor_names
 from audiopg.synth.parameters import ClipParameters, is_whole, read_factor, shown
 
-if TYPE_CHECKING:
-    import pandas
-
 _INDEX = ["row", "event"]
 _CLIP, _PARTIAL = factor_names("clip"), factor_names("partial")
 
 
-def to_table(params: ClipParameters) -> "pandas.DataFrame":
+def to_table(params: ClipParameters) -> DataFrame:
     """The clips as a data frame, which `from_table` turns back without loss.
 
     Returns:
@@ -56,7 +52,7 @@ def to_table(params: ClipParameters) -> "pandas.DataFrame":
     return pandas.DataFrame(columns, index=index)
 
 
-def from_table(table: "pandas.DataFrame") -> ClipParameters:
+def from_table(table: DataFrame) -> ClipParameters:
     """The clips of a data frame.
 
     Args:
@@ -173,7 +169,7 @@ def _check_columns(names: list) -> int:
     return partials
 
 
-def _check_index(table: "pandas.DataFrame") -> int:
+def _check_index(table: DataFrame) -> int:
     """The number of clips; their events are numbered alike."""
     if list(table.index.names) != _INDEX:
         raise InputError(f"the table's index is {list(table.index.names)}; it takes {_INDEX}.")

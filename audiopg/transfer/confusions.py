@@ -4,21 +4,18 @@ Which kinds of sound a class is of is said in `audiopg.transfer.kinds`.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.metrics.pairwise import cosine_similarity
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
+from audiopg._types import DataFrame
 from audiopg.datasets import LabelledClips
 from audiopg.errors import InputError
 from audiopg.inputs import as_float64
 from audiopg.transfer.kinds import class_kinds
 from audiopg.transfer.statistics import Tested
-
-if TYPE_CHECKING:
-    import pandas
 
 
 def confusion_matrix(result: Tested, clips: LabelledClips) -> np.ndarray:
@@ -31,7 +28,7 @@ def confusion_matrix(result: Tested, clips: LabelledClips) -> np.ndarray:
     return _count(result, clips)[0]
 
 
-def most_confused(result: Tested, clips: LabelledClips, most: int = 10) -> "pandas.DataFrame":
+def most_confused(result: Tested, clips: LabelledClips, most: int = 10) -> DataFrame:
     """The most frequent confusions, as in Table 2, with what might explain them.
 
     Args:
@@ -51,7 +48,7 @@ def most_confused(result: Tested, clips: LabelledClips, most: int = 10) -> "pand
 
 def rank_confusions(
     counts: np.ndarray, totals: np.ndarray, classes: Sequence[str], name: str, most: int
-) -> "pandas.DataFrame":
+) -> DataFrame:
     """The table of `most_confused` from a matrix of confusions.
 
     Args:

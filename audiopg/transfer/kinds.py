@@ -5,12 +5,8 @@ for us to say: here it stands, with a reason each, to be argued with. A confusio
 that its two classes share; where they share none, the ear gives no reason for it.
 """
 
-from typing import TYPE_CHECKING
-
+from audiopg._types import DataFrame
 from audiopg.errors import InputError
-
-if TYPE_CHECKING:
-    import pandas
 
 KINDS = {
     "transient": "impulsive broadband bursts or rhythmic onsets",
@@ -128,7 +124,7 @@ def class_kinds(name: str) -> dict[str, tuple[list[str], str]]:
     return {label: (kinds.split(), why) for label, (kinds, why) in classes.items()}
 
 
-def kinds_table(name: str) -> "pandas.DataFrame":
+def kinds_table(name: str) -> DataFrame:
     """The same as a table: a row a class, with columns "kinds" and "why".
 
     Raises:

@@ -6,7 +6,6 @@ Features are made in `audiopg.transfer.compare`, weights in `audiopg.transfer.lo
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -21,14 +20,11 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from audiopg._types import Array
+from audiopg._types import Array, DataFrame
 from audiopg.errors import InputError
 from audiopg.inputs import as_embeddings
 from audiopg.transfer.logistic import fit_logistic
 from audiopg.transfer.statistics import Tested, as_integers, as_labels, metric_of, require_positives
-
-if TYPE_CHECKING:
-    import pandas
 
 STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
 
@@ -375,7 +371,7 @@ def log_mel_statistics(mel: Tensor) -> Tensor:
     return torch.cat((mean, deviation), dim=-1)
 
 
-def probe_table(results: Mapping[str, Tested], n_classes: int) -> "pandas.DataFrame":
+def probe_table(results: Mapping[str, Tested], n_classes: int) -> DataFrame:
     """The metric in per cent, rounded to one decimal: a row a result, for accuracy below "chance".
 
     Args:

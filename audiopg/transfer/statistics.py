@@ -7,17 +7,13 @@ folds to train on, or other first weights, would have given is not in them.
 
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.stats import binomtest
 from torch import Tensor
 
-from audiopg._types import Array
+from audiopg._types import Array, DataFrame
 from audiopg.errors import InputError
-
-if TYPE_CHECKING:
-    import pandas
 
 # Of the bootstrap and of permutations; average precision has to be computed anew in each.
 _RESAMPLES = {"accuracy": 10_000, "mAP": 1_000}
@@ -324,7 +320,7 @@ def holm(p_values: np.ndarray) -> np.ndarray:
 
 def significance_table(
     results: Mapping[str, Tested], labels: np.ndarray, folds: np.ndarray, against: str
-) -> "pandas.DataFrame":
+) -> DataFrame:
     """Each row's figure with its interval, and whether it differs from one of the rows.
 
     Args:

@@ -6,11 +6,10 @@ Writing a record is left to `audiopg.records`.
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from audiopg._types import AnyPath
+from audiopg._types import AnyPath, DataFrame
 from audiopg.datasets import LabelledClips
 from audiopg.errors import InputError
 from audiopg.runs import read_provenance
@@ -18,9 +17,6 @@ from audiopg.transfer.confusions import confusion_matrix, rank_confusions
 from audiopg.transfer.probe import ProbeResult
 from audiopg.transfer.statistics import bootstrap_interval, significance_table
 from audiopg.transfer.tasks import FinetuneResult, read_run
-
-if TYPE_CHECKING:
-    import pandas
 
 # The row that a record is about, and that the others are compared with.
 THIS = "this encoder"
@@ -127,7 +123,7 @@ def described(clips: LabelledClips) -> str:
     return f"{clips.name}, {len(clips)} clips, {clips.licence}{left_out}"
 
 
-def recorded_table(record: dict, names: Mapping[str, str] | None = None) -> "pandas.DataFrame":
+def recorded_table(record: dict, names: Mapping[str, str] | None = None) -> DataFrame:
     """The table of a record that `summarise` made the metrics of.
 
     Args:
@@ -180,7 +176,7 @@ def recorded_matrix(record: dict) -> tuple[np.ndarray, list[str]]:
     return np.array(counts, dtype=np.int64), classes
 
 
-def recorded_confusions(record: dict, most: int = 10) -> "pandas.DataFrame":
+def recorded_confusions(record: dict, most: int = 10) -> DataFrame:
     """The most frequent confusions of a record's encoder, as `most_confused` has them.
 
     Args:
