@@ -9,7 +9,7 @@ import os
 from dataclasses import asdict
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -21,7 +21,7 @@ from audiopg.frontend import LogMel
 from audiopg.inputs import shown
 from audiopg.layouts import read_encoder
 from audiopg.mae import Architecture, Encoder, MaskedAutoencoder
-from audiopg.runs import checkpoints, run_folder
+from audiopg.runs import checkpoints, read_tensors, run_folder
 
 _WEIGHTS = Path(__file__).parent / "weights"
 
@@ -158,9 +158,7 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}); mend that.") from error
     try:
-        with safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            return tensors, file.metadata() or {}
+        return read_tensors(path)
     except (SafetensorError, OSError) as error:
         raise InputError(f"{path} is damaged or no safetensors file ({error}).") from error
 

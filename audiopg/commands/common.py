@@ -140,11 +140,17 @@ def _column_map(text: str) -> dict[str, str]:
     return {role.strip(): name.strip() for role, _, name in pairs}
 
 
-def find_clips(options: argparse.Namespace, name: str, skip_bad: bool) -> LabelledClips | None:
-    """A benchmark by its name, None where it is not there; or one's own recordings by their path.
+def find_clips(
+    options: argparse.Namespace, name: str, skip_bad: bool, needed: bool = True
+) -> LabelledClips | None:
+    """A benchmark by its name, or one's own recordings by their path.
+
+    Returns:
+        The clips; None for a benchmark that is not there, where it is not needed.
 
     Raises:
-        InputError: as `find_dataset` and `read_dataset`; for flags that a benchmark does not have.
+        InputError: as `find_dataset` and `read_dataset`; for a benchmark that is not there, or for
+            flags that it does not have.
     """
     own = {"columns": options.columns, "n_folds": options.n_folds, "seed": options.fold_seed}
     own = {name: value for name, value in own.items() if value not in (None, {})}
@@ -160,7 +166,14 @@ def find_clips(options: argparse.Namespace, name: str, skip_bad: bool) -> Labell
             f"{name} has official tables and folds; --columns, --n-folds and --fold-seed are for "
             "recordings of one's own."
         )
-    return find_dataset(name, recordings_folder(options.data), skip_bad)
+    folder = recordings_folder(options.data)
+    clips = find_dataset(name, folder, skip_bad)
+    if clips is None and needed:
+        raise InputError(
+            f"{folder} does not hold {name} ({' or '.join(BENCHMARKS[name].folders)}); "
+            f"audiopg download {name} --out {folder} brings it."
+        )
+    return clips
 
 
 def add_model(command: argparse.ArgumentParser) -> None:

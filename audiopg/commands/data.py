@@ -7,7 +7,6 @@ import numpy as np
 from audiopg.commands.common import add_data, add_own, find_clips, recordings_folder
 from audiopg.datasets import Description, describe, find_dataset
 from audiopg.datasets.benchmarks import BENCHMARKS
-from audiopg.errors import InputError
 
 EXAMPLES = "example: audiopg data urbansound8k --data path/to/recordings; or audiopg data my-birds/"
 
@@ -26,12 +25,6 @@ def add(command: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     if options.name:
         clips = find_clips(options, options.name, skip_bad=True)
-        if clips is None:
-            folder = recordings_folder(options.data)
-            raise InputError(
-                f"{folder} does not hold {' or '.join(BENCHMARKS[options.name].folders)}; "
-                f"audiopg download {options.name} --out {folder} brings it."
-            )
         _print_description(describe(clips, decode=True))
         if options.name in BENCHMARKS:
             print(BENCHMARKS[options.name].terms)

@@ -81,9 +81,6 @@ def run(options: argparse.Namespace) -> None:
     settings = common.changed_by(settings, options)
     folds = None if options.folds is None else _fold_list(options.folds)
     clips = common.find_clips(options, options.dataset, options.skip_bad)
-    if clips is None:
-        folder = common.recordings_folder(options.data)
-        raise InputError(f"{folder} does not hold {options.dataset}; see the README for it.")
     waves = cached_waves(clips, skip_bad=options.skip_bad)
     clips = waves.clips
     # What cannot be set beside the result is known before hours of training.

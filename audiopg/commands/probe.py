@@ -62,14 +62,15 @@ def add(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    names = list(BENCHMARKS) if options.dataset == "all" else [options.dataset]
+    is_all = options.dataset == "all"
+    names = list(BENCHMARKS) if is_all else [options.dataset]
     encoder = load_encoder(options.model)
-    found = {name: common.find_clips(options, name, options.skip_bad) for name in names}
+    skip_bad = options.skip_bad
+    found = {name: common.find_clips(options, name, skip_bad, not is_all) for name in names}
     found = {name: clips for name, clips in found.items() if clips is not None}
     if not found:
-        wanted = "any benchmark" if options.dataset == "all" else options.dataset
         folder = common.recordings_folder(options.data)
-        raise InputError(f"{folder} does not hold {wanted}; audiopg download fetches them.")
+        raise InputError(f"{folder} does not hold any benchmark; audiopg download fetches them.")
     encoders = {"random encoder": common.untrained_like(encoder)} if options.controls else {}
     encoders |= {str(model): load_encoder(model) for model in options.beside}
     encoders["this encoder"] = encoder

@@ -87,24 +87,15 @@ def _zenodo(record: int, files: dict[str, str]) -> list[tuple[str, str]]:
 # The last commit of its main branch. GitHub publishes no checksum of the archives that it makes on
 # demand; this is the one that two public projects state for the commit.
 _ESC50_COMMIT = "33c8ce9eb2cf0b1c2f8bcf322eb349b6be34dbb6"
-_ESC50 = Archive(
-    [
-        (
-            f"https://github.com/karolpiczak/ESC-50/archive/{_ESC50_COMMIT}.zip",
-            "sha256:661183a6f53ef04f12c9bd618fed0ddc1713280d6c94a5a5431e844ba6f6a21f",
-        )
-    ],
-    root=f"ESC-50-{_ESC50_COMMIT}",
+_ESC50_FILE = (
+    f"https://github.com/karolpiczak/ESC-50/archive/{_ESC50_COMMIT}.zip",
+    "sha256:661183a6f53ef04f12c9bd618fed0ddc1713280d6c94a5a5431e844ba6f6a21f",
 )
+_ESC50 = Archive([_ESC50_FILE], root=f"ESC-50-{_ESC50_COMMIT}")
 # The checksum that torchaudio and TensorFlow Datasets state.
-_SPEECH_COMMANDS = Archive(
-    [
-        (
-            "https://storage.googleapis.com/download.tensorflow.org/data/"
-            "speech_commands_v0.02.tar.gz",
-            "sha256:af14739ee7dc311471de98f5f9d2c9191b18aedfe957f4a6ff791c709868ff58",
-        )
-    ]
+_SPEECH_COMMANDS_FILE = (
+    "https://storage.googleapis.com/download.tensorflow.org/data/speech_commands_v0.02.tar.gz",
+    "sha256:af14739ee7dc311471de98f5f9d2c9191b18aedfe957f4a6ff791c709868ff58",
 )
 # The checksums of Zenodo, as its records and soundata state them.
 _URBANSOUND8K = Archive(
@@ -153,7 +144,7 @@ BENCHMARKS = {
         speech_commands,
         ["speech_commands_v0.02", "SpeechCommands/speech_commands_v0.02"],
         "Speech Commands is under CC BY 4.0: name the authors.",
-        [_SPEECH_COMMANDS],
+        [Archive([_SPEECH_COMMANDS_FILE])],
     ),
     "fsd50k": Benchmark(
         fsd50k,

@@ -164,6 +164,13 @@ def _after_tag(data: mmap | bytes, start: int) -> int:
     return start
 
 
+def _up_to(data: mmap | bytes, start: int, stop: int, checked: bool = True) -> Part:
+    """A part that ends there, which a file that ends before it lacks."""
+    if stop > len(data):
+        raise Unreadable(CUT)
+    return Part(start, stop, checked=checked)
+
+
 def _number(data: mmap | bytes, place: int, form: str) -> int:
     """One number, which a file that ends before it lacks."""
     if place + struct.calcsize(form) > len(data):
@@ -203,9 +210,7 @@ def _chunked(layout: _Chunks) -> Callable[[mmap | bytes, int], Part]:
                     raise Unreadable("holds no samples")
                 if _is_open(length):
                     return Part(start, len(data))
-                if first + length > len(data):
-                    raise Unreadable(CUT)
-                return Part(start, max(stop, first + length))
+                return _up_to(data, start, max(stop, first + length))
         if end > len(data) and not _is_open(total) and data[start + 8 : start + 12] in _FORMS:
             raise Unreadable(CUT)
         return Part(start, stop)
@@ -231,10 +236,7 @@ def _au(data: mmap | bytes, start: int) -> Part:
     first, length = (_number(data, start + place, f"{order}L") for place in (4, 8))
     if not length and start + first == len(data):
         raise Unreadable("holds no samples")
-    stop = len(data) if _is_open(length) else start + first + length
-    if stop > len(data):
-        raise Unreadable(CUT)
-    return Part(start, stop)
+    return _up_to(data, start, len(data) if _is_open(length) else start + first + length)
 
 
 def _sphere(data: mmap | bytes, start: int) -> Part:
@@ -249,9 +251,7 @@ def _sphere(data: mmap | bytes, start: int) -> Part:
     except (ValueError, KeyError, IndexError):
         return Part(start, len(data), checked=False)
     size += found["sample_count"] * found["sample_n_bytes"] * found["channel_count"]
-    if start + size > len(data):
-        raise Unreadable(CUT)
-    return Part(start, start + size)
+    return _up_to(data, start, start + size)
 
 
 def _unchecked(data: mmap | bytes, start: int) -> Part:
@@ -266,10 +266,7 @@ def _sox(data: mmap | bytes, start: int) -> Part:
     )
     if not 0 < samples < 2**60:
         return Part(start, len(data))
-    stop = start + 4 + first + 4 * samples
-    if stop > len(data):
-        raise Unreadable(CUT)
-    return Part(start, stop)
+    return _up_to(data, start, start + 4 + first + 4 * samples)
 
 
 def _flac(data: mmap | bytes, start: int) -> Part:
@@ -428,12 +425,10 @@ def _records(
         place = start + header
         while place < len(data) and (length := length_of(data, place)):
             place += length
-        if place > len(data):
-            raise Unreadable(CUT)
         # What follows, and is neither a tag nor zeros nor another file, the decoder is left to judge.
         is_tag = data[place : place + 3] in (b"TAG", b"APE", b"ID3")
         ends = is_tag or _reader_at(data, place) or not data[place:].strip(b"\0")
-        return Part(start, place if ends else len(data), checked=checked)
+        return _up_to(data, start, place if ends else len(data), checked)
 
     return read
 
@@ -476,9 +471,7 @@ def _voc(data: mmap | bytes, start: int) -> Part:
         if kind not in (1, 2, 4, 5, 8, 9):
             raise Unreadable("is damaged, or has silence or repeats, which no decoder plays")
         place += 4 + (_number(data, place, "<L") >> 8)
-    if place > len(data):
-        raise Unreadable(CUT)
-    return Part(start, min(place + 1, len(data)))
+    return _up_to(data, start, place if place >= len(data) else place + 1)
 
 
 # Where a container's mark stands, the mark, and what reads on from there.

@@ -23,6 +23,9 @@ from audiopg.fetch import fetch
 from audiopg.runs import run_folder
 
 _BLOCK = 1 << 20
+# What the standard library makes of a damaged archive; with a number, of the system.
+_DAMAGE = (tarfile.TarError, zipfile.BadZipFile, zlib.error, struct.error, EOFError)
+_DAMAGE += (OSError, RuntimeError, ValueError)
 
 
 def download(name: str, out: AnyPath, progress: bool = True) -> Path:
@@ -91,17 +94,7 @@ def unpack(volumes: Sequence[Path], folder: Path, root: str, progress: bool = Tr
                     shutil.copyfileobj(source, file, _BLOCK)
     except InputError:
         raise
-    # What the standard library makes of a damaged archive; with a number, of the system.
-    except (
-        tarfile.TarError,
-        zipfile.BadZipFile,
-        zlib.error,
-        struct.error,
-        EOFError,
-        OSError,
-        RuntimeError,
-        ValueError,
-    ) as error:
+    except _DAMAGE as error:
         if getattr(error, "errno", None):
             with writing(folder):
                 raise

@@ -32,30 +32,10 @@ from audiopg.frontend import PATCH, LogMel
 from audiopg.mae import ARCHITECTURES, BANDS, Encoder
 from audiopg.pretrained import load_encoder
 from audiopg.runs import add_metrics, require_utf8, run_folder
-from audiopg.transfer import augment
+from audiopg.transfer import augment, tasks
 from audiopg.transfer.recipes import FINETUNE_RECIPES, FinetuneSettings, learning_rate_at
 from audiopg.transfer.spectrograms import Spectrograms, log_mels, padding_behind, patches_of
-from audiopg.transfer.tasks import (
-    FinetuneResult,
-    Outcome,
-    Task,
-    assemble,
-    checked,
-    describe,
-    history,
-    load_all,
-    load_checkpoint,
-    load_tested,
-    open_run,
-    read_result,
-    read_run,
-    save_checkpoint,
-    save_tested,
-    so_far,
-    splits_of,
-    targets_of,
-    tasks_of,
-)
+from audiopg.transfer.tasks import FinetuneResult, Outcome, Task, read_result, read_run
 from audiopg.transfer.waves import Waves, as_clips, batches_by_length
 
 __all__ = [
@@ -176,23 +156,25 @@ def finetune(
     if out is not None and resume and precision == "auto":
         precision = read_run(out)[0].precision
     settings = replace(settings, precision=settle_precision(precision, device))
-    clips, waves = checked(clips), as_clips(waves, clips)
-    targets = targets_of(clips).to(device)
-    splits = splits_of(clips, folds, settings.validate)
+    clips, waves = tasks.checked(clips), as_clips(waves, clips)
+    targets = tasks.targets_of(clips).to(device)
+    splits = tasks.splits_of(clips, folds, settings.validate)
     encoder = _starting_encoder(settings, start)
     if out is None:
-        tasks = tasks_of(settings, splits)
-        return _finetune(settings, clips, waves, encoder, tasks, targets, progress)
+        asked = tasks.tasks_of(settings, splits)
+        return _finetune(settings, clips, waves, encoder, asked, targets, progress)
     name = "an encoder" if isinstance(start, Encoder) else start and str(start)
     require_utf8(out)
     with run_folder(out) as held:
-        run = open_run(held, describe(settings, clips, waves, encoder, name), resume, device)
-        tasks = tasks_of(settings, splits, held.path, run, held)
+        run = tasks.open_run(
+            held, tasks.describe(settings, clips, waves, encoder, name), resume, device
+        )
+        asked = tasks.tasks_of(settings, splits, held.path, run, held)
         # What result.json could not be made of is refused before the work.
-        load_all(settings, clips, held.path, run, held)
-        result = _finetune(settings, clips, waves, encoder, tasks, targets, progress)
+        tasks.load_all(settings, clips, held.path, run, held)
+        result = _finetune(settings, clips, waves, encoder, asked, targets, progress)
         with held.writing():
-            write_json(held.path / "result.json", so_far(settings, clips, held.path, run))
+            write_json(held.path / "result.json", tasks.so_far(settings, clips, held.path, run))
     return result
 
 
@@ -201,13 +183,13 @@ def _finetune(
     clips: LabelledClips,
     waves: Waves,
     encoder: Encoder | None,
-    tasks: list[Task],
+    asked: list[Task],
     targets: Tensor,
     progress: bool,
 ) -> FinetuneResult:
     """Do what is left of some tasks."""
     device = targets.device
-    tested = [load_tested(task, targets.shape[1]) for task in tasks]
+    tested = [tasks.load_tested(task, targets.shape[1]) for task in asked]
     left = [place for place, done in enumerate(tested) if done is None]
     bar = tqdm(
         total=len(left) * settings.epochs, desc="fine-tuning", unit="epoch", disable=not progress
@@ -218,17 +200,17 @@ def _finetune(
             mels = log_mels(waves, log_mel, settings.native_length, device)
             heard = _Heard(mels, targets, clips.multi_label)
         for place in left:
-            task = tasks[place]
+            task = asked[place]
             first = copy.deepcopy(encoder) or Encoder.preset(settings.preset, task.seed)
             model = Classifier(first, targets.shape[1]).requires_grad_(True).to(device)
             tested[place] = _train(settings, task, model, heard, bar)
     except KeyboardInterrupt:
-        if held := tasks[0].held:
+        if held := asked[0].held:
             print(f"stopped; go on with --resume --out {held.path}")
         raise
     finally:
         bar.close()
-    return assemble(clips, tasks, tested)
+    return tasks.assemble(clips, asked, tested)
 
 
 def _starting_encoder(
@@ -257,7 +239,7 @@ def _train(
 ) -> Outcome:
     """Train a classifier on the training clips of a task, then score its test clips."""
     optimiser, steps = _optimiser(settings, model), task.steps(settings.batch_size)
-    losses, seconds = load_checkpoint(task, model, optimiser)
+    losses, seconds = tasks.load_checkpoint(task, model, optimiser)
     bar.update(len(losses))
     saved = time.perf_counter()
     for epoch in range(len(losses), settings.epochs):
@@ -279,11 +261,11 @@ def _train(
         with task.held.writing():
             add_metrics(task.folder / "metrics.jsonl", line)
         if epoch + 1 < settings.epochs and now - saved >= settings.checkpoint_seconds:
-            save_checkpoint(task, model, optimiser, losses, seconds)
+            tasks.save_checkpoint(task, model, optimiser, losses, seconds)
             saved = time.perf_counter()
-    tested = {"scores": _test(settings, task, model, heard), **history(losses, seconds)}
+    tested = {"scores": _test(settings, task, model, heard), **tasks.history(losses, seconds)}
     if task.folder:
-        save_tested(task, tested)
+        tasks.save_tested(task, tested)
     return tested
 
 

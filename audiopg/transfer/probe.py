@@ -34,12 +34,8 @@ class ProbeResult(Tested):
     """A linear probe, tested on one fold after another.
 
     Attributes:
-        folds: the test folds.
-        metric: "accuracy" or "mAP" (mean average precision).
-        values: (folds,), the metric, in [0, 1].
+        folds, metric, values, scores: as in `Tested`, the last in float64.
         strengths: (folds,) the C chosen for each test fold; a larger C regularises less.
-        scores: (clips, classes) float64, the probabilities given to the classes of a clip while its
-            fold was the test fold; NaN where the fold was not tested on.
     """
 
     folds: list[int]

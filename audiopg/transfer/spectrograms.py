@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from audiopg.errors import InputError
 from audiopg.frontend import MEL_BANDS, PATCH, LogMel, fit_length, whole_frames
@@ -89,9 +89,8 @@ def log_mels(
         ) from error
     log_mel = copy.deepcopy(log_mel).to(device)
     for rows in batches_by_length(lengths, _CLIPS_AT_ONCE):
-        batch = torch.zeros(len(rows), int(samples[rows].max()), dtype=torch.float32)
-        for place, row in enumerate(rows):
-            batch[place, : samples[row]] = fit_length(waves.native(row), int(samples[row]))
+        own = [fit_length(waves.native(row), int(samples[row])) for row in rows]
+        batch = nn.utils.rnn.pad_sequence(own, batch_first=True)
         # Windows that lie within a clip do not hear the zeros behind it.
         mels = log_mel(batch.to(device))
         own = torch.arange(mels.shape[1]) < lengths[rows, None]

@@ -50,11 +50,7 @@ class FinetuneResult(Tested):
 
     Attributes:
         seeds: of the runs.
-        folds: the test folds.
-        metric: "accuracy" or "mAP" (mean average precision).
-        values: (seeds, folds), the metric, in [0, 1].
-        scores: (seeds, clips, classes) float32, the probabilities given to the classes of a clip
-            while its fold was tested on; NaN where it was not.
+        folds, metric, values, scores: as in `Tested`, the last in float32.
         losses: (seeds, folds, epochs), the mean training loss of every epoch.
         seconds: of training, all folds and seeds together.
     """

@@ -148,7 +148,7 @@ def test_data_and_download_need_a_folder(tmp_path, capsys, monkeypatch):
     assert main(["download", "esc50"]) == 2
     assert "give --out, or set AUDIOPG_DATA" in one_sentence(capsys)
     assert main(["data", "esc10", "--data", str(tmp_path)]) == 2
-    assert "does not hold ESC-10 or ESC-50; audiopg download esc10" in one_sentence(capsys)
+    assert "does not hold esc10 (ESC-10 or ESC-50); audiopg download esc10" in one_sentence(capsys)
     assert main(["data", "esc10", "--data", str(tmp_path / "gone")]) == 2
     assert "gone is not a folder" in one_sentence(capsys)
 

@@ -436,7 +436,7 @@ class Killed(Exception):
 
 def killed_after(monkeypatch, checkpoints):
     """Let the run die when so many checkpoints have been written."""
-    written, save = [], module.save_checkpoint
+    written, save = [], tasks.save_checkpoint
 
     def save_and_die(*arguments):
         save(*arguments)
@@ -444,7 +444,7 @@ def killed_after(monkeypatch, checkpoints):
         if len(written) == checkpoints:
             raise Killed
 
-    monkeypatch.setattr(module, "save_checkpoint", save_and_die)
+    monkeypatch.setattr(tasks, "save_checkpoint", save_and_die)
 
 
 def metrics(folder):
@@ -754,8 +754,8 @@ def test_a_folder_in_which_a_run_is_training_is_in_use(tmp_path, clips, waves, m
             quiet(clips, waves, folds=[2], out=tmp_path, resume=True)
         refused.append(caught.value)
 
-    save = module.save_checkpoint
-    monkeypatch.setattr(module, "save_checkpoint", again)
+    save = tasks.save_checkpoint
+    monkeypatch.setattr(tasks, "save_checkpoint", again)
     quiet(clips, waves, PLAIN, folds=[1], out=tmp_path)
     assert len(refused) == 1
     assert not (tmp_path / ".audiopg.lock").exists()
@@ -766,9 +766,9 @@ def test_a_run_whose_folder_is_moved_stops(tmp_path, clips, waves, monkeypatch, 
         save(*arguments)
         (tmp_path / "run").rename(tmp_path / "moved")
 
-    save = module.save_checkpoint
+    save = tasks.save_checkpoint
     with monkeypatch.context() as patched:
-        patched.setattr(module, "save_checkpoint", move)
+        patched.setattr(tasks, "save_checkpoint", move)
         with pytest.raises(InputError, match=r"run is not the folder any more .* put that back"):
             quiet(clips, waves, folds=[1, 3], out=tmp_path / "run")
     assert [path.name for path in tmp_path.iterdir()] == ["moved"]
@@ -793,8 +793,8 @@ def test_scores_and_weights_that_are_not_finite_are_not_written(
             model.head.bias[0] = torch.nan
         return save(task, model, *arguments)
 
-    save = module.save_checkpoint
-    monkeypatch.setattr(module, "save_checkpoint", spoil)
+    save = tasks.save_checkpoint
+    monkeypatch.setattr(tasks, "save_checkpoint", spoil)
     with pytest.raises(InputError, match=r"not finite after epoch 1 of seed 0, fold 2; what was"):
         quiet(clips, waves, PLAIN, folds=[2], out=tmp_path, resume=True)
     assert not list((tmp_path / "seed-0/fold-2").glob("*.safetensors"))
@@ -823,7 +823,7 @@ def test_an_interrupted_run_says_how_to_go_on(tmp_path, clips, waves, monkeypatc
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module, "save_checkpoint", interrupt)
+    monkeypatch.setattr(tasks, "save_checkpoint", interrupt)
     with pytest.raises(KeyboardInterrupt):
         quiet(clips, waves, out=tmp_path)
     assert capsys.readouterr().out == f"stopped; go on with --resume --out {tmp_path}\n"
