@@ -1,55 +1,6 @@
 """AudioPG in other people's benchmarks: HEAR, EVAR and X-ARES, by the interfaces they document.
 
-HEAR (https://hearbenchmark.com/hear-api.html) takes a module with three functions: this one.
-
-.. code-block:: text
-
-    python -m heareval.embeddings.runner audiopg.transfer.adapters \\
-        --model /path/to/model.safetensors --embeddings-dir embeddings/mine
-    python -m heareval.predictions.runner embeddings/mine/*/*
-
-heareval 2021.1.3 keeps the embeddings under the name of the module alone, and takes them up again
-when the weights have changed. Name an ``--embeddings-dir`` of its own for every set of weights.
-
-X-ARES (https://github.com/jimbozhang/xares) takes a module with one class whose name ends in
-"Encoder" and needs no argument: this module, for the weights "tiny". For weights of your own write
-a file ``mine.py`` into a clone of X-ARES. It imports this module, not the class, because X-ARES
-refuses a module with a second name that ends so.
-
-.. code-block:: python
-
-    from audiopg.transfer import adapters
-
-    class MineEncoder(adapters.AudioPGEncoder):
-        def __init__(self):
-            super().__init__("/path/to/model.safetensors")
-
-.. code-block:: text
-
-    python -m xares.run --max-jobs 0 mine.py src/tasks/*.py
-
-X-ARES 0.1.3 keeps embeddings, classifiers and scores under the name of the class alone
-(``env/TASK/embeddings/MineEncoder``, ``env/TASK/checkpoints/MineEncoder``), and reports the old
-scores when the weights have changed. Name a class of its own for every set of weights. Without a
-GPU it needs ``--max-jobs 0``: with the default of 1 it divides by the number of GPUs. It reads
-sounds by `torchaudio.load`, which since torchaudio 2.9 needs torchcodec and the libraries of FFmpeg;
-without them X-ARES skips every sound and stops at an "Empty dataloader". Then install torchcodec in
-the version that goes with your torch, and delete the folder of the embeddings. Clips come filled up
-with silence to the longest of their batch, and with no word of their lengths.
-
-EVAR (https://github.com/nttcslab/eval-audio-repr) takes a class from one of its own modules. Write
-``evar/ar_audiopg.py`` with the line ``from audiopg.transfer.adapters import AR_AudioPG``, import it
-in ``lineareval.py`` beside the others, and write ``config/audiopg.yaml``:
-
-.. code-block:: yaml
-
-    audio_repr: ar_audiopg.AR_AudioPG
-    weight_file: /path/to/model.safetensors
-    sample_rate: 16000
-    batch_size: 128
-    lr_lineareval: 0.0003
-    report_per_epochs: 50
-    early_stop_epochs: 20
+How each takes it is told beside this reference in the book (``book/api/transfer.md``).
 
 All of them embed clips at their native length, with the bands of a time step one after another, as
 M2D does (pooling "frequency" of `Encoder.embed`). A step is 160 ms, the length of a patch: longer

@@ -3,7 +3,7 @@
 import copy
 import importlib
 import re
-import textwrap
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -171,10 +171,9 @@ def test_xares_may_come_with_minutes_of_sound_and_copy_the_encoder(module, weigh
 def test_xares_evaluates_weights_of_ones_own_by_the_lines_of_the_documentation(
     module, weights, tmp_path, monkeypatch
 ):
-    lines = re.search(r"code-block:: python\n(.+?)\n\.\.", module.__doc__, re.DOTALL)[1]
-    (tmp_path / "mine_audiopg.py").write_text(
-        textwrap.dedent(lines).replace("/path/to/model.safetensors", weights)
-    )
+    page = (Path(__file__).parents[2] / "book" / "api" / "transfer.md").read_text()
+    lines = re.search(r"```python\n(.+?)```", page, re.DOTALL)[1]
+    (tmp_path / "mine_audiopg.py").write_text(lines.replace("/path/to/model.safetensors", weights))
     monkeypatch.syspath_prepend(tmp_path)
     encoder = xares_finds_the_class_of("mine_audiopg.py")()
     # Embeddings and scores are kept under this name.
