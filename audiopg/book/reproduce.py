@@ -14,19 +14,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from audiopg import environment
 from audiopg.book.experiments import PARTS, SETS, Experiment, is_recorded
 from audiopg.datasets import LabelledClips, cached_waves, find_dataset
 from audiopg.datasets.tables import TRAINING
-from audiopg.environment import (
-    atomic_folder,
-    autocast,
-    provenance,
-    require_writable,
-    settle_precision,
-    usable_device,
-    write_json,
-    writing,
-)
 from audiopg.errors import InputError
 from audiopg.inputs import read_json, read_object
 from audiopg.mae import Encoder, MaskedAutoencoder
@@ -98,9 +89,9 @@ def reproduce(
             experiment needs a set that is not at hand.
     """
     folder = results_folder(folder)
-    require_writable(folder)
-    require_writable(out)
-    device = usable_device(device)
+    environment.require_writable(folder)
+    environment.require_writable(out)
+    device = environment.usable_device(device)
     if math.isnan(minutes):
         raise InputError("minutes (--budget) is nan; give a number, or inf for no limit.")
     ends = time.monotonic() + 60 * minutes
@@ -143,7 +134,7 @@ def estimated_minutes(
             taken.setdefault(_model_of(record), []).append(minutes)
     if not taken:
         return None
-    here = _model_of(provenance())
+    here = _model_of(environment.provenance())
     device = here if here in taken else list(taken)[-1]
     return float(np.median(taken[device])), device
 
@@ -241,7 +232,7 @@ def link_files(files: dict[str, list[Path]], folder: Path) -> Path:
         for number, path in enumerate(paths)
     }
     if not folder.exists():
-        with writing(folder), atomic_folder(folder) as made:
+        with environment.writing(folder), environment.atomic_folder(folder) as made:
             for link, path in links.items():
                 (made / link).parent.mkdir(exist_ok=True)
                 (made / link).symlink_to(path)
@@ -270,7 +261,7 @@ def _probed(experiment: Experiment, workshop: _Workshop) -> dict | None:
     else:
         began = time.perf_counter()
         settings = replace(
-            settings, precision=settle_precision(settings.precision, workshop.device)
+            settings, precision=environment.settle_precision(settings.precision, workshop.device)
         )
         found = _figures(experiment, None, workshop)
         seconds = time.perf_counter() - began
@@ -357,7 +348,7 @@ def _milestones(experiment: Experiment, workshop: _Workshop) -> dict[str, dict] 
         if result is None:
             return None
         found[clips] = _figures(experiment, result, workshop)
-        write_json(kept, found)
+        environment.write_json(kept, found)
     return found
 
 
@@ -506,7 +497,7 @@ def probe(
         features["probes"] = named["log-mel mean and deviation"]
     else:
         device = encoder.norm.weight.device
-        with autocast(device, settle_precision(precision, device)):
+        with environment.autocast(device, environment.settle_precision(precision, device)):
             both = clip_features(
                 waves,
                 {"mean": encoder},

@@ -4,6 +4,7 @@ import argparse
 import time
 from dataclasses import asdict
 
+from audiopg import transfer
 from audiopg.commands import common
 from audiopg.datasets import LabelledClips, cached_waves
 from audiopg.datasets.benchmarks import BENCHMARKS
@@ -13,15 +14,6 @@ from audiopg.errors import InputError
 from audiopg.mae import Encoder
 from audiopg.pretrained import load_encoder
 from audiopg.records import write_record
-from audiopg.transfer import (
-    ProbeResult,
-    clip_features,
-    most_confused,
-    probe_features,
-    probe_table,
-    significance_table,
-    summarise,
-)
 from audiopg.transfer.summary import described, skipped_files
 
 EXAMPLES = (
@@ -96,11 +88,11 @@ def _probe_one(
     waves = cached_waves(clips, skip_bad=options.skip_bad)
     clips, began = waves.clips, time.perf_counter()
     how = {"pooling": options.pooling, "native": options.native}
-    features = clip_features(waves, encoders, controls=options.controls, **how)
+    features = transfer.clip_features(waves, encoders, controls=options.controls, **how)
     for model in options.beside:
         features.pop(f"{model}, frequency pooling", None)
     embedded = time.perf_counter()
-    results = probe_features(clips, features, options.controls, options.by_source)
+    results = transfer.probe_features(clips, features, options.controls, options.by_source)
     probed = time.perf_counter()
     _print_results(results, clips, options.by_source)
     print(f"{embedded - began:.0f} s to embed, {probed - embedded:.0f} s to probe")
@@ -118,7 +110,7 @@ def _probe_one(
             **asdict(encoders["this encoder"].architecture),
             "skipped": skipped_files(clips),
         },
-        metrics=summarise(results, clips),
+        metrics=transfer.summarise(results, clips),
         seconds=probed - began,
         data=described(clips),
         protocol=_protocol(options, clips),
@@ -127,7 +119,9 @@ def _probe_one(
     print(f"recorded in {path}")
 
 
-def _print_results(results: dict[str, ProbeResult], clips: LabelledClips, by_source: bool) -> None:
+def _print_results(
+    results: dict[str, transfer.ProbeResult], clips: LabelledClips, by_source: bool
+) -> None:
     """A table of the scores, one of the tests against this encoder, and its confusions."""
     this = results["this encoder"]
     each = "each fold tested in turn" if len(this.folds) > 1 else clips.fold_names[this.folds[0]]
@@ -135,11 +129,13 @@ def _print_results(results: dict[str, ProbeResult], clips: LabelledClips, by_sou
     if shared := clips.across_folds.sum():
         then = ", left out of training" if by_source else "; --by-source leaves them out"
         print(f"{shared} clips share a source with a clip of another fold{then}")
-    print(probe_table(results, len(clips.classes)).to_string())
-    significance = significance_table(results, clips.labels, clips.folds, against="this encoder")
+    print(transfer.probe_table(results, len(clips.classes)).to_string())
+    significance = transfer.significance_table(
+        results, clips.labels, clips.folds, against="this encoder"
+    )
     print(significance.iloc[:, 2:].to_string())
     print("most frequent confusions of this encoder:")
-    print(most_confused(this, clips).iloc[:, :6].to_string(index=False))
+    print(transfer.most_confused(this, clips).iloc[:, :6].to_string(index=False))
 
 
 def _protocol(options: argparse.Namespace, clips: LabelledClips) -> str:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -73,10 +74,6 @@ class Description:
         return float(self.lengths.sum())
 
 
-def _esc10(folder: Path, skip_bad: bool = False) -> LabelledClips:
-    return esc50(folder, esc10=True, skip_bad=skip_bad)
-
-
 def _zenodo(record: int, files: dict[str, str]) -> list[tuple[str, str]]:
     return [
         (f"https://zenodo.org/records/{record}/files/{name}", f"md5:{md5}")
@@ -126,7 +123,7 @@ _NOT_FOR_MONEY = "name the authors; commercial use is not allowed"
 
 BENCHMARKS = {
     "esc10": Benchmark(
-        _esc10,
+        partial(esc50, esc10=True),
         ["ESC-10", "ESC-50"],
         f"ESC-50 is under CC BY-NC 3.0: {_NOT_FOR_MONEY}. Its ESC-10 clips are under CC BY 3.0.",
         [_ESC50],

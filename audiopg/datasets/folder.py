@@ -19,14 +19,7 @@ import torch
 from torch import Tensor
 
 from audiopg._types import AnyPath
-from audiopg.datasets.audio import (
-    AUDIO_SUFFIXES,
-    in_threads,
-    is_companion,
-    printable,
-    read_header,
-    read_window,
-)
+from audiopg.datasets import audio
 from audiopg.datasets.cache import content_hash
 from audiopg.errors import InputError
 from audiopg.frontend import resample
@@ -91,7 +84,9 @@ def audio_files(folder: AnyPath) -> list[Path]:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise InputError(f"{printable(folder)} is not a folder; name one that holds audio files.")
+        raise InputError(
+            f"{audio.printable(folder)} is not a folder; name one that holds audio files."
+        )
     files: list[Path] = []
     skipped: dict[str, list[Path]] = defaultdict(list)
 
@@ -106,24 +101,24 @@ def audio_files(folder: AnyPath) -> list[Path]:
             why = _why_not(path)
             (skipped[why] if why else files).append(path)
     left_out = "; ".join(
-        f"{why}: {len(paths)} (first: {printable(min(paths).relative_to(folder))})"
+        f"{why}: {len(paths)} (first: {audio.printable(min(paths).relative_to(folder))})"
         for why, paths in sorted(skipped.items())
     )
     if not files:
         raise InputError(
-            f"{printable(folder)} holds no audio file ({', '.join(AUDIO_SUFFIXES)})"
+            f"{audio.printable(folder)} holds no audio file ({', '.join(audio.AUDIO_SUFFIXES)})"
             f"{f'; {left_out}' if left_out else ''}."
         )
     if left_out:
-        warnings.warn(f"left out of {printable(folder)}: {left_out}.", stacklevel=2)
+        warnings.warn(f"left out of {audio.printable(folder)}: {left_out}.", stacklevel=2)
     return sorted(files)
 
 
 def _why_not(path: Path) -> str:
     """What a file is that is no recording; nothing for one that may be."""
-    if is_companion(path):
+    if audio.is_companion(path):
         return "files in which macOS notes something about others"
-    if path.suffix.lower() not in AUDIO_SUFFIXES:
+    if path.suffix.lower() not in audio.AUDIO_SUFFIXES:
         return "files not named as audio"
     # Path.is_file raises for a link with an impossible target and in a folder that may be listed only.
     return "" if os.path.isfile(path) else "links to nothing, or devices"
@@ -137,15 +132,15 @@ def find_recordings(folder: AnyPath) -> Recordings:
     """
     folder = Path(folder)
     paths = audio_files(folder)
-    headers = list(in_threads(read_header, paths, "Reading headers", False))
+    headers = list(audio.in_threads(audio.read_header, paths, "Reading headers", False))
     refused = [
-        f"{printable(path.relative_to(folder))} {header}"
+        f"{audio.printable(path.relative_to(folder))} {header}"
         for path, header in zip(paths, headers, strict=True)
         if isinstance(header, str)
     ]
     if refused:
         raise InputError(
-            f"{len(refused)} of {len(paths)} files in {printable(folder)} cannot be used "
+            f"{len(refused)} of {len(paths)} files in {audio.printable(folder)} cannot be used "
             f"({'; '.join(refused)}); repair them or take them out of the folder."
         )
     frames, sample_rates = torch.tensor(headers).unbind(1)
@@ -228,12 +223,12 @@ def _read_window(recordings: Recordings, row: int, start: int) -> Tensor:
     first, count = (start, needed) if frames >= needed else (0, frames)
     advice = "put back the file that the run began with, and resume"
     try:
-        wave, found = read_window(path, first, count)
+        wave, found = audio.read_window(path, first, count)
     except InputError as error:
         raise InputError(f"{str(error).partition(';')[0]}; {advice}.") from error
     if len(wave) != count or found != rate:
         raise InputError(
-            f"{printable(path)} is shorter than its header says, or has changed; {advice}."
+            f"{audio.printable(path)} is shorter than its header says, or has changed; {advice}."
         )
     wave = resample(wave, rate)
     if frames >= needed:

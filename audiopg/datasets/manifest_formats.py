@@ -406,7 +406,8 @@ def _supervised(
     """A supervision whose times count from ``first``, cut at that and at ``last``."""
     if recording.get("transforms"):
         raise InputError(f"{where}: the recording is to be transformed; write it to a file first.")
-    channels = [int(channel) for channel in _listed(supervision["channel"])]
+    channels = supervision["channel"]
+    channels = [int(n) for n in (channels if isinstance(channels, list) else [channels])]
     (source,) = (s for s in recording["sources"] if channels[0] in map(int, s["channels"]))
     if source["type"] != "file":
         raise InputError(
@@ -437,10 +438,6 @@ def _supervised(
         rate=float(recording["sampling_rate"]),
         seconds=float(recording["num_samples"]) / float(recording["sampling_rate"]),
     )
-
-
-def _listed(value: object) -> list:
-    return value if isinstance(value, list) else [value]
 
 
 def audformat(path: Path, columns: Columns) -> Iterator[Row]:

@@ -91,11 +91,6 @@ VOWELS = {
 }
 
 
-def _drawn_excitations() -> tuple[str, ...]:
-    """What an excitation is drawn among; a pulse is one of some waveforms, drawn apart."""
-    return (*(name for name in EXCITATIONS if name not in EXCITATIONS.pulses), "pulse")
-
-
 def _check_range(name: str, value: object, low: float, high: float, whole: bool = False) -> None:
     span = f"two {'whole ' if whole else ''}numbers, low then high, from {low:g} to {high:g}"
     good = (
@@ -293,8 +288,10 @@ class SynthPrior:
             value = getattr(self, name)
             if not is_number(value) or not 0 <= value <= 1:
                 raise InputError(f"{name} is {shown(value)}; it is a probability, 0 to 1.")
+        # A pulse is one of some waveforms, drawn apart.
+        drawn = (*(name for name in EXCITATIONS if name not in EXCITATIONS.pulses), "pulse")
         for name, allowed in (
-            ("excitation", _drawn_excitations()),
+            ("excitation", drawn),
             ("pulse", EXCITATIONS.pulses),
             ("vowels", tuple(VOWELS)),
         ):

@@ -241,16 +241,12 @@ def event_kinds(params: ClipParameters, additions: bool) -> Tensor:
     return torch.where((code >= 0) & (code < known), kind, _bent() + 1)
 
 
-def _has_formants(params: ClipParameters) -> Tensor:
-    """(B, E) bool."""
-    some = (params.formant_1 > 0) | (params.formant_2 > 0) | (params.formant_3 > 0)
-    return some & is_one_of(params.excitation, EXCITATIONS.resonant)
-
-
 def _is_bent(params: ClipParameters) -> Tensor:
     """(B, E) bool, the events whose excitation is another for their additions."""
     moving = (params.glide != 0) | (params.vibrato_depth != 0)
-    return moving | (params.noise_share > 0) | _has_formants(params)
+    formants = (params.formant_1 > 0) | (params.formant_2 > 0) | (params.formant_3 > 0)
+    formants = formants & is_one_of(params.excitation, EXCITATIONS.resonant)
+    return moving | (params.noise_share > 0) | formants
 
 
 def _sounding_tiles(params: ClipParameters) -> tuple[Tensor, Tensor, Tensor]:

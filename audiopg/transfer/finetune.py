@@ -17,16 +17,9 @@ from torch import Tensor, nn
 from torch.optim import AdamW
 from tqdm.auto import tqdm
 
+from audiopg import environment
 from audiopg._types import AnyPath
 from audiopg.datasets import LabelledClips
-from audiopg.environment import (
-    autocast,
-    name_user,
-    settle_precision,
-    usable_device,
-    usual_torch,
-    write_json,
-)
 from audiopg.errors import InputError
 from audiopg.frontend import PATCH, LogMel
 from audiopg.mae import ARCHITECTURES, BANDS, Encoder
@@ -113,7 +106,7 @@ class _Heard:
         return logits.sigmoid() if self.multi_label else logits.softmax(dim=1)
 
 
-@usual_torch()
+@environment.usual_torch()
 def finetune(
     settings: FinetuneSettings,
     clips: LabelledClips,
@@ -151,11 +144,11 @@ def finetune(
             writing there; when a file cannot be written; when the loss is not finite, naming the
             fold and epoch.
     """
-    name_user()
-    device, precision = usable_device(device), settings.precision
+    environment.name_user()
+    device, precision = environment.usable_device(device), settings.precision
     if out is not None and resume and precision == "auto":
         precision = read_run(out)[0].precision
-    settings = replace(settings, precision=settle_precision(precision, device))
+    settings = replace(settings, precision=environment.settle_precision(precision, device))
     clips, waves = tasks.checked(clips), as_clips(waves, clips)
     targets = tasks.targets_of(clips).to(device)
     splits = tasks.splits_of(clips, folds, settings.validate)
@@ -174,7 +167,9 @@ def finetune(
         tasks.load_all(settings, clips, held.path, run, held)
         result = _finetune(settings, clips, waves, encoder, asked, targets, progress)
         with held.writing():
-            write_json(held.path / "result.json", tasks.so_far(settings, clips, held.path, run))
+            environment.write_json(
+                held.path / "result.json", tasks.so_far(settings, clips, held.path, run)
+            )
     return result
 
 
@@ -393,7 +388,7 @@ def _score(
 
 def _logits(settings: FinetuneSettings, model: Classifier, *inputs: Tensor | None) -> Tensor:
     """What the model gives, its products in the precision of the settings: float32."""
-    with autocast(model.head.weight.device, settings.precision):
+    with environment.autocast(model.head.weight.device, settings.precision):
         return model(*inputs).float()
 
 

@@ -13,8 +13,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from audiopg.datasets.audio import AUDIO_SUFFIXES
 from audiopg.datasets.folder import (
-    AUDIO_SUFFIXES,
     Recordings,
     audio_files,
     draw_windows,
