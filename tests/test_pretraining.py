@@ -718,13 +718,15 @@ def test_a_run_whose_folder_is_moved_stops_and_writes_no_second_one(tmp_path, wh
     assert_same_run(quiet(out=tmp_path / "moved", resume=True), whole)
 
 
-@pytest.mark.parametrize("written", ["write_json", "write_provenance"])
-def test_a_run_killed_as_it_began_is_begun_again(tmp_path, monkeypatch, written, whole):
+@pytest.mark.parametrize(
+    ("module", "written"), [(checkpoints, "write_json"), (runs, "write_provenance")]
+)
+def test_a_run_killed_as_it_began_is_begun_again(tmp_path, monkeypatch, module, written, whole):
     def killed(*_, **__):
         raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(checkpoints, written, killed)
+        patched.setattr(module, written, killed)
         with pytest.raises(Killed):
             quiet(out=tmp_path)
     has_settings = (tmp_path / "settings.json").exists()

@@ -93,9 +93,15 @@ class Classifier(nn.Module):
 class _Heard:
     """The clips as a classifier hears them; ``targets`` are (clips, classes) float32, 0 or 1."""
 
+    settings: FinetuneSettings
     mels: Spectrograms
     targets: Tensor
     multi_label: bool
+
+    def logits(self, model: Classifier, *inputs: Tensor | None) -> Tensor:
+        """What the model gives, its products in the precision of the settings: float32."""
+        with environment.autocast(model.head.weight.device, self.settings.precision):
+            return model(*inputs).float()
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         if self.multi_label:
@@ -156,20 +162,16 @@ def finetune(
     if out is None:
         asked = tasks.tasks_of(settings, splits)
         return _finetune(settings, clips, waves, encoder, asked, targets, progress)
-    name = "an encoder" if isinstance(start, Encoder) else start and str(start)
     require_utf8(out)
     with run_folder(out) as held:
-        run = tasks.open_run(
-            held, tasks.describe(settings, clips, waves, encoder, name), resume, device
-        )
+        about = tasks.describe(settings, clips, waves, encoder, start)
+        run = tasks.open_run(held, about, resume, device)
         asked = tasks.tasks_of(settings, splits, held.path, run, held)
         # What result.json could not be made of is refused before the work.
         tasks.load_all(settings, clips, held.path, run, held)
         result = _finetune(settings, clips, waves, encoder, asked, targets, progress)
         with held.writing():
-            environment.write_json(
-                held.path / "result.json", tasks.so_far(settings, clips, held.path, run)
-            )
+            tasks.write_result(settings, clips, held.path, run)
     return result
 
 
@@ -193,12 +195,12 @@ def _finetune(
         if left:
             log_mel = encoder.log_mel if encoder else LogMel()
             mels = log_mels(waves, log_mel, settings.native_length, device)
-            heard = _Heard(mels, targets, clips.multi_label)
+            heard = _Heard(settings, mels, targets, clips.multi_label)
         for place in left:
             task = asked[place]
             first = copy.deepcopy(encoder) or Encoder.preset(settings.preset, task.seed)
             model = Classifier(first, targets.shape[1]).requires_grad_(True).to(device)
-            tested[place] = _train(settings, task, model, heard, bar)
+            tested[place] = _train(task, model, heard, bar)
     except KeyboardInterrupt:
         if held := asked[0].held:
             print(f"stopped; go on with --resume --out {held.path}")
@@ -229,17 +231,16 @@ def _starting_encoder(
     return encoder
 
 
-def _train(
-    settings: FinetuneSettings, task: Task, model: Classifier, heard: _Heard, bar: tqdm
-) -> Outcome:
+def _train(task: Task, model: Classifier, heard: _Heard, bar: tqdm) -> Outcome:
     """Train a classifier on the training clips of a task, then score its test clips."""
+    settings = heard.settings
     optimiser, steps = _optimiser(settings, model), task.steps(settings.batch_size)
     losses, seconds = tasks.load_checkpoint(task, model, optimiser)
     bar.update(len(losses))
     saved = time.perf_counter()
     for epoch in range(len(losses), settings.epochs):
         began = time.perf_counter()
-        losses.append(_train_epoch(settings, task, model, optimiser, heard, epoch))
+        losses.append(_train_epoch(task, model, optimiser, heard, epoch))
         now = time.perf_counter()
         seconds += now - began
         bar.update()
@@ -258,33 +259,29 @@ def _train(
         if epoch + 1 < settings.epochs and now - saved >= settings.checkpoint_seconds:
             tasks.save_checkpoint(task, model, optimiser, losses, seconds)
             saved = time.perf_counter()
-    tested = {"scores": _test(settings, task, model, heard), **tasks.history(losses, seconds)}
+    tested = {"scores": _test(task, model, heard), **tasks.history(losses, seconds)}
     if task.folder:
         tasks.save_tested(task, tested)
     return tested
 
 
 def _train_epoch(
-    settings: FinetuneSettings,
-    task: Task,
-    model: Classifier,
-    optimiser: AdamW,
-    heard: _Heard,
-    epoch: int,
+    task: Task, model: Classifier, optimiser: AdamW, heard: _Heard, epoch: int
 ) -> float:
     """Take the steps of an epoch, counted from 0; the mean loss of its clips.
 
     Raises:
         InputError: for a loss that is not finite.
     """
-    key, steps = augment.fold_key(task.seed, task.fold), task.steps(settings.batch_size)
+    settings, key = heard.settings, augment.fold_key(task.seed, task.fold)
+    steps = task.steps(settings.batch_size)
     order = task.train[augment.epoch_order(key, epoch, len(task.train))]
     draws = epoch_draws(settings, heard.mels, order, key, epoch, len(model.encoder.blocks))
     batches = zip(*(t.split(settings.batch_size) for t in (order, *draws)), strict=True)
     total = torch.zeros((), dtype=torch.float32, device=heard.targets.device)
     for step, (rows, *drawn) in enumerate(batches, epoch * steps):
         inputs, targets = training_batch(settings, heard.mels, heard.targets, rows, *drawn)
-        loss = heard.loss(_logits(settings, model, *inputs), targets)
+        loss = heard.loss(heard.logits(model, *inputs), targets)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         rate = learning_rate_at(settings, step, steps)
@@ -301,13 +298,13 @@ def _train_epoch(
     return mean
 
 
-def _test(settings: FinetuneSettings, task: Task, model: Classifier, heard: _Heard) -> Tensor:
+def _test(task: Task, model: Classifier, heard: _Heard) -> Tensor:
     """The probabilities of the classes of a task's test clips, (clips, classes).
 
     Raises:
         InputError: where one is not finite.
     """
-    scores = heard.probabilities(_score(settings, model, heard.mels, task.test))
+    scores = heard.probabilities(_score(model, heard, task.test))
     if not scores.isfinite().all():
         raise InputError(
             f"the scores of seed {task.seed}, fold {task.fold}, are not finite after the last epoch; "
@@ -372,24 +369,17 @@ def training_batch(
 
 
 @torch.no_grad()
-def _score(
-    settings: FinetuneSettings, model: Classifier, mels: Spectrograms, rows: Tensor
-) -> Tensor:
+def _score(model: Classifier, heard: _Heard, rows: Tensor) -> Tensor:
     """Class scores of clips as they are: (rows, classes)."""
+    mels = heard.mels
     scores = mels.frames.new_empty(len(rows), model.head.out_features, dtype=torch.float32)
-    for places in batches_by_length(mels.lengths[rows], settings.batch_size):
+    for places in batches_by_length(mels.lengths[rows], heard.settings.batch_size):
         part = rows[places]
         frames = mels.lengths[part].to(mels.frames.device)
         n_patches = None if mels.alike(part) else patches_of(frames)
         mel = padding_behind(mels.looped(part), frames, mels.padding)
-        scores[places] = _logits(settings, model, mel, n_patches)
+        scores[places] = heard.logits(model, mel, n_patches)
     return scores
-
-
-def _logits(settings: FinetuneSettings, model: Classifier, *inputs: Tensor | None) -> Tensor:
-    """What the model gives, its products in the precision of the settings: float32."""
-    with environment.autocast(model.head.weight.device, settings.precision):
-        return model(*inputs).float()
 
 
 def _optimiser(settings: FinetuneSettings, model: Classifier) -> AdamW:

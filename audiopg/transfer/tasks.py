@@ -246,7 +246,7 @@ def describe(
     clips: LabelledClips,
     waves: Waves,
     encoder: Encoder | None,
-    start: str | None,
+    start: Encoder | AnyPath | None,
 ) -> dict:
     """What makes a run the one it is, for ``run.json``."""
     weights = None
@@ -260,7 +260,7 @@ def describe(
         weights = sha256(*front_end, *(value.cpu().numpy() for _, value in state))
     return {
         "settings": asdict(settings),
-        "start": start,
+        "start": "an encoder" if isinstance(start, Encoder) else start and str(start),
         "weights": weights,
         "clips": _described(clips, waves),
     }
@@ -437,8 +437,10 @@ def load_all(
     return [(task, load_tested(task, len(clips.classes))) for task in tasks]
 
 
-def so_far(settings: FinetuneSettings, clips: LabelledClips, folder: Path, run: str | None) -> dict:
-    """What ``result.json`` says: the values of all that is done, whenever it was asked for.
+def write_result(
+    settings: FinetuneSettings, clips: LabelledClips, folder: Path, run: str | None
+) -> None:
+    """Write ``result.json``: the values of all that is done, whenever it was asked for.
 
     The figures over folds are of the folds that every seed is done with.
     """
@@ -450,7 +452,8 @@ def so_far(settings: FinetuneSettings, clips: LabelledClips, folder: Path, run: 
             values[str(task.seed)][str(task.fold)] = value
     left = {task.fold for task, done in loaded if not done}
     whole = [(task, done) for task, done in loaded if task.fold not in left]
-    return assemble(clips, *zip(*whole, strict=True)).summary() | {"values": values}
+    summary = assemble(clips, *zip(*whole, strict=True)).summary() | {"values": values}
+    write_json(folder / "result.json", summary)
 
 
 def assemble(
