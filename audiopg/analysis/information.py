@@ -97,7 +97,7 @@ def mutual_information(embeddings: Array, factor: Array, *, neighbours: int = 3)
             ``neighbours`` + 2.
     """
     columns, factor, neighbours = _columns_and_factor(embeddings, factor, neighbours)
-    return kraskov_information(columns, factor, neighbours)
+    return kraskov_information(columns, factor[None], neighbours)[0]
 
 
 @usual_torch()
@@ -125,11 +125,9 @@ def permutation_null(
     permutations = whole_number(permutations, "permutations")
     columns, factor, neighbours = _columns_and_factor(embeddings, factor, neighbours)
     generator = torch.Generator().manual_seed(whole_seed(seed))
-    maxima = []
-    for _ in range(permutations):
-        shuffle = torch.randperm(len(factor), generator=generator).to(factor.device)
-        maxima.append(kraskov_information(columns, factor[shuffle], neighbours).max())
-    return torch.stack(maxima)
+    shuffles = [torch.randperm(len(factor), generator=generator) for _ in range(permutations)]
+    shuffled = factor[torch.stack(shuffles).to(factor.device)]
+    return kraskov_information(columns, shuffled, neighbours).amax(dim=1)
 
 
 @usual_torch()
@@ -181,7 +179,8 @@ def information_error(
         order = torch.randperm(clips, generator=generator).to(factor.device)
         estimates = []
         for part in order[: clips // parts * parts].view(parts, -1):
-            estimates.append(kraskov_information(columns[:, part], factor[part], neighbours))
+            found = kraskov_information(columns[:, part], factor[part][None], neighbours)
+            estimates.append(found[0])
         variances.append(torch.stack(estimates).var(dim=0))
     return (torch.stack(variances).mean(dim=0) / parts).sqrt()
 

@@ -14,39 +14,46 @@ _NOISE = 1e-10
 _FENCE = 30.0
 
 
-def kraskov_information(columns: Tensor, factor: Tensor, neighbours: int) -> Tensor:
-    """Mutual information of each of some columns with one factor.
+def kraskov_information(columns: Tensor, factors: Tensor, neighbours: int) -> Tensor:
+    """Mutual information of each of some columns with each of some factors.
 
     Args:
         columns: (dimensions, clips) float64, finite.
-        factor: (clips,) float64, finite, on the same device.
+        factors: (n, clips) float64, finite, on the same device.
         neighbours: k, from 1 to clips - 2.
 
     Returns:
-        (dimensions,) float64, in nats, on that device; the work is done on the CPU, a thread a dimension.
+        (n, dimensions) float64, in nats, on that device; the work is done on the CPU, each thread
+        taking a part of the dimensions.
     """
-    device, columns, factor = columns.device, columns.cpu(), factor.cpu()
-    information = torch.zeros(len(columns), dtype=torch.float64)
-    # Halves, as in `scaled`.
-    varying = (columns.amin(dim=1) / 2 < columns.amax(dim=1) / 2).nonzero()[:, 0]
-    if not len(varying) or factor.amin() / 2 == factor.amax() / 2:
-        return information.to(device)
+    device, columns, factors = columns.device, columns.cpu(), factors.cpu()
+    clips, threads = columns.shape[1], torch.get_num_threads()
+    information = torch.zeros(len(factors), len(columns), dtype=torch.float64)
     # The same for every dimension, so that none depends on which others there are.
     generator = torch.Generator(device="cpu").manual_seed(0)
-    shape = 2, len(factor)
-    noise = torch.randn(shape, generator=generator, dtype=torch.float64, device="cpu").numpy()
+    noise = torch.randn((2, clips), generator=generator, dtype=torch.float64, device="cpu").numpy()
     # In ascending order of the factor, so that neighbours lie near in memory too.
-    y = scaled(factor.numpy(), noise[1])
-    order = y.argsort()
+    asked = _varying(factors)
+    values = [scaled(factors[row].numpy(), noise[1]) for row in asked]
+    ascending = [(order, y[order]) for y in values for order in [y.argsort()]]
+    # digamma[n] is ψ(n + 1).
+    digamma = torch.arange(1, clips + 1, dtype=torch.float64).digamma().numpy()
 
-    def estimate(row: int) -> float:
-        x = scaled(columns[row].numpy(), noise[0])
-        return _estimate(x[order], y[order], neighbours)
+    def estimate(rows: list[int]) -> None:
+        for row in rows:
+            x = scaled(columns[row].numpy(), noise[0])
+            found = [_estimate(x[order], y, neighbours, digamma) for order, y in ascending]
+            information[asked, row] = torch.tensor(found, dtype=torch.float64)
 
-    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-        found = list(pool.map(estimate, varying.tolist()))
-    information[varying] = torch.tensor(found, dtype=torch.float64)
+    varying = _varying(columns)
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(estimate, (varying[first::threads] for first in range(threads))))
     return information.to(device)
+
+
+def _varying(rows: Tensor) -> list[int]:
+    """Which of (n, clips) are not constant; halves, as in `scaled`."""
+    return (rows.amin(dim=1) / 2 < rows.amax(dim=1) / 2).nonzero()[:, 0].tolist()
 
 
 def scaled(values: np.ndarray, noise: np.ndarray) -> np.ndarray:
@@ -76,7 +83,7 @@ def scaled(values: np.ndarray, noise: np.ndarray) -> np.ndarray:
     return centred + _NOISE * noise * np.abs(centred).clip(min=1)
 
 
-def _estimate(x: np.ndarray, y: np.ndarray, neighbours: int) -> float:
+def _estimate(x: np.ndarray, y: np.ndarray, neighbours: int, digamma: np.ndarray) -> float:
     """The estimate for one dimension.
 
     Args:
@@ -88,8 +95,6 @@ def _estimate(x: np.ndarray, y: np.ndarray, neighbours: int) -> float:
     # The clip itself is the first.
     radius = tree.query(points, [neighbours + 1], p=np.inf)[0][:, 0]
     order = x.argsort()
-    # digamma[n] is ψ(n + 1).
-    digamma = torch.arange(1, len(y) + 1, dtype=torch.float64).digamma().numpy()
     mean = (digamma[_closer(x[order], radius[order])] + digamma[_closer(y, radius)]).mean()
     return digamma[neighbours - 1] + digamma[-1] - mean
 
