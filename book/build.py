@@ -3,12 +3,13 @@
 Executed chapters are kept in _build/.jupyter_cache, keyed by their own code only. So everything
 else that their outputs depend on is summarised in one key, and _build is dropped when it changes.
 Chapters are executed side by side, one a core; one that fails is named at the end, and the others are
-kept all the same. Then the pages are made from the cache, and what the laboratory's page loads is put
-beside them.
+kept all the same. Then the pages are made from the cache. What the laboratory's page loads is made
+meanwhile, in the time that these leave, and put beside them.
 """
 
 import asyncio
 import hashlib
+import multiprocessing
 import os
 import shutil
 import sys
@@ -19,6 +20,8 @@ import nbformat
 from execution import ChapterError, execute
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
+from laboratory_assets import ensure_laboratory, provide_laboratory, stay_behind
+from progress import passing, tell
 
 from audiopg.environment import data_folder, scale
 
@@ -102,21 +105,6 @@ def execute_missing(chapters: list[Path], cache_folder: Path, at_once: int) -> N
         raise ChapterError("\n\n".join(parts))
 
 
-def tell(text: str) -> None:
-    """A line that stays."""
-    if sys.stdout.isatty():
-        passing("")
-    print(text, flush=True)
-
-
-def passing(text: str) -> None:
-    """A line that the next one takes the place of; in a file, a line like others."""
-    if sys.stdout.isatty():
-        print(f"\r\033[K{text}", end="", flush=True)
-    else:
-        print(text, flush=True)
-
-
 def main() -> int:
     """Build the book and say where to open it; returns the exit status."""
     # Kernels side by side, on as many cores: threads inside each would only fight for them.
@@ -134,16 +122,18 @@ def main() -> int:
     at_once = 1 if scale() == "paper" else os.cpu_count() or 1
     chapters = sorted((ROOT / "notebooks").glob("*.ipynb"))
     try:
-        execute_missing(chapters, build / ".jupyter_cache", at_once)
-        # Imported only now, for they take a while.
-        from jupyter_book.cli.main import main as jupyter_book
-        from laboratory_assets import provide_laboratory
+        # Leaving the block ends what is being made; the parts that are finished are kept.
+        with multiprocessing.get_context("spawn").Pool(1, stay_behind) as beside:
+            laboratory = beside.apply_async(ensure_laboratory)
+            execute_missing(chapters, build / ".jupyter_cache", at_once)
+            # Imported only now, for it takes a while.
+            from jupyter_book.cli.main import main as jupyter_book
 
-        jupyter_book(
-            ["build", "--all", "--warningiserror", "--keep-going", str(ROOT)],
-            standalone_mode=False,
-        )
-        provide_laboratory(build / "html")
+            jupyter_book(
+                ["build", "--all", "--warningiserror", "--keep-going", str(ROOT)],
+                standalone_mode=False,
+            )
+            provide_laboratory(build / "html", laboratory.get)
     except (ChapterError, RuntimeError) as error:
         print(error, file=sys.stderr)
         return 1

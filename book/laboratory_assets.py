@@ -9,11 +9,16 @@ import base64
 import gzip
 import hashlib
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
+
+from progress import tell
 
 from audiopg.environment import atomic_path
 
@@ -115,7 +120,7 @@ def make_laboratory(folder: Path) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     if not all((folder / f"{name}.js").exists() for name in ENGINE):
-        print("  the engine, from npm", flush=True)
+        tell("Laboratory: the engine, from npm")
         for name, content in fetch_engine(ROOT / "book" / "laboratory").items():
             _write(folder / f"{name}.js", script(name, content))
 
@@ -128,7 +133,7 @@ def make_laboratory(folder: Path) -> None:
     for name, graph in graphs(model, index).items():
         names.append(name)
         if not (folder / f"{name}.js").exists():
-            print(f"  the graph {name}", flush=True)
+            tell(f"Laboratory: the graph {name}")
             _write(folder / f"{name}.js", script(name, export_graph(graph())))
     sizes = {name: (folder / f"{name}.js").stat().st_size for name in names}
     if sum(sizes.values()) > _MOST_BYTES:
@@ -138,22 +143,41 @@ def make_laboratory(folder: Path) -> None:
     _write(folder / "manifest.js", f"audiopgLaboratory.begin({text});\n")
 
 
-def provide_laboratory(pages: Path) -> None:
+def ensure_laboratory() -> Path:
+    """Make what the laboratory's page loads, unless it was made of the same sources before.
+
+    Returns:
+        The folder where it is kept.
+
+    Raises:
+        EngineMissingError: as `fetch_engine`.
+    """
+    folder = ROOT / ".cache" / "laboratory" / laboratory_key(ROOT)
+    if not (folder / "manifest.js").exists():
+        tell("Making the laboratory, some minutes; it is kept for the next build")
+        make_laboratory(folder)
+    return folder
+
+
+def stay_behind() -> None:
+    """Leave this process what the others leave of the processors, and an interrupt to its parent."""
+    os.nice(10)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def provide_laboratory(pages: Path, laboratory: Callable[[], Path] = ensure_laboratory) -> None:
     """Put what the laboratory's page loads beside the built pages.
 
     Where the engine is missing the page says why, and the book is built all the same.
 
     Args:
         pages: the folder of the built pages.
+        laboratory: what `ensure_laboratory` returns or raises.
     """
-    kept = ROOT / ".cache" / "laboratory"
-    folder = kept / laboratory_key(ROOT)
     target = pages / "_static" / "laboratory"
     shutil.rmtree(target, ignore_errors=True)
     try:
-        if not (folder / "manifest.js").exists():
-            print("Making the laboratory, some minutes; it is kept for the next build", flush=True)
-            make_laboratory(folder)
+        folder = laboratory()
     except EngineMissingError as error:
         print(f"The laboratory is left out: {error}", file=sys.stderr)
         target.mkdir(parents=True)
@@ -162,7 +186,7 @@ def provide_laboratory(pages: Path) -> None:
         return
     folder.touch()
     shutil.copytree(folder, target)
-    versions = [path for path in kept.iterdir() if (path / "manifest.js").exists()]
+    versions = [path for path in folder.parent.iterdir() if (path / "manifest.js").exists()]
     for old in sorted(versions, key=lambda path: path.stat().st_mtime)[:-_VERSIONS_KEPT]:
         shutil.rmtree(old)
 

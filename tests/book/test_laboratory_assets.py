@@ -6,12 +6,15 @@ import importlib.util
 import json
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
 
+# The tools of the book find one another beside themselves.
+sys.path.append(str(ROOT / "book"))
 specification = importlib.util.spec_from_file_location(
     "laboratory_assets", ROOT / "book" / "laboratory_assets.py"
 )

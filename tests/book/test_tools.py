@@ -293,6 +293,7 @@ def test_a_book_with_a_chapter_that_fails_ends_in_its_error(
     (tmp_path / "requirements.lock").write_text("")
     monkeypatch.setattr(build, "ROOT", tmp_path)
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    monkeypatch.setattr(build, "ensure_laboratory", print)
     assert build.main() == 1
     assert "1 of 3 chapters failed" in capsys.readouterr().err
     assert not (tmp_path / "_build/html").exists()
