@@ -74,21 +74,19 @@ def _tables(cutoff: Tensor, quality: Tensor) -> tuple[Tensor, Tensor, Tensor, Te
     """
     transition, push, read, direct = _state_space(cutoff, quality)
     powers = _powers(transition)  # A^0 .. A^(_BLOCK - 1)
-    ringing = (read[:, None, None] @ powers).squeeze(2)  # C A^j, (B, _BLOCK, 2)
-    reach = (powers @ push[:, None, :, None]).squeeze(3)  # A^j B, (B, _BLOCK, 2)
+    # C A^j and A^j B, (B, _BLOCK, 2)
+    ringing = torch.bmm(powers.mT.flatten(1, 2), read).view(-1, _BLOCK, 2)
+    reach = torch.bmm(powers.flatten(1, 2), push).view(-1, _BLOCK, 2)
 
-    response = torch.cat((direct[:, None], (ringing[:, :-1] @ push[:, :, None])[..., 0]), dim=1)
-    lag = torch.arange(_BLOCK, device=cutoff.device)
-    lag = lag[None, :] - lag[:, None]  # [input, output]
-    toeplitz = torch.where(lag >= 0, response[:, lag.clamp(min=0)], 0.0)
-    advance = transition @ powers[:, -1]
-    return tuple(
-        table.float() for table in (reach.flip(1), ringing.transpose(1, 2), toeplitz, advance)
-    )
+    response = torch.cat((direct, torch.bmm(ringing, push)[:, :-1, 0]), dim=1)
+    # [input, output]: each row is the one above it, a sample later.
+    toeplitz = torch.nn.functional.pad(response, (_BLOCK - 1, 0)).unfold(1, _BLOCK, 1)
+    advance = torch.bmm(transition, powers[:, -1])
+    return reach.flip(1).float(), ringing.mT.float(), toeplitz.flip(1).float(), advance.float()
 
 
 def _state_space(cutoff: Tensor, quality: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """A (B, 2, 2), B (B, 2), C (B, 2) and D (B,), float64.
+    """A (B, 2, 2), B (B, 2, 1), C (B, 2, 1) and D (B, 1), float64.
 
     The states are those of two trapezoidal integrators (Zavalishin, "The Art of VA Filter
     Design", 2012, chapter 4). They have the size of the signal at any corner, where the delays of
@@ -97,21 +95,22 @@ def _state_space(cutoff: Tensor, quality: Tensor) -> tuple[Tensor, Tensor, Tenso
     passes = cutoff >= NYQUIST
     g = torch.tan(math.pi * torch.where(passes, 1.0, cutoff) / SAMPLE_RATE)
     a = 1 / (1 + g * (g + 1 / quality))
-    transition = torch.stack((2 * a - 1, -2 * a * g, 2 * a * g, 1 - 2 * a * g**2), dim=-1)
-    push = torch.stack((2 * a * g, 2 * a * g**2), dim=-1)
-    read = torch.stack((a * g, 1 - a * g**2), dim=-1)
+    low, lower = a * g, a * g**2
+    push = 2 * low, 2 * lower
+    rows = (2 * a - 1, -push[0], push[0], 1 - push[1], *push, low, 1 - lower, lower)
     # Nothing moves the states of a clip that passes, and nothing is read from them.
-    moves = (~passes)[:, None]
-    transition = (transition * moves).unflatten(-1, (2, 2))
-    return transition, push * moves, read * moves, torch.where(passes, 1.0, a * g**2)
+    numbers = torch.stack(rows, dim=1) * ~passes[:, None]
+    transition, push, read, direct = numbers[..., None].split((4, 2, 2, 1), dim=1)
+    return transition.view(-1, 2, 2), push, read, direct[..., 0] + passes[:, None]
 
 
 def _powers(matrix: Tensor) -> Tensor:
     """The powers 0 to _BLOCK - 1 of (B, 2, 2) matrices, by doubling: (B, _BLOCK, 2, 2)."""
     powers = torch.eye(2, dtype=matrix.dtype, device=matrix.device).expand(len(matrix), 1, 2, 2)
     while powers.shape[1] < _BLOCK:
-        powers = torch.cat((powers, powers @ matrix[:, None]), dim=1)
-        matrix = matrix @ matrix
+        # One product a matrix: each row of a power is multiplied by itself.
+        more = torch.bmm(powers.flatten(1, 2), matrix).view_as(powers)
+        powers, matrix = torch.cat((powers, more), dim=1), torch.bmm(matrix, matrix)
     return powers
 
 
@@ -135,9 +134,9 @@ def _block_states(driven: Tensor, advance: Tensor) -> Tensor:
             break
         advance = advance * alive
         # Made before it is added, since it reads what is added to.
-        moved = states[:, :-stride] @ advance.transpose(1, 2)
+        moved = torch.bmm(states[:, :-stride], advance.mT)
         states[:, stride:] += moved
-        advance = advance @ advance
+        advance = torch.bmm(advance, advance)
         stride *= 2
     return states
 

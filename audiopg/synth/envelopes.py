@@ -30,9 +30,12 @@ def adsr(
     Returns:
         (R, TILE) float32 in [0, 1].
     """
-    first, end, offset, slope = _lines(start, length, attack, decay, release)
+    first, end, corner, slope = stages(
+        -start * SAMPLE_RATE, length * SAMPLE_RATE, attack, decay, release
+    )
+    offset, slope = (-corner * slope).T.float()[..., None], slope.T.float()[..., None]
     sample = torch.arange(TILE, dtype=torch.float32, device=start.device)
-    up, down, out = (slope[..., None] * sample).add_(offset[..., None]).clamp_(0, 1)
+    up, down, out = (slope * sample).add_(offset).clamp_(0, 1)
     sustain = sustain.float()[:, None]
     level = (up - down * (1 - sustain)).sub_(out * sustain)
 
@@ -51,57 +54,67 @@ def shape(
     sustain: Tensor,
     release: Tensor,
     amplitude: Tensor,
-) -> None:
-    """Multiply (R, TILE) tiles, in place, by their envelopes and by amplitudes, (R,); see `adsr`."""
-    if run := compiled(shape_tiles, tone.device):
-        lines = _lines(start, length, attack, decay, release)
-        run(tone, *lines, sustain.float(), amplitude.float())
-    else:
-        tone *= adsr(start, length, attack, decay, sustain, release)
-        tone *= amplitude.float()[:, None]
+) -> Tensor:
+    """(R, TILE) tiles times their envelopes and amplitudes, (R,); see `adsr`. The tiles may be changed."""
+    if add := compiled(add_shaped, tone.device):
+        factors = length, attack, decay, sustain, release, amplitude
+        row = torch.arange(len(tone))
+        shaped = torch.zeros_like(tone)
+        add(shaped, row, tone, start, row, *factors)
+        return shaped
+    tone *= adsr(start, length, attack, decay, sustain, release)
+    return tone.mul_(amplitude.float()[:, None])
 
 
-def shape_tiles(
+def add_shaped(
+    wave: np.ndarray,
+    target: np.ndarray,
     tone: np.ndarray,
-    first: np.ndarray,
-    end: np.ndarray,
-    offset: np.ndarray,
-    slope: np.ndarray,
+    start: np.ndarray,
+    event: np.ndarray,
+    length: np.ndarray,
+    attack: np.ndarray,
+    decay: np.ndarray,
     sustain: np.ndarray,
+    release: np.ndarray,
     amplitude: np.ndarray,
 ) -> None:
-    """What `shape` does, from what `_lines` gives, (R,) and (3, R): a loop for `compiled`."""
+    """Add to tiles of a wave what `shape` makes, one after another: a loop for `compiled`.
+
+    Args:
+        wave: (n, TILE) float32.
+        target: (R,) int64, which of them a tile is added to.
+        tone, start: (R, TILE) and (R,), as in `shape`.
+        event: (R,) int64, which of the H events a tile belongs to.
+        length, attack, decay, sustain, release, amplitude: (H,).
+    """
     none, one, samples = np.float32(0), np.float32(1), tone.shape[1]
     index = np.arange(samples).astype(np.float32)
-    for row in range(len(tone)):
-        begin = min(samples, max(0, int(first[row])))
-        stop = max(begin, min(samples, int(end[row])))
-        tone[row, :begin] = none
-        tone[row, stop:] = none
+    slope, offset = np.empty(3, np.float32), np.empty(3, np.float32)
+    for row, of in enumerate(event):
+        # The lines of `stages`.
+        onset, lasts = -start[row] * SAMPLE_RATE, length[of] * SAMPLE_RATE
+        shares, spans = (0.0, attack[of], 1 - release[of]), (attack[of], decay[of], release[of])
+        for line in range(3):
+            corner, span, rise = onset + lasts * shares[line], lasts * spans[line], 1.0
+            if span < _CLOSE:
+                corner = np.ceil(corner - _CLOSE) - 1
+            else:
+                rise = 1 / span
+            slope[line], offset[line] = rise, -corner * rise
+        begin = min(samples, max(0, int(np.ceil(onset - _CLOSE))))
+        stop = max(begin, min(samples, int(np.ceil(onset + lasts - _CLOSE))))
         # Slices: places that may be below 0 keep a processor from taking many at a time.
         heard, place = tone[row, begin:stop], index[begin:stop]
-        level, height = sustain[row], amplitude[row]
-        offset_0, offset_1, offset_2 = offset[0, row], offset[1, row], offset[2, row]
-        slope_0, slope_1, slope_2 = slope[0, row], slope[1, row], slope[2, row]
+        into = wave[target[row], begin:stop]
+        level, height = np.float32(sustain[of]), np.float32(amplitude[of])
+        slope_0, slope_1, slope_2 = slope
+        offset_0, offset_1, offset_2 = offset
         for n in range(len(heard)):
             up = min(max(slope_0 * place[n] + offset_0, none), one)
             down = min(max(slope_1 * place[n] + offset_1, none), one)
             out = min(max(slope_2 * place[n] + offset_2, none), one)
-            heard[n] = heard[n] * (up - down * (one - level) - out * level) * height
-
-
-def _lines(
-    start: Tensor, length: Tensor, attack: Tensor, decay: Tensor, release: Tensor
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """First and end of `stages` in samples of the tile, (R,), and its ramps as lines.
-
-    Returns:
-        ..., ..., and of each line the value at the tile's first sample, and the slope, (3, R) float32.
-    """
-    first, end, corner, slope = stages(
-        -start * SAMPLE_RATE, length * SAMPLE_RATE, attack, decay, release
-    )
-    return first, end, (-corner * slope).T.float(), slope.T.float()
+            into[n] += heard[n] * (up - down * (one - level) - out * level) * height
 
 
 def stages(

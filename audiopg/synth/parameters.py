@@ -5,8 +5,9 @@ What there is of factors, and the range of each, is in `audiopg.synth.factors`.
 
 import json
 import math
+from collections import defaultdict
 from dataclasses import dataclass, fields, replace
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 import torch
@@ -186,7 +187,7 @@ class ClipParameters:
         """(B,) bool, the clips that need more than the paper's synthesizer."""
         formants = (self.formant_1, self.formant_2, self.formant_3)
         of_events = (self.noise_share, self.modulation_depth, self.glide, self.vibrato_depth)
-        events = (torch.stack((*of_events, *formants)) != 0).any(dim=0).any(dim=1)
+        events = torch.stack((*of_events, *formants), dim=1).flatten(1).any(dim=1)
         return events | (self.reverberation_time * self.reverberation_level != 0)
 
     def validate(self) -> None:
@@ -195,43 +196,61 @@ class ClipParameters:
         Raises:
             InputError: naming the first factor out of its range, the range, and the clip's row.
         """
-        ranges = [self._range(factor) for factor in FACTORS.values()]
-        shares = self.attack + self.decay + self.release
         # The tolerance admits sums and differences that only rounding carries over the edge.
-        ranges.append(("attack + decay + release", shares, 0, 1 + 1e-9, "0 to 1"))
+        shares = self.attack + self.decay + self.release
         fits = self.onset <= CLIP_SECONDS - self.length + 1e-9
-        # All of one shape at once, since a small tensor takes as long as a large one; and asked once, as
+        # All of one kind at once, since a small tensor takes as long as a large one; and asked once, as
         # every question to a GPU waits for its answer. NaN fails both comparisons.
-        answers = [fits.all()]
-        for shape in {value.shape for _, value, *_ in ranges}:
-            rows = [row[1:4] for row in ranges if row[1].shape == shape]
-            values = torch.stack([value.double() for value, _, _ in rows])
-            ends = torch.tensor(
-                [row[1:] for row in rows], dtype=torch.float64, device=values.device
-            )
-            low, high = ends.T.unflatten(1, (-1, *[1] * len(shape)))
+        answers, alike = [fits.all(), (shares <= 1 + 1e-9).all()], defaultdict(list)
+        for name in FACTORS:
+            value = getattr(self, name)
+            alike[value.shape, value.dtype].append(name)
+        counts = *self.partial_weight.shape[1:], len(EXCITATIONS)
+        for (shape, _), names in alike.items():
+            values = torch.stack([getattr(self, name) for name in names])
+            low, high = _ends(tuple(names), counts, len(shape), values.device)
             answers.append(((values >= low) & (values <= high)).all())
         if torch.stack(answers).all():
             return
-        for name, value, low, high, span in ranges:
+        ranges = {
+            name: (getattr(self, name), *_range(factor, counts)) for name, factor in FACTORS.items()
+        }
+        ranges["attack + decay + release"] = shares, 0, 1 + 1e-9
+        for name, (value, low, high) in ranges.items():
             good = (value >= low) & (value <= high) & (fits if name == "onset" else True)
             if not good.all():
                 row = int((~good).nonzero()[0, 0])
-                bad = value[~good][0].item()
+                bad, span = value[~good][0].item(), _span(name, low, high)
                 raise InputError(f"clip row {row}: {name} is {bad:g}; the range is {span}.")
 
-    def _range(self, factor: Factor) -> tuple[str, Tensor, float, float, str]:
-        """The name of a factor, its values, the ends of its range, and how a message writes it."""
-        low, high, span = factor.low, factor.high, factor.span
-        if factor.name == "excitation":
-            high = len(EXCITATIONS) - 1
-            span = f"0 to {high}, {EXCITATIONS}"
-        elif factor.name in ("event_count", "partial_count"):
-            high = self.partial_weight.shape[1 if factor.name == "event_count" else 2]
-            span = f"{low} to {high}"
-        elif factor.name == "onset":
-            span = f"0 to {CLIP_SECONDS} s less the length"
-        if factor.dtype == torch.float64:
-            # An infinite value is never audible sense.
-            low, high = max(low, -_LARGEST), min(high, _LARGEST)
-        return factor.name, getattr(self, factor.name), low, high, span
+
+def _range(factor: Factor, counts: tuple[int, int, int]) -> tuple[float, float]:
+    """The ends of a factor's range, by how many events, partials and excitations there can be."""
+    events, partials, excitations = counts
+    limits = {"excitation": excitations - 1, "event_count": events, "partial_count": partials}
+    low, high = factor.low, limits.get(factor.name, factor.high)
+    if factor.dtype == torch.float64:
+        # An infinite value is never audible sense.
+        low, high = max(low, -_LARGEST), min(high, _LARGEST)
+    return low, high
+
+
+@cache
+def _ends(
+    names: tuple[str, ...], counts: tuple[int, int, int], axes: int, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Lower and upper ends of the ranges of n factors, (n, 1, ...), for values of so many axes."""
+    ends = [_range(FACTORS[name], counts) for name in names]
+    low, high = torch.tensor(ends, dtype=torch.float64, device=device).T
+    return low.view(-1, *[1] * axes), high.view(-1, *[1] * axes)
+
+
+def _span(name: str, low: float, high: float) -> str:
+    """A range as a message writes it."""
+    if name == "excitation":
+        return f"0 to {high}, {EXCITATIONS}"
+    if name in ("event_count", "partial_count"):
+        return f"{low} to {high}"
+    if name == "onset":
+        return f"0 to {CLIP_SECONDS} s less the length"
+    return FACTORS[name].span if name in FACTORS else "0 to 1"

@@ -25,7 +25,7 @@ from audiopg.synth.additions import (
     strength_place,
 )
 from audiopg.synth.damping import lowpass, lowpass_
-from audiopg.synth.envelopes import _CLOSE, shape
+from audiopg.synth.envelopes import _CLOSE, add_shaped, shape
 from audiopg.synth.excitations import EXCITATIONS, TILE, band_limited_tone, is_one_of, steady_tone
 from audiopg.synth.factors import CLIP_SAMPLES, SAMPLE_RATE
 from audiopg.synth.parameters import ClipParameters
@@ -34,6 +34,8 @@ from audiopg.synth.reverberation import reverberate, room
 _TILES = CLIP_SAMPLES // TILE
 # What a modulation is told, in the order that it takes them.
 _MODULATION = ("depth", "rate", "decay", "jitter")
+# What an envelope is told, likewise.
+_ENVELOPE = ("length", "attack", "decay", "sustain", "release", "amplitude")
 
 
 def render(params: ClipParameters) -> Tensor:
@@ -116,11 +118,18 @@ def _chunks(params: ClipParameters) -> list[tuple[slice | Tensor, ClipParameters
         parts += [(more[rows], True) for rows in _slices(params[more], 32, 480)]
         if not len(more):
             parts = [(slice(first, first + 64), False) for first in range(0, len(params), 64)]
-    return [(rows, params[rows], _white(params[rows]) if more else None) for rows, more in parts]
+    # The whole table is taken as it is, since a slice of one clip takes as long as that of many.
+    tables = [params] if len(parts) == 1 else [params[rows] for rows, _ in parts]
+    return [
+        (rows, part, _white(part) if more else None)
+        for (rows, more), part in zip(parts, tables, strict=True)
+    ]
 
 
 def _slices(params: ClipParameters, most: int, seconds: float) -> list[slice]:
     """Slices of at most so many clips, and of at most about so many seconds of sound."""
+    if len(params) == 1:
+        return [slice(0, 1)]
     # A burst takes more memory than a tone, as its random words have 64 bits.
     sounding = ((params.length + 2 * params.burst_length) * params.event_mask).sum(1)
     clips = max(1, min(most, int(seconds / max([1.0, *sounding.tolist()]))))
@@ -198,19 +207,27 @@ def _add_tones(wave: Tensor, params: ClipParameters, white: Tensor | None = None
     slots = params.f0.shape[1]
     clip, slot, tile = _sounding_tiles(params)
     group = event_kinds(params, white is not None)[clip, slot] * slots + slot
-    clip, slot, tile = (index[group.argsort(stable=True)] for index in (clip, slot, tile))
+    order = group.argsort(stable=True)
+    clip, slot, tile = clip[order], slot[order], tile[order]
     counts = group.bincount(minlength=(_bent() + 1) * slots).view(-1, slots).tolist()
     tiled, first = wave.view(-1, TILE), 0
+    add = compiled(add_shaped, wave.device) if white is None else None
+    envelope = [getattr(params, name).flatten() for name in _ENVELOPE]
     for kind, of_slot in enumerate(counts):
         rows = slice(first, first + sum(of_slot))
         first = rows.stop
         if rows.start == rows.stop:
             continue
-        tones = _render_tiles(params, kind, clip[rows], slot[rows], tile[rows], white)
-        targets = clip[rows] * _TILES + tile[rows]
+        place = clip[rows], slot[rows], tile[rows]
+        target = place[0] * _TILES + place[2]
+        if add:
+            tones, start = _oscillate(params, kind, *place)
+            add(tiled, target, tones, start, place[0] * slots + place[1], *envelope)
+            continue
+        tones = _render_tiles(params, kind, *place, white)
         # One slot at a time, in order: an event has a tile at most once, so nothing races.
-        for target, part in zip(targets.split(of_slot), tones.split(of_slot), strict=True):
-            tiled.index_add_(0, target, part)
+        for where, part in zip(target.split(of_slot), tones.split(of_slot), strict=True):
+            tiled.index_add_(0, where, part)
 
 
 def _bent() -> int:
@@ -272,6 +289,26 @@ def _render_tiles(
     Args:
         white: (B, CLIP_SAMPLES) noise, or None without additions.
     """
+    tone, start = _oscillate(params, kind, clip, slot, tile, white)
+    tone = shape(tone, start, *(getattr(params, name)[clip, slot] for name in _ENVELOPE))
+    if white is not None:
+        rows = (params.modulation_depth[clip, slot] > 0).nonzero().squeeze(1)
+        if is_exporting() or len(rows):
+            clip, slot = clip[rows], slot[rows]
+            factors = (getattr(params, f"modulation_{name}")[clip, slot] for name in _MODULATION)
+            tone[rows] *= modulation(start[rows], clip, strength_place(slot), white, *factors)
+    return tone
+
+
+def _oscillate(
+    params: ClipParameters,
+    kind: int,
+    clip: Tensor,
+    slot: Tensor,
+    tile: Tensor,
+    white: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """u(t) of R tiles, (R, TILE), and the time since the onset at their first samples, (R,) s."""
     events, event = _events_of(clip * params.f0.shape[1] + slot, params.f0.numel())
 
     def get(*names: str) -> list[Tensor]:
@@ -281,22 +318,12 @@ def _render_tiles(
     start = tile.double() * (TILE / SAMPLE_RATE) - params.onset[clip, slot]
     if kind == _bent():
         band = (params.length[clip, slot], params.noise_bandwidth[clip, slot])
-        tone = _render_bent(start, event, clip, noise_place(slot, *band), white, get)
-    else:
-        known = len(EXCITATIONS)
-        row = EXCITATIONS.rows[EXCITATIONS[kind % known]]
-        make = steady_tone if kind < known else band_limited_tone
-        f0, *own = get("f0", *row.factors)
-        tone = make(row, start, event, f0, own)
-    envelope = get("length", "attack", "decay", "sustain", "release", "amplitude")
-    shape(tone, start, *(factor[event] for factor in envelope))
-    if white is not None:
-        rows = (params.modulation_depth[clip, slot] > 0).nonzero().squeeze(1)
-        if is_exporting() or len(rows):
-            clip, slot = clip[rows], slot[rows]
-            factors = (getattr(params, f"modulation_{name}")[clip, slot] for name in _MODULATION)
-            tone[rows] *= modulation(start[rows], clip, strength_place(slot), white, *factors)
-    return tone
+        return _render_bent(start, event, clip, noise_place(slot, *band), white, get), start
+    known = len(EXCITATIONS)
+    row = EXCITATIONS.rows[EXCITATIONS[kind % known]]
+    make = steady_tone if kind < known else band_limited_tone
+    f0, *own = get("f0", *row.factors)
+    return make(row, start, event, f0, own), start
 
 
 def _events_of(event: Tensor, events: int) -> tuple[Tensor, Tensor]:
