@@ -77,7 +77,8 @@ def _band_groups() -> list[tuple[int, int, int, int]]:
 
 def _power_spectrum(frames: Tensor, power: Tensor) -> None:
     """Write the power spectra of (n, 512) into (n, 257)."""
-    rows = 512 if frames.device.type == "cpu" else len(frames)
+    # On a CPU those of 10.24 s, which stay in the cache.
+    rows = 1024 if frames.device.type == "cpu" else len(frames)
     for part, into in zip(frames.split(rows), power.split(rows), strict=True):
         spectrum = torch.view_as_real(torch.fft.rfft(part)).square_()
         torch.add(spectrum[..., 0], spectrum[..., 1], out=into)
@@ -254,19 +255,20 @@ class LogMel(nn.Module):
         # Removing a frame's mean, pre-emphasis and window are linear, so the emphasis is done once
         # for the whole wave: e[n] - (1 - 0.97) mean equals (x[n] - mean) - 0.97 (x[n - 1] - mean).
         emphasised = torch.sub(wave[:, 1:], wave[:, :-1], alpha=PRE_EMPHASIS)
-        emphasised = nn.functional.pad(emphasised, (1, 0))
         raw = wave.unfold(1, WINDOW, HOP)
         rest = (1 - PRE_EMPHASIS) * raw.mean(dim=2)
-        torch.sub(emphasised.unfold(1, WINDOW, HOP), rest[..., None], out=frames)
         # The sample before a frame's first is taken to equal it.
-        frames[..., 0] = (1 - PRE_EMPHASIS) * raw[..., 0] - rest
+        first = (1 - PRE_EMPHASIS) * raw[..., 0] - rest
+        rest = rest[..., None]
+        torch.sub(emphasised.unfold(1, WINDOW - 1, HOP), rest, out=frames[..., 1:])
+        frames[..., 0] = first
         frames *= self.window
 
     def _log_mel(self, power: Tensor, mels: Tensor) -> None:
         """Write the standardised log-mel of (B, frames, 257) into (B, frames, 128)."""
         for first, last, lowest, highest in _band_groups():
             weights = self.filterbank[lowest:highest, first:last]
-            mels[..., first:last] = power[..., lowest:highest] @ weights
+            torch.matmul(power[..., lowest:highest], weights, out=mels[..., first:last])
         mels.clamp_(min=torch.finfo(torch.float32).eps).log_()
         mels.sub_(self.mean).div_(self.standard_deviation)
 
