@@ -38,7 +38,7 @@ from audiopg.synth import CLIP_SAMPLES, CLIP_SECONDS, EXCITATIONS, SAMPLE_RATE
 Name = TypeVar("Name")
 
 CLIPS = {"cpu": 32, "cuda": 1024}
-ROUNDS = 9
+ROUNDS = 5
 MEMORY_OF = (64, 1000, 10_000)
 # What a reader waits for: the time of one thing as a share of that of another, and the most it may be.
 RATIOS = {
@@ -49,13 +49,8 @@ RATIOS = {
     "a band-limited pulse at 1 Hz": ("a clip of `full`", 3.0),
     "a log-mel": ("transforms, sparse products and logarithms", 1.17),
 }
-# Beside them, without a target.
-_BESIDE = {
-    "a clip of `full`, in a batch of 16": (
-        "the same without numba", "random numbers, a sine and a filter, each once a sample"
-    ),
-    "a log-mel": ("torchaudio's `kaldi.fbank`",),
-}  # fmt: skip
+# Beside the first of them, without a target.
+_BESIDE = ("the same without numba", "random numbers, a sine and a filter, each once a sample")
 
 
 def reference_clip(params: ClipParameters, row: int, generator: np.random.Generator) -> np.ndarray:
@@ -120,6 +115,52 @@ def reference_log_mel(wave: Tensor) -> Tensor:
         sample_frequency=float(SAMPLE_RATE),
         use_energy=False,
     )
+
+
+def voice_peers() -> dict[str, tuple[int, Callable[[], object]]]:
+    """Another package's way to a sound, clips and task, where it is installed."""
+    if not find_spec("torchsynth"):
+        return {}
+    from torchsynth.config import SynthConfig
+    from torchsynth.synth import Voice
+
+    shape = {"sample_rate": SAMPLE_RATE, "buffer_size_seconds": CLIP_SECONDS}
+    voice = Voice(SynthConfig(16, reproducible=False, **shape))
+    return {"torchsynth's voice": (16, lambda: voice(0))}
+
+
+def log_mel_peers(wave: Tensor) -> dict[str, tuple[int, Callable[[], object]]]:
+    """Other packages' ways to the log-mel of a wave, clips and task, where they are installed."""
+    array = wave.numpy()
+    spectrogram = torchaudio.transforms.MelSpectrogram(SAMPLE_RATE, 512, 400, 160, n_mels=128)
+    found = {
+        "torchaudio's `kaldi.fbank`": lambda: reference_log_mel(wave),
+        "torchaudio's `MelSpectrogram`": lambda: (spectrogram(wave) + 1e-7).log(),
+    }
+    if find_spec("librosa"):
+        from librosa.feature import melspectrogram
+
+        layout = {"sr": SAMPLE_RATE, "n_fft": 512, "win_length": 400, "hop_length": 160}
+        found["librosa"] = lambda: np.log(melspectrogram(y=array, n_mels=128, **layout) + 1e-7)
+    if find_spec("lhotse"):
+        from lhotse.features.kaldi.extractors import Fbank, FbankConfig
+
+        lhotse = Fbank(FbankConfig(num_filters=128))
+        found["lhotse"] = lambda: lhotse.extract(array, SAMPLE_RATE)
+    if find_spec("kaldi_native_fbank"):
+        import kaldi_native_fbank
+
+        options = kaldi_native_fbank.FbankOptions()
+        options.frame_opts.dither, options.mel_opts.num_bins = 0.0, 128
+
+        def kaldi() -> list[np.ndarray]:
+            bank = kaldi_native_fbank.OnlineFbank(options)
+            bank.accept_waveform(SAMPLE_RATE, array)
+            bank.input_finished()
+            return [bank.get_frame(frame) for frame in range(bank.num_frames_ready)]
+
+        found["kaldi-native-fbank"] = kaldi
+    return {name: (1, task) for name, task in found.items()}
 
 
 def milliseconds(
@@ -219,9 +260,10 @@ def ratios() -> dict[str, dict[str, float]]:
         noise = generator.random(CLIP_SAMPLES, dtype=np.float32)
         return sosfilt(sections, np.sin(seconds) + noise)
 
-    def least_log_mel() -> np.ndarray:
-        power = torch.view_as_real(torch.fft.rfft(frames)).square().sum(dim=2)
-        return np.log(bands @ power.numpy().T + 1e-7)
+    def least_log_mel() -> Tensor:
+        spectrum = torch.view_as_real(torch.fft.rfft(frames)).square_()
+        power = (spectrum[..., 0] + spectrum[..., 1]).T.contiguous()
+        return torch.from_numpy(bands @ power.numpy()).add_(1e-7).log_()
 
     tasks = {
         "a clip of `full`, in a batch of 16": (16, lambda: render(params)),
@@ -236,14 +278,17 @@ def ratios() -> dict[str, dict[str, float]]:
         "a band-limited pulse at 1 Hz": (2, lambda: render(lowest)),
         "a log-mel": (8, lambda: log_mel(waves)),
         "transforms, sparse products and logarithms": (1, least_log_mel),
-        "torchaudio's `kaldi.fbank`": (1, lambda: reference_log_mel(waves[0])),
     }  # fmt: skip
+    voices, log_mels = voice_peers(), log_mel_peers(waves[0])
+    tasks |= voices | log_mels
     taken = milliseconds(
         {name: task for name, (_, task) in tasks.items()},
         {name: clips for name, (clips, _) in tasks.items()},
     )
     taken["a clip of `full`"] = taken["a clip of `full`, in a batch of 16"]
-    beside = {name: (other, *_BESIDE.get(name, ())) for name, (other, _) in RATIOS.items()}
+    beside = {name: [other] for name, (other, _) in RATIOS.items()}
+    beside["a clip of `full`, in a batch of 16"] += [*_BESIDE, *voices]
+    beside["a log-mel"] += log_mels
     return {
         name: {other: taken[name] / taken[other] for other in others}
         for name, others in beside.items()

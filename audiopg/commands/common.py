@@ -16,14 +16,15 @@ from audiopg.frontend import LogMel
 from audiopg.mae import Encoder
 from audiopg.pretraining import PretrainSettings, read_settings
 from audiopg.runs import checkpoints, read_metrics, read_provenance, step_of
-from audiopg.transfer.finetune import FinetuneSettings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from audiopg.transfer.finetune import FinetuneSettings
+
 # `audiopg.__main__` refuses what `audiopg.records.record_path` refuses, before any work.
 RECORD_HELP = "also write results/NAME.json of the clone; folder/NAME for another folder"
-_Settings = TypeVar("_Settings", PretrainSettings, FinetuneSettings)
+_Settings = TypeVar("_Settings", PretrainSettings, "FinetuneSettings")
 
 
 def path_named(text: str) -> Path:
