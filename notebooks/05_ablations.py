@@ -184,11 +184,11 @@ pd.concat(
 # %% [markdown]
 # The curriculum decides what is learned. From `sine` to `full` the probe gains on all three sets and
 # with both poolings, by more than two standard errors on the two sets with folds. Two of the three
-# stages can be told from luck. Partials gain on UrbanSound8K, and damping and noise gain on ESC-10,
-# each by more than two standard errors, and averaged tokens lose nothing on the other set. Events and
-# envelopes gain on spoken words alone, where every stage adds something. Learning from too simple a
-# world can be worse than not learning. With the bands kept apart, networks that have heard only `sine` or `harmonic`
-# fall behind an untrained one on ESC-10 and on Speech Commands.
+# stages can be told from luck. Partials gain on UrbanSound8K, damping and noise on ESC-10, each by more
+# than two standard errors. Averaged tokens lose nothing on the other set. Events and envelopes gain
+# only on spoken words, where every stage adds something. Learning from too simple a world can be worse
+# than not learning. With the bands kept apart, networks that have heard only `sine` or `harmonic` fall
+# behind an untrained one on ESC-10 and on Speech Commands.
 #
 # Recordings are not a better teacher here. The network `full` has heard nothing real, but is not
 # clearly behind the same network trained on as many windows of recordings of the other sets.
@@ -421,12 +421,12 @@ paper_table("table_4")
 #
 # ## What it means
 #
-# In the paper each stage helps on both sets, and damping and noise help more than the dynamics
-# before them. Our rows agree about the direction from the first row to the last, and about the order
-# of the last two steps: damping and noise help, and that events and envelopes do cannot be told. They
-# cannot tell how much each is worth, with a network of 1.2 million weights, 12,800 clips, a linear
-# probe, and few recordings. One reading of the paper's order is that real recordings are above all *coloured*:
-# every sound reaches a microphone through bodies, rooms and distance, all of them filters.
+# In the paper each stage helps on both sets, and damping and noise help more than the dynamics before
+# them. Our rows agree about the direction from the first row to the last, and about the order of the
+# last two steps: damping and noise help, and whether events and envelopes help cannot be told. Our rows
+# cannot tell how much each step is worth, with a network of 1.2 million weights, 12,800 clips, a linear
+# probe, and few recordings. One reading of the paper's order is that real recordings are above all
+# *coloured*: every sound reaches a microphone through bodies, rooms and distance, all of them filters.
 #
 # The paper also claims that, in a short time, synthesis is as good a start as recordings. In these
 # rows, too, `full` is not clearly behind them.
