@@ -134,9 +134,11 @@ def pack(found: object) -> dict:
 
     Args:
         found: a dataclass of tensors, arrays, numbers and names, such as
-            `audiopg.analysis.FilterGrowth`. Magnitudes beyond those of half precision, 65,504, are
-            brought to it.
+            `audiopg.analysis.FilterGrowth`, or a dict of such. Magnitudes beyond those of half
+            precision, 65,504, are brought to it.
     """
+    if isinstance(found, dict):
+        return {name: pack(part) for name, part in found.items()}
     packed = {}
     for field in fields(found):
         value = getattr(found, field.name)

@@ -136,19 +136,16 @@ def filter_growth(
         turn = left @ right
         aligned.append(turn @ basis)
         shares.append(turn.square() @ part.variance_share)
+    likeness = torch.stack([(basis @ bases[-1].T).square().sum() for basis in bases])
+    how = {"seed": seed, "repeats": repeats}
+    shuffled = [shuffled_concentration(weight, n_components, **how) for weight in weights]
     return FilterGrowth(
         steps=steps,
         images=torch.stack(aligned[::-1]).unflatten(2, _PATCH),
         variance_share=torch.stack(shares[::-1]),
-        likeness=torch.stack([(basis @ bases[-1].T).square().sum() for basis in bases])
-        / n_components,
+        likeness=likeness / n_components,
         concentration=torch.stack([spectral_concentration(part.images) for part in parts]),
-        shuffled=torch.stack(
-            [
-                shuffled_concentration(weight, n_components, seed=seed, repeats=repeats)
-                for weight in weights
-            ]
-        ),
+        shuffled=torch.stack(shuffled),
     )
 
 
@@ -227,11 +224,8 @@ def shuffled_concentration(
     generator = torch.Generator().manual_seed(whole_seed(seed))
     concentrations = []
     for _ in range(repeats):
-        order = (
-            torch.rand(weight.shape, generator=generator, dtype=torch.float32)
-            .argsort(dim=1)
-            .to(weight.device)
-        )
+        draws = torch.rand(weight.shape, generator=generator, dtype=torch.float32)
+        order = draws.argsort(dim=1).to(weight.device)
         components = filter_components(weight.gather(1, order), n_components)
         concentrations.append(spectral_concentration(components.images))
     return torch.stack(concentrations)

@@ -6,6 +6,7 @@ Grassberger ("Estimating mutual information", Phys. Rev. E 69, 066138, 2004), wi
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -217,17 +218,10 @@ def factor_information(
     embeddings = as_embeddings(embeddings)
     factor = as_factor(factor, len(embeddings))
     information = mutual_information(embeddings, factor, neighbours=neighbours)
-
-    def error() -> Tensor:
-        return information_error(embeddings, factor, seed=seed, neighbours=neighbours)
-
+    how = {"seed": seed, "neighbours": neighbours}
+    error = partial(information_error, embeddings, factor, **how)
     shuffled, asked = embeddings[:null_clips], factor[:null_clips]
-
-    def null() -> Tensor:
-        return permutation_null(
-            shuffled, asked, permutations=permutations, seed=seed, neighbours=neighbours
-        )
-
+    null = partial(permutation_null, shuffled, asked, permutations=permutations, **how)
     if not cached:
         return FactorInformation(information, error(), null())
     return FactorInformation(

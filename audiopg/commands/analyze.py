@@ -243,7 +243,7 @@ def _record(
     return {
         "settings": asked.settings,
         "metrics": {name: _plain(table) for name, table in tables.items()}
-        | {"packed": _packed(packed)},
+        | {"packed": pack(packed)},
         "data": f"{options.clips} clips synthesized from the 'full' prior, then {options.seeds - 1} "
         f"sets of {options.other_clips}; no recordings",
         "protocol": "everything found on the first set, its best neurons asked again about the "
@@ -315,13 +315,6 @@ def _filters(folder: str) -> tuple[analysis.FilterGrowth, analysis.FilterGrowth 
     moved = changes.flatten(1).any(dim=1)
     added = analysis.filter_growth(steps[1:][moved], changes[moved]) if moved.any() else None
     return analysis.filter_growth(steps, weights), added
-
-
-def _packed(found: object) -> dict:
-    """Dicts of what analyses found, packed for a record."""
-    if isinstance(found, dict):
-        return {name: _packed(part) for name, part in found.items()}
-    return pack(found)
 
 
 def _traversal_figures(
