@@ -106,10 +106,10 @@ def cached_waves(
 
     The cache is in `audiopg.environment.cache_folder`. The key is made of the bytes of all files and
     the sample rate, so that a changed file is read again, and the same recordings elsewhere are
-    not; and of a number that is raised when files are read otherwise. Hashes are remembered by path, size and times. Processes that build the same waves at once
-    do not disturb each other, and what a killed one leaves behind is never taken for whole. Where
-    the cache cannot be written, a warning says so, and the waves are kept in a temporary file, for
-    this process alone.
+    not; and of a number that is raised when files are read otherwise. Hashes are remembered by path,
+    size and times. Processes that build the same waves at once do not disturb each other, and what
+    a killed one leaves behind is never taken for whole. Where the cache cannot be written, a
+    warning says so, and the waves are kept in a temporary file, for this process alone.
 
     Args:
         clips: the files and their labels.
@@ -247,19 +247,14 @@ def _build(folder: Path, clips: LabelledClips, sample_rate: int, progress: bool)
 
     for other in folder.parent.glob(".waves-*"):
         with suppress(OSError):
-            if time.time() - max(p.stat().st_mtime for p in (other, *other.iterdir())) > (
-                _DEAD_SECONDS
-            ):
+            newest = max(path.stat().st_mtime for path in (other, *other.iterdir()))
+            if time.time() - newest > _DEAD_SECONDS:
                 shutil.rmtree(other)
     starts, scales, refused = [0], [], {}
+    reading = in_threads(read, range(len(clips)), f"Reading {clips.name}", progress)
     try:
         with atomic_folder(folder) as temporary:
-            with (
-                open(temporary / "samples.int16", "wb") as file,
-                closing(
-                    in_threads(read, range(len(clips)), f"Reading {clips.name}", progress)
-                ) as waves,
-            ):
+            with open(temporary / "samples.int16", "wb") as file, closing(reading) as waves:
                 for row, wave in enumerate(waves):
                     if isinstance(wave, str):
                         refused[row] = wave
@@ -269,13 +264,13 @@ def _build(folder: Path, clips: LabelledClips, sample_rate: int, progress: bool)
                     scales.append(wave[1])
                 file.flush()
                 os.fsync(file.fileno())
+            index = {
+                "starts": np.array(starts, dtype=np.int64),
+                "scales": np.array(scales, dtype=np.float32),
+                "refused": np.array(json.dumps(refused)),
+            }
             with open(temporary / "index.npz", "wb") as file:
-                np.savez(
-                    file,
-                    starts=np.array(starts, dtype=np.int64),
-                    scales=np.array(scales, dtype=np.float32),
-                    refused=np.array(json.dumps(refused)),
-                )
+                np.savez(file, **index)
                 file.flush()
                 os.fsync(file.fileno())
     except OSError:

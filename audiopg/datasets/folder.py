@@ -190,12 +190,8 @@ def read_ahead(recordings: Recordings, batches: Iterable[Tensor], seed: int) -> 
     try:
         for clips in batches:
             rows, starts = draw_windows(recordings, clips, seed)
-            ahead.append(
-                [
-                    executor.submit(_read_window, recordings, row, start)
-                    for row, start in zip(rows.tolist(), starts.tolist(), strict=True)
-                ]
-            )
+            places = zip(rows.tolist(), starts.tolist(), strict=True)
+            ahead.append([executor.submit(_read_window, recordings, *place) for place in places])
             if len(ahead) > _BATCHES_AHEAD:
                 yield torch.stack([window.result() for window in ahead.popleft()])
         while ahead:
