@@ -84,7 +84,8 @@ def test_page_is_whole_and_without_a_barrier(open_page, accessibility, page_name
             found["long code that is not folded"] = page.evaluate(LONG_CODE)
         # Last, since it unfolds what is folded.
         found["clipped"] = page.evaluate(CLIPPED, False)
-    assert {what: faults for what, faults in found.items() if faults} == {}
+    faults = [f"{what}: {fault}" for what, faults in found.items() for fault in faults]
+    assert faults == [], "\n".join(faults)
 
 
 def test_page_fits_a_phone(open_page, page_name):
