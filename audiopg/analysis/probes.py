@@ -262,8 +262,9 @@ def _probe(
     embeddings = as_embeddings(embeddings).cpu().numpy()
     factors = {n: v.cpu().numpy() for n, v in as_factors(factors, len(embeddings)).items()}
     first: dict[str, dict[str, np.ndarray]] = {}
+    splits = _splits(len(embeddings), test_share, repeats, seed)
     r2, strengths = (np.empty((len(factors), repeats)) for _ in range(2))
-    for repeat, (test, train) in enumerate(_splits(len(embeddings), test_share, repeats, seed)):
+    for repeat, (test, train) in enumerate(splits):
         _require_variation(factors, test, train, repeat)
         train_part, test_part = standardised(embeddings, test, train)
         parts = np.linalg.svd(train_part, full_matrices=False)

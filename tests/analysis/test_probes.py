@@ -108,6 +108,7 @@ def test_splits_follow_the_seed():
         (np.eye(8), np.arange(8), {"test_share": 0.1}, "both need at least 2"),
         (np.eye(8), np.arange(8), {"test_share": 0.9}, "both need at least 2"),
         (np.eye(8), np.arange(8), {"repeats": 0}, "at least 1 repeat"),
+        (np.eye(8), np.arange(8), {"repeats": -1}, "at least 1 repeat"),
         (np.eye(8), np.arange(8), {"seed": -1}, "seed of at least 0"),
     ],
 )
