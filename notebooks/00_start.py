@@ -42,7 +42,8 @@ widgets.side_by_side({"AudioPG, preset full, seed 0, clip 1000019": params})
 #
 # The spectrogram is cut into 512 patches, and 384 of them, chosen at random, are taken away. A network
 # that has heard nothing but sounds of this kind, and never this one, fills the holes. Press play, then
-# move the slider: from the clip, to what is left of it, to what the network makes of that.
+# move the slider. You hear the clip first, then the quarter that is left of it, and then the network's
+# answer.
 
 # %% tags=["hide-input", "nbval-ignore-output"]
 log_mel = audiopg.LogMel()

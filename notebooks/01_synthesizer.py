@@ -217,9 +217,9 @@ plt.show()
 
 # %% [markdown]
 # The paper's pulses are naive, and so are those of our presets. In an instrument that is a fault.
-# In a curriculum it need not be: folded partials make spectra that no string or pipe has, and
-# rattles and squeals are inharmonic too. Whether a network learns more from clean pulses is an open
-# question. To ask it, set `band_limited=True` in the prior.
+# In a curriculum it need not be. Folded partials are inharmonic, so they make spectra that no
+# string or pipe has; but rattles and squeals are inharmonic too. Whether a network learns more from
+# clean pulses is an open question. To ask it, set `band_limited=True` in the prior.
 #
 # ## From tone to event
 #
@@ -381,11 +381,11 @@ print(json.dumps(written["clips"][0]["events"][-1]))
 widgets.side_by_side({said: from_scene(written)}, columns=1)
 
 # %% [markdown]
-# The rules carry the meaning, and the arithmetic only obeys. That is the paper's answer to its own
-# *semantic gap*: a generator that draws every factor independently never makes three knocks and then a
-# door, because nothing tells it that these belong together. A language model in the place of our
-# dictionaries would write the same JSON, at a cost of a few hundred characters a clip. `python -m
-# audiopg synth --json scene.json` renders what it writes.
+# The rules carry the meaning, and the arithmetic only obeys. Rules of this kind are the paper's answer
+# to its own *semantic gap*. The gap is this: a generator that draws every factor independently never
+# makes three knocks and then a door, because nothing tells it that these belong together. A language
+# model in the place of our dictionaries would write the same JSON, at a cost of a few hundred
+# characters a clip. `python -m audiopg synth --json scene.json` renders what it writes.
 #
 # ## What it costs
 #
@@ -427,7 +427,8 @@ for device, taken in speed.items():
 # %% [markdown]
 # How fast is fast enough? As fast as the network learns. Table 3 of the paper gives the training
 # time for 500,000 clips of the `full` curriculum, on one GPU and with synthesis running alongside.
-# This gives a rate, and the share of it that each of our devices reaches:
+# This gives the rate at which the paper's network learns. We compare it with the rate at which each
+# of our devices makes clips:
 
 # %%
 paper_seconds = paper_table("table_3").loc["full", "pre-training (s)"]
@@ -465,8 +466,8 @@ for name, others in bench["ratios"].items():
 # them, but they round differently. A clip must keep its bits for ever, so we do not use these. A clip
 # rendered by itself takes longer, because rendering is several hundred small operations, and each of
 # them costs as much for one clip as for sixteen. A band-limited pulse costs in proportion to its
-# partials, and at 1 Hz it has 8,000. The log-mel takes up to twice as long as its least work. The rest
-# of its time goes to moving the frames through the caches.
+# partials, and at 1 Hz it has 8,000. The log-mel takes up to twice as long as the least work that it
+# needs. The rest of its time goes to moving the frames through the caches.
 #
 # {numref}`fig-cost` shows how the cost grows.
 

@@ -315,6 +315,6 @@ theirs.join(ours.replace("", "not run yet").add_prefix("ours: "))
 # ```{dropdown} What you might find
 # 1. Mostly noise floor. The lengths now agree, but a third thing has changed: how much of a clip
 #    sounds. Two settings that differ in a single way are harder to find than it seems.
-# 2. One sentence that names the field and its range. After sampling, a frequency above half the
-#    sample rate cannot be told from one below it.
+# 2. You get an error of one sentence, which names the field and its range. After sampling, a
+#    frequency above half the sample rate cannot be told from one below it.
 # ```

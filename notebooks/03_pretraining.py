@@ -18,8 +18,8 @@
 #
 # A masked autoencoder {cite}`he2022,huang2022` is shown a quarter of a spectrogram and asked for
 # the rest. Nobody tells it what a partial, an onset or a filter is. But a network that can continue
-# a harmonic stack into the dark has, in some form, the notion of one. This chapter pictures the
-# task, runs it live on a small network, and shows what a longer run learned.
+# a harmonic stack into the dark has, in some form, a notion of what such a stack is. This chapter
+# pictures the task, runs it live on a small network, and shows what a longer run learned.
 
 # %%
 import matplotlib.pyplot as plt
@@ -65,7 +65,8 @@ plt.show()
 
 # %% [markdown]
 # The numbers in the patches are standardised by the mean and the standard deviation of the
-# curriculum. Three clips alone may be somewhat off 0 and 1:
+# curriculum. Over only three clips, the mean may be somewhat off 0 and the standard deviation
+# somewhat off 1:
 
 # %%
 print(f"{tuple(mel.shape)}: mean {mel.mean():.3f}, sd {mel.std():.3f}")
@@ -112,8 +113,8 @@ print(
 )
 
 # %% [markdown]
-# To reach 1, the network only learns to say "flat". To go below takes longer: the curves of the
-# next section stay on a shelf for thousands of clips before they fall further.
+# To reach a loss of 1, the network has only to learn to say "flat". To go below 1 takes longer: the
+# curves of the next section stay on a shelf for thousands of clips before they fall further.
 #
 # ## A longer run, recorded
 #
@@ -366,11 +367,11 @@ shown
 # matrices of the blocks updated by Muon {cite}`jordan2024`, a rate of $2 \cdot 10^{-3}$ that falls to
 # zero in the end, no class token. What is each of its parts worth? Every row below changes one thing
 # and trains the network `mini` (6 blocks of 128 numbers) on 12,800 clips. The judge is a linear probe
-# on recordings for development. For ESC-10 {cite}`piczak2015` and UrbanSound8K {cite}`salamon2014` it
-# uses the first two folds: it is trained on one and tested on the other, then the other way round. For
-# Speech Commands it is tested on the validation part. No other fold is touched. Where a cell holds two
-# accuracies, the first comes from tokens averaged over the clip, the second from tokens averaged band
-# by band.
+# on those recordings that we use for development. For ESC-10 {cite}`piczak2015` and UrbanSound8K
+# {cite}`salamon2014` it uses the first two folds: it is trained on one and tested on the other, then
+# the other way round. For Speech Commands it is tested on the validation part. No other fold is
+# touched. Where a cell holds two accuracies, the first comes from tokens averaged over the clip, the
+# second from tokens averaged band by band.
 
 # %%
 scale = audiopg.at_scale(smoke="cpu", paper="paper")
@@ -396,10 +397,10 @@ gain_table(steps, against=next(iter(steps)))
 # UrbanSound8K and Speech Commands with averaged tokens, and gains some on ESC-10 with the bands kept
 # apart. The mimetic start, which begins with attention to similar tokens, shows no clear gain. So the
 # recipe uses neither. With AdamW in place of Muon, two of the three sets lose points with averaged
-# tokens. But AdamW, too, has left the shelf after 12,800 clips. In batches of 32 it had not come as far
-# by then ({numref}`fig-recorded-loss`), so what counts first is the number of steps. Where a row says
-# "not run yet", the question is open. Note also that the lowest held-out loss does not belong to the
-# best probe.
+# tokens. But AdamW, too, has left the shelf after 12,800 clips in batches of 8. In batches of 32, the
+# same number of clips did not bring it as far ({numref}`fig-recorded-loss`). So what counts first is
+# the number of steps. Where a row says "not run yet", the question is open. Note also that the lowest
+# held-out loss does not belong to the best probe.
 #
 # How much time does this save? The next record compares the recipe `cpu` with an older one, which made
 # the first weights of this book: AdamW, batches of 32, a cosine schedule. Both recipes trained `tiny`,
@@ -427,8 +428,8 @@ pd.DataFrame(
 # With the bands kept apart, `tiny` now reaches with 12,800 clips what the first weights reached with
 # 64,000. It takes between a quarter and a fifth of their time. With averaged tokens it is two points
 # short of them. The smaller `mini` takes a ninth of the time. It is one point short with the bands
-# apart, and three with averaged tokens. Each figure comes from one run and 400 clips, where four clips
-# make a point.
+# apart, and three with averaged tokens. Each figure comes from one run and a probe of 400 clips, so
+# four clips more or less change it by one point.
 #
 # The first command below makes the rows that are missing, at the paper's scale where there is a GPU;
 # the second measures the speeds.
@@ -468,9 +469,10 @@ share = 100 * metrics["share_of_synthesis"]
 print(f"synthesis with log-mel: {share:.0f} % of the faster step")
 
 # %% [markdown]
-# The next table has clips a second by hardware. The paper's figure comes from the seconds in its
-# Table 3 for 500,000 clips, ours from the faster way of the record above. The two networks differ,
-# 159 GFLOP a clip against 6.7, so compare the last column, the arithmetic done.
+# The next table compares how many clips a second each kind of hardware learns from. The paper's
+# figure comes from the seconds in its Table 3 for 500,000 clips, ours from the faster way of the
+# record above. The two networks differ, 159 GFLOP a clip against 6.7, so compare the last column,
+# the arithmetic done.
 
 # %%
 paper_seconds = paper_table("table_3").loc["full", "pre-training (s)"]

@@ -79,12 +79,12 @@ pd.set_option("display.max_colwidth", None)
 # | UrbanSound8K {cite}`salamon2014` | folds 1, 2 and 10, 2,598 clips of 10 classes | each of the 3, trained on the other 2 | nothing published: the official protocol trains on 9 folds |
 # | Speech Commands v0.02 {cite}`warden2018` | the 10 command words of the official test set, 4,074 clips | its testing part, by the official lists | nothing published: the usual task has 35 words and ten times the speakers |
 #
-# FSD50K is not at hand; its loader and its measure, mean average precision, are tested on files
-# that a test writes. This page is computed on ESC-10: dog, rooster, rain, sea waves, crackling
-# fire, crying baby, sneezing, clock tick, helicopter and chainsaw, 40 clips each. For it, Piczak
-# reports 95.7 % for human listeners and 72.7 % for a random forest on MFCCs. To take less than a
-# minute, the page uses three of the eight clips that each fold has of each class. The records
-# further down use all of them.
+# FSD50K is not at hand. We have tested its loader and its measure, mean average precision, only on
+# made-up files. This page is computed on ESC-10: dog, rooster, rain, sea waves, crackling fire,
+# crying baby, sneezing, clock tick, helicopter and chainsaw, 40 clips each. For it, Piczak reports
+# 95.7 % for human listeners and 72.7 % for a random forest on MFCCs. To take less than a minute,
+# the page uses three of the eight clips that each fold has of each class. The records further down
+# use all of them.
 
 # %% tags=["nbval-ignore-output"]
 clips = find_dataset("esc10", audiopg.data_folder())
@@ -364,7 +364,7 @@ pd.DataFrame.from_dict(leads, orient="index", columns=columns).round(1)
 # These are the leads of `tiny` over the same network untrained, in points. The second is always
 # smaller: part of what pre-training gave to the averaged tokens was a sense of place.
 #
-# ### How much is heard, and how
+# ### More clips, and other recipes
 #
 # The next figures come from records of the probe on ESC-10, with each clip cut or repeated to 10.24 s,
 # as in the paper. They compare an untrained network, the weights that come with the package, and three
@@ -425,8 +425,8 @@ print(", ".join(f"{loss:.3f} with {name}" for name, loss in losses.items()))
 # the classifier. The test fold is scored once, after the last epoch.
 #
 # The control is the same network **from scratch**: same recipe, same clips, same epochs, random weights
-# to begin with. The comparison is a little unfair to it. The recipe was chosen for pre-trained weights,
-# and its lower layers hardly move, which suits such weights better than random ones. A long run from
+# to begin with. The comparison is a little unfair to it. The recipe was chosen for pre-trained weights.
+# It hardly changes the lower layers, which suits such weights better than random ones. A long run from
 # scratch should do better.
 
 # %%
@@ -526,9 +526,10 @@ plt.show()
 paper_table("table_2")
 
 # %% [markdown]
-# The rates of ESC-50 are eighths. One of its folds has eight clips of each class, so these rates seem
-# to come from a single fold, where one clip more or less makes 12.5 points. The paper's prose also
-# mentions "severe confusions between shatter and crushing" in FSD50K, which its table does not have.
+# The rates of ESC-50 are multiples of one eighth. Each fold of ESC-50 has eight clips of each class.
+# So these rates seem to come from a single fold, where one clip more or less makes 12.5 points. The
+# paper's prose also mentions "severe confusions between shatter and crushing" in FSD50K, which its
+# table does not have.
 #
 # And these are ours, from the records of the fine-tuned networks. The column "kinds" has the kinds of
 # sound that both classes share.
@@ -551,10 +552,9 @@ plt.show()
 # %% [markdown]
 # ### How often would any pair share a kind?
 #
-# Many pairs of classes share a kind, confused or not. So the first column of the next table has the
-# share of all ordered pairs of two classes that do. That is the *base rate*. The second column has the
-# same share among the four most frequent confusions, and the third among all confusions, each weighted
-# by its clips.
+# Many pairs of classes share a kind, confused or not. The next table shows how many do, in per cent.
+# The first column counts all ordered pairs of two classes: that is the *base rate*. The second counts
+# only the four most frequent confusions, and the third all confusions, each weighted by its clips.
 
 # %%
 rows = {}
@@ -695,9 +695,9 @@ for device, rate in bench["metrics"]["embedded_clips_per_second"].items():
 # ```
 #
 # What is uncertain: each row rests on one seed of pre-training and one of fine-tuning. The intervals
-# answer for other test clips, not for other weights. They also treat clips as independent, which slices
-# of one recording are not. The paper's released code would report one fold at its best epoch. We do not
-# know whether the paper's figures were made like this.
+# say how much a figure would vary with other test clips, not with other weights. They also treat clips
+# as independent, which slices of one recording are not. The paper's released code would report one fold
+# at its best epoch. We do not know whether the paper's figures were made like this.
 #
 # ### Change this
 #

@@ -17,10 +17,10 @@
 # *Which part of the synthesizer does the work?*
 #
 # [Chapter 2](02_curriculum.ipynb) took the generator apart for the ear. Here a network is trained
-# on each stage, with equal numbers of clips, and asked two things: what it can reconstruct, and
-# what a linear probe makes of it on real recordings. To run live on a CPU in less than a minute,
-# the networks are very small and the runs very short. This first part demonstrates the experiment;
-# it is not its result.
+# on each stage, with equal numbers of clips. Then we ask two things: what the network can
+# reconstruct, and how well a linear probe of its features does on real recordings. To run live on a
+# CPU in less than a minute, the networks are very small and the runs very short. This first part
+# demonstrates the experiment; it is not its result.
 
 # %%
 import matplotlib.pyplot as plt
@@ -121,8 +121,8 @@ probe_table(results, len(clips.classes))
 # %% [markdown]
 # At this scale, 128 clips and one seed, the differences between the curricula are no larger than
 # the standard deviation over folds, so their order says nothing. None of the four is clearly ahead
-# of the untrained network: so short a training helps a probe next to nothing. The mean and
-# deviation of the log-mel bands, without any network, are ahead of all of them.
+# of the untrained network. A training this short hardly helps a probe. The mean and deviation of
+# the log-mel bands, without any network, are ahead of all of them.
 #
 # ## The experiment, recorded
 #
@@ -185,10 +185,10 @@ pd.concat(
 # The curriculum decides what is learned. From `sine` to `full` the probe gains on all three sets and
 # with both poolings, by more than two standard errors on the two sets with folds. Two of the three
 # stages can be told from luck. Partials gain on UrbanSound8K, damping and noise on ESC-10, each by more
-# than two standard errors. Averaged tokens lose nothing on the other set. Events and envelopes gain
-# only on spoken words, where every stage adds something. Learning from too simple a world can be worse
-# than not learning. With the bands kept apart, networks that have heard only `sine` or `harmonic` fall
-# behind an untrained one on ESC-10 and on Speech Commands.
+# than two standard errors. With averaged tokens, neither of these stages loses anything on the other of
+# the two sets. Events and envelopes gain only on spoken words, where every stage adds something.
+# Learning from too simple a world can be worse than not learning. With the bands kept apart, networks
+# that have heard only `sine` or `harmonic` fall behind an untrained one on ESC-10 and on Speech Commands.
 #
 # Recordings are not a better teacher here. The network `full` has heard nothing real, but is not
 # clearly behind the same network trained on as many windows of recordings of the other sets.
@@ -373,13 +373,13 @@ rows = {
 pd.DataFrame.from_dict(rows, orient="index").rename_axis("clips heard")
 
 # %% [markdown]
-# On ESC-10 and UrbanSound8K the probe rises with the clips, unevenly, up to 25,600 of them. From there
-# to the 51,200 of the first table of this section, three of the four accuracies change by less than a
-# point. On Speech Commands the averaged tokens are at their best after 6,400 clips and never come back
-# to that, while with the bands kept apart they go on to gain. A likely reason: late in training the
-# tokens learn where in frequency something happens, and an average over all tokens loses that. It is
-# one run of one seed. The run on recordings is still missing, so it cannot be told yet which of the two
-# learns faster.
+# On ESC-10 and UrbanSound8K the probe rises with the clips, unevenly, up to 25,600 of them. At the end
+# of the run, after 51,200 clips (the first table of this section), three of the four accuracies are
+# less than a point away from those at 25,600. On Speech Commands the averaged tokens are at their best
+# after 6,400 clips and never come back to that, while with the bands kept apart they go on to gain. A
+# likely reason: late in training the tokens learn where in frequency something happens, and an average
+# over all tokens loses that. It is one run of one seed. The run on recordings is still missing, so it
+# cannot be told yet which of the two learns faster.
 #
 # ## How wide, how many
 #
@@ -408,12 +408,12 @@ paper_table("table_4")
 
 # %% [markdown]
 # In the paper's table the range of the fundamental hardly matters, and single events cost most. Our
-# rows agree with the first, though their errors are too large to settle it. The narrow range is about
+# rows agree about the range, though their errors are too large to settle it. The narrow range is about
 # level with the default. The wide one is level with it on ESC-10 and a point or two below it on
-# UrbanSound8K. Our rows do not show the second. With one event a clip the probe is level with the
-# default on ESC-10 and UrbanSound8K, and only on Speech Commands does it lose some points. Crowded
-# clips gain with averaged tokens on ESC-10, as in the paper, and lose a little with the bands kept
-# apart. Each of these rows has one seed.
+# UrbanSound8K. But our rows do not show that single events cost most. With one event a clip the probe
+# is level with the default on ESC-10 and UrbanSound8K, and only on Speech Commands does it lose some
+# points. Crowded clips gain with averaged tokens on ESC-10, as in the paper, and lose a little with
+# the bands kept apart. Each of these rows has one seed.
 #
 # One command makes all rows: `make paper`, or `python -m audiopg reproduce curriculum` for some of
 # them. It resumes where it was stopped, and `--list` says how long each row takes. With a GPU it
@@ -432,8 +432,8 @@ paper_table("table_4")
 # rows, too, `full` is not clearly behind them.
 #
 # What is uncertain: the paper's table has one run a row and no interval. Ours have one or two seeds, as
-# the column *seeds* says, so the luck of the seed is known from few rows. The recordings are the few
-# that were at hand. The network heard 2.5 windows of each on average for ESC-10, and 4.2 for
+# the column *seeds* says, so only a few rows tell how much depends on the seed. The recordings are the
+# few that were at hand. The network heard 2.5 windows of each on average for ESC-10, and 4.2 for
 # UrbanSound8K, while no synthetic clip came twice. The folds of UrbanSound8K are three of its ten.
 #
 # On ESC-50, the paper's Table 4 has 76.75 % for the default setting, but its Table 3 has 82.00 %.

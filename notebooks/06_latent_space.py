@@ -111,8 +111,8 @@ pd.DataFrame(
 # $$ (eq-kraskov)
 #
 # $\psi$ is the digamma function, close to a logarithm, and $\langle\cdot\rangle$ is the mean over
-# all samples. We take $k = 3$ throughout, as is usual. Both axes are first scaled in a way that
-# single outliers do not affect. Noise of $10^{-10}$ deviations separates equal values, as the
+# all samples. We take $k = 3$ throughout, as is usual. Both axes are first scaled, and single
+# outliers do not affect the scale. Noise of $10^{-10}$ deviations separates equal values, as the
 # authors advise.
 
 # %% mystnb={"figure": {"caption": "The estimator at one sample (orange) of the ring. The square reaches to its third neighbour; each strip holds the samples counted along one axis.", "name": "fig-neighbourhood"}, "image": {"alt": "A ring of dots with one marked; a small square around it, a blue vertical and an orange horizontal strip through it, each holding some of the other dots"}}
@@ -347,8 +347,9 @@ widgets.figure_sweep("neuron", shown, alts)
 #
 # The table shows the best neuron for each factor and encoder, on the full clips. Because it was chosen
 # as best on the first set of clips, its estimate there is too high. The last columns measure the same
-# neuron on two sets of other clips. To save time, the shuffles use only the first 1,000 clips. Chance
-# reaches higher with fewer clips, so the threshold is on the safe side.
+# neuron on two sets of other clips. To save time, the shuffles use only the first 1,000 clips. With
+# fewer clips, higher values arise by chance, so this threshold is stricter than one from all clips
+# would be.
 
 # %%
 best = recorded("neurons").groupby(["factor", "embeddings"]).first()
@@ -374,9 +375,10 @@ plt.show()
 
 # %% [markdown]
 # How much of a best neuron's score is the luck of the choice? The next table averages over the ten best
-# neurons for each factor and encoder. It has their nats as chosen, and the mean of the two estimates on
-# other clips. The last column has the standard deviation of one such estimate, which follows from how
-# far the two estimates of a neuron lie apart. Each estimate comes from 400 clips.
+# neurons for each factor and encoder. The first column has their nats on the clips by which they were
+# chosen, the second the mean of the two estimates on other clips. The last column has the standard
+# deviation of one such estimate, which follows from how far the two estimates of a neuron lie apart.
+# Each estimate comes from 400 clips.
 
 # %%
 kept = recorded("neurons")
@@ -611,8 +613,8 @@ by_clips = table.pivot_table(
 by_clips[list(factors)].round(3)
 
 # %% [markdown]
-# The onset rises with the clips that `mini` hears, and is low again in `tiny`. The two differ in size and
-# in length of training, so this does not tell which of them is the reason.
+# The $R^2$ of the onset rises with the number of clips that `mini` hears, and is low again for `tiny`.
+# The two differ in size and in length of training, so this does not tell which of them is the reason.
 #
 # ## How many directions are in use?
 #
@@ -651,11 +653,12 @@ pd.DataFrame(
 # construction. It says nothing about the factors.
 #
 # To ask whether two factors have separate subspaces, we must find a subspace for each factor on its
-# own. We take three directions from which ridge regression reads the factor, once on each half of
-# the clips. The smallest angle between two such subspaces is 0° if they share a direction and 90°
-# if they have nothing in common. Random subspaces of the same size are near 90°. So a small angle
-# on the diagonal means that a factor's subspace is found again on other clips. An angle off the
-# diagonal as large as chance means that the two factors are kept apart.
+# own. We split the clips into two halves. On each half we take three directions from which ridge
+# regression reads the factor. The smallest angle between two such subspaces is 0° if they share a
+# direction and 90° if they have nothing in common. Random subspaces of the same size are near 90°.
+# So a small angle on the diagonal means that a factor's subspace is found again on other clips. Off
+# the diagonal, where two factors are compared, an angle as large as chance means that they are kept
+# apart.
 
 # %% mystnb={"figure": {"caption": "The recorded run, trained encoder: smallest angle between the subspaces of two factors, one found on each half of the clips. The mark on the bar is chance.", "name": "fig-angles"}, "image": {"alt": "A three by three matrix of angles in degrees, smallest on the diagonal"}}
 angles = {
@@ -900,8 +903,9 @@ for name, figures in bench["metrics"].items():
 # - *Loudness over the noise* is read better after training, too. But one log-mel band by itself tells
 #   more about it than any neuron.
 # - *The onset* shows that learning can also take something away. Log-mel statistics, which average over
-#   time, tell little about it. An untrained network with its position embeddings explains more than half
-#   of its variance, the trained `mini` more than that, and `tiny`, which learned longest, less.
+#   time, tell little about it. An untrained network, which has position embeddings, explains more than
+#   half of the onset's variance. The trained `mini` explains more than that, and `tiny`, which learned
+#   longest, explains less than either of them.
 #
 # The factors hardly have neurons or subspaces of their own: the gaps are near zero for every encoder.
 # The angles between subspaces are about as large as those of random subspaces, and only a little larger

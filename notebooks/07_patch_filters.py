@@ -306,8 +306,9 @@ plt.show()
 # ### Measured
 #
 # The upper panels show the concentration of the projection's components, and that of its shuffled
-# weights (the band spans five shuffles). The lower panels show how much of the filters' variance
-# the eight components hold, and how much of the space of the last step they already share.
+# weights (the band spans five shuffles). The lower panels show two more things. One is how much of
+# the filters' variance the eight components hold. The other is how much the space of these
+# components has in common with that of the last step.
 
 # %% mystnb={"figure": {"caption": "Structure of the patch filters through training on synthesis.", "name": "fig-growth-synthesis"}, "image": {"alt": "Above, two curves of spectral concentration over steps, for the filters and the shuffled control; below, two curves in per cent"}}
 plots.filter_growth(growths["synthesis"])
@@ -343,8 +344,8 @@ pd.DataFrame.from_dict(rows, orient="index")[columns].rename_axis(
 # How much do the spaces of eight components have in common at the end? We take the mean squared
 # cosine of their principal angles. It is 1 for the same space and on average 8/256 for unrelated
 # spaces. The projections began as the same space, and still share whatever training left alone. So
-# their control is that first space. What training added has no such past, and its control is
-# chance.
+# we compare them with that first space, too. What training added did not begin as the same space,
+# so we compare it with chance.
 
 
 # %%
@@ -390,7 +391,8 @@ pd.Series(
 #
 # The paper describes its later components as frequency-selective bands that align with harmonic
 # stacks, and onset-sensitive edges. The projection of `tiny`, after a fifth as many clips as the
-# paper's, shows both. The two shorter runs, a fortieth as long, show them in what training added.
+# paper's, shows both. The two runs of `mini`, after a fortieth as many clips as the paper's, show
+# them in what training added.
 #
 # What is uncertain: there is one run of each kind, from the same first weights. Concentration says
 # that a picture is orderly, not that its order is useful. And principal components show what many

@@ -17,8 +17,8 @@
 # *If you have recordings of the place you want to listen in, but no labels: are they of use?*
 #
 # A microphone in a workshop gives hours of sound and nobody to annotate them. The network of
-# chapter 3 has never been there. But its game needs no labels, so it can go on playing with other
-# sounds, from the weights $\theta_0$ that it learned on synthesis:
+# chapter 3 has never been there. But guessing what is hidden needs no labels. So the network can go
+# on learning from other sounds, starting from the weights $\theta_0$ that it learned on synthesis:
 #
 # $$
 # \begin{gathered}
@@ -190,9 +190,9 @@ outcome_table({name: name for name in names})[
 # hardly learned, so nothing followed from them, and their records were withdrawn.
 #
 # With one test fold of 80 clips a difference of five points is four clips, so ESC-10 can only show
-# large effects; the test folds of the other two are ten times as long. `python -m audiopg reproduce
-# adapt target before` makes what is missing; with `--scale paper` it runs at the paper's size, on a
-# GPU. `--list` says how long it takes.
+# large effects; the test folds of the other two are ten times as large. `python -m audiopg
+# reproduce adapt target before` makes what is missing; with `--scale paper` it runs at the paper's
+# size, on a GPU. `--list` says how long it takes.
 #
 # ## The paper's figures
 #
@@ -208,9 +208,9 @@ paper_table("table_5").astype(object).fillna("–")
 # that holds on UrbanSound8K and FSD50K. On ESC-50 AudioPG is ahead of MAE-AST and, by a tenth of a
 # point, of MaskSpec, but three points behind MSM-MAE.
 #
-# The paper compares with weights from photographs, which are not among our runs; we compare with
-# the same network from scratch. Both ask whether synthetic sound is a good place to start from. At
-# the paper's scale: not run yet.
+# The paper compares AudioPG with weights that were pre-trained on photographs. We have no such run,
+# and compare with the same network from scratch. Both comparisons ask whether synthetic sound is a
+# good place to start from. At the paper's scale: not run yet.
 #
 # What is uncertain: we tuned neither the number of steps nor the rate. Nor did we mix in synthetic
 # clips, which might have kept the network from forgetting. Tuning needs a validation split apart from
@@ -226,5 +226,5 @@ paper_table("table_5").astype(object).fillna("–")
 # 1. The target has 320 recordings, so the network meets each of them again and again in other
 #    windows. The gain on held-out clips flattens long before the training loss does.
 # 2. The lower rate forgets less and gains less. A curve of forgetting against gain says more than
-#    either.
+#    either rate alone.
 # ```

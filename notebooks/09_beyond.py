@@ -75,8 +75,8 @@ pd.set_option("display.max_colwidth", None)
 #
 # ## One event, many ways
 #
-# The first event is a sawtooth of 150 Hz as in the paper, which starts after one second. The others
-# each add something to it. Compare them with the first.
+# The first event is a sawtooth of 150 Hz, as in the paper. It starts after one second. Each of the
+# others adds something to it. Compare them with the first.
 
 # %%
 plain = audiopg.SynthPrior.preset("dynamic").sample(
@@ -300,8 +300,8 @@ gain_table({row: pair[row] for row in ("full", "extended")})
 # In these tables `extended` is ahead on UrbanSound8K, the sounds of cities. With the bands kept apart
 # its lead is more than three standard errors, with averaged tokens little more than one. On Speech
 # Commands it is behind with averaged tokens. On ESC-10 the two do not differ. We wanted a curriculum
-# that is better on all three sets, and these tables do not show that `extended` is. Both have two
-# training seeds.
+# that is better on all three sets, and these tables do not show that `extended` is. `extended` and
+# `full` were each trained with two seeds.
 #
 # The next table compares each addition alone, and the auxiliary head, on development folds. For ESC-10
 # and UrbanSound8K these are the first two folds: we train on one and test on the other, then the other
@@ -323,9 +323,9 @@ gain_table(additions, against="full")
 #
 # ## What it costs
 #
-# The table compares the time of a training step on each prior, and of rendering its clips alone, with
-# that of `full` in the same run. Where a step takes as long as with `full`, the same number of clips
-# also means the same time.
+# The table shows two times for each prior: that of a training step, and that of rendering the clips
+# alone. Both are relative to `full` in the same run. Where a step takes as long as with `full`, the
+# same number of clips also means the same time.
 
 # %%
 bench = read_record("bench-beyond")
