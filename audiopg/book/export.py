@@ -61,6 +61,7 @@ from audiopg.synth.reverberation import reverberate, room
 
 if TYPE_CHECKING:
     import onnx
+    from onnxscript import ir
 
 COLUMNS = tuple(f.name for f in fields(ClipParameters))
 # What the graphs of clips hold: the most of the presets. Shorter clips are filled up.
@@ -561,14 +562,14 @@ def export_graph(graph: Graph) -> bytes:
             dynamo=True,
             opset_version=_OPSET,
             verbose=False,
-            input_names=graph.inputs,
-            output_names=graph.outputs,
+            optimize=False,
             custom_translation_table={
                 aten.scalar_tensor.default: scalar_tensor,
                 aten.remainder.Scalar: remainder,
                 aten.tan.default: tan,
             },
         )
+        _simplify(program.model, graph)
     model = program.model_proto
     _halve(model)
     for node in model.graph.node:
@@ -668,6 +669,37 @@ def _quiet() -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
+
+
+def _simplify(model: "ir.Model", graph: Graph) -> None:
+    """Do what the exporter's own optimisation does, without its rewriting, and name what goes in and out.
+
+    One of those rules, for two slices that are a split, tries every node with every other: of
+    "render-additions" that takes minutes. onnxruntime rewrites what it loads in any case.
+    """
+    from onnxscript import ir, optimizer
+
+    passes = ir.passes.common
+    passes.InlinePass()(model)
+    for _ in range(2):
+        optimizer.fold_constants(model)
+        passes.RemoveUnusedNodesPass()(model)
+    for each in (
+        passes.RemoveUnusedFunctionsPass(),
+        passes.RemoveUnusedOpsetsPass(),
+        passes.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
+        passes.LiftSubgraphInitializersToMainGraphPass(),
+        passes.DeduplicateInitializersPass(),
+        passes.CommonSubexpressionEliminationPass(),
+        # Results that are arguments become values of their own, with names of their own.
+        passes.OutputFixPass(),
+    ):
+        each(model)
+    values = (*model.graph.inputs, *model.graph.outputs)
+    for value, name in zip(values, (*graph.inputs, *graph.outputs), strict=True):
+        value.name = name
+    # Others that are called the same give way.
+    passes.NameFixPass()(model)
 
 
 def _halve(model: "onnx.ModelProto") -> None:
