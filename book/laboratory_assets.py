@@ -3,6 +3,9 @@
 Every part is a script that hands over compressed bytes as text: a page that is opened from a folder
 may load scripts, and nothing else. Parts that were made once are kept in .cache/laboratory, keyed by
 what they are made from, so that a build in which nothing changed makes none of them again.
+
+The embeddings of the clips near which a recording is placed follow from the weights and the synthesizer,
+which stay, and take minutes. So they are stored; run this file to make them anew.
 """
 
 import base64
@@ -42,9 +45,12 @@ _SOURCES = (
     "audiopg/synth/*.py",
     "audiopg/weights/tiny.safetensors",
     "audiopg/book/widgets.py",
+    "book/laboratory/index.safetensors",
     "book/laboratory/package-lock.json",
     "book/laboratory_assets.py",
 )
+# What `audiopg.book.export.index_clips` takes, of `tiny`.
+INDEX = ROOT / "book" / "laboratory" / "index.safetensors"
 _MOST_BYTES = 40_000_000
 _VERSIONS_KEPT = 2
 
@@ -124,11 +130,13 @@ def make_laboratory(folder: Path) -> None:
         for name, content in fetch_engine(ROOT / "book" / "laboratory").items():
             _write(folder / f"{name}.js", script(name, content))
 
+    from safetensors.torch import load_file
+
     from audiopg.book.export import export_graph, graphs, index_clips, manifest
     from audiopg.pretrained import load_model
 
     model = load_model("tiny")
-    index = index_clips(model)
+    index = index_clips(**load_file(INDEX))
     names = list(ENGINE)
     for name, graph in graphs(model, index).items():
         names.append(name)
@@ -194,3 +202,18 @@ def provide_laboratory(pages: Path, laboratory: Callable[[], Path] = ensure_labo
 def _write(path: Path, text: str) -> None:
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="ascii")
+
+
+def store_index() -> None:
+    """Embed the clips of the index and write `INDEX`."""
+    from safetensors.torch import save_file
+
+    from audiopg.book.export import standardised_embeddings
+    from audiopg.pretrained import load_model
+
+    with atomic_path(INDEX) as temporary:
+        save_file(standardised_embeddings(load_model("tiny")), temporary)
+
+
+if __name__ == "__main__":
+    store_index()

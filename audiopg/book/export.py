@@ -402,18 +402,29 @@ class Index:
     about: list[dict]
 
 
-def index_clips(model: MaskedAutoencoder, clips: int = _CLIPS) -> Index:
-    """Embed clips of the `full` prior and fit the read-outs of f0, relative intensity and onset.
+def indexed_clips() -> ClipParameters:
+    """The clips of the index, of the `full` prior."""
+    return controlled_clips(clips=_CLIPS, seed=_CLIP_SEED, prior=_CLIP_PRESET)
+
+
+def standardised_embeddings(model: MaskedAutoencoder) -> dict[str, Tensor]:
+    """Embed the clips of the index, which takes minutes; gives what `index_clips` takes."""
+    embeddings = embed_clips(model.encoder, indexed_clips()).double()
+    mean, deviation = embeddings.mean(0), embeddings.std(0)
+    # Half precision is exact to a thousandth of a standard deviation.
+    clips = ((embeddings - mean) / deviation).half()
+    return {"mean": mean.float(), "deviation": deviation.float(), "clips": clips}
+
+
+def index_clips(mean: Tensor, deviation: Tensor, clips: Tensor) -> Index:
+    """Fit the read-outs of f0, relative intensity and onset on embedded clips.
 
     Args:
-        model: whose encoder embeds them.
-        clips: how many.
+        mean: (D,) of the embeddings of `indexed_clips`.
+        deviation: (D,) of these embeddings.
+        clips: (clips, D) these embeddings, standardised.
     """
-    params = controlled_clips(clips=clips, seed=_CLIP_SEED, prior=_CLIP_PRESET)
-    embeddings = embed_clips(model.encoder, params).double()
-    truths = clip_factors(params)
-    mean, deviation = embeddings.mean(0), embeddings.std(0)
-    neurons = (embeddings - mean) / deviation
+    truths, neurons = clip_factors(indexed_clips()), clips.double()
     weights, intercepts, about = [], [], []
     for factor, values in truths.items():
         fitted, _ = ridge_weights(neurons.numpy(), values.numpy())
@@ -423,15 +434,14 @@ def index_clips(model: MaskedAutoencoder, clips: int = _CLIPS) -> Index:
         about.append(
             {
                 "factor": factor,
-                "r2": ridge_r2(embeddings, values).mean,
+                "r2": ridge_r2(neurons, values).mean,
                 "neurons": correlation.abs().argsort(descending=True)[:3].tolist(),
             }
         )
     return Index(
-        mean=mean.float(),
-        deviation=deviation.float(),
-        # Half precision is exact to a thousandth of a standard deviation.
-        clips=neurons.half().float(),
+        mean=mean,
+        deviation=deviation,
+        clips=clips.float(),
         weights=torch.stack(weights).float(),
         intercepts=torch.stack(intercepts).float(),
         truths=torch.stack(list(truths.values())),

@@ -10,6 +10,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file
+
+from audiopg import load_encoder, render
+from audiopg.book.export import indexed_clips
 
 ROOT = Path(__file__).parents[2]
 
@@ -54,6 +59,18 @@ def test_key_follows_the_sources_alone(root):
     assert assets.laboratory_key(root) == before
     (root / "audiopg" / "synth" / "prior.py").write_text("range = 2\n")
     assert assets.laboratory_key(root) != before
+
+
+def test_the_stored_embeddings_are_those_of_the_network():
+    stored, params, encoder = load_file(assets.INDEX), indexed_clips(), load_encoder("tiny")
+    assert len(stored["clips"]) == len(params)
+    rows = torch.tensor([0, 500, len(params) - 1])
+    expected = (encoder.embed(render(params[rows])) - stored["mean"]) / stored["deviation"]
+    # Half of the last place of half precision, and what machines differ by.
+    torch.testing.assert_close(stored["clips"][rows].float(), expected, rtol=2**-11, atol=5e-3)
+    torch.testing.assert_close(
+        stored["clips"].double().std(0), torch.ones(192).double(), rtol=0, atol=1e-3
+    )
 
 
 def test_every_source_is_there():
