@@ -168,14 +168,15 @@ CLAIMS = (
     Claim(
         "Its frozen features are better than the spectrogram that they are made from.",
         "said of a linear probe on ESC-50, without a number (Section 4.2)",
-        "points of a linear probe of `tiny` over one of log-mel mean and deviation",
+        "points that a linear probe gains with the features of `tiny` instead of log-mel mean and deviation",
         of_weights("probe-{}-tiny", "log-mel mean and deviation"),
         "04_transfer",
     ),
     Claim(
         "Its features are learned (the paper has no such control).",
         "–",
-        "points of a linear probe of `tiny` over one of the same network, untrained",
+        "points that a linear probe gains with the features of `tiny` instead of those of the same "
+        "network, untrained",
         of_weights("probe-{}-tiny", "random encoder"),
         "04_transfer",
     ),
@@ -203,7 +204,8 @@ CLAIMS = (
     Claim(
         "In the same time, synthesis teaches more than recordings.",
         "ESC-50 +10.0, UrbanSound8K +2.2 (Table 3)",
-        "points of `full` over recordings of the other sets, with as many clips",
+        "points of `full` over the same network trained on as many windows of recordings, taken from "
+        "other sets than the one tested",
         compared(
             ("curriculum-full", "real-for-esc10"), ("curriculum-full", "real-for-urbansound8k")
         ),
@@ -219,8 +221,8 @@ CLAIMS = (
     Claim(
         "The range of the fundamental hardly matters.",
         "within 1.2 points (Table 4)",
-        "points over the default range, first of the narrow one, then of the wide one; all "
-        "within 3 points would confirm it",
+        "points of the narrow range over the default, then of the wide range over the default; "
+        "the claim would need all of them within 3 points",
         compared(
             ("sensitivity-narrow-f0", "curriculum-full"), ("sensitivity-wide-f0", "curriculum-full")
         ),
@@ -228,7 +230,7 @@ CLAIMS = (
         margin=3,
     ),
     Claim(
-        "Several events a clip teach more than one.",
+        "Clips with several events teach more than clips with one.",
         "ESC-50 +6.0, UrbanSound8K +4.9 (Table 4)",
         "points of the default over one event",
         compared(("curriculum-full", "sensitivity-1-event")),
@@ -237,7 +239,7 @@ CLAIMS = (
     Claim(
         "Continued pre-training on recordings of the target helps.",
         "UrbanSound8K 91.80 %, FSD50K 0.617 (Table 5)",
-        "points over the network before this; one test fold, so no interval",
+        "points gained by continuing, over the network as it was before; one test fold, so no interval",
         compared(
             ("adapt-to-esc10", "before-adapting"),
             ("adapt-to-urbansound8k", "before-adapting"),
@@ -255,7 +257,7 @@ CLAIMS = (
     Claim(
         "They lie in orthogonal subspaces.",
         "said of Figure 5, without a number (Section 4.4)",
-        "degrees more than between random directions, no interval",
+        "by how many degrees the angle between two factors exceeds that of random directions; no interval",
         apart,
         "06_latent_space",
     ),

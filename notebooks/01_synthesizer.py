@@ -403,7 +403,7 @@ widgets.side_by_side({said: from_scene(written)}, columns=1)
 #   product. Only its two state values pass from block to block, in doubling strides.
 # - **A pass over memory costs more than a multiplication.** Ten rounds of integer arithmetic make a
 #   random number, and three ramps make an envelope. On a CPU with numba, both are loops in machine code
-#   whose numbers never leave the processor. The bits are those of the code without numba.
+#   whose numbers never leave the processor. The result is the same as without numba, bit for bit.
 # - **Most of a filterbank is zeros.** Sixteen mel bands use a few dozen of the 257 frequencies, so
 #   the log-mel multiplies small blocks.
 #

@@ -78,9 +78,9 @@ plt.show()
 # ## Take one part away
 #
 # From `full` back to `sine`, the presets lose their parts in a fixed order. A clip can also lose
-# any single part, because every part is a few factors of its row. Clip 2152 of `full` is a tone of
-# 335 Hz with 14 partials in four events, damped at 486 Hz. Hear it whole, then five times with one
-# part removed; {numref}`fig-parts` shows the same six clips.
+# any single part, because a few factors in the clip's row of the table set each part. Clip 2152 of
+# `full` is a tone of 335 Hz with 14 partials in four events, damped at 486 Hz. Hear it whole, then five
+# times with one part removed; {numref}`fig-parts` shows the same six clips.
 
 # %%
 whole = priors["full"].sample(torch.tensor([2152]), seed=0)
@@ -301,9 +301,9 @@ theirs.join(ours.replace("", "not run yet").add_prefix("ours: "))
 #
 # What is uncertain: the paper names the four rows but not their exact settings. We read "Freq.,
 # Timbre, Dyn., Filter" as the presets above. The released code has no switch for the rows. It also
-# holds functions that damp with a probability of 0.3 and normalise with 0.05, but its training does
-# not call them. The functions it does call damp with a probability of 0.7 and always normalise, as
-# we do.
+# holds functions that damp with a probability of 0.3 and normalise with a probability of 0.05, but its
+# training does not call them. The functions it does call damp with a probability of 0.7 and always
+# normalise, as we do.
 #
 # ### Change this
 #

@@ -242,12 +242,12 @@ pd.DataFrame.from_dict(table, orient="index", columns=columns)
 # spectrogram looks like. For this the decoder needs to know only where a patch lies, and nothing of
 # what the encoder heard. To fall further, the two have to begin to talk to each other. In `tiny`
 # they do: with the wrong patches its loss is worse than that of a flat answer. It also beats the
-# regression from two neighbours, the least that one should ask of a network that has learned.
+# regression from two neighbours. That is the least that one should ask of a network that has learned.
 #
 # Part of the average answer is not about sound at all. The lowest band of patches holds a mel filter
 # that is narrower than the spacing of the Fourier transform, so that its row of the spectrogram is
-# always empty. A network that knows this one row has solved half of the lowest band, as the average
-# patch's loss in each band shows:
+# always empty. Knowing this one row takes away half of the loss in the lowest band. The loss of the
+# average patch in each band shows it:
 
 # %%
 print(
@@ -429,7 +429,7 @@ pd.DataFrame(
 # 64,000. It takes between a quarter and a fifth of their time. With averaged tokens it is two points
 # short of them. The smaller `mini` takes a ninth of the time. It is one point short with the bands
 # apart, and three with averaged tokens. Each figure comes from one run and a probe of 400 clips, so
-# four clips more or less change it by one point.
+# four more or four fewer correct clips change it by one point.
 #
 # The first command below makes the rows that are missing, at the paper's scale where there is a GPU;
 # the second measures the speeds.
@@ -466,7 +466,7 @@ for way, figures in metrics["ways"].items():
         "speed of one large matrix product"
     )
 share = 100 * metrics["share_of_synthesis"]
-print(f"synthesis with log-mel: {share:.0f} % of the faster step")
+print(f"synthesis with log-mel takes {share:.0f} % of the faster step")
 
 # %% [markdown]
 # The next table compares how many clips a second each kind of hardware learns from. The paper's
@@ -506,7 +506,7 @@ pd.DataFrame(
 #
 # | | 8 GPUs, one machine | 64 GPUs, eight machines |
 # | --- | --- | --- |
-# | clips a GPU and step | 32 | 4 |
+# | clips per GPU and step | 32 | 4 |
 # | products, at 159 GFLOP a clip | 12.9 ms | 1.6 ms |
 # | link | NVLink, 450 GB/s each way | network, 50 GB/s |
 # | gradients to move | 0.78 GB, 1.7 ms | 0.87 GB, 17 ms |

@@ -14,7 +14,7 @@
 # %% [markdown]
 # # Transfer to real audio
 #
-# *Does a network that has never heard a real sound know anything about them?*
+# *Does a network that has never heard real sounds know anything about them?*
 #
 # There are two ways to ask. The linear probe freezes the encoder, makes one vector of each recording
 # and trains a linear classifier on the vectors. If this classifier can tell two sounds apart, the
@@ -70,8 +70,8 @@ pd.set_option("display.max_colwidth", None)
 # | FSD50K {cite}`fonseca2022` | 51,197 of 0.3 to 30 s, several labels each | 200 | official development and evaluation parts | mean average precision |
 # | Speech Commands V2 {cite}`warden2018` | 105,829 of 1 s | 35 | official lists | accuracy |
 #
-# Lengths and the number of classes of FSD50K are from the sets' own papers. This chapter uses three of
-# them, as far as they are at hand:
+# The lengths of all clips, and the number of classes of FSD50K, are from the sets' own papers. This
+# chapter uses three of the sets, as far as they are at hand:
 #
 # | set | what is at hand | tested on | may be compared with |
 # | --- | --- | --- | --- |
@@ -122,10 +122,10 @@ print(
 # - the *best epoch* reported, found by testing after each, as the paper's released code does,
 # - an encoder pre-trained on recordings that it is later tested on, labels or no labels.
 #
-# Here every choice of a probe is made on training folds alone, and a test fold is touched once, at the
-# end. One exception is that the recipes of pre-training were compared on folds 1 and 2 of ESC-10 and
-# UrbanSound8K ([chapter 3](03_pretraining.ipynb)). Any other exception is stated beside the numbers
-# that it concerns.
+# Here the settings of a probe are always chosen on training folds alone, and a test fold is touched
+# once, at the end. One exception is that the recipes of pre-training were compared on folds 1 and 2 of
+# ESC-10 and UrbanSound8K ([chapter 3](03_pretraining.ipynb)). Any other exception is stated beside the
+# numbers that it concerns.
 #
 # ## The linear probe
 #
@@ -196,7 +196,7 @@ for rival in ("log-mel mean and deviation", "random encoder"):
 # %% [markdown]
 # Ask often enough, and something will be lopsided by luck. **Holm's correction** pays for the number of
 # questions: the smallest of $n$ p-values is multiplied by $n$, the next by $n - 1$, and so on. By
-# convention, and it is no more, a difference with a p-value below 0.05 is called real.
+# mere convention, a difference with a p-value below 0.05 is called real.
 
 # %% tags=["nbval-ignore-output"]
 tested = significance_table(
@@ -418,8 +418,8 @@ print(", ".join(f"{loss:.3f} with {name}" for name, loss in losses.items()))
 # \end{gathered}
 # $$ (eq-finetune)
 #
-# where $\tilde x_i$ is a clip changed at random, anew in every epoch. The paper's protocol takes
-# 300 epochs, or 50, of clips made 10.24 s long, with SpecAugment, mixup and drop path. Ours,
+# where $\tilde x_i$ is a clip changed at random, anew in every epoch. The paper's protocol is
+# 300 epochs, or 50, on clips cut or repeated to 10.24 s, with SpecAugment, mixup and drop path. Ours,
 # `fast`, is for a CPU. It takes clips at their own length, rolls them in time by a random amount
 # and leaves out 60 % of their patches. The learning rate is smaller the deeper a layer lies below
 # the classifier. The test fold is scored once, after the last epoch.
@@ -761,7 +761,7 @@ probe_table(own_results, len(own.classes))
 # apart, the controls may well be ahead.
 #
 # The folds were dealt by a seed, each class spread evenly. Clips of one recording in two folds would
-# flatter every encoder, so those of one file, of files with the same content, and of one group stay
-# together. Name a group (a site, a speaker, a night) wherever clips share more than their class: nobody
-# but you knows. If your table already has folds, they are kept, and you are told which recordings they
-# share.
+# flatter every encoder, so clips stay together if they come from one file, from files with the same
+# content, or from one group. Name a group (a site, a speaker, a night) wherever clips share more than
+# their class: nobody but you knows. If your table already has folds, they are kept, and you are told
+# which recordings they share.

@@ -94,7 +94,7 @@ loss.round(2)
 # ## What a probe makes of them
 #
 # This is the linear probe of [chapter 4](04_transfer.ipynb), {eq}`eq-probe`. If ESC-10
-# {cite}`piczak2015` is at hand, it uses the same part of its clips as there.
+# {cite}`piczak2015` is at hand, the probe uses the same clips as in that chapter.
 
 # %% tags=["nbval-ignore-output"]
 clips = find_dataset("esc10", audiopg.data_folder())
@@ -185,10 +185,11 @@ pd.concat(
 # The curriculum decides what is learned. From `sine` to `full` the probe gains on all three sets and
 # with both poolings, by more than two standard errors on the two sets with folds. Two of the three
 # stages can be told from luck. Partials gain on UrbanSound8K, damping and noise on ESC-10, each by more
-# than two standard errors. With averaged tokens, neither of these stages loses anything on the other of
-# the two sets. Events and envelopes gain only on spoken words, where every stage adds something.
-# Learning from too simple a world can be worse than not learning. With the bands kept apart, networks
-# that have heard only `sine` or `harmonic` fall behind an untrained one on ESC-10 and on Speech Commands.
+# than two standard errors. With averaged tokens, partials lose nothing on ESC-10, and damping and noise
+# lose nothing on UrbanSound8K. Events and envelopes gain only on spoken words, where every stage adds
+# something. Learning from too simple a world can be worse than not learning. With the bands kept apart,
+# networks that have heard only `sine` or `harmonic` fall behind an untrained one on ESC-10 and on
+# Speech Commands.
 #
 # Recordings are not a better teacher here. The network `full` has heard nothing real, but is not
 # clearly behind the same network trained on as many windows of recordings of the other sets.
@@ -278,7 +279,7 @@ silent.round(1)
 # recordings. Our text of the paper does not have its curves, but Table 3 has points that lie on them.
 # {numref}`fig-figure-3` draws these.
 
-# %% mystnb={"figure": {"caption": "Points of the paper's Figure 3, as its Table 3 gives them: accuracy after 50 epochs of fine-tuning over the time of pre-training. The lines only join the points.", "name": "fig-figure-3"}, "image": {"alt": "Two panels over minutes of pre-training. On ESC-50, synthesis goes from 82 per cent at 19 minutes to 85 at 183; recordings from 72 at 18 minutes to 87 at 217. On UrbanSound8K, synthesis from 86 to 88, recordings from 84 to 88"}}
+# %% mystnb={"figure": {"caption": "Points of the paper's Figure 3, as its Table 3 gives them: accuracy after 50 epochs of fine-tuning, against the time of pre-training. The lines only join the points.", "name": "fig-figure-3"}, "image": {"alt": "Two panels over minutes of pre-training. On ESC-50, synthesis goes from 82 per cent at 19 minutes to 85 at 183; recordings from 72 at 18 minutes to 87 at 217. On UrbanSound8K, synthesis from 86 to 88, recordings from 84 to 88"}}
 points = {
     "synthesis": ["full", "full, 500 epochs"],
     "recordings": ["real audio, time-matched", "real audio, full training"],
@@ -422,8 +423,8 @@ paper_table("table_4")
 # ## What it means
 #
 # In the paper each stage helps on both sets, and damping and noise help more than the dynamics before
-# them. Our rows agree about the direction from the first row to the last, and about the order of the
-# last two steps: damping and noise help, and whether events and envelopes help cannot be told. Our rows
+# them. Our rows agree that the last row is ahead of the first. They also agree about the order of the
+# last two steps: damping and noise help, while it cannot be told whether events and envelopes do. They
 # cannot tell how much each step is worth, with a network of 1.2 million weights, 12,800 clips, a linear
 # probe, and few recordings. One reading of the paper's order is that real recordings are above all
 # *coloured*: every sound reaches a microphone through bodies, rooms and distance, all of them filters.
@@ -433,8 +434,9 @@ paper_table("table_4")
 #
 # What is uncertain: the paper's table has one run a row and no interval. Ours have one or two seeds, as
 # the column *seeds* says, so only a few rows tell how much depends on the seed. The recordings are the
-# few that were at hand. The network heard 2.5 windows of each on average for ESC-10, and 4.2 for
-# UrbanSound8K, while no synthetic clip came twice. The folds of UrbanSound8K are three of its ten.
+# few that were at hand. On average the network heard 2.5 windows of each recording in the row for
+# ESC-10, and 4.2 in the row for UrbanSound8K, while no synthetic clip came twice. The folds of
+# UrbanSound8K are three of its ten.
 #
 # On ESC-50, the paper's Table 4 has 76.75 % for the default setting, but its Table 3 has 82.00 %.
 # Both state the same number of fine-tuning epochs. [Where the paper disagrees with

@@ -464,8 +464,8 @@ pd.DataFrame(
 # These are the best neurons of short clips, in nats. If one factor moves, everything in the clip
 # follows it: a neuron that responds to *any* change now tells about this one. The numbers become
 # several times as large, and reach the size of the paper's. Those of the untrained network rise with
-# them; for intensity and the onset they are as high or higher. With nothing else moving, the
-# information has no bound but the number of clips; for 100 clips the estimate can reach about 3.7 nats.
+# them; for intensity and the onset they are as high or higher. With nothing else moving,
+# only the number of clips limits the estimate: with 100 clips it can reach about 3.7 nats.
 # So a figure such as the paper's 1.73 means little before one knows what else varied, and what an
 # untrained network gets on the same clips.
 #
@@ -690,7 +690,7 @@ pd.DataFrame(
 #
 # Another way to ask what a direction means is to push every token of a clip along it and let the
 # decoder paint the result. The direction of a factor is how the mean embedding changes with it. The
-# steps are in standard deviations of the factor, and go far beyond those of real clips.
+# steps are in standard deviations of the factor, and go far beyond the range of values in the clips.
 
 # %% tags=["nbval-ignore-output"]
 model = load_model("tiny").requires_grad_(False)
@@ -896,10 +896,10 @@ for name, figures in bench["metrics"].items():
 # network has both. The difference between the rows is the evidence. For these weights it says three
 # things.
 #
-# - *Pitch* is what training improved most. A linear read-out of the trained encoder explains more of it
-#   than one of the untrained twin or of the log-mel statistics, and the intervals lie apart. Its best
-#   neuron is no better than the best dimension of the others; the estimates on other clips scatter
-#   widely. So the knowledge is in many neurons together.
+# - *Pitch* is what training improved most. A linear read-out explains more of it from the trained
+#   encoder than from the untrained twin or the log-mel statistics, and the intervals lie apart. The
+#   trained encoder's best neuron is no better than the best dimension of the others; the estimates on
+#   other clips scatter widely. So the knowledge is in many neurons together.
 # - *Loudness over the noise* is read better after training, too. But one log-mel band by itself tells
 #   more about it than any neuron.
 # - *The onset* shows that learning can also take something away. Log-mel statistics, which average over

@@ -136,11 +136,11 @@ widgets.seen_and_heard(
 
 # %% [markdown]
 # The noise needs no random numbers of its own, because it is made from the white noise of the
-# clip's floor. We take $2W$ samples of it a second and join them by straight lines, which gives the
-# power spectrum $\operatorname{sinc}^4(f / 2W)$. Multiplying by a sine moves this band up to the
-# pitch. The vowel is the same sawtooth with each partial weighted by three resonances in cascade
-# {cite}`klatt1980`. For the room we convolve the clip with white noise that decays exponentially
-# {cite}`moorer1979`.
+# clip's floor. For a bandwidth $W$ we take $2W$ samples of that white noise per second and join them by
+# straight lines, which gives the power spectrum $\operatorname{sinc}^4(f / 2W)$. Multiplying by a sine
+# moves this band up to the pitch. The vowel is the same sawtooth with each partial weighted by three
+# resonances in cascade {cite}`klatt1980`. For the room we convolve the clip with white noise that
+# decays exponentially {cite}`moorer1979`.
 #
 # ## Turn them
 #
