@@ -20,7 +20,7 @@ from audiopg import MaskedAutoencoder
 from audiopg.environment import provenance
 from audiopg.records import write_record
 
-ROUNDS = 5
+ROUNDS = 3
 # The time of one thing as a share of that of another, and the most it may be.
 RATIOS = {
     "`import audiopg` and a clip's functions": ("`import torch`", 1.17),
@@ -30,22 +30,20 @@ RATIOS = {
 }
 _BESIDE = {"four recordings embedded one by one": ("products, as many and as large",)}
 # Of a command, for few and for many clips, beyond what its import takes; MB, and the most it may be.
-MEMORY = {
-    "audiopg synth": (200, (16, 512), ("synth", "--clips", "0:{}")),
-    "audiopg pretrain": (
-        200, (4, 64), ("pretrain", "--preset", "micro", "--batch-size", "16", "--steps", "{}")
-    ),
-}  # fmt: skip
-_CLIPS = (
-    "import torch; from audiopg import SynthPrior, render\n"
+MEMORY = {"audiopg synth": 200, "audiopg pretrain": 200}
+CLIPS = (16, 512)
+_RENDERING = (
+    "import time, torch; from audiopg import SynthPrior, render\n"
     "params = SynthPrior.preset('full').sample(torch.arange(16), seed=0)\n"
-    "for _ in range({}): render(params)"
+    "render(params); began = time.process_time()\n"
+    "for _ in range(8): render(params)\n"
+    "print(time.process_time() - began)"
 )
 
 
 def start(*arguments: str) -> subprocess.Popen:
     """A Python of its own."""
-    return subprocess.Popen([sys.executable, *arguments], stdout=subprocess.DEVNULL)
+    return subprocess.Popen([sys.executable, *arguments], stdout=subprocess.PIPE, text=True)
 
 
 def cost(process: subprocess.Popen) -> tuple[float, float]:
@@ -70,10 +68,9 @@ def programs() -> dict[str, float]:
     """Seconds of programs that start, and of one that renders, alone and beside another."""
 
     def rendering(processes: int) -> float:
-        """Of 480 clips in a process."""
-        both = [start("-c", _CLIPS.format(times)) for times in (30, 0) for _ in range(processes)]
-        seconds = [cost(process)[0] for process in both]
-        return (sum(seconds[:processes]) - sum(seconds[processes:])) / processes
+        """Of as many clips in each of some processes at once."""
+        at_once = [start("-c", _RENDERING) for _ in range(processes)]
+        return sum(float(process.communicate()[0]) for process in at_once) / processes
 
     return median(
         {
@@ -121,14 +118,18 @@ def embedding() -> dict[str, float]:
 def memory() -> dict[str, dict[int, float]]:
     """The most memory of each command for few and for many clips, MB beyond its import."""
     found: dict[str, dict[int, float]] = {}
-    for name, (_, counts, arguments) in MEMORY.items():
-        _, least = cost(start("-c", f"import audiopg.commands.{arguments[0]}"))
+    for name in MEMORY:
+        command = name.split()[1]
+        _, least = cost(start("-c", f"import audiopg.commands.{command}"))
         found[name] = {}
-        for count in counts:
+        for clips in CLIPS:
+            told = {
+                "synth": f"--clips 0:{clips}",
+                "pretrain": f"--preset micro --batch-size 16 --steps {clips // 16}",
+            }[command]
             with tempfile.TemporaryDirectory() as folder:
-                told = [argument.format(count) for argument in arguments]
-                process = start("-m", "audiopg", *told, "--out", f"{folder}/out")
-                found[name][count] = cost(process)[1] - least
+                made = start("-m", *name.split(), *told.split(), "--out", f"{folder}/out")
+                found[name][clips] = cost(made)[1] - least
     return found
 
 
@@ -155,7 +156,7 @@ def main(record: str | None = None) -> None:
             settings={
                 "rounds": ROUNDS,
                 "targets": {name: target for name, (_, target) in RATIOS.items()},
-                "megabyte_targets": {name: most for name, (most, *_) in MEMORY.items()},
+                "megabyte_targets": MEMORY,
             },
             metrics={"seconds": taken, "ratios": ratios, "megabytes_beyond_import": megabytes},
             seconds=time.perf_counter() - began,

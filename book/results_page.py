@@ -495,24 +495,39 @@ class Machine(SphinxDirective):
 
 
 class Speed(SphinxDirective):
-    """``{speed}``: what synthesis and log-mel cost as shares of what stands beside them."""
+    """``{speed}``: what synthesis and waiting cost as shares of what stands beside them."""
 
     def run(self) -> list[nodes.Node]:
-        self.env.note_dependency(str(RESULTS / "bench-synth.json"))
-        return parsed(self, speed_table(read_record("bench-synth")))
+        names = ("bench-synth", "bench-waits")
+        for name in names:
+            self.env.note_dependency(str(RESULTS / f"{name}.json"))
+        return parsed(self, speed_table(*map(read_record, names)))
 
 
-def speed_table(record: dict) -> str:
-    """The ratios of a record of `benchmarks/synth.py`; the first of each row has a target."""
-    targets, rows = dict(record["settings"]["targets"]), []
-    for name, others in record["metrics"]["ratios"].items():
-        for other, share in others.items():
-            target = targets.pop(name, None)
-            told = (
-                ["", ""] if target is None else [f"{target:g}", "yes" if share <= target else "no"]
-            )
-            rows.append([[text] for text in (name, other, f"{share:.2f}", *told)])
-    return list_table(["time of", "compared with", "ratio", "target, at most", "met"], rows)
+def speed_table(*records: dict) -> str:
+    """The ratios of records of benchmarks, the first of each row with a target; and memory."""
+    rows = []
+    for record in records:
+        settings, metrics = record["settings"], record["metrics"]
+        targets = dict(settings["targets"])
+        for name, others in metrics["ratios"].items():
+            rows += [
+                _beside(name, other, x, targets.pop(name, None)) for other, x in others.items()
+            ]
+        for name, found in metrics.get("megabytes_beyond_import", {}).items():
+            most = settings["megabyte_targets"][name]
+            for clips, size in found.items():
+                rows.append(
+                    _beside(f"`{name}`, {clips} clips", "its import", size, most, " MB more")
+                )
+    return list_table(["the time of", "beside that of", "ratio", "at most", "met"], rows)
+
+
+def _beside(name: str, other: str, value: float, target: float | None, unit: str = "") -> list:
+    """A row of `speed_table`."""
+    shown = f"{value:.0f}{unit}" if unit else f"{value:.2f}"
+    told = ["", ""] if target is None else [f"{target:g}{unit}", "yes" if value <= target else "no"]
+    return [[text] for text in (name, other, shown, *told)]
 
 
 class execution_times(nodes.General, nodes.Element):

@@ -301,10 +301,18 @@ def test_ratios_stand_beside_their_targets():
             }
         },
     }
-    rows = results_page.speed_table(record).split("\n* - ")[1:]
+    memory = {"command": {"16": 150.4, "512": 260}}
+    other = {
+        "settings": {"targets": {"a start": 1.1}, "megabyte_targets": {"command": 200}},
+        "metrics": {"ratios": {"a start": {"torch": 1.0}}, "megabytes_beyond_import": memory},
+    }
+    rows = results_page.speed_table(record, other).split("\n* - ")[1:]
     found = [[cell.strip("- ") for cell in row.split("\n")[:5]] for row in rows]
     assert [[cell.strip() for cell in row] for row in found[1:]] == [
         ["a clip", "theirs", "0.25", "0.5", "yes"],
         ["a clip", "without numba", "0.40", "", ""],
         ["a log-mel", "least", "1.30", "1.2", "no"],
+        ["a start", "torch", "1.00", "1.1", "yes"],
+        ["`command`, 16 clips", "its import", "150 MB more", "200 MB more", "yes"],
+        ["`command`, 512 clips", "its import", "260 MB more", "200 MB more", "no"],
     ]
