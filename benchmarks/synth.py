@@ -37,7 +37,7 @@ from audiopg.synth import CLIP_SAMPLES, CLIP_SECONDS, EXCITATIONS, SAMPLE_RATE
 
 Name = TypeVar("Name")
 
-CLIPS = {"cpu": 32, "cuda": 1024}
+CLIPS = {"cpu": 16, "cuda": 1024}
 ROUNDS = 5
 MEMORY_OF = (64, 1000, 10_000)
 # What a reader waits for: the time of one thing as a share of that of another, and the most it may be.
@@ -147,19 +147,6 @@ def log_mel_peers(wave: Tensor) -> dict[str, tuple[int, Callable[[], object]]]:
 
         lhotse = Fbank(FbankConfig(num_filters=128))
         found["lhotse"] = lambda: lhotse.extract(array, SAMPLE_RATE)
-    if find_spec("kaldi_native_fbank"):
-        import kaldi_native_fbank
-
-        options = kaldi_native_fbank.FbankOptions()
-        options.frame_opts.dither, options.mel_opts.num_bins = 0.0, 128
-
-        def kaldi() -> list[np.ndarray]:
-            bank = kaldi_native_fbank.OnlineFbank(options)
-            bank.accept_waveform(SAMPLE_RATE, array)
-            bank.input_finished()
-            return [bank.get_frame(frame) for frame in range(bank.num_frames_ready)]
-
-        found["kaldi-native-fbank"] = kaldi
     return {name: (1, task) for name, task in found.items()}
 
 

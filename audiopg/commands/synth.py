@@ -2,7 +2,6 @@
 
 import argparse
 import io
-import json
 import os
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from audiopg.commands.common import add_out
 from audiopg.environment import atomic_path, require_writable, writing
 from audiopg.errors import InputError
 from audiopg.runs import clear_leftovers, run_folder
+from audiopg.synth.scenes import scene_text
 
 # Of a sample: floats in wav, 24 bits in flac, which keep the most of what lies between -1 and 1.
 _BYTES = {"wav": 4, "flac": 3}
@@ -103,7 +103,10 @@ def _refuse_other_scene(params: synth.ClipParameters, path: Path, edited: Path |
     """
     if not path.exists() or (edited and edited.samefile(path)):
         return
-    if path.read_bytes() != (json.dumps(synth.to_scene(params), indent=1) + "\n").encode():
+    with path.open("rb") as file:
+        same = all(file.read(len(part)) == part.encode() for part in scene_text(params))
+        same = same and not file.read(1)
+    if not same:
         raise InputError(
             f"{path} is of other clips, whose factors would be lost; name another folder."
         )

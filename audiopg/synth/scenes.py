@@ -8,10 +8,13 @@ hand can be short::
     {"clips": [{"events": [{"excitation": "square", "f0": 220, "onset": 1, "length": 2}]}]}
 """
 
+import json
+from collections.abc import Iterator
+
 import torch
 
 from audiopg._types import AnyPath
-from audiopg.environment import write_json
+from audiopg.environment import atomic_path
 from audiopg.errors import InputError
 from audiopg.inputs import read_json
 from audiopg.synth.excitations import EXCITATIONS
@@ -94,14 +97,30 @@ def from_scene(scene: object) -> ClipParameters:
     return params
 
 
+def scene_text(params: ClipParameters) -> Iterator[str]:
+    """A scene file in parts, a few clips each, since as objects thousands take gigabytes.
+
+    Raises:
+        InputError: for factors out of their ranges, which `read_scene` would not read again.
+    """
+    params.validate()
+    opening, closing = '{\n "clips": [', "\n ]\n}"
+    yield opening
+    for first in range(0, len(params), 64):
+        scene = to_scene(params[first : first + 64])
+        clips = json.dumps(scene, indent=1, allow_nan=False)
+        yield ("," if first else "") + clips.removeprefix(opening).removesuffix(closing)
+    yield closing + "\n"
+
+
 def write_scene(params: ClipParameters, path: AnyPath) -> None:
     """Write clips as a scene file; numbers keep all their digits.
 
     Raises:
         InputError: for factors out of their ranges, which `read_scene` would not read again.
     """
-    params.validate()
-    write_json(path, to_scene(params), indent=1)
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        file.writelines(scene_text(params))
 
 
 def read_scene(path: AnyPath) -> ClipParameters:
