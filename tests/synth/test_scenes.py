@@ -39,6 +39,14 @@ def test_a_scene_file_is_read_back_as_written(tmp_path):
     assert_same(read_scene(tmp_path / "scene.json"), params)
 
 
+@pytest.mark.parametrize("clips", [1, 64, 130])
+def test_a_scene_file_written_in_parts_is_that_of_one_piece(clips, tmp_path):
+    params = SynthPrior.preset("sine").sample(torch.arange(clips), seed=4)
+    write_scene(params, tmp_path / "scene.json")
+    written = json.dumps(to_scene(params), indent=1) + "\n"
+    assert (tmp_path / "scene.json").read_text() == written
+
+
 def test_a_scene_that_could_not_be_read_again_is_not_written(tmp_path):
     params = SynthPrior().sample(torch.arange(2), seed=4)
     params.f0[1, 0] = torch.nan
