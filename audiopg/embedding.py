@@ -44,7 +44,7 @@ class Embedder(nn.Module):
         Raises:
             InputError: for an unknown pooling.
         """
-        if pooling not in POOLINGS:
+        if not isinstance(pooling, str) or pooling not in POOLINGS:
             raise InputError(f"pooling is {pooling!r}; choose from {list(POOLINGS)}.")
         return self.dimensions * (1 if pooling == "mean" else BANDS)
 

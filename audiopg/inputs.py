@@ -32,13 +32,29 @@ def whole_number(value: object, name: str, wanted: str = "a whole number", lowes
     Raises:
         InputError: for anything else.
     """
-    given = value
+    number = _real(value)
+    if number is None or not lowest <= number < 2**31 or number != int(number):
+        raise InputError(f"{name} is {shown(value)}; give {wanted}, {lowest} or more.")
+    return int(number)
+
+
+def time_in_file(value: object, name: str) -> float:
+    """Seconds from the start of a file, of Python, NumPy or torch; at most 1e12, longer than any lasts.
+
+    Raises:
+        InputError: for anything else than a number from 0, or infinity.
+    """
+    number = _real(value)
+    if number is None or not number >= 0:
+        raise InputError(f"{name} is {shown(value)}; give seconds from 0.")
+    return float(min(number, 1e12))
+
+
+def _real(value: object) -> Real | None:
+    """The number that a value is, True and False being none."""
     if getattr(value, "ndim", None) == 0 and not getattr(value, "is_meta", False):
         value = value.item()
-    is_real = isinstance(value, Real) and not isinstance(value, bool)
-    if not is_real or not lowest <= value < 2**31 or value != int(value):
-        raise InputError(f"{name} is {shown(given)}; give {wanted}, {lowest} or more.")
-    return int(value)
+    return value if isinstance(value, Real) and not isinstance(value, bool) else None
 
 
 def whole_rate(value: object) -> int:
@@ -59,6 +75,11 @@ def whole_seed(value: object) -> int:
     if not isinstance(value, Integral) or not -(2**63) <= value < 2**63:
         raise InputError(f"seed is {shown(value)}; give a 64-bit whole number.")
     return int(value)
+
+
+def is_count(text: str, digits: int = 9) -> bool:
+    """Whether a text is a whole number from 0 of no more digits; of 4,300 Python reads none."""
+    return text.isdecimal() and len(text) <= digits
 
 
 def shown(value: object, write: Callable[[object], str] = repr) -> str:
@@ -82,9 +103,22 @@ def read_json(path: AnyPath, remedy: str = "repair it, or name another") -> obje
         OSError: for a file that cannot be read.
     """
     try:
-        return json.loads(Path(path).read_bytes())
+        return json.loads(Path(path).read_bytes(), object_pairs_hook=once)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is damaged: it is no JSON ({error}); {remedy}.") from error
+
+
+def once(pairs: Sequence[tuple[str, object]]) -> dict:
+    """A JSON object whose names are all different; of equal ones `json` would keep the last, unsaid.
+
+    Raises:
+        ValueError: for a name that is there twice.
+    """
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(n for n in names if names.count(n) > 1)!r} is there twice")
+    return found
 
 
 def read_object(path: AnyPath, remedy: str) -> dict:
@@ -195,7 +229,8 @@ def require_clips(clips: int, samples: int) -> None:
 
 def _sequence_or_array(given: object) -> Sequence | Array:
     """A tensor or an array of numbers as it is, anything else as a list of what it holds."""
-    if not isinstance(given, Tensor) and hasattr(given, "__array__"):
+    is_array = hasattr(given, "__array__") or isinstance(given, memoryview)
+    if is_array and not isinstance(given, Tensor):
         given = _unmasked(given, "the waveform")
     if isinstance(given, str | bytes | os.PathLike):
         raise InputError(

@@ -86,6 +86,7 @@ def take(request, encoder):
         np.asfortranarray(WAVES),
         WAVES[::-1, ::-1].copy()[::-1, ::-1],
         np.ma.masked_array(WAVES),
+        memoryview(WAVES),
         pandas.DataFrame(WAVES, index=[7, 3, 9, 1]),
         pandas.DataFrame(WAVES, index=[7, 3, 9, 1]).astype("Float32"),
     ],
@@ -484,8 +485,9 @@ KIND = pytest.mark.parametrize("kind", ["scene", "record", "pre-training", "fine
         b"[" * 100_000,
         b'{"a": "\xff"}',
         b"\x00\x01",
+        b'{"clips": [{"events": [{"f0": 220, "onset": 1, "f0": 440}]}]}',
     ],
-    ids=["digits", "negative", "half", "empty", "nested", "encoding", "binary"],
+    ids=["digits", "negative", "half", "empty", "nested", "encoding", "binary", "twice"],
 )
 def test_a_file_that_is_no_json_is_refused_by_name(kind, content, tmp_path):
     path, read = readers(tmp_path)[kind]

@@ -138,7 +138,9 @@ def _column_map(text: str) -> dict[str, str]:
     pairs = [pair.partition("=") for pair in text.split(",")]
     if not all(role and name for role, _, name in pairs):
         raise argparse.ArgumentTypeError(f"it is {text!r}; give ROLE=NAME, divided by commas")
-    return {role.strip(): name.strip() for role, _, name in pairs}
+    if len(found := {role.strip(): name.strip() for role, _, name in pairs}) < len(pairs):
+        raise argparse.ArgumentTypeError(f"it is {text!r}; give each role once")
+    return found
 
 
 def find_clips(

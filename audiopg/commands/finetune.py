@@ -7,6 +7,7 @@ from audiopg.datasets import LabelledClips, cached_waves
 from audiopg.datasets.benchmarks import BENCHMARKS
 from audiopg.environment import require_writable
 from audiopg.errors import InputError
+from audiopg.inputs import is_count
 from audiopg.records import write_record
 from audiopg.runs import require_new
 from audiopg.transfer import FinetuneResult, read_result, significance_table
@@ -122,6 +123,6 @@ def _print_result(result: FinetuneResult, clips: LabelledClips, settings: Finetu
 
 def _fold_list(text: str) -> list[int]:
     parts = text.split(",")
-    if not all(part.strip().isdecimal() for part in parts):
+    if not all(is_count(part.strip()) for part in parts):
         raise InputError(f"folds is {text!r}; give the numbers of test folds, such as 1,2.")
     return [int(part) for part in parts]

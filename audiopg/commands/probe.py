@@ -134,8 +134,10 @@ def _print_results(
         results, clips.labels, clips.folds, against="this encoder"
     )
     print(significance.iloc[:, 2:].to_string())
-    print("most frequent confusions of this encoder:")
-    print(transfer.most_confused(this, clips).iloc[:, :6].to_string(index=False))
+    confused = transfer.most_confused(this, clips).iloc[:, :6]
+    print("most frequent confusions of this encoder:" + " none" * confused.empty)
+    if len(confused):
+        print(confused.to_string(index=False))
 
 
 def _protocol(options: argparse.Namespace, clips: LabelledClips) -> str:

@@ -13,6 +13,7 @@ from audiopg import synth
 from audiopg.commands.common import add_out
 from audiopg.environment import atomic_path, require_writable, writing
 from audiopg.errors import InputError
+from audiopg.inputs import is_count
 from audiopg.runs import clear_leftovers, run_folder
 from audiopg.synth.scenes import scene_text
 
@@ -131,6 +132,7 @@ def _encoded(wave: np.ndarray, format: str) -> bytes:
 
 def _clip_range(text: str) -> range:
     first, _, last = text.partition(":")
-    if not (first.isdecimal() and last.isdecimal() and int(first) < int(last) < 2**63):
+    is_range = is_count(first, 19) and is_count(last, 19)
+    if not (is_range and int(first) < int(last) < 2**63):
         raise InputError(f"clips is {text!r}; give FIRST:LAST, such as 0:16.")
     return range(int(first), int(last))

@@ -20,7 +20,7 @@ from audiopg.datasets.containers import Unreadable
 from audiopg.datasets.decoding import APPLE_DOUBLE, at_rate, count, examine, mono_blocks
 from audiopg.errors import InputError
 from audiopg.frontend import fit_length, resample
-from audiopg.inputs import whole_rate
+from audiopg.inputs import time_in_file, whole_number, whole_rate
 from audiopg.synth.parameters import SAMPLE_RATE
 
 # What a folder is searched for; a file that is named is read whatever its name.
@@ -74,6 +74,17 @@ class LabelledClips:
     sources: np.ndarray | None = None
     segments: np.ndarray | None = None
     channels: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        if self.paths and len(self.paths) != len(self):
+            raise InputError(
+                f"there are {len(self.paths)} paths for {len(self)} labels; give as many."
+            )
+        for name, shape in (("segments", (len(self), 2)), ("channels", (len(self),))):
+            if (given := getattr(self, name)) is not None:
+                if np.shape(given) != shape:
+                    raise InputError(f"{name} have the shape {np.shape(given)}; give {shape}.")
+                object.__setattr__(self, name, np.asarray(given))
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -182,9 +193,11 @@ def load_audio(
     Raises:
         InputError: when the file is missing, damaged, cut short or in another format, lacks the
             channel, holds no samples from start to end, or holds a sample that is not a finite
-            number.
+            number; for times below 0 and channels that are no whole numbers from 0.
     """
-    sample_rate = whole_rate(sample_rate)
+    sample_rate, start = whole_rate(sample_rate), time_in_file(start, "start")
+    end = None if end is None else time_in_file(end, "end")
+    channel = None if channel is None else whole_number(channel, "channel", lowest=0)
     with _named(path):
         pieces = examine(path)
         if not start and end is None:
@@ -216,8 +229,10 @@ def read_window(
         and the sample rate in hertz.
 
     Raises:
-        InputError: as `load_audio`.
+        InputError: as `load_audio`; for a first sample below 0, or no samples.
     """
+    if first < 0 or samples < 1:
+        raise InputError(f"{samples} samples from {first} were asked for; give 1 or more, from 0.")
     kept, rate = [], 0
     with _named(path), closing(mono_blocks(examine(path), first, channel)) as blocks:
         for rate, block in blocks:  # noqa: B007 - the rate is that of all
@@ -250,7 +265,7 @@ def load_clip(
     Raises:
         InputError: as `load_audio` and `fit_length`.
     """
-    sample_rate = whole_rate(sample_rate)
+    sample_rate, samples = whole_rate(sample_rate), whole_number(samples, "samples")
     with _named(path):
         frames, rate = header or count(examine(path))
     start = max(0, _length(frames, rate, sample_rate) - samples) // 2
@@ -260,7 +275,7 @@ def load_clip(
     step = sample_rate // math.gcd(rate, sample_rate)
     before = max(0, start - edge) // step * step
     first = before * rate // sample_rate
-    needed = -(-(start - before + max(0, samples) + edge) * rate // sample_rate)
+    needed = -(-(start - before + samples + edge) * rate // sample_rate)
     wave, found = read_window(path, first, needed)
     if found != rate or len(wave) != min(needed, frames - first):
         raise InputError(f"{printable(path)} has changed while it was read; try again.")
@@ -285,6 +300,7 @@ def load_clips(
     Raises:
         InputError: naming every file that `load_clip` refuses.
     """
+    samples = whole_number(samples, "samples")
     clips = torch.empty(len(paths), samples, dtype=torch.float32)
 
     def load_row(row: int) -> InputError | None:

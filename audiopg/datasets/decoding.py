@@ -127,13 +127,13 @@ def mono_blocks(pieces: list[Piece], first: int = 0, channel: int | None = None)
     Raises:
         Unreadable: for what is damaged, lacks the channel, or has an impossible rate.
     """
-    if len(pieces) == 1:
-        yield from _decode(pieces[0], first, channel)
-    elif _all_known(pieces):
+    if _all_known(pieces):
         for piece in pieces:
             if first < piece.frames:
                 yield from _decode(piece, first, channel)
             first = max(0, first - piece.frames)
+    elif len(pieces) == 1:
+        yield from _decode(pieces[0], first, channel)
     else:
         blocks = (_decode(piece, 0, channel) for piece in pieces)
         for rate, block in at_rate(chain.from_iterable(blocks)):

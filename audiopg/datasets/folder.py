@@ -28,6 +28,9 @@ from audiopg.synth.parameters import CLIP_SAMPLES, SAMPLE_RATE
 
 _THREADS = 8
 _BATCHES_AHEAD = 2
+# Folders of archives made on macOS, of deleted files, of notes that storage systems and Python make.
+_NOT_RECORDINGS = {"__macosx", "lost+found", "$recycle.bin", "system volume information"}
+_NOT_RECORDINGS |= {"@eadir", "#recycle", "#snapshot", "__pycache__"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,8 +98,11 @@ def audio_files(folder: AnyPath) -> list[Path]:
 
     for root, folders, names in os.walk(folder, onerror=closed):
         for path in (Path(root, name) for name in folders):
-            if path.is_symlink():
+            if is_hidden(path.name):
+                skipped["hidden folders, or those that a system or a program keeps"].append(path)
+            elif path.is_symlink():
                 skipped["links to folders, which are not followed"].append(path)
+        folders[:] = [name for name in folders if not is_hidden(name)]
         for path in (Path(root, name) for name in names):
             why = _why_not(path)
             (skipped[why] if why else files).append(path)
@@ -114,6 +120,11 @@ def audio_files(folder: AnyPath) -> list[Path]:
     return sorted(files)
 
 
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder of this name is hidden, or a system's or a program's own."""
+    return name.startswith(".") or name.lower() in _NOT_RECORDINGS
+
+
 def _why_not(path: Path) -> str:
     """What a file is that is no recording; nothing for one that may be."""
     if audio.is_companion(path):
@@ -121,7 +132,9 @@ def _why_not(path: Path) -> str:
     if path.suffix.lower() not in audio.AUDIO_SUFFIXES:
         return "files not named as audio"
     # Path.is_file raises for a link with an impossible target and in a folder that may be listed only.
-    return "" if os.path.isfile(path) else "links to nothing, or devices"
+    if not os.path.isfile(path):
+        return "links to nothing, or devices"
+    return "hidden files" if is_hidden(path.name) else ""
 
 
 def find_recordings(folder: AnyPath) -> Recordings:

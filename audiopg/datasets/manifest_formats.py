@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from audiopg.datasets.audio import AUDIO_SUFFIXES, printable
-from audiopg.datasets.folder import audio_files
+from audiopg.datasets.folder import audio_files, is_hidden
 from audiopg.datasets.manifest_rows import (
     Columns,
     Row,
@@ -28,7 +28,7 @@ from audiopg.datasets.manifest_rows import (
     which,
 )
 from audiopg.errors import InputError
-from audiopg.inputs import read_object
+from audiopg.inputs import is_count, read_object
 
 # The words that name a part of an official split, and no class or fold.
 SPLIT_WORDS = {
@@ -133,7 +133,7 @@ def annotated_folder(folder: Path, columns: Columns) -> Iterator[Row]:
 
 def _annotations(folder: Path) -> list[tuple[Path, Reader]]:
     found = []
-    for path in sorted(folder.rglob("*")):
+    for path in _visible(folder, "*"):
         if path.suffix.lower() in (".txt", ".csv", ".tsv", ".jams") and path.is_file():
             # What is no text is somebody's note.
             with suppress(InputError):
@@ -169,7 +169,13 @@ def _metadata(path: Path) -> list[Path]:
     names = ("metadata.csv", "metadata.jsonl")
     if path.is_file():
         return [path] if path.name in names else []
-    return sorted(found for name in names for found in path.rglob(name))
+    return [found for found in _visible(path, "metadata.*") if found.name in names]
+
+
+def _visible(folder: Path, pattern: str) -> list[Path]:
+    """What lies in a folder and those inside it, but for what is hidden, in the order of the names."""
+    found = sorted(folder.rglob(pattern))
+    return [p for p in found if not any(map(is_hidden, p.relative_to(folder).parts))]
 
 
 # Tables
@@ -284,6 +290,7 @@ def jams(path: Path, columns: Columns) -> Iterator[Row]:
                 f"{printable(path)} has annotations of several kinds, or none", "label", spaces
             )
         length = found.get("file_metadata", {}).get("duration")
+        length = None if length is None else float(length)
         for each in found["annotations"]:
             if each["namespace"] != wanted:
                 continue
@@ -359,7 +366,7 @@ def _kaldi_segment(
 ) -> tuple[str, float, float | None, int | None]:
     """Recording, start, end and channel of an utterance."""
     recording, *times = segment.split()
-    if len(times) not in (2, 3) or not all(channel.isdecimal() for channel in times[2:]):
+    if len(times) not in (2, 3) or not all(map(is_count, times[2:])):
         raise InputError(f"{where}: write utterance, recording, start and end, or a channel too.")
     if recording not in recordings:
         raise InputError(f"{where}: no recording is called {recording!r}; add it to wav.scp.")

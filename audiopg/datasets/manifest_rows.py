@@ -7,13 +7,15 @@ import csv
 import gzip
 import json
 import re
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 from audiopg.datasets.audio import AUDIO_SUFFIXES, printable
 from audiopg.errors import InputError
+from audiopg.inputs import is_count, once
 
 # What a column may be for, and the names by which it is known; case does not matter.
 ROLES = {
@@ -74,7 +76,10 @@ def readable(path: Path, what: str) -> Iterator[None]:
         raise InputError(
             f"{printable(path)} cannot be read ({why}); see that it is there."
         ) from error
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, csv.Error) as error:
+    except (
+        *(ValueError, KeyError, TypeError, AttributeError, IndexError, ArithmeticError),
+        *(RecursionError, csv.Error, zlib.error),
+    ) as error:
         raise InputError(
             f"{printable(path)} is not {what} ({type(error).__name__}: {error}); repair it."
         ) from error
@@ -82,22 +87,29 @@ def readable(path: Path, what: str) -> Iterator[None]:
 
 def text_lines(path: Path) -> Iterator[tuple[str, str]]:
     """The lines of a text in UTF-8 that hold something, each with where it stands."""
-    opened = gzip.open if path.suffix == ".gz" else open
     # Python's splitlines would break a path at characters that a name may hold.
-    with (
-        readable(path, "text in UTF-8"),
-        opened(path, "rt", encoding="utf-8-sig", newline="\n") as f,
-    ):
+    with readable(path, "text in UTF-8"), _opened(path, "\n") as f:
         for number, line in enumerate(f, start=1):
             if line.strip():
                 yield f"{printable(path)}, line {number}", line.rstrip("\r\n")
+
+
+def _opened(path: Path, newline: str) -> TextIO:
+    """A text in UTF-8, which may be packed by gzip."""
+    opened = gzip.open if path.suffix == ".gz" else open
+    return opened(path, "rt", encoding="utf-8-sig", newline=newline)
 
 
 def json_lines(path: Path) -> Iterator[tuple[str, dict]]:
     """The objects of JSON lines, each with where it stands; numbers stay the text they are."""
     for where, line in text_lines(path):
         with readable(Path(where), "a JSON object"):
-            found = json.loads(line, parse_int=str, parse_float=str, parse_constant=str)
+            found = json.loads(
+                line, parse_int=str, parse_float=str, parse_constant=str, object_pairs_hook=once
+            )
+            # Half a character, which no file is called and no terminal shows.
+            if r"\ud" in line.lower():
+                json.dumps(found, ensure_ascii=False).encode()
             yield where, dict(found)
 
 
@@ -136,7 +148,7 @@ def _fields(path: Path, first: str) -> Iterator[tuple[str, list[str]]]:
             yield where, [field.strip() for field in line.split("\t")]
         return
     delimiter = max(",;", key=first.count)
-    with open(path, encoding="utf-8-sig", newline="") as file:
+    with _opened(path, "") as file:
         reader = csv.reader(file, delimiter=delimiter, strict=True)
         for fields in reader:
             if any(fields):
@@ -155,9 +167,12 @@ def as_rows(
     """
     column_of: dict[str, str] = {}
     beside: Path | None = None
+    names: dict[str, None] = {}
     for where, row in values:
-        if not column_of:
-            column_of = roles_of(where, list(row), columns)
+        # An object may say what those before it did not.
+        if not row.keys() <= names.keys():
+            names |= dict.fromkeys(row)
+            column_of = roles_of(where, list(names), columns)
             beside = None if "file" in column_of else recording_beside(path)
         found = {role: row.get(name) for role, name in column_of.items()}
         name = found.get("file")
@@ -186,7 +201,7 @@ def as_row(where: str, file: Path, found: Mapping[str, object], **more: object) 
     else:
         raise InputError(f"{where}: {several!r} stands where labels should; write a list of texts.")
     channel = found.get("channel")
-    if channel and not (str(channel).isdecimal() and int(channel) > 0):
+    if channel and not (is_count(str(channel)) and int(channel) > 0):
         raise InputError(f"{where}: the channel is {channel!r}; write a whole number from 1.")
     names = {role: _plain(where, found.get(role)) or None for role in ("group", "fold")}
     more = {"channel": int(channel) - 1 if channel else None, **names, **times, **more}

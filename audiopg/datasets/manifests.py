@@ -18,6 +18,7 @@ from audiopg.datasets.manifest_formats import SPLIT_WORDS, find_reader
 from audiopg.datasets.manifest_rows import ROLES, Columns, Row
 from audiopg.datasets.tables import SPLIT, TESTING, VALIDATION, cross_validation
 from audiopg.errors import InputError
+from audiopg.inputs import is_count
 
 # By how much what a manifest says of a file's length may differ, seconds: a frame of a codec.
 _LENGTH = 0.1
@@ -124,18 +125,19 @@ def _part(
         return None
     frames, rate = header
     length, end = frames / rate, np.nan if row.end is None else row.end
-    why = ""
+    stop, why = "the end" if np.isnan(end) else f"{end:g} s", ""
     if "" in row.labels:
         why = "has no label"
     elif row.rate is not None and row.rate != rate:
         why = f"says that {row.file.name} has {row.rate:g} Hz, and it has {rate} Hz"
     elif row.seconds is not None and abs(row.seconds - length) > _LENGTH:
         why = f"says that {row.file.name} lasts {row.seconds:g} s, and it lasts {length:g} s"
-    elif row.end is not None and round(end * rate) <= round(row.start * rate):
-        why = f"begins at {row.start:g} s and ends at {end:g} s, which leaves nothing to hear"
+    elif not row.start >= 0 or (row.end is not None and np.isnan(end)):
+        why = f"is from {row.start:g} s to {end:g} s, which are no times in a file"
     elif row.start >= length or end > length + row.beyond:
-        stop = "the end" if np.isnan(end) else f"{end:g} s"
         why = f"is from {row.start:g} s to {stop}, and {row.file.name} lasts {length:g} s"
+    elif (round(end * rate) if end < length else frames) <= round(row.start * rate):
+        why = f"begins at {row.start:g} s and ends at {stop}, which leaves nothing to hear"
     if why:
         bad[row.where] = why
         return None
@@ -225,9 +227,13 @@ def _named_folds(rows: Sequence[Row]) -> tuple[np.ndarray | None, dict]:
             f"all clips are in the fold {named[0]!r}; give at least two, or leave that column out."
         )
     if None in words:
-        if all(name.isdecimal() for name in named):
+        if all(map(is_count, named)):
             named.sort(key=int)
             number_of = {name: int(name) for name in named}
+            if len({*number_of.values()}) < len(named):
+                raise InputError(
+                    f"the folds {', '.join(named)} are not all different numbers; write each in one way."
+                )
         else:
             number_of = {name: number for number, name in enumerate(named, 1)}
         fold_names = {number: f"fold {name}" for name, number in number_of.items()}

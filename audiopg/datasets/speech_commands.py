@@ -5,7 +5,8 @@ from pathlib import Path
 
 from audiopg._types import AnyPath
 from audiopg.datasets import tables
-from audiopg.datasets.audio import AUDIO_SUFFIXES, LabelledClips, is_companion
+from audiopg.datasets.audio import AUDIO_SUFFIXES, LabelledClips
+from audiopg.datasets.folder import is_hidden
 from audiopg.datasets.manifest_rows import readable
 from audiopg.errors import InputError
 
@@ -46,9 +47,8 @@ def speech_commands(folder: AnyPath, skip_bad: bool = False) -> LabelledClips:
         for where, clip in _read_list(folder / name):
             if fold_of.setdefault(clip, fold) != fold:
                 raise InputError(f"{where}: {clip!r} is in the other list too; remove one of them.")
-    words = sorted(
-        path.name for path in folder.iterdir() if path.is_dir() and path.name[0] not in "_."
-    )
+    names = sorted(path.name for path in folder.iterdir() if path.is_dir())
+    words = [name for name in names if name[0] != "_" and not is_hidden(name)]
     if not words:
         raise InputError(f"{folder} holds no folder of recordings; download the recordings again.")
     unknown = [word for word in words if word not in WORDS]
@@ -61,7 +61,7 @@ def speech_commands(folder: AnyPath, skip_bad: bool = False) -> LabelledClips:
         paths = {
             f"{word}/{path.stem}": path
             for path in sorted((folder / word).iterdir())
-            if path.suffix.lower() in AUDIO_SUFFIXES and not is_companion(path)
+            if path.suffix.lower() in AUDIO_SUFFIXES and not is_hidden(path.name)
         }
         missing = {clip: folder / clip for clip in fold_of if clip.startswith(f"{word}/")}
         for clip, path in (missing | paths).items():

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import resample_poly
 
-from audiopg.datasets import load_audio, load_clips
+from audiopg.datasets import LabelledClips, load_audio, load_clips
 from audiopg.datasets.audio import in_threads, load_clip, read_header, read_window
 from audiopg.errors import InputError
 from audiopg.frontend import fit_length
@@ -74,6 +74,7 @@ def test_a_part_is_what_a_file_of_its_own_would_give(tmp_path, kind):
     [
         ((0.0, None, 2), "has no channel 3, but 2"),
         ((0.5, 1.0, 2), "has no channel 3, but 2"),
+        ((float("inf"), None, None), "holds no samples in this part"),
         ((5.0, None, None), "holds no samples"),
         ((5.0, 6.0, None), "holds no samples"),
         ((1.0, 1.0, None), "holds no samples"),
@@ -87,6 +88,24 @@ def test_a_part_that_is_not_there_is_refused_by_name(tmp_path, part, why):
         (tmp_path / f"a.{kind}").write_bytes(content)
         with pytest.raises(InputError, match=rf"a\.{kind} {why}"):
             load_audio(tmp_path / f"a.{kind}", 16000, *part)
+
+
+@pytest.mark.parametrize(
+    ("part", "why"),
+    [
+        ((-0.5,), r"start is -0\.5; give seconds from 0"),
+        ((float("nan"),), "start is nan"),
+        (("0.5",), "start is '0.5'"),
+        ((0.0, -1), "end is -1; give seconds from 0"),
+        ((0.0, float("nan")), "end is nan"),
+        ((0.0, None, -1), "channel is -1; give a whole number, 0 or more"),
+        ((0.0, None, True), "channel is True"),
+    ],
+)
+def test_a_part_that_no_file_can_have_is_refused(tmp_path, part, why):
+    soundfile.write(tmp_path / "a.wav", np.ones((100, 2)), 16000)
+    with pytest.raises(InputError, match=why):
+        load_audio(tmp_path / "a.wav", 16000, *part)
 
 
 # Vorbis at its default quality is off by up to a tenth of the amplitude of 0.5.
@@ -407,6 +426,44 @@ def test_load_clips_refuses_a_setting_below_1(tmp_path, setting, message):
     soundfile.write(tmp_path / "a.wav", np.ones(100), 16000)
     with pytest.raises(InputError, match=message):
         load_clips([tmp_path / "a.wav"], **{"samples": 10, setting: 0}, progress=False)
+
+
+def test_a_window_that_no_file_has_is_refused_and_the_file_is_not_called_damaged(tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.ones(100), 16000)
+    for first, samples in ((-1, 5), (5, 0), (5, -3)):
+        with pytest.raises(InputError, match=f"{samples} samples from {first} were asked for"):
+            read_window(tmp_path / "a.wav", first, samples)
+    with pytest.raises(InputError, match="holds no samples"):
+        read_window(tmp_path / "a.wav", 10**12, 5)
+
+
+@pytest.mark.parametrize("number", [np.float32(0.5), torch.tensor(0.5), np.array(0.5)])
+def test_times_may_be_numbers_of_any_kind(tmp_path, number):
+    wave = np.random.default_rng(0).uniform(-1, 1, 1600).astype(np.float32)
+    soundfile.write(tmp_path / "a.wav", wave, 1600, subtype="FLOAT")
+    assert np.array_equal(load_audio(tmp_path / "a.wav", 1600, number).numpy(), wave[800:])
+    whole = load_audio(tmp_path / "a.wav", 1600, 0 * number, float("inf"))
+    assert np.array_equal(whole.numpy(), wave)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"segments": [[0.0, 0.1]]}, r"segments have the shape \(1, 2\); give \(2, 2\)"),
+        ({"segments": [0.0, 0.1]}, r"segments have the shape \(2,\)"),
+        ({"channels": [0]}, r"channels have the shape \(1,\); give \(2,\)"),
+        ({"labels": np.zeros(3)}, "2 paths for 3 labels"),
+    ],
+)
+def test_rows_of_clips_that_do_not_fit_together_are_refused(changes, message):
+    rows = {"paths": [Path("a"), Path("b")], "labels": np.arange(2), "folds": np.arange(2)}
+    with pytest.raises(InputError, match=message):
+        LabelledClips(
+            "x", classes=["a"], licence="", fold_names={}, test_folds=[], **rows | changes
+        )
+    lists = {"segments": [[0.0, 0.5], [0.5, np.nan]], "channels": [0, -1]}
+    clips = LabelledClips("x", classes=[], licence="", fold_names={}, test_folds=[], **rows | lists)
+    assert [clips.part(row) for row in (0, 1)] == [(0.0, 0.5, 0), (0.5, None, None)]
 
 
 def test_a_name_that_no_file_can_have_is_refused():

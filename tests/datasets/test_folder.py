@@ -236,6 +236,27 @@ def test_what_is_left_out_is_said_by_count_and_first_name(tmp_path):
         audio_files(tmp_path)
 
 
+HIDDEN = [".ipynb_checkpoints", ".Trash-1000", "__MACOSX", "lost+found", "$RECYCLE.BIN", "@eaDir"]
+
+
+@pytest.mark.parametrize("inside", ["", "in/"])
+def test_what_is_hidden_is_no_recording_and_is_said_by_count(tmp_path, inside):
+    folder = tmp_path / ".data"  # One that is named is searched, whatever it is called.
+    for name in ("in/a.wav", *(f"{inside}{each}/deep/b.wav" for each in HIDDEN)):
+        write(folder / name, noise(1000, 0))
+    write(folder / "in/.trashed-17-c.wav", noise(1000, 0))
+    with pytest.warns(UserWarning, match="left out of") as caught:
+        assert audio_files(folder) == [folder / "in/a.wav"]
+    (warning,) = caught
+    assert str(warning.message) == (
+        f"left out of {folder}: hidden files: 1 (first: in/.trashed-17-c.wav); hidden folders, or "
+        f"those that a system or a program keeps: 6 (first: {inside}$RECYCLE.BIN)."
+    )
+    (folder / "in/a.wav").unlink()
+    with pytest.raises(InputError, match=r"holds no audio file .*program keeps: 6 \("):
+        audio_files(folder)
+
+
 def test_a_folder_without_permission_is_named(tmp_path, monkeypatch):
     write(tmp_path / "open/a.wav", noise(1000, 0))
     write(tmp_path / "closed/b.wav", noise(1000, 0))

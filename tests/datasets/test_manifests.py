@@ -76,6 +76,19 @@ def test_the_class_is_the_parent_folder_whatever_names_look_like(tmp_path):
     assert clips.test_folds == [1, 2]
 
 
+def test_what_is_hidden_is_neither_a_class_nor_a_table(tmp_path):
+    for label in ("a", "b", ".ipynb_checkpoints", "__MACOSX/c"):
+        for name in "12":
+            record(tmp_path / label / f"{name}.wav")
+    # Left by Jupyter beside a copy of a table, as an audio folder and as Audacity have it.
+    lines(tmp_path / ".ipynb_checkpoints/metadata.csv", "file_name,label", "1.wav,x", "2.wav,y")
+    lines(tmp_path / ".ipynb_checkpoints/1.txt", "0\t0.5\tz")
+    with pytest.warns(UserWarning, match=r"that a system or a program keeps: 2 \(first: \.ipynb_"):
+        clips = read(tmp_path)
+    assert clips.classes == ["a", "b"]
+    assert len(clips) == 4
+
+
 def test_a_file_beside_the_class_folders_is_named(tmp_path):
     for label in "ab":
         for name in "12":
@@ -164,6 +177,92 @@ def test_a_row_with_another_number_of_fields_is_refused_by_line(tmp_path, suffix
     said = rf"list\.{suffix}, line 4 has {fields} fields where there are 2 columns"
     with pytest.raises(InputError, match=said):
         read(table)
+
+
+@pytest.mark.parametrize(
+    ("times", "said"),
+    [
+        ("0,1e999", r"is from 0 s to inf s, and 1\.wav lasts 1 s"),
+        ("0,1e305", r"is from 0 s to 1e\+305 s, and 1\.wav lasts 1 s"),
+        ("1e999,", r"is from inf s to the end, and 1\.wav lasts 1 s"),
+        ("0.99999,", r"begins at 0\.99999 s and ends at the end, which leaves nothing to hear"),
+        ("0.99999,1.1", r"begins at 0\.99999 s and ends at 1\.1 s, which leaves nothing to hear"),
+    ],
+)
+def test_times_that_no_file_has_are_refused_by_line(tmp_path, times, said):
+    record(tmp_path / "1.wav")
+    table = lines(tmp_path / "l.csv", "file,label,start,end", "1.wav,a,0,1", f"1.wav,b,{times}")
+    with pytest.raises(InputError, match=rf"l\.csv, line 3 {said}"):
+        read(table)
+
+
+@pytest.mark.parametrize(("time", "duration"), [(-0.5, 1.0), (np.nan, 1.0), (0.0, np.nan)])
+def test_times_that_a_tool_should_not_have_written_are_refused(tmp_path, time, duration):
+    record(tmp_path / "1.wav")
+    data = [{"time": time, "duration": duration, "value": "a"}]
+    found = {"annotations": [{"namespace": "tag", "data": data}]}
+    (tmp_path / "1.jams").write_text(json.dumps(found))
+    with pytest.raises(InputError, match=r"tag 1 is from .* s, which are no times in a file"):
+        read(tmp_path / "1.jams")
+
+
+@pytest.mark.parametrize("digits", [10, 25, 5000])
+def test_numbers_of_many_digits_are_no_channels_and_folds_by_name(tmp_path, digits):
+    for name in "1234":
+        record(tmp_path / f"{name}.wav")
+    many = "9" * digits
+    table = lines(tmp_path / "l.csv", "file,label,channel", "1.wav,a,", f"2.wav,b,{many}")
+    with pytest.raises(InputError, match=r"line 3: the channel is '9+'; write a whole number"):
+        read(table)
+    rows = ["1.wav,a,1", "2.wav,b,1", f"3.wav,a,{many}", f"4.wav,b,{many}"]
+    clips = read(lines(tmp_path / "l.csv", "file,label,fold", *rows))
+    assert clips.fold_names == {1: "fold 1", 2: f"fold {many}"}
+    rows = ["1.wav,a,1", "2.wav,b,1", "3.wav,a,01", "4.wav,b,01"]
+    with pytest.raises(InputError, match="the folds 01, 1 are not all different numbers"):
+        read(lines(tmp_path / "l.csv", "file,label,fold", *rows))
+
+
+def test_a_json_row_may_say_what_those_before_it_did_not(tmp_path):
+    record(tmp_path / "1.wav")
+    first = '{"file": "1.wav", "label": "a"}'
+    table = lines(tmp_path / "l.jsonl", first, '{"file": "1.wav", "start": 0.5, "label": "b"}')
+    assert [row[1:3] for row in listing(table)] == [(("a",), 0.0), (("b",), 0.5)]
+    table = lines(tmp_path / "l.jsonl", first, '{"file": "1.wav", "start": 0.5, "category": "b"}')
+    with pytest.raises(InputError, match="line 2: 'label' and 'category' may both be it"):
+        listing(table)
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ('{"file": "1.wav", "label": "a", "label": "b"}', "'label' is there twice"),
+        ('{"file": "1.wav", "label": ' + "[" * 100_000 + "]" * 100_000 + "}", "RecursionError"),
+        (r'{"file": "\uD800.wav", "label": "a"}', "surrogates not allowed"),
+    ],
+)
+def test_json_that_would_be_misread_is_refused_by_line(tmp_path, row, said):
+    table = lines(tmp_path / "l.jsonl", '{"file": "0.wav", "label": "a"}', row)
+    with pytest.raises(InputError, match=rf"l\.jsonl, line 2 is not a JSON object .*{said}"):
+        read(table)
+
+
+@pytest.mark.parametrize("between", [",", ";", "\t"])
+def test_a_table_may_be_packed(tmp_path, between):
+    rows = [between.join(row) for row in (("file", "label"), ("1.wav", "a b"), ("2.wav", "c"))]
+    packed = gzip.compress("\n".join(rows).encode())
+    (tmp_path / "l.csv.gz").write_bytes(packed)
+    assert [row[:2] for row in listing(tmp_path / "l.csv.gz")] == [
+        ("1.wav", ("a b",)),
+        ("2.wav", ("c",)),
+    ]
+    for damaged in (
+        packed[:-12],
+        packed[:12] + bytes(20) + packed[12:],
+        b"\x1f\x8b\x08" + b"\xff" * 40,
+    ):
+        (tmp_path / "l.csv.gz").write_bytes(damaged)
+        with pytest.raises(InputError, match=r"l\.csv\.gz"):
+            listing(tmp_path / "l.csv.gz")
 
 
 def test_quotes_in_a_tab_separated_table_are_characters(tmp_path):
