@@ -193,7 +193,8 @@ def main(record: str | None = None) -> None:
         preparation = median_seconds(lambda: log_mels(waves, encoder.log_mel, True, device))
         metrics["spectrograms_per_second"] = len(waves) / preparation
         print(f"  spectrograms before the first step: {len(waves) / preparation:.0f} clips/s")
-        whole = waves.fitted(range(min(EMBEDDED, len(waves))), CLIP_SAMPLES)
+        rows = range(min(EMBEDDED, len(waves)))
+        whole = torch.stack([fit_length(waves.native(row), CLIP_SAMPLES) for row in rows])
         metrics["embedded_clips_per_second"] = {}
         for where_to in dict.fromkeys(("cpu", device.type)):
             encoder = encoder.to(where_to)

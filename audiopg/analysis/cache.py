@@ -3,13 +3,15 @@
 import hashlib
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from audiopg.environment import atomic_path, cache_folder, writing
 from audiopg.errors import InputError
+from audiopg.runs import read_tensors
 
 
 def kept(folder: str, key: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
@@ -23,17 +25,21 @@ def kept(folder: str, key: str, make: Callable[[], dict[str, Tensor]]) -> dict[s
         The tensors, in the memory of the CPU when they come from the cache. Where the cache cannot
         be written, a warning says so.
     """
-    try:
-        return load_file(cache_folder() / folder / f"{key}.safetensors")
-    except (InputError, OSError, SafetensorError):
-        values = make()
+    with suppress(InputError, OSError, SafetensorError):
+        values, said = read_tensors(cache_folder() / folder / f"{key}.safetensors")
+        # Those of older versions do not say what they were.
+        found = fingerprint(dict(sorted(values.items())))
+        if said.get("fingerprint", found) == found:
+            return values
+    values = make()
     try:
         root = cache_folder()
         with (
             writing(f"the cache in {root}"),
             atomic_path(root / folder / f"{key}.safetensors") as temporary,
         ):
-            save_file({name: value.contiguous() for name, value in values.items()}, temporary)
+            stored = {name: value.contiguous() for name, value in sorted(values.items())}
+            save_file(stored, temporary, {"fingerprint": fingerprint(stored)})
     except InputError as error:
         warnings.warn(
             f"{error} Until then everything is found anew every time; AUDIOPG_CACHE can name another "

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from audiopg import Encoder, InputError, LogMel, MaskedAutoencoder, SynthPrior, render
 from audiopg.analysis import (
@@ -183,8 +184,15 @@ def test_a_damaged_embedding_is_made_again(cache):
     params = controlled_clips(None, 3)
     found = embed_clips(LogMel(), params, progress=False)
     (path,) = cache.glob("embeddings/*.safetensors")
-    path.write_bytes(path.read_bytes()[:40])
-    assert torch.equal(embed_clips(LogMel(), params, progress=False), found)
+    whole = path.read_bytes()
+    flipped = bytes([whole[-3] ^ 1])
+    # Half a file, one of which a single bit has changed, and one of before they said a fingerprint.
+    for content in (whole[:40], whole[:-3] + flipped + whole[-2:]):
+        path.write_bytes(content)
+        assert torch.equal(embed_clips(LogMel(), params, progress=False), found)
+        assert path.read_bytes() == whole
+    save_file({"embeddings": found + 1}, path)
+    assert torch.equal(embed_clips(LogMel(), params, progress=False), found + 1)
 
 
 def test_a_cache_that_cannot_be_written_stops_no_analysis(cache, monkeypatch):
