@@ -2,21 +2,24 @@
 
 import argparse
 import os
+import signal
 import sys
+import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 
 from audiopg.commands import COMMANDS
-from audiopg.errors import InputError
+from audiopg.errors import InputError, Stopped
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Returns:
-        0 when it succeeds; 2, with one sentence on stderr, for bad input or a file that fails; 130
-        when it is interrupted.
+        0 when it succeeds; 2, with one sentence on stderr, for bad input or a file that fails; 130 or
+        143, with one too, after SIGINT (Ctrl-C) or SIGTERM.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     for name in ("stdout", "stderr"):
@@ -28,24 +31,44 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if getattr(sys.stdout, "errors", "") == "strict":
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        options = _parser(arguments).parse_args(arguments)
-        from audiopg.environment import scale
+        with _terminable():
+            options = _parser(arguments).parse_args(arguments)
+            from audiopg.environment import scale
 
-        scale()  # Records say it, at the end.
-        if vars(options).get("record"):
-            _require_record(options.record)
-        with warnings.catch_warnings():
-            warnings.showwarning = _warn
-            options.run(options)
+            scale()  # Records say it, at the end.
+            if vars(options).get("record"):
+                _require_record(options.record)
+            with warnings.catch_warnings():
+                warnings.showwarning = _warn
+                options.run(options)
     except InputError as error:
         _complain(str(error))
         return 2
     except OSError as error:
         _complain(f"a file cannot be read or written ({error}).")
         return 2
-    except KeyboardInterrupt:
-        return 130
+    except KeyboardInterrupt as stop:
+        _complain(str(stop) or "stopped")
+        return 128 + getattr(stop, "number", signal.SIGINT)
     return 0
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM raises, as SIGINT does, so that nothing half written stays; where it does so by default."""
+
+    def stop(number: int, _: object) -> None:
+        raise Stopped(number)
+
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _warn(message: Warning, category: type[Warning], *where: object) -> None:

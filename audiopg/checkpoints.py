@@ -5,6 +5,7 @@ A checkpoint ``step-XXXXXXXX/`` has the weights in ``model.safetensors``, what t
 what fine-tuning needs as well are in `audiopg.runs`.
 """
 
+import math
 import shutil
 import time
 from collections.abc import Iterable
@@ -118,7 +119,8 @@ def _reopen(run: Run) -> dict | None:
     """
     path, settings = run.folder.path, run.settings
     before, done, origin = read_settings(path), runs.checkpoints(path), None
-    if done or (path / "provenance.json").exists():
+    said = runs.count_lines(path / "metrics.jsonl")
+    if done or said or (path / "provenance.json").exists():
         origin = runs.read_provenance(path)
     was = (origin or {}).get("recordings") or {}
     if not isinstance(was, dict):
@@ -133,7 +135,13 @@ def _reopen(run: Run) -> dict | None:
             f"{settings.audio} holds other recordings than when the run in {path} began; "
             "put the same files back, or name another folder for a new run."
         )
-    _load_newest(run, origin.get("run"), free)
+    if not _load_newest(run, origin.get("run"), free) and said >= before.checkpoint_every:
+        raise InputError(
+            f"{path} has metrics of {said} steps, and no checkpoint to go on from; put one back, or "
+            "name another folder for a new run."
+        )
+    if said and not run.losses:
+        print(f"{path} has no checkpoint yet; its {said} steps are taken again.")
     return origin
 
 
@@ -147,8 +155,8 @@ def _require_continued(
     )
 
 
-def _load_newest(run: Run, name: str | None, free: tuple[str, ...]) -> None:
-    """Restore the newest checkpoint that reads well, of the run of that name."""
+def _load_newest(run: Run, name: str | None, free: tuple[str, ...]) -> bool:
+    """Restore the newest checkpoint that reads well, of the run of that name; whether there is one."""
     for checkpoint in reversed(runs.named_as_checkpoints(run.folder.path)):
         read = partial(_read_checkpoint, run, name)
         found = runs.read_checkpoint(run.folder, checkpoint, read, "going back to the one before")
@@ -163,8 +171,8 @@ def _load_newest(run: Run, name: str | None, free: tuple[str, ...]) -> None:
             values[key] = kept[slot].to(like.device, copy=True)
         run.losses, run.saved = state["losses"], len(state["losses"])
         run.before = state["seconds"]
-        return
-    print(f"{run.folder.path} holds no good checkpoint; the run starts anew.")
+        return True
+    return False
 
 
 def _read_checkpoint(
@@ -183,10 +191,14 @@ def _read_checkpoint(
         with safe_open(path / f"{file}.safetensors", "pt") as opened:
             label = (opened.metadata() or {}).get("run")
         # Files of older versions do not say it all.
+        if name and state["settings"] and not label:
+            raise InputError(f"{file}.safetensors does not say of which run it is")
         named, _, step = label.partition("/") if label else (said.get("run"), "", "")
         runs.require_own(path, named, name)
         if step and int(step) != len(state["losses"]):
             raise InputError(f"{file}.safetensors is of step {step}")
+    if not math.isfinite(state["seconds"]):
+        raise InputError(f"state.json says {state['seconds']} seconds")
     if len(state["losses"]) != runs.step_of(path):
         raise InputError(f"state.json holds {len(state['losses'])} losses")
     if source.architecture != run.model.architecture:

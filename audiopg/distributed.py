@@ -13,7 +13,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from audiopg.errors import InputError
+from audiopg.errors import InputError, Stopped
 
 Value = TypeVar("Value")
 
@@ -82,7 +82,7 @@ def interruptions() -> Iterator[list[int]]:
 
     def catch(number: int, _: object) -> None:
         if caught and world == 1:
-            raise KeyboardInterrupt
+            raise Stopped(number)
         caught.append(number)
 
     before = {number: signal.signal(number, catch) for number in (signal.SIGINT, signal.SIGTERM)}

@@ -1,4 +1,4 @@
-"""The one exception the library raises for input that a person can mend."""
+"""The exceptions of the library: input that a person can mend, and a signal that ends the work."""
 
 
 class InputError(ValueError):
@@ -6,3 +6,15 @@ class InputError(ValueError):
 
     The command line prints the message as one line and exits with status 2.
     """
+
+
+class Stopped(KeyboardInterrupt):
+    """SIGINT or SIGTERM has ended the work; the message says how to go on.
+
+    Attributes:
+        number: of the signal; the command line exits with 128 more.
+    """
+
+    def __init__(self, number: int, message: str = "stopped") -> None:
+        super().__init__(message)
+        self.number = number

@@ -8,6 +8,7 @@ reads and writes the folder of the run. Settings are in `audiopg.recipes`, check
 """
 
 import math
+import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing
@@ -26,7 +27,7 @@ from audiopg._types import AnyPath
 from audiopg.checkpoints import Run, begin, save, save_filters
 from audiopg.datasets.folder import Recordings, find_recordings, read_ahead
 from audiopg.distributed import agree, from_first, interruptions, processes, together
-from audiopg.errors import InputError
+from audiopg.errors import InputError, Stopped
 from audiopg.mae import MaskedAutoencoder, MaskedOutput
 from audiopg.muon import Muon
 from audiopg.recipes import (
@@ -73,7 +74,7 @@ def pretrain(
     """Pre-train a masked autoencoder on clips synthesized, or recordings read, as it goes.
 
     SIGINT (Ctrl-C) and SIGTERM let the step at hand end, write a checkpoint and raise
-    KeyboardInterrupt.
+    `audiopg.errors.Stopped`, a KeyboardInterrupt.
 
     Args:
         settings: what to run. ``settings.json`` says what the precision "auto" became; a run that is
@@ -206,7 +207,7 @@ def _train(run: Run, recordings: Recordings | None, watch: Watcher | None, progr
     Raises:
         InputError: for a step that would spoil the weights, a recording that cannot be read, or a
             file that cannot be written.
-        KeyboardInterrupt: after a signal, when the step at hand is done and saved.
+        Stopped: after a signal, when the step at hand is done and saved.
     """
     settings, is_first = run.settings, processes()[0] == 0
     network = _network(run).train()
@@ -258,7 +259,7 @@ def _train(run: Run, recordings: Recordings | None, watch: Watcher | None, progr
             if len(run.losses) % settings.checkpoint_every == 0:
                 _save(run)
         _save(run)
-    _end(run, stop, batch)
+    _end(run, stop, batch, caught)
 
 
 def _network(run: Run) -> nn.Module:
@@ -421,7 +422,7 @@ def _save(run: Run) -> None:
         save(run)
 
 
-def _end(run: Run, stop: list[bool], batch: _Batch | InputError | None) -> None:
+def _end(run: Run, stop: list[bool], batch: _Batch | InputError | None, caught: list[int]) -> None:
     """Say, or raise, why a run has stopped before its last step."""
     interrupted, late, failed = stop
     if failed:
@@ -431,9 +432,9 @@ def _end(run: Run, stop: list[bool], batch: _Batch | InputError | None) -> None:
     if len(run.losses) == run.settings.steps:
         return
     done = f"stopped after step {len(run.losses)}"
-    if run.folder and interrupted:
-        print(f"{done}; go on with --resume --out {run.folder.path}")
-    elif run.folder and late:
-        print(f"{done}: its {run.settings.minutes:g} minutes are over")
     if interrupted:
-        raise KeyboardInterrupt
+        onward = f"; go on with --resume --out {run.folder.path}" if run.folder else ""
+        # Of the signal that another process caught the number is not known.
+        raise Stopped(*caught[:1] or (signal.SIGINT,), done + onward)
+    if run.folder and late:
+        print(f"{done}: its {run.settings.minutes:g} minutes are over")

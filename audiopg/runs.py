@@ -266,8 +266,8 @@ def read_checkpoint(
     except ForeignCheckpoint:
         raise
     # A text that is no JSON is a ValueError, and so is an InputError; one that says something else
-    # is a KeyError or a TypeError.
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
+    # is a KeyError or a TypeError, and one that is nested too deeply a RecursionError.
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
         if folder:
             set_aside(folder, path, error, then)
         else:
@@ -422,6 +422,11 @@ def cut_metrics(path: Path, losses: Sequence[float]) -> None:
         )
     with atomic_path(path) as temporary:
         temporary.write_bytes(b"".join(lines[:count]))
+
+
+def count_lines(path: Path) -> int:
+    """How many whole lines a ``metrics.jsonl`` has; 0 where there is none."""
+    return path.read_bytes().count(b"\n") if path.is_file() else 0
 
 
 def read_metrics(path: Path) -> list[dict]:

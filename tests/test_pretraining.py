@@ -2,6 +2,7 @@ import errno
 import json
 import math
 import os
+import re
 import shutil
 import signal
 import sys
@@ -20,7 +21,7 @@ from audiopg import checkpoints, environment, pretraining, runs
 from audiopg.analysis import read_filters
 from audiopg.datasets.folder import draw_windows, find_recordings
 from audiopg.environment import PRECISIONS
-from audiopg.errors import InputError
+from audiopg.errors import InputError, Stopped
 from audiopg.mae import ARCHITECTURES, MaskedAutoencoder
 from audiopg.pretrained import load_model, save_model
 from audiopg.pretraining import (
@@ -348,6 +349,16 @@ DAMAGE = {
         overwrite(b'{"step": 4, "losses": [null, null, null, null]}'),
     ),
     "a state whose losses are text": ("state.json", overwrite(b'{"step": 4, "losses": "abcd"}')),
+    "a model that says no run": (
+        "model.safetensors",
+        lambda path: save_model(MaskedAutoencoder.preset("micro", seed=9), path),
+    ),
+    "a state of seconds that are no number": (
+        "state.json",
+        lambda path: path.write_text(
+            re.sub('"seconds": [^,]*', '"seconds": NaN', path.read_text())
+        ),
+    ),
     "a state of another step": ("state.json", overwrite(b'{"step": 6, "losses": [1.0]}')),
 }
 
@@ -390,18 +401,39 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(run_folder, case, cap
     assert printed.count("\n") == 1
 
 
-def test_a_run_without_a_good_checkpoint_starts_anew(run_folder, capsys, whole):
+@pytest.mark.parametrize("lost", [shutil.rmtree, lambda path: (path / "state.json").unlink()])
+def test_a_run_whose_checkpoints_are_lost_keeps_what_it_has(run_folder, lost, capsys, whole):
+    """A folder that was copied without them, or one in which all are damaged."""
     for checkpoint in run_folder.glob("step-*"):
-        (checkpoint / "state.json").unlink()
-    seen = []
-    resumed = quiet(
-        out=run_folder, resume=True, watch=lambda step, model, losses: seen.append(step)
-    )
-    assert_same_run(resumed, whole)
-    assert seen[0] == 0
-    printed = capsys.readouterr().out.splitlines()
-    assert len(printed) == 3
-    assert printed[2] == f"{run_folder} holds no good checkpoint; the run starts anew."
+        shutil.copytree(checkpoint, run_folder / "elsewhere" / checkpoint.name)
+        lost(checkpoint)
+    kept = {path: path.read_bytes() for path in run_folder.glob("*.json*")}
+    kept |= {path: path.read_bytes() for path in run_folder.glob("filters/*")}
+    for _ in range(2):
+        with pytest.raises(InputError) as caught:
+            quiet(out=run_folder, resume=True)
+        assert str(caught.value) == (
+            f"{run_folder} has metrics of 5 steps, and no checkpoint to go on from; put one back, or "
+            "name another folder for a new run."
+        )
+        assert {path: path.read_bytes() for path in kept} == kept
+    capsys.readouterr()
+    shutil.copytree(run_folder / "elsewhere", run_folder, dirs_exist_ok=True)
+    assert_same_run(quiet(out=run_folder, resume=True), whole)
+    (run_folder / "provenance.json").unlink()
+    for checkpoint in run_folder.glob("step-*"):
+        shutil.rmtree(checkpoint)
+    with pytest.raises(InputError, match=r"provenance\.json cannot be read"):
+        quiet(out=run_folder, resume=True)
+    assert len(metrics(run_folder)) == 6
+
+
+def test_a_run_killed_before_its_first_checkpoint_says_what_it_takes_again(tmp_path, capsys, whole):
+    with pytest.raises(Killed):
+        quiet(out=tmp_path, watch=killed_at(1))
+    assert_same_run(quiet(out=tmp_path, resume=True), whole)
+    said = f"{tmp_path} has no checkpoint yet; its 1 steps are taken again.\n"
+    assert capsys.readouterr().out == said
 
 
 def contents(folder):
@@ -450,12 +482,13 @@ def test_a_signal_ends_the_step_and_saves(tmp_path, number, capsys, whole):
         if step == 2:
             os.kill(os.getpid(), number)
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Stopped) as caught:
         quiet(out=tmp_path, watch=interrupt)
+    assert caught.value.number == number
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == handlers
     # The signal came when step 2 was done, so it was step 3 that was let to end.
-    said = f"stopped after step 3; go on with --resume --out {tmp_path}\n"
-    assert capsys.readouterr().out == said
+    assert str(caught.value) == f"stopped after step 3; go on with --resume --out {tmp_path}"
+    assert capsys.readouterr().out == ""
     assert_same_run(quiet(out=tmp_path, resume=True), whole)
 
 

@@ -250,10 +250,28 @@ def newest(folder):
     return int(max(path.name for path in folder.glob("step-*")).removeprefix("step-"))
 
 
+@pytest.mark.parametrize("before", [1, 2])
+def test_a_killed_run_goes_on_with_another_number_of_processes(tmp_path, before, alone):
+    (tmp_path / "stopped.py").write_text(STOPPED)
+    out = ["--out", tmp_path / "run"]
+    # The fourth batch is made in the third step.
+    arguments = ["SIGKILL", 4, "pretrain", *flags(SHARED), *out]
+    assert torchrun(before, tmp_path / "stopped.py", *arguments).returncode != 0
+    assert (newest(tmp_path / "run"), len(losses(tmp_path / "run"))) == (2, 2)
+    arguments = ["pretrain", "--resume", "--device=cpu", *out]
+    done = torchrun(3 - before, "-m", "audiopg", *arguments)
+    assert done.returncode == 0, done.stderr
+    found = torch.tensor(losses(tmp_path / "run"))
+    torch.testing.assert_close(found, alone.losses, atol=1e-4, rtol=0)
+    torch.testing.assert_close(
+        weights(load_model(tmp_path / "run")), weights(alone.model), atol=1e-4, rtol=0
+    )
+
+
 def test_a_run_stopped_again_and_again_ends_with_the_same_bits(tmp_path):
     moments = random.Random(0)
     arguments = [*flags(SETTINGS)]
-    for way in (signal.SIGKILL, signal.SIGKILL, signal.SIGKILL, signal.SIGINT):
+    for way in (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT):
         at = [way.name, str(moments.randint(4, 9))]
         stopped = subprocess.run(
             [sys.executable, "-c", STOPPED, *at, "pretrain", *arguments, "--out", str(tmp_path)],
@@ -264,9 +282,9 @@ def test_a_run_stopped_again_and_again_ends_with_the_same_bits(tmp_path):
         if way is signal.SIGKILL:
             assert stopped.returncode == -signal.SIGKILL
         else:
-            assert stopped.returncode == 130
+            assert stopped.returncode == 128 + way
             said = f"stopped after step {newest(tmp_path)}; go on with --resume --out {tmp_path}"
-            assert stopped.stdout.splitlines()[-1] == said
+            assert stopped.stderr.splitlines()[-1] == f"audiopg: {said}"
             assert "Traceback" not in stopped.stderr
         load_model(tmp_path)  # The newest checkpoint can always be loaded.
         arguments = ["--resume"]

@@ -53,15 +53,19 @@ def run(options: argparse.Namespace) -> None:
             )
     left = [experiment for experiment in chosen if not is_recorded(experiment, folder)]
     if left and not options.list:
-        left = reproduce(
-            chosen,
-            recordings(data_folder()),
-            data=data_folder(),
-            out=options.out,
-            minutes=options.budget,
-            device=options.device,
-            folder=folder,
-        )
+        try:
+            left = reproduce(
+                chosen,
+                recordings(data_folder()),
+                data=data_folder(),
+                out=options.out,
+                minutes=options.budget,
+                device=options.device,
+                folder=folder,
+            )
+        except KeyboardInterrupt as stop:
+            stop.args = ("stopped; the same command goes on",)
+            raise
     known_minutes, unknown, devices = 0.0, 0, set()
     for experiment in chosen:
         if experiment not in left:

@@ -201,9 +201,9 @@ def _finetune(
             first = copy.deepcopy(encoder) or Encoder.preset(settings.preset, task.seed)
             model = Classifier(first, targets.shape[1]).requires_grad_(True).to(device)
             tested[place] = _train(task, model, heard, bar)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         if held := asked[0].held:
-            print(f"stopped; go on with --resume --out {held.path}")
+            stop.args = (f"stopped; go on with --resume --out {held.path}",)
         raise
     finally:
         bar.close()

@@ -349,6 +349,9 @@ def load_checkpoint(task: Task, model: nn.Module, optimiser: AdamW) -> tuple[lis
     require_writable(task.folder, 6 * sum(value.nbytes for value in weights.values()))
     expected = {f"model/{name}": value.shape for name, value in weights.items()}
     expected |= {f"optimiser/{n}": like.shape for n, _, _, like in runs.moments(model, [optimiser])}
+    said = runs.count_lines(task.folder / "metrics.jsonl")
+    if said and not (task.folder / _CHECKPOINT).exists():
+        print(f"{task.folder} has no checkpoint; its {said} epochs are taken again.")
     tensors = _load(task, _CHECKPOINT, expected)
     losses, seconds = tensors["losses"].tolist() if tensors else [], 0.0
     if tensors:
@@ -377,7 +380,9 @@ def load_tested(task: Task, n_classes: int) -> Outcome | None:
     """What a task that is done gave."""
     if task.folder is None:
         return None
-    tested = _load(task, _TESTED, {"scores": torch.Size((len(task.test), n_classes))})
+    expected = {"scores": torch.Size((len(task.test), n_classes))}
+    expected["losses"] = torch.Size((task.settings["epochs"],))
+    tested = _load(task, _TESTED, expected)
     # A process that was killed between the two has left the checkpoint beside the scores.
     if tested and task.held:
         _drop_checkpoint(task)

@@ -1,7 +1,9 @@
 """The command `analyze`, end to end on networks of no training."""
 
 import json
+import os
 import shutil
+import signal
 from dataclasses import asdict
 from types import SimpleNamespace
 
@@ -180,12 +182,13 @@ def test_a_single_encoder_without_controls(tmp_path, monkeypatch, capsys):
     into = ["--out", str(again)]
 
     def stop(*_):
-        raise KeyboardInterrupt
+        os.kill(os.getpid(), signal.SIGTERM)
 
     # Stopped while it writes, it leaves nothing that another analysis could be mixed with.
     with monkeypatch.context() as patched:
         patched.setattr(pandas.DataFrame, "to_csv", stop)
-        assert main(["analyze", path, *arguments, *into]) == 130
+        assert main(["analyze", path, *arguments, *into]) == 143
+    assert capsys.readouterr().err.endswith("\naudiopg: stopped\n")
     assert main(["analyze", path, *arguments, "--seed", "5", *into]) == 2
     assert "holds an analysis with seed = 1, not 5; name another" in capsys.readouterr().err
     assert main(["analyze", path, *arguments, *into]) == 0

@@ -249,7 +249,7 @@ def test_a_run_stopped_again_and_again_ends_with_the_same_bits(tmp_path, weights
     moments = random.Random(0)
     arguments = [*FLAGS, "--start", str(weights), "--folds", "1,3", "--out", str(tmp_path)]
     # Two folds of 64 batches: the first stop is within the first, the last within the second.
-    for way in (signal.SIGKILL, signal.SIGINT, signal.SIGKILL):
+    for way in (signal.SIGKILL, signal.SIGINT, signal.SIGTERM):
         at = [way.name, str(moments.randint(25, 40))]
         stopped = subprocess.run(
             [sys.executable, "-c", STOPPED, *at, "finetune", *arguments],
@@ -259,9 +259,9 @@ def test_a_run_stopped_again_and_again_ends_with_the_same_bits(tmp_path, weights
         if way is signal.SIGKILL:
             assert stopped.returncode == -signal.SIGKILL
         else:
-            assert stopped.returncode == 130
-            said = f"stopped; go on with --resume --out {tmp_path}"
-            assert stopped.stdout.splitlines()[-1] == said
+            assert stopped.returncode == 128 + way
+            said = f"audiopg: stopped; go on with --resume --out {tmp_path}"
+            assert stopped.stderr.splitlines()[-1] == said
             assert "Traceback" not in stopped.stderr
         arguments = ["--dataset=esc10", "--device=cpu", "--folds=1,3", "--resume"]
         arguments += ["--out", str(tmp_path)]
@@ -404,6 +404,10 @@ BAD_INPUT = {
     "folds that are no numbers": (
         "--start WEIGHTS --folds one --out NOWHERE",
         "folds is 'one'; give the numbers of test folds, such as 1,2.",
+    ),
+    "a fold of thousands of digits": (
+        f"--start WEIGHTS --folds {'9' * 5000} --out NOWHERE",
+        "; give the numbers of test folds, such as 1,2.",
     ),
     "nothing to begin with": ("--out NOWHERE", "there is nothing to begin with"),
     "weights that are not there": ("--start NOWHERE --out NOWHERE", "is not a file"),

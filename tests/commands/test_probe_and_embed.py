@@ -1,7 +1,9 @@
 """The commands that embed files and probe encoders on benchmarks."""
 
 import json
+import os
 import shutil
+import signal
 
 import numpy as np
 import pytest
@@ -117,6 +119,12 @@ def test_probe_of_recordings_of_one_s_own(weights, data, records, capsys):
     assert read_record("again", records)["metrics"] == first["metrics"]
 
 
+def test_a_role_is_given_once(weights, capsys):
+    with pytest.raises(SystemExit):
+        main(["probe", weights, "--dataset", "x.csv", "--columns", "label=a,label=b"])
+    assert "it is 'label=a,label=b'; give each role once" in capsys.readouterr().err
+
+
 def test_probe_refuses_what_is_no_data_set(weights, data, capsys):
     assert main(["probe", weights, "--dataset", "esc11"]) == 2
     assert "no data set is called 'esc11', and no file or folder; choose" in one_sentence(capsys)
@@ -229,6 +237,8 @@ def test_probe_sets_other_models_beside_and_leaves_out_the_controls(
     options = ["--beside", str(other), "--data", str(data), "--native", "--no-controls"]
     assert main(["probe", weights, *options]) == 0
     printed = capsys.readouterr().out
+    # A hiss and a tone are told apart whatever the weights are.
+    assert printed.splitlines()[-2] == "most frequent confusions of this encoder: none"
     assert f"\n{other}" in printed
     assert "\nthis encoder" in printed
     for row in ROWS:
@@ -285,6 +295,28 @@ def test_probe_goes_on_without_bad_files_where_it_may(weights, data, records, ca
     assert record["data"].endswith("; 1 files left out")
     (why,) = record["settings"]["skipped"].items()
     assert why == ("3.wav", "is damaged, or in a format that neither libsndfile nor FFmpeg reads")
+
+
+def test_probe_that_is_stopped_leaves_nothing_and_can_be_run_again(
+    weights, data, records, monkeypatch, capsys
+):
+    arguments = ["probe", weights, "--data", str(data), "--native", "--no-controls"]
+
+    def stop(*_, **__):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    for name in ("cache.load_audio", "cache.np.savez"):
+        with monkeypatch.context() as patched:
+            patched.setattr(f"audiopg.datasets.{name}", stop)
+            assert main([*arguments, "--record", "new"]) == 143
+        assert capsys.readouterr().err.endswith("audiopg: stopped\n")
+        assert [path.name for path in (data.parent / "cache").glob("*waves-*")] == []
+    with monkeypatch.context() as patched:
+        patched.setattr(command, "probe_features", stop)
+        assert main([*arguments, "--record", "new"]) == 143
+    assert not records.exists()
+    assert main([*arguments, "--record", "new"]) == 0
+    assert [path.name for path in records.iterdir()] == ["new.json"]
 
 
 def test_probe_names_the_line_with_a_wrong_fold(weights, data, capsys):

@@ -1,10 +1,12 @@
 import json
 import os
 import shutil
+import signal
 import struct
 import subprocess
 import sys
 from dataclasses import fields, replace
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,6 +19,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from audiopg.__main__ import main
+from audiopg.commands import COMMANDS
 from audiopg.commands import pretrain as command
 from audiopg.environment import PRECISIONS
 from audiopg.pretrained import load_model
@@ -44,15 +47,16 @@ def run_folder(tmp_path_factory):
 
 
 class KillAfter:
-    """Renames so many files, then is killed."""
+    """Renames so many files of ours, then is killed; numba keeps what it compiles in the same way."""
 
     def __init__(self, replace, count):
         self.replace, self.count, self.done = replace, count, []
 
     def __call__(self, temporary, path):
-        if len(self.done) == self.count:
+        ours = str(temporary).endswith(".part")
+        if ours and len(self.done) == self.count:
             raise KeyboardInterrupt
-        self.done.append(Path(path).name)
+        self.done += [Path(path).name] * ours
         self.replace(temporary, path)
 
 
@@ -532,6 +536,10 @@ BAD_INPUT = {
     "no name of a curriculum": ("synth --preset= --out NOWHERE", "no preset is called ''; choose"),
     "clips that run backwards": ("synth --clips 5:5 --out NOWHERE", "clips is '5:5'; give FIRST"),
     "clips below zero": ("synth --clips=-2:5 --out NOWHERE", "clips is '-2:5'; give FIRST:LAST"),
+    "clips of thousands of digits": (
+        f"synth --clips 0:{'9' * 5000} --out NOWHERE",
+        "give FIRST:LAST",
+    ),
     "clips beyond 64 bits": (f"synth --clips 0:{2**63} --out NOWHERE", "give FIRST:LAST"),
     "a seed beyond 64 bits": (f"synth --seed {2**63} --out NOWHERE", "give a 64-bit whole"),
     "a row that a curriculum cannot have": (
@@ -624,3 +632,40 @@ def test_an_interruption_while_modules_are_imported_is_no_traceback(tmp_path, mo
 
     monkeypatch.setattr("audiopg.__main__.import_module", stop)
     assert main(["synth", "--out", str(tmp_path)]) == 130
+
+
+@pytest.mark.parametrize("way", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_ends_at_a_signal_with_one_sentence(command, way, monkeypatch, capsys):
+    module = import_module(f"audiopg.commands.{command}")
+    monkeypatch.setattr(module, "add", lambda parser: None)
+    monkeypatch.setattr(module, "run", lambda options: os.kill(os.getpid(), way))
+    # In the background of a shell Python is started with SIGINT ignored, and leaves it so.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        assert main([command]) == 128 + way
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert capsys.readouterr() == ("", "audiopg: stopped\n")
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def test_a_signal_that_the_caller_handles_is_left_to_it(monkeypatch):
+    module, caught = import_module("audiopg.commands.data"), []
+    monkeypatch.setattr(module, "add", lambda parser: None)
+    monkeypatch.setattr(module, "run", lambda options: os.kill(os.getpid(), signal.SIGTERM))
+    before = signal.signal(signal.SIGTERM, lambda number, frame: caught.append(number))
+    try:
+        assert main(["data"]) == 0
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert caught == [signal.SIGTERM]
+
+
+def test_experiments_that_are_stopped_go_on_with_the_same_command(tmp_path, monkeypatch, capsys):
+    module = import_module("audiopg.commands.reproduce")
+    monkeypatch.setattr(module, "recordings", lambda data: {})
+    monkeypatch.setattr(module, "reproduce", lambda *_, **__: os.kill(os.getpid(), signal.SIGTERM))
+    places = ["--out", str(tmp_path / "runs"), "--results", str(tmp_path)]
+    assert main(["reproduce", "curriculum-sine", "--scale", "cpu", *places]) == 143
+    assert capsys.readouterr().err == "audiopg: stopped; the same command goes on\n"

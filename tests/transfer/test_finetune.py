@@ -531,16 +531,35 @@ def not_finite(path):
         save_file(tensors, path, file.metadata())
 
 
-def test_scores_that_are_not_finite_are_found_again(stopped, clips, waves, whole, capsys):
+def not_finite_scores(tensors, said):
+    tensors["scores"][0] = torch.nan
+
+
+def losses_of_another_length(tensors, said):
+    tensors["losses"] = torch.zeros(9, dtype=torch.float64)
+
+
+def settings_nested_deeply(tensors, said):
+    said["settings"] = "[" * 100_000
+
+
+@pytest.mark.parametrize(
+    ("damage", "why"),
+    [
+        (not_finite_scores, "scores in tested.safetensors is not finite"),
+        (losses_of_another_length, "tested.safetensors belongs to another network or other clips"),
+        (settings_nested_deeply, "maximum recursion depth exceeded"),
+    ],
+)
+def test_scores_that_are_damaged_are_found_again(damage, why, stopped, clips, waves, whole, capsys):
     path = stopped / "seed-0/fold-1/tested.safetensors"
     tensors = load_file(path)
-    tensors["scores"][0] = torch.nan
     with safe_open(path, "pt") as file:
-        save_file(tensors, path, file.metadata())
+        said = file.metadata()
+    damage(tensors, said)
+    save_file(tensors, path, said)
     assert_same_run(quiet(clips, waves, folds=[1, 3], out=stopped, resume=True), whole)
-    assert f"{path} is damaged (scores in tested.safetensors is not finite)" in (
-        capsys.readouterr().out
-    )
+    assert f"{path} is damaged ({why}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("damage", [cut, of_another_network, not_finite])
@@ -556,6 +575,17 @@ def test_a_damaged_checkpoint_costs_its_fold_alone(damage, stopped, clips, waves
     )
     assert path.with_name("damaged-1-checkpoint.safetensors").read_bytes() == before
     assert printed.count("\n") == 1
+
+
+def test_a_fold_without_its_checkpoint_says_what_it_takes_again(
+    stopped, clips, waves, whole, capsys
+):
+    folder = stopped / "seed-0/fold-3"
+    (folder / "checkpoint.safetensors").unlink()
+    epochs = len((folder / "metrics.jsonl").read_text().splitlines())
+    assert_same_run(quiet(clips, waves, folds=[1, 3], out=stopped, resume=True), whole)
+    said = f"{folder} has no checkpoint; its {epochs} epochs are taken again.\n"
+    assert capsys.readouterr().out == said
 
 
 def test_a_full_disk_keeps_what_was_written(stopped, clips, waves, whole, monkeypatch):
@@ -824,9 +854,9 @@ def test_an_interrupted_run_says_how_to_go_on(tmp_path, clips, waves, monkeypatc
         raise KeyboardInterrupt
 
     monkeypatch.setattr(tasks, "save_checkpoint", interrupt)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match=f"^stopped; go on with --resume --out {tmp_path}$"):
         quiet(clips, waves, out=tmp_path)
-    assert capsys.readouterr().out == f"stopped; go on with --resume --out {tmp_path}\n"
+    assert capsys.readouterr().out == ""
 
 
 # What is refused
