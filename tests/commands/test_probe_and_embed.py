@@ -312,7 +312,7 @@ def test_probe_that_is_stopped_leaves_nothing_and_can_be_run_again(
         assert capsys.readouterr().err.endswith("audiopg: stopped\n")
         assert [path.name for path in (data.parent / "cache").glob("*waves-*")] == []
     with monkeypatch.context() as patched:
-        patched.setattr(command, "probe_features", stop)
+        patched.setattr(command.transfer, "probe_features", stop)
         assert main([*arguments, "--record", "new"]) == 143
     assert not records.exists()
     assert main([*arguments, "--record", "new"]) == 0
