@@ -173,7 +173,7 @@ CLAIMS = (
         "04_transfer",
     ),
     Claim(
-        "Its features are learned (the paper has no such control).",
+        "Its features are learned (the paper has no untrained network as a control).",
         "–",
         "points that a linear probe gains with the features of `tiny` instead of those of the same "
         "network, untrained",
@@ -183,29 +183,29 @@ CLAIMS = (
     Claim(
         "Partials and other excitations help.",
         "ESC-50 +27.0, UrbanSound8K +5.0 (Table 3)",
-        "points of `harmonic` over `sine`",
+        "points by which `harmonic` is ahead of `sine`",
         compared(("curriculum-harmonic", "curriculum-sine")),
         "05_ablations",
     ),
     Claim(
         "Events and envelopes help.",
         "ESC-50 +4.0, UrbanSound8K +2.7 (Table 3)",
-        "points of `dynamic` over `harmonic`",
+        "points by which `dynamic` is ahead of `harmonic`",
         compared(("curriculum-dynamic", "curriculum-harmonic")),
         "05_ablations",
     ),
     Claim(
         "Damping and noise help.",
         "ESC-50 +8.8, UrbanSound8K +7.0 (Table 3)",
-        "points of `full` over `dynamic`",
+        "points by which `full` is ahead of `dynamic`",
         compared(("curriculum-full", "curriculum-dynamic")),
         "05_ablations",
     ),
     Claim(
         "In the same time, synthesis teaches more than recordings.",
         "ESC-50 +10.0, UrbanSound8K +2.2 (Table 3)",
-        "points of `full` over the same network trained on as many windows of recordings, taken from "
-        "other sets than the one tested",
+        "points by which `full` is ahead of the same network trained on recordings: as many windows as "
+        "`full` had clips, taken from other sets than the one tested",
         compared(
             ("curriculum-full", "real-for-esc10"), ("curriculum-full", "real-for-urbansound8k")
         ),
@@ -214,14 +214,14 @@ CLAIMS = (
     Claim(
         "With far more time, recordings teach more than synthesis.",
         "ESC-50 +1.6, UrbanSound8K +0.2 (Table 3)",
-        "points of recordings over `full`, both with four times as many clips",
+        "points by which recordings are ahead of `full`, both with four times as many clips as above",
         compared(("long-real-for-esc10", "long"), ("long-real-for-urbansound8k", "long")),
         "05_ablations",
     ),
     Claim(
         "The range of the fundamental hardly matters.",
         "within 1.2 points (Table 4)",
-        "points of the narrow range over the default, then of the wide range over the default; "
+        "points by which the narrow range, then the wide range, is ahead of the default; "
         "the claim would need all of them within 3 points",
         compared(
             ("sensitivity-narrow-f0", "curriculum-full"), ("sensitivity-wide-f0", "curriculum-full")
@@ -232,7 +232,7 @@ CLAIMS = (
     Claim(
         "Clips with several events teach more than clips with one.",
         "ESC-50 +6.0, UrbanSound8K +4.9 (Table 4)",
-        "points of the default over one event",
+        "points by which the default is ahead of one event",
         compared(("curriculum-full", "sensitivity-1-event")),
         "05_ablations",
     ),

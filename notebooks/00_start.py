@@ -19,7 +19,7 @@
 #
 # ## 1. Hear a clip
 #
-# No instrument made this sound and no microphone heard it. A page of arithmetic did: an oscillator
+# No instrument made this sound and no microphone heard it. A page of arithmetic made it: an oscillator
 # plays two notes, each with its own envelope, over a little noise. Press play.
 
 # %% tags=["hide-input"]

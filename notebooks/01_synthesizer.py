@@ -309,16 +309,17 @@ same = torch.equal(audiopg.render(again), waves)
 print(f"the same bits after a round trip through JSON: {same}")
 
 # %% [markdown]
-# For those who think in tables, the third form is a data frame with one row per event:
+# For those who think in tables, there is also a data frame with one row per event:
 
 # %%
 columns = ["excitation", "f0", "onset", "length", "burst_amplitude"]
 to_table(params).query("heard")[columns].round(2)
 
 # %% [markdown]
-# The table has a row for every slot of a clip, and `heard` says which slots sound. For experiments,
-# `vary` makes copies of one clip that differ in a single factor. Here it damps the bell and the
-# drone more and more.
+# The full table has a row for every place that an event can take in a clip. Its column `heard` says
+# which places hold an event that sounds, and the query keeps only those rows. For experiments, `vary`
+# makes copies of one clip that differ in a single factor. Here it damps the bell and the drone more
+# and more.
 
 # %%
 corners = [8000.0, 1000.0, 250.0]
@@ -453,7 +454,8 @@ print(
 
 # %% [markdown]
 # What bounds the speed? Each line below compares the time of one thing with the time of another. All
-# were measured in the same run:
+# were measured in the same run. Where a line ends with "a clip of `full`", that is one in a batch of
+# 16:
 
 # %%
 for name, others in bench["ratios"].items():

@@ -77,8 +77,8 @@ plt.show()
 # %% [markdown]
 # ## Take one part away
 #
-# From `full` back to `sine`, the presets lose their parts in a fixed order. A clip can also lose
-# any single part, because a few factors in the clip's row of the table set each part. Clip 2152 of
+# From `full` back to `sine`, the presets lose their parts in a fixed order. A clip can also lose any
+# single part, because each part is set by a few factors in the clip's row of the table. Clip 2152 of
 # `full` is a tone of 335 Hz with 14 partials in four events, damped at 486 Hz. Hear it whole, then five
 # times with one part removed; {numref}`fig-parts` shows the same six clips.
 
@@ -106,7 +106,7 @@ plt.show()
 
 # %% [markdown]
 # {numref}`fig-removed` shows the difference between the whole clip and the clip without a part.
-# Where the part adds energy it is red, where it removes energy it is blue.
+# Red marks where the part adds energy, blue where it removes energy.
 
 # %% mystnb={"figure": {"caption": "What each part adds to the clip (red) or removes from it (blue): the whole clip minus the clip without the part.", "name": "fig-removed"}, "image": {"alt": "Five difference spectrograms. Damping is blue above 500 Hz within the events; noise is red everywhere but in the events; bursts are thin red stripes at the onsets; events are blue between the onsets; partials are red lines above the first"}}
 plots.spectrogram_wall(

@@ -72,9 +72,9 @@ plt.show()
 print(f"{tuple(mel.shape)}: mean {mel.mean():.3f}, sd {mel.std():.3f}")
 
 # %% [markdown]
-# The decoder puts a learned *mask token* where a patch is missing and predicts all of them. The
-# loss looks only at the set $M$ of hidden patches. Each patch $p_j$ of 256 values is first
-# normalised to zero mean and unit variance, so that a quiet patch counts as much as a loud one:
+# The decoder puts a learned *mask token* where a patch is missing and predicts every patch. The loss
+# looks only at the set $M$ of hidden patches. Each patch $p_j$ of 256 values is first normalised to
+# zero mean and unit variance, so that a quiet patch counts as much as a loud one:
 #
 # $$
 # \mathcal{L} = \frac{1}{|M|} \sum_{j \in M} \frac{1}{256}
@@ -118,8 +118,8 @@ print(
 #
 # ## A longer run, recorded
 #
-# The weights that come with the package, `tiny` with 5.8 million weights, were trained in the same
-# loop on a CPU. Its record says how long, on what, and from which commit.
+# The network that comes with the package is `tiny`, with 5.8 million weights. It was trained in the
+# same loop on a CPU. Its record says how long, on what, and from which commit.
 
 # %%
 record = read_record("pretrain-tiny")
@@ -498,7 +498,7 @@ pd.DataFrame(
 # %% [markdown]
 # ## Eight GPUs, and sixty-four
 #
-# What would limit more processes? This was calculated, not run. In every step, each of $N$
+# What would limit a run on more processes? This was calculated, not run. In every step, each of $N$
 # processes makes its share of the clips and learns from them; then all add up their gradients.
 # ViT-B with its decoder has 111 million weights, so the gradients are 444 MB in float32, and a ring
 # of $N$ moves $2\,(N - 1)/N$ times as much through every link. Take an H100 at 40 % of its 989

@@ -20,7 +20,7 @@
 # and trains a linear classifier on the vectors. If this classifier can tell two sounds apart, the
 # encoder had already separated them. Fine-tuning trains the encoder along with the classifier, and asks
 # what its weights are worth as a starting point. Both are easy to get wrong in one's own favour, so
-# much of this chapter is about what to compare with, and how sure one may be.
+# a large part of this chapter is about what to compare with, and how sure one may be.
 
 # %%
 from pathlib import Path
@@ -461,9 +461,9 @@ readable(fine)
 # Commands; more should raise both rows. The figure to read is the gap between them, and it holds
 # for this length of training alone.
 #
-# There is one exception to the rule about choices. `fast` was chosen with earlier weights on
-# ESC-10: fold 2 was held out, fold 1 left alone, and the other folds trained on. So **fold 2 of
-# ESC-10 is not clean**. Here is the mean without it, beside the mean of all five:
+# Here is another exception to the rule that a test fold has no part in any choice. `fast` was chosen by
+# fine-tuning earlier weights on folds 3 to 5 of ESC-10 and testing them on fold 2; fold 1 was not used.
+# So **fold 2 of ESC-10 is not clean**. Here is the mean without it, beside the mean of all five:
 
 # %%
 folds = fine["ESC-10"].drop(index="chance").filter(like="fold")
@@ -708,10 +708,10 @@ for device, rate in bench["metrics"]["embedded_clips_per_second"].items():
 #
 # ```{dropdown} What you might find
 # 1. By a point or two. Read the tables above on that scale.
-# 2. With all clips, some 145 of the 400 then share a recording with another fold. The earlier
-#    weights of `tiny` went from 82.0 to 82.7 %, the mean of three deals: hard to tell from luck. On
-#    the three folds of UrbanSound8K, where a recording gives many slices, the same experiment took
-#    them from 50.2 to 85.7 %. That is a warning: nothing was learned better, the recordings were
+# 2. With all clips, some 145 of the 400 then share a recording with another fold. The earlier weights
+#    of `tiny` went from 82.0 to 82.7 %, the mean over three such random divisions: hard to tell from
+#    luck. On the three folds of UrbanSound8K, where a recording gives many slices, the same experiment
+#    took them from 50.2 to 85.7 %. That is a warning: nothing was learned better, the recordings were
 #    recognised. (`by_source=True` gave 79.3 and 34.9 %, since it leaves little to learn from.)
 # ```
 

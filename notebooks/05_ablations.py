@@ -20,7 +20,7 @@
 # on each stage, with equal numbers of clips. Then we ask two things: what the network can
 # reconstruct, and how well a linear probe of its features does on real recordings. To run live on a
 # CPU in less than a minute, the networks are very small and the runs very short. This first part
-# demonstrates the experiment; it is not its result.
+# shows how the experiment works; its numbers are not the result.
 
 # %%
 import matplotlib.pyplot as plt
@@ -375,12 +375,12 @@ pd.DataFrame.from_dict(rows, orient="index").rename_axis("clips heard")
 
 # %% [markdown]
 # On ESC-10 and UrbanSound8K the probe rises with the clips, unevenly, up to 25,600 of them. At the end
-# of the run, after 51,200 clips (the first table of this section), three of the four accuracies are
-# less than a point away from those at 25,600. On Speech Commands the averaged tokens are at their best
-# after 6,400 clips and never come back to that, while with the bands kept apart they go on to gain. A
-# likely reason: late in training the tokens learn where in frequency something happens, and an average
-# over all tokens loses that. It is one run of one seed. The run on recordings is still missing, so it
-# cannot be told yet which of the two learns faster.
+# of the run, after 51,200 clips (the first table of this section), three of the four accuracies on
+# these two sets are less than a point away from those at 25,600. On Speech Commands the averaged tokens
+# are at their best after 6,400 clips and never come back to that. From there on, the accuracy with the
+# bands kept apart still rises. A likely reason: late in training the tokens learn where in frequency
+# something happens, and an average over all tokens loses that. It is one run of one seed. The run on
+# recordings is still missing, so it cannot be told yet which of the two learns faster.
 #
 # ## How wide, how many
 #

@@ -413,8 +413,8 @@ pd.DataFrame(
 # The paper's best neuron for pitch has 1.73 nats; ours has a seventh of that. Perhaps the paper varied
 # one factor at a time in the clips of its analysis; it does not say. So here is a *controlled* analysis
 # beside the *natural* one above. It has three sets of clips, one for each factor. In each set only that
-# factor moves, over the values of the first hundred clips above. Everything else stays as in one clip,
-# down to the noise samples. Both analyses use a hundred clips.
+# factor moves, over the values of the first hundred clips above. Everything else is that of one clip
+# and stays fixed, down to the noise samples. Both analyses use a hundred clips.
 
 # %%
 FEW = audiopg.at_scale(smoke=100, paper=5000)
@@ -507,10 +507,10 @@ recorded("dci").set_index(["embeddings", "factor"]).round(2)
 #
 # ## All neurons together
 #
-# A ridge regression reads a factor from the whole embedding. We fit it on three quarters of the
-# clips, choose its settings there, and score it on the rest, five times over. $R^2$ is the share of
-# variance explained on the held-out clips, averaged over the five splits. The interval is a
-# bootstrap over all held-out clips pooled, so one bad split can pull the average below it.
+# A ridge regression reads a factor from the whole embedding. We fit it on three quarters of the clips,
+# choose its settings there, and score it on the rest, five times over. $R^2$ is the share of variance
+# explained on the held-out clips, averaged over the five splits. The interval is a bootstrap that pools
+# the held-out clips of all splits, so one bad split can pull the average below this interval.
 
 # %%
 live = ridge_comparison(embeddings, factors).table()

@@ -102,9 +102,9 @@ share = added.square().mean() / projections["trained"].square().mean()
 print(f"what was added holds {share:.1%} of the energy of the weights")
 
 # %% [markdown]
-# Here the difference hardly matters, since most of the weights' energy was learned. Stripes along time
-# are frequency filters: they respond to a partial at one height in the patch, or to the step between
-# two bands. Patterns that change along time respond to beginnings and ends. The first component
+# Here it hardly matters whether we subtract, since most of the weights' energy was learned. Stripes
+# along time are frequency filters: they respond to a partial at one height in the patch, or to the step
+# between two bands. Patterns that change along time respond to beginnings and ends. The first component
 # compares the last frame of the patch with the others, and the third does the same with the first
 # frame. We suspect that they help to continue a sound into the next patch.
 #

@@ -55,8 +55,8 @@ plots.use_style()
 # ## Adapt, live
 #
 # The target is ESC-10 {cite}`piczak2015`, if it is at hand. The network hears folds 1 to 4, without
-# their labels, and fold 5 is kept for testing. Training of `tiny` continues from the weights shipped
-# with the book for a few steps, each on random windows of recordings.
+# their labels, and fold 5 is kept for testing. We take the weights of `tiny` that come with the book
+# and train them for a few more steps, each on random windows of recordings.
 
 # %% tags=["nbval-ignore-output"]
 clips = find_dataset("esc10", audiopg.data_folder())

@@ -187,7 +187,7 @@ turned(
 turned("glide", "glide", [-1, -0.5, 0, 0.5, 1], "octaves", f0=300.0)
 
 # %% [markdown]
-# Here are ten vowels from a mouth of one size; the formants are means of 33 men
+# Here are ten vowels from a mouth of one size; the formants are averages over 33 male speakers
 # {cite}`peterson1952`. {numref}`fig-vowels` shows where the formants lie.
 
 # %%
@@ -279,9 +279,10 @@ pd.DataFrame(columns, index=list(SUMMARIES)).round(2)
 # %% [markdown]
 # ## What the probes say
 #
-# We train networks on `extended` and on `full`, with the same recipe and number of clips, and test both on the same folds as in [chapter 5](05_ablations.ipynb). The held-out loss is
-# measured on unheard clips of the row's own prior. Where a cell holds two accuracies, the first
-# comes from tokens averaged over the clip, the second from tokens averaged band by band.
+# We train networks on `extended` and on `full`, with the same recipe and number of clips, and test both
+# on the same folds as in [chapter 5](05_ablations.ipynb). The held-out loss is measured on unheard
+# clips of the row's own prior. Where a cell holds two accuracies, the first comes from tokens averaged
+# over the clip, the second from tokens averaged band by band.
 
 # %%
 scale = audiopg.at_scale(smoke="cpu", paper="paper")
