@@ -156,8 +156,10 @@ class SynthPrior:
 
     Attributes:
         f0: Hz, fundamental frequency.
-        excitation: choices among "harmonic", "fm" and "pulse".
-        pulse: choices among "sawtooth" and "square", for events whose excitation is "pulse".
+        excitation: choices among "harmonic", "fm", "pulse" and what else `EXCITATIONS` has that is
+            no pulse.
+        pulse: choices among "sawtooth", "square" and any other pulse of `EXCITATIONS`, for events
+            whose excitation is "pulse".
         band_limited: whether a pulse holds only the partials below Nyquist; the paper's do not.
         partials: number K of partials.
         rolloff: exponent γ of the partials' power law.
