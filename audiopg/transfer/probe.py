@@ -34,7 +34,10 @@ class ProbeResult(Tested):
     """A linear probe, tested on one fold after another.
 
     Attributes:
-        folds, metric, values, scores: as in `Tested`, the last in float64.
+        folds: as in `Tested`.
+        metric: as in `Tested`.
+        values: as in `Tested`.
+        scores: as in `Tested`, in float64.
         strengths: (folds,) the C chosen for each test fold; a larger C regularises less.
     """
 

@@ -50,7 +50,10 @@ class FinetuneResult(Tested):
 
     Attributes:
         seeds: of the runs.
-        folds, metric, values, scores: as in `Tested`, the last in float32.
+        folds: as in `Tested`.
+        metric: as in `Tested`.
+        values: as in `Tested`.
+        scores: as in `Tested`, in float32.
         losses: (seeds, folds, epochs), the mean training loss of every epoch.
         seconds: of training, all folds and seeds together.
     """

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 from playwright.sync_api import Browser, Page, sync_playwright
+from waiting import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
@@ -32,8 +33,6 @@ FLAGS = (
     "--no-sandbox",
 )
 HEIGHT = 900
-# Half an hour, in milliseconds: a page that is merely slow is waited for.
-PATIENCE = 1_800_000
 # Pages that Sphinx adds to those of the table of contents.
 ADDED = ("genindex", "py-modindex", "search")
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from waiting import wait_until
 
 from audiopg import LogMel, SynthPrior, render
 from audiopg.book import widgets
@@ -58,7 +59,7 @@ def page(open_page):
 
 def start_network(page):
     page.click("#lab-start")
-    page.wait_for_function("performance.getEntriesByName('read').length > 0")
+    wait_until(page, "performance.getEntriesByName('read').length > 0")
     return page
 
 
@@ -82,7 +83,7 @@ def set_value(page, name, value):
 
 def settle(page, name="slider to pictures"):
     """Wait until pictures have been drawn of something that was turned."""
-    page.wait_for_function(f"performance.getEntriesByName('{name}').length > 0")
+    wait_until(page, f"performance.getEntriesByName('{name}').length > 0")
     page.evaluate("performance.clearMeasures()")
 
 
@@ -298,7 +299,7 @@ def test_patches_are_hidden_by_keys_and_by_painting(page):
     start_network(page)
     assert "384 of 512 patches are hidden, 75 %" in page.inner_text("#lab-hidden")
     page.click("#lab-show")
-    page.wait_for_function("document.querySelector('#lab-hidden').textContent.startsWith('0 of')")
+    wait_until(page, "document.querySelector('#lab-hidden').textContent.startsWith('0 of')")
     mask = page.locator("#lab-mask")
     mask.focus()
     page.keyboard.press("ArrowUp")
@@ -313,8 +314,8 @@ def test_patches_are_hidden_by_keys_and_by_painting(page):
     page.mouse.down()
     page.mouse.move(box["x"] + 200, middle, steps=30)
     page.mouse.up()
-    page.wait_for_function(f"parseInt({said}) > 5")
-    page.wait_for_function("!audiopgLaboratory.thought.busy")
+    wait_until(page, f"parseInt({said}) > 5")
+    wait_until(page, "!audiopgLaboratory.thought.busy")
     mel = numbers(page, "audiopgLaboratory.shown.mel").reshape(64, 16, 8, 16)
     made = numbers(page, "audiopgLaboratory.thought.reconstruction").reshape(64, 16, 8, 16)
     changed = (mel != made).any(axis=(1, 3))
@@ -328,15 +329,14 @@ def test_the_network_reads_what_moves(page):
     table = page.locator("#lab-read-outs")
     for f0 in (100, 1800):
         set_value(page, "f0", f0)
-        page.wait_for_function(
+        wait_until(
+            page,
             "document.querySelector('#lab-read-outs td').textContent"
             f" === '{f0 if f0 < 1000 else 1800} Hz'",
         )
         assert len(table.locator("tr").all()) == 3
     page.select_option("#lab-neuron", "11")
-    page.wait_for_function(
-        "document.querySelector('#lab-cloud').ariaLabel.startsWith('Neuron 11 ')"
-    )
+    wait_until(page, "document.querySelector('#lab-cloud').ariaLabel.startsWith('Neuron 11 ')")
     page.select_option("#lab-against", "2")
     assert "onset" in page.get_attribute("#lab-cloud", "aria-label")
 
@@ -344,9 +344,7 @@ def test_the_network_reads_what_moves(page):
 def test_a_reconstruction_is_played(page):
     start_network(page)
     page.click("#lab-play-reconstruction")
-    page.wait_for_function(
-        "document.querySelector('#lab-play-reconstruction').textContent === 'Stop'"
-    )
+    wait_until(page, "document.querySelector('#lab-play-reconstruction').textContent === 'Stop'")
     sound = numbers(page, "audiopgLaboratory.thought.played")
     assert len(sound) == 163840
     assert 0.01 < np.abs(sound).max() <= 1
@@ -390,7 +388,8 @@ def recordings(tmp_path):
 def test_a_file_that_cannot_be_used_is_refused_with_the_reason(page, recordings, name, message):
     before = numbers(page, "audiopgLaboratory.shown.wave")
     page.set_input_files("#lab-file", recordings[name])
-    page.wait_for_function(
+    wait_until(
+        page,
         "document.querySelector('#lab-file-status').textContent.length > 0 &&"
         " !document.querySelector('#lab-file-status').textContent.startsWith('Reading')",
     )
@@ -400,7 +399,7 @@ def test_a_file_that_cannot_be_used_is_refused_with_the_reason(page, recordings,
 
 def test_a_recording_becomes_the_sound_of_the_page(page, recordings):
     page.set_input_files("#lab-file", recordings["good"])
-    page.wait_for_function("performance.getEntriesByName('read').length > 0")
+    wait_until(page, "performance.getEntriesByName('read').length > 0")
     assert "good.wav, 2.0 s, is now the sound of this page" in page.inner_text("#lab-file-status")
     found = numbers(page, "audiopgLaboratory.shown.wave")
     # Both channels mixed, resampled, and repeated every two seconds; edges ring.
@@ -414,7 +413,7 @@ def test_a_recording_becomes_the_sound_of_the_page(page, recordings):
     assert page.locator("#lab-nearest li").count() == 4
     assert page.locator("#lab-read-outs td").first.inner_text() == "unknown"
     page.locator("#lab-nearest button").first.click()
-    page.wait_for_function("document.querySelector('#lab-nearest button').textContent === 'Stop'")
+    wait_until(page, "document.querySelector('#lab-nearest button').textContent === 'Stop'")
     page.evaluate("performance.clearMeasures()")  # Of the recording's own pictures.
     nearest = page.locator("#lab-nearest a").first
     link = nearest.get_attribute("href")
@@ -450,7 +449,7 @@ def test_nothing_stands_in_the_way_when_everything_is_shown(
 ):
     page = wait_ready(open_page(PAGE, width=width, theme=theme))
     page.set_input_files("#lab-file", recordings["good"])
-    page.wait_for_function("performance.getEntriesByName('read').length > 0")
+    wait_until(page, "performance.getEntriesByName('read').length > 0")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert accessibility(page) == []
 

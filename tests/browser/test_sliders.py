@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from waiting import wait_until
 
 from audiopg.synth import SynthPrior
 
@@ -19,6 +20,7 @@ STATE = """sweep => {
 }"""
 PLAYING = """sweep => [...sweep.querySelectorAll("audio")]
   .map((audio, place) => [place, !audio.paused]).filter(([_, on]) => on).map(([place]) => place)"""
+STARTED = "given[0].querySelectorAll('audio')[given[1]].currentTime > 0"
 
 
 def sliders(page):
@@ -63,10 +65,7 @@ def test_a_playing_slider_goes_on_with_the_sound_of_its_new_place(open_page, sta
     assert sweep.evaluate(PLAYING) == []
     sweep.evaluate("(sweep, place) => sweep.querySelectorAll('audio')[place].play()", start)
     page.keyboard.press("ArrowRight")
-    page.wait_for_function(
-        "([sweep, place]) => sweep.querySelectorAll('audio')[place].currentTime > 0",
-        arg=[sweep.element_handle(), start + 1],
-    )
+    wait_until(page, STARTED, [sweep.element_handle(), start + 1])
     assert sweep.evaluate(PLAYING) == [start + 1]
 
 
@@ -112,8 +111,5 @@ def test_a_slider_that_was_played_plays_at_every_move_until_it_is_paused(open_pa
 
 
 def wait_until_playing(page, sweep, place):
-    page.wait_for_function(
-        "([sweep, place]) => sweep.querySelectorAll('audio')[place].currentTime > 0",
-        arg=[sweep.element_handle(), place],
-    )
+    wait_until(page, STARTED, [sweep.element_handle(), place])
     assert sweep.evaluate(PLAYING) == [place]
