@@ -6,6 +6,7 @@ reason says what is missing.
 
 import os
 import shutil
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -15,6 +16,8 @@ from pathlib import Path
 import pytest
 import yaml
 from playwright.sync_api import Browser, Page, sync_playwright
+
+sys.path.insert(0, str(Path(__file__).parent))
 from waiting import PATIENCE
 
 ROOT = Path(__file__).parents[2]
