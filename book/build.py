@@ -91,7 +91,11 @@ def execute_missing(chapters: list[Path], cache_folder: Path, at_once: int) -> N
     async def execute_all() -> list[ChapterError | None]:
         return await asyncio.gather(*map(execute_and_keep, missing))
 
-    failures = [failure for failure in asyncio.run(execute_all()) if failure]
+    try:
+        failures = [failure for failure in asyncio.run(execute_all()) if failure]
+    finally:
+        # From Python 3.13 on, a connection that nobody closes is warned of.
+        cache.db.dispose()
     if failures:
         count = f"{len(failures)} of {len(chapters)} chapters failed"
         parts = [f"{count}; the others are kept."]

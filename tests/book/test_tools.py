@@ -4,6 +4,7 @@ import importlib.util
 import os
 import re
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -242,13 +243,21 @@ def test_progress_is_told_cell_by_cell(tmp_path, capsys):
     assert told[-1].startswith("Executed 1.ipynb in ")
 
 
+@contextmanager
+def opened(folder):
+    """The cache of the executed chapters."""
+    cache = build.get_cache(folder)
+    yield cache
+    cache.db.dispose()
+
+
 def test_the_cache_gives_a_chapter_its_outputs_and_its_seconds(notebooks, tmp_path):
     build.execute_missing(notebooks[:1], tmp_path / "cache", at_once=1)
-    cache = build.get_cache(tmp_path / "cache")
     given = nbformat.read(notebooks[0], as_version=4)
-    record = cache.match_cache_notebook(given)
+    with opened(tmp_path / "cache") as cache:
+        record = cache.match_cache_notebook(given)
+        _, merged = cache.merge_match_into_notebook(given)
     assert record.data["execution_seconds"] > 0
-    _, merged = cache.merge_match_into_notebook(given)
     assert merged.cells[0].outputs[0].text == "1\n"
 
 
@@ -274,7 +283,8 @@ def test_chapters_that_fail_are_named_and_the_others_kept(notebooks, tmp_path, a
     assert "Traceback" in (tmp_path / "1.ipynb.traceback").read_text()
     assert len(said.splitlines()) < 12
     assert "\n\n2.ipynb, cell 1 of 1: its kernel died\n\nimport os; os._exit(1)" in said
-    (record,) = build.get_cache(tmp_path / "cache").list_cache_records()
+    with opened(tmp_path / "cache") as cache:
+        (record,) = cache.list_cache_records()
     assert Path(record.uri) == notebooks[2]
     # What is mended is all that runs again.
     for path in notebooks[:2]:
@@ -297,7 +307,8 @@ def test_a_book_with_a_chapter_that_fails_ends_in_its_error(
     assert build.main() == 1
     assert "1 of 3 chapters failed" in capsys.readouterr().err
     assert not (tmp_path / "_build/html").exists()
-    assert len(build.get_cache(tmp_path / "_build/.jupyter_cache").list_cache_records()) == 2
+    with opened(tmp_path / "_build/.jupyter_cache") as cache:
+        assert len(cache.list_cache_records()) == 2
 
 
 def test_no_limit_fails_what_is_merely_slow():
