@@ -9,6 +9,7 @@ the page when the book was built.
 
 import re
 from base64 import b64encode
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from html.parser import HTMLParser
 from pathlib import Path
@@ -43,12 +44,13 @@ class _Scripts(HTMLParser):
     def __init__(self, page: str) -> None:
         super().__init__()
         self.found: list[str] = []
+        self.handlers: list[str] = []
         self.inside = False
         self.feed(page)
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found += [text for name, text in attrs if name.startswith("on") and text]
+        self.handlers += [text for name, text in attrs if name.startswith("on") and text]
         self.inside = tag == "script" and "src" not in dict(attrs)
         if self.inside:
             self.found.append("")
@@ -61,24 +63,32 @@ class _Scripts(HTMLParser):
         self.inside = False
 
 
-def policy(page: str) -> str:
-    """The content security policy of a page: its own files and its own scripts, and no other host.
+def policies(pages: Sequence[str]) -> list[str]:
+    """The content security policy of every page: its own files and scripts, and no other host.
+
+    What stands in attributes such as ``onclick`` is allowed in all, since the page of the search reads
+    the pages that it finds.
 
     Args:
-        page: the HTML.
+        pages: the HTML of each.
     """
-    texts = dict.fromkeys(_Scripts(page).found)
+    scripts = [_Scripts(page) for page in pages]
+    handlers = [text for each in scripts for text in each.handlers]
+    return [_policy([*each.found, *handlers]) for each in scripts]
+
+
+def _policy(scripts: Iterable[str]) -> str:
+    """The policy that lets these scripts run."""
+    texts = dict.fromkeys(scripts)
     digests = [b64encode(sha256(text.encode()).digest()).decode() for text in texts]
     own = "'self' data: blob:"
     # The laboratory's engine is WebAssembly, in a worker that is made from a text.
-    scripts = [
-        "'self' blob: 'wasm-unsafe-eval' 'unsafe-hashes'",
-        *(f"'sha256-{d}'" for d in digests),
-    ]
+    allowed = ["'self' blob: 'wasm-unsafe-eval' 'unsafe-hashes'"]
+    allowed += [f"'sha256-{digest}'" for digest in digests]
     return "; ".join(
         [
             f"default-src {own}",
-            f"script-src {' '.join(scripts)}",
+            f"script-src {' '.join(allowed)}",
             f"style-src {own} 'unsafe-inline'",
             "object-src 'none'",
             "base-uri 'none'",
@@ -93,9 +103,10 @@ def add_policy(app: Sphinx, exception: Exception | None) -> None:
         return
     # Its encoding stands first, since a browser looks for it in the first kilobyte alone.
     encoding = '<meta charset="utf-8" />'
-    for path in sorted(Path(app.outdir).rglob("*.html")):
-        page = path.read_text(encoding="utf-8")
-        meta = f'<meta http-equiv="Content-Security-Policy" content="{policy(page)}" />'
+    paths = sorted(Path(app.outdir).rglob("*.html"))
+    pages = [path.read_text(encoding="utf-8") for path in paths]
+    for path, page, policy in zip(paths, pages, policies(pages), strict=True):
+        meta = f'<meta http-equiv="Content-Security-Policy" content="{policy}" />'
         path.write_text(page.replace(encoding, encoding + meta, 1), encoding="utf-8")
 
 

@@ -188,16 +188,18 @@ def test_the_policy_of_a_page_lets_its_own_scripts_run_and_no_other():
     # The digest is the example of the W3C's Content Security Policy Level 3.
     hello = "alert('Hello, world.');"
     digest = "'sha256-qznLcsROx4GACP2dm0UCKCzCG+HiZ1guq6ZZDob/Tng='"
-    for page in (
-        f"<p><script>{hello}</script></p>",
-        '<b onclick="alert(&#39;Hello, world.&#39;);">',
-        f'<script>{hello}</script><b onclick="{hello}">',
-    ):
-        assert offline_pages.policy(page).count(digest) == 1
+    written = f"<p><script>{hello}</script></p>"
+    clicked = '<b onclick="alert(&#39;Hello, world.&#39;);">'
     elsewhere = f'<script src="a.js"></script><p>{hello}</p><b class="on">'
-    assert "sha256" not in offline_pages.policy(elsewhere)
-    assert "http" not in offline_pages.policy(elsewhere)
-    assert "'unsafe-inline'" not in offline_pages.policy(elsewhere).partition("style-src")[0]
+    for page in (written, clicked, written + clicked):
+        assert [policy.count(digest) for policy in offline_pages.policies([page])] == [1]
+    # What is clicked may run in every page, and what is written in its own.
+    assert [digest in policy for policy in offline_pages.policies([written, elsewhere])] == [1, 0]
+    assert [digest in policy for policy in offline_pages.policies([clicked, elsewhere])] == [1, 1]
+    (policy,) = offline_pages.policies([elsewhere])
+    assert "sha256" not in policy
+    assert "http" not in policy
+    assert "'unsafe-inline'" not in policy.partition("style-src")[0]
 
 
 @pytest.fixture
