@@ -35,7 +35,10 @@ SCALES = {
 }
 # What is fine-tuned with, and the sets that a scale can bear to fine-tune every row of Table 3 on.
 FINETUNED = {
-    "paper": (FINETUNE_RECIPES["paper-50"], ("esc10", "urbansound8k")),
+    "paper": (
+        replace(FINETUNE_RECIPES["paper-50"], precision="auto"),
+        ("esc10", "urbansound8k"),
+    ),
     "cpu": (replace(FINETUNE_RECIPES["fast"], epochs=8), ("esc10",)),
 }
 # The clips of the rows of Table 5 and of the longest runs, as multiples of the recipe's.
@@ -128,7 +131,8 @@ def recipe_steps(scale: str) -> dict[str, PretrainSettings]:
             "adamw": replace(first, optimiser="adamw", learning_rate=first.learning_rate / 2),
             "mimetic-start": replace(first, initial="mimetic"),
         }
-    first = replace(first, precision="auto")
+    # Both change how fast a GPU goes, and results by rounding.
+    first = replace(first, precision="auto", compiled=True)
     steps = math.ceil(first.steps / 4)
     shallow = {"decoder_depth": first.architecture.decoder_depth // 2}
     narrow = {"decoder_width": first.architecture.decoder_width // 2}

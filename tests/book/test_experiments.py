@@ -56,9 +56,9 @@ CHANGES = {
 def test_the_steps_of_the_recipe_change_one_thing_at_a_time(scale):
     steps = recipe_steps(scale)
     first = steps.pop(scale)
-    assert first == replace(SCALES[scale], precision="auto")
+    assert first == replace(SCALES[scale], precision="auto", compiled=scale == "paper")
     if scale == "paper":
-        assert replace(steps.pop("fast"), compiled=True) == RECIPES["fast"]
+        assert steps.pop("fast") == RECIPES["fast"]
     for name, settings in steps.items():
         before, after = asdict(first), asdict(settings)
         assert {key for key in after if after[key] != before[key]} == CHANGES[name]
