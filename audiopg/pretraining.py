@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 
 import torch
 import torch.distributed as dist
@@ -221,15 +222,15 @@ def _train(run: Run, recordings: Recordings | None, watch: Watcher | None, progr
         interruptions() as caught,
     ):
         _keep_filters(run)
-        batch = next(batches, None)
+        batch = _next(batches, run.device)
         none_yet = torch.zeros((), dtype=torch.float32, device=run.device)
         _, stop = agree(none_yet, _reasons_to_stop(run, run.before, caught, batch))
         while len(run.losses) < settings.steps and not any(stop):
             began, used = run.seconds, time.process_time()
             output, norm = _backward(network, batch, settings)
-            # On a GPU the next clips wait in line behind the backward pass, so that it has work
-            # while this process looks at the loss.
-            batch = next(batches, None)
+            # On a GPU the next clips are made while the backward pass runs, and this process looks at
+            # the loss.
+            batch = _next(batches, run.device)
             loss, stop = agree(
                 output.loss.detach(), _reasons_to_stop(run, run.seconds, caught, batch)
             )
@@ -283,6 +284,34 @@ class _Batch:
     clips: Tensor
     mel: Tensor
     targets: Tensor | None
+
+
+def _next(
+    batches: Iterator[_Batch | InputError], device: torch.device
+) -> _Batch | InputError | None:
+    """The next batch, or None after the last.
+
+    On a GPU it is made in a queue of its own: synthesis asks the device whether its factors are in
+    their ranges, and behind the backward pass the answer would come when that is done.
+    """
+    if device.type != "cuda":
+        return next(batches, None)
+    own, ours = _queue(device), torch.cuda.current_stream(device)
+    with torch.cuda.stream(own):
+        batch = next(batches, None)
+    ours.wait_stream(own)
+    if isinstance(batch, _Batch):
+        for tensor in (batch.clips, batch.mel, batch.targets):
+            if tensor is not None:
+                # Or its memory would be taken for the next batch while this one is still read.
+                tensor.record_stream(ours)
+    return batch
+
+
+@cache
+def _queue(device: torch.device) -> torch.cuda.Stream:
+    """The queue of a GPU that batches are made in."""
+    return torch.cuda.Stream(device)
 
 
 @torch.no_grad()

@@ -1,6 +1,7 @@
 """A GPU agrees with the CPU, to the tolerances of the book's page on reproducibility."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -58,3 +59,12 @@ def test_embeddings_agree(waves):
     # Twelve layers of float32, each of sums of at most 768 terms: 1e-6 a layer of numbers near 1,
     # and what the log-mel under 50 dB differs by.
     torch.testing.assert_close(found, expected, atol=1e-3, rtol=1e-3)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_run_has_the_losses_of_one_on_a_cpu(compiled):
+    # Six steps, because a race between the making of batches and their use need not show in one.
+    settings = audiopg.PretrainSettings(preset="micro", steps=6, batch_size=4, compiled=compiled)
+    expected = audiopg.pretrain(replace(settings, compiled=False), device="cpu", progress=False)
+    found = audiopg.pretrain(settings, device="cuda", progress=False)
+    torch.testing.assert_close(found.losses, expected.losses, atol=1e-3, rtol=1e-3)
