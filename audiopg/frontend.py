@@ -267,8 +267,9 @@ class LogMel(nn.Module):
     def _log_mel(self, power: Tensor, mels: Tensor) -> None:
         """Write the standardised log-mel of (B, frames, 257) into (B, frames, 128)."""
         for first, last, lowest, highest in _band_groups():
-            weights = self.filterbank[lowest:highest, first:last]
-            torch.matmul(power[..., lowest:highest], weights, out=mels[..., first:last])
+            # torch.matmul refuses to write several clips into a part of a table (torch 2.11).
+            weights = self.filterbank[lowest:highest, first:last].expand(len(power), -1, -1)
+            torch.bmm(power[..., lowest:highest], weights, out=mels[..., first:last])
         mels.clamp_(min=torch.finfo(torch.float32).eps).log_()
         mels.sub_(self.mean).div_(self.standard_deviation)
 

@@ -62,6 +62,7 @@ def test_embeddings_agree(waves):
 
 
 @pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated")  # by torch's compiler
 def test_a_run_has_the_losses_of_one_on_a_cpu(compiled):
     # Six steps, because a race between the making of batches and their use need not show in one.
     settings = audiopg.PretrainSettings(preset="micro", steps=6, batch_size=4, compiled=compiled)

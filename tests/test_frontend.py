@@ -54,6 +54,17 @@ def test_log_mel_agrees_with_kaldi(waves, hiss):
     assert (ours - double).abs().max() < 2 * (single - double).abs().max()
 
 
+def test_several_clips_at_once_have_the_bands_of_each_by_itself():
+    # As a GPU takes them; on a CPU the front end takes one at a time.
+    log_mel, power = LogMel(), torch.rand(3, 6, 257, generator=torch.Generator().manual_seed(0))
+    together = torch.zeros(3, 8, 128)
+    log_mel._log_mel(power, together[:, :6])
+    expected = (power.double() @ log_mel.filterbank.double()).clamp(min=2**-23).log()
+    expected = (expected - log_mel.mean) / log_mel.standard_deviation
+    torch.testing.assert_close(together[:, :6].double(), expected, atol=1e-5, rtol=1e-5)
+    assert not together[:, 6:].any()
+
+
 def test_filterbank_agrees_with_kaldi():
     theirs, _ = torchaudio.compliance.kaldi.get_mel_banks(
         128, 512, 16000.0, 20.0, 0.0, 100.0, -500.0, 1.0
