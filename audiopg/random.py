@@ -134,7 +134,9 @@ def random_words(
         Four int64 tensors of the broadcast shape, words in [0, 2**32).
     """
     stream = torch.as_tensor(stream, dtype=torch.int64, device=position.device)
-    counter = (position, stream, clip & _WORD, (clip >> 32) & _WORD)
+    # The mask of positions changes no word. Without it torch.compile (2.11) takes the first product for
+    # the index of a table, and on a GPU counts it in 32 bits (pytorch/pytorch#175966).
+    counter = (position & _WORD, stream, clip & _WORD, (clip >> 32) & _WORD)
     return philox4x32(counter, (seed & _WORD, (seed >> 32) & _WORD))
 
 
