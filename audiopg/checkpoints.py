@@ -1,7 +1,8 @@
 """The folder of a pre-training run: how it is begun and reopened, and what its checkpoints hold.
 
 A checkpoint ``step-XXXXXXXX/`` has the weights in ``model.safetensors``, what the optimisers keep in
-``optimiser.safetensors``, and the losses of all steps in ``state.json``. The lock, the metrics and
+``optimiser.safetensors``, and the losses of all steps in ``state.json``, each with its CRC-32, by which
+a bit that has changed is noticed. The lock, the metrics and
 what fine-tuning needs as well are in `audiopg.runs`.
 """
 
@@ -15,7 +16,6 @@ from pathlib import Path
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -179,7 +179,7 @@ def _read_checkpoint(
     run: Run, name: str | None, path: Path
 ) -> tuple[dict, MaskedAutoencoder, dict[str, Tensor]]:
     """What a checkpoint of the run of that name holds: its state, weights, the optimisers' tensors."""
-    said = read_json(path / "state.json")
+    said = runs.unsealed(read_json(path / "state.json"), "state.json")
     state = {
         "losses": [float(loss) for loss in said["losses"]],
         "seconds": float(said.get("seconds", 0.0)),
@@ -255,7 +255,7 @@ def save(run: Run) -> None:
     if not run.folder:
         return
     folder = run.folder.path
-    kept = {name: values[key].contiguous() for name, values, key, _ in run.moments()}
+    kept = {name: values[key] for name, values, key, _ in run.moments()}
     state = {
         "step": done,
         "seconds": run.seconds,
@@ -268,8 +268,8 @@ def save(run: Run) -> None:
             label = run.name and f"{run.name}/{done}"
             save_model(run.model, temporary / "model.safetensors", run=label)
             with atomic_path(temporary / "optimiser.safetensors") as path:
-                save_file(kept, path, label and {"run": label})
-            write_json(temporary / "state.json", state, indent=None)
+                runs.save_tensors(kept, path, label and {"run": label})
+            write_json(temporary / "state.json", runs.sealed(state), indent=None)
         for old in runs.checkpoints(folder)[:-_KEPT_CHECKPOINTS]:
             # Where somebody has moved one to another disk, what is there stays.
             old.unlink() if old.is_symlink() else shutil.rmtree(old)
@@ -279,7 +279,7 @@ def save_filters(run: Run) -> None:
     """Write ``filters/step-XXXXXXXX.safetensors``: the patch projection, in half precision."""
     if not run.folder:
         return
-    weight = run.model.encoder.patch_projection.weight.detach().to("cpu", torch.float16)
+    weight = run.model.encoder.patch_projection.weight.to("cpu", torch.float16)
     path = run.folder.path / "filters" / f"step-{len(run.losses):08d}.safetensors"
     with run.folder.writing(), atomic_path(path) as temporary:
-        save_file({"patch_projection.weight": weight.contiguous()}, temporary)
+        runs.save_tensors({"patch_projection.weight": weight}, temporary)

@@ -10,7 +10,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 from safetensors import SafetensorError
-from safetensors.torch import save_file
 from torch import Tensor
 
 from audiopg._types import AnyPath
@@ -21,7 +20,7 @@ from audiopg.frontend import LogMel
 from audiopg.inputs import shown
 from audiopg.layouts import read_encoder
 from audiopg.mae import Architecture, Encoder, MaskedAutoencoder
-from audiopg.runs import checkpoints, read_tensors, run_folder
+from audiopg.runs import checkpoints, read_tensors, run_folder, save_tensors
 
 _WEIGHTS = Path(__file__).parent / "weights"
 
@@ -93,13 +92,12 @@ def save_model(
     }
     if model.auxiliary is not None:
         about["auxiliary"] = model.auxiliary.out_features
-    tensors = {
-        name: (value.half() if half else value).contiguous()
-        for name, value in model.state_dict().items()
-    }
+    tensors = model.state_dict()
+    if half:
+        tensors = {name: value.half() for name, value in tensors.items()}
     with atomic_path(path) as temporary:
-        metadata = {"audiopg": json.dumps(about)} | ({"run": run} if run else {})
-        save_file(tensors, temporary, metadata=metadata)
+        said = {"audiopg": json.dumps(about)} | ({"run": run} if run else {})
+        save_tensors(tensors, temporary, said)
 
 
 @on_cpu_by_default()
@@ -159,7 +157,7 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise InputError(f"{path} cannot be read ({error.strerror}); mend that.") from error
     try:
         return read_tensors(path)
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, InputError) as error:
         raise InputError(f"{path} is damaged or no safetensors file ({error}).") from error
 
 

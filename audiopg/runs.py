@@ -19,9 +19,11 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import TypeVar
+from zlib import crc32
 
 import torch
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -43,6 +45,8 @@ _LEFTOVER = re.compile(
     r"\.(.+\.(jsonl?|safetensors|png|csv|wav|flac)|step-\d{8,})\.(\d+|[0-9a-f]{16})\.part"
 )
 _UNNAMED = re.compile(r"\.tmp[A-Za-z0-9]{6}")
+# In the header of a file of tensors: the CRC-32 of all else that it holds.
+_CHECKSUM = "audiopg.crc32"
 # What an optimiser keeps of a parameter, and a checkpoint with it.
 _STATES = {"AdamW": ("step", "exp_avg", "exp_avg_sq"), "Muon": ("momentum_buffer",)}
 
@@ -275,10 +279,59 @@ def read_checkpoint(
         return None
 
 
+def save_tensors(
+    tensors: Mapping[str, Tensor], path: Path, said: Mapping[str, str] | None = None
+) -> None:
+    """Write a safetensors file, what it says of itself and the CRC-32 of both in its header."""
+    stored = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    said = dict(said or {})
+    save_file(stored, path, said | {_CHECKSUM: _checksum(stored, said)})
+
+
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """The tensors of a safetensors file by name, and what it says of itself."""
+    """The tensors of a safetensors file by name, and what it says of itself.
+
+    Raises:
+        InputError: for a file in which a bit has changed since `save_tensors` wrote it; those of
+            older versions, and of other programs, do not tell.
+        SafetensorError: for no such file.
+    """
     with safe_open(path, framework="pt") as file:
-        return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        said = file.metadata() or {}
+    found = said.pop(_CHECKSUM, None)
+    if found is not None and found != _checksum(tensors, said):
+        raise InputError(f"{Path(path).name} has changed since it was written")
+    return tensors, said
+
+
+def _checksum(tensors: Mapping[str, Tensor], said: Mapping[str, str]) -> str:
+    """The CRC-32 of some tensors on the CPU and of what is said of them: about 1 s a gigabyte."""
+    about = [
+        (name, str(value.dtype), tuple(value.shape)) for name, value in sorted(tensors.items())
+    ]
+    found = crc32(repr((about, sorted(said.items()))).encode())
+    for _, value in sorted(tensors.items()):
+        found = crc32(value.reshape(-1).view(torch.uint8).numpy(), found)
+    return f"{found:08x}"
+
+
+def sealed(content: dict) -> dict:
+    """What a JSON file is to hold, and the CRC-32 of that."""
+    return content | {_CHECKSUM: f"{crc32(json.dumps(content).encode()):08x}"}
+
+
+def unsealed(content: dict, name: str) -> dict:
+    """What was `sealed`; what was not, by older versions, as it is.
+
+    Raises:
+        InputError: for content that has changed since then, naming its file.
+    """
+    content = dict(content)
+    found = content.pop(_CHECKSUM, None)
+    if found is not None and sealed(content)[_CHECKSUM] != found:
+        raise InputError(f"{name} has changed since it was written")
+    return content
 
 
 def require_whole(

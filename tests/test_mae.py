@@ -28,6 +28,7 @@ from audiopg.mae import (
     visible_tokens,
 )
 from audiopg.pretrained import load_encoder, load_model, save_model, shipped_weights
+from audiopg.runs import read_tensors
 from audiopg.synth import SynthPrior, render
 
 
@@ -438,10 +439,9 @@ def damage_body(path):
 
 
 def rewrite(path, old, new):
-    with safe_open(path, "pt") as file:
-        about = file.metadata()
+    tensors, about = read_tensors(path)
     about["audiopg"] = about["audiopg"].replace(old, new)
-    save_file(load_file(path), path, metadata=about)
+    save_file(tensors, path, metadata=about)
 
 
 def damage_shape(path):

@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from audiopg import checkpoints, environment, pretraining, runs
@@ -33,6 +32,7 @@ from audiopg.pretraining import (
     read_settings,
     recipe_for,
 )
+from audiopg.runs import read_tensors
 from audiopg.synth import SUMMARIES, SynthPrior, render, spread, summarise
 
 SETTINGS = PretrainSettings(
@@ -294,7 +294,7 @@ def test_a_run_of_before_there_were_so_many_settings_resumes_to_the_same_bits(tm
     (tmp_path / "settings.json").write_text(json.dumps(settings))
     for path in tmp_path.glob("step-*/state.json"):
         state = json.loads(path.read_text())
-        del state["seconds"]
+        del state["seconds"], state["audiopg.crc32"]
         path.write_text(json.dumps(state | {"settings": settings}))
     assert_same_run(quiet(out=tmp_path, resume=True), whole)
     assert read_settings(tmp_path) == SETTINGS
@@ -319,13 +319,35 @@ def swap(path):
 
 def with_nan(path):
     """As it was, but for the last number of its first tensor."""
-    with safe_open(path, "pt") as file:
-        tensors, said = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
+    tensors, said = read_tensors(path)
     next(iter(tensors.values())).view(-1)[-1] = torch.nan
     save_file(tensors, path, said)
 
 
+def flip(share):
+    """A bit that changed on the disk: the lowest of the byte at some share of the file."""
+
+    def damage(path):
+        content = bytearray(path.read_bytes())
+        content[int(share * len(content))] ^= 1
+        path.write_bytes(content)
+
+    return damage
+
+
+def with_another_loss(path):
+    """A bit of the first loss, which leaves a number."""
+    said = path.read_bytes()
+    place = said.index(b'"losses": [') + 13
+    path.write_bytes(said[:place] + bytes([said[place] ^ 1]) + said[place + 1 :])
+
+
 DAMAGE = {
+    "a bit of a model's first tensor": ("model.safetensors", flip(0.05)),
+    "a bit of a model's last number": ("model.safetensors", flip(0.9999999)),
+    "a bit of an optimiser's tensors": ("optimiser.safetensors", flip(0.5)),
+    "a bit of an optimiser's last number": ("optimiser.safetensors", flip(0.9999999)),
+    "a bit of a loss": ("state.json", with_another_loss),
     "a model that is not finite": ("model.safetensors", with_nan),
     "an optimiser that is not finite": ("optimiser.safetensors", with_nan),
     "a model cut in its header": ("model.safetensors", cut(0.001)),
@@ -444,11 +466,11 @@ def full_disk(*_, **__):
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
-@pytest.mark.parametrize("written", ["save_model", "save_file"])
+@pytest.mark.parametrize("written", ["checkpoints.save_model", "runs.save_tensors"])
 def test_a_full_disk_keeps_the_last_checkpoint(run_folder, monkeypatch, written, whole):
     before = contents(run_folder)
     with monkeypatch.context() as patched:
-        patched.setattr(checkpoints, written, full_disk)
+        patched.setattr(f"audiopg.{written}", full_disk)
         with pytest.raises(InputError) as caught:
             quiet(out=run_folder, resume=True)
     assert str(caught.value) == (
@@ -1019,7 +1041,7 @@ def test_a_run_of_before_recordings_were_hashed_is_resumed(tmp_path, recordings)
     path.write_text(json.dumps(origin))
     for state in (tmp_path / "run").glob("step-*/state.json"):
         said = json.loads(state.read_text())
-        del said["run"]
+        del said["run"], said["audiopg.crc32"]
         state.write_text(json.dumps(said))
         save_model(load_model(state.parent), state.parent / "model.safetensors")
         kept = load_file(state.parent / "optimiser.safetensors")

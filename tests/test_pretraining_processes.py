@@ -95,7 +95,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch, torch.distributed as dist
-from audiopg import checkpoints, pretraining
+from audiopg import pretraining, runs
 from audiopg.errors import InputError
 
 torch.set_num_threads(1)
@@ -136,11 +136,11 @@ def full_disk(*_):
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
-save_file = checkpoints.save_file
+save_tensors = runs.save_tensors
 if rank == 0:
-    checkpoints.save_file = full_disk
+    runs.save_tensors = full_disk
 refused("a full disk", settings, folder / "full")
-checkpoints.save_file = save_file
+runs.save_tensors = save_tensors
 
 
 def spoil(step, model, losses):
@@ -298,21 +298,21 @@ def test_a_run_stopped_again_and_again_ends_with_the_same_bits(tmp_path):
 # Kills its own process in the middle of the third checkpoint.
 KILLED_WHILE_WRITING = """
 import os, signal, sys
-from audiopg import checkpoints
+from audiopg import runs
 from audiopg.__main__ import main
 
-save_file, calls = checkpoints.save_file, []
+save_tensors, calls = runs.save_tensors, []
 
 
 def killed(tensors, path, *header):
-    save_file(tensors, path, *header)
+    save_tensors(tensors, path, *header)
     calls.extend([path] * ("optimiser.safetensors" in path.name))
     if len(calls) == 3 and path == calls[-1]:
         os.truncate(path, 1000)
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-checkpoints.save_file = killed
+runs.save_tensors = killed
 main(sys.argv[1:])
 """
 

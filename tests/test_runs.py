@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 
 from audiopg.errors import InputError
 from audiopg.runs import (
@@ -18,13 +20,17 @@ from audiopg.runs import (
     clear_leftovers,
     cut_metrics,
     read_provenance,
+    read_tensors,
     require_finite,
     require_new,
     require_own,
     require_readable,
     require_same,
     run_folder,
+    save_tensors,
+    sealed,
     set_aside,
+    unsealed,
     warmup_cosine,
     write_provenance,
 )
@@ -280,6 +286,62 @@ def test_checkpoints_are_sorted_by_their_steps(tmp_path):
     (tmp_path / "step-00000006").symlink_to("/no/disk")
     found = [path.name for path in checkpoints(tmp_path)]
     assert found == [names[0], "step-000000004", "step-00000006", *names[1:]]
+
+
+def test_no_bit_of_a_file_of_tensors_changes_unnoticed(tmp_path):
+    path, flipped = tmp_path / "whole", tmp_path / "flipped"
+    tensors = {
+        "a": torch.arange(6.0).reshape(2, 3),
+        "step": torch.tensor(3),
+        "empty": torch.ones(0),
+    }
+    tensors["half"] = torch.ones(4, dtype=torch.bfloat16)[::2]
+    said = {"run": "of Monday", "task": "é"}
+    save_tensors(tensors, path, said)
+    same, told = read_tensors(path)
+    assert told == said
+    assert all(torch.equal(same[name], value) for name, value in tensors.items())
+    content = path.read_bytes()
+    noticed = 0
+    for place in range(len(content)):
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << place % 8
+        flipped.write_bytes(damaged)
+        try:
+            found, told = read_tensors(flipped)
+        except (InputError, SafetensorError):
+            noticed += 1
+            continue
+        # The name of the checksum itself was hit, or what the file does not need.
+        assert {name: told[name] for name in said} == said
+        assert all(torch.equal(found[name], value) for name, value in tensors.items())
+    assert noticed >= len(content) - len("audiopg.crc32") - 8
+
+
+def test_a_file_of_before_there_were_checksums_is_read(tmp_path):
+    save_tensors({"a": torch.ones(3)}, tmp_path / "new")
+    with safe_open(tmp_path / "new", "pt") as file:
+        assert len(file.metadata()) == 1
+    save_file({"a": torch.ones(3)}, tmp_path / "old", {"run": "of Monday"})
+    tensors, said = read_tensors(tmp_path / "old")
+    assert said == {"run": "of Monday"}
+    assert tensors["a"].tolist() == [1, 1, 1]
+    assert unsealed({"losses": [1.5]}, "state.json") == {"losses": [1.5]}
+
+
+def test_no_bit_of_a_sealed_file_changes_unnoticed():
+    content = {"step": 2, "losses": [0.1 + 0.2, 1e-7], "run": None, "settings": {"prior": "é"}}
+    text = json.dumps(sealed(content)).encode()
+    assert unsealed(json.loads(text), "state.json") == content
+    for place in range(len(text)):
+        damaged = bytearray(text)
+        damaged[place] ^= 1 << place % 8
+        try:
+            found = unsealed(json.loads(bytes(damaged)), "state.json")
+        except ValueError:
+            continue
+        # The name of the checksum was hit, or a space.
+        assert {name: found.get(name, "gone") for name in content} == content
 
 
 def test_what_is_damaged_is_renamed_and_not_lost(tmp_path, capsys):

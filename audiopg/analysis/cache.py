@@ -6,12 +6,11 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from safetensors import SafetensorError
-from safetensors.torch import save_file
 from torch import Tensor
 
 from audiopg.environment import atomic_path, cache_folder, writing
 from audiopg.errors import InputError
-from audiopg.runs import read_tensors
+from audiopg.runs import read_tensors, save_tensors
 
 
 def kept(folder: str, key: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
@@ -26,11 +25,7 @@ def kept(folder: str, key: str, make: Callable[[], dict[str, Tensor]]) -> dict[s
         be written, a warning says so.
     """
     with suppress(InputError, OSError, SafetensorError):
-        values, said = read_tensors(cache_folder() / folder / f"{key}.safetensors")
-        # Those of older versions do not say what they were.
-        found = fingerprint(dict(sorted(values.items())))
-        if said.get("fingerprint", found) == found:
-            return values
+        return read_tensors(cache_folder() / folder / f"{key}.safetensors")[0]
     values = make()
     try:
         root = cache_folder()
@@ -38,8 +33,7 @@ def kept(folder: str, key: str, make: Callable[[], dict[str, Tensor]]) -> dict[s
             writing(f"the cache in {root}"),
             atomic_path(root / folder / f"{key}.safetensors") as temporary,
         ):
-            stored = {name: value.contiguous() for name, value in sorted(values.items())}
-            save_file(stored, temporary, {"fingerprint": fingerprint(stored)})
+            save_tensors(values, temporary)
     except InputError as error:
         warnings.warn(
             f"{error} Until then everything is found anew every time; AUDIOPG_CACHE can name another "

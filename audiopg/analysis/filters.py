@@ -6,13 +6,13 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from audiopg._types import AnyPath, Array, DataFrame
 from audiopg.analysis.components import principal_components
 from audiopg.errors import InputError
 from audiopg.inputs import as_float64, whole_number, whole_seed
+from audiopg.runs import read_tensors
 
 _PATCH = (16, 16)
 _STRONGEST_BINS = 12
@@ -90,7 +90,7 @@ def read_filters(folder: AnyPath) -> tuple[Tensor, Tensor]:
     weights: list[Tensor] = []
     for path in paths:
         try:
-            weights.append(_flat(load_file(path)["patch_projection.weight"]).float())
+            weights.append(_flat(read_tensors(path)[0]["patch_projection.weight"]).float())
         except (OSError, SafetensorError, KeyError, InputError) as error:
             raise InputError(f"{path} holds no patch projection ({error}); delete it.") from error
         if weights[-1].shape != weights[0].shape:

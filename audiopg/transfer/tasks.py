@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim import AdamW
 
@@ -401,10 +400,10 @@ def history(losses: list[float], seconds: float) -> dict[str, Tensor]:
 
 
 def _save(task: Task, name: str, tensors: dict[str, Tensor]) -> None:
-    tensors = {name: value.contiguous() for name, value in tensors.items()}
     with task.held.writing(), atomic_path(task.folder / name) as temporary:
         said = {"run": task.run, "task": task.name, "settings": json.dumps(task.settings)}
-        save_file(tensors, temporary, {name: value for name, value in said.items() if value})
+        said = {name: value for name, value in said.items() if value}
+        runs.save_tensors(tensors, temporary, said)
 
 
 def _load(task: Task, name: str, expected: dict[str, torch.Size]) -> dict[str, Tensor] | None:

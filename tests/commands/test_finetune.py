@@ -275,22 +275,22 @@ def test_a_run_stopped_again_and_again_ends_with_the_same_bits(tmp_path, weights
 
 # Kills its own process in the middle of the second checkpoint.
 KILLED_WHILE_WRITING = """
-import importlib, os, signal, sys
+import os, signal, sys
+from audiopg import runs
 from audiopg.__main__ import main
 
-module = importlib.import_module("audiopg.transfer.tasks")
-save_file, calls = module.save_file, []
+save_tensors, calls = runs.save_tensors, []
 
 
 def killed(tensors, path, *metadata):
     calls.append(path)
-    save_file(tensors, path, *metadata)
+    save_tensors(tensors, path, *metadata)
     if len(calls) == 2:
         os.truncate(path, 1000)
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-module.save_file = killed
+runs.save_tensors = killed
 main(sys.argv[1:])
 """
 

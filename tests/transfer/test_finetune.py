@@ -12,12 +12,11 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from sklearn.metrics import precision_recall_curve
 from torch import nn
 
-from audiopg import environment
+from audiopg import environment, runs
 from audiopg.datasets import LabelledClips, cached_waves
 from audiopg.datasets.tables import SPLIT
 from audiopg.environment import PRECISIONS
@@ -518,17 +517,20 @@ def cut(path):
 
 
 def of_another_network(path):
-    tensors = load_file(path)
+    tensors, said = runs.read_tensors(path)
     tensors["model/head.bias"] = torch.zeros(5)
-    with safe_open(path, "pt") as file:
-        save_file(tensors, path, file.metadata())
+    save_file(tensors, path, said)
 
 
 def not_finite(path):
-    tensors = load_file(path)
+    tensors, said = runs.read_tensors(path)
     tensors["optimiser/head.bias/exp_avg"][0] = torch.nan
-    with safe_open(path, "pt") as file:
-        save_file(tensors, path, file.metadata())
+    save_file(tensors, path, said)
+
+
+def flipped(path):
+    content = path.read_bytes()
+    path.write_bytes(content[:-9] + bytes([content[-9] ^ 1]) + content[-8:])
 
 
 def not_finite_scores(tensors, said):
@@ -553,16 +555,14 @@ def settings_nested_deeply(tensors, said):
 )
 def test_scores_that_are_damaged_are_found_again(damage, why, stopped, clips, waves, whole, capsys):
     path = stopped / "seed-0/fold-1/tested.safetensors"
-    tensors = load_file(path)
-    with safe_open(path, "pt") as file:
-        said = file.metadata()
+    tensors, said = runs.read_tensors(path)
     damage(tensors, said)
     save_file(tensors, path, said)
     assert_same_run(quiet(clips, waves, folds=[1, 3], out=stopped, resume=True), whole)
     assert f"{path} is damaged ({why}" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("damage", [cut, of_another_network, not_finite])
+@pytest.mark.parametrize("damage", [cut, of_another_network, not_finite, flipped])
 def test_a_damaged_checkpoint_costs_its_fold_alone(damage, stopped, clips, waves, whole, capsys):
     path = stopped / "seed-0/fold-3/checkpoint.safetensors"
     damage(path)
@@ -595,7 +595,7 @@ def test_a_full_disk_keeps_what_was_written(stopped, clips, waves, whole, monkey
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(tasks, "save_file", full_disk)
+        patched.setattr(runs, "save_tensors", full_disk)
         with pytest.raises(InputError, match=r"No space left.*kept: make room, then resume"):
             quiet(clips, waves, folds=[1, 3], out=stopped, resume=True)
     assert (stopped / "seed-0/fold-3/checkpoint.safetensors").read_bytes() == before
