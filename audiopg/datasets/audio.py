@@ -20,7 +20,7 @@ from audiopg.datasets.containers import Unreadable
 from audiopg.datasets.decoding import APPLE_DOUBLE, at_rate, count, examine, mono_blocks
 from audiopg.errors import InputError
 from audiopg.frontend import fit_length, resample
-from audiopg.inputs import time_in_file, whole_number, whole_rate
+from audiopg.inputs import as_float64, time_in_file, whole_number, whole_rate
 from audiopg.synth.parameters import SAMPLE_RATE
 
 # What a folder is searched for; a file that is named is read whatever its name.
@@ -54,7 +54,7 @@ class LabelledClips:
         test_folds: those to be tested on in turn: all of them in cross-validation, one where there
             is an official split.
         skipped: the files left out because they cannot be used, and why.
-        sources: (clips,) int64, numbers for what the clips were cut from: the recording, or in
+        sources: (clips,) int64, numbers from 0 for what the clips were cut from: the recording, or in
             Speech Commands the speaker. None where every clip is a recording of its own.
         segments: (clips, 2) float64, seconds, the start and the end of each clip in its file; the
             end is NaN where that is the file's. None where every clip is a whole file.
@@ -80,11 +80,14 @@ class LabelledClips:
             raise InputError(
                 f"there are {len(self.paths)} paths for {len(self)} labels; give as many."
             )
-        for name, shape in (("segments", (len(self), 2)), ("channels", (len(self),))):
+        clips = len(self)
+        for name, shape in (
+            ("segments", (clips, 2)),
+            ("channels", (clips,)),
+            ("sources", (clips,)),
+        ):
             if (given := getattr(self, name)) is not None:
-                if np.shape(given) != shape:
-                    raise InputError(f"{name} have the shape {np.shape(given)}; give {shape}.")
-                object.__setattr__(self, name, np.asarray(given))
+                object.__setattr__(self, name, _about_parts(name, given, shape))
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -133,8 +136,25 @@ class LabelledClips:
         """(clips,) bool, whether a clip has the source of a clip in another fold."""
         if self.sources is None:
             return np.zeros(len(self), dtype=bool)
-        in_fold = np.unique(np.stack((self.sources, self.folds)), axis=1)
-        return np.bincount(in_fold[0])[self.sources] > 1
+        _, sources = np.unique(self.sources, return_inverse=True)
+        in_fold = np.unique(np.stack((sources, self.folds)), axis=1)
+        return np.bincount(in_fold[0])[sources] > 1
+
+
+def _about_parts(name: str, given: object, shape: tuple[int, ...]) -> np.ndarray:
+    """Segments as float64, channels or sources as int64; an end of None is that of the file."""
+    values = as_float64(given, name).cpu().numpy()
+    if values.shape != shape:
+        raise InputError(f"{name} have the shape {values.shape}; give {shape}.")
+    if name == "segments":
+        if not (values[:, 0] >= 0).all():
+            raise InputError("segments begin at less than 0, or at no number; give seconds from 0.")
+        return values
+    lowest = -1 if name == "channels" else 0
+    if not ((values >= lowest) & (values < 2**53) & (values == np.trunc(values))).all():
+        mean = ", and -1 for the mean of all" if name == "channels" else ""
+        raise InputError(f"{name} are not all whole numbers; give numbers from 0{mean}.")
+    return values.astype(np.int64)
 
 
 def printable(path: AnyPath) -> str:

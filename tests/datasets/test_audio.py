@@ -8,6 +8,7 @@ import tracemalloc
 from pathlib import Path
 
 import numpy as np
+import pandas
 import pytest
 import soundfile
 import torch
@@ -453,6 +454,22 @@ def test_times_may_be_numbers_of_any_kind(tmp_path, number):
         ({"segments": [0.0, 0.1]}, r"segments have the shape \(2,\)"),
         ({"channels": [0]}, r"channels have the shape \(1,\); give \(2,\)"),
         ({"labels": np.zeros(3)}, "2 paths for 3 labels"),
+        (
+            {"channels": [0, None]},
+            r"channels are not all whole numbers; give numbers from 0, and -1",
+        ),
+        ({"channels": [np.nan, 0.0]}, "channels are not all whole numbers"),
+        ({"channels": [0.5, 0.0]}, "channels are not all whole numbers"),
+        ({"channels": [-2, 0]}, "channels are not all whole numbers"),
+        ({"channels": [np.inf, 0]}, "channels are not all whole numbers"),
+        ({"channels": ["left", "right"]}, "<U5 was given for channels; give real numbers"),
+        ({"channels": np.ma.masked_array([0, 1], [True, False])}, "entries of channels are masked"),
+        ({"segments": [[None, 1.0], [0.0, 1.0]]}, "segments begin at less than 0, or at no number"),
+        ({"segments": [[-1.0, 1.0], [0.0, 1.0]]}, "segments begin at less than 0"),
+        ({"segments": [[0.0, 1.0], [0.0]]}, "no array was given for segments"),
+        ({"sources": [1]}, r"sources have the shape \(1,\); give \(2,\)"),
+        ({"sources": [1, None]}, r"sources are not all whole numbers; give numbers from 0\."),
+        ({"sources": [1, -1]}, "sources are not all whole numbers"),
     ],
 )
 def test_rows_of_clips_that_do_not_fit_together_are_refused(changes, message):
@@ -461,9 +478,16 @@ def test_rows_of_clips_that_do_not_fit_together_are_refused(changes, message):
         LabelledClips(
             "x", classes=["a"], licence="", fold_names={}, test_folds=[], **rows | changes
         )
-    lists = {"segments": [[0.0, 0.5], [0.5, np.nan]], "channels": [0, -1]}
-    clips = LabelledClips("x", classes=[], licence="", fold_names={}, test_folds=[], **rows | lists)
+
+
+@pytest.mark.parametrize("end", [None, np.nan])
+@pytest.mark.parametrize("channels", [[0, -1], [0.0, -1.0], pandas.Series([0, -1], dtype="Int64")])
+def test_rows_of_clips_may_be_of_any_kind(end, channels):
+    rows = {"paths": [Path("a"), Path("b")], "labels": np.arange(2), "folds": np.arange(2)}
+    rows |= {"segments": [[0, 0.5], [0.5, end]], "channels": channels, "sources": 2 * [2**40]}
+    clips = LabelledClips("x", classes=[], licence="", fold_names={}, test_folds=[], **rows)
     assert [clips.part(row) for row in (0, 1)] == [(0.0, 0.5, 0), (0.5, None, None)]
+    assert clips.across_folds.all()
 
 
 def test_a_name_that_no_file_can_have_is_refused():
