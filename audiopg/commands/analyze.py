@@ -60,6 +60,7 @@ def add(command: argparse.ArgumentParser) -> None:
         metavar="MODEL",
         nargs="+",
         default=[],
+        type=common.row_named,
         help="runs or their checkpoints of which only R² is asked, over the clips they had heard",
     )
     common.add_number(command, "--clips", 5000, "synthetic clips")

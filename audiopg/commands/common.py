@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 # `audiopg.__main__` refuses what `audiopg.records.record_path` refuses, before any work.
 RECORD_HELP = "also write results/NAME.json of the clone; folder/NAME for another folder"
+# What the commands call the rows that no path names: the model, and its controls.
+_ROWS = ("this encoder", "random encoder", "raw log-mel", "majority class", "log-mel mean")
+_ROWS += ("log-mel mean and deviation",)
 _Settings = TypeVar("_Settings", PretrainSettings, "FinetuneSettings")
 
 
@@ -184,7 +187,16 @@ def add_model(command: argparse.ArgumentParser) -> None:
 
 
 def add_beside(command: argparse.ArgumentParser, what: str, of: str = "MODEL") -> None:
-    command.add_argument("--beside", metavar=of, nargs="+", default=[], help=what)
+    command.add_argument("--beside", metavar=of, nargs="+", default=[], type=row_named, help=what)
+
+
+def row_named(text: str) -> str:
+    """A path that names a row of a table, and so has to be no row that is there without it."""
+    if text.removesuffix(", frequency pooling") in _ROWS:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is what a row of the tables is called; give the whole path of yours"
+        )
+    return text
 
 
 def add_embedding(command: argparse.ArgumentParser, poolings: Sequence[str] = POOLINGS) -> None:

@@ -12,6 +12,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from audiopg.datasets import LabelledClips
+from audiopg.errors import InputError
 from audiopg.frontend import LogMel, fit_length, whole_frames
 from audiopg.mae import BANDS, Encoder
 from audiopg.synth.parameters import CLIP_SAMPLES
@@ -19,6 +20,13 @@ from audiopg.transfer import probe
 from audiopg.transfer.waves import Waves, as_clips, batches_by_length, require_windows
 
 _BATCH = 32
+_SHARES = "majority class"
+# Statistics of the log-mel spectrogram, by the name of their row.
+_STATISTICS = {
+    "log-mel mean": probe.log_mel_mean,
+    "log-mel mean and deviation": probe.log_mel_statistics,
+}
+_BY_BAND = ", frequency pooling"
 
 
 def compare_encoders(
@@ -53,8 +61,9 @@ def compare_encoders(
         time, and log-mel with its mean and standard deviation over time; then each encoder.
 
     Raises:
-        InputError: for another number of waves than of clips, an unknown pooling, a wave that
-            cannot be embedded, or labels and folds that `linear_probe` refuses.
+        InputError: for another number of waves than of clips, an unknown pooling, an encoder with
+            the name of another row, a wave that cannot be embedded, or labels and folds that
+            `linear_probe` refuses.
     """
     waves = as_clips(waves, clips)
     features = clip_features(
@@ -76,7 +85,8 @@ def probe_features(
         controls: whether to add the row "majority class".
 
     Raises:
-        InputError: for labels, folds and features that `linear_probe` refuses.
+        InputError: for labels, folds and features that `linear_probe` refuses, and for a row of the
+            name that another has.
     """
     # The validation part may be what is tested on, to choose an encoder.
     chosen_on = [fold for fold in clips.validation_folds if fold not in clips.test_folds]
@@ -87,7 +97,8 @@ def probe_features(
     }
     results = {}
     if controls:
-        results["majority class"] = probe.class_shares(clips.labels, clips.folds, **split)
+        _require_unlike([*features, _SHARES])
+        results[_SHARES] = probe.class_shares(clips.labels, clips.folds, **split)
     for name, values in features.items():
         results[name] = probe.linear_probe(values, clips.labels, clips.folds, **split)
     return results
@@ -114,8 +125,11 @@ def clip_features(
 
     Raises:
         InputError: at the start, naming the clips shorter than one window, where they are native;
-            for an unknown pooling, or a wave that cannot be embedded.
+            for an unknown pooling, an encoder with the name of another row, or a wave that cannot be
+            embedded.
     """
+    by_band = [name + _BY_BAND for name in encoders] if pooling == "both" else []
+    _require_unlike([*encoders, *by_band, *((_SHARES, *_STATISTICS) if controls else ())])
     waves, log_mel = as_clips(waves), LogMel()
     if native:
         require_windows(waves)
@@ -127,10 +141,7 @@ def clip_features(
             batch = [fit_length(wave, CLIP_SAMPLES) for wave in batch]
         if controls:
             mels = [log_mel(wave[None])[:, : whole_frames(len(wave))] for wave in batch]
-            for name, statistics in (
-                ("log-mel mean", probe.log_mel_mean),
-                ("log-mel mean and deviation", probe.log_mel_statistics),
-            ):
+            for name, statistics in _STATISTICS.items():
                 parts.setdefault(name, []).append(torch.cat([statistics(mel) for mel in mels]))
         for name, encoder in encoders.items():
             pooled = "frequency" if pooling == "both" else pooling
@@ -138,7 +149,16 @@ def clip_features(
             if pooling == "both":
                 # Every band has as many tokens, so the mean of all is that of the bands.
                 parts.setdefault(name, []).append(embeddings.unflatten(1, (BANDS, -1)).mean(1))
-                name += ", frequency pooling"
+                name += _BY_BAND
             parts.setdefault(name, []).append(embeddings)
     places = torch.tensor([row for rows in batches for row in rows]).argsort()
     return {name: torch.cat(part)[places] for name, part in parts.items()}
+
+
+def _require_unlike(rows: Sequence[str]) -> None:
+    for place, name in enumerate(rows):
+        if name in rows[:place]:
+            raise InputError(
+                f"{name!r} would be the name of two rows; call the encoder something else, or go "
+                "without the controls."
+            )

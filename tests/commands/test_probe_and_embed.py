@@ -245,6 +245,35 @@ def test_probe_sets_other_models_beside_and_leaves_out_the_controls(
         assert f"\n{row}" not in printed
 
 
+@pytest.mark.parametrize("command", ["probe", "analyze", "finetune"])
+@pytest.mark.parametrize(
+    "name", ["this encoder", "this encoder, frequency pooling", "raw log-mel", *ROWS]
+)
+def test_a_model_beside_is_called_as_no_other_row(
+    command, name, weights, data, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(weights, name)
+    out = ["--out", "out"] * (command != "probe")
+    start = ["--start", weights] if command == "finetune" else [weights]
+    with pytest.raises(SystemExit) as ended:
+        main([command, *start, *out, "--beside", name])
+    assert ended.value.code == 2
+    said = f"argument --beside: {name!r} is what a row of the tables is called; give the whole path"
+    assert said in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_model_with_the_name_of_a_row_is_told_apart_by_its_path(weights, data, tmp_path, capsys):
+    path = tmp_path / "this encoder"
+    save_model(MaskedAutoencoder.preset("micro", seed=6), path)
+    options = ["--beside", str(path), "--data", str(data), "--native", "--no-controls"]
+    assert main(["probe", weights, *options]) == 0
+    printed = capsys.readouterr().out
+    assert f"\n{path}" in printed
+    assert "\nthis encoder" in printed
+
+
 def test_probe_shows_both_poolings_and_what_each_model_has_heard(weights, data, records, tmp_path):
     run = tmp_path / "run"
     settings = PretrainSettings(preset="micro", steps=2, batch_size=3)

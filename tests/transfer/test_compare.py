@@ -88,6 +88,24 @@ def test_both_poolings_are_those_of_each_alone(encoders, waves, native):
             torch.testing.assert_close(both[name + suffix], alone[name], **CLOSE)
 
 
+@pytest.mark.parametrize("name", CONTROLS)
+def test_an_encoder_is_called_as_no_control_is(encoders, waves, name):
+    clips, named = labelled(*FIVE), {name: encoders["one"]}
+    with pytest.raises(InputError, match=f"'{name}' would be the name of two rows; call the enc"):
+        compare_encoders(clips, waves, named, native=True, progress=False)
+    without = clip_features(waves, named, controls=False, native=True, progress=False)
+    assert list(without) == [name]
+    assert list(probe_features(clips, without, controls=False)) == [name]
+
+
+def test_no_two_rows_of_both_poolings_are_called_alike(encoders, waves):
+    named = {"one": encoders["one"], "one, frequency pooling": encoders["two"]}
+    with pytest.raises(InputError, match="'one, frequency pooling' would be the name of two rows"):
+        clip_features(waves, named, pooling="both", controls=False, progress=False)
+    one_pooling = clip_features(waves, named, native=True, controls=False, progress=False)
+    assert list(one_pooling) == list(named)
+
+
 def test_a_tensor_of_clips_will_do_and_the_controls_can_be_left_out(encoders):
     waves = torch.randn(35, 4000, generator=torch.Generator().manual_seed(1))
     features = clip_features(waves, encoders, controls=False, native=True, progress=False)
