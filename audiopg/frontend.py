@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from audiopg.environment import full_precision
 from audiopg.errors import InputError
-from audiopg.inputs import as_waves, whole_rate
+from audiopg.inputs import as_samples, as_waves, whole_rate
 from audiopg.synth.parameters import SAMPLE_RATE
 
 WINDOW = 400
@@ -112,17 +112,18 @@ def resample(wave: Tensor, sample_rate: int, target: int = SAMPLE_RATE) -> Tenso
     """Bring a wave to another rate with the SoX resampler, at its quality "HQ".
 
     Args:
-        wave: (..., n) float32.
+        wave: (..., n) floats; tensor or array.
         sample_rate: Hz, of ``wave``.
-        target: Hz, wanted; where the two agree the wave is returned as it is.
+        target: Hz, wanted; where the two agree a wave of float32 is returned as it is.
 
     Returns:
         (..., n * target / sample_rate) float32.
 
     Raises:
-        InputError: for a rate that is no whole number of 1000 or more, or too few samples to make one.
+        InputError: for a rate that is no whole number of 1000 or more, or too few samples to make one;
+            for what `audiopg.inputs.as_samples` refuses.
     """
-    sample_rate, target = whole_rate(sample_rate), whole_rate(target)
+    wave, sample_rate, target = as_samples(wave), whole_rate(sample_rate), whole_rate(target)
     if sample_rate == target or not wave.numel():
         return wave
     import soxr

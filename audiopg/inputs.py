@@ -22,6 +22,8 @@ _FRAME = 400
 # No recording of sound has a lower rate; who says 16 means kilohertz, and a damaged header a few
 # hertz, of which resampling would make gigabytes.
 LOWEST_SAMPLE_RATE = 1000
+# Numbers of float64 between whose squares and sums nothing is lost. Those of float32 lie within.
+_SMALLEST, _GREATEST = 1e-100, 1e100
 
 
 def whole_number(value: object, name: str, wanted: str = "a whole number", lowest: int = 1) -> int:
@@ -154,12 +156,16 @@ def as_float64(values: object, name: str = "values") -> Tensor:
         raise InputError(f"no array of numbers was given for {name} ({error}).") from error
 
 
-def as_embeddings(values: Array, name: str = "embeddings") -> Tensor:
+def as_embeddings(values: Array, name: str = "embeddings", any_scale: bool = False) -> Tensor:
     """Embeddings as a detached (clips, dimensions) float64 tensor, on the device they are on.
 
+    Args:
+        name: what they are called in the message.
+        any_scale: whether what is asked of them needs no squares.
+
     Raises:
-        InputError: for another number of axes, for no clips or dimensions, or for a value that is
-            not finite.
+        InputError: for another number of axes, for no clips or dimensions, for a value that is not
+            finite, or as `require_scale`.
     """
     values = as_float64(values, name)
     if values.ndim != 2 or 0 in values.shape:
@@ -169,7 +175,25 @@ def as_embeddings(values: Array, name: str = "embeddings") -> Tensor:
             f"The {name} of {broken} of {len(values)} clips are not finite; "
             "leave these clips out or check the encoder."
         )
+    if not any_scale:
+        require_scale(values, name)
     return values
+
+
+def require_scale(values: Tensor, name: str) -> None:
+    """Refuse (clips, ...) whose squares float64 cannot hold, as deviations and products are made of.
+
+    Raises:
+        InputError: for a column whose largest magnitude is beyond 1e100, or below 1e-100 and not 0.
+    """
+    low, high = values.aminmax(dim=0)
+    reached = torch.maximum(-low, high)
+    wrong = reached[(reached > _GREATEST) | ((reached > 0) & (reached < _SMALLEST))]
+    if len(wrong):
+        raise InputError(
+            f"{name} of magnitudes up to {wrong[0].item():.3g} are too "
+            f"{'large' if wrong[0] > 1 else 'small'} to compute with; divide them by their deviation."
+        )
 
 
 def as_waves(given: object) -> Tensor | list[Tensor]:
@@ -215,6 +239,19 @@ def as_waves(given: object) -> Tensor | list[Tensor]:
         for row, wave in enumerate(rows):
             _require_sound(wave, f"clip {row}" if len(rows) > 1 else "the waveform")
     return waves
+
+
+def as_samples(given: object) -> Tensor:
+    """(..., samples) as float32, of the types that `as_waves` takes; their values are not looked at.
+
+    Raises:
+        InputError: for integers, complex numbers and masked entries; for what is no array, or one
+            without an axis.
+    """
+    samples = _as_floats(_sequence_or_array(given), "the waveform")
+    if not samples.ndim:
+        raise InputError("the waveform has shape (); give (..., samples).")
+    return samples
 
 
 def require_clips(clips: int, samples: int) -> None:

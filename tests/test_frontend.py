@@ -133,6 +133,36 @@ def test_a_rate_of_16_khz_is_left_alone_and_a_bad_one_refused():
             resample(wave, rate)
 
 
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])
+def test_floats_of_other_precisions_are_resampled_as_float32(kind):
+    given = torch.randn(2, 3000, generator=torch.Generator().manual_seed(0)).to(kind)
+    found = resample(given, 44100)
+    assert found.dtype == torch.float32
+    assert torch.equal(found, resample(given.float(), 44100))
+    assert torch.equal(resample(given, 16000), given.float())
+    if kind != torch.bfloat16:
+        assert torch.equal(resample(given.numpy(), 44100), found)
+
+
+@pytest.mark.parametrize(
+    ("wave", "message"),
+    [
+        (torch.zeros(2, 3000, dtype=torch.complex64), "type torch.complex64; give floats"),
+        (torch.zeros(3000, dtype=torch.int16), "type torch.int16; give floats"),
+        (np.zeros(3000, dtype=np.int32), "type int32; give floats"),
+        (np.zeros(3000, dtype=bool), "type bool; give floats"),
+        (np.zeros(3000, dtype=np.complex128), "type complex128; give floats"),
+        (torch.tensor(1.0), r"has shape \(\); give"),
+        (None, "None is no waveform"),
+        ("a.wav", "is no waveform; read files"),
+    ],
+)
+def test_what_is_no_wave_is_not_resampled(wave, message):
+    for rate in (44100, 16000):
+        with pytest.raises(InputError, match=message):
+            resample(wave, rate)
+
+
 def test_an_inverted_log_mel_is_that_of_the_clip_again():
     log_mel = LogMel(0.0, 1.0)
     samples = 2 * SAMPLE_RATE

@@ -313,6 +313,48 @@ def test_analyses_take_tables_by_position(name, embeddings, factor):
     assert np.array_equal(found, expected)
 
 
+SCALED = FUNCTIONS | {
+    "dci": lambda x, y: analysis.dci(x, {"y": y, "z": y[::-1]}, trees=3).importance,
+    "interval": lambda x, y: analysis.ridge_r2(x, y).interval,
+    "linear_probe": lambda x, y: linear_probe(x, np.arange(40) % 2, np.arange(40) // 10).scores,
+}
+# A direction says by how much an embedding moves with the factor, and the probe has no factor.
+FREE = [name for name in SCALED if name != "factor_direction"]
+
+
+@pytest.mark.parametrize("name", FREE)
+@pytest.mark.parametrize(
+    ("x", "y"), [(2.0**300, 1.0), (2.0**-300, 1.0), (1.0, 2.0**300), (1.0, 2.0**-300)]
+)
+def test_what_an_analysis_finds_is_the_same_in_any_unit(name, x, y):
+    found, expected = SCALED[name](x * FEATURES, y * TARGET), SCALED[name](FEATURES, TARGET)
+    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6)
+
+
+# Information is of ranks or bins, or of distances after scaling.
+SQUARED = [name for name in SCALED if "information" not in name and name != "permutation_null"]
+
+
+@pytest.mark.parametrize("name", [name for name in SCALED if name not in SQUARED])
+@pytest.mark.parametrize("power", [990, -990])
+def test_information_needs_no_squares(name, power):
+    found = SCALED[name](2.0**power * FEATURES, 2.0**-power * TARGET)
+    np.testing.assert_allclose(found, SCALED[name](FEATURES, TARGET), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", SQUARED)
+@pytest.mark.parametrize("power", [300, -300])
+def test_numbers_whose_squares_are_none_are_refused(name, power):
+    """Of which a variance would be infinite, or nothing."""
+    message = r"of magnitudes up to [\d.]+e[+-]\d{3} are too (large|small) to compute with"
+    one_large = FEATURES * np.array([1.0, 1.0, 10.0**power, 1.0])
+    with pytest.raises(InputError, match=message):
+        SCALED[name](one_large, TARGET)
+    if name not in ("linear_probe", "principal_components"):
+        with pytest.raises(InputError, match="values of the factor " + message):
+            SCALED[name](FEATURES, 10.0**power * TARGET)
+
+
 def test_the_factors_may_be_the_columns_of_a_table():
     factors = pandas.DataFrame({"one": TARGET, "other": FEATURES[:, 2]}, index=ROWS)
     plain = {name: values.to_numpy() for name, values in factors.items()}

@@ -74,10 +74,11 @@ def binned_information(embeddings: Array, factor: Array, *, bins: int = 20) -> T
     Raises:
         InputError: when shapes do not agree, a value is not finite, or there are too few bins.
     """
-    embeddings, bins = as_embeddings(embeddings), whole_number(bins, "bins", lowest=2)
+    bins = whole_number(bins, "bins", lowest=2)
+    embeddings = as_embeddings(embeddings, any_scale=True)
     clips, dimensions = embeddings.shape
-    x = _binned(embeddings, bins)
-    y = _binned(as_factor(factor, clips).to(embeddings.device)[:, None], bins)
+    factor = as_factor(factor, clips, any_scale=True).to(embeddings.device)
+    x, y = _binned(embeddings, bins), _binned(factor[:, None], bins)
     place = (torch.arange(dimensions, device=x.device) * bins + x) * bins + y
     counts = place.flatten().bincount(minlength=dimensions * bins * bins)
     joint = counts.view(dimensions, bins, bins).double() / clips
@@ -109,7 +110,7 @@ def information_gaps(
         )
     norms, bins = [], whole_number(bins, "bins", lowest=2)
     for name, values in factors.items():
-        values = as_factor(values, len(values))
+        values = as_factor(values, len(values), any_scale=True)
         counts = _binned(values[:, None], bins)[:, 0].bincount().double()
         entropy = _entropy(counts[None] / len(values))
         if entropy == 0:
@@ -203,9 +204,9 @@ def dci(
         InputError: when shapes do not agree, a value is not finite, a factor does not vary in
             either part, or there are too few clips, dimensions, factors or trees.
     """
-    embeddings = as_embeddings(embeddings).cpu().numpy()
+    embeddings = _below_one(as_embeddings(embeddings).cpu().numpy())
     clips, dimensions = embeddings.shape
-    factors = {name: v.cpu().numpy() for name, v in as_factors(factors, clips).items()}
+    factors = {n: _below_one(v.cpu().numpy()) for n, v in as_factors(factors, clips).items()}
     n_test = round(test_share * clips)
     if dimensions < 2 or len(factors) < 2 or trees < 1 or not 2 <= n_test <= clips - 2:
         raise InputError(
@@ -228,6 +229,15 @@ def dci(
     return DCI(tuple(factors), np.stack(importance, axis=1), np.array(informativeness))
 
 
+def _below_one(values: np.ndarray) -> np.ndarray:
+    """(clips, ...) over a power of two for each column, which is exact.
+
+    A forest of scikit-learn takes values less than 1e-7 apart for equal, and variances below 2e-16
+    for none, whatever the scale; it computes in float32.
+    """
+    return np.ldexp(values, -np.frexp(np.abs(values).max(axis=0))[1])
+
+
 def _gaps(scores: Mapping[str, Array], norms: Tensor) -> Gaps:
     table = torch.stack([as_float64(values).cpu() for values in scores.values()])
     if table.shape[1] < 2:
@@ -240,6 +250,8 @@ def _gaps(scores: Mapping[str, Array], norms: Tensor) -> Gaps:
 
 def _binned(columns: Tensor, bins: int) -> Tensor:
     """(clips, columns) as the number of a bin of equal width, int64; a constant is in the first."""
+    # Half of each, since the span of the largest numbers is none.
+    columns = columns / 2
     low, high = columns.amin(dim=0), columns.amax(dim=0)
     span = torch.where(high > low, high - low, 1.0)
     return ((columns - low) / span * bins).long().clamp_(max=bins - 1)

@@ -16,7 +16,7 @@ from audiopg.analysis.cache import fingerprint, kept
 from audiopg.analysis.kraskov import kraskov_information
 from audiopg.environment import usual_torch
 from audiopg.errors import InputError
-from audiopg.inputs import as_embeddings, as_float64, whole_number, whole_seed
+from audiopg.inputs import as_embeddings, as_float64, require_scale, whole_number, whole_seed
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,8 +215,8 @@ def factor_information(
     """
     if null_clips is not None:
         null_clips = whole_number(null_clips, "null_clips")
-    embeddings = as_embeddings(embeddings)
-    factor = as_factor(factor, len(embeddings))
+    embeddings = as_embeddings(embeddings, any_scale=True)
+    factor = as_factor(factor, len(embeddings), any_scale=True)
     information = mutual_information(embeddings, factor, neighbours=neighbours)
     how = {"seed": seed, "neighbours": neighbours}
     error = partial(information_error, embeddings, factor, **how)
@@ -243,11 +243,13 @@ def _kept(
     return found[name].to(embeddings.device)
 
 
-def as_factor(factor: Array, clips: int) -> Tensor:
+def as_factor(factor: Array, clips: int, any_scale: bool = False) -> Tensor:
     """``factor``, (clips,) or one column, as a detached (clips,) float64 tensor on its device.
 
+    Where what is asked needs no squares, it may be of any scale.
+
     Raises:
-        InputError: for another shape or a value that is not finite.
+        InputError: for another shape, a value that is not finite, or as `require_scale`.
     """
     factor = as_float64(factor, "factor")
     factor = factor[:, 0] if factor.shape == (clips, 1) else factor
@@ -260,6 +262,8 @@ def as_factor(factor: Array, clips: int) -> Tensor:
         raise InputError(
             f"factor is not finite for {broken} of {clips} clips; leave these clips out."
         )
+    if not any_scale:
+        require_scale(factor, "values of the factor")
     return factor
 
 
@@ -279,9 +283,9 @@ def _columns_and_factor(
     embeddings: Array, factor: Array, neighbours: int
 ) -> tuple[Tensor, Tensor, int]:
     """(dimensions, clips) and (clips,) float64 on one device, and the number of neighbours."""
-    embeddings = as_embeddings(embeddings)
+    embeddings = as_embeddings(embeddings, any_scale=True)
     clips = len(embeddings)
-    factor = as_factor(factor, clips).to(embeddings.device)
+    factor = as_factor(factor, clips, any_scale=True).to(embeddings.device)
     neighbours = whole_number(neighbours, "neighbours")
     if clips < neighbours + 2:
         raise InputError(

@@ -1,7 +1,5 @@
 """The linear probe, against the same protocol written out with scikit-learn."""
 
-import warnings
-
 import numpy as np
 import pytest
 import torch
@@ -407,15 +405,6 @@ def test_classes_that_a_test_fold_lacks_are_left_out_and_counted():
     rows = folds == 2
     precisions = average_precision_score(labels[rows, 2:], result.scores[rows, 2:], average=None)
     assert result.values[1] == pytest.approx(precisions.mean())
-
-
-def test_numbers_that_are_too_large_are_refused():
-    features, labels, folds = make_clips()
-    features[:, 3] *= 1e300
-    with np.errstate(all="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with pytest.raises(InputError, match=r"^features reach \d\.\d+e\+30\d, too much to comp"):
-            linear_probe(features, labels, folds)
 
 
 # What hears nothing
