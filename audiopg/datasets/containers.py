@@ -11,7 +11,8 @@ WAV, RF64, W64, AIFF, CAF,     the size of the samples             where a write
 AU, SPHERE                                                         that size open
 FLAC                           its last sample (`decoding`)        between frames, where a writer to
                                                                    a pipe left the total open
-Ogg                            a torn page or packet               between pages
+Ogg                            a torn page or packet; a page of    between pages
+                               another checksum
 MP3 with a Xing/VBRI header    the number of frames
 other MP3, AAC (ADTS), AC-3,   a torn last frame                   between frames
 E-AC-3, AMR
@@ -41,6 +42,7 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
 from mmap import mmap
 from typing import NamedTuple
+from zlib import crc32
 
 
 class Unreadable(Exception):
@@ -88,6 +90,8 @@ _W64, _CAF = _Chunks(40, 16, 16, "<q", 24, 8), _Chunks(8, None, 4, ">q", 0, 1)
 _FORMS = (b"WAVE", b"AVI ", b"AIFF", b"AIFC", b"8SVX")
 _SAMPLES = (b"data", b"SSND", b"BODY")
 _BOXES = b"ftyp moov mdat free skip wide moof mfra sidx styp uuid meta udta pnot emsg prft".split()
+# Every byte with its bits in the other order.
+_TURNED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 _EBML, _SEGMENT, _CLUSTER = 0x1A45DFA3, 0x18538067, 0x1F43B675
 _ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 # Bytes of a frame of AMR, by the kind that its first byte names.
@@ -287,9 +291,12 @@ def _ogg(data: mmap | bytes, start: int) -> Part:
         flags = data[place + 5]
         sounds |= not flags & 2
         lacing = data[place + 27 : place + 27 + segments]
-        place += 27 + segments + sum(lacing)
-        if place > len(data):
+        end = place + 27 + segments + sum(lacing)
+        if end > len(data):
             raise Unreadable(CUT)
+        if _page_checksum(data[place:end]) != _number(data, place + 22, "<L"):
+            raise Unreadable("is damaged: a page of it has changed, and would be passed over")
+        place = end
     # A last segment of 255 bytes promises more of its packet on the next page.
     if lacing[-1:] == b"\xff" or b"OggS".startswith(data[place : place + 4] or b"-"):
         raise Unreadable(CUT)
@@ -297,6 +304,15 @@ def _ogg(data: mmap | bytes, start: int) -> Part:
         raise Unreadable("is damaged: other bytes lie between its pages")
     # Opus that does not say where it ends libsndfile 1.2.2 reads up to its last page, and fails.
     return Part(start, place, bool(flags & 4))
+
+
+def _page_checksum(page: bytes) -> int:
+    """The CRC-32 of an Ogg page (RFC 3533), with zeros in its place: `crc32`, each byte turned round.
+
+    libogg and FFmpeg leave out a page of another one, so that what it holds is lost without a word.
+    """
+    turned = (page[:22] + bytes(4) + page[26:]).translate(_TURNED)
+    return int(f"{crc32(turned, 0xFFFFFFFF) ^ 0xFFFFFFFF:032b}"[::-1], 2)
 
 
 def _mp4(data: mmap | bytes, start: int) -> Part:

@@ -134,7 +134,22 @@ def test_an_ogg_file_without_the_mark_of_its_end_is_whole(read, kind):
 def test_an_ogg_file_whose_last_packet_goes_on_is_cut(read):
     *before, last = writers.pages(WHOLE["OGG-VORBIS"])
     page = b"OggS" + bytes([0, 0]) + last[6:26] + bytes([1, 255]) + bytes(255)
-    assert read(b"".join(before) + page).startswith("is cut short")
+    assert read(b"".join(before) + writers.with_checksum(page)).startswith("is cut short")
+
+
+@pytest.mark.parametrize("kind", ["OGG-VORBIS", "OGG-OPUS", "ogg-flac"])
+def test_a_bit_that_has_changed_in_ogg_is_damage_and_not_a_shorter_file(read, kind):
+    """A decoder leaves out the page that it is on, which can be a second of sound."""
+    content = WHOLE[kind]
+    for place in np.random.default_rng(1).integers(len(content) // 3, len(content), 10):
+        changed = bytearray(content)
+        changed[place] ^= 1
+        assert read(bytes(changed)).startswith(("is damaged: ", "is cut short")), place
+    changed[place] ^= 1
+    changed[-1] ^= 128
+    assert read(bytes(changed)) == (
+        "is damaged: a page of it has changed, and would be passed over"
+    )
 
 
 def test_bytes_between_the_pages_of_ogg_are_damage(read):

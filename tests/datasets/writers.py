@@ -231,11 +231,14 @@ def without_end_mark(content):
     *before, last = pages(content)
     last = bytearray(last)
     last[5] &= ~4
-    last[22:26] = bytes(4)
+    return b"".join(before) + with_checksum(last)
+
+
+def with_checksum(page):
+    """A page of Ogg with the checksum that it should have, bit by bit."""
     checksum = 0
-    for byte in last:
+    for byte in page[:22] + bytes(4) + page[26:]:
         checksum ^= byte << 24
         for _ in range(8):
             checksum = checksum << 1 ^ (0x104C11DB7 if checksum & 1 << 31 else 0)
-    last[22:26] = struct.pack("<L", checksum)
-    return b"".join(before) + bytes(last)
+    return bytes(page[:22]) + struct.pack("<L", checksum) + bytes(page[26:])
