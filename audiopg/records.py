@@ -6,6 +6,7 @@ execution, made it.
 """
 
 import base64
+import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import fields
@@ -27,6 +28,7 @@ Found = TypeVar("Found")
 _LONGEST = 200
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
+_WEIGHTS = Path(__file__).parent / "weights"
 
 
 def results_folder(folder: AnyPath | None = None) -> Path:
@@ -105,11 +107,31 @@ def write_record(
         "seconds": round(seconds, 1),
         "data": data,
         "protocol": protocol,
+        **({"weights": used} if (used := weights_of(settings)) else {}),
         **(where or provenance()),
     }
     with writing(path):
         write_json(path, record)
     return path
+
+
+def weights_of(settings: Mapping) -> dict[str, str]:
+    """The SHA-256 of the weights of the package that a record's settings name, by their names."""
+    places = ("model", "start", "beside", "by_clips")
+    named = [settings.get(place) or () for place in places]
+    names = {name for each in named for name in ([each] if isinstance(each, str) else each)}
+    files = {path.stem: path for path in _WEIGHTS.glob("*.safetensors")}
+    return {
+        name: hashlib.sha256(files[name].read_bytes()).hexdigest()
+        for name in sorted(names & files.keys())
+    }
+
+
+def other_weights(record: Mapping) -> list[str]:
+    """The names of weights that were others when a record was made than those in the package now."""
+    used = record.get("weights") or {}
+    now = weights_of({"model": list(used)})
+    return [name for name, digest in used.items() if now.get(name) != digest]
 
 
 def read_record(name: str, folder: AnyPath | None = None) -> dict | None:

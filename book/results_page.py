@@ -23,7 +23,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from audiopg.book.experiments import clips_heard, experiments
 from audiopg.environment import provenance
-from audiopg.records import RESULTS, paper_table, read_record
+from audiopg.records import RESULTS, other_weights, paper_table, read_record
 from audiopg.synth import ADDITIONS
 from audiopg.transfer import recorded_table
 
@@ -245,7 +245,7 @@ def scale_and_device(record: dict) -> str:
     clips = clips_heard(record)
     minutes = record["seconds"] / 60
     parts = [
-        f"`{size}`" if size else "",
+        f"`{size}`" + ", other weights than now" * bool(other_weights(record)) if size else "",
         f"{clips:,} clips" if clips else "",
         f"{settings['epochs']} epochs" if "epochs" in settings else "",
         f"{'paper' if at_paper_scale(record) else record['scale']} scale",

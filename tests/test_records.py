@@ -1,8 +1,10 @@
+import hashlib
 import json
 import math
 import re
 import shutil
 import subprocess
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -24,11 +26,13 @@ from audiopg.environment import at_scale, atomic_path, data_folder, provenance, 
 from audiopg.errors import InputError
 from audiopg.pretrained import weights_file
 from audiopg.records import (
+    other_weights,
     pack,
     paper_table,
     read_record,
     read_table,
     unpack,
+    weights_of,
     write_record,
 )
 
@@ -50,6 +54,35 @@ def test_a_record_says_what_was_run_and_where(tmp_path):
     assert record["scale"] == "smoke"
     assert record["device"].startswith("CPU")
     assert {"commit", "date", "protocol", "data"} <= record.keys()
+
+
+def test_a_record_knows_the_weights_of_the_package_that_it_was_made_with(tmp_path):
+    weights = Path(records.__file__).parent / "weights" / "tiny.safetensors"
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    settings = {"model": "runs/mine", "beside": {"tiny": None}, "start": None}
+    write_record("knows", **RUN | {"settings": settings}, folder=tmp_path)
+    record = read_record("knows", folder=tmp_path)
+    assert record["weights"] == {"tiny": digest}
+    assert other_weights(record) == []
+    assert other_weights(record | {"weights": {"tiny": 64 * "0", "gone": digest}}) == [
+        "tiny",
+        "gone",
+    ]
+
+
+def test_only_records_that_say_so_are_of_earlier_weights():
+    earlier = set()
+    for path in records.RESULTS.glob("*.json"):
+        record = json.loads(path.read_text())
+        if weights_of(record.get("settings", {})):
+            assert "weights" in record, path.name
+            earlier |= {path.stem} if other_weights(record) else set()
+    # Recipes that came before: the names say which, and the pages call them so.
+    assert earlier == {
+        "probe-esc10-tiny-25600",
+        "probe-esc10-tiny-adamw",
+        "probe-esc10-tiny-adamw-native",
+    }
 
 
 def test_a_run_that_was_not_made_has_no_record(tmp_path):

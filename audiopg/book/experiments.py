@@ -14,7 +14,7 @@ import numpy as np
 
 from audiopg.errors import InputError
 from audiopg.pretraining import RECIPES, PretrainSettings, different, recipe_for
-from audiopg.records import read_record
+from audiopg.records import other_weights, read_record
 from audiopg.synth import ADDITIONS, SENSITIVITY
 from audiopg.transfer.finetune import FINETUNE_RECIPES, FinetuneSettings
 
@@ -343,9 +343,9 @@ def _from_scratch(fine: Experiment, name: str, trained: Experiment) -> Experimen
 
 
 def is_recorded(experiment: Experiment, folder: str | os.PathLike | None = None) -> bool:
-    """Whether an experiment has a record that was made with its settings."""
+    """Whether an experiment has a record that was made with its settings and today's weights."""
     record = read_record(experiment.name, folder)
-    if record is None:
+    if record is None or other_weights(record):
         return False
     said, settings = record.get("settings") or {}, experiment.settings
     if said.get("start") != experiment.start_name:
@@ -372,7 +372,8 @@ def outcome_table(
         folder: of the records.
 
     Returns:
-        For each row "clips" learned from, "CPU min", the processor's minutes of the training,
+        For each row "clips" learned from, "CPU min", the processor's minutes of the training, or
+        "on a GPU",
         the "held-out loss" (`reproduce.held_out_loss`), "seeds", and for each set the
         accuracy in per cent, ± the deviation over its test folds where there are several, of the
         mean over seeds; of a probe first that of averaged tokens, then that of tokens averaged in
@@ -389,7 +390,7 @@ def outcome_table(
         clips = clips_heard(records[0])
         table[label] = {
             "clips": "–" if clips is None else f"{clips:,}",
-            "CPU min": _mean_of(records, "processor_seconds", 60, ".0f"),
+            "CPU min": _processor_minutes(records),
             "held-out loss": _mean_of(records, "held_out_loss", 1, ".3f"),
             "seeds": str(len(records)),
         }
@@ -517,6 +518,13 @@ def clips_heard(record: dict) -> int | None:
     if "steps" not in said or said.get("features", "trained") != "trained":
         return None
     return said["steps"] * said["batch_size"]
+
+
+def _processor_minutes(records: list[dict]) -> str:
+    """Of the training; on a GPU a processor only waits, so its minutes say nothing of the cost."""
+    if all(record.get("device", "CPU").startswith("CPU") for record in records):
+        return _mean_of(records, "processor_seconds", 60, ".0f")
+    return "on a GPU"
 
 
 def _mean_of(records: list[dict], name: str, unit: float, form: str) -> str:

@@ -14,12 +14,14 @@ from audiopg.book.experiments import (
     efficiency,
     experiments,
     gain_table,
+    is_recorded,
     outcome_table,
     paired_gain,
     recipe_steps,
 )
 from audiopg.errors import InputError
 from audiopg.pretraining import RECIPES
+from audiopg.records import read_record
 from audiopg.transfer.finetune import FinetuneSettings
 
 
@@ -256,3 +258,13 @@ def test_efficiency_follows_a_run_on_its_way(tmp_path):
     ]
     assert found["recordings of other sets"] == [(540, 320, pytest.approx(60), pytest.approx(0))]
     assert efficiency("urbansound8k", "cpu", tmp_path) == {}
+
+
+def test_a_record_of_other_weights_counts_for_none(tmp_path):
+    (experiment,) = (e for e in experiments("cpu") if e.name == "finetune-esc10-tiny")
+    record = read_record(experiment.name)
+    path = tmp_path / f"{experiment.name}.json"
+    path.write_text(json.dumps(record))
+    assert is_recorded(experiment, tmp_path)
+    path.write_text(json.dumps(record | {"weights": {"tiny": 64 * "0"}}))
+    assert not is_recorded(experiment, tmp_path)
