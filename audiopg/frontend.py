@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from audiopg.environment import full_precision
 from audiopg.errors import InputError
-from audiopg.inputs import as_samples, as_waves, whole_rate
+from audiopg.inputs import as_samples, as_waves, whole_number, whole_rate, whole_seed
 from audiopg.synth.parameters import SAMPLE_RATE
 
 WINDOW = 400
@@ -97,9 +97,8 @@ def fit_length(wave: Tensor, samples: int) -> Tensor:
     Raises:
         InputError: for a wave without samples, or a length below 1.
     """
+    samples = whole_number(samples, "samples")
     length = wave.shape[-1]
-    if samples < 1:
-        raise InputError(f"samples is {samples}; give a whole number of at least 1.")
     if length == 0:
         raise InputError("the waveform has no samples; there is nothing to repeat.")
     if length >= samples:
@@ -293,8 +292,11 @@ class LogMel(nn.Module):
             (B, samples) float32, on the scale of the waveform that was transformed.
 
         Raises:
-            InputError: for another shape, or a number of frames that the length does not have.
+            InputError: for another shape, a number of frames that the length does not have, or fewer
+                than the three that a search for phases takes.
         """
+        samples = whole_number(samples, "samples", lowest=WINDOW + 2 * HOP)
+        iterations = whole_number(iterations, "iterations", lowest=0)
         if mels.ndim != 3 or mels.shape[1:] != (LogMel.frames(samples), MEL_BANDS):
             raise InputError(
                 f"the spectrogram has shape {tuple(mels.shape)}; {samples} samples have one of "
@@ -327,7 +329,7 @@ class LogMel(nn.Module):
     def _find_phases(self, magnitude: Tensor, iterations: int, seed: int) -> Tensor:
         """(B, 257, F) magnitudes -> (B, (F - 1) * 160), by the fast Griffin-Lim algorithm."""
         layout = {"n_fft": FFT_SIZE, "hop_length": HOP, "win_length": WINDOW, "window": self.window}
-        generator = torch.Generator().manual_seed(seed)
+        generator = torch.Generator().manual_seed(whole_seed(seed))
         turns = torch.rand(magnitude.shape, generator=generator, dtype=torch.float32)
         spectrum = torch.polar(magnitude, 2 * math.pi * turns.to(magnitude.device))
         before = torch.zeros_like(spectrum)

@@ -52,6 +52,18 @@ def time_in_file(value: object, name: str) -> float:
     return float(min(number, 1e12))
 
 
+def share(value: object, name: str) -> float:
+    """A number between 0 and 1, of Python, NumPy or torch.
+
+    Raises:
+        InputError: for anything else.
+    """
+    number = _real(value)
+    if number is None or not 0 < number < 1:
+        raise InputError(f"{name} is {shown(value)}; give a number between 0 and 1.")
+    return float(number)
+
+
 def _real(value: object) -> Real | None:
     """The number that a value is, True and False being none."""
     if getattr(value, "ndim", None) == 0 and not getattr(value, "is_meta", False):
@@ -77,6 +89,22 @@ def whole_seed(value: object) -> int:
     if not isinstance(value, Integral) or not -(2**63) <= value < 2**63:
         raise InputError(f"seed is {shown(value)}; give a 64-bit whole number.")
     return int(value)
+
+
+def as_path(value: object, what: str = "file") -> Path:
+    """A path, of Python or as bytes.
+
+    Raises:
+        InputError: for what is none, such as None or an open file.
+    """
+    if not isinstance(value, AnyPath | bytes):
+        raise InputError(f"{shown(value)} names no {what}; give a path.")
+    return Path(os.fsdecode(value))
+
+
+def random_by(seed: object) -> np.random.Generator:
+    """NumPy's random numbers by a `whole_seed`, of which it takes none below 0."""
+    return np.random.default_rng(whole_seed(seed) % 2**64)
 
 
 def is_count(text: str, digits: int = 9) -> bool:
@@ -129,6 +157,19 @@ def read_object(path: AnyPath, remedy: str) -> dict:
     if not isinstance(found, dict):
         raise InputError(f"{path} is damaged: it holds no object; {remedy}.")
     return found
+
+
+def as_named(given: object, what: str) -> dict:
+    """What is given by name: a dict, or the columns of a table.
+
+    Raises:
+        InputError: for what has no names.
+    """
+    if not hasattr(given, "items"):
+        raise InputError(
+            f"{what} are given as {type(given).__name__}; give them by name, in a dict."
+        )
+    return dict(given.items())
 
 
 def as_float64(values: object, name: str = "values") -> Tensor:

@@ -458,7 +458,7 @@ class MaskedAutoencoder(nn.Module):
             InputError: for a spectrogram that does not divide into patches, or fewer or more
                 clip indices than clips.
         """
-        mel, clips = torch.as_tensor(mel), torch.as_tensor(clips)
+        mel, clips = torch.as_tensor(mel).to(self.mask_token.dtype), torch.as_tensor(clips)
         patches = patchify(mel)
         if clips.shape != (len(mel),):
             raise InputError(

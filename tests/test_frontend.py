@@ -226,6 +226,16 @@ def test_a_log_mel_of_another_length_is_not_inverted():
         LogMel().invert(torch.zeros(1, 32, 128), SAMPLE_RATE)
 
 
+def test_a_few_frames_are_inverted_and_fewer_refused():
+    mel = LogMel()(torch.randn(1, 720, generator=torch.Generator().manual_seed(0)))
+    assert LogMel().invert(mel, 720, 3).abs().max() > 0
+    for samples in (0, 400, 719, 720.5, "720", None):
+        with pytest.raises(InputError, match=r"samples is .*; give a whole number, 720 or more"):
+            LogMel().invert(mel, samples)
+    with pytest.raises(InputError, match=r"iterations is -1; give a whole number, 0 or more"):
+        LogMel().invert(mel, 720, -1)
+
+
 def test_a_front_end_elsewhere_than_the_waveform_is_refused():
     with torch.device("meta"):
         log_mel = LogMel()

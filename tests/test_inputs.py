@@ -1,6 +1,8 @@
 """What a notebook hands over is taken or refused by one rule, whichever function it is given to."""
 
+import io
 import json
+import os
 from array import array
 from collections import deque
 from dataclasses import asdict, replace
@@ -12,13 +14,24 @@ import pandas
 import pytest
 import torch
 
-from audiopg import InputError, LogMel, SynthPrior, analysis
+from audiopg import InputError, LogMel, SynthPrior, analysis, render
 from audiopg.__main__ import main
 from audiopg.analysis import embed_clips, mutual_information, short_clips
-from audiopg.datasets import LabelledClips, cached_waves, load_audio
+from audiopg.datasets import (
+    LabelledClips,
+    audio_files,
+    cached_waves,
+    esc50,
+    find_dataset,
+    find_recordings,
+    load_audio,
+    load_clip,
+    read_dataset,
+    read_window,
+)
 from audiopg.frontend import resample
 from audiopg.inputs import as_float64, as_waves, read_json, shown, whole_number
-from audiopg.mae import Encoder
+from audiopg.mae import Encoder, MaskedAutoencoder
 from audiopg.pretraining import read_settings
 from audiopg.records import read_record
 from audiopg.settings import check_settings
@@ -27,6 +40,7 @@ from audiopg.transfer import (
     FINETUNE_RECIPES,
     AudioPGEmbedding,
     clip_features,
+    compare_encoders,
     embed_files,
     finetune,
     linear_probe,
@@ -458,10 +472,18 @@ def test_counts_of_the_analyses_are_whole_numbers():
         "null_clips": lambda n: analysis.factor_information(x, y, permutations=1, null_clips=n),
         "n_components": lambda n: analysis.principal_components(x, n),
         "bins": lambda n: analysis.binned_information(x, y, bins=n),
+        "repeats of ridge": lambda n: analysis.ridge_r2(x, y, repeats=n),
+        "draws": lambda n: analysis.ablate(x, y, range(4), draws=n),
+        "a count": lambda n: analysis.ablate(x, y, range(4), counts=[n]),
+        "dimensions": lambda n: analysis.subspace_angles(x, {"y": y}, dimensions=n),
+        "dimensions of one": lambda n: analysis.ridge_subspace(x, y, n),
+        "most": lambda n: nearest_clips(x[:2], x, n),
+        "trees": lambda n: analysis.dci(x, {"y": y, "z": y}, trees=n),
     }
     for name, call in calls.items():
         for number in (0, 2.5, "3", True, float("nan"), np.array([3, 3])):
-            with pytest.raises(InputError, match=rf"{name} is .*; give a whole number"):
+            named = name.partition(" of ")[0]
+            with pytest.raises(InputError, match=rf"{named} is .*; give a whole number"):
                 call(number)
     for number in (2, 2.0, np.int32(2), torch.tensor(2)):
         assert torch.equal(calls["neighbours"](number), calls["neighbours"](2))
@@ -475,6 +497,108 @@ def test_seeds_of_the_analyses_are_whole_numbers_of_64_bits():
         for seed in (None, 1.5, "4", 2**63):
             with pytest.raises(InputError, match=r"seed is .*; give a 64-bit whole number"):
                 function(FEATURES, TARGET, seed=seed)
+
+
+SEEDED = {
+    "ridge_r2": lambda seed: analysis.ridge_r2(FEATURES, TARGET, seed=seed).r2,
+    "ablate": lambda seed: analysis.ablate(FEATURES, TARGET, range(4), draws=2, seed=seed).random,
+    "subspace_angles": lambda seed: (
+        analysis.subspace_angles(FEATURES, {"y": TARGET}, seed=seed).angles
+    ),
+    "invert": lambda seed: LogMel().invert(torch.zeros(1, 32, 128), 3200, 2, seed=seed).numpy(),
+    "dci": lambda seed: (
+        analysis.dci(FEATURES, {"y": TARGET, "z": FEATURES[:, 2]}, trees=2, seed=seed).importance
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SEEDED)
+def test_seeds_of_the_splits_are_whole_numbers_of_64_bits(name):
+    found = [SEEDED[name](seed) for seed in (3, np.int64(3), -2, 2**63 - 1)]
+    assert np.array_equal(found[0], found[1])
+    assert not np.array_equal(found[2], found[3])
+    for seed in (None, 1.5, "4", 2**63):
+        with pytest.raises(InputError, match=r"seed is .*; give a 64-bit whole number"):
+            SEEDED[name](seed)
+
+
+@pytest.mark.parametrize("number", [None, "0.5", 0, 1, -0.1, float("nan"), True, [0.5]])
+def test_a_share_lies_between_0_and_1(number):
+    for call in (
+        lambda: analysis.ridge_r2(FEATURES, TARGET, test_share=number),
+        lambda: analysis.ablate(FEATURES, TARGET, range(4), test_share=number),
+        lambda: analysis.dci(FEATURES, {"y": TARGET, "z": TARGET}, test_share=number),
+    ):
+        with pytest.raises(InputError, match=r"test_share is .*; give a number between 0 and 1"):
+            call()
+
+
+def test_what_needs_names_is_given_by_name(encoder):
+    for call in (
+        lambda: analysis.dci(FEATURES, [TARGET, TARGET]),
+        lambda: analysis.subspace_angles(FEATURES, [TARGET]),
+        lambda: analysis.information_gaps([TARGET], {"y": TARGET}),
+        lambda: analysis.analyse([FEATURES], {"y": TARGET}, permutations=2),
+        lambda: analysis.ridge_comparison({"x": FEATURES}, [TARGET]),
+        lambda: analysis.ridge_comparison([FEATURES], {"y": TARGET}),
+        lambda: compare_encoders(CLIPS, WAVES, [encoder]),
+    ):
+        with pytest.raises(InputError, match="are given as list; give them by name, in a dict"):
+            call()
+
+
+@pytest.mark.parametrize("value", [None, 3, 0.5, io.BytesIO(b"RIFF"), ["a.wav"]])
+def test_what_is_no_path_is_refused(encoder, value):
+    for call in (
+        load_audio,
+        partial(read_window, first=0, samples=1),
+        partial(load_clip, samples=1),
+        read_dataset,
+        audio_files,
+        find_recordings,
+        esc50,
+        analysis.read_filters,
+        *([] if value is None else [partial(find_dataset, "esc10")]),
+    ):
+        with pytest.raises(InputError, match=r"names no .*; give a path"):
+            call(value)
+    if not isinstance(value, list):
+        with pytest.raises(InputError, match="which is no path"):
+            embed_files(value, encoder)
+
+
+def test_a_folder_of_recordings_may_be_named_by_a_text(tmp_path):
+    assert find_dataset("esc10", str(tmp_path)) is None
+    with pytest.raises(InputError, match=r"none\.wav is not there"):
+        load_audio(os.fsencode(tmp_path / "none.wav"))
+
+
+@pytest.mark.parametrize("strengths", [None, "a", [], [0], [1, None], [-1.0]])
+def test_strengths_are_numbers_above_0(strengths):
+    with pytest.raises(InputError, match="strengths"):
+        linear_probe(FEATURES, np.arange(40) % 2, np.arange(40) // 10, strengths=strengths)
+
+
+def test_test_folds_are_whole_folds():
+    labels, folds = np.arange(40) % 2, np.arange(40) // 10
+    for asked in ([1.5], [1, 9], ["a"], []):
+        with pytest.raises(InputError, match="test_folds"):
+            linear_probe(FEATURES, labels, folds, test_folds=asked)
+    for asked in ([2, 1], (1, 2, 2), np.array([1.0, 2.0]), torch.tensor([1, 2])):
+        assert linear_probe(FEATURES, labels, folds, test_folds=asked).folds == [1, 2]
+
+
+@pytest.mark.parametrize("value", [None, [0, 1], WAVES, SynthPrior()])
+def test_what_are_no_clips_is_not_rendered(value):
+    with pytest.raises(InputError, match=r"are no clips; give what SynthPrior\.sample returns"):
+        render(value)
+
+
+def test_a_spectrogram_of_another_precision_is_the_same():
+    model, mel = MaskedAutoencoder.preset("micro"), LogMel()(WAVES)
+    expected = model(mel, range(4), 0).loss
+    for given in (mel.double(), mel.double().numpy(), mel.numpy()):
+        assert torch.equal(model(given, range(4), 0).loss, expected)
 
 
 def test_settings_may_be_numbers_of_numpy():

@@ -16,7 +16,7 @@ from torch import Tensor
 from audiopg._types import Array, DataFrame
 from audiopg.analysis.information import as_factor, as_factors
 from audiopg.errors import InputError
-from audiopg.inputs import as_embeddings, as_float64, whole_number
+from audiopg.inputs import as_embeddings, as_float64, as_named, random_by, share, whole_number
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +104,7 @@ def information_gaps(
         InputError: for other names, fewer than two dimensions, information that is not finite, a
             constant factor, or too few bins.
     """
+    information, factors = as_named(information, "information"), as_named(factors, "factors")
     if set(information) != set(factors):
         raise InputError(
             f"information is about {list(information)}, factors are {list(factors)}; name the same."
@@ -207,14 +208,13 @@ def dci(
     embeddings = _below_one(as_embeddings(embeddings).cpu().numpy())
     clips, dimensions = embeddings.shape
     factors = {n: _below_one(v.cpu().numpy()) for n, v in as_factors(factors, clips).items()}
-    n_test = round(test_share * clips)
-    if dimensions < 2 or len(factors) < 2 or trees < 1 or not 2 <= n_test <= clips - 2:
+    n_test, trees = round(share(test_share, "test_share") * clips), whole_number(trees, "trees")
+    if dimensions < 2 or len(factors) < 2 or not 2 <= n_test <= clips - 2:
         raise InputError(
-            f"there are {dimensions} dimensions, {len(factors)} factors, {trees} trees and "
-            f"{n_test} of {clips} clips to test on; give at least 2 dimensions, 2 factors, a tree, "
-            "and 2 clips to train and to test on."
+            f"there are {dimensions} dimensions, {len(factors)} factors and {n_test} of {clips} clips "
+            "to test on; give at least 2 dimensions, 2 factors, and 2 clips to train and to test on."
         )
-    test, train = np.split(np.random.default_rng(seed).permutation(clips), [n_test])
+    test, train = np.split(random_by(seed).permutation(clips), [n_test])
     importance, informativeness, threads = [], [], torch.get_num_threads()
     for name, values in factors.items():
         if np.ptp(values[train]) == 0 or np.ptp(values[test]) == 0:
@@ -222,7 +222,7 @@ def dci(
                 f"{name} has a single value in a part of the clips; give more clips or another "
                 "factor."
             )
-        forest = RandomForestRegressor(trees, n_jobs=threads, random_state=seed)
+        forest = RandomForestRegressor(trees, n_jobs=threads, random_state=seed % 2**32)
         forest.fit(embeddings[train], values[train])
         importance.append(forest.feature_importances_)
         informativeness.append(r2_score(values[test], forest.predict(embeddings[test])))

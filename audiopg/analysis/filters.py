@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
@@ -11,7 +10,7 @@ from torch import Tensor
 from audiopg._types import AnyPath, Array, DataFrame
 from audiopg.analysis.components import principal_components
 from audiopg.errors import InputError
-from audiopg.inputs import as_float64, whole_number, whole_seed
+from audiopg.inputs import as_float64, as_path, whole_number, whole_seed
 from audiopg.runs import read_tensors
 
 _PATCH = (16, 16)
@@ -84,7 +83,8 @@ def read_filters(folder: AnyPath) -> tuple[Tensor, Tensor]:
     Raises:
         InputError: for a run that kept none, or files that cannot be read or do not fit together.
     """
-    paths = sorted(Path(folder).glob("filters/step-" + 8 * "[0-9]" + ".safetensors"))
+    folder = as_path(folder, "folder")
+    paths = sorted(folder.glob("filters/step-" + 8 * "[0-9]" + ".safetensors"))
     if not paths:
         raise InputError(f"{folder} holds no filters/step-*.safetensors; pre-train to keep some.")
     weights: list[Tensor] = []

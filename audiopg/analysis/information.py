@@ -16,7 +16,14 @@ from audiopg.analysis.cache import fingerprint, kept
 from audiopg.analysis.kraskov import kraskov_information
 from audiopg.environment import usual_torch
 from audiopg.errors import InputError
-from audiopg.inputs import as_embeddings, as_float64, require_scale, whole_number, whole_seed
+from audiopg.inputs import (
+    as_embeddings,
+    as_float64,
+    as_named,
+    require_scale,
+    whole_number,
+    whole_seed,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -273,7 +280,7 @@ def as_factors(factors: Mapping[str, Array], clips: int) -> dict[str, Tensor]:
     Raises:
         InputError: as `as_factor`, or where there are none.
     """
-    named = dict(factors.items())
+    named = as_named(factors, "factors")
     if not named:
         raise InputError("no factors were given; name at least one.")
     return {name: as_factor(values, clips) for name, values in named.items()}

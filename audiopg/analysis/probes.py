@@ -10,7 +10,7 @@ from sklearn.preprocessing import StandardScaler
 from audiopg._types import Array, DataFrame
 from audiopg.analysis.information import as_factor, as_factors
 from audiopg.errors import InputError
-from audiopg.inputs import as_embeddings
+from audiopg.inputs import as_embeddings, as_named, random_by, share, whole_number
 
 # Half decades: from nearly no regularisation to weights of nearly zero.
 _STRENGTHS = np.logspace(-4, 6, 21)
@@ -139,7 +139,7 @@ def ridge_r2(
         test_share: the share of clips held out in each split, in (0, 1).
         repeats: the number of random splits, at least 1. The first splits of a longer run are
             those of a shorter one.
-        seed: of the splits, at least 0.
+        seed: of the splits.
 
     Returns:
         R² and penalty of each split, and the predictions of the first.
@@ -172,8 +172,9 @@ def ridge_comparison(
     Raises:
         InputError: as `ridge_r2`.
     """
+    named = as_named(embeddings, "embeddings")
     return RidgeComparison(
-        {name: _probe(e, factors, test_share, repeats, seed) for name, e in embeddings.items()}
+        {name: _probe(e, factors, test_share, repeats, seed) for name, e in named.items()}
     )
 
 
@@ -209,14 +210,16 @@ def ablate(
     embeddings = as_embeddings(embeddings).cpu().numpy()
     clips, dimensions = embeddings.shape
     factor = as_factor(factor, clips).cpu().numpy()
-    ranking = as_factor(ranking, dimensions).long().cpu().numpy()
+    ranking = as_factor(ranking, dimensions).cpu().numpy()
+    counts = [whole_number(count, "a count") for count in np.atleast_1d(counts)]
     counts = np.array([count for count in counts if count < dimensions], dtype=np.int64)
-    if sorted(ranking) != list(range(dimensions)) or draws < 1 or (counts < 1).any():
+    draws = whole_number(draws, "draws")
+    if sorted(ranking) != list(range(dimensions)):
         raise InputError(
-            f"ranking holds {len(set(ranking))} of {dimensions} dimensions, the counts are "
-            f"{counts.tolist()} and the draws {draws}; rank every dimension once, and give counts "
-            "and draws of at least 1."
+            f"ranking holds {len(set(ranking))} of {dimensions} dimensions; rank every one once, from "
+            "0."
         )
+    ranking = ranking.astype(np.int64)
     ((test, train),) = _splits(clips, test_share, 1, seed)
     _require_variation({"factor": factor}, test, train, 0)
     parts = standardised(embeddings, test, train)
@@ -237,7 +240,7 @@ def _ablated(
     # What each dimension adds to a prediction: without it, the prediction is less by that.
     terms, truth = test * weights, asked - known.mean()
     total = np.square(truth - truth.mean()).sum()
-    random = np.random.default_rng(seed)
+    random = random_by(seed)
 
     def score(predicted: np.ndarray) -> np.ndarray:
         """R² of each row of (..., clips), over the mean that the probe falls back on."""
@@ -262,6 +265,7 @@ def _probe(
     embeddings = as_embeddings(embeddings).cpu().numpy()
     factors = {n: v.cpu().numpy() for n, v in as_factors(factors, len(embeddings)).items()}
     first: dict[str, dict[str, np.ndarray]] = {}
+    repeats = whole_number(repeats, "repeats")
     splits = _splits(len(embeddings), test_share, repeats, seed)
     r2, strengths = (np.empty((len(factors), repeats)) for _ in range(2))
     for repeat, (test, train) in enumerate(splits):
@@ -280,19 +284,13 @@ def _splits(
     clips: int, test_share: float, repeats: int, seed: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """(test, train) indices of some random splits."""
-    if not 0 < test_share < 1:
-        raise InputError(f"test_share is {test_share}; hold out a share between 0 and 1.")
-    if repeats < 1 or seed < 0:
-        raise InputError(
-            f"repeats is {repeats} and seed {seed}; give at least 1 repeat and a seed of at least 0."
-        )
-    n_test = round(test_share * clips)
+    n_test = round(share(test_share, "test_share") * clips)
     if not 2 <= n_test <= clips - 2:
         raise InputError(
             f"A test_share of {test_share} of {clips} clips leaves {n_test} to test on and "
             f"{clips - n_test} to train on; both need at least 2."
         )
-    random = np.random.default_rng(seed)
+    random = random_by(seed)
     return [tuple(np.split(random.permutation(clips), [n_test])) for _ in range(repeats)]
 
 

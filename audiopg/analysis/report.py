@@ -25,7 +25,7 @@ from audiopg.analysis.information import (
 )
 from audiopg.analysis.probes import Ablation, RidgeComparison, ablate, ridge_comparison
 from audiopg.analysis.subspaces import SubspaceAngles, subspace_angles
-from audiopg.inputs import as_embeddings
+from audiopg.inputs import as_embeddings, as_named
 
 Arrays = Mapping[str, Array]
 _COMPONENTS = 20
@@ -121,7 +121,8 @@ def analyse(
         InputError: as the analyses do, whose shares of the clips have to hold at least 5 of them.
     """
     how = {"permutations": permutations, "seed": seed, "null_clips": null_clips, "cached": cached}
-    embeddings = {name: as_embeddings(values) for name, values in embeddings.items()}
+    named = as_named(embeddings, "embeddings")
+    embeddings = {name: as_embeddings(values) for name, values in named.items()}
     found: dict[str, dict[str, object]] = {}
     for name, values in tqdm(embeddings.items(), desc="analysing", disable=not progress):
         factors = as_factors(factors, len(values))

@@ -16,7 +16,7 @@ from audiopg._types import Array, DataFrame
 from audiopg.analysis.information import as_factor, as_factors
 from audiopg.analysis.probes import ridge_weights, standardised
 from audiopg.errors import InputError
-from audiopg.inputs import as_embeddings, as_float64, whole_seed
+from audiopg.inputs import as_embeddings, as_float64, random_by, whole_number, whole_seed
 from audiopg.mae import MaskedAutoencoder, patchify, unpatchify
 
 _CHANCE_DRAWS = 100
@@ -68,7 +68,8 @@ def ridge_subspace(embeddings: Array, factor: Array, dimensions: int = 3) -> np.
     embeddings = as_embeddings(embeddings).cpu().numpy()
     clips, width = embeddings.shape
     factor = as_factor(factor, clips).cpu().numpy()
-    if not 1 <= dimensions <= width or np.ptp(factor) == 0:
+    dimensions = whole_number(dimensions, "dimensions")
+    if dimensions > width or np.ptp(factor) == 0:
         raise InputError(
             f"dimensions is {dimensions} and the factor has {len(set(factor))} values; give 1 to "
             f"{width} dimensions and a factor that varies."
@@ -114,7 +115,7 @@ def subspace_angles(
     """
     embeddings = as_embeddings(embeddings).cpu().numpy()
     factors = {n: v.cpu().numpy() for n, v in as_factors(factors, len(embeddings)).items()}
-    random = np.random.default_rng(seed)
+    random, dimensions = random_by(seed), whole_number(dimensions, "dimensions")
     halves = np.array_split(random.permutation(len(embeddings)), 2)
     one, other = (
         [ridge_subspace(embeddings[half], v[half], dimensions) for v in factors.values()]

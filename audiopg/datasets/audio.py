@@ -20,7 +20,7 @@ from audiopg.datasets.containers import Unreadable
 from audiopg.datasets.decoding import APPLE_DOUBLE, at_rate, count, examine, mono_blocks
 from audiopg.errors import InputError
 from audiopg.frontend import fit_length, resample
-from audiopg.inputs import as_float64, time_in_file, whole_number, whole_rate
+from audiopg.inputs import as_float64, as_path, time_in_file, whole_number, whole_rate
 from audiopg.synth.parameters import SAMPLE_RATE
 
 # What a folder is searched for; a file that is named is read whatever its name.
@@ -342,7 +342,8 @@ def load_clips(
 
 @contextmanager
 def _named(path: AnyPath) -> Iterator[None]:
-    """Raise InputError for what is unreadable, with its name."""
+    """Raise InputError for what is unreadable, with its name, and for what is no path."""
+    as_path(path)
     try:
         yield
     except Unreadable as why:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from audiopg._types import AnyPath
 from audiopg.datasets.audio import LabelledClips, in_threads, load_audio, printable, read_header
 from audiopg.datasets.cache import copies_of, file_hashes
 from audiopg.datasets.esc50 import esc50
@@ -164,7 +165,7 @@ def find_benchmark(name: str) -> Benchmark:
     return BENCHMARKS[name]
 
 
-def find_dataset(name: str, data: Path | None, skip_bad: bool = False) -> LabelledClips | None:
+def find_dataset(name: str, data: AnyPath | None, skip_bad: bool = False) -> LabelledClips | None:
     """A benchmark in a folder of recordings, under its official folder name.
 
     Args:
@@ -182,7 +183,7 @@ def find_dataset(name: str, data: Path | None, skip_bad: bool = False) -> Labell
     benchmark = find_benchmark(name)
     if data is None:
         return None
-    require_folder(data, "the recordings")
+    data = require_folder(data, "the recordings")
     found = [data / folder for folder in benchmark.folders if (data / folder).is_dir()]
     return benchmark.load(found[0], skip_bad=skip_bad) if found else None
 

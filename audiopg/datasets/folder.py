@@ -23,6 +23,7 @@ from audiopg.datasets import audio
 from audiopg.datasets.cache import content_hash
 from audiopg.errors import InputError
 from audiopg.frontend import resample
+from audiopg.inputs import as_path
 from audiopg.random import STREAMS, permutation, uniform
 from audiopg.synth.parameters import CLIP_SAMPLES, SAMPLE_RATE
 
@@ -85,7 +86,7 @@ def audio_files(folder: AnyPath) -> list[Path]:
     Raises:
         InputError: where there are none, or no such folder.
     """
-    folder = Path(folder)
+    folder = as_path(folder, "folder")
     if not folder.is_dir():
         raise InputError(
             f"{audio.printable(folder)} is not a folder; name one that holds audio files."
@@ -143,7 +144,7 @@ def find_recordings(folder: AnyPath) -> Recordings:
     Raises:
         InputError: for a folder without audio files, or naming every file that cannot be used.
     """
-    folder = Path(folder)
+    folder = as_path(folder, "folder")
     paths = audio_files(folder)
     headers = list(audio.in_threads(audio.read_header, paths, "Reading headers", False))
     refused = [

@@ -18,7 +18,7 @@ from audiopg.datasets.manifest_formats import SPLIT_WORDS, find_reader
 from audiopg.datasets.manifest_rows import ROLES, Columns, Row
 from audiopg.datasets.tables import SPLIT, TESTING, VALIDATION, cross_validation
 from audiopg.errors import InputError
-from audiopg.inputs import is_count
+from audiopg.inputs import as_path, is_count
 
 # By how much what a manifest says of a file's length may differ, seconds: a frame of a codec.
 _LENGTH = 0.1
@@ -67,7 +67,7 @@ def read_dataset(
             listed twice, or a manifest that is not understood, by its line; for fewer sources than
             folds.
     """
-    path, columns = Path(path), columns or {}
+    path, columns = as_path(path, "folder, table or manifest"), columns or {}
     if unknown := columns.keys() - ROLES.keys():
         raise InputError(f"columns names {min(unknown)!r}, which is none of {', '.join(ROLES)}.")
     rows = list(find_reader(path).rows(path, columns))

@@ -13,6 +13,7 @@ from audiopg._types import AnyPath
 from audiopg.datasets.audio import LabelledClips
 from audiopg.datasets.manifest_rows import readable
 from audiopg.errors import InputError
+from audiopg.inputs import as_path
 
 # The folds of a benchmark with one official split.
 TRAINING, VALIDATION, TESTING = 1, 2, 3
@@ -87,7 +88,7 @@ def whole_number(
 
 def require_folder(folder: AnyPath, holds: str) -> Path:
     """The folder as a path, where it is one."""
-    folder = Path(folder)
+    folder = as_path(folder, "folder")
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder; name the one that holds {holds}.")
     return folder

@@ -13,6 +13,8 @@ from torch.compiler import is_exporting
 
 from audiopg.compiled import compiled
 from audiopg.environment import full_precision
+from audiopg.errors import InputError
+from audiopg.inputs import shown
 from audiopg.random import STREAMS, add_noise, noise
 from audiopg.synth.additions import (
     TABLE,
@@ -49,8 +51,10 @@ def render(params: ClipParameters) -> Tensor:
         do not depend on the other clips of the batch.
 
     Raises:
-        InputError: for a factor outside its range.
+        InputError: for a factor outside its range, or what are no clips.
     """
+    if not isinstance(params, ClipParameters):
+        raise InputError(f"{shown(params)} are no clips; give what SynthPrior.sample returns.")
     params.validate()
     shape = len(params), CLIP_SAMPLES
     wave = torch.zeros(shape, dtype=torch.float32, device=params.clip.device)

@@ -14,6 +14,7 @@ from tqdm.auto import tqdm
 from audiopg.datasets import LabelledClips
 from audiopg.errors import InputError
 from audiopg.frontend import LogMel, fit_length, whole_frames
+from audiopg.inputs import as_named
 from audiopg.mae import BANDS, Encoder
 from audiopg.synth.parameters import CLIP_SAMPLES
 from audiopg.transfer import probe
@@ -128,6 +129,7 @@ def clip_features(
             for an unknown pooling, an encoder with the name of another row, or a wave that cannot be
             embedded.
     """
+    encoders = as_named(encoders, "encoders")
     by_band = [name + _BY_BAND for name in encoders] if pooling == "both" else []
     _require_unlike([*encoders, *by_band, *((_SHARES, *_STATISTICS) if controls else ())])
     waves, log_mel = as_clips(waves), LogMel()

@@ -13,7 +13,7 @@ from torch import Tensor
 from audiopg._types import DataFrame
 from audiopg.datasets import LabelledClips
 from audiopg.errors import InputError
-from audiopg.inputs import as_float64
+from audiopg.inputs import as_float64, require_scale, whole_number
 from audiopg.transfer.kinds import class_kinds
 from audiopg.transfer.statistics import Tested
 
@@ -106,10 +106,13 @@ def nearest_clips(
             f"the embeddings have shapes {tuple(queries.shape)} and {tuple(candidates.shape)}; "
             "give (clips, dimensions), of one encoder."
         )
-    if not 1 <= most <= len(candidates):
+    most = whole_number(most, "most")
+    if most > len(candidates):
         raise InputError(f"most is {most}; give 1 to {len(candidates)}, the number of candidates.")
     if not (queries.isfinite().all() and candidates.isfinite().all()):
         raise InputError("some embeddings are not finite, so none is near them; leave them out.")
+    require_scale(queries, "queries")
+    require_scale(candidates, "candidates")
     both = [values.cpu().numpy() for values in (queries, candidates)]
     scaler = StandardScaler().fit(np.concatenate(both))
     cosines = cosine_similarity(*map(scaler.transform, both))

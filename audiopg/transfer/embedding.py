@@ -4,7 +4,7 @@ How waves become vectors is in `audiopg.embedding`; benchmarks of others, in
 `audiopg.transfer.adapters`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +36,9 @@ def list_audio(paths: Sequence[AnyPath]) -> list[Path]:
         InputError: for a folder without audio files, or what is no path.
     """
     files: list[Path] = []
-    paths = [paths] if isinstance(paths, AnyPath) else list(paths)
+    if isinstance(paths, AnyPath) or not isinstance(paths, Iterable):
+        paths = [paths]
+    paths = list(paths)
     _require_paths(paths)
     for path in map(Path, paths):
         files += audio_files(path) if path.is_dir() else [path]

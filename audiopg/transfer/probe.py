@@ -22,7 +22,7 @@ from torch import Tensor
 
 from audiopg._types import Array, DataFrame
 from audiopg.errors import InputError
-from audiopg.inputs import as_embeddings
+from audiopg.inputs import as_embeddings, as_float64
 from audiopg.transfer.logistic import fit_logistic
 from audiopg.transfer.statistics import Tested, as_integers, as_labels, metric_of, require_positives
 
@@ -145,7 +145,7 @@ def linear_probe(
     """
     features = as_embeddings(features, "features").cpu().numpy()
     clips = _checked(labels, folds, len(features), test_folds, validation_fold, sources)
-    strengths = sorted(strengths)
+    strengths = sorted(as_float64(strengths, "strengths").flatten().tolist())
     if not strengths or not all(0 < strength < float("inf") for strength in strengths):
         raise InputError(f"strengths are {strengths}; give positive, finite values of C.")
     splits, scores, chosen = [_split(clips, fold) for fold in clips.tested], clips.no_scores(), []
@@ -207,9 +207,12 @@ def _checked(
     testable = [fold for fold in existing if fold != validation_fold]
     if len(testable) < 2:
         raise InputError(f"folds hold only {existing}; a probe needs at least two folds.")
-    tested = testable if test_folds is None else sorted({int(fold) for fold in test_folds})
-    if not tested or not set(tested) <= set(testable):
-        raise InputError(f"test_folds are {tested}; choose among the folds {testable}.")
+    tested = testable
+    if test_folds is not None:
+        asked = set(as_float64(test_folds, "test_folds").flatten().tolist())
+        tested = [fold for fold in testable if fold in asked]
+        if not tested or len(tested) < len(asked):
+            raise InputError(f"test_folds are {test_folds}; choose among the folds {testable}.")
     require_positives(labels, folds, tested)
     return _Clips(labels, folds, tested, validation_fold, sources)
 

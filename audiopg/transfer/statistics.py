@@ -14,6 +14,7 @@ from torch import Tensor
 
 from audiopg._types import Array, DataFrame
 from audiopg.errors import InputError
+from audiopg.inputs import random_by
 
 # Of the bootstrap and of permutations; average precision has to be computed anew in each.
 _RESAMPLES = {"accuracy": 10_000, "mAP": 1_000}
@@ -180,7 +181,7 @@ def bootstrap_interval(
     """
     clips = _by_seed(result).shape[1]
     labels, folds = as_labels(labels, clips), as_integers("folds", folds, clips)
-    generator = np.random.default_rng(seed)
+    generator = random_by(seed)
     resamples = _RESAMPLES[result.metric]
     means = np.zeros(resamples)
     for fold in result.folds:
@@ -249,7 +250,7 @@ def paired_p_value(
             "the two results are not of the same clips and metric; test both on the same folds."
         )
     labels, folds = as_labels(labels, len(tested[0])), as_integers("folds", folds, len(tested[0]))
-    generator = np.random.default_rng(seed)
+    generator = random_by(seed)
     if first.metric == "accuracy":
         right, other = (_correct(result, labels)[tested[0]] for result in (first, second))
         if np.isin((right, other), (0, 1)).all():

@@ -155,7 +155,7 @@ def test_dci_scores_are_those_of_the_definition():
         (lambda e, f: attribute_predictability(e, {}), "no factors"),
         (lambda e, f: attribute_predictability(e[:, :1], f), "two dimensions"),
         (lambda e, f: dci(e, {"pitch": f["pitch"]}), "2 factors"),
-        (lambda e, f: dci(e, f, trees=0), "a tree"),
+        (lambda e, f: dci(e, f, trees=0), "trees is 0; give a whole number, 1 or more"),
         (lambda e, f: dci(e[:4], {n: v[:4] for n, v in f.items()}), "1 of 4 clips"),
         (lambda e, f: dci(e[:9], f), "each of the 9 clips"),
     ],
