@@ -34,16 +34,16 @@ params = audiopg.SynthPrior.preset("full").sample(clip, seed=0)
 widgets.side_by_side({"AudioPG, preset full, seed 0, clip 1000019": params})
 
 # %% [markdown]
-# The picture shows the sound three times: as a waveform, as a *log-mel spectrogram* and as a spectrum.
-# The network sees only the spectrogram, in which time runs from left to right and pitch from bottom to
-# top.
+# The picture shows the sound three times: as a waveform, as a *log-mel spectrogram* and as a
+# spectrum. The network sees only the spectrogram. There, time runs from left to right and frequency
+# from bottom to top.
 #
 # ## 2. Hide three quarters of it
 #
-# The spectrogram is cut into 512 patches, and 384 of them, chosen at random, are taken away. A network
-# that has heard nothing but sounds of this kind, and never this one, fills the holes. Press play, then
-# move the slider. You hear the clip first, then the quarter that is left of it, and then the network's
-# answer.
+# The spectrogram is cut into 512 patches, and 384 of them, chosen at random, are hidden. A network
+# fills the holes. It was trained only on sounds of this kind, and never on this one. Press play,
+# then move the slider from left to right. Its three places are the clip, the quarter that is left
+# of it, and the network's answer.
 
 # %% tags=["hide-input", "nbval-ignore-output"]
 log_mel = audiopg.LogMel()
@@ -57,13 +57,13 @@ places = ["the clip", "three quarters hidden", "filled in by the network"]
 widgets.sweep("you hear", places, heard.players)
 
 # %% [markdown]
-# It continues lines that it sees in part, and lets both notes begin and end where they should. Nobody
-# told it what a note is. It had some help: the mean and the contrast of each hidden patch are the true
-# ones. And all three sounds are a little rough, the original too, because a spectrogram has no phases
-# and they have to be guessed.
+# The network continues lines that it sees only in part, and both notes begin and end where they
+# should. Nobody told it what a note is. But it had some help: each hidden patch was given its true
+# mean and standard deviation. All three sounds are a little rough, the original too. Each was made
+# from a spectrogram, which has no phases, so the phases had to be estimated.
 #
-# Is that worth anything on real sounds? That is the question of this book. The short answers are on the
-# [scoreboard](../book/preface.md#what-we-found).
+# Is what it has learned worth anything on real sounds? This book asks that question. The short
+# answers are on the [scoreboard](../book/preface.md#what-we-found).
 #
 # ## 3. Try a sound of your own
 #
@@ -84,6 +84,6 @@ widgets.sweep("you hear", places, heard.players)
 # | which part of the synthesizer does the work | [5 Ablations and efficiency](05_ablations.ipynb) |
 # | whether the network knows what pitch is | [6 What the latent space knows](06_latent_space.ipynb) |
 # | what its first layer looks for | [7 How patch filters grow](07_patch_filters.ipynb) |
-# | how it gets used to a new place | [8 Adapting to a target domain](08_adaptation.ipynb) |
+# | how it adapts to the recordings of one place | [8 Adapting to a target domain](08_adaptation.ipynb) |
 # | what the synthesizer still lacks | [9 Beyond the paper](09_beyond.ipynb) |
-# | where a table or figure of the paper stands | [The paper, piece by piece](../book/paper.md) |
+# | where to find a table or figure of the paper | [The paper, piece by piece](../book/paper.md) |
