@@ -94,8 +94,9 @@ def begin(run: Run, resume: bool) -> None:
     done = len(run.losses)
     require_writable(folder.path, _size(run))
     with folder.writing():
-        # First, so that a run that is killed from here on can be resumed.
-        write_json(folder.path / "settings.json", asdict(settings))
+        if origin is None:
+            # First, so that a run that is killed from here on can be resumed.
+            write_json(folder.path / "settings.json", asdict(settings))
         runs.clear_leftovers(folder, "filters", "pictures")
         runs.cut_metrics(folder.path / "metrics.jsonl", run.losses)
         # The steps after the checkpoint are taken again.
@@ -107,6 +108,9 @@ def begin(run: Run, resume: bool) -> None:
         if origin is None:
             said = {"recordings": run.heard} if run.heard else {}
             origin = runs.write_provenance(folder, run.device, processes=processes()[1], **said)
+        else:
+            # Last, since how often the run was to be saved says whether it has lost checkpoints.
+            write_json(folder.path / "settings.json", asdict(settings))
     run.name = origin.get("run")
 
 
@@ -135,7 +139,8 @@ def _reopen(run: Run) -> dict | None:
             f"{settings.audio} holds other recordings than when the run in {path} began; "
             "put the same files back, or name another folder for a new run."
         )
-    if not _load_newest(run, origin.get("run"), free) and said >= before.checkpoint_every:
+    # The last of the metrics may be of a step whose checkpoint a kill or a full disk has prevented.
+    if not _load_newest(run, origin.get("run"), free) and said > before.checkpoint_every:
         raise InputError(
             f"{path} has metrics of {said} steps, and no checkpoint to go on from; put one back, or "
             "name another folder for a new run."

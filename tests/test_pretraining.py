@@ -458,6 +458,22 @@ def test_a_run_killed_before_its_first_checkpoint_says_what_it_takes_again(tmp_p
     assert capsys.readouterr().out == said
 
 
+def test_a_run_killed_as_it_is_to_be_saved_more_often_has_lost_no_checkpoint(
+    tmp_path, monkeypatch, whole
+):
+    with pytest.raises(Killed):
+        quiet(replace(SETTINGS, checkpoint_every=100), tmp_path, watch=killed_at(4))
+
+    def killed(*_):
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(runs, "cut_metrics", killed)
+        with pytest.raises(Killed):
+            quiet(replace(SETTINGS, checkpoint_every=1), tmp_path, resume=True)
+    assert_same_run(quiet(out=tmp_path, resume=True), whole)
+
+
 def contents(folder):
     return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
@@ -485,6 +501,16 @@ def test_a_full_disk_keeps_the_last_checkpoint(run_folder, monkeypatch, written,
     assert {path.parent for path in after} <= {run_folder, run_folder / "filters"}
     assert not list(run_folder.rglob("*.part"))
     assert_same_run(quiet(out=run_folder, resume=True), whole)
+
+
+def test_a_full_disk_at_the_first_checkpoint_loses_no_run(tmp_path, monkeypatch, capsys, whole):
+    with monkeypatch.context() as patched:
+        patched.setattr(checkpoints, "save_model", full_disk)
+        with pytest.raises(InputError, match="make room, then resume"):
+            quiet(out=tmp_path)
+    assert_same_run(quiet(out=tmp_path, resume=True), whole)
+    said = f"{tmp_path} has no checkpoint yet; its 2 steps are taken again.\n"
+    assert capsys.readouterr().out == said
 
 
 def test_files_that_may_not_grow_are_not_called_a_full_disk(tmp_path, largest_file):

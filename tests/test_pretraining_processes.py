@@ -295,7 +295,7 @@ def test_a_run_stopped_again_and_again_ends_with_the_same_bits(tmp_path):
     assert not list(tmp_path.rglob("*.part"))
 
 
-# Kills its own process in the middle of the third checkpoint.
+# Kills its own process in the middle of the checkpoint of a given number.
 KILLED_WHILE_WRITING = """
 import os, signal, sys
 from audiopg import runs
@@ -307,27 +307,33 @@ save_tensors, calls = runs.save_tensors, []
 def killed(tensors, path, *header):
     save_tensors(tensors, path, *header)
     calls.extend([path] * ("optimiser.safetensors" in path.name))
-    if len(calls) == 3 and path == calls[-1]:
+    if len(calls) == int(sys.argv[1]) and path == calls[-1]:
         os.truncate(path, 1000)
         os.kill(os.getpid(), signal.SIGKILL)
 
 
 runs.save_tensors = killed
-main(sys.argv[1:])
+main(sys.argv[2:])
 """
 
 
-def test_a_run_killed_while_it_writes_a_checkpoint_goes_on_from_the_one_before(tmp_path, capsys):
+@pytest.mark.parametrize("place", [1, 3])
+def test_a_run_killed_while_it_writes_a_checkpoint_goes_on_from_the_one_before(
+    tmp_path, capsys, place
+):
     settings = replace(SETTINGS, steps=5)
-    arguments = ["pretrain", *flags(settings), "--out", str(tmp_path)]
+    arguments = [str(place), "pretrain", *flags(settings), "--out", str(tmp_path)]
     done = subprocess.run([sys.executable, "-c", KILLED_WHILE_WRITING, *arguments], env=ENVIRONMENT)
     assert done.returncode == -signal.SIGKILL
-    assert len(losses(tmp_path)) == 3
-    (part,) = tmp_path.glob(".step-00000003.*.part")
-    assert newest(tmp_path) == 2
+    assert len(losses(tmp_path)) == place
+    (part,) = tmp_path.glob(f".step-0000000{place}.*.part")
+    kept = [path.name for path in sorted(tmp_path.glob("step-*"))]
+    assert kept == ["step-00000001", "step-00000002"][: place - 1]
     resumed = pretrain(settings, tmp_path, resume=True, device="cpu", progress=False)
     expected = pretrain(settings, device="cpu", progress=False)
     assert torch.equal(resumed.losses, expected.losses)
     assert torch.equal(weights(resumed.model), weights(expected.model))
     assert not part.exists()
-    assert capsys.readouterr().out == ""  # Nothing was damaged.
+    # Nothing was damaged.
+    again = f"{tmp_path} has no checkpoint yet; its 1 steps are taken again.\n"
+    assert capsys.readouterr().out == ("" if kept else again)
