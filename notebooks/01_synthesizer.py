@@ -14,7 +14,7 @@
 # %% [markdown]
 # # The synthesizer
 #
-# *Can a page of arithmetic make sounds so varied that a network learns to hear from them?*
+# *Can a page of arithmetic make sounds varied enough to teach a network to hear?*
 #
 # The paper pre-trains on no recording at all. Every sound comes from a small generator made of old
 # friends of electronic music: oscillators, envelopes, a filter, noise. Only their use is new: each
@@ -38,24 +38,24 @@ plots.use_style()
 # %% [markdown]
 # ## One clip
 #
-# A clip $x(t)$ of 10.24 seconds is a source $s(t)$ over a noise floor $\eta(t)$ of level $\lambda$,
-# brought to a peak of 1 (Section 3.1 of the paper):
+# A clip $x(t)$ lasts 10.24 seconds. It is a source $s(t)$ plus a noise floor $\eta(t)$ of level
+# $\lambda$, normalised to a peak of 1 (Section 3.1 of the paper):
 #
 # $$
 # x(t) = \operatorname{normalise}\bigl[\, s(t) + \lambda\, \eta(t) \,\bigr]
 # $$ (eq-clip)
 #
 # The source is a handful of events, $i = 1 \ldots N$. Each is a tone $u_i(t)$ of amplitude $a_i$
-# shaped by an envelope $e_i(t)$, with perhaps a burst of noise $b_i(t)$ at its onset. All of them
-# pass one low-pass filter, which stands for the damping of a real body:
+# shaped by an envelope $e_i(t)$, with perhaps a burst of noise $b_i(t)$ at its onset. The sum
+# passes through one low-pass filter, which stands for the damping of a real body:
 #
 # $$
 # s(t) = \operatorname{damp}_{f_c}\Bigl[\, \sum_{i=1}^{N} a_i\, e_i(t)\, u_i(t) + b_i(t) \,\Bigr]
 # $$ (eq-source)
 #
-# {numref}`fig-figure-2` shows the same as a diagram.
+# {numref}`fig-figure-2` draws both equations as a diagram.
 
-# %% mystnb={"figure": {"caption": "The generator, after Figure 2 of the paper and redrawn for this book: an excitation with an envelope, summed over the events, then one filter, noise and normalisation. The second line of a step names the factors that the prior draws for it.", "name": "fig-figure-2"}, "image": {"alt": "A diagram from top to bottom: three excitations, harmonic, frequency modulation and pulse; one of them times an ADSR envelope, plus a burst, summed over events; a low-pass filter; plus a noise floor; normalised to peak 1; the waveform. Factors stand in each step"}}
+# %% mystnb={"figure": {"caption": "The generator, after Figure 2 of the paper and redrawn for this book: an excitation (the tone of an event) with an envelope, summed over the events, then one filter, noise and normalisation. The second line of a box names the numbers that are drawn at random for it.", "name": "fig-figure-2"}, "image": {"alt": "A diagram from top to bottom: three excitations, harmonic, frequency modulation and pulse; one of them times an ADSR envelope, plus a burst, summed over events; a low-pass filter; plus a noise floor; normalised to peak 1; the waveform. Factors stand in each step"}}
 grey = plots.PALETTE["grey"]
 modes = {
     0.5: "harmonic\n$f_0$, partials",
@@ -89,10 +89,11 @@ for y, step in enumerate(steps):
 plt.show()
 
 # %% [markdown]
-# The library does this in two calls. A *prior* is the set of distributions from which the factors
-# are drawn. Sampling it gives a table of factors, one row a clip; rendering turns the table into
-# sound. Here are four clips. {numref}`fig-clip` shows the second as a waveform, as the network sees
-# it, and as a spectrum.
+# The library does this in two calls. The numbers that describe a clip are its *factors*, and a
+# *prior* is the set of distributions from which they are drawn. Sampling it gives a table of
+# factors, one row per clip; rendering turns the table into sound. Here are four clips.
+# {numref}`fig-clip` shows the second one, clip 1, as a waveform, as the network sees it, and as a
+# spectrum.
 
 # %%
 prior = audiopg.SynthPrior.preset("full")
@@ -114,12 +115,13 @@ plt.show()
 #
 # In JupyterLab the same cell is a full control panel. Every factor has a slider, and sound,
 # waveform, log-mel and spectrum follow it at once. Choose an event under *turn event*; the event
-# sliders then change that one. A *spread* scales the differences between partials: 1 leaves them as
-# drawn, 0 removes them. Sliders that would change nothing in the clip are hidden.
+# sliders then change that one. A slider named *spread* scales the differences between partials: 1
+# leaves the differences as drawn, 0 removes them. Sliders that would change nothing in the clip are
+# hidden.
 #
 # *Surprise me* draws the next clip of the preset and shows its number, because preset, seed and
 # clip number together identify a clip. *Save* writes the current sound beside the notebook, as
-# `full-0-00001.wav` and `full-0-00001.json`; an edited clip gets a name of its own.
+# `full-0-00001.wav` and `full-0-00001.json`; an edited clip gets other file names.
 
 # %% tags=["nbval-ignore-output"]
 widgets.explorer(preset="full", seed=0, clip=1)
@@ -128,8 +130,8 @@ widgets.explorer(preset="full", seed=0, clip=1)
 # ## One clip, four presets
 #
 # The paper builds its generator in four steps, and each step has a preset ([chapter
-# 2](02_curriculum.ipynb) takes them apart). The presets share their random numbers, factor by
-# factor, so the same clip exists in all four.
+# 2](02_curriculum.ipynb) takes them apart). For the same factor, all presets use the same random
+# number. So clip 1 has the same fundamental frequency in all four.
 
 # %%
 clip = torch.tensor([1])
@@ -142,8 +144,8 @@ widgets.side_by_side(in_presets)
 # %% [markdown]
 # ## Three ways to make a tone
 #
-# **Harmonic.** A sum of up to 15 partials, each slightly out of tune. Their strength falls as a
-# power of their number. A string, a pipe and a voice holding one note are all roughly like this.
+# **Harmonic.** A sum of up to 15 partials, each slightly out of tune. The strength of partial $k$
+# falls as a power of $k$. A string, a pipe and a voice holding one note are all roughly like this.
 #
 # $$
 # u(t) = \sum_{k=1}^{K} w_k\, k^{-\gamma} \sin\bigl(2\pi k (1 + \delta_k) f_0 t + \varphi_k\bigr)
@@ -175,7 +177,7 @@ widgets.players(
     [f"{name}, 220 Hz" for name in names],
 )
 
-# %% mystnb={"figure": {"caption": "The four excitations at 220 Hz. Each horizontal line is a partial. The fainter lines of the pulses are aliases: partials folded back at the Nyquist frequency, which the paper's naive waveforms do not avoid.", "name": "fig-excitations"}, "image": {"alt": "Four log-mel spectrograms of steady tones: evenly spaced horizontal lines that differ in number and strength"}}
+# %% mystnb={"figure": {"caption": "The four excitations at 220 Hz. Each horizontal line is a partial. The fainter lines of the pulses are aliases: partials above the Nyquist frequency, folded back below it. The paper's waveforms do nothing against them.", "name": "fig-excitations"}, "image": {"alt": "Four log-mel spectrograms of steady tones: evenly spaced horizontal lines that differ in number and strength"}}
 mels = audiopg.LogMel()(audiopg.render(excitations))
 plots.spectrogram_wall(mels, names, columns=2)
 plt.show()
@@ -184,8 +186,8 @@ plt.show()
 # ## What a pulse has above Nyquist
 #
 # *Why does a sawtooth at 1,900 Hz sound dirty?* A sawtooth is a sum of infinitely many partials. A
-# sampled sound holds only frequencies below half its sample rate $f_s$, here 8,000 Hz. Higher partials
-# do not vanish: they are folded back. The fifth, at 9,500 Hz, is heard at
+# sampled sound holds only frequencies below half its sample rate $f_s$; here $f_s / 2$ is 8,000 Hz.
+# Higher partials do not vanish: they are folded back. The fifth, at 9,500 Hz, is heard at
 # $16{,}000 - 9{,}500 = 6{,}500$ Hz; the ninth, at 17,100 Hz, is heard at 1,100 Hz, *below* the
 # fundamental. None of them is in tune. The cure is to stop the series below $f_s / 2$:
 #
@@ -197,8 +199,8 @@ plt.show()
 # $$ (eq-band-limited)
 #
 # For the square wave, keep only the odd partials, replace $2/\pi$ by $4/\pi$, and drop the
-# alternating sign. The naive pulses come first, then those of {eq}`eq-band-limited`;
-# {numref}`fig-aliases` shows the spectra of the sawtooth waves.
+# alternating sign. Pulses that are not limited in this way are called naive. They come first, then
+# those of {eq}`eq-band-limited`; {numref}`fig-aliases` shows the spectra of the sawtooth waves.
 
 # %%
 naive = excitations[2:].edit(f0=1900.0)
@@ -211,7 +213,7 @@ pulse_names = [
 ]
 widgets.players(pulse_waves[:, :48000], pulse_names, columns=2)
 
-# %% mystnb={"figure": {"caption": "The two sawtooth waves. Below, band-limited: the four partials below the Nyquist frequency. Above, naive: the same four, and all the others folded back among them.", "name": "fig-aliases"}, "image": {"alt": "Two spectra. Above: a peak at 1,900 Hz among dozens of lower ones at all frequencies from 100 Hz. Below: four clean peaks at 1,900, 3,800, 5,700 and 7,600 Hz"}}
+# %% mystnb={"figure": {"caption": "The two sawtooth waves. Upper panel, naive: four partials below the Nyquist frequency, and all the others folded back among them. Lower panel, band-limited: the four alone.", "name": "fig-aliases"}, "image": {"alt": "Two spectra. Above: a peak at 1,900 Hz among dozens of lower ones at all frequencies from 100 Hz. Below: four clean peaks at 1,900, 3,800, 5,700 and 7,600 Hz"}}
 plots.spectra({pulse_names[i]: pulse_waves[i] for i in (0, 2)})
 plt.show()
 
@@ -282,7 +284,7 @@ print(f"the same bits in every one of its samples: {same}")
 
 # %% [markdown]
 # So anyone can hear this sound again: *AudioPG, preset full, seed 0, clip 617*. A clip that was
-# edited by hand has no such name; the next section describes it by a scene.
+# edited by hand has no such name. It can be described by a scene, as the next section shows.
 #
 # ## A clip by hand
 #
@@ -316,10 +318,10 @@ columns = ["excitation", "f0", "onset", "length", "burst_amplitude"]
 to_table(params).query("heard")[columns].round(2)
 
 # %% [markdown]
-# The full table has a row for every place that an event can take in a clip. Its column `heard` says
-# which places hold an event that sounds, and the query keeps only those rows. For experiments, `vary`
-# makes copies of one clip that differ in a single factor. Here it damps the bell and the drone more
-# and more.
+# The full table has the same number of rows for every clip, one for each event that it could have.
+# Its column `heard` says which rows are events that sound, and the query keeps only those. For
+# experiments, `vary` makes copies of one clip that differ in a single factor. Here it damps the
+# bell and the drone more and more.
 
 # %%
 corners = [8000.0, 1000.0, 250.0]
@@ -342,9 +344,9 @@ except audiopg.InputError as error:
 # %% [markdown]
 # ### From words to a scene
 #
-# Here is the smallest rule generator that deserves the name. It knows a few words. A noun gives an event
-# its factors, an adjective changes them, a number repeats them, and "then" moves on in time. What it
-# writes is a scene, and it never touches a sample.
+# Here is the smallest rule generator that deserves the name. It knows a few words. A noun gives an
+# event its factors, an adjective changes them, a number repeats the event, and "then" moves on in
+# time. What it writes is a scene, and it never touches a sample.
 
 # %%
 NOUNS = {
@@ -395,18 +397,19 @@ widgets.side_by_side({said: from_scene(written)}, columns=1)
 # and passes each to Kaldi's filterbank; parallel processes hide the cost. Here a whole batch is
 # made at once, on the device that trains. Five ideas make this fast:
 #
-# - **A sine of a sum is a sum of products.** On a grid of times $t_j + \tau_m$, a partial needs
-#   sines at 16 rows and 64 columns instead of at 1,024 samples. A product of two small matrices
-#   does the rest, for all partials together.
+# - **A sine of a sum is a sum of products.** Lay 1,024 samples on a grid of 16 rows and 64 columns,
+#   at times $t_j + \tau_m$. A partial then needs sines for the rows and the columns only. A product
+#   of two small matrices does the rest, for all partials together.
 # - **A phase may wrap.** The phase of a pulse is a 32-bit integer, and $2^{32}$ stands for one
 #   whole cycle. The integer overflows exactly once a cycle, which is what a phase should do.
 # - **A recursion can be cut into blocks.** The low-pass processes 32 samples at a time as a matrix
-#   product. Only its two state values pass from block to block, in doubling strides.
+#   product. Only its two state values pass from block to block, in steps of one block, then two,
+#   then four.
 # - **A pass over memory costs more than a multiplication.** Ten rounds of integer arithmetic make a
 #   random number, and three ramps make an envelope. On a CPU with numba, both are loops in machine code
 #   whose numbers never leave the processor. The result is the same as without numba, bit for bit.
-# - **Most of a filterbank is zeros.** Sixteen mel bands use a few dozen of the 257 frequencies, so
-#   the log-mel multiplies small blocks.
+# - **Most of a filterbank is zeros.** Any sixteen neighbouring mel bands use only a few dozen of
+#   the 257 frequencies, so the log-mel multiplies small blocks.
 #
 # The table is a record of `python -m audiopg bench synth`, in milliseconds a clip. The *reference* is
 # our plain version of what the released code does. It ran beside the library, with as many threads.
@@ -453,9 +456,9 @@ print(
 )
 
 # %% [markdown]
-# What bounds the speed? Each line below compares the time of one thing with the time of another. All
-# were measured in the same run. Where a line ends with "a clip of `full`", that is one in a batch of
-# 16:
+# What bounds the speed? Each pair of lines below compares the time of one thing with the time of
+# another. All were measured in the same run. In a second line, "a clip of `full`" means one clip in
+# a batch of 16:
 
 # %%
 for name, others in bench["ratios"].items():
@@ -463,13 +466,14 @@ for name, others in bench["ratios"].items():
         print(f"{name}: {share:.2f} times as long as\n  {other}")
 
 # %% [markdown]
-# On a CPU with numba, the 163,840 random numbers of a clip cost little. Most of the time goes to sines
-# and matrix products: those of the tones, then those of the low-pass. There are faster ways to compute
-# them, but they round differently. A clip must keep its bits for ever, so we do not use these. A clip
-# rendered by itself takes longer, because rendering is several hundred small operations, and each of
-# them costs as much for one clip as for sixteen. A band-limited pulse costs in proportion to its
-# partials, and at 1 Hz it has 8,000. The log-mel takes up to twice as long as the least work that it
-# needs. The rest of its time goes to moving the frames through the caches.
+# On a CPU with numba, the 163,840 random numbers of a clip cost little. Most of the time goes to
+# sines and matrix products: those of the tones, then those of the low-pass. There are faster
+# algorithms, but they round differently. A clip must keep its bits for ever, so we use none of
+# them. A clip rendered by itself takes longer, because rendering is several hundred small
+# operations, and each has a fixed cost that a batch shares. The cost of a band-limited pulse grows
+# with the number of its partials, and at 1 Hz it has almost 8,000. The log-mel takes about one and
+# a half times as long as the least work that it needs. The rest of its time goes to moving the
+# frames through the caches.
 #
 # {numref}`fig-cost` shows how the cost grows.
 
@@ -503,9 +507,10 @@ plt.show()
 # chapters.
 #
 # What is uncertain: the paper's formulas and its released code differ in places. The code draws the
-# roll-off anew for each partial, cuts events out of one long tone, and puts one burst anywhere in a
-# clip. We follow the formulas, {eq}`eq-source` to {eq}`eq-fm`: a clip has one roll-off, the time of
-# an event starts at its own onset, and each burst belongs to an onset.
+# roll-off $\gamma$ anew for each partial, cuts events out of one long tone, and puts one burst
+# anywhere in a clip. We follow the formulas, {eq}`eq-source` to {eq}`eq-fm`: a clip has one
+# roll-off, the tone of each event starts at the event's own onset, and each burst belongs to an
+# onset.
 #
 # ### Change this
 #
