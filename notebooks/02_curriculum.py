@@ -77,10 +77,10 @@ plt.show()
 # %% [markdown]
 # ## Take one part away
 #
-# From `full` back to `sine`, the presets lose their parts in a fixed order. A clip can also lose any
-# single part, because each part is set by a few factors in the clip's row of the table. Clip 2152 of
-# `full` is a tone of 335 Hz with 14 partials in four events, damped at 486 Hz. Hear it whole, then five
-# times with one part removed; {numref}`fig-parts` shows the same six clips.
+# From `full` back to `sine`, the presets lose their parts in a fixed order. A clip can also lose
+# any single part, because each part is set by a few factors in the clip's row of the table. Clip
+# 2152 of `full` is a tone of 335 Hz with 14 partials in four events, damped at 486 Hz. Hear it
+# whole, then five versions, each without one part. {numref}`fig-parts` shows the same six clips.
 
 # %%
 whole = priors["full"].sample(torch.tensor([2152]), seed=0)
@@ -122,8 +122,8 @@ plt.show()
 #   between us and the source.
 # - *The noise floor* fills the gaps between events. Without it six tenths of this clip are digital
 #   silence, which no microphone ever delivers.
-# - *Bursts* tell us that something was struck. The three bursts of this clip together last a seventh of
-#   a second, and each covers all frequencies at once.
+# - *Bursts* tell us that something was struck. Three of the four events here have one. The three
+#   together last a seventh of a second, and each covers all frequencies at once.
 # - *Events and envelopes* make things happen in time. Without them every frame is like the one
 #   before.
 # - *Partials* give the timbre. With one left, only the pitch and the rhythm remain.
@@ -146,10 +146,10 @@ plt.show()
 # $$ (eq-prior)
 #
 # The range of event lengths depends on the number of events, so that all of them fit.
-# {numref}`fig-factors` shows 5,000 clips drawn from {eq}`eq-prior`, one epoch of the paper. Drawing
-# them is quick, because nothing is rendered.
+# {numref}`fig-factors` shows the factors of 5,000 clips, as many as the paper has in an epoch.
+# Drawing them is quick, because nothing is rendered.
 
-# %% mystnb={"figure": {"caption": "Factors of 5,000 clips of the `full` preset. Most lengths are short because most clips have several events. A corner at 8,000 Hz means that the clip is not damped.", "name": "fig-factors"}, "image": {"alt": "Six histograms: flat for fundamental frequency and noise level, five equal bars for the number of events, falling for event length, rising and falling for onset, flat with a spike at 8,000 Hz for the damping corner"}}
+# %% mystnb={"figure": {"caption": "Factors of 5,000 clips of the `full` preset. Most lengths are short because most clips have several events. The damping corner is the cutoff of the low-pass; at 8,000 Hz the clip is not damped.", "name": "fig-factors"}, "image": {"alt": "Six histograms: flat for fundamental frequency and noise level, five equal bars for the number of events, falling for event length, rising and falling for onset, flat with a spike at 8,000 Hz for the damping corner"}}
 params = priors["full"].sample(torch.arange(5000), seed=0)
 heard = params.event_mask
 drawn = {
@@ -164,7 +164,8 @@ plots.histograms(drawn)
 plt.show()
 
 # %% [markdown]
-# The same in numbers. Nine tenths of the draws lie between the outer columns.
+# Here are the same factors in numbers. Half of the draws lie below the middle column, and nine
+# tenths lie between the outer ones.
 
 # %%
 quantiles = {"5 %": 0.05, "half": 0.5, "95 %": 0.95}
@@ -183,8 +184,8 @@ pd.DataFrame(
 #
 # The peak of every clip is 1, so absolute loudness carries no information. What varies is the
 # *relative intensity*: the power of the source divided by the power of the noise floor. No
-# distribution sets it directly; it follows from all the other factors. A clip with short events is
-# mostly noise floor.
+# distribution sets it directly; it follows from all the other factors. For example, a clip with
+# short events is mostly noise floor, so its ratio is low.
 
 # %% mystnb={"figure": {"caption": "Signal-to-noise ratio of 200 clips of the `full` preset.", "name": "fig-snr"}, "image": {"alt": "Histogram of the signal-to-noise ratio, from about 15 to 60 decibels"}}
 ratio = audiopg.signal_to_noise(params[:200])
@@ -200,8 +201,9 @@ print(
 # ## What the steps are worth
 #
 # The paper pre-trained each network for 100 epochs on one preset and fine-tuned it for 50 epochs on
-# real recordings. Our last columns are linear probes of a small network after a short run, on
-# smaller data. So compare the order of the rows, not the numbers, between the paper's columns and
+# real recordings. The columns "ours" are linear probes of a small network after a short run, on
+# smaller sets: ESC-10 has ten of the classes of ESC-50. After ± stands the standard deviation over
+# the folds. So compare the order of the rows, not the numbers, between the paper's columns and
 # ours; [chapter 5](05_ablations.ipynb) discusses what that order is worth. Where a cell holds two
 # accuracies, the first comes from tokens averaged over the clip, the second from tokens averaged
 # band by band.
@@ -215,18 +217,18 @@ theirs = theirs.filter(like="%").add_prefix("paper: ")
 theirs.join(ours.replace("", "not run yet").add_prefix("ours: "))
 
 # %% [markdown]
-# In the paper's columns the first step, from a sine to a full spectrum, gains most on ESC-50. The
-# last step, damping and noise, gains more than the step before it, events and envelopes. In our
-# columns the last row is ahead of the first on every set, but not every step between them is a
-# gain, and most steps are no larger than the deviations over the folds.
+# In the paper's columns the first step, from `sine` to `harmonic`, gains most on ESC-50. The last
+# step, damping and noise, gains more than the step before it, events and envelopes. In our columns
+# the last row is ahead of the first on every set. Not every step between them is a gain, and most
+# steps are no larger than the deviations over the folds.
 #
 # ## Narrow and wide, sparse and crowded
 #
 # Table 4 keeps all parts and changes two distributions of {eq}`eq-prior`: that of the fundamental
 # ({numref}`fig-sensitivity-f0`) and that of the number of events
-# ({numref}`fig-sensitivity-events`). Our text of the paper lacks the bounds of "narrow" and "wide"
-# in Hz, and the released code has only the default. So 200 to 1,000 Hz and 20 to 4,000 Hz are our
-# choice; the numbers of events are the paper's.
+# ({numref}`fig-sensitivity-events`). The text of the paper, as we have it, lacks the bounds of
+# "narrow" and "wide" in Hz, and the released code has only the default. So 200 to 1,000 Hz and 20
+# to 4,000 Hz are our choice; the numbers of events are the paper's.
 
 # %%
 settings = {
@@ -263,7 +265,7 @@ plots.histograms(
 )
 plt.show()
 
-# %% mystnb={"figure": {"caption": "The number of events of 2,000 clips: the default between the other two settings.", "name": "fig-sensitivity-events"}, "image": {"alt": "Three histograms on one axis: all clips at one event, equal bars from one to five, equal bars from five to ten"}}
+# %% mystnb={"figure": {"caption": "The number of events of 2,000 clips under three settings of Table 4.", "name": "fig-sensitivity-events"}, "image": {"alt": "Three histograms on one axis: all clips at one event, equal bars from one to five, equal bars from five to ten"}}
 plots.histograms(
     {
         "events, sparse": many["1 event"].event_count,
@@ -289,8 +291,8 @@ theirs.join(ours.replace("", "not run yet").add_prefix("ours: "))
 # %% [markdown]
 # In the paper's columns the range of the fundamental hardly matters. The number of events does
 # matter, but not in one direction: crowded clips help on ESC-50 and hurt on UrbanSound8K. And
-# crowded clips differ in two ways at once. If ten events must fit into a clip, each of them is
-# short: at most 10.24 s divided by their number.
+# crowded clips differ from the default in two ways at once: their events are more, and they are
+# shorter. To fit, each of $N$ events lasts at most $10.24 / N$ seconds.
 #
 # ## What it means
 #
@@ -314,7 +316,7 @@ theirs.join(ours.replace("", "not run yet").add_prefix("ours: "))
 #
 # ```{dropdown} What you might find
 # 1. Mostly noise floor. The lengths now agree, but a third thing has changed: how much of a clip
-#    sounds. Two settings that differ in a single way are harder to find than it seems.
-# 2. You get an error of one sentence, which names the field and its range. After sampling, a
+#    sounds. It is harder than it seems to find two settings that differ in only one way.
+# 2. You get an error of one sentence, which names the field and its range. In a sampled sound, a
 #    frequency above half the sample rate cannot be told from one below it.
 # ```
