@@ -18,8 +18,8 @@
 #
 # A masked autoencoder {cite}`he2022,huang2022` is shown a quarter of a spectrogram and asked for
 # the rest. Nobody tells it what a partial, an onset or a filter is. But a network that can continue
-# a harmonic stack into the dark has, in some form, a notion of what such a stack is. This chapter
-# pictures the task, runs it live on a small network, and shows what a longer run learned.
+# the partials of a tone where they are hidden has, in some form, a notion of what a tone is. This
+# chapter pictures the task, runs it live on a small network, and shows what a longer run learned.
 
 # %%
 import matplotlib.pyplot as plt
@@ -44,8 +44,8 @@ plots.use_style()
 # Sound reaches the network as a log-mel spectrogram of 1,024 frames by 128 bands, one frame every
 # 10 ms. The spectrogram is cut into $16 \times 16$ patches: 64 along time, 8 along frequency, 512
 # *tokens* in all. Of these, 384 are hidden at random, a new choice for every clip
-# ({numref}`fig-mask`). The encoder, a vision transformer {cite}`dosovitskiy2021`, works on the 128
-# that are left, which also makes it cheap.
+# ({numref}`fig-mask`). The encoder, a vision transformer {cite}`dosovitskiy2021`, processes only
+# the 128 that are left, which saves computation.
 
 # %% mystnb={"figure": {"caption": "A clip, and the quarter of it that the encoder sees.", "name": "fig-mask"}, "image": {"alt": "Left: a log-mel spectrogram of harmonic events. Right: the same with three quarters of its square patches blank"}}
 prior = audiopg.SynthPrior.preset("full")
@@ -113,13 +113,15 @@ print(
 )
 
 # %% [markdown]
-# To reach a loss of 1, the network has only to learn to say "flat". To go below 1 takes longer: the
-# curves of the next section stay on a shelf for thousands of clips before they fall further.
+# To reach a loss of 1, the network has only to learn to say "flat". To go far below 1 takes longer.
+# The curves of the next section stay near 0.87 for thousands of clips before they fall further. We
+# call this stretch the *shelf*.
 #
 # ## A longer run, recorded
 #
 # The network that comes with the package is `tiny`, with 5.8 million weights. It was trained in the
-# same loop on a CPU. Its record says how long, on what, and from which commit.
+# same loop on a CPU. Its record says how long this took, on which device and data, and with which
+# commit.
 
 # %%
 record = read_record("pretrain-tiny")
@@ -157,10 +159,10 @@ print(f"{base['device']}, {base['seconds']:.0f} s: {base['data']}")
 print(base["protocol"])
 
 # %% [markdown]
-# The last curve is that of the paper's network, ViT-B, with the paper's settings, on a GPU. It waits
-# on the same shelf, for ten times as many clips as our recipe. We had to stop this run after 88 % of
-# its clips, and its weights are lost. So there is no probe of it. But it kept copies of its patch
-# filters, which [chapter 7](07_patch_filters.ipynb) looks at.
+# The last curve is that of the paper's network, ViT-B, with the paper's settings, on a GPU. It
+# waits on the same shelf, for ten times as many clips as the recorded run of `tiny`. We had to stop
+# this run after 88 % of its clips, and its weights are lost. So there is no probe of it. But it
+# kept copies of its patch filters, which [chapter 7](07_patch_filters.ipynb) looks at.
 #
 # ## What lies on the shelf?
 #
@@ -251,14 +253,15 @@ pd.DataFrame.from_dict(table, orient="index", columns=columns)
 # The curves wait at the loss of the average patch of the band. The live run has come near it, and
 # does not notice whose patches it is given. So on the shelf a network knows what an average
 # spectrogram looks like. For this the decoder needs to know only where a patch lies, and nothing of
-# what the encoder heard. To fall further, the two have to begin to talk to each other. In `tiny`
-# they do: with the wrong patches its loss is worse than that of a flat answer. It also beats the
-# regression from two neighbours. That is the least that one should ask of a network that has learned.
+# what the encoder heard. The loss falls further only when the decoder begins to use what the
+# encoder heard. In `tiny` it does: with the wrong patches the loss is worse than that of a flat
+# answer. `tiny` also beats the regression from two neighbours, which is the least that one should
+# ask of a trained network.
 #
-# Part of the average answer is not about sound at all. The lowest band of patches holds a mel filter
-# that is narrower than the spacing of the Fourier transform, so that its row of the spectrogram is
-# always empty. Knowing this one row takes away half of the loss in the lowest band. The loss of the
-# average patch in each band shows it:
+# Part of the average answer is not about sound at all. In the lowest band of patches, one mel
+# filter is narrower than the spacing of the bins of the Fourier transform. Its row of the
+# spectrogram is therefore always empty. Knowing this one row takes away half of the loss in the
+# lowest band. Here is the loss of the average patch in each band, from the lowest to the highest:
 
 # %%
 print(
@@ -273,8 +276,8 @@ print(
 #
 # {numref}`fig-reconstructions` shows three clips that no run has trained on. The network sees the
 # middle picture and answers with the right one. It predicts normalised patches, as {eq}`eq-loss`
-# asks, so the picture borrows each patch's mean and deviation from the truth; it is a picture of
-# *pattern*, not of loudness.
+# asks. So the picture takes the mean and the deviation of each patch from the original clip, and
+# shows *pattern*, not loudness.
 
 # %% mystnb={"figure": {"caption": "Held-out clips, what the `tiny` network saw of them, and its reconstruction.", "name": "fig-reconstructions"}, "image": {"alt": "Three rows of original, masked and reconstructed log-mel spectrograms. Horizontal lines are continued across hidden patches; noise is replaced by smooth colour"}}
 mel = log_mel(audiopg.render(prior.sample(held_out, seed=0)))
@@ -342,10 +345,10 @@ else:
 shown
 
 # %% [markdown]
-# The table compares its loss with that of an untrained network, over the first four recordings of
-# each class. A low loss does not mean that a class is understood: after a bark or a sneeze, many of
-# these recordings are digital silence for most of their length, and flat patches are easily
-# guessed.
+# The table compares the loss of `tiny` with that of an untrained network, over the first four
+# recordings of each class. A low loss does not mean that a class is understood: after a bark or a
+# sneeze, many of these recordings are digital silence for most of their length, and flat patches
+# are easily guessed.
 
 # %% tags=["nbval-ignore-output"]
 if recordings is not None:
@@ -374,15 +377,16 @@ shown
 # ## Which recipe?
 #
 # The recipe `paper` is what the paper states: AdamW, a constant rate of $10^{-4}$, batches of 64,
-# single precision. It was made for a GPU. The recipe `cpu` is ours, for a processor: batches of 8, the
-# matrices of the blocks updated by Muon {cite}`jordan2024`, a rate of $2 \cdot 10^{-3}$ that falls to
-# zero in the end, no class token. What is each of its parts worth? Every row below changes one thing
-# and trains the network `mini` (6 blocks of 128 numbers) on 12,800 clips. The judge is a linear probe
-# on those recordings that we use for development. For ESC-10 {cite}`piczak2015` and UrbanSound8K
-# {cite}`salamon2014` it uses the first two folds: it is trained on one and tested on the other, then
-# the other way round. For Speech Commands it is tested on the validation part. No other fold is
-# touched. Where a cell holds two accuracies, the first comes from tokens averaged over the clip, the
-# second from tokens averaged band by band.
+# single precision. It was made for a GPU. The recipe `cpu` is ours, for a processor: batches of 8,
+# the matrices of the blocks updated by Muon {cite}`jordan2024`, a rate of $2 \cdot 10^{-3}$ that
+# falls to zero at the end, no class token. What is each of its parts worth? The table begins with
+# two controls and the recipe itself. Each further row changes one part of the recipe, or two
+# (`half-clips-part-decoded`). The network is `mini` (6 blocks, 128 wide), trained on 12,800 clips.
+# The judge is a linear probe on the recordings that we use for development. For ESC-10
+# {cite}`piczak2015` and UrbanSound8K {cite}`salamon2014` it uses the first two folds: it is trained
+# on one and tested on the other, then the other way round. For Speech Commands it is tested on the
+# validation part, fold 2 in the table. No other fold is touched. Where a cell holds two accuracies,
+# the first comes from tokens averaged over the clip, the second from tokens averaged band by band.
 
 # %%
 scale = audiopg.at_scale(smoke="cpu", paper="paper")
@@ -401,22 +405,24 @@ outcome_table(controls | steps)
 gain_table(steps, against=next(iter(steps)))
 
 # %% [markdown]
-# First compare the rows with the controls. With averaged tokens, each recipe that was run is 6 to 16
-# points above an untrained network on ESC-10 and Speech Commands, after a few minutes on one core. Then
-# compare the rows with one another, but with care, since two folds say little about their own error.
-# Decoding only a third of the hidden patches saves a fifth of the time. It costs several points on
-# UrbanSound8K and Speech Commands with averaged tokens, and gains some on ESC-10 with the bands kept
-# apart. Hearing half of each clip besides loses on UrbanSound8K with both poolings. A decoder four
-# times as large reaches the lowest loss, and no better probe with averaged tokens. Batches of 16, in
-# half as many steps, lose a little everywhere. The mimetic start, which begins with attention to
-# similar tokens, shows no clear gain. So the recipe uses none of these. With AdamW in place of Muon, two of the three sets lose points with averaged
-# tokens. But AdamW, too, has left the shelf after 12,800 clips in batches of 8. In batches of 32, the
-# same number of clips did not bring it as far ({numref}`fig-recorded-loss`). So what counts first is
-# the number of steps. Note also that the lowest held-out loss does not belong to the best probe.
+# First compare the rows with the controls. With averaged tokens, every recipe is 6 to 16 points
+# above an untrained network on ESC-10 and Speech Commands, after a few minutes of training. Then
+# compare the rows with one another, but with care: from two folds, the standard error itself is
+# uncertain. Decoding only a third of the hidden patches (`part-decoded`) saves about a sixth of the
+# time. It costs several points on UrbanSound8K and Speech Commands with averaged tokens, and gains
+# some on ESC-10 with the bands kept apart. If the network also hears only half of each clip, it
+# loses on UrbanSound8K with both poolings. A decoder twice as deep and twice as wide
+# (`decoder-4x256`) reaches the lowest loss, but no better probe with averaged tokens. Batches of
+# 16, in half as many steps, lose a little everywhere. The mimetic start, which begins with
+# attention to similar tokens, shows no clear gain. So the recipe uses none of these. With AdamW in
+# place of Muon, two of the three sets lose points with averaged tokens. But AdamW, too, has left
+# the shelf after 12,800 clips in batches of 8. In batches of 32, the same number of clips did not
+# bring it as far ({numref}`fig-recorded-loss`). So the first thing that matters is the number of
+# steps. Note also that the row with the lowest held-out loss does not have the best probe.
 #
-# How much time does this save? The next record compares the recipe `cpu` with an older one, which made
-# the first weights of this book: AdamW, batches of 32, a cosine schedule. Both recipes trained `tiny`,
-# and `cpu` also trained `mini`, on one thread, in single precision.
+# How much time does the recipe `cpu` save? The next record compares it with an older recipe (AdamW,
+# batches of 32, a cosine schedule), which made the first weights of this book. Both recipes trained
+# `tiny`, and `cpu` also trained `mini`, on one thread, in single precision.
 
 # %%
 bench = read_record("bench-recipe")
@@ -443,8 +449,8 @@ pd.DataFrame(
 # apart, and three with averaged tokens. Each figure comes from one run and a probe of 400 clips, so
 # four more or four fewer correct clips change it by one point.
 #
-# The first command below makes the rows that are missing, at the paper's scale where there is a GPU;
-# the second measures the speeds.
+# The first command below runs the recipes that have no record yet. If there is a GPU, it runs them
+# at the paper's scale. The second command measures the speeds.
 #
 # ```
 # python -m audiopg reproduce recipe
@@ -460,10 +466,10 @@ pd.DataFrame(
 # 24\, n\, d^2 + 4\, n^2 d
 # $$ (eq-flops)
 #
-# operations forwards, and twice as many backwards. Hiding patches pays here, because the encoder's $n$
-# is 129 instead of 513. The paper's network takes 159 billion operations a clip. The record below was
-# made with `tiny` on a CPU. "The peer's way" is that of the paper's released code: processes beside the
-# training make clips one at a time in NumPy.
+# operations forwards, and twice as many backwards. Hiding patches pays here, because the encoder's
+# $n$ is 129 instead of 513, the class token included. The paper's network takes 159 billion
+# operations a clip. The record below was made with `tiny` on a CPU. "The peer's way" is that of the
+# paper's released code: processes beside the training make clips one at a time in NumPy.
 
 # %%
 bench = read_record("bench-pretrain")
@@ -524,8 +530,8 @@ pd.DataFrame(kernels["metrics"]).T.iloc[:, :4].rename(
 # %% [markdown]
 # With the kernels, 64 clips of `full` take about 6 ms, their factors and their log-mels included;
 # without them, 35 ms. A step of the run above took 80 ms on average, on a GPU that was shared. So
-# the kernels are worth having. They do not know the additions of `extended`, which take as long either
-# way.
+# the kernels are worth having. The kernels do not render the additions of `extended` ([chapter
+# 9](09_beyond.ipynb)), so these take as long either way.
 #
 # ## Eight GPUs, and sixty-four
 #
@@ -542,18 +548,18 @@ pd.DataFrame(kernels["metrics"]).T.iloc[:, :4].rename(
 # | link | NVLink, 450 GB/s each way | network, 50 GB/s |
 # | gradients to move | 0.78 GB, 1.7 ms | 0.87 GB, 17 ms |
 #
-# Inside one machine the gradients of the last layers travel while the first ones are still computed,
-# and cost next to nothing. Across machines the network would be busy eleven times as long as the
-# processors. So 64 GPUs are worth having only with batches of some 3,000 clips or more, and then the
-# paper's 500,000 clips are fewer than 170 steps. The limit is then not hardware, but how few steps can
-# still teach the network anything. Synthesis is no limit: each process makes its own clips and asks
-# nobody.
+# Inside one machine the gradients of the last layers travel while the first ones are still
+# computed, and cost next to nothing. Across machines the network would be busy eleven times as long
+# as the processors. So 64 GPUs are worth having only with batches of some 3,000 clips or more, and
+# then the paper's 500,000 clips are fewer than 170 steps. Then the limit is not the hardware. It is
+# whether so few steps can teach the network anything. Synthesis is no limit: each process makes its
+# own clips and asks nobody.
 #
 # ## What it means
 #
 # The loss never comes near 0, and should not: noise cannot be guessed, and every clip has a noise
 # floor. What can be guessed is whatever ties distant patches together: a partial continues, the
-# partials of a stack start together, a filter darkens all of them.
+# partials of a tone start together, a filter darkens all of them.
 #
 # ## The paper's run beside ours
 #
@@ -565,9 +571,10 @@ pd.DataFrame(kernels["metrics"]).T.iloc[:, :4].rename(
 # | time | under 20 minutes (1,123 s in Table 3) | 555 s for 442,496 clips, then stopped | see the record above |
 # | UrbanSound8K, fine-tuned | 88.17 % | not run yet | [chapter 4](04_transfer.ipynb) |
 #
-# On a machine with one GPU, the first command below runs it, and the second resumes it after an
-# interruption. With several GPUs or machines, `torchrun` starts a process for each GPU. The batch
-# is divided by clip index, so the clips are the same for any number of processes.
+# On a machine with one GPU, the first command below runs the paper's pre-training, and the second
+# resumes it after an interruption. With several GPUs or machines, `torchrun` starts a process for
+# each GPU. The batch is divided by clip index, so the clips are the same for any number of
+# processes.
 #
 # ```
 # python -m audiopg pretrain --recipe paper --out runs/paper
