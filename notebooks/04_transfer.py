@@ -70,8 +70,9 @@ pd.set_option("display.max_colwidth", None)
 # | FSD50K {cite}`fonseca2022` | 51,197 of 0.3 to 30 s, several labels each | 200 | official development and evaluation parts | mean average precision |
 # | Speech Commands V2 {cite}`warden2018` | 105,829 of 1 s | 35 | official lists | accuracy |
 #
-# The lengths of all clips, and the number of classes of FSD50K, are from the sets' own papers. This
-# chapter uses three of the sets, as far as they are at hand:
+# The paper states the rest of this table; the lengths of the clips and the number of classes of
+# FSD50K are from the sets' own papers. This chapter uses three of the sets, as far as they are at
+# hand:
 #
 # | set | what is at hand | tested on | may be compared with |
 # | --- | --- | --- | --- |
@@ -82,9 +83,9 @@ pd.set_option("display.max_colwidth", None)
 # FSD50K is not at hand. We have tested its loader and its measure, mean average precision, only on
 # made-up files. This page is computed on ESC-10: dog, rooster, rain, sea waves, crackling fire,
 # crying baby, sneezing, clock tick, helicopter and chainsaw, 40 clips each. For it, Piczak reports
-# 95.7 % for human listeners and 72.7 % for a random forest on MFCCs. To take less than a minute,
-# the page uses three of the eight clips that each fold has of each class. The records further down
-# use all of them.
+# 95.7 % for human listeners and 72.7 % for a random forest on MFCCs. In ESC-10 each fold has eight
+# clips of each class. This page uses three of them, so that it takes less than a minute. The
+# records further down use all of them.
 
 # %% tags=["nbval-ignore-output"]
 clips = find_dataset("esc10", audiopg.data_folder())
@@ -110,36 +111,39 @@ print(
 # A fold is a part of the clips, used for testing while the others are used for training. The
 # official folds keep together what was cut from one recording, and, in Speech Commands, what one
 # speaker said. There are exceptions: 4 of the 1,524 recordings of ESC-50 (9 of 2,000 clips) and 5
-# of the 1,297 of UrbanSound8K (152 of 8,732 clips) are in two folds, each under two classes.
-# `audiopg probe --by-source` and `probe_features(..., by_source=True)` leave them out of training,
-# but none of them is among the clips at hand. If the clips are dealt out anew at random, a
-# classifier can do well by recognising the recording instead of the sound. That is *leakage*:
-# something about the test clips has reached the training. It has finer forms too:
+# of the 1,297 of UrbanSound8K (152 of 8,732 clips) are in two folds. Each of these recordings has
+# clips in two classes. `audiopg probe --by-source` and `probe_features(..., by_source=True)` leave
+# such clips out of training. None of them is at hand here. If the clips are dealt out anew at
+# random, a classifier can do well by recognising the recording instead of the sound. That is
+# *leakage*: something about the test clips has reached the training. Leakage has less obvious forms
+# too:
 #
 # - features standardised with the mean of *all* clips, test clips among them,
 # - a strength of regularisation, a learning rate or a recipe chosen for what it scores on the test
 #   fold,
 # - the *best epoch* reported, found by testing after each, as the paper's released code does,
-# - an encoder pre-trained on recordings that it is later tested on, labels or no labels.
+# - an encoder pre-trained on recordings that it is later tested on, with or without their labels.
 #
 # Here the settings of a probe are always chosen on training folds alone, and a test fold is touched
-# once, at the end. One exception is that the recipes of pre-training were compared on folds 1 and 2 of
-# ESC-10 and UrbanSound8K ([chapter 3](03_pretraining.ipynb)). Any other exception is stated beside the
+# once, at the end. The recipes of pre-training, however, were compared on folds 1 and 2 of ESC-10
+# and UrbanSound8K ([chapter 3](03_pretraining.ipynb)). Any other exception is stated beside the
 # numbers that it concerns.
 #
 # ## The linear probe
 #
-# A recording goes in at its own length: a short one uses the first position embeddings and is not
-# repeated. With mean pooling, its tokens are averaged to one vector $z$ of 192 numbers. With
-# frequency pooling, as in M2D, the tokens of the 8 bands of a time step are joined before they are
-# averaged over time, which gives 1,536 numbers. The probe is multinomial logistic regression,
+# A recording goes in at its own length. A short one is not repeated to 10.24 s; it uses only the
+# first of the position embeddings. With mean pooling, its tokens are averaged to one vector $z$ of
+# 192 numbers. With frequency pooling, as in M2D (another masked model of audio), the tokens of the
+# 8 bands of a time step are concatenated, then averaged over time, which gives 1,536 numbers. The
+# probe is multinomial logistic regression,
 #
 # $$
 # p(c \mid z) \propto \exp\bigl(w_c^{\top} z + b_c\bigr),
 # $$ (eq-probe)
 #
-# on features standardised over the training folds: $w_c$ and $b_c$ are the weights and the bias of
-# class $c$. The strength of regularisation is chosen by leaving out one training fold at a time.
+# on features standardised over the training folds, where $w_c$ and $b_c$ are the weights and the
+# bias of class $c$. The strength of regularisation is chosen by leaving out one training fold at a
+# time.
 #
 # ### Against what?
 #
@@ -162,19 +166,20 @@ probe_table(results, len(clips.classes))
 
 # %% [markdown]
 # The table has the accuracy in per cent on each fold, their mean, and the standard deviation over
-# folds, with mean pooling. The records below have all clips, and frequency pooling.
+# folds, with mean pooling. The records below use all clips and both kinds of pooling.
 #
 # ### How sure?
 #
 # With 80 clips in a fold of ESC-10 one clip is 1.25 points, and with this page's 30 it is 3.3. So
 # two questions come first.
 #
-# *What would other clips of the same kind have given?* The **bootstrap** answers by pretending:
-# draw as many clips from the test fold as it has, with replacement, and compute the accuracy anew,
-# ten thousand times. The middle 95 % of the results are the interval.
+# *What would other clips of the same kind have given?* The **bootstrap** treats the test fold as if
+# it were all clips of this kind. It draws as many clips from the fold as it has, with replacement,
+# and computes the accuracy anew, ten thousand times. The middle 95 % of the results are the
+# interval.
 #
-# *Is the difference between two rows more than luck?* Intervals that overlap do not settle it,
-# since both rows heard the same clips, and a clip that is hard for one is hard for the other. What
+# *Is the difference between two rows more than luck?* Intervals that overlap do not answer this.
+# Both rows heard the same clips, and a clip that is hard for one is often hard for the other. What
 # counts are the clips on which just one of the two is right: $a$ clips for one row, $b$ for the
 # other. If the rows were equally good, each of these clips would be a toss of a coin. **McNemar's
 # test** asks how often coins would be at least as lopsided:
@@ -194,9 +199,9 @@ for rival in ("log-mel mean and deviation", "random encoder"):
     print(f"only AudioPG is right on {a} clips, only {rival} on {b}")
 
 # %% [markdown]
-# Ask often enough, and something will be lopsided by luck. **Holm's correction** pays for the number of
-# questions: the smallest of $n$ p-values is multiplied by $n$, the next by $n - 1$, and so on. By
-# mere convention, a difference with a p-value below 0.05 is called real.
+# Ask often enough, and something will be lopsided by luck. **Holm's correction** pays for the
+# number of questions: the smallest of $n$ p-values is multiplied by $n$, the next by $n - 1$, and
+# so on. By mere convention, a difference with a p-value below 0.05 counts as more than luck.
 
 # %% tags=["nbval-ignore-output"]
 tested = significance_table(
@@ -212,10 +217,11 @@ tested.replace("nan", "–").fillna("–")
 #
 # The same probe was run on all three sets, with two more rivals: an encoder pre-trained on **real
 # audio**, and one pre-trained on **synthetic clips** to compare it with. Both are small runs of a
-# smaller network, `mini`. The real audio comes from the other sets, never from the set that is tested.
-# Speech Commands is the exception: there it includes training clips, but no test speaker. The table
-# says what each encoder heard, and for how long. Its first row is the network that comes with the
-# package. Compare the two small runs with each other, not with that row.
+# smaller network, `mini`. The real audio comes from the other sets, never from the set that is
+# tested. Speech Commands is the exception: its encoder also heard training clips of the set itself,
+# but no test speaker. The first table says how many clips each encoder heard, of what, and in how
+# many minutes. Compare the two small runs with each other, not with its first row, the network that
+# comes with the package. In the second table, p compares each row with `tiny`, mean pooling.
 
 # %%
 SETS = {
@@ -298,10 +304,10 @@ axis.set_xlabel("accuracy (%)")
 plt.show()
 
 # %% [markdown]
-# What is such a number worth? On ESC-10 the same probe was given three small networks that others
-# trained on recordings, and whose weights come inside a package: one that finds the pitch of a
-# voice or an instrument, one that tells speakers apart, and one that only says whether somebody
-# speaks. None was made for sounds like these.
+# What is such a number worth? We tried three small networks of others in the same probe on ESC-10.
+# They were trained on recordings, and their weights come inside packages. One finds the pitch of a
+# voice or an instrument, one tells speakers apart, and one only says whether somebody speaks. None
+# was made for sounds like these.
 
 # %%
 packaged = read_record("packaged-encoders")
@@ -317,13 +323,13 @@ sizes |= {
 pd.DataFrame({"accuracy (%)": shown, "numbers a clip": sizes})
 
 # %% [markdown]
-# The detector of speech, with 128 numbers per clip, does no worse than our network. So an accuracy in
-# the eighties on ESC-10 does not say that a network has learned about sounds in general: a small
-# network that heard real speech and noise gets there too, though nobody asked it about either dogs or
+# The detector of speech, with 128 numbers per clip, does no worse than our network. So an accuracy
+# in the eighties on ESC-10 does not say that a network has learned about sounds in general: a small
+# network that heard real speech and noise gets there too, though nobody asked it about dogs or
 # rain. `python -m audiopg bench packaged` measured these figures.
 #
-# Back to the three sets. Each row of their table is tested against `tiny` with mean pooling. Here are
-# the leads of `tiny` in points, and whether they are more than luck at 0.05:
+# Back to the three sets. Here are the leads of `tiny` with mean pooling over the other rows, in
+# points, and whether they are more than luck at 0.05:
 
 # %%
 for title, table in tables.items():
@@ -335,13 +341,14 @@ for title, table in tables.items():
         print(f"  {gap:+5.1f} over {row}: {verdict}, p = {p:.1g}")
 
 # %% [markdown]
-# In Section 4.2 the paper says that a linear probe on ESC-50 improves over a raw log-mel baseline; our
-# text of it gives no number. The rows *log-mel mean* and *log-mel mean and deviation* ask the same here.
+# In Section 4.2 the paper says that a linear probe on ESC-50 improves over a raw log-mel baseline;
+# the text that we have gives no number. Here the rows *log-mel mean* and *log-mel mean and
+# deviation* are such baselines.
 #
-# Two readings matter most. The lead over the *random encoder* says that pre-training on synthetic
-# sound taught something that real sounds share: only the weights of the two differ. The lead over
-# *log-mel mean and deviation* says whether a network was worth having at all. On Speech Commands,
-# with mean pooling, it was not.
+# Two readings matter most. The random encoder differs from `tiny` in its weights alone. So the lead
+# over the *random encoder* says that pre-training on synthetic sound taught something that also
+# holds for real sounds. The lead over *log-mel mean and deviation* says whether a network was worth
+# having at all. On Speech Commands, with mean pooling, it was not.
 #
 # The pooling matters as much. With mean pooling, a token has to say by itself at which frequency it
 # heard something. With frequency pooling the bands stay apart, so the frequency is known from where a
@@ -361,8 +368,9 @@ columns = ["mean pooling", "frequency pooling"]
 pd.DataFrame.from_dict(leads, orient="index", columns=columns).round(1)
 
 # %% [markdown]
-# These are the leads of `tiny` over the same network untrained, in points. The second is always
-# smaller: part of what pre-training gave to the averaged tokens was a sense of place.
+# These are the leads of `tiny` over the same network untrained, in points. The lead is always
+# smaller with frequency pooling: part of what pre-training gave to the averaged tokens was where in
+# frequency a sound lies.
 #
 # ### More clips, and other recipes
 #
@@ -400,11 +408,11 @@ print("loss after 64,000 clips in batches of 32:", end=" ")
 print(", ".join(f"{loss:.3f} with {name}" for name, loss in losses.items()))
 
 # %% [markdown]
-# Compare the two losses in the last line with the two accuracies. With batches of 32 and a cosine
-# schedule, Muon guesses hidden patches of synthetic sound better than AdamW does, but its features
-# are worth less on recordings. A lower loss alone does not make a better encoder, so the probe has
-# to be measured every time. For small batches [chapter 3](03_pretraining.ipynb) leaves the
-# comparison open. Each row here is one seed.
+# Compare the two losses in the last line with the accuracies of the two runs that heard 64,000
+# clips. With batches of 32 and a cosine schedule, Muon guesses hidden patches of synthetic sound
+# better than AdamW does, but its features are worth less on recordings. A lower loss alone does not
+# make a better encoder, so the probe has to be measured every time. For small batches [chapter
+# 3](03_pretraining.ipynb) leaves the comparison open. Each row here is one seed.
 #
 # ## Fine-tuning
 #
@@ -418,11 +426,11 @@ print(", ".join(f"{loss:.3f} with {name}" for name, loss in losses.items()))
 # \end{gathered}
 # $$ (eq-finetune)
 #
-# where $\tilde x_i$ is a clip changed at random, anew in every epoch. The paper's protocol is
-# 300 epochs, or 50, on clips cut or repeated to 10.24 s, with SpecAugment, mixup and drop path. Ours,
+# where $\tilde x_i$ is a clip changed at random, anew in every epoch. The paper's protocol is 300
+# epochs, or 50, on clips cut or repeated to 10.24 s, with SpecAugment, mixup and drop path. Ours,
 # `fast`, is for a CPU. It takes clips at their own length, rolls them in time by a random amount
-# and leaves out 60 % of their patches. The learning rate is smaller the deeper a layer lies below
-# the classifier. The test fold is scored once, after the last epoch.
+# and leaves out 60 % of their patches. Each layer has a smaller learning rate than the layer after
+# it (layer-wise decay). The test fold is scored once, after the last epoch.
 #
 # The control is the same network **from scratch**: same recipe, same clips, same epochs, random weights
 # to begin with. The comparison is a little unfair to it. The recipe was chosen for pre-trained weights.
@@ -500,27 +508,28 @@ pd.DataFrame(
 )
 
 # %% [markdown]
-# With the same recipe and the same few epochs, pre-trained weights are far ahead of random ones on
-# every set. Random ones stay below log-mel statistics, which nobody had to train. In this time
-# fine-tuning gains little over frozen features: nothing on ESC-10, some points on the other two. On
-# Speech Commands that only brings it close to the log-mel statistics.
+# With the same recipe and the same few epochs, the pre-trained network is far ahead of the one from
+# scratch on every set. The one from scratch stays below log-mel statistics, which need no network.
+# In this time fine-tuning gains little over frozen features: nothing on ESC-10, some points on the
+# other two. On Speech Commands these points only bring the network close to the log-mel statistics.
 #
 # ## Where it errs
 
-# %% mystnb={"figure": {"caption": "Confusions of the live probe on the trained encoder, all folds together, rows normalised.", "name": "fig-confusion"}, "image": {"alt": "A confusion matrix, dark along its diagonal, with a few cells beside it"}} tags=["nbval-ignore-output"]
+# %% mystnb={"figure": {"caption": "Confusions of the probe that this page computed on the trained encoder, all folds together, rows normalised.", "name": "fig-confusion"}, "image": {"alt": "A confusion matrix, dark along its diagonal, with a few cells beside it"}} tags=["nbval-ignore-output"]
 ours = results["AudioPG, tiny"]
 plots.confusion(confusion_matrix(ours, clips), clips.classes)
 plt.show()
 
 # %% [markdown]
-# Which confusions are frequent, and why? The paper sorts its own by what the two sounds share
-# (Table 2): *transient*, impulsive bursts or rhythmic onsets; *mechanical*, low rumble or periodic
-# modulation; *broadband*, textures of noise; *phonetic*, sounds of a vocal tract. Rates are per
-# cent of the clips of the true class. These are the paper's, after fine-tuning for 300 epochs. The
-# paper's table has a tick for each error source of a confusion. Our text of it keeps the number of ticks,
-# in the last column, but not the columns that they stood in. The paper's prose names some: footsteps
-# and fireworks share transients; helicopters and engines, fans and vehicles, vacuum cleaners and washing
-# machines are mechanical; "forward" and "four", "tree" and "three" share formants and first consonants.
+# Which confusions are frequent, and why? The paper sorts its confusions into kinds, by what the two
+# sounds share (Table 2): *transient*, impulsive bursts or rhythmic onsets; *mechanical*, low rumble
+# or periodic modulation; *broadband*, textures of noise; *phonetic*, sounds of a vocal tract. The
+# next table is the paper's, after fine-tuning for 300 epochs. Rates are per cent of the clips of
+# the true class. The paper ticks the kinds ("error sources") of each confusion. The text that we
+# have tells how many are ticked, in the last column, but not which. The paper's prose names some:
+# footsteps and fireworks share transients; helicopters and engines, fans and vehicles, vacuum
+# cleaners and washing machines are mechanical; "forward" and "four", "tree" and "three" share
+# formants and first consonants.
 
 # %%
 paper_table("table_2")
@@ -552,9 +561,10 @@ plt.show()
 # %% [markdown]
 # ### How often would any pair share a kind?
 #
-# Many pairs of classes share a kind, confused or not. The next table shows how many do, in per cent.
-# The first column counts all ordered pairs of two classes: that is the *base rate*. The second counts
-# only the four most frequent confusions, and the third all confusions, each weighted by its clips.
+# Many pairs of classes share a kind, confused or not. The next table shows how many do, in per
+# cent. The first column counts all ordered pairs of two classes: that is the *base rate*. The
+# second counts only the four most frequent confusions. The third counts all confusions, each as
+# often as clips were confused in this way.
 
 # %%
 rows = {}
@@ -574,17 +584,18 @@ for title, record in tuned.items():
 pd.DataFrame.from_dict(rows, orient="index").round(0).astype(int)
 
 # %% [markdown]
-# On Speech Commands every pair shares a kind, since every word comes from a vocal tract: the label
-# explains nothing there. On ESC-10, clips are confused within a kind far more often than the base rate,
-# and on UrbanSound8K somewhat more often. The paper says that "a substantial fraction of these errors
-# corresponds to acoustically similar pairs". It gives no base rate, so this cannot be told from chance.
+# Every word comes from a vocal tract, so on Speech Commands every pair shares a kind, and the kind
+# explains nothing. On ESC-10, clips are confused within a kind far more often than the base rate,
+# and on UrbanSound8K somewhat more often. The paper says that "a substantial fraction of these
+# errors corresponds to acoustically similar pairs". It gives no base rate, so this cannot be told
+# from chance.
 #
-# The paper calls the rest a *semantic gap* (Section 5.2): what is near in physics need not be near in
-# meaning, and a generator that knows no meaning cannot tell. [Chapter
+# The paper explains such errors by a *semantic gap* (Section 5.2): what is near in physics need not
+# be near in meaning, and the generator knows no meaning. [Chapter
 # 1](01_synthesizer.ipynb#from-words-to-a-scene) tries the remedy that it proposes, rules that write
 # scenes.
 #
-# A label is only as good as its reasons. We decided which class is of which kind. Here are our
+# A kind is only as good as its reasons, and we decided which class is of which kind. Here are our
 # choices for ESC-10, to be argued with; `kinds_table` has the other sets.
 
 # %% tags=["nbval-ignore-output"]
@@ -594,11 +605,11 @@ stated.loc[[name for name in clips.classes if name in stated.index]]
 # %% [markdown]
 # ### Hear it
 #
-# Here are the two most frequent confusions of the live probe. Each row has a clip that was taken
-# for another class; the clip of that class that lies nearest to it in the embedding space; and the
-# nearest of 32 synthetic clips, cut to the length of the recordings. Synthetic clips are the only
-# kind of sound that this network had ever met. Nearness is the cosine of the angle between
-# embeddings, each dimension standardised.
+# Here are the two most frequent confusions of this page's probe. Each row has three sounds: a clip
+# that was taken for another class, the clip of that other class nearest to it in the embedding
+# space, and the nearest of 32 synthetic clips, cut to the length of the recordings. Synthetic clips
+# are the only kind of sound that this network had ever met. Nearness is the cosine of the angle
+# between embeddings, each dimension standardised.
 
 # %% tags=["nbval-ignore-output"]
 frequent = most_confused(ours, clips, most=2)
@@ -635,9 +646,9 @@ frequent
 #
 # ## The paper's figures
 #
-# The paper fine-tunes a ViT-B, twenty times the size of `tiny`, for 300 epochs on whole sets. Here is
-# its Table 1, all of it, for reference: other work as the paper reports it, then its own rows. IN is
-# ImageNet, AS AudioSet, LS LibriSpeech.
+# The paper fine-tunes a ViT-B, sixteen times the size of `tiny`, for 300 epochs on whole sets. Here
+# is its Table 1, all of it, for reference: other work as the paper reports it, then its own rows.
+# IN is ImageNet, AS AudioSet, LS LibriSpeech.
 
 # %%
 own = paper_table("table_1")
@@ -649,10 +660,11 @@ table_1.fillna("–")
 # Some of these rows have other figures elsewhere in the paper ([where the paper disagrees with
 # itself](../book/paper.md#where-the-paper-disagrees-with-itself)).
 #
-# What can be compared? Not the numbers. ESC-10 is an easier part of ESC-50. On UrbanSound8K we train on
-# two folds, where the official protocol trains on nine. Ten words are fewer than 35, but there are also
-# fewer speakers to learn from. Only the *shape* can be compared: from scratch against pre-trained, on
-# the same clips with the same recipe. We have not yet run any of the paper's protocol at its own scale:
+# What can be compared? Not the numbers. ESC-10 is an easier part of ESC-50. On UrbanSound8K we
+# train on two folds, where the official protocol trains on nine. On Speech Commands ten words are
+# easier than 35, but there are fewer speakers to learn from. Only the *shape* can be compared: from
+# scratch against pre-trained, on the same clips with the same recipe. We have not yet run any of
+# the paper's protocol at its own scale:
 #
 # | our run | status |
 # | --- | --- |
@@ -662,7 +674,8 @@ table_1.fillna("–")
 # | fine-tuning ViT-B, FSD50K | not run yet |
 # | fine-tuning ViT-B on an H100, ESC-10, 5 folds of 50 epochs in under 3 minutes | not run yet |
 #
-# How fast is fine-tuning on one machine, and how much of a step is spent on data?
+# How fast is fine-tuning on one machine, and how much of a step is spent on data? "The usual way"
+# decodes files and makes log-mels clip by clip, in the workers of a `DataLoader`.
 
 # %%
 bench = read_record("bench-transfer")
@@ -694,10 +707,11 @@ for device, rate in bench["metrics"]["embedded_clips_per_second"].items():
 #     --beside runs/scratch --record finetune-esc10-tiny
 # ```
 #
-# What is uncertain: each row rests on one seed of pre-training and one of fine-tuning. The intervals
-# say how much a figure would vary with other test clips, not with other weights. They also treat clips
-# as independent, which slices of one recording are not. The paper's released code would report one fold
-# at its best epoch. We do not know whether the paper's figures were made like this.
+# What is uncertain: each row rests on one seed of pre-training and one of fine-tuning. The
+# intervals say how much a figure would vary with other test clips, not with other weights. They
+# also treat clips as independent, which slices of one recording are not. The paper's released code
+# reports one fold at its best epoch. We do not know whether the paper's figures were made like
+# this.
 #
 # ### Change this
 #
@@ -708,20 +722,22 @@ for device, rate in bench["metrics"]["embedded_clips_per_second"].items():
 #
 # ```{dropdown} What you might find
 # 1. By a point or two. Read the tables above on that scale.
-# 2. With all clips, some 145 of the 400 then share a recording with another fold. The earlier weights
-#    of `tiny` went from 82.0 to 82.7 %, the mean over three such random divisions: hard to tell from
-#    luck. On the three folds of UrbanSound8K, where a recording gives many slices, the same experiment
-#    took them from 50.2 to 85.7 %. That is a warning: nothing was learned better, the recordings were
-#    recognised. (`by_source=True` gave 79.3 and 34.9 %, since it leaves little to learn from.)
+# 2. With all clips, some 145 of the 400 then share a recording with a clip of another fold. Earlier
+#    weights of `tiny` had 82.0 % on the official folds and, on average, 82.7 % on three such random
+#    divisions: hard to tell from luck. On the three folds of UrbanSound8K, where a recording gives
+#    many slices, the same change gave 85.7 instead of 50.2 %. That is a warning: nothing was
+#    learned better, the recordings were recognised. (Leaving them out of training, by
+#    `by_source=True`, gave 79.3 and 34.9 %, since little is left to learn from.)
 # ```
 
 # %% [markdown]
 # ## Your own recordings
 #
 # All of this can be asked of recordings of your own. Sort them into folders, one for each class, or
-# name a table with a row for each clip: its file, its label and, if it is a part of the file, start and
-# end in seconds. What Raven, Audacity, Kaldi and others write is read as well ([the
-# reference](../book/api/datasets.md) lists them). Then three commands do what this chapter did:
+# name a table with a row for each clip: its file, its label and, if it is a part of the file, start
+# and end in seconds. The library also reads the tables of Raven, Audacity, Kaldi and others ([the
+# reference](../book/api/datasets.md) lists the formats). Then three commands do what this chapter
+# did:
 #
 # ```
 # python -m audiopg data my-birds/
@@ -760,8 +776,8 @@ probe_table(own_results, len(own.classes))
 # Read all rows before you trust one of them. With few clips, and classes that a plain spectrum can tell
 # apart, the controls may well be ahead.
 #
-# The folds were dealt by a seed, each class spread evenly. Clips of one recording in two folds would
-# flatter every encoder, so clips stay together if they come from one file, from files with the same
-# content, or from one group. Name a group (a site, a speaker, a night) wherever clips share more than
-# their class: nobody but you knows. If your table already has folds, they are kept, and you are told
-# which recordings they share.
+# The clips were dealt to the folds at random, from a seed, with each class spread evenly. Clips of
+# one recording in two folds would flatter every encoder, so clips stay together if they come from
+# one file, from files with the same content, or from one group. Name a group (a site, a speaker, a
+# night) wherever clips share more than their class: nobody but you knows. If your table already has
+# folds, they are kept, and you are told which recordings they share.
