@@ -86,10 +86,11 @@ loss.round(2)
 
 # %% [markdown]
 # Two things stand out. In each column, the lowest loss belongs to the network that heard that
-# curriculum: after so short a run, little carries over from one curriculum to another, and the result
-# may be worse than flat. The `dynamic` column is low for every network, for a reason that has nothing
-# to do with learning. Between its events there is digital silence, whose patches really are flat; the
-# noise floor of `full` leaves no such easy patches. So losses must not be compared across columns.
+# curriculum. After so short a run, little carries over from one curriculum to another, and a loss
+# may even be above 1, worse than flat. The `dynamic` column is low for every network, for a reason
+# that has nothing to do with learning. Between its events there is digital silence, whose patches
+# really are flat; the noise floor of `full` leaves no such easy patches. So losses must not be
+# compared across columns.
 #
 # ## What a probe makes of them
 #
@@ -119,18 +120,19 @@ print(f"{clips.name}, {len(clips)} clips, linear probe, per cent")
 probe_table(results, len(clips.classes))
 
 # %% [markdown]
-# At this scale, 128 clips and one seed, the differences between the curricula are no larger than
-# the standard deviation over folds, so their order says nothing. None of the four is clearly ahead
-# of the untrained network. A training this short hardly helps a probe. The mean and deviation of
-# the log-mel bands, without any network, are ahead of all of them.
+# At this scale, 128 clips of pre-training and one seed, the differences between the curricula are
+# no larger than the standard deviation over folds. So their order says nothing. None of the four is
+# clearly ahead of the untrained network. A training this short hardly helps a probe. The mean and
+# deviation of the log-mel bands, without any network, are ahead of all of them.
 #
 # ## The experiment, recorded
 #
-# Here is the same question with more patience. A network of 6 blocks of 128 numbers (`mini`, 1.2
-# million weights in its encoder) trains on 12,800 clips of each curriculum by the recipe `cpu` of
-# [chapter 3](03_pretraining.ipynb), in a few minutes on one core. It is small because a small network
-# that has learned answers more than a large one that has not. At `AUDIOPG_SCALE=paper` it is the
-# paper's network. The rows "untrained" and "log-mel" say what a probe reaches without any pre-training.
+# Here is the same question with more patience. A network of 6 blocks, 128 wide (`mini`, 1.2 million
+# weights in its encoder), trains on 12,800 clips of each curriculum by the recipe `cpu` of [chapter
+# 3](03_pretraining.ipynb), in a few minutes on one core. It is small because in this time a small
+# network learns something, and that tells more than a large one that has not learned. At
+# `AUDIOPG_SCALE=paper` it is the paper's network. The rows "untrained" and "log-mel" say what a
+# probe reaches without any pre-training.
 
 # %%
 scale = audiopg.at_scale(smoke="cpu", paper="paper")
@@ -144,15 +146,16 @@ rows = {
 outcome_table(rows)
 
 # %% [markdown]
-# Each cell is the accuracy in per cent, ± the standard deviation over test folds; Speech Commands has
-# one test part, so its cells show no deviation. Where a cell holds two accuracies, the first comes from
-# tokens averaged over the clip. The second keeps the eight bands of the spectrogram apart when the
-# tokens are averaged. *Log-mel* is the mean and the deviation of the bands. *CPU min* are the minutes
-# that a core worked on the pre-training. The *held-out loss* is measured on the curriculum that the row
-# was trained on (on `full` for recordings), so it cannot be compared between curricula. The last two
-# rows repeat a comparison of the paper: the same network, trained on recordings instead, with as many
-# windows of them as the others had clips. The recordings come from the other sets at hand, never from
-# the set that is probed, so each row answers for one set.
+# Each cell is the accuracy in per cent, ± the standard deviation over test folds; Speech Commands
+# has one test part, here called fold 3, so its cells show no deviation. Where a cell holds two
+# accuracies, the first comes from tokens averaged over the clip. The second keeps the eight bands
+# of the spectrogram apart when the tokens are averaged. *Log-mel* is the mean and the deviation of
+# the bands. *CPU min* are the minutes that a core worked on the pre-training. The *held-out loss*
+# is measured on the curriculum that the row was trained on (on `full` for recordings), so it cannot
+# be compared between curricula. The last two rows repeat a comparison of the paper: the same
+# network was trained on recordings instead. It heard as many windows of recordings, each as long as
+# a clip, as the others heard clips. The recordings come from the other sets at hand, never from the
+# set that is probed, so each of these rows has figures for one set only.
 #
 # The worth of a part is the difference of two rows, tested on the same folds. Let $a_k$ and $b_k$
 # be the accuracies of the two on fold $k$ of $F$, averaged over $n_a$ and $n_b$ seeds, and $s^2$
@@ -182,12 +185,13 @@ pd.concat(
 ).fillna("–")
 
 # %% [markdown]
-# The curriculum decides what is learned. From `sine` to `full` the probe gains on all three sets and
-# with both poolings, by more than two standard errors on the two sets with folds. Two of the three
-# stages can be told from luck. Partials gain on UrbanSound8K, damping and noise on ESC-10, each by more
-# than two standard errors. With averaged tokens, partials lose nothing on ESC-10, and damping and noise
-# lose nothing on UrbanSound8K. Events and envelopes gain only on spoken words, where every stage adds
-# something. Learning from too simple a world can be worse than not learning. With the bands kept apart,
+# The curriculum decides what is learned. From `sine` to `full` the probe gains on all three sets
+# and with both poolings, by more than two standard errors on the two sets with folds. Two of the
+# three stages can be told from luck, each on one set by more than two standard errors: partials on
+# UrbanSound8K, with averaged tokens, and damping and noise on ESC-10, with both poolings. With
+# averaged tokens, neither loses anything on the other set. The gains of events and envelopes are
+# smaller than their errors on the two sets with folds. On spoken words every stage adds something.
+# Learning from too simple a world can be worse than not learning. With the bands kept apart,
 # networks that have heard only `sine` or `harmonic` fall behind an untrained one on ESC-10 and on
 # Speech Commands.
 #
@@ -226,11 +230,12 @@ plt.show()
 # %% [markdown]
 # ### How much is silent?
 #
-# Why should synthesis be the better start in a short time? The paper offers one reason (Section 4.3):
-# recordings have near-silent stretches, from which nothing is learned, and synthesis has fewer. That
-# can be counted. Below is the share of frames of 25 ms that are more than 60 dB weaker than the loudest
-# frame of their clip, in 64 synthetic clips of each curriculum and in recordings at hand, each at its
-# own length. The second column counts digital silence alone, samples that are exactly zero.
+# In the paper's table, `full` is ahead of recordings that had the same time. Why? The paper offers
+# one reason (Section 4.3): recordings have near-silent stretches, from which nothing is learned,
+# and synthesis has fewer. That can be counted, in 64 synthetic clips of each curriculum and in
+# recordings at hand, each at its own length. The first column is the share of frames of 25 ms that
+# are more than 60 dB weaker than the loudest frame of their clip. The second column counts digital
+# silence alone, samples that are exactly zero.
 
 
 # %% tags=["nbval-ignore-output"]
@@ -276,8 +281,8 @@ silent.round(1)
 # ## What does an hour buy?
 #
 # Figure 3 of the paper sets accuracy against the time of pre-training, on synthesis and on
-# recordings. Our text of the paper does not have its curves, but Table 3 has points that lie on them.
-# {numref}`fig-figure-3` draws these.
+# recordings. The text that we have lacks the curves, but Table 3 has points that lie on them.
+# {numref}`fig-figure-3` draws these points.
 
 # %% mystnb={"figure": {"caption": "Points of the paper's Figure 3, as its Table 3 gives them: accuracy after 50 epochs of fine-tuning, against the time of pre-training. The lines only join the points.", "name": "fig-figure-3"}, "image": {"alt": "Two panels over minutes of pre-training. On ESC-50, synthesis goes from 82 per cent at 19 minutes to 85 at 183; recordings from 72 at 18 minutes to 87 at 217. On UrbanSound8K, synthesis from 86 to 88, recordings from 84 to 88"}}
 points = {
@@ -301,8 +306,9 @@ plt.show()
 
 # %% [markdown]
 # For our figure we train for four times as many clips as above, on synthesis and on recordings, and
-# probe the networks after 800, 1,600, 3,200 clips and so on. So far only the run on synthesis is done.
-# Where a row says "not run yet", `python -m audiopg reproduce long` makes it.
+# probe the networks after 800, 1,600, 3,200 clips and so on. So far only the run on synthesis is
+# done. Where a row says "not run yet", `python -m audiopg reproduce long` makes it. The figure
+# below the table shows ESC-10 and averaged tokens, ± the deviation over folds.
 
 # %%
 long = {
@@ -374,19 +380,20 @@ rows = {
 pd.DataFrame.from_dict(rows, orient="index").rename_axis("clips heard")
 
 # %% [markdown]
-# On ESC-10 and UrbanSound8K the probe rises with the clips, unevenly, up to 25,600 of them. At the end
-# of the run, after 51,200 clips (the first table of this section), three of the four accuracies on
-# these two sets are less than a point away from those at 25,600. On Speech Commands the averaged tokens
-# are at their best after 6,400 clips and never come back to that. From there on, the accuracy with the
-# bands kept apart still rises. A likely reason: late in training the tokens learn where in frequency
-# something happens, and an average over all tokens loses that. It is one run of one seed. The run on
-# recordings is still missing, so it cannot be told yet which of the two learns faster.
+# On ESC-10 and UrbanSound8K the probe rises with the clips, unevenly, up to 25,600 of them. From
+# there to the end of the run, at 51,200 clips (the first table of this section), three of the four
+# accuracies on these two sets change by less than a point. On Speech Commands the averaged tokens
+# are at their best after 6,400 clips and never come back to that. From there on, the accuracy with
+# the bands kept apart still rises. One possible reason: what the tokens learn late in training
+# depends on where in frequency they stand, and an average over all tokens loses that. It is one run
+# of one seed. The run on recordings is still missing, so it cannot be told yet which of the two
+# learns faster.
 #
 # ## How wide, how many
 #
-# Table 4 of the paper asks how much depends on two numbers of the curriculum: the range of $f_0$,
-# and how many events a clip has. The paper does not say what "narrow" and "wide" are; ours are 200
-# to 1,000 Hz and 20 to 4,000 Hz, and the default is 50 to 2,000 Hz.
+# Table 4 of the paper asks how much depends on two settings of the curriculum: the range of $f_0$,
+# and how many events a clip has. The text that we have does not say what "narrow" and "wide" are.
+# We chose 200 to 1,000 Hz and 20 to 4,000 Hz; the default is 50 to 2,000 Hz.
 
 # %%
 density = {
@@ -409,12 +416,12 @@ paper_table("table_4")
 
 # %% [markdown]
 # In the paper's table the range of the fundamental hardly matters, and single events cost most. Our
-# rows agree about the range, though their errors are too large to settle it. The narrow range is about
-# level with the default. The wide one is level with it on ESC-10 and a point or two below it on
-# UrbanSound8K. But our rows do not show that single events cost most. With one event a clip the probe
-# is level with the default on ESC-10 and UrbanSound8K, and only on Speech Commands does it lose some
-# points. Crowded clips gain with averaged tokens on ESC-10, as in the paper, and lose a little with
-# the bands kept apart. Each of these rows has one seed.
+# rows agree about the range, though their errors are too large to settle it. On ESC-10 and
+# UrbanSound8K the narrow range is level with the default or up to two points above it, and the wide
+# one level or up to two points below. But our rows do not show that single events cost most. With
+# one event per clip, the probe stays within a point of the default on these two sets, and loses
+# some points only on Speech Commands. On ESC-10, crowded clips gain with averaged tokens, as in the
+# paper on ESC-50, and lose a little with the bands kept apart. Each of these rows has one seed.
 #
 # One command makes all rows: `make paper`, or `python -m audiopg reproduce curriculum` for some of
 # them. It resumes where it was stopped, and `--list` says how long each row takes. With a GPU it
@@ -450,6 +457,7 @@ paper_table("table_4")
 #
 # ```{dropdown} What you might find
 # 1. The diagonal sharpens: each network becomes better at its own curriculum first.
-# 2. With one event a clip there is more silence, and silence is easy to reconstruct. The loss
-#    falls, but that is no sign of better features.
+# 2. In each column the five losses are almost the same: so short a run learns only what the
+#    settings share. In the longer runs above, one event has the lowest held-out loss of the five.
+#    But its probe is no better, so a lower loss is no sign of better features.
 # ```
