@@ -138,7 +138,8 @@ def mono_blocks(pieces: list[Piece], first: int = 0, channel: int | None = None)
                 yield from _decode(piece, first, channel)
             first = max(0, first - piece.frames)
     elif len(pieces) == 1:
-        yield from _decode(pieces[0], first, channel)
+        # A stream may change its rate on the way.
+        yield from at_rate(_decode(pieces[0], first, channel))
     else:
         blocks = (_decode(piece, 0, channel) for piece in pieces)
         for rate, block in at_rate(chain.from_iterable(blocks)):
@@ -355,6 +356,9 @@ def _mono(frame: "av.AudioFrame", channel: int | None) -> np.ndarray:
     """A channel of a frame, or the mean of all: (n,) float32."""
     import av
 
+    # Of integers of 64 bits PyAV 18.1 makes no array.
+    if frame.format.packed.name == "s64":
+        (frame,) = av.AudioResampler(format="dbl").resample(frame)
     # PyAV 18.1 looks for a plane behind the last of eight or more, and the process dies of it.
     if frame.format.is_planar and frame.layout.nb_channels >= 8:
         (frame,) = av.AudioResampler(format=frame.format.packed).resample(frame)

@@ -2,6 +2,7 @@
 
 import io
 import math
+import struct
 import sys
 from pathlib import Path
 
@@ -208,6 +209,34 @@ def test_channels_are_averaged_whatever_the_layout_of_samples(
     np.testing.assert_allclose(
         by_ffmpeg(path), channels.mean(axis=0), atol=0.02 if scale == 127 else 1e-4
     )
+
+
+@pytest.mark.parametrize("channels", [1, 2, 16])
+def test_integers_of_64_bits_are_read(tmp_path, channels):
+    wave = np.random.default_rng(0).uniform(-0.9, 0.9, (5000, channels))
+    samples = np.rint(wave * 2.0**63).astype("<i8").tobytes()
+    layout = struct.pack("<HHLLHH", 1, channels, 16000, 16000 * 8 * channels, 8 * channels, 64)
+    header = b"RIFF" + struct.pack("<L", 36 + len(samples)) + b"WAVEfmt \x10\0\0\0" + layout
+    path = tmp_path / "a.wav"
+    path.write_bytes(header + b"data" + struct.pack("<L", len(samples)) + samples)
+    assert read_header(path) == (5000, 16000)
+    np.testing.assert_allclose(load_audio(path), wave.mean(axis=1), atol=1e-6)
+
+
+def test_a_stream_that_changes_its_rate_has_that_of_its_start(tmp_path):
+    """As broadcasts do; here frames of MP3 at two rates in one WAV file."""
+    rates = (16000, 24000)
+    bare = {"sample": "fltp", "write_xing": "0", "id3v2_version": "0"}
+    data = b"".join(writers.by_ffmpeg("mp3", "libmp3lame", rate, **bare) for rate in rates)
+    layout = struct.pack("<HHLLHHHHLHHH", 0x55, 1, 16000, 3000, 1, 0, 12, 1, 2, 144, 1, 1393)
+    body = b"WAVEfmt \x1e\0\0\0" + layout + b"data" + struct.pack("<L", len(data)) + data
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"RIFF" + struct.pack("<L", len(body)) + body)
+    frames, rate = read_header(path)
+    assert rate == 16000
+    # Two seconds of each, and the delay of coder and decoder.
+    assert frames / rate == pytest.approx(4, abs=0.2)
+    assert len(load_audio(path)) == frames
 
 
 def test_another_rate_is_resampled_as_soxr_does():
