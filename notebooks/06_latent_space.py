@@ -52,9 +52,10 @@ plots.use_style()
 # %% [markdown]
 # ## What is mutual information?
 #
-# Suppose somebody tells you how strongly one neuron fires for a clip you have not heard. How much
-# less unsure are you now about the pitch of that clip? *Mutual information* answers with a number,
-# in units called nats (one nat is 1.44 bits):
+# Suppose somebody tells you how strongly one neuron, that is, one dimension of the embedding,
+# responds to a clip that you have not heard. How much less unsure are you now about the pitch of
+# that clip? *Mutual information* answers with a number, in units called nats (one nat is 1.44
+# bits):
 #
 # $$
 # I(z; g) = \iint p(z, g) \log \frac{p(z, g)}{p(z)\, p(g)} \, dz \, dg
@@ -148,7 +149,8 @@ plt.show()
 
 # %% [markdown]
 # For two Gaussians of correlation $c$ the true value is $-\tfrac12 \log(1 - c^2)$, so we can check
-# the estimator. It scatters about the truth, less so with more samples.
+# the estimator. It scatters about the truth, here by at most 0.02 nats, and on average less with
+# 10,000 samples.
 
 # %%
 x, noise = torch.randn(2, 10_000, generator=generator, dtype=torch.float64)
@@ -184,8 +186,8 @@ table.rename_axis("correlation")
 # floor, in decibels; and the onset.
 #
 # Three "encoders" answer live: the trained one that comes with the package, the same network
-# untrained, and no network at all, only the mean and the deviation of each band of the log-mel
-# spectrogram. All the analyses below take plain arrays, so you can try your own embeddings.
+# untrained, and no network at all. The last has only the mean and the deviation of each band of the
+# log-mel spectrogram. All the analyses below take plain arrays, so you can try your own embeddings.
 
 # %%
 SECONDS = audiopg.at_scale(smoke=2.56, paper=10.24)
@@ -345,11 +347,11 @@ widgets.figure_sweep("neuron", shown, alts)
 # %% [markdown]
 # ### The recorded run
 #
-# The table shows the best neuron for each factor and encoder, on the full clips. Because it was chosen
-# as best on the first set of clips, its estimate there is too high. The last columns measure the same
-# neuron on two sets of other clips. To save time, the shuffles use only the first 1,000 clips. With
-# fewer clips, higher values arise by chance, so this threshold is stricter than one from all clips
-# would be.
+# The table shows the best neuron for each factor and encoder, on the full clips. Because it was
+# chosen as best on the first set of clips, its estimate there tends to be too high. The columns
+# "again" and "and again" measure the same neuron on two sets of other clips. To save time, the
+# shuffles use only the first 1,000 clips. With fewer clips, higher values arise by chance, so this
+# threshold is stricter than one from all clips would be.
 
 # %%
 best = recorded("neurons").groupby(["factor", "embeddings"]).first()
@@ -398,11 +400,12 @@ pd.DataFrame(
 ).loc[rows].round(3)
 
 # %% [markdown]
-# For pitch the best neurons of each encoder lose a part of their nats on other clips. The scatter of
-# one estimate is of the same size as that loss. In the table above the figure, the trained encoder's
-# best neuron for pitch keeps a quarter of its nats on one set of other clips, and nearly all of them on
-# the next. So the *number* of a best neuron, such as the paper's 343, is a fact about one set of clips.
-# The best neurons for intensity tell more, and what they tell holds on other clips.
+# For pitch the best neurons of each encoder lose a part of their nats on other clips. The scatter
+# of one estimate is of the same size as that loss. In the table above the figure, the trained
+# encoder's best neuron for pitch keeps a quarter of its nats on one set of other clips, and nearly
+# all of them on the next. So the *number* of a best neuron, such as the paper's 343, is a fact
+# about one set of clips. What the best neurons tell about intensity holds on other clips. For every
+# encoder but that of recordings, it is also more than they tell about pitch.
 #
 # The smallest p that 200 shuffles allow is 1 in 201. Where it is reached, the neuron very likely tells
 # something about the factor. Whether *training* put it there is another question. To answer it, compare
@@ -410,11 +413,11 @@ pd.DataFrame(
 #
 # ### One factor at a time
 #
-# The paper's best neuron for pitch has 1.73 nats; ours has a seventh of that. Perhaps the paper varied
-# one factor at a time in the clips of its analysis; it does not say. So here is a *controlled* analysis
-# beside the *natural* one above. It has three sets of clips, one for each factor. In each set only that
-# factor moves, over the values of the first hundred clips above. Everything else is that of one clip
-# and stays fixed, down to the noise samples. Both analyses use a hundred clips.
+# The paper's best neuron for pitch has 1.73 nats; ours has a seventh of that. Perhaps the paper
+# varied one factor at a time in the clips of its analysis; it does not say. So here is a
+# *controlled* analysis beside the *natural* one above. It has three sets of clips, one for each
+# factor. In each set only that factor moves, over the values of the first hundred clips above. All
+# else stays as in one clip, down to the noise samples. Both analyses use a hundred clips.
 
 # %%
 FEW = audiopg.at_scale(smoke=100, paper=5000)
@@ -481,9 +484,9 @@ pd.DataFrame(
 # where $z_{(1)}$ and $z_{(2)}$ are the two best dimensions for the factor $g$, and $H(g)$ is its
 # entropy. The entropy of a factor with a few classes is well defined. That of a continuous factor
 # depends on how we cut it into bins, and the paper does not say how it did. The first column
-# divides the gap in Kraskov's estimate by the entropy of 20 bins. The second, the standard
-# {cite}`locatello2019`, takes the gap in the binned information instead. The third is the same idea
-# for straight lines, the gap in the $R^2$ of single dimensions (SAP, {cite}`kumar2018`).
+# divides the gap in Kraskov's estimate by the entropy of 20 bins. The second is the standard one
+# {cite}`locatello2019`: it takes the gap in the binned information instead. The third is the same
+# idea for straight lines, the gap in the $R^2$ of single dimensions (SAP, {cite}`kumar2018`).
 
 # %%
 gaps = recorded("gaps").pivot(
@@ -586,14 +589,14 @@ figure.legend(
 plt.show()
 
 # %% [markdown]
-# In the trained network pitch and intensity are read better from block to block. The onset is read
-# best after the first block, and less well from there on.
+# In the trained network pitch is read better from block to block up to the ninth, and intensity up
+# to the fifth. The onset is read best after the first block, and less well from there on.
 #
 # ### How much training does it take?
 #
-# The curve shows the network `mini` after more and more clips of synthesis; its last point is the larger
-# `tiny`. The separate point is `mini` after windows of recordings instead. The horizontal lines are the
-# two controls that heard nothing.
+# The curve shows the network `mini` after more and more clips of synthesis, and at its last point
+# the larger `tiny`. The separate point is `mini` after windows of recordings instead. The
+# horizontal lines are the two controls that heard nothing.
 
 # %% mystnb={"figure": {"caption": "The recorded run: held-out R² of the onset over the clips heard in pre-training. Whiskers: standard deviation over five splits.", "name": "fig-clips-heard"}, "image": {"alt": "A curve over the number of clips on a logarithmic axis, with one separate point for recordings and two horizontal lines"}}
 curve = recorded("clips heard").set_index(["embeddings", "factor"])
@@ -619,8 +622,9 @@ by_clips[list(factors)].round(3)
 # ## How many directions are in use?
 #
 # *Principal components* are the directions in which the embeddings vary most, in descending order
-# and at right angles. The paper finds 96.49 % of the variance in the first 20, loudness in the
-# first, and pitch peaking in the fifth (its Figure 5). {numref}`fig-components` asks the same of ours.
+# and at right angles. The paper finds 96.49 % of the variance in the first 20. Information about
+# loudness is highest in the first component, about pitch in the fifth (its Figure 5).
+# {numref}`fig-components` shows the same for our embeddings.
 
 # %% mystnb={"figure": {"caption": "The recorded run, trained encoder, in the form of the paper's Figure 5: share of variance of each principal component, and its mutual information with each factor.", "name": "fig-components"}, "image": {"alt": "Above, a steeply falling curve of variance shares; below, three curves of mutual information over components, each with its own peaks"}}
 components = recorded("components").set_index(["embeddings", "component"])
@@ -649,16 +653,16 @@ pd.DataFrame(
 
 # %% [markdown]
 # A few components that hold nearly all the variance are no evidence of learning: untrained features
-# have them too. Nor is their *orthogonality*, because principal components are orthogonal by
-# construction. It says nothing about the factors.
+# have them too. Their *orthogonality* is no evidence either: principal components are orthogonal by
+# construction, whatever the factors do.
 #
 # To ask whether two factors have separate subspaces, we must find a subspace for each factor on its
 # own. We split the clips into two halves. On each half we take three directions from which ridge
 # regression reads the factor. The smallest angle between two such subspaces is 0° if they share a
 # direction and 90° if they have nothing in common. Random subspaces of the same size are near 90°.
 # So a small angle on the diagonal means that a factor's subspace is found again on other clips. Off
-# the diagonal, where two factors are compared, an angle as large as chance means that they are kept
-# apart.
+# the diagonal, where two factors are compared, an angle as large as that of random subspaces means
+# that the factors are kept apart.
 
 # %% mystnb={"figure": {"caption": "The recorded run, trained encoder: smallest angle between the subspaces of two factors, one found on each half of the clips. The mark on the bar is chance.", "name": "fig-angles"}, "image": {"alt": "A three by three matrix of angles in degrees, smallest on the diagonal"}}
 angles = {
@@ -689,8 +693,9 @@ pd.DataFrame(
 # ## Move along a direction, and look
 #
 # Another way to ask what a direction means is to push every token of a clip along it and let the
-# decoder paint the result. The direction of a factor is how the mean embedding changes with it. The
-# steps are in standard deviations of the factor, and go far beyond the range of values in the clips.
+# decoder paint the result. The direction of a factor is that in which the mean embedding changes as
+# the factor grows. The steps are in standard deviations of the factor, and go far beyond the range
+# of values in the clips.
 
 # %% tags=["nbval-ignore-output"]
 model = load_model("tiny").requires_grad_(False)
@@ -744,9 +749,10 @@ table = pd.DataFrame.from_dict(changes, orient="index").round(3)
 table.rename_axis("change of the picture (root mean square)")
 
 # %% [markdown]
-# Look at the partials. A direction from which the pitch can be *read* is not a knob that *turns*
-# the pitch. The decoder repaints textures and edges but leaves the lines where they were. Perhaps
-# each token still carries its own place.
+# A random push changes the picture about as much, and for pitch even more. Now look at the partials
+# in the slider's pictures. A direction from which the pitch can be *read* is not a knob that
+# *turns* the pitch. The decoder repaints textures and edges but leaves the lines where they were.
+# Perhaps each token still carries the place of its own patch.
 #
 # ## Silence the neurons that know
 #
@@ -861,7 +867,8 @@ print(
 #
 # Our implementation is exact and finds neighbours in a k-d tree. The usual tool, scikit-learn's
 # `mutual_info_regression`, loops over the dimensions. Both ran on the same machine in the same run.
-# We timed scikit-learn on a few of the dimensions and multiplied up, as the record says.
+# We timed scikit-learn on a few of the dimensions and scaled the time up to all, as the record
+# says.
 
 # %%
 bench = read_record("bench-information")
@@ -893,8 +900,8 @@ for name, figures in bench["metrics"].items():
 # ## What it means
 #
 # A high $R^2$ alone is no evidence of learning, and neither is a small p-value: an untrained
-# network has both. The difference between the rows is the evidence. For these weights it says three
-# things.
+# network has both. The evidence is how far the trained encoder differs from its controls. For these
+# weights it says three things.
 #
 # - *Pitch* is what training improved most. A linear read-out explains more of it from the trained
 #   encoder than from the untrained twin or the log-mel statistics, and the intervals lie apart. The
@@ -907,10 +914,10 @@ for name, figures in bench["metrics"].items():
 #   half of the onset's variance. The trained `mini` explains more than that, and `tiny`, which learned
 #   longest, explains less than either of them.
 #
-# The factors hardly have neurons or subspaces of their own: the gaps are near zero for every encoder.
-# The angles between subspaces are about as large as those of random subspaces, and only a little larger
-# than those of the untrained network. As in the paper, the first principal component tells most about
-# intensity, and later ones tell about pitch. The same is true of the untrained network.
+# The factors hardly have neurons of their own: the gaps are near zero for every encoder. Their
+# subspaces lie about as far apart as random ones, but those of the untrained network are nearly as
+# far apart. As in the paper, the first principal component tells most about intensity, and later
+# ones tell about pitch. The same is true of the untrained network.
 #
 # What is uncertain: the paper speaks of "amplitude" and "temporal position", which we take to mean
 # relative intensity and first onset. Its clips for the analysis may vary one factor at a time,
