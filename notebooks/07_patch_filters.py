@@ -78,8 +78,8 @@ plots.filter_grid(
 plt.show()
 
 # %% [markdown]
-# The first row is noise. The second has narrow stripes along time, and edges at the first or the last
-# frame of the patch. But after a shorter training the initial weights, which are random, still hide
+# The first row is noise. The second has narrow stripes along time, and edges at the first or the
+# last frame of the patch. After a shorter training, however, the random initial weights still hide
 # what was learned, as the recorded runs below show.
 #
 # ## What training added
@@ -168,8 +168,8 @@ pd.DataFrame.from_dict(rows, orient="index").round(3)
 # A run can store its projection at regular steps (`filters_every`), a few kilobytes each. Between
 # two snapshots the components may flip their sign or trade places. So we rotate the components of
 # each snapshot within the space they span, to bring them as close as possible to those of the next
-# snapshot. With the components of two snapshots as the columns of $A$ and $B$, the best rotation,
-# flips included, has a closed form (Procrustes):
+# snapshot. With the components of one snapshot as the columns of $B$, and those of the next as the
+# columns of $A$, the best rotation, flips included, has a closed form (Procrustes):
 #
 # $$
 # \begin{gathered}
@@ -178,8 +178,9 @@ pd.DataFrame.from_dict(rows, orient="index").round(3)
 # \end{gathered}
 # $$ (eq-procrustes)
 #
-# The figure shows the effect on two snapshots of a small network that this page trains. The middle
-# row is the result of a plain analysis; the lower row is the same space, rotated.
+# The figure shows the effect on two snapshots of a small network that this page trains. The upper
+# row is the later snapshot. The middle row is the earlier one, by a plain analysis; the lower row
+# is the same space as the middle one, rotated.
 
 # %%
 settings = audiopg.PretrainSettings(
@@ -336,16 +337,16 @@ pd.DataFrame.from_dict(rows, orient="index")[columns].rename_axis(
 ).round(3)
 
 # %% [markdown]
-# In both runs the projection is first no more concentrated than its shuffled weights, and later
-# clearly more so.
+# In both runs the projection begins no more concentrated than its shuffled weights, as step 0 in
+# the figures shows. From step 200 on it is clearly more concentrated.
 #
 # ### The same filters?
 #
-# How much do the spaces of eight components have in common at the end? We take the mean squared
-# cosine of their principal angles. It is 1 for the same space and on average 8/256 for unrelated
-# spaces. The projections began as the same space, and still share whatever training left alone. So
-# we compare them with that first space, too. What training added did not begin as the same space,
-# so we compare it with chance.
+# How much do the two runs' spaces of eight components have in common at the end? We take the mean
+# squared cosine of their principal angles. It is 1 for the same space and on average 8/256 for
+# unrelated spaces. The projections began as the same space, and still share whatever training left
+# alone. So we compare them with that first space, too. What training added did not begin as the
+# same space, so we compare it with chance.
 
 
 # %%
@@ -374,6 +375,9 @@ pd.Series(
 ).round(2).to_frame()
 
 # %% [markdown]
+# In part they are the same: what the two runs added has far more in common than chance, and the
+# projections have more in common than either has with the beginning.
+#
 # ## The paper's network, with its settings
 #
 # The paper's Figure 6 shows ViT-B. We trained it with the paper's settings on a GPU, and had to stop
@@ -414,18 +418,19 @@ pd.DataFrame.from_dict(rows, orient="index")[columns].rename_axis(
 # what the smaller networks learned: an even picture, stripes along time, edges at the first and the last
 # frame. With more training it becomes less orderly, not more.
 #
-# Why does the paper see bands where we see noise? We can only guess. Our network begins as in He et al.
-# {cite}`he2022`, with weights as large as the paper's may not be. Smaller first weights, a higher rate
-# or more steps would let what was learned show through. The last 12 % of the clips, which our run
-# lacks, would hardly do so: the share of the energy grows by about 0.1 points in a thousand steps.
+# Why does the paper see bands where we see noise? We can only guess. Our network begins with
+# weights of the size that He et al. {cite}`he2022` use. The paper's may begin with smaller ones.
+# Smaller first weights, a higher rate or more steps would let what was learned show through. The
+# last 12 % of the clips, which our run lacks, would hardly do so: the share of the energy that
+# training added grows by about 0.1 points in a thousand steps.
 #
 # ## What it means
 #
 # The first layer is trained by a loss far above it. Nothing makes it prefer smooth pictures, except
-# that they help to predict: neighbouring bins of a spectrogram vary together. Stripes along time suit
-# any sustained sound, and both runs grow them. Where the two runs differ, the sounds may be the reason.
-# A curriculum of held notes has narrow lines. Recordings have broad lines, and more in them changes
-# along time.
+# that they help to predict: neighbouring bins of a spectrogram vary together. Stripes along time
+# suit any sustained sound, and both runs grow them. Where the two runs differ, the sounds may be
+# the reason. A curriculum of held notes has narrow lines. Recordings have broad lines and change
+# more along time.
 #
 # | the paper's Figure 6 | ours |
 # | --- | --- |
