@@ -16,9 +16,10 @@
 #
 # *If you have recordings of the place you want to listen in, but no labels: are they of use?*
 #
-# A microphone in a workshop gives hours of sound and nobody to annotate them. The network of
-# chapter 3 has never been there. But guessing what is hidden needs no labels. So the network can go
-# on learning from other sounds, starting from the weights $\theta_0$ that it learned on synthesis:
+# A microphone in a workshop records hours of sound, and there is nobody to annotate them. The
+# network of chapter 3 has never been there. But guessing what is hidden needs no labels. So the
+# network can go on learning from other sounds, starting from the weights $\theta_0$ that it learned
+# on synthesis:
 #
 # $$
 # \begin{gathered}
@@ -29,8 +30,9 @@
 # $$ (eq-adapt)
 #
 # with $\mathcal{L}$ the loss of {eq}`eq-loss`, $x$ a recording of the target and $M$ the hidden
-# patches. The loop and the loss are the same; only the sounds and the initial weights differ. The
-# control starts at random weights instead: it tells what the recordings alone are worth.
+# patches. The loop and the loss are those of chapter 3; only the sounds and the initial weights
+# differ. The control starts at random weights instead: it tells what the recordings alone are
+# worth.
 
 # %%
 import tempfile
@@ -118,9 +120,9 @@ for name, model in (("before", first), ("after", adapted)):
 pd.DataFrame.from_dict(loss, orient="index").round(3)
 
 # %% [markdown]
-# Read down the columns. The first is what was asked for: the target's hidden patches have become
-# less of a surprise. The second is the price. A network that goes on learning forgets what it no
-# longer hears: as it learns the target, it loses some of the synthesizer.
+# Read down the columns. In the first, the loss on the target falls, as was asked for. In the
+# second, the loss on synthetic sound rises: this is the price. A network that goes on learning
+# forgets what it no longer hears: as it learns the target, it loses some of the synthesizer.
 #
 # ## See and hear it
 #
@@ -148,13 +150,14 @@ widgets.heard_reconstructions(log_mel, one, outputs[1], ["after adapting"])
 # %% [markdown]
 # ## Is it worth anything?
 #
-# A lower loss does not yet make a better encoder ([chapter 4](04_transfer.ipynb) has an example). So
-# the recorded runs use the probe. They begin with the network `full` of [chapter
-# 5](05_ablations.ipynb), which was trained on 12,800 synthesized clips. They continue on another 12,800
-# windows of the target's recordings, without labels. These recordings are all folds but the last of
-# ESC-10 and UrbanSound8K, and the training part of Speech Commands. A linear probe is then trained on
-# the same recordings and tested on the part left out, which the network has not heard. Each row has one
-# test fold and one seed; the table gives the accuracy in per cent.
+# A lower loss does not yet make a better encoder ([chapter 4](04_transfer.ipynb) has an example).
+# So the recorded runs use the probe. They begin with the network `full` of [chapter
+# 5](05_ablations.ipynb), which was trained on 12,800 synthesized clips. They continue on another
+# 12,800 windows of the target's recordings, without labels. For ESC-10 and UrbanSound8K these are
+# all folds but the last; for Speech Commands they are the training part. A linear probe is then
+# trained on the same recordings and tested on the part left out, which the network has not heard.
+# Each cell has one test fold and one seed. It gives two accuracies in per cent: first from averaged
+# tokens, then from tokens averaged band by band. Fold 3 of Speech Commands is its test part.
 
 # %%
 scale = audiopg.at_scale(smoke="cpu", paper="paper")
@@ -165,39 +168,38 @@ rows = {
     ],
     "the target alone": [f"target-only-{name}-{scale}" for name in SETS],
 }
-found = {}
-for label, names in rows.items():
-    table = outcome_table({name: name for name in names})
-    sets = table.drop(
-        columns=["clips", "CPU min", "held-out loss", "seeds"]
-    )
-    found[label] = sets.apply("".join).to_dict() or {"": "not run yet"}
-pd.DataFrame.from_dict(found, orient="index").replace("", None).fillna(
-    "not run yet"
+outcomes = outcome_table(
+    {name: name for names in rows.values() for name in names}
 )
+took = ["clips", "CPU min", "held-out loss"]
+reached = outcomes.drop(columns=[*took, "seeds"])
+found = {
+    label: reached.loc[names].apply("".join).to_dict()
+    for label, names in rows.items()
+}
+sets = list(reached) or ["accuracy"]
+table = pd.DataFrame(found, index=sets, dtype=object).T
+table.replace("", "not run yet").fillna("not run yet")
 
 # %% [markdown]
 # The next table says what each run has heard, and for how long:
 
 # %%
-names = [name for listed in rows.values() for name in listed]
-outcome_table({name: name for name in names})[
-    ["clips", "CPU min", "held-out loss"]
-]
+outcomes[took]
 
 # %% [markdown]
-# The rows that adapt have not been run yet. Those of an earlier edition came from networks that had
-# hardly learned, so nothing followed from them, and their records were withdrawn.
+# The rows with the target have not been run yet. In an earlier edition they came from networks that
+# had hardly learned. Nothing followed from them, so we withdrew their records.
 #
-# With one test fold of 80 clips a difference of five points is four clips, so ESC-10 can only show
-# large effects; the test folds of the other two are ten times as large. `python -m audiopg
+# ESC-10 has one test fold of 80 clips here, and four clips make five points, so it can only show
+# large effects. The test folds of the other two sets are ten times as large. `python -m audiopg
 # reproduce adapt target before` makes what is missing; with `--scale paper` it runs at the paper's
 # size, on a GPU. `--list` says how long it takes.
 #
 # ## The paper's figures
 #
 # This is the paper's Table 5: masked autoencoding continues on the recordings of FSD50K
-# {cite}`fonseca2022`, then everything is fine-tuned on each set.
+# {cite}`fonseca2022`, then the whole network is fine-tuned on each set.
 
 # %%
 paper_table("table_5").astype(object).fillna("–")
