@@ -53,7 +53,7 @@ pd.set_option("display.max_colwidth", None)
 # \begin{gathered}
 # a\,e(t)\,m(t)\,\Bigl[(1-\sigma)\,u\bigl(\theta(t)\bigr) \\
 # {} + \sigma\sqrt2\;n(t)\,\sin 2\pi\theta(t)\Bigr], \\
-# \theta(t) = \int_0^t f_0\bigl[2^{g\tau/L} + d\,\sin 2\pi r\tau\bigr]\,\mathrm{d}\tau,
+# \theta(t) = \int_0^t f_0\bigl[2^{g\tau/L} + d\,\sin 2\pi r\tau\bigr]\,\mathrm{d}\tau.
 # \end{gathered}
 # $$ (eq-beyond)
 #
@@ -262,7 +262,7 @@ widgets.players(
 #
 # $$
 # \mathcal{L}' = \mathcal{L}
-# + w\,\frac1S \sum_{s=1}^S \Bigl(\hat y_s - \frac{y_s - \mu_s}{\sigma_s}\Bigr)^2 ,
+# + w\,\frac1S \sum_{s=1}^S \Bigl(\hat y_s - \frac{y_s - \mu_s}{\sigma_s}\Bigr)^2 .
 # $$ (eq-auxiliary)
 #
 # Here $\mathcal{L}$ is the loss of {eq}`eq-loss`, $w$ is the setting `auxiliary_weight`, and
@@ -304,10 +304,10 @@ gain_table({row: pair[row] for row in ("full", "extended")})
 # that is better on all three sets, and these tables do not show that `extended` is. `extended` and
 # `full` were each trained with two seeds.
 #
-# The next table compares each addition alone, and the auxiliary head, on development folds. For ESC-10
-# and UrbanSound8K these are the first two folds: we train on one and test on the other, then the other
-# way round. For Speech Commands we test on the validation part. No other fold is touched, so we may
-# choose rows by this table and test the choice on the rest.
+# The next table compares `full` with each addition alone, and with the auxiliary head, on
+# development folds. For ESC-10 and UrbanSound8K these are the first two folds: we train on one and
+# test on the other, then the other way round. For Speech Commands we test on the validation part.
+# No other fold is touched, so we may choose rows by this table and test the choice on the rest.
 
 # %%
 additions = {
@@ -319,8 +319,9 @@ additions = {
 gain_table(additions, against="full")
 
 # %% [markdown]
-# Each missing row takes some ten minutes on a processor. An earlier edition had these rows from
-# networks trained on 2,560 clips. These had hardly learned, so we withdrew their records.
+# Each missing row takes about ten minutes on a processor with units for bfloat16, half an hour to
+# an hour on one without, and one or two minutes on a GPU. An earlier edition had these rows from
+# networks trained on 2,560 clips. These networks had hardly learned, so we withdrew their records.
 #
 # ## What it costs
 #
@@ -343,8 +344,7 @@ costs[["time", "rendering_time"]].rename(
 #
 # What is uncertain: we set the probabilities and ranges of the additions by judgement and from the
 # sources named in the code, without a search. A vowel here stands still, whereas speech mostly
-# moves from one to the next. When a pitch moves, its formants move with it, which they do not in a
-# mouth.
+# moves from one to the next. When a pitch moves, its formants move with it. In a mouth they do not.
 #
 # ### Change this
 #
@@ -354,8 +354,8 @@ costs[["time", "rendering_time"]].rename(
 #    can you tell from a recording?
 #
 # ```{dropdown} What you might find
-# 1. `plain.edit(noise_share=1.0, noise_bandwidth=2000.0, modulation_depth=1.0, modulation_rate=11.0,
-#    modulation_decay=4.0, modulation_jitter=0.3)` is close. The turbine is missing, a steady tone:
-#    add it as a second event.
+# 1. `plain.edit(noise_share=1.0, noise_bandwidth=2000.0, modulation_depth=1.0,
+#    modulation_rate=11.0, modulation_decay=4.0, modulation_jitter=0.3)` is close. The steady tone
+#    of the turbine is missing: add it as a second event.
 # 2. Without a room, a sound ends abruptly. Recordings rarely do.
 # ```
