@@ -199,8 +199,9 @@ plt.show()
 # $$ (eq-band-limited)
 #
 # For the square wave, keep only the odd partials, replace $2/\pi$ by $4/\pi$, and drop the
-# alternating sign. Pulses that are not limited in this way are called naive. They come first, then
-# those of {eq}`eq-band-limited`; {numref}`fig-aliases` shows the spectra of the sawtooth waves.
+# alternating sign. Pulses that are not limited in this way are called naive. The naive ones come
+# first, then those of {eq}`eq-band-limited`; {numref}`fig-aliases` shows the spectra of the
+# sawtooth waves.
 
 # %%
 naive = excitations[2:].edit(f0=1900.0)
@@ -403,8 +404,8 @@ widgets.side_by_side({said: from_scene(written)}, columns=1)
 # - **A phase may wrap.** The phase of a pulse is a 32-bit integer, and $2^{32}$ stands for one
 #   whole cycle. The integer overflows exactly once a cycle, which is what a phase should do.
 # - **A recursion can be cut into blocks.** The low-pass processes 32 samples at a time as a matrix
-#   product. Only its two state values pass from block to block, in steps of one block, then two,
-#   then four.
+#   product. Only its two state values pass from block to block, by a parallel scan: over one block,
+#   then two, then four.
 # - **A pass over memory costs more than a multiplication.** Ten rounds of integer arithmetic make a
 #   random number, and three ramps make an envelope. On a CPU with numba, both are loops in machine code
 #   whose numbers never leave the processor. The result is the same as without numba, bit for bit.

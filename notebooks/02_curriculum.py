@@ -245,7 +245,7 @@ widgets.players(
     varied, [f"{name}, seed 0, clip 27" for name in settings], columns=3
 )
 
-# %% mystnb={"figure": {"caption": "Clip 27 of seed 0 under the five settings of Table 4. Its fundamental lies at the same fraction of the range, so it moves with the bounds.", "name": "fig-sensitivity-wall"}, "image": {"alt": "Five log-mel spectrograms of one clip: three events of three lines each, lower with the narrow range and higher with the wide one; then a single short event near the end; then many short ones"}}
+# %% mystnb={"figure": {"caption": "Clip 27 of seed 0 under the five settings of Table 4. Its fundamental lies at the same fraction of each range, so it moves with the bounds.", "name": "fig-sensitivity-wall"}, "image": {"alt": "Five log-mel spectrograms of one clip: three events of three lines each, lower with the narrow range and higher with the wide one; then a single short event near the end; then many short ones"}}
 plots.spectrogram_wall(log_mel(varied), list(settings), columns=3)
 plt.show()
 
@@ -291,8 +291,8 @@ theirs.join(ours.replace("", "not run yet").add_prefix("ours: "))
 # %% [markdown]
 # In the paper's columns the range of the fundamental hardly matters. The number of events does
 # matter, but not in one direction: crowded clips help on ESC-50 and hurt on UrbanSound8K. And
-# crowded clips differ from the default in two ways at once: their events are more, and they are
-# shorter. To fit, each of $N$ events lasts at most $10.24 / N$ seconds.
+# crowded clips differ from the default in two ways at once: they have more events, and shorter
+# ones. To fit, each of $N$ events lasts at most $10.24 / N$ seconds.
 #
 # ## What it means
 #

@@ -70,8 +70,8 @@ pd.set_option("display.max_colwidth", None)
 # | FSD50K {cite}`fonseca2022` | 51,197 of 0.3 to 30 s, several labels each | 200 | official development and evaluation parts | mean average precision |
 # | Speech Commands V2 {cite}`warden2018` | 105,829 of 1 s | 35 | official lists | accuracy |
 #
-# The paper states the rest of this table; the lengths of the clips and the number of classes of
-# FSD50K are from the sets' own papers. This chapter uses three of the sets, as far as they are at
+# The lengths of the clips and the number of classes of FSD50K are from the sets' own papers; the
+# paper states the rest of this table. This chapter uses three of the sets, as far as they are at
 # hand:
 #
 # | set | what is at hand | tested on | may be compared with |
@@ -369,8 +369,8 @@ pd.DataFrame.from_dict(leads, orient="index", columns=columns).round(1)
 
 # %% [markdown]
 # These are the leads of `tiny` over the same network untrained, in points. The lead is always
-# smaller with frequency pooling: part of what pre-training gave to the averaged tokens was where in
-# frequency a sound lies.
+# smaller with frequency pooling: part of what pre-training gave to the averaged tokens is
+# information about frequency.
 #
 # ### More clips, and other recipes
 #

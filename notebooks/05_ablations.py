@@ -129,10 +129,10 @@ probe_table(results, len(clips.classes))
 #
 # Here is the same question with more patience. A network of 6 blocks, 128 wide (`mini`, 1.2 million
 # weights in its encoder), trains on 12,800 clips of each curriculum by the recipe `cpu` of [chapter
-# 3](03_pretraining.ipynb), in a few minutes on one core. It is small because in this time a small
-# network learns something, and that tells more than a large one that has not learned. At
-# `AUDIOPG_SCALE=paper` it is the paper's network. The rows "untrained" and "log-mel" say what a
-# probe reaches without any pre-training.
+# 3](03_pretraining.ipynb), in a few minutes on one core. It is small because a small network learns
+# something in this time, where a large one would hardly learn. At `AUDIOPG_SCALE=paper` it is the
+# paper's network. The rows "untrained" and "log-mel" say what a probe reaches without any
+# pre-training.
 
 # %%
 scale = audiopg.at_scale(smoke="cpu", paper="paper")
@@ -385,8 +385,8 @@ pd.DataFrame.from_dict(rows, orient="index").rename_axis("clips heard")
 # accuracies on these two sets change by less than a point. On Speech Commands the averaged tokens
 # are at their best after 6,400 clips and never come back to that. From there on, the accuracy with
 # the bands kept apart still rises. One possible reason: what the tokens learn late in training
-# depends on where in frequency they stand, and an average over all tokens loses that. It is one run
-# of one seed. The run on recordings is still missing, so it cannot be told yet which of the two
+# depends on where in frequency they stand, and an average over all tokens loses that. This is one
+# run of one seed. The run on recordings is still missing, so it cannot be told yet which of the two
 # learns faster.
 #
 # ## How wide, how many
