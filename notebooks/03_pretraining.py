@@ -72,9 +72,9 @@ plt.show()
 print(f"{tuple(mel.shape)}: mean {mel.mean():.3f}, sd {mel.std():.3f}")
 
 # %% [markdown]
-# The decoder puts a learned *mask token* where a patch is missing and predicts every patch. The loss
-# looks only at the set $M$ of hidden patches. Each patch $p_j$ of 256 values is first normalised to
-# zero mean and unit variance, so that a quiet patch counts as much as a loud one:
+# The decoder puts a learned *mask token* where a patch is missing and predicts every patch. The
+# loss looks only at the set $M$ of hidden patches. Each patch $p_j$ of 256 values is first
+# normalised to zero mean and unit variance, so that a quiet patch counts as much as a loud one:
 #
 # $$
 # \mathcal{L} = \frac{1}{|M|} \sum_{j \in M} \frac{1}{256}
@@ -398,8 +398,8 @@ controls = {
 outcome_table(controls | steps)
 
 # %% [markdown]
-# The next table gives the gain of each recipe over the first, in points, with its standard error over
-# the folds.
+# The next table gives the gain of each recipe over the first, in points, with its standard error
+# over the folds.
 
 # %%
 gain_table(steps, against=next(iter(steps)))
@@ -443,11 +443,11 @@ pd.DataFrame(
 ).T
 
 # %% [markdown]
-# With the bands kept apart, `tiny` now reaches with 12,800 clips what the first weights reached with
-# 64,000. It takes between a quarter and a fifth of their time. With averaged tokens it is two points
-# short of them. The smaller `mini` takes a ninth of the time. It is one point short with the bands
-# apart, and three with averaged tokens. Each figure comes from one run and a probe of 400 clips, so
-# four more or four fewer correct clips change it by one point.
+# With the bands kept apart, `tiny` now reaches with 12,800 clips what the first weights reached
+# with 64,000. It takes between a quarter and a fifth of their time. With averaged tokens it is two
+# points short of them. The smaller `mini` takes a ninth of the time. It is one point short with the
+# bands apart, and three with averaged tokens. Each figure comes from one run and a probe of 400
+# clips, so four more or four fewer correct clips change it by one point.
 #
 # The first command below runs the recipes that have no record yet. If there is a GPU, it runs them
 # at the paper's scale. The second command measures the speeds.
@@ -488,10 +488,10 @@ print(f"synthesis with log-mel takes {share:.0f} % of the faster step")
 
 # %% [markdown]
 # The next table compares how many clips a second each kind of hardware learns from. The paper's
-# figure comes from the seconds in its Table 3 for 500,000 clips. Our figure on a GPU is that of the run
-# stopped above, which shared its GPU with others, so it is the least that this GPU can do. Our figure on
-# a CPU is the faster way of the record above. The networks differ, 159 GFLOP a clip against 6.7, so
-# compare the last column, the arithmetic done.
+# figure comes from the seconds in its Table 3 for 500,000 clips. Our figure on a GPU is that of the
+# run stopped above, which shared its GPU with others, so it is the least that this GPU can do. Our
+# figure on a CPU is that of the faster way in the record above. The networks differ, 159 GFLOP a
+# clip against 6.7, so compare the last column, the arithmetic done.
 
 # %%
 paper_seconds = paper_table("table_3").loc["full", "pre-training (s)"]
@@ -517,8 +517,8 @@ pd.DataFrame(
 
 # %% [markdown]
 # On a GPU, what does synthesis take? Two kernels written in Triton {cite}`tillet2019` render the
-# sources and the noise floor there. The record compares them with the renderer that a CPU uses, on the
-# same GPU.
+# sources and the noise floor there. The record compares them with the renderer that a CPU uses, on
+# the same GPU.
 
 # %%
 kernels = read_record("bench-kernels")
@@ -587,10 +587,10 @@ pd.DataFrame(kernels["metrics"]).T.iloc[:, :4].rename(
 # `python -m audiopg pretrain --help` lists what else it can do: learn from recordings instead of
 # synthesis, start from given weights, stop after some minutes, save pictures along the way.
 #
-# What is uncertain: the 1,123 s may be those of 50 epochs instead of 100 ([where the paper disagrees
-# with itself](../book/paper.md#where-the-paper-disagrees-with-itself)). The paper states a batch of 64,
-# but its released code has 16. The released code normalises with constants from another data set; we
-# use those of the `full` curriculum.
+# What is uncertain: the 1,123 s may be those of 50 epochs instead of 100 ([where the paper
+# disagrees with itself](../book/paper.md#where-the-paper-disagrees-with-itself)). The paper states
+# a batch of 64, but its released code has 16. The released code normalises with constants from
+# another data set; we use those of the `full` curriculum.
 #
 # ### Change this
 #

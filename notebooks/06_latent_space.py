@@ -61,10 +61,10 @@ plots.use_style()
 # I(z; g) = \iint p(z, g) \log \frac{p(z, g)}{p(z)\, p(g)} \, dz \, dg
 # $$ (eq-information)
 #
-# Here $z$ is the activation of the neuron and $g$ is the pitch. $p(z, g)$ says how often the two occur
-# together, and $p(z)\,p(g)$ how often they would if they were independent. If these two are equal
-# everywhere, the logarithm is 0 and the neuron tells nothing about the pitch. One nat narrows the range
-# of possible pitches about as much as halving it one and a half times.
+# Here $z$ is the activation of the neuron and $g$ is the pitch. $p(z, g)$ says how often the two
+# occur together, and $p(z)\,p(g)$ how often they would if they were independent. If these two are
+# equal everywhere, the logarithm is 0 and the neuron tells nothing about the pitch. One nat narrows
+# the range of possible pitches about as much as halving it one and a half times.
 #
 # Correlation asks something narrower: how well a *straight line* relates the two quantities. Here
 # are four made-up pairs for which we know what to expect.
@@ -179,11 +179,11 @@ table.rename_axis("correlation")
 #
 # ## Clips with known factors
 #
-# This page uses 250 clips of a seed that no network was trained on. They are short, one event within
-# 2.56 s, so that this page can embed them in less than a minute. The recorded run below uses many more
-# clips, of full length. All factors vary at once, and we ask about three of them: the fundamental
-# frequency, in octaves; the relative intensity, which is the power of the source over that of the noise
-# floor, in decibels; and the onset.
+# This page uses 250 clips of a seed that no network was trained on. They are short, one event
+# within 2.56 s, so that this page can embed them in less than a minute. The recorded run below uses
+# many more clips, of full length. All factors vary at once, and we ask about three of them: the
+# fundamental frequency, in octaves; the relative intensity, which is the power of the source over
+# that of the noise floor, in decibels; and the onset.
 #
 # Three "encoders" answer live: the trained one that comes with the package, the same network
 # untrained, and no network at all. The last has only the mean and the deviation of each band of the
@@ -228,8 +228,8 @@ plots.histograms({UNITS[name]: v for name, v in factors.items()})
 plt.show()
 
 # %% [markdown]
-# The recorded run comes from `audiopg analyze`. It adds a fourth encoder, the smaller network `mini`,
-# which learned from recordings (city sounds and spoken words).
+# The recorded run comes from `audiopg analyze`. It adds a fourth encoder, the smaller network
+# `mini`, which learned from recordings (city sounds and spoken words).
 
 # %%
 record = read_record("analysis-tiny")
@@ -376,11 +376,11 @@ plots.information_bars(
 plt.show()
 
 # %% [markdown]
-# How much of a best neuron's score is the luck of the choice? The next table averages over the ten best
-# neurons for each factor and encoder. The first column has their nats on the clips by which they were
-# chosen, the second the mean of the two estimates on other clips. The last column has the standard
-# deviation of one such estimate, which follows from how far the two estimates of a neuron lie apart.
-# Each estimate comes from 400 clips.
+# How much of a best neuron's score is the luck of the choice? The next table averages over the ten
+# best neurons for each factor and encoder. The first column has their nats on the clips by which
+# they were chosen, the second the mean of the two estimates on other clips. The last column has the
+# standard deviation of one such estimate, which follows from how far the two estimates of a neuron
+# lie apart. Each estimate comes from 400 clips.
 
 # %%
 kept = recorded("neurons")
@@ -407,9 +407,9 @@ pd.DataFrame(
 # about one set of clips. What the best neurons tell about intensity holds on other clips. For every
 # encoder but that of recordings, it is also more than they tell about pitch.
 #
-# The smallest p that 200 shuffles allow is 1 in 201. Where it is reached, the neuron very likely tells
-# something about the factor. Whether *training* put it there is another question. To answer it, compare
-# the rows of the random network and of the log-mel bands.
+# The smallest p that 200 shuffles allow is 1 in 201. Where it is reached, the neuron very likely
+# tells something about the factor. Whether *training* put it there is another question. To answer
+# it, compare the rows of the random network and of the log-mel bands.
 #
 # ### One factor at a time
 #
@@ -466,11 +466,11 @@ pd.DataFrame(
 # %% [markdown]
 # These are the best neurons of short clips, in nats. If one factor moves, everything in the clip
 # follows it: a neuron that responds to *any* change now tells about this one. The numbers become
-# several times as large, and reach the size of the paper's. Those of the untrained network rise with
-# them; for intensity and the onset they are as high or higher. With nothing else moving,
-# only the number of clips limits the estimate: with 100 clips it can reach about 3.7 nats.
-# So a figure such as the paper's 1.73 means little before one knows what else varied, and what an
-# untrained network gets on the same clips.
+# several times as large, and reach the size of the paper's. Those of the untrained network rise
+# with them; for intensity and the onset they are as high or higher. With nothing else moving, only
+# the number of clips limits the estimate: with 100 clips it can reach about 3.7 nats. So a figure
+# such as the paper's 1.73 means little before one knows what else varied, and what an untrained
+# network gets on the same clips.
 #
 # ## A neuron of its own?
 #
@@ -510,10 +510,11 @@ recorded("dci").set_index(["embeddings", "factor"]).round(2)
 #
 # ## All neurons together
 #
-# A ridge regression reads a factor from the whole embedding. We fit it on three quarters of the clips,
-# choose its settings there, and score it on the rest, five times over. $R^2$ is the share of variance
-# explained on the held-out clips, averaged over the five splits. The interval is a bootstrap that pools
-# the held-out clips of all splits, so one bad split can pull the average below this interval.
+# A ridge regression reads a factor from the whole embedding. We fit it on three quarters of the
+# clips, choose its settings there, and score it on the rest, five times over. $R^2$ is the share of
+# variance explained on the held-out clips, averaged over the five splits. The interval is a
+# bootstrap that pools the held-out clips of all splits, so one bad split can pull the average below
+# this interval.
 
 # %%
 live = ridge_comparison(embeddings, factors).table()
@@ -616,8 +617,9 @@ by_clips = table.pivot_table(
 by_clips[list(factors)].round(3)
 
 # %% [markdown]
-# The $R^2$ of the onset rises with the number of clips that `mini` hears, and is low again for `tiny`.
-# The two differ in size and in length of training, so this does not tell which of them is the reason.
+# The $R^2$ of the onset rises with the number of clips that `mini` hears, and is low again for
+# `tiny`. The two differ in size and in length of training, so this does not tell which of them is
+# the reason.
 #
 # ## How many directions are in use?
 #
@@ -826,9 +828,9 @@ theirs = paper.iloc[:, [1, 2, 3]].set_axis(
 pd.concat({"the paper's": theirs, "ours": ours}, axis=1)
 
 # %% [markdown]
-# The paper also names the neurons and the components that tell most: neurons 343, 666 and 437 of 768;
-# the first component for amplitude, the fifth for frequency. A neuron's number means nothing in another
-# network, so only the nats can be compared.
+# The paper also names the neurons that tell most, 343, 666 and 437 of 768. Of the components, it
+# names the first for amplitude and the fifth for frequency. A neuron's number means nothing in
+# another network, so only the nats can be compared.
 
 # %%
 each = components.loc["trained"]
@@ -905,14 +907,14 @@ for name, figures in bench["metrics"].items():
 #
 # - *Pitch* is what training improved most. A linear read-out explains more of it from the trained
 #   encoder than from the untrained twin or the log-mel statistics, and the intervals lie apart. The
-#   trained encoder's best neuron is no better than the best dimension of the others; the estimates on
-#   other clips scatter widely. So the knowledge is in many neurons together.
-# - *Loudness over the noise* is read better after training, too. But one log-mel band by itself tells
-#   more about it than any neuron.
-# - *The onset* shows that learning can also take something away. Log-mel statistics, which average over
-#   time, tell little about it. An untrained network, which has position embeddings, explains more than
-#   half of the onset's variance. The trained `mini` explains more than that, and `tiny`, which learned
-#   longest, explains less than either of them.
+#   trained encoder's best neuron is no better than the best dimension of the others; the estimates
+#   on other clips scatter widely. So the knowledge is in many neurons together.
+# - *Loudness over the noise* is read better after training, too. But one log-mel band by itself
+#   tells more about it than any neuron.
+# - *The onset* shows that learning can also take something away. Log-mel statistics, which average
+#   over time, tell little about it. An untrained network, which has position embeddings, explains
+#   more than half of the onset's variance. The trained `mini` explains more than that, and `tiny`,
+#   which learned longest, explains less than either of them.
 #
 # The factors hardly have neurons of their own: the gaps are near zero for every encoder. Their
 # subspaces lie about as far apart as random ones, but those of the untrained network are nearly as
@@ -921,9 +923,10 @@ for name, figures in bench["metrics"].items():
 #
 # What is uncertain: the paper speaks of "amplitude" and "temporal position", which we take to mean
 # relative intensity and first onset. Its clips for the analysis may vary one factor at a time,
-# which makes every factor easier to read, as the controlled analysis shows. Each encoder was trained with one
-# seed, and the intervals here do not include that variation. The encoder of recordings is smaller than
-# `tiny` and heard fewer clips; the fair comparison is with `mini` on synthesis, at equal clips.
+# which makes every factor easier to read, as the controlled analysis shows. Each encoder was
+# trained with one seed, and the intervals here do not include that variation. The encoder of
+# recordings is smaller than `tiny` and heard fewer clips; the fair comparison is with `mini` on
+# synthesis, at equal clips.
 #
 # ### Change this
 #
@@ -938,6 +941,7 @@ for name, figures in bench["metrics"].items():
 #    it is the same for any monotone transformation, up to the error of the estimate.
 # 2. Everything falls below the dotted line, and $R^2$ falls to 0 or less. Always ask one question
 #    whose answer you know.
-# 3. Intensity keeps its 3.3 nats, and the onset gains one to three tenths. But with `params[2:3]` the
-#    pitch falls below half a nat, for both networks. What stands still matters as much as what moves.
+# 3. Intensity keeps its 3.3 nats, and the onset gains one to three tenths. But with `params[2:3]`
+#    the pitch falls below half a nat, for both networks. What stands still matters as much as what
+#    moves.
 # ```

@@ -103,23 +103,24 @@ print(f"what was added holds {share:.1%} of the energy of the weights")
 
 # %% [markdown]
 # Here it hardly matters whether we subtract, since most of the weights' energy was learned. Stripes
-# along time are frequency filters: they respond to a partial at one height in the patch, or to the step
-# between two bands. Patterns that change along time respond to beginnings and ends. The first component
-# compares the last frame of the patch with the others, and the third does the same with the first
-# frame. We suspect that they help to continue a sound into the next patch.
+# along time are frequency filters: they respond to a partial at one height in the patch, or to the
+# step between two bands. Patterns that change along time respond to beginnings and ends. The first
+# component compares the last frame of the patch with the others, and the third does the same with
+# the first frame. We suspect that they help to continue a sound into the next patch.
 #
 # ## Is that structure, or do we see faces in clouds?
 #
-# A measure helps. Take a picture's two-dimensional spectrum. A stripe pattern has all its energy at one
-# frequency. A band across the patch has its energy at a few low frequencies, and noise has some at
-# every frequency. The *spectral concentration* is the share of the energy in the 12 strongest of the
-# 255 frequencies:
+# A measure helps. Take a picture's two-dimensional spectrum. A stripe pattern has all its energy at
+# one frequency. A band across the patch has its energy at a few low frequencies, and noise has some
+# at every frequency. The *spectral concentration* is the share of the energy in the 12 strongest of
+# the 255 frequencies:
 #
 # $$
 # C = \frac{\sum_{12\ \text{strongest}} |F_{uv}|^2}{\sum_{(u, v) \neq (0, 0)} |F_{uv}|^2}
 # $$ (eq-concentration)
 #
-# where $F$ is the Fourier transform of the picture. Here is the concentration of pictures that we know:
+# where $F$ is the Fourier transform of the picture. Here is the concentration of pictures that we
+# know:
 
 # %% mystnb={"figure": {"caption": "Five made-up pictures and their spectral concentration.", "name": "fig-toy-filters"}, "image": {"alt": "Five small pictures: stripes, a horizontal band, a vertical edge, a smooth blob, and noise"}}
 generator = torch.Generator().manual_seed(0)
@@ -380,9 +381,9 @@ pd.Series(
 #
 # ## The paper's network, with its settings
 #
-# The paper's Figure 6 shows ViT-B. We trained it with the paper's settings on a GPU, and had to stop
-# after 88 % of the clips ([chapter 3](03_pretraining.ipynb#a-longer-run-recorded)). The snapshots of
-# the projection are kept. First, as in the paper's figure, the projection itself:
+# The paper's Figure 6 shows ViT-B. We trained it with the paper's settings on a GPU, and had to
+# stop after 88 % of the clips ([chapter 3](03_pretraining.ipynb#a-longer-run-recorded)). The
+# snapshots of the projection are kept. First, as in the paper's figure, the projection itself:
 
 # %% mystnb={"figure": {"caption": "Principal filters of ViT-B during training with the paper's settings.", "name": "fig-base"}, "image": {"alt": "Five rows of eight small pictures, all of them random texture that hardly changes from row to row"}}
 record = read_record("pretrain-base-stopped")
@@ -412,11 +413,11 @@ pd.DataFrame.from_dict(rows, orient="index")[columns].rename_axis(
 ).round(3)
 
 # %% [markdown]
-# This does not reproduce the paper's figure. The projection looks random to the end: its components are
-# hardly more concentrated than those of shuffled weights. At a rate of $10^{-4}$, training changes the
-# weights too little to be seen beside their random beginning. What it added is orderly, and much like
-# what the smaller networks learned: an even picture, stripes along time, edges at the first and the last
-# frame. With more training it becomes less orderly, not more.
+# This does not reproduce the paper's figure. The projection looks random to the end: its components
+# are hardly more concentrated than those of shuffled weights. At a rate of $10^{-4}$, training
+# changes the weights too little to be seen beside their random beginning. What it added is orderly,
+# and much like what the smaller networks learned: an even picture, stripes along time, edges at the
+# first and the last frame. With more training it becomes less orderly, not more.
 #
 # Why does the paper see bands where we see noise? We can only guess. Our network begins with
 # weights of the size that He et al. {cite}`he2022` use. The paper's may begin with smaller ones.

@@ -57,8 +57,8 @@ plots.use_style()
 # ## Adapt, live
 #
 # The target is ESC-10 {cite}`piczak2015`, if it is at hand. The network hears folds 1 to 4, without
-# their labels, and fold 5 is kept for testing. We take the weights of `tiny` that come with the book
-# and train them for a few more steps, each on random windows of recordings.
+# their labels, and fold 5 is kept for testing. We take the weights of `tiny` that come with the
+# book and train them for a few more steps, each on random windows of recordings.
 
 # %% tags=["nbval-ignore-output"]
 clips = find_dataset("esc10", audiopg.data_folder())
@@ -205,23 +205,23 @@ outcomes[took]
 paper_table("table_5").astype(object).fillna("–")
 
 # %% [markdown]
-# The first three rows are other work, fine-tuned without adaptation. The paper concludes that adapted
-# AudioPG outperforms models pre-trained on AudioSet "on aligned environmental domains". In this table
-# that holds on UrbanSound8K and FSD50K. On ESC-50 AudioPG is ahead of MAE-AST and, by a tenth of a
-# point, of MaskSpec, but three points behind MSM-MAE.
+# The first three rows are other work, fine-tuned without adaptation. The paper concludes that
+# adapted AudioPG outperforms models pre-trained on AudioSet "on aligned environmental domains". In
+# this table that holds on UrbanSound8K and FSD50K. On ESC-50 AudioPG is ahead of MAE-AST and, by a
+# tenth of a point, of MaskSpec, but three points behind MSM-MAE.
 #
 # The paper compares AudioPG with weights that were pre-trained on photographs. We have no such run,
 # and compare with the same network from scratch. Both comparisons ask whether synthetic sound is a
 # good place to start from. At the paper's scale: not run yet.
 #
 # What is uncertain: we tuned neither the number of steps nor the rate. Nor did we mix in synthetic
-# clips, which might have kept the network from forgetting. Tuning needs a validation split apart from
-# the test folds, as in chapter 9.
+# clips, which might have kept the network from forgetting. Tuning needs a validation split apart
+# from the test folds, as in chapter 9.
 #
 # ### Change this
 #
-# 1. Adapt for four times as many steps. When does the first column stop falling, and what happens to
-#    the second?
+# 1. Adapt for four times as many steps. When does the first column stop falling, and what happens
+#    to the second?
 # 2. Adapt with `learning_rate=1e-3`, then with `1e-4`. Which forgets less for the same gain?
 #
 # ```{dropdown} What you might find

@@ -136,11 +136,11 @@ widgets.seen_and_heard(
 
 # %% [markdown]
 # The noise needs no random numbers of its own, because it is made from the white noise of the
-# clip's floor. For a bandwidth $W$ we take $2W$ samples of that white noise per second and join them by
-# straight lines, which gives the power spectrum $\operatorname{sinc}^4(f / 2W)$. Multiplying by a sine
-# moves this band up to the pitch. The vowel is the same sawtooth with each partial weighted by three
-# resonances in cascade {cite}`klatt1980`. For the room we convolve the clip with white noise that
-# decays exponentially {cite}`moorer1979`.
+# clip's floor. For a bandwidth $W$ we take $2W$ samples of that white noise per second and join
+# them by straight lines, which gives the power spectrum $\operatorname{sinc}^4(f / 2W)$.
+# Multiplying by a sine moves this band up to the pitch. The vowel is the same sawtooth with each
+# partial weighted by three resonances in cascade {cite}`klatt1980`. For the room we convolve the
+# clip with white noise that decays exponentially {cite}`moorer1979`.
 #
 # ## Turn them
 #
@@ -279,10 +279,10 @@ pd.DataFrame(columns, index=list(SUMMARIES)).round(2)
 # %% [markdown]
 # ## What the probes say
 #
-# We train networks on `extended` and on `full`, with the same recipe and number of clips, and test both
-# on the same folds as in [chapter 5](05_ablations.ipynb). The held-out loss is measured on unheard
-# clips of the row's own prior. Where a cell holds two accuracies, the first comes from tokens averaged
-# over the clip, the second from tokens averaged band by band.
+# We train networks on `extended` and on `full`, with the same recipe and number of clips, and test
+# both on the same folds as in [chapter 5](05_ablations.ipynb). The held-out loss is measured on
+# unheard clips of the row's own prior. Where a cell holds two accuracies, the first comes from
+# tokens averaged over the clip, the second from tokens averaged band by band.
 
 # %%
 scale = audiopg.at_scale(smoke="cpu", paper="paper")
@@ -298,11 +298,11 @@ outcome_table(pair)
 gain_table({row: pair[row] for row in ("full", "extended")})
 
 # %% [markdown]
-# In these tables `extended` is ahead on UrbanSound8K, the sounds of cities. With the bands kept apart
-# its lead is more than three standard errors, with averaged tokens little more than one. On Speech
-# Commands it is behind with averaged tokens. On ESC-10 the two do not differ. We wanted a curriculum
-# that is better on all three sets, and these tables do not show that `extended` is. `extended` and
-# `full` were each trained with two seeds.
+# In these tables `extended` is ahead on UrbanSound8K, the sounds of cities. With the bands kept
+# apart its lead is more than three standard errors, with averaged tokens little more than one. On
+# Speech Commands it is behind with averaged tokens. On ESC-10 the two do not differ. We wanted a
+# curriculum that is better on all three sets, and these tables do not show that `extended` is.
+# `extended` and `full` were each trained with two seeds.
 #
 # The next table compares `full` with each addition alone, and with the auxiliary head, on
 # development folds. For ESC-10 and UrbanSound8K these are the first two folds: we train on one and
