@@ -17,6 +17,7 @@ MP3 with a Xing/VBRI header    the number of frames
 other MP3, AAC (ADTS), AC-3,   a torn last frame                   between frames
 E-AC-3, AMR
 FLV, VOC                       a torn tag or block                 between tags or blocks
+ADX                            the number of samples
 SoX's own (.sox)               the number of samples               where a writer to a pipe left it open
 MP4, M4A, MOV, 3GP             a torn box, no index (moov)         between fragments
 WebM, Matroska                 a torn segment or element           between blocks of a live stream
@@ -490,6 +491,16 @@ def _voc(data: mmap | bytes, start: int) -> Part:
     return _up_to(data, start, place if place >= len(data) else place + 1)
 
 
+def _adx(data: mmap | bytes, start: int) -> Part:
+    """Blocks of 32 samples a channel, as many as the header counts; FFmpeg 8 takes the end for torn."""
+    first = start + int.from_bytes(data[start + 2 : start + 4]) + 4
+    if data[first - 6 : first] != b"(c)CRI":
+        return Part(start, len(data), checked=False)
+    blocks = -(-_number(data, start + 12, ">L") // 32) * data[start + 7]
+    place = first + blocks * data[start + 5]
+    return _up_to(data, start, max(place, len(data)))
+
+
 # Where a container's mark stands, the mark, and what reads on from there.
 _CONTAINERS: list[tuple[int, bytes, Callable[[mmap | bytes, int], Part]]] = [
     *((0, mark, _chunked(_RIFF)) for mark in (b"RIFF", b"RF64", b"BW64")),
@@ -508,6 +519,7 @@ _CONTAINERS: list[tuple[int, bytes, Callable[[mmap | bytes, int], Part]]] = [
     (0, b"\x0b\x77", _records(0, _ac3_length)),
     (0, b"wvpk", _records(0, _wavpack_length, checked=False)),
     (0, b"FLV\1", _records(13, _flv_length)),
+    (0, b"\x80\0", _adx),
     (0, b"Creative Voice File\x1a", _voc),
     *((0, mark, _unchecked) for mark in (b"\0\0\1\xba", b"nut/multimedia", b".RMF")),
     *((0, mark, _sox) for mark in (b".SoX", b"XoS.")),

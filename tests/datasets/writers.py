@@ -175,6 +175,7 @@ def recordings():
         "eac3": (by_ffmpeg("eac3", "eac3", 48000), 48000, 3072),
         "flv": (by_ffmpeg("flv", "aac", 44100), 44100, 2048),
         "sox": (sox(), 16000, 0),
+        "adx": (by_ffmpeg("adx", "adpcm_adx"), 16000, 0),
         "shorten": (shorten(), 16000, 0),
         # Without its tag.
         "wv": (by_ffmpeg("wv", "wavpack", sample="s16p").partition(b"APETAGEX")[0], 16000, 0),
