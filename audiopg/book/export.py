@@ -69,8 +69,6 @@ EVENTS = max(PRIORS[preset].events[1] for preset in DRAWN)
 PARTIALS = max(PRIORS[preset].partials[1] for preset in DRAWN)
 _OPSET = 20
 _MASK_SEED = 0
-# s; any time would do.
-_SHORTEST_ROOM = 0.01
 # Clips that the read-outs are fitted on, and near which a recording is placed.
 _CLIPS, _CLIP_SEED, _CLIP_PRESET = 1000, 1, "full"
 _NEAREST = 4
@@ -165,8 +163,8 @@ class Render(nn.Module):
         source = lowpass(tones + _bursts(params), params.cutoff, params.quality)
         if self.additions:
             # At level 0 a room of any size is none.
-            time = params.reverberation_time.clamp(min=_SHORTEST_ROOM)
-            level = params.reverberation_level * (params.reverberation_time > 0)
+            time = params.reverberation_time
+            level = params.reverberation_level * (time > 0)
             source = reverberate(source, room(params.seed, params.clip, time), level)
         power = source.double().square().mean(1)
         intensity = 10 * torch.log10(power / (params.noise_level**2 / 3))

@@ -11,6 +11,7 @@ from audiopg.synth.additions import inverse_transform
 from audiopg.synth.factors import CLIP_SAMPLES, LONGEST_REVERBERATION, SAMPLE_RATE
 
 _RESPONSE = math.ceil(LONGEST_REVERBERATION * SAMPLE_RATE)
+_SHORTEST = 1e-5  # s
 # The clip is cut into blocks, each long enough that it and the response fill one transform.
 _FFT = 32768
 _BLOCK = 24576
@@ -32,6 +33,9 @@ def room(seed: Tensor, clip: Tensor, time: Tensor) -> Tensor:
         (B, 8000) float32, from the sample after the direct sound on.
     """
     second = torch.arange(1, _RESPONSE + 1, dtype=torch.float64, device=time.device) / SAMPLE_RATE
+    # In less than this time all but the first sample dies away, and in far less that one too, in which
+    # the energy lies.
+    time = time.clamp(min=_SHORTEST)
     envelope = (-3 * math.log(10) * second / time[:, None]).exp()
     # White noise on (-1, 1) has the variance 1/3.
     envelope /= (envelope.square().sum(dim=1, keepdim=True) / 3).sqrt()

@@ -173,6 +173,19 @@ def test_reverberation_is_convolution_with_decaying_noise(time, level):
         assert np.abs(wet[row].numpy() - slow).max() < 1e-5 * np.abs(slow).max()
 
 
+@pytest.mark.parametrize("time", [5e-324, 1e-300, 1e-6, 1e-5])
+def test_the_shortest_reverberation_is_one_echo(time):
+    """A sixteenth of a millisecond later, of energy 1 on average: that of white noise is 1/3."""
+    clip = torch.tensor([3])
+    response = room(clip, clip, torch.tensor([time], dtype=torch.float64))
+    echo = noise(clip, clip, STREAMS["room"], 1) * math.sqrt(3)
+    torch.testing.assert_close(response[:, :1], echo)
+    assert response[:, 1:].abs().max() < 1e-15
+    wave = render(SynthPrior().sample(clip, 0).edit(reverberation_time=time, reverberation_level=9))
+    assert wave.isfinite().all()
+    assert wave.abs().max() == 1
+
+
 def test_reverberation_outlasts_the_sound_by_its_time():
     params = tone("sawtooth", f0=300.0).edit(length=1.0, release=0.0, sustain=1.0)
     wave = render(params.edit(reverberation_time=0.4, reverberation_level=1.0))[0].double()
