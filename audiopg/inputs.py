@@ -22,6 +22,8 @@ _FRAME = 400
 # No recording of sound has a lower rate; who says 16 means kilohertz, and a damaged header a few
 # hertz, of which resampling would make gigabytes.
 LOWEST_SAMPLE_RATE = 1000
+# Nor a higher one: that of acoustic emission from materials.
+HIGHEST_SAMPLE_RATE = 10_000_000
 # Numbers of float64 between whose squares and sums nothing is lost. Those of float32 lie within.
 _SMALLEST, _GREATEST = 1e-100, 1e100
 

@@ -113,6 +113,7 @@ _BITRATES = [
 # The bits of a frame's header that all frames of a stream share: version, layer and sample rate.
 _SHARED = 0xFFFE0C00
 _SYNC = re.compile(rb"\xff[\xe0-\xff]")
+_TAG = re.compile(rb"TAG|ID3|LYRICS")
 # How far into a file its first frame is looked for, and how many in a row are taken for no chance.
 _LEAD, _ROW = 4096, 3
 
@@ -126,6 +127,10 @@ def find_parts(data: mmap | bytes) -> list[Part]:
     parts: list[Part] = []
     start, lead = _after_tag(data, 0), _LEAD
     while part := _part_at(data, start, lead):
+        # Tags that lie there say so; else it is a frame whose header has changed, or part of one.
+        between = data[parts[-1].stop : part.start].strip(b"\0") if parts else b""
+        if between and not _TAG.search(between):
+            raise Unreadable("is damaged: other bytes lie between its frames")
         parts.append(part)
         start = _after_tag(data, part.stop)
         # Between MP3s there may be tags of several kinds; other containers follow at once.
@@ -430,7 +435,17 @@ def _frames_at(data: mmap | bytes, start: int, least: int) -> Part | None:
     # Some encoders count the frame that holds the header, others do not.
     if place > len(data) or torn or found < frames or (found == frames and start + size > place):
         raise Unreadable(CUT)
-    return Part(start, place, counted=0 < frames < found)
+    return Part(start, place, counted=0 < frames < found and _is_quiet(data, start))
+
+
+def _is_quiet(data: mmap | bytes, place: int) -> bool:
+    """Whether a frame has nothing but zeros, or its own checksum, before what counts the frames.
+
+    Otherwise libsndfile 1.2.2 takes it for sound, and guesses the length.
+    """
+    count = re.compile(b"Xing|Info|VBRI").search(data, place)
+    is_protected = not data[place + 1] & 1
+    return count is not None and not any(data[place + 4 + 2 * is_protected : count.start()])
 
 
 def _records(

@@ -33,7 +33,7 @@ import numpy as np
 
 from audiopg._types import AnyPath
 from audiopg.datasets.containers import CUT, Part, Unreadable, find_parts
-from audiopg.inputs import LOWEST_SAMPLE_RATE
+from audiopg.inputs import HIGHEST_SAMPLE_RATE, LOWEST_SAMPLE_RATE
 
 if TYPE_CHECKING:
     import av
@@ -246,6 +246,8 @@ def _read_last(file: "soundfile.SoundFile") -> None:
 def _check_rate(rate: int) -> None:
     if rate < LOWEST_SAMPLE_RATE:
         raise Unreadable(f"claims a sample rate of {rate} Hz, below {LOWEST_SAMPLE_RATE} Hz")
+    if rate > HIGHEST_SAMPLE_RATE:
+        raise Unreadable(f"claims a sample rate of {rate} Hz, above {HIGHEST_SAMPLE_RATE} Hz")
 
 
 def _decode(piece: Piece, first: int, channel: int | None) -> Iterator[Block]:
@@ -312,6 +314,9 @@ def _by_ffmpeg(piece: Piece, source: Spans, first: int, channel: int | None) -> 
                 for frame in packet.decode():
                     _check_rate(frame.sample_rate)
                     place = frame.pts if place is None else place
+                    # A frame of FLAC says which its first sample is; FFmpeg passes over damaged ones.
+                    if container.format.name == "flac" and frame.pts != place:
+                        raise Unreadable("is damaged: a frame of it has changed, or is missing")
                     if first < place + frame.samples:
                         mono = _mono(frame, channel)
                         yield frame.sample_rate, mono[max(0, first - place) :]

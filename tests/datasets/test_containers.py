@@ -325,6 +325,39 @@ def test_a_vbri_header_counts_the_frames(read):
         assert read(whole[:place]).startswith("is cut short")
 
 
+@pytest.mark.parametrize("place", [4, 8, 20])
+def test_a_bit_that_has_changed_before_what_counts_the_frames_shortens_nothing(read, place):
+    """libsndfile 1.2.2 then takes the frame for sound, and guesses the length."""
+    content = bytearray(WHOLE["MP3-MPEG_LAYER_III"])
+    frames, rate = read(bytes(content))
+    content[content.index(b"\xff\xf3") + place] ^= 64
+    found, same = read(bytes(content))
+    assert same == rate
+    assert frames <= found <= frames + 2304
+
+
+@pytest.mark.parametrize("name", ["mp3-bare", "mp3-bare-variable", "aac"])
+def test_a_frame_whose_header_has_changed_is_damage_and_not_a_shorter_file(read, name):
+    content, ends = WHOLE[name], boundaries(WHOLE[name])
+    for place in ends[len(ends) // 3 : len(ends) // 2]:
+        changed = bytearray(content)
+        changed[place] = 0
+        assert read(bytes(changed)) == "is damaged: other bytes lie between its frames"
+    assert read(content[:place] + ID3V1 + content[place:]) == read(content)
+
+
+def test_a_damaged_frame_of_flac_is_not_passed_over_where_nothing_counts_the_samples(read):
+    content = bytearray(WHOLE["FLAC-PCM_16"])
+    (stated,) = struct.unpack_from(">Q", content, 18)
+    struct.pack_into(">Q", content, 18, stated & -(2**36))
+    begins = [found.start() for found in re.finditer(rb"\xff\xf8[\x20-\xdf]", content)]
+    assert read(bytes(content)) == read(WHOLE["FLAC-PCM_16"])
+    for place in (begins[0], begins[len(begins) // 2], begins[-2]):
+        changed = bytearray(content)
+        changed[place] ^= 1
+        assert read(bytes(changed)).startswith("is damaged"), place
+
+
 # Joined end to end
 
 

@@ -186,17 +186,19 @@ def test_files_that_cannot_be_used_are_all_named(folder):
     (folder / "b/text.flac").write_text("not audio")
     write(folder / "empty.wav", np.zeros(0, np.float32))
     write(folder / "slow.wav", noise(100, 0), 500)
+    write(folder / "fast.wav", noise(100, 0), 2**30)
     write(folder / "one.wav", np.ones(1, np.float32), 48000)
     with pytest.raises(InputError) as caught:
         find_recordings(folder)
     message = str(caught.value)
-    assert message.startswith(f"5 of 11 files in {folder} cannot be used (")
+    assert message.startswith(f"6 of 12 files in {folder} cannot be used (")
     for name, reason in (
         ("b/cut.wav", "is cut short"),
         ("b/text.flac", "is damaged"),
         ("empty.wav", "holds no samples"),
         ("one.wav", "holds no samples"),
-        ("slow.wav", "claims a sample rate of 500 Hz"),
+        ("slow.wav", "claims a sample rate of 500 Hz, below 1000 Hz"),
+        ("fast.wav", "claims a sample rate of 1073741824 Hz, above 10000000 Hz"),
     ):
         assert f"{name} {reason}" in message
     assert "repair them or take them out" in message
