@@ -26,6 +26,7 @@ from audiopg.datasets import (
     find_recordings,
     load_audio,
     load_clip,
+    load_clips,
     read_dataset,
     read_window,
 )
@@ -553,6 +554,7 @@ def test_what_is_no_path_is_refused(encoder, value):
         load_audio,
         partial(read_window, first=0, samples=1),
         partial(load_clip, samples=1),
+        lambda path: load_clips([path], 1),
         read_dataset,
         audio_files,
         find_recordings,

@@ -320,7 +320,7 @@ def load_clips(
     Raises:
         InputError: naming every file that `load_clip` refuses.
     """
-    samples = whole_number(samples, "samples")
+    samples, paths = whole_number(samples, "samples"), [as_path(path) for path in paths]
     clips = torch.empty(len(paths), samples, dtype=torch.float32)
 
     def load_row(row: int) -> InputError | None:
