@@ -6,7 +6,7 @@ What each has to get right was found by running the tools themselves. Nothing is
 import os
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -235,12 +235,20 @@ def raven(path: Path, columns: Columns) -> Iterator[Row]:
             yield where, row | {"start": str(start), "end": str(end)}
 
     names = next(table_rows(path), ("", {}))[1]
+    _require_columns(path, names, _RAVEN_TIMES)
     named = {"start": "start", "end": "end"}
     named |= {"file": "file"} if {"Begin File", "Begin Path"} & set(names) else {}
     named |= {"label": name for name in reversed(_RAVEN_LABELS) if name in names}  # noqa: B035
     # BirdNET's windows go beyond the end of a file.
     more = {"beyond": 3.0} if "Confidence" in names else {}
     yield from merged(as_rows(path, rows(), {**named, **columns}, **more))
+
+
+def _require_columns(path: Path, names: Iterable[str], needed: Sequence[str]) -> None:
+    """See that a table, unless it has no row, has the columns that its format has."""
+    missing = [name for name in needed if name not in names]
+    if missing and names:
+        raise InputError(f"{printable(path)} has no column {missing[0]!r}; add it, with a header.")
 
 
 def birdnet(path: Path, columns: Columns) -> Iterator[Row]:
@@ -258,6 +266,8 @@ def birdnet(path: Path, columns: Columns) -> Iterator[Row]:
 
     usual = {"start": "Start (s)", "end": "End (s)", "label": "Common name"}
     names = next(table_rows(path), ("", {}))[1]
+    if "IN FILE" in names:
+        _require_columns(path, names, ("INDIR", "FOLDER", "OFFSET", "DURATION"))
     named = usual if usual["start"] in names else {}
     yield from merged(as_rows(path, rows(), {**named, **columns}, beyond=3.0))
 

@@ -1119,6 +1119,22 @@ def test_the_recording_of_a_table_is_the_one_of_its_name(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(
+    ("header", "missing"),
+    [
+        (RAVEN.replace("End Time (s)", "End  Time (s)") + "\tSpecies", r"End Time \(s\)"),
+        ("INDIR,FOLDER,IN FILE,DURATION,common_name", "OFFSET"),
+        ("INDIR,FOLDER,IN FILE,OFFSET,common_name", "DURATION"),
+    ],
+)
+def test_a_table_that_lacks_a_column_of_its_format_is_refused_by_it(tmp_path, header, missing):
+    record(tmp_path / "night.wav")
+    comma = "\t" if "\t" in header else ","
+    row = comma.join("1" for _ in header.split(comma))
+    with pytest.raises(InputError, match=rf"night\.\w+ has no column '{missing}'; add it"):
+        read_dataset(lines(tmp_path / ("night.txt" if comma == "\t" else "night.csv"), header, row))
+
+
 def test_birdnet_results_in_each_of_its_forms(tmp_path):
     record(tmp_path / "dawn.wav", seconds=7)
     kinds = {
