@@ -1,6 +1,7 @@
 """`audiopg finetune`: an encoder fine-tuned on a benchmark, and compared."""
 
 import argparse
+from pathlib import Path
 
 from audiopg.commands import common
 from audiopg.datasets import LabelledClips, cached_waves
@@ -12,17 +13,23 @@ from audiopg.records import write_record
 from audiopg.runs import require_new
 from audiopg.transfer import FinetuneResult, read_result, significance_table
 from audiopg.transfer.finetune import FINETUNE_RECIPES, FinetuneSettings, finetune, read_run
+from audiopg.transfer.statistics import bootstrap_interval
 from audiopg.transfer.summary import finetune_record
 
+# The flags that say where the clips are from; a run keeps them for its resumption.
+_SOURCE = ("dataset", "data", "skip_bad", "columns", "n_folds", "fold_seed")
+_NAMELESS = (
+    f"no data set is named; give --dataset: {', '.join(BENCHMARKS)}, or the path of your own."
+)
 EXAMPLES = """\
 examples:
   the weights that come with audiopg on ESC-10, all five folds, on a CPU:
     audiopg finetune --start tiny --dataset esc10 --recipe fast --out runs/esc10
   the same network from scratch, the control; then the two in one table, with a paired test:
     audiopg finetune --preset tiny --dataset esc10 --recipe fast --out runs/esc10-scratch
-    audiopg finetune --resume --dataset esc10 --out runs/esc10 --beside runs/esc10-scratch
-  go on after Ctrl-C, a crash or a full disk; settings not given are those of the run:
-    audiopg finetune --resume --dataset esc10 --out runs/esc10
+    audiopg finetune --resume --out runs/esc10 --beside runs/esc10-scratch
+  go on after Ctrl-C, a crash or a full disk; clips, folds and settings not given are the run's:
+    audiopg finetune --resume --out runs/esc10
   the paper's protocol for Table 1, or its fast one of 50 epochs, with three seeds, on a GPU:
     audiopg finetune --start runs/paper --dataset esc50 --recipe paper --out runs/esc50
     audiopg finetune --start runs/paper --dataset esc50 --recipe paper-50 --seeds 3 --out runs/50
@@ -35,7 +42,7 @@ examples:
     audiopg finetune --start tiny --dataset esc10 --recipe fast --folds 1 --validate \\
         --epochs 10 --out runs/choice
 
-what is in --out: run.json (settings, weights, clips), provenance.json, result.json (of all folds that
+what is in --out: run.json (settings, weights, clips and where they are), provenance.json, result.json (of all folds that
 are done by now), and for each seed and fold a folder with metrics.jsonl (a line an epoch: loss,
 learning rate, steps a second, seconds so far), checkpoint.safetensors while it runs and
 tested.safetensors (the scores of the test clips) when it is done. One process writes there at a time;
@@ -52,14 +59,16 @@ def add(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--dataset",
-        required=True,
         metavar="NAME",
-        help=f"one of {', '.join(BENCHMARKS)}; or a folder, table or manifest of one's own recordings",
+        help=f"one of {', '.join(BENCHMARKS)}; or a folder, table or manifest of one's own recordings "
+        "(required, unless a run is resumed)",
     )
     common.add_recordings(command)
     common.add_own(command)
     command.add_argument(
-        "--folds", help="test folds, such as 1,2 (default: all of the data set, in turn)"
+        "--folds",
+        help="test folds, such as 1,2 (default: all of the data set, in turn; with --resume, those that "
+        "the run was last asked for)",
     )
     common.add_settings(command, FinetuneSettings, FINETUNE_RECIPES)
     what = "finished runs on the same clips to compare this one with, such as one from scratch"
@@ -73,8 +82,11 @@ def run(options: argparse.Namespace) -> None:
         before, said = read_run(options.out)
         settings = settings if options.recipe else before
         start = start or said["start"]
+        _recall(options, said.get("recordings", {}))
     else:
         require_new(options.out)
+    if options.dataset is None:
+        raise InputError(_NAMELESS)
     # A checkpoint needs more, but how much is known only when the weights are.
     require_writable(options.out, 1e6)
     for path in options.beside:
@@ -95,6 +107,7 @@ def run(options: argparse.Namespace) -> None:
         folds=folds,
         resume=options.resume,
         device=options.device,
+        recordings=_recordings(options),
     )
     _print_result(result, clips, settings)
     results["this encoder"] = result
@@ -105,6 +118,28 @@ def run(options: argparse.Namespace) -> None:
         runs = {path: path for path in options.beside} | {"this encoder": options.out}
         record = finetune_record(results, clips, options.dataset, runs)
         print(f"recorded in {write_record(options.record, **record)}")
+
+
+def _recordings(options: argparse.Namespace) -> dict:
+    """Where the clips and folds are from, as it holds in any working folder."""
+    said = {name: getattr(options, name) for name in (*_SOURCE, "folds")}
+    if options.dataset not in BENCHMARKS:
+        said["dataset"] = str(Path(options.dataset).resolve())
+    return said | {"data": options.data and str(options.data.resolve())}
+
+
+def _recall(options: argparse.Namespace, said: dict) -> None:
+    """Take from a run that goes on what the command line does not say."""
+    if options.folds is None:
+        options.folds = said.get("folds")
+    if options.dataset is not None:
+        return
+    for name in _SOURCE:
+        given = getattr(options, name)
+        # Not by truth alone: a seed of 0 is one that was given.
+        if given is None or given is False or given == {}:
+            setattr(options, name, said.get(name, given))
+    options.data = options.data and Path(options.data)
 
 
 def _print_result(result: FinetuneResult, clips: LabelledClips, settings: FinetuneSettings) -> None:
@@ -119,6 +154,10 @@ def _print_result(result: FinetuneResult, clips: LabelledClips, settings: Finetu
         print(f"  seed {seed}: {each}; mean {100 * values.mean():.1f}")
     if len(result.folds) > 1:
         print(f"{100 * result.mean:.1f} ± {100 * result.standard_deviation:.1f} over the folds")
+    low, high = bootstrap_interval(result, clips.labels, clips.folds)
+    print(
+        f"95 % interval of the mean, by the bootstrap over clips: {100 * low:.1f} to {100 * high:.1f}"
+    )
 
 
 def _fold_list(text: str) -> list[int]:

@@ -124,6 +124,7 @@ def finetune(
     resume: bool = False,
     device: torch.device | str | None = None,
     progress: bool = True,
+    recordings: dict | None = None,
 ) -> FinetuneResult:
     """Fine-tune an encoder for each test fold in turn, and test it after the last epoch.
 
@@ -142,6 +143,8 @@ def finetune(
         resume: go on with the run in ``out``, each fold from its last checkpoint.
         device: where to train; a CUDA device where there is one.
         progress: show a progress bar.
+        recordings: what ``run.json`` says of where the clips and folds are from, for who resumes it,
+            in terms that JSON has; None leaves there what a run that is resumed says.
 
     Raises:
         InputError: for clips, folds or weights that cannot be used; for waves that
@@ -165,6 +168,7 @@ def finetune(
     require_utf8(out)
     with run_folder(out) as held:
         about = tasks.describe(settings, clips, waves, encoder, start)
+        about |= {} if recordings is None else {"recordings": recordings}
         run = tasks.open_run(held, about, resume, device)
         asked = tasks.tasks_of(settings, splits, held.path, run, held)
         # What result.json could not be made of is refused before the work.
@@ -188,9 +192,8 @@ def _finetune(
     device = targets.device
     tested = [tasks.load_tested(task, targets.shape[1]) for task in asked]
     left = [place for place, done in enumerate(tested) if done is None]
-    bar = tqdm(
-        total=len(left) * settings.epochs, desc="fine-tuning", unit="epoch", disable=not progress
-    )
+    epochs = len(left) * settings.epochs
+    bar = tqdm(total=epochs, desc="fine-tuning", unit="epoch", disable=not (progress and left))
     try:
         if left:
             log_mel = encoder.log_mel if encoder else LogMel()

@@ -312,7 +312,7 @@ def open_run(held: runs.RunFolder, run: dict, resume: bool, device: torch.device
                 f"the run in {folder} began with other {what}; "
                 "resume with the same or name another folder."
             )
-        run = was | {"settings": run["settings"]}
+        run = was | {name: run[name] for name in ("settings", "recordings") if name in run}
         if (folder / "result.json").is_dir():
             raise InputError(f"{folder / 'result.json'} is a folder; take it out, then resume.")
     else:

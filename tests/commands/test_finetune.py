@@ -17,7 +17,7 @@ from audiopg.commands import finetune as command
 from audiopg.datasets import cached_waves, esc50
 from audiopg.mae import MaskedAutoencoder
 from audiopg.pretrained import save_model
-from audiopg.transfer import paired_p_value
+from audiopg.transfer import bootstrap_interval, paired_p_value
 from audiopg.transfer.finetune import (
     FINETUNE_RECIPES,
     FinetuneSettings,
@@ -99,17 +99,21 @@ def losses(out, fold):
     return [json.loads(line)["loss"] for line in lines]
 
 
-def test_finetune_is_the_library_s_call(tmp_path, weights, expected, monkeypatch, capsys):
+def test_finetune_is_the_library_s_call(tmp_path, data, weights, expected, monkeypatch, capsys):
     records = []
     monkeypatch.setattr(command, "write_record", lambda name, **said: records.append(said))
     arguments = ["finetune", *FLAGS, "--start", str(weights), "--folds", "1,3"]
     assert main([*arguments, "--out", str(tmp_path), "--record", "x"]) == 0
     assert json.loads((tmp_path / "result.json").read_text()) == expected.summary()
     one, three = 100 * expected.values[0]
-    assert capsys.readouterr().out.splitlines()[:3] == [
+    clips = esc50(data / "ESC-10")
+    low, high = bootstrap_interval(expected, clips.labels, clips.folds)
+    assert capsys.readouterr().out.splitlines()[:4] == [
         "ESC-10, 40 clips, accuracy in per cent on test folds",
         f"  seed 0: fold 1 {one:.1f}, fold 3 {three:.1f}; mean {100 * expected.mean:.1f}",
         f"{100 * expected.mean:.1f} ± {100 * expected.standard_deviation:.1f} over the folds",
+        "95 % interval of the mean, by the bootstrap over clips: "
+        f"{100 * low:.1f} to {100 * high:.1f}",
     ]
     (record,) = records
     assert record["settings"]["epochs"] == 8
@@ -125,8 +129,7 @@ def test_finetune_is_the_library_s_call(tmp_path, weights, expected, monkeypatch
     assert record["data"] == "ESC-10, 40 clips, CC BY 3.0"
     assert "test fold tested once, after the last epoch" in record["protocol"]
     # Settings and weights are those of the run; what is done is not done again.
-    arguments = ["finetune", "--dataset=esc10", "--device=cpu", "--resume", "--out", str(tmp_path)]
-    assert main([*arguments, "--folds=1,3"]) == 0
+    assert main(["finetune", "--device=cpu", "--resume", "--out", str(tmp_path)]) == 0
     assert read_run(tmp_path)[0] == SETTINGS
     assert json.loads((tmp_path / "result.json").read_text()) == expected.summary()
 
@@ -263,8 +266,8 @@ def test_a_run_stopped_again_and_again_ends_with_the_same_bits(tmp_path, weights
             said = f"audiopg: stopped; go on with --resume --out {tmp_path}"
             assert stopped.stderr.splitlines()[-1] == said
             assert "Traceback" not in stopped.stderr
-        arguments = ["--dataset=esc10", "--device=cpu", "--folds=1,3", "--resume"]
-        arguments += ["--out", str(tmp_path)]
+        # What the message says is enough, and nothing more is done than was asked.
+        arguments = ["--device=cpu", "--resume", "--out", str(tmp_path)]
     assert main(["finetune", *arguments]) == 0
     assert json.loads((tmp_path / "result.json").read_text()) == expected.summary()
     for place, fold in enumerate((1, 3)):
@@ -323,6 +326,16 @@ def test_recordings_of_one_s_own_take_one_command(tmp_path, weights, monkeypatch
         assert (out / "seed-0/fold-1/tested.safetensors").is_file()
         _, run = read_run(out)
         assert run["clips"]["number"] == 12
+        # From any folder, a run that goes on knows its clips, how they are read, and its folds.
+        with monkeypatch.context() as elsewhere:
+            elsewhere.chdir(folder / "my-birds")
+            assert main(["finetune", "--resume", "--out", str(out)]) == 0
+        assert capsys.readouterr().out == printed
+        assert read_run(out)[1] == run
+        assert not (out / "seed-0/fold-2").exists()
+    assert main(["finetune", "--resume", "--out", str(tmp_path / "two"), "--fold-seed=0"]) == 0
+    assert main(["finetune", "--resume", "--out", str(tmp_path / "two"), "--fold-seed=1"]) == 2
+    assert "began with other clips" in capsys.readouterr().err
     # The same clips, dealt otherwise or cut elsewhere, are others.
     again = ["finetune", "--resume", "--out", str(tmp_path / "two"), "--folds=1", *table]
     assert main(again) == 0
@@ -381,6 +394,7 @@ def test_the_examples_of_the_help_are_accepted(example, data, tmp_path, monkeypa
     monkeypatch.chdir(own(tmp_path))
     if "--resume" in example:
         run = {"settings": {}, "start": "tiny", "weights": "", "clips": {"sha256": ""}}
+        run["recordings"] = {"dataset": "esc10"}
         (tmp_path / "run.json").write_text(json.dumps(run))
     arguments = example.split()
     arguments[arguments.index("--out") + 1] = str(tmp_path)
@@ -466,6 +480,8 @@ def test_recordings_that_are_not_named_are_refused(monkeypatch, tmp_path, capsys
     assert "no recordings are named; give --data, or set AUDIOPG_DATA." in capsys.readouterr().err
     assert main(["finetune", "--dataset=esc11", "--preset=micro", "--out", str(tmp_path)]) == 2
     assert "no data set is called 'esc11', and no file or folder" in capsys.readouterr().err
+    assert main(["finetune", "--preset=micro", "--out", str(tmp_path)]) == 2
+    assert "no data set is named; give --dataset: esc10, " in capsys.readouterr().err
 
 
 def test_barking_and_rain_are_told_apart_on_real_recordings(real_recordings):
