@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,7 +44,7 @@ from audiopg.mae import (
     reconstruct,
     visible_tokens,
 )
-from audiopg.random import STREAMS, noise, uniform
+from audiopg.random import STREAMS, uniform
 from audiopg.synth import (
     CLIP_SAMPLES,
     CLIP_SECONDS,
@@ -54,10 +55,8 @@ from audiopg.synth import (
     SynthPrior,
     to_scene,
 )
-from audiopg.synth.damping import lowpass
 from audiopg.synth.factors import NYQUIST
-from audiopg.synth.render import _TILES, _render_tiles, _sounding_tiles, event_kinds, kinds
-from audiopg.synth.reverberation import reverberate, room
+from audiopg.synth.render import trace
 
 if TYPE_CHECKING:
     import onnx
@@ -156,23 +155,9 @@ class Render(nn.Module):
 
     def forward(self, *columns: Tensor) -> tuple[Tensor, Tensor]:
         params = ClipParameters(**dict(zip(COLUMNS, columns, strict=True)))
-        # As in `audiopg.synth.render`, which chooses what to compute by asking tensors; a graph asks
-        # none.
-        floor = noise(params.seed, params.clip, STREAMS["noise_floor"], CLIP_SAMPLES)
-        tones = _tones(params, floor if self.additions else None)
-        source = lowpass(tones + _bursts(params), params.cutoff, params.quality)
-        if self.additions:
-            # At level 0 a room of any size is none.
-            time = params.reverberation_time
-            level = params.reverberation_level * (time > 0)
-            source = reverberate(source, room(params.seed, params.clip, time), level)
-        power = source.double().square().mean(1)
-        intensity = 10 * torch.log10(power / (params.noise_level**2 / 3))
+        wave, intensity = trace(params, self.additions)
         onset = torch.where(params.event_mask, params.onset, CLIP_SECONDS).amin(dim=1)
-        factors = torch.cat((params.f0[:, 0].log2(), intensity, onset))
-        wave = source + floor * params.noise_level[:, None].float()
-        peak = wave.abs().amax(dim=1, keepdim=True)
-        return wave / torch.where(peak > 0, peak, 1.0), factors
+        return wave, torch.cat((params.f0[:, 0].log2(), intensity, onset))
 
 
 class FrontEnd(nn.Module):
@@ -260,17 +245,6 @@ class Hide(nn.Module):
 
     def forward(self, clip: Tensor) -> Tensor:
         return visible_tokens(clip[None], _MASK_SEED, MOST_TOKENS, self.mask_ratio)
-
-
-class Encode(nn.Module):
-    """The encoder: (1, 1024, 128), (1, V) visible tokens -> (1, 1 + V, D)."""
-
-    def __init__(self, model: MaskedAutoencoder) -> None:
-        super().__init__()
-        self.encoder = model.encoder
-
-    def forward(self, mel: Tensor, visible: Tensor) -> Tensor:
-        return self.encoder(mel, visible)
 
 
 class Decode(nn.Module):
@@ -459,20 +433,34 @@ def graphs(model: MaskedAutoencoder, index: Index) -> dict[str, Callable[[], Gra
                 f"the page cannot play the excitation {name!r}; export without it, or set in_page in "
                 "its row in audiopg.synth.excitations, if torch.export can trace its functions."
             )
-    log_mel = model.encoder.log_mel
+    return (
+        _synthesizer_graphs() | _wave_graphs(model.encoder.log_mel) | _network_graphs(model, index)
+    )
+
+
+def _synthesizer_graphs() -> dict[str, Callable[[], Graph]]:
+    """From numbers to factors, and from factors to sound."""
+    number = torch.tensor(0)
+    columns = _columns(SynthPrior.preset("full").sample(torch.arange(1), 0))
+    nothing = torch.full((len(FACTORS), EVENTS), torch.nan, dtype=torch.float64)
     # No name may stand for two things.
     turned = tuple(f"{name}_" for name in COLUMNS)
-    columns = _columns(SynthPrior.preset("full").sample(torch.arange(1), 0))
-    wave = torch.zeros(1, CLIP_SAMPLES, dtype=torch.float32)
-    mel = torch.zeros(1, MOST_TOKENS // BANDS * PATCH, MEL_BANDS, dtype=torch.float32)
-    number = torch.tensor(0)
-    tokens = torch.arange(100)[None]
-    width = model.architecture.width
-    first = int(model.architecture.class_token)
-    some = {
-        "visible": {1: (2, MOST_TOKENS - 1)},
-        "encoded": {1: (2 + first, MOST_TOKENS - 1 + first)},
+
+    def draw(preset: str) -> Graph:
+        return Graph(Draw(preset), (number, number.clone()), ("seed", "clip"), turned)
+
+    return {
+        **{f"draw-{preset}": partial(draw, preset) for preset in DRAWN},
+        "turn": lambda: Graph(Turn(), (nothing, *columns), ("readings", *COLUMNS), turned),
+        "render": lambda: Graph(Render(False), columns, COLUMNS, ("wave", "factors")),
+        "render-additions": lambda: Graph(Render(True), columns, COLUMNS, ("wave", "factors")),
     }
+
+
+def _wave_graphs(log_mel: LogMel) -> dict[str, Callable[[], Graph]]:
+    """From sound to what is seen of it, and back."""
+    wave = torch.zeros(1, CLIP_SAMPLES, dtype=torch.float32)
+    mel = _empty_mel()
     spectrum = torch.zeros(1, 2 * _BINS, _FRAMES, dtype=torch.float32)
 
     def recording(least: int, most: int, samples: int) -> Graph:
@@ -480,40 +468,11 @@ def graphs(model: MaskedAutoencoder, index: Index) -> dict[str, Callable[[], Gra
         sizes = {"channels": {0: (1, 64), 1: (least, most)}}
         return Graph(Recording(), (channels,), ("channels",), ("wave",), sizes)
 
-    def draw(preset: str) -> Callable[[], Graph]:
-        return lambda: Graph(Draw(preset), (number, number.clone()), ("seed", "clip"), turned)
-
-    nothing = torch.full((len(FACTORS), EVENTS), torch.nan, dtype=torch.float64)
     return {
-        **{f"draw-{preset}": draw(preset) for preset in DRAWN},
-        "turn": lambda: Graph(Turn(), (nothing, *columns), ("readings", *COLUMNS), turned),
-        "render": lambda: Graph(Render(False), columns, COLUMNS, ("wave", "factors")),
-        "render-additions": lambda: Graph(Render(True), columns, COLUMNS, ("wave", "factors")),
         "log-mel": lambda: Graph(FrontEnd(log_mel), (wave,), ("wave",), ("mel",)),
         "spectrum": lambda: Graph(Spectrum(), (wave,), ("wave",), ("decibels",)),
         "recording-long": lambda: recording(CLIP_SAMPLES, 2**31, 2 * CLIP_SAMPLES),
         "recording-short": lambda: recording(WINDOW, CLIP_SAMPLES - 1, CLIP_SAMPLES // 2),
-        "hide": lambda: Graph(Hide(model.mask_ratio), (number,), ("clip",), ("visible",)),
-        "encode": lambda: Graph(
-            Encode(model),
-            (mel, tokens),
-            ("mel", "visible"),
-            ("encoded",),
-            {"visible": {1: (2, MOST_TOKENS)}},
-        ),
-        "decode": lambda: Graph(
-            Decode(model),
-            (mel, torch.zeros(1, first + 100, width, dtype=torch.float32), tokens),
-            ("mel", "encoded", "visible"),
-            ("reconstruction",),
-            some,
-        ),
-        "read": lambda: Graph(
-            Read(index, first),
-            (torch.zeros(1, first + MOST_TOKENS, width, dtype=torch.float32), number),
-            ("encoded", "neuron"),
-            ("neurons", "read", "nearest", "distances", "cloud"),
-        ),
         "listen": lambda: Graph(Listen(log_mel), (mel,), ("mel",), ("magnitude", "spectrum")),
         "agree": lambda: Graph(
             Agree(log_mel),
@@ -522,6 +481,47 @@ def graphs(model: MaskedAutoencoder, index: Index) -> dict[str, Callable[[], Gra
             ("next_spectrum", "agreed", "wave"),
         ),
     }
+
+
+def _network_graphs(model: MaskedAutoencoder, index: Index) -> dict[str, Callable[[], Graph]]:
+    """The autoencoder, and what is read from its tokens."""
+    first = int(model.architecture.class_token)
+    mel, visible, number = _empty_mel(), torch.arange(100)[None], torch.tensor(0)
+
+    def tokens(count: int) -> Tensor:
+        return torch.zeros(1, first + count, model.architecture.width, dtype=torch.float32)
+
+    some = {
+        "visible": {1: (2, MOST_TOKENS - 1)},
+        "encoded": {1: (2 + first, MOST_TOKENS - 1 + first)},
+    }
+    return {
+        "hide": lambda: Graph(Hide(model.mask_ratio), (number,), ("clip",), ("visible",)),
+        "encode": lambda: Graph(
+            model.encoder,
+            (mel, visible),
+            ("mel", "visible"),
+            ("encoded",),
+            {"visible": {1: (2, MOST_TOKENS)}},
+        ),
+        "decode": lambda: Graph(
+            Decode(model),
+            (mel, tokens(100), visible),
+            ("mel", "encoded", "visible"),
+            ("reconstruction",),
+            some,
+        ),
+        "read": lambda: Graph(
+            Read(index, first),
+            (tokens(MOST_TOKENS), number),
+            ("encoded", "neuron"),
+            ("neurons", "read", "nearest", "distances", "cloud"),
+        ),
+    }
+
+
+def _empty_mel() -> Tensor:
+    return torch.zeros(1, MOST_TOKENS // BANDS * PATCH, MEL_BANDS, dtype=torch.float32)
 
 
 def export_graph(graph: Graph) -> bytes:
@@ -534,22 +534,7 @@ def export_graph(graph: Graph) -> bytes:
         graph: what to export.
     """
     import onnx
-    from onnxscript import ir
-    from onnxscript import opset20 as op
 
-    # The exporter's own forms of these are refused by onnxruntime, or by its WebAssembly.
-    def scalar_tensor(
-        s: float, dtype: int = 1, layout: str = "", device: str = "", pin_memory: bool = False
-    ):
-        return op.Constant(value=ir.tensor(s, dtype=ir.DataType(dtype)))
-
-    def remainder(self, other):
-        return op.Mod(self, other)
-
-    def tan(self):
-        return op.Div(op.Sin(self), op.Cos(self))
-
-    aten = torch.ops.aten
     shapes = tuple(
         {
             axis: torch.export.Dim.DYNAMIC(*ends)
@@ -566,68 +551,65 @@ def export_graph(graph: Graph) -> bytes:
             strict=False,
         )
         program = torch.onnx.export(
-            traced,
+            traced.run_decompositions({torch.ops.aten._fft_c2r.default: _inverse_transform}),
             dynamo=True,
             opset_version=_OPSET,
             verbose=False,
             optimize=False,
-            custom_translation_table={
-                aten.scalar_tensor.default: scalar_tensor,
-                aten.remainder.Scalar: remainder,
-                aten.tan.default: tan,
-            },
+            custom_translation_table=_translations(),
         )
         _simplify(program.model, graph)
     model = program.model_proto
     _halve(model)
+    _strip(model)
+    onnx.checker.check_model(model)
+    return model.SerializeToString(deterministic=True)
+
+
+def _translations() -> dict[Callable, Callable]:
+    """Operators of which onnxruntime, or its WebAssembly, refuses the exporter's own forms."""
+    from onnxscript import ir
+    from onnxscript import opset20 as op
+
+    def scalar_tensor(
+        s: float, dtype: int = 1, layout: str = "", device: str = "", pin_memory: bool = False
+    ):
+        return op.Constant(value=ir.tensor(s, dtype=ir.DataType(dtype)))
+
+    def remainder(self, other):
+        return op.Mod(self, other)
+
+    def tan(self):
+        return op.Div(op.Sin(self), op.Cos(self))
+
+    aten = torch.ops.aten
+    return {
+        aten.scalar_tensor.default: scalar_tensor,
+        aten.remainder.Scalar: remainder,
+        aten.tan.default: tan,
+    }
+
+
+def _strip(model: "onnx.ModelProto") -> None:
+    """Leave out where nodes came from: half of the file, with paths of this machine."""
     for node in model.graph.node:
-        # Where in the sources it came from: half of the file, with paths of this machine.
         del node.metadata_props[:]
         node.doc_string = ""
     del model.graph.metadata_props[:], model.metadata_props[:]
     for value in (*model.graph.value_info, *model.graph.input, *model.graph.output):
         del value.metadata_props[:]
-    onnx.checker.check_model(model)
-    return model.SerializeToString(deterministic=True)
 
 
 def manifest(index: Index) -> dict:
     """What a page is told of the graphs: names, ranges, colours and read-outs, ready for JSON."""
-    sample = SynthPrior.preset("full").sample(torch.arange(1), 0)
-    scene = to_scene(sample)["clips"][0]
     places, labels = plots.mel_ticks()
     return {
-        "columns": [
-            {
-                "name": name,
-                "type": str(getattr(sample, name).dtype).removeprefix("torch."),
-                "axes": getattr(sample, name).ndim,
-            }
-            for name in COLUMNS
-        ],
-        # What a scene file says of a clip, an event and a partial, in this order.
-        "scene": {
-            "clip": [name for name in scene if name != "events"],
-            "event": [name for name in scene["events"][0] if name != "partials"],
-            "partial": list(scene["events"][0]["partials"][0]),
-        },
-        "factors": [
-            {
-                "name": name,
-                **asdict(factor.slider),
-                # A choice goes up to the last excitation that there is.
-                **({"high": len(EXCITATIONS) - 1} if factor.slider.scale == "choice" else {}),
-                "unit": unit(factor),
-                "excitations": EXCITATIONS.hearing(name),
-                "one_event": factor.one_event,
-                "beyond": factor.beyond,
-            }
-            for name, factor in FACTORS.items()
-        ],
+        **_columns_and_scene(),
+        "factors": [_knob(name) for name in FACTORS],
         "excitations": list(EXCITATIONS),
         "presets": {
-            name: {"events": prior.events[1], "partials": prior.partials[1]}
-            for name, prior in ((name, PRIORS[name]) for name in DRAWN)
+            name: {"events": PRIORS[name].events[1], "partials": PRIORS[name].partials[1]}
+            for name in DRAWN
         },
         "events": EVENTS,
         "partials": PARTIALS,
@@ -662,21 +644,54 @@ def manifest(index: Index) -> dict:
     }
 
 
+def _columns_and_scene() -> dict:
+    """The columns of a clip; and what a scene file says of a clip, an event and a partial, in order."""
+    sample = SynthPrior.preset("full").sample(torch.arange(1), 0)
+    scene = to_scene(sample)["clips"][0]
+    return {
+        "columns": [
+            {
+                "name": name,
+                "type": str(getattr(sample, name).dtype).removeprefix("torch."),
+                "axes": getattr(sample, name).ndim,
+            }
+            for name in COLUMNS
+        ],
+        "scene": {
+            "clip": [name for name in scene if name != "events"],
+            "event": [name for name in scene["events"][0] if name != "partials"],
+            "partial": list(scene["events"][0]["partials"][0]),
+        },
+    }
+
+
+def _knob(name: str) -> dict:
+    """What a page is told of a factor that it turns."""
+    factor = FACTORS[name]
+    return {
+        "name": name,
+        **asdict(factor.slider),
+        # A choice goes up to the last excitation that there is.
+        **({"high": len(EXCITATIONS) - 1} if factor.slider.scale == "choice" else {}),
+        "unit": unit(factor),
+        "excitations": EXCITATIONS.hearing(name),
+        "one_event": factor.one_event,
+        "beyond": factor.beyond,
+    }
+
+
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Without the exporter's remarks on packages that are not there and nodes that it leaves."""
-    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
-    levels = [logger.level for logger in loggers]
+    before = logging.root.manager.disable
+    logging.disable(max(before, logging.WARNING))
     try:
-        for logger in loggers:
-            logger.setLevel(logging.ERROR)
         with warnings.catch_warnings():
             # torch warns of its own use of what it is about to change.
             warnings.simplefilter("ignore", FutureWarning)
             yield
     finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+        logging.disable(before)
 
 
 def _simplify(model: "ir.Model", graph: Graph) -> None:
@@ -741,36 +756,24 @@ def _columns(params: ClipParameters) -> tuple[Tensor, ...]:
     return tuple(column[:, :, orders] if column.ndim > 2 else column for column in columns)
 
 
-def _tones(params: ClipParameters, white: Tensor | None) -> Tensor:
-    """The tones of one clip, (1, CLIP_SAMPLES): each kind of excitation where it sounds.
+def _inverse_transform(spectrum: Tensor, dim: list[int], normalization: int, length: int) -> Tensor:
+    """`torch.fft.irfft` along the last axis, in real numbers and forward, which onnxruntime asks for.
+
+    The real part of a real signal's spectrum is even and the imaginary part odd, so the transform
+    of their sum has what the cosines make of the one beside what the sines make of the other.
 
     Args:
-        params: one row.
-        white: (1, CLIP_SAMPLES), what additions are made of; None to leave them out.
+        spectrum: (..., length / 2 + 1).
+        dim, normalization, length: as `torch.ops.aten._fft_c2r` takes them; for a normalization
+            other than 0 the result is divided by the length.
+
+    Returns:
+        (..., length).
     """
-    clip, slot, tile = _sounding_tiles(params)
-    kind = event_kinds(params, white is not None)[clip, slot]
-    wave = torch.zeros(_TILES, CLIP_SAMPLES // _TILES, dtype=torch.float32)
-    for one in kinds(additions=white is not None):
-        rows = (kind == one).nonzero().squeeze(1)
-        tones = _render_tiles(params, one, clip[rows], slot[rows], tile[rows], white)
-        wave = wave.index_put((tile[rows],), tones, accumulate=True)
-    return wave.view(1, -1)
-
-
-def _bursts(params: ClipParameters) -> Tensor:
-    """The bursts of one clip, (1, CLIP_SAMPLES)."""
-    heard = params.event_mask[0] & (params.burst_amplitude[0] > 0)
-    lasts = torch.where(heard, params.burst_length[0] * SAMPLE_RATE, 0.0)
-    # Whole blocks of random words: ONNX rounds quotients towards zero, Python downwards.
-    longest = (lasts.max().long().item() // 8 + 1) * 8
-    sample = torch.arange(longest)
-    slots = torch.arange(EVENTS)
-    seed, clip = params.seed.expand(EVENTS), params.clip.expand(EVENTS)
-    bursts = noise(seed, clip, STREAMS["burst"] + slots, longest)
-    position = (params.onset[0] * SAMPLE_RATE).ceil().long()[:, None] + sample
-    sounds = (sample < lasts[:, None]) & (position < CLIP_SAMPLES)
-    bursts = bursts * torch.where(sounds, params.burst_amplitude[0].float()[:, None], 0.0)
-    position = position.clamp(max=CLIP_SAMPLES - 1).flatten()
-    silence = torch.zeros(CLIP_SAMPLES, dtype=torch.float32)
-    return silence.index_put((position,), bursts.flatten(), accumulate=True)[None]
+    real, imaginary = torch.view_as_real(spectrum).unbind(-1)
+    ahead = real + imaginary
+    behind = (real - imaginary)[..., 1:-1].flip(-1)
+    sums = torch.view_as_real(torch.fft.rfft(torch.cat((ahead, behind), dim=-1)))
+    first, second = sums[..., 0] + sums[..., 1], sums[..., 0] - sums[..., 1]
+    signal = torch.cat((first, second[..., 1:-1].flip(-1)), dim=-1)
+    return signal / length if normalization else signal

@@ -18,9 +18,8 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.compiler import is_exporting
 
-from audiopg.synth.excitations import _COLUMNS, TILE, _seconds, radians
+from audiopg.synth.excitations import _COLUMNS, TILE, _seconds, orders_below_nyquist, radians
 from audiopg.synth.factors import CLIP_SAMPLES, NYQUIST, SAMPLE_RATE
 
 # Samples of one period of a tone. The nearest of 4,096 is within 1/8,192 of a cycle, so that
@@ -30,8 +29,6 @@ _TABLE_BITS = TABLE.bit_length() - 1
 # Hz; typical of the first three formants (Klatt, "Software for a cascade/parallel formant
 # synthesizer", JASA 67, 1980, table I).
 FORMANT_BANDWIDTHS = (50.0, 70.0, 110.0)
-# Partials of a graph, whose number cannot depend on the pitch: those of 50 Hz.
-_EXPORTED_PARTIALS = 160
 # Odd, and so far apart that the noise of no two events of a clip begins alike.
 _NOISE_STRIDE = 20479
 # Where in a clip's noise that of an event may end, with room for tiles that it begins and ends in.
@@ -95,11 +92,7 @@ def period_tables(
     Returns:
         (H, TABLE) float32.
     """
-    if is_exporting():
-        most = _EXPORTED_PARTIALS
-    else:
-        most = min(TABLE // 2, math.ceil(NYQUIST / f0.min().item()))
-    order = torch.arange(1, max(most, 2), device=f0.device)
+    order = orders_below_nyquist(f0)[: TABLE // 2 - 1]
     height, turn = partials(order)
     height = height * (highest[:, None] * order < NYQUIST)
     # In real numbers: the last bit of a complex product depends on where in the batch it stands.
@@ -112,11 +105,8 @@ def period_tables(
     # Of the exponentials' coefficients, -i/2 for a sine and 1/2 for a cosine.
     real, imaginary = (sine * level).float(), (-cosine * level).float()
     around = (1, TABLE // 2 - len(order))
-    if is_exporting():
-        parts = (torch.nn.functional.pad(part, around) for part in (real, imaginary))
-        return inverse_transform(*parts)
-    spectrum = torch.nn.functional.pad(torch.complex(real, imaginary), around)
-    return torch.fft.irfft(spectrum, n=TABLE, norm="forward")
+    parts = (torch.nn.functional.pad(part, around) for part in (real, imaginary))
+    return torch.fft.irfft(torch.complex(*parts), n=TABLE, norm="forward")
 
 
 def _resonate(
@@ -141,25 +131,6 @@ def _resonate(
         imaginary = torch.where(formant[:, None] > 0, -imaginary, 0.0) * gain
         cosine, sine = cosine * real - sine * imaginary, cosine * imaginary + sine * real
     return cosine, sine
-
-
-def inverse_transform(real: Tensor, imaginary: Tensor) -> Tensor:
-    """What `torch.fft.irfft` gives with ``norm="forward"``, in real numbers and forward: for graphs.
-
-    The real part of a real signal's spectrum is even and the imaginary part odd, so the transform
-    of their sum has what the cosines make of the one beside what the sines make of the other.
-
-    Args:
-        real, imaginary: (..., n / 2 + 1).
-
-    Returns:
-        (..., n).
-    """
-    ahead = real + imaginary
-    behind = (real - imaginary)[..., 1:-1].flip(-1)
-    sums = torch.view_as_real(torch.fft.rfft(torch.cat((ahead, behind), dim=-1)))
-    first, second = sums[..., 0] + sums[..., 1], sums[..., 0] - sums[..., 1]
-    return torch.cat((first, second[..., 1:-1].flip(-1)), dim=-1)
 
 
 def look_up_tone(phase: Tensor, event: Tensor, tables: Tensor) -> Tensor:

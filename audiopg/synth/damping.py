@@ -4,8 +4,8 @@ import math
 
 import torch
 from torch import Tensor
-from torch.compiler import is_exporting
 
+from audiopg.compiled import on_cpu, some
 from audiopg.synth.factors import NYQUIST, SAMPLE_RATE
 
 _BLOCK = 32
@@ -32,8 +32,7 @@ def lowpass(wave: Tensor, cutoff: Tensor, quality: Tensor) -> Tensor:
     Returns:
         (B, samples) float32.
     """
-    # An exported graph asks no questions; there, rows that pass go through as they are.
-    if not is_exporting() and (cutoff >= NYQUIST).all():
+    if not some((cutoff < NYQUIST).nonzero()):
         return wave
     reach, ringing, toeplitz, advance = _tables(cutoff, quality)
     blocks = wave.view(-1, _GROUP, _BLOCK)
@@ -129,8 +128,8 @@ def _block_states(driven: Tensor, advance: Tensor) -> Tensor:
     while stride < states.shape[1]:
         # A motion set to zero adds nothing, so a clip is the same when others need more steps.
         alive = advance.abs().amax((1, 2), keepdim=True) > _NOTHING
-        # Asking a GPU takes longer than the steps that remain; an exported graph cannot ask.
-        if advance.device.type == "cpu" and not is_exporting() and not alive.any():
+        # Asking a GPU takes longer than the steps that remain.
+        if on_cpu(advance.device) and not alive.any():
             break
         advance = advance * alive
         # Made before it is added, since it reads what is added to.

@@ -15,16 +15,16 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.compiler import is_exporting
 
+from audiopg.compiled import fixed, on_cpu
 from audiopg.synth.factors import NYQUIST, SAMPLE_RATE, factor_names
 
 TILE = 1024
 _COLUMNS = 64
 # Partials summed at a time, which bounds the memory of the tables.
 _PARTIALS = 16
-# Partials of a band-limited pulse in an exported graph, whose sizes are fixed: all of one at 50 Hz.
-_EXPORTED_SERIES = 159
+# Hz, the lowest pitch whose partials are all in an exported graph.
+_EXPORTED_LOWEST = 50.0
 
 
 @dataclass(frozen=True)
@@ -191,7 +191,7 @@ def _sum_of_sines(
     """
     rows, columns = _rows(start.new_zeros(1)), _columns(start)
     grid = start.new_zeros(start.shape[0], TILE // _COLUMNS, _COLUMNS, dtype=torch.float32)
-    at_a_time = frequency.shape[1] if is_exporting() else _PARTIALS
+    at_a_time = fixed(lambda: frequency.shape[1], lambda: _PARTIALS)
     for part in torch.arange(frequency.shape[1], device=event.device).split(at_a_time):
         hertz = frequency[:, part]
         down, across = _radians(hertz[..., None] * rows), _radians(hertz[..., None] * columns)
@@ -208,7 +208,7 @@ def _sum_of_sines(
 
 def _add_products(grid: Tensor, left: Tensor, right: Tensor, event: Tensor) -> None:
     """Add to (R, 16, 64), in place, the products of (R, 16, n) with their events' (H, n, 64)."""
-    if grid.device.type != "cpu" or is_exporting():
+    if not on_cpu(grid.device):
         grid.baddbmm_(left, right[event])
         return
     # On a CPU an event's table stays in the cache for all its tiles, which come one after another.
@@ -282,13 +282,17 @@ def band_limited_tone(
     row: Excitation, start: Tensor, event: Tensor, f0: Tensor, factors: Sequence[Tensor]
 ) -> Tensor:
     """A pulse without aliases: the sum of its partials up to Nyquist; arguments of `steady_tone`."""
-    lowest = NYQUIST / (_EXPORTED_SERIES + 1) if is_exporting() else f0.min().item()
-    count = max(1, math.ceil(NYQUIST / lowest) - 1)
-    order = torch.arange(1, count + 1, device=f0.device)
+    order = orders_below_nyquist(f0)
     frequency = f0[:, None] * order
     amplitude, phase = row.partials(order, *factors)
     phase = torch.zeros_like(frequency) + phase / (2 * math.pi)
     return _sum_of_sines(start, event, frequency, amplitude * (frequency < NYQUIST), phase)
+
+
+def orders_below_nyquist(f0: Tensor) -> Tensor:
+    """The orders, from 1 up, of all whole multiples below Nyquist of the lowest of some pitches."""
+    lowest = fixed(lambda: _EXPORTED_LOWEST, lambda: f0.min().item())
+    return torch.arange(1, max(2, math.ceil(NYQUIST / lowest)), device=f0.device)
 
 
 def _harmonic_orders(

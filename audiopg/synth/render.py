@@ -1,7 +1,7 @@
 """From a table of physical factors to waveforms (Section 3.1, equations 1 and 2)."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
 from shutil import which
@@ -9,9 +9,8 @@ from types import ModuleType
 
 import torch
 from torch import Tensor
-from torch.compiler import is_exporting
 
-from audiopg.compiled import compiled
+from audiopg.compiled import compiled, fixed, on_cpu, places, some
 from audiopg.environment import full_precision
 from audiopg.errors import InputError
 from audiopg.inputs import shown
@@ -78,11 +77,28 @@ def signal_to_noise(params: ClipParameters) -> Tensor:
     """
     params.validate()
     with full_precision(params.f0.device):
-        power = torch.empty_like(params.noise_level)
+        decibels = torch.empty_like(params.noise_level)
         for rows, part, floor in _chunks(params):
-            power[rows] = _source(part, floor).double().square().mean(1)
-    # η is uniform on (-1, 1), of variance 1/3.
-    return 10 * torch.log10(power / (params.noise_level**2 / 3))
+            decibels[rows] = _decibels(_source(part, floor), part.noise_level)
+    return decibels
+
+
+def trace(params: ClipParameters, additions: bool) -> tuple[Tensor, Tensor]:
+    """`render` and `signal_to_noise` of one clip, for `torch.export`: nothing is asked or refused.
+
+    Args:
+        params: a code of no excitation is silent.
+        additions: whether the clip may have more than the paper's synthesizer, which takes longer.
+    """
+    white = _white(params) if additions else None
+    source = _source(params, white)
+    decibels = _decibels(source, params.noise_level)
+    return _finished(source, params, white), decibels
+
+
+def _decibels(source: Tensor, noise_level: Tensor) -> Tensor:
+    """Power of the source over that of the noise floor: η is uniform on (-1, 1), of variance 1/3."""
+    return 10 * torch.log10(source.double().square().mean(1) / (noise_level**2 / 3))
 
 
 @cache
@@ -150,7 +166,7 @@ def _finished(wave: Tensor, params: ClipParameters, white: Tensor | None = None)
     kernels = _kernels(wave.device.type) if white is None else None
     if kernels:
         return kernels.finish(wave, params)
-    if is_exporting() or (params.noise_level > 0).any():
+    if some((params.noise_level > 0).nonzero()):
         _add_floor(wave, params, white)
     peak = torch.maximum(wave.amax(dim=1, keepdim=True), -wave.amin(dim=1, keepdim=True))
     return wave.div_(torch.where(peak > 0, peak, 1.0))
@@ -188,7 +204,7 @@ def _source(
             wave = torch.zeros(shape, dtype=torch.float32, device=params.f0.device)
         _add_tones(wave, params, white)
         _add_bursts(wave, params)
-    if wave.device.type == "cpu":
+    if on_cpu(wave.device):
         lowpass_(wave, params.cutoff, params.quality)
     else:
         wave = lowpass(wave, params.cutoff, params.quality)
@@ -200,38 +216,45 @@ def _source(
 def _add_reverberation(wave: Tensor, params: ClipParameters) -> None:
     """Add to the clips of (B, CLIP_SAMPLES) that have it, in place, their reverberation."""
     heard = params.reverberation_time * params.reverberation_level != 0
-    rows = heard.nonzero().squeeze(1)
+    rows = places(heard)
     if len(rows):
+        # A room of any size at level 0 is none.
+        level = (params.reverberation_level * heard)[rows]
         response = room(params.seed[rows], params.clip[rows], params.reverberation_time[rows])
-        wave[rows] = reverberate(wave[rows], response, params.reverberation_level[rows])
+        wave[rows] = reverberate(wave[rows], response, level)
 
 
 def _add_tones(wave: Tensor, params: ClipParameters, white: Tensor | None = None) -> None:
     """Add to (B, CLIP_SAMPLES), in place, a_i e_i(t) u_i(t) of every event."""
-    slots = params.f0.shape[1]
-    clip, slot, tile = _sounding_tiles(params)
-    group = event_kinds(params, white is not None)[clip, slot] * slots + slot
-    order = group.argsort(stable=True)
-    clip, slot, tile = clip[order], slot[order], tile[order]
-    counts = group.bincount(minlength=(_bent() + 1) * slots).view(-1, slots).tolist()
-    tiled, first = wave.view(-1, TILE), 0
+    slot, clip, tile = _sounding_tiles(params)
+    kind = _event_kinds(params, white is not None)[clip, slot]
+    tiled, slots = wave.view(-1, TILE), params.f0.shape[1]
     add = compiled(add_shaped, wave.device) if white is None else None
     envelope = [getattr(params, name).flatten() for name in _ENVELOPE]
-    for kind, of_slot in enumerate(counts):
-        rows = slice(first, first + sum(of_slot))
-        first = rows.stop
-        if rows.start == rows.stop:
+    for one in _kinds(white is not None):
+        rows = (kind == one).nonzero().squeeze(1)
+        if not some(rows):
             continue
         place = clip[rows], slot[rows], tile[rows]
         target = place[0] * _TILES + place[2]
         if add:
-            tones, start = _oscillate(params, kind, *place)
+            tones, start = _oscillate(params, one, *place)
             add(tiled, target, tones, start, place[0] * slots + place[1], *envelope)
-            continue
-        tones = _render_tiles(params, kind, *place, white)
-        # One slot at a time, in order: an event has a tile at most once, so nothing races.
-        for where, part in zip(target.split(of_slot), tones.split(of_slot), strict=True):
-            tiled.index_add_(0, where, part)
+        else:
+            _add_rows(tiled, target, _render_tiles(params, one, *place, white), place[1])
+
+
+def _add_rows(into: Tensor, row: Tensor, parts: Tensor, slot: Tensor) -> None:
+    """Add the parts of n events to rows of ``into``, in place, in the order of their slots, (n,).
+
+    On a GPU one slot at a time: a row has at most one part of each, so that no two sums race.
+    """
+    pairs = [(row, parts)]
+    if into.device.type != "cpu":
+        counts = slot.bincount().tolist()
+        pairs = zip(row.split(counts), parts.split(counts), strict=True)
+    for at, part in pairs:
+        into.index_add_(0, at.flatten(), part.flatten(0, at.ndim - 1))
 
 
 def _bent() -> int:
@@ -239,21 +262,15 @@ def _bent() -> int:
     return 2 * len(EXCITATIONS)
 
 
-def kinds(additions: bool) -> Iterator[int]:
+def _kinds(additions: bool) -> list[int]:
     """The kinds of events: the code of each excitation, of each pulse again without aliases, bent."""
-    codes = range(len(EXCITATIONS))
-    yield from codes
-    yield from (len(codes) + code for code in codes if EXCITATIONS[code] in EXCITATIONS.pulses)
-    if additions:
-        yield _bent()
+    known = len(EXCITATIONS)
+    limited = [known + EXCITATIONS.index(name) for name in EXCITATIONS.pulses]
+    return [*range(known), *limited, *([_bent()] if additions else [])]
 
 
-def event_kinds(params: ClipParameters, additions: bool) -> Tensor:
-    """Which of `kinds` each event is: (B, E) int64.
-
-    A code that stands for no excitation is of no kind. An exported graph, which cannot refuse it, is
-    silent then.
-    """
+def _event_kinds(params: ClipParameters, additions: bool) -> Tensor:
+    """Which of `_kinds` each event is: (B, E) int64; a code of no excitation is of no kind."""
     code, known = params.excitation, len(EXCITATIONS)
     limited = params.band_limited & is_one_of(code, EXCITATIONS.pulses)
     kind = code + known * limited
@@ -271,13 +288,13 @@ def _is_bent(params: ClipParameters) -> Tensor:
 
 
 def _sounding_tiles(params: ClipParameters) -> tuple[Tensor, Tensor, Tensor]:
-    """Clip, event slot and tile index of every tile in which an event sounds."""
+    """Event slot, clip and tile index, in this order, of every tile in which an event sounds."""
     tile = torch.arange(_TILES, dtype=torch.float64, device=params.f0.device)
     seconds = TILE / SAMPLE_RATE
     begins_before_tile_ends = params.onset[..., None] < (tile + 1) * seconds
     ends_after_tile_begins = (params.onset + params.length)[..., None] > tile * seconds
     sounding = begins_before_tile_ends & ends_after_tile_begins & params.event_mask[..., None]
-    return sounding.nonzero(as_tuple=True)
+    return sounding.transpose(0, 1).nonzero(as_tuple=True)
 
 
 def _render_tiles(
@@ -297,7 +314,7 @@ def _render_tiles(
     tone = shape(tone, start, *(getattr(params, name)[clip, slot] for name in _ENVELOPE))
     if white is not None:
         rows = (params.modulation_depth[clip, slot] > 0).nonzero().squeeze(1)
-        if is_exporting() or len(rows):
+        if some(rows):
             clip, slot = clip[rows], slot[rows]
             factors = (getattr(params, f"modulation_{name}")[clip, slot] for name in _MODULATION)
             tone[rows] *= modulation(start[rows], clip, strength_place(slot), white, *factors)
@@ -332,10 +349,8 @@ def _oscillate(
 
 def _events_of(event: Tensor, events: int) -> tuple[Tensor, Tensor]:
     """The events that are named, each once, and for each name its place among them."""
-    if is_exporting():
-        # A table of every event has a size that is known beforehand.
-        return torch.arange(events), event
-    return event.unique(return_inverse=True)
+    # A table of every event has a size that is known beforehand.
+    return fixed(lambda: (torch.arange(events), event), lambda: event.unique(return_inverse=True))
 
 
 def _render_bent(
@@ -364,11 +379,11 @@ def _render_bent(
     (share,) = get("noise_share")
     result = torch.zeros(phase.shape, dtype=torch.float32, device=phase.device)
     rows = (share < 1)[event].nonzero().squeeze(1)
-    if is_exporting() or len(rows):
+    if some(rows):
         left = (1 - share[event[rows]]).float()[:, None]
         result[rows] = _bent_tone(start[rows], phase[rows], event[rows], f0, motion, get).mul_(left)
     rows = (share > 0)[event].nonzero().squeeze(1)
-    if is_exporting() or len(rows):
+    if some(rows):
         of = event[rows]
         (bandwidth,) = get("noise_bandwidth")
         # Noise begins with an event's first sample, wherever between two samples its onset is.
@@ -401,23 +416,27 @@ def _bent_tone(
         ~is_one_of(excitation, EXCITATIONS.pulses) | band_limited | (formants > 0).any(dim=1)
     )
     highest = f0 * (2 ** glide.clamp(min=0) + depth)
+    chosen = places(tabled)
 
-    def tables_of(chosen: Tensor | slice) -> Tensor:
-        factors = (values[chosen] for values in (excitation, f0, highest, formants))
-        return _tables(*factors, lambda *names: [factor[chosen] for factor in own(*names)])
+    def partials(order: Tensor) -> tuple[Tensor, Tensor]:
+        height = turn = f0.new_zeros(len(chosen), len(order))
+        for name in EXCITATIONS.resonant:
+            row = EXCITATIONS.rows[name]
+            factors = (factor[chosen] for factor in own(*row.factors))
+            amplitude, angle = row.partials(order, *factors)
+            mine = is_one_of(excitation[chosen], [name])[:, None]
+            height, turn = torch.where(mine, amplitude, height), torch.where(mine, angle, turn)
+        return height, turn
 
-    if is_exporting():
-        tables = tables_of(slice(None))
-    else:
-        tables = f0.new_zeros(len(f0), TABLE, dtype=torch.float32)
-        if tabled.any():
-            tables[tabled] = tables_of(tabled)
+    tables = f0.new_zeros(len(f0), TABLE, dtype=torch.float32)
+    if len(chosen):
+        tables[chosen] = period_tables(partials, f0[chosen], highest[chosen], formants[chosen])
     tone = torch.empty(phase.shape, dtype=torch.float32, device=phase.device)
     rows = tabled[event].nonzero().squeeze(1)
     tone[rows] = look_up_tone(phase[rows], event[rows], tables)
     for code, row in enumerate(EXCITATIONS.rows.values()):
         rows = ((excitation == code) & ~tabled)[event].nonzero().squeeze(1)
-        if row.tone and (is_exporting() or len(rows)):
+        if row.tone and some(rows):
             of = event[rows]
 
             def cycles(ratio: Tensor | None = None, rows: Tensor = rows, of: Tensor = of) -> Tensor:
@@ -430,48 +449,26 @@ def _bent_tone(
     return tone
 
 
-def _tables(
-    excitation: Tensor,
-    f0: Tensor,
-    highest: Tensor,
-    formants: Tensor,
-    own: Callable[..., list[Tensor]],
-) -> Tensor:
-    """`period_tables` of H events of some excitations of known partials."""
-
-    def partials(order: Tensor) -> tuple[Tensor, Tensor]:
-        height = turn = f0.new_zeros(len(f0), len(order))
-        for name in EXCITATIONS.resonant:
-            row = EXCITATIONS.rows[name]
-            amplitude, phase = row.partials(order, *own(*row.factors))
-            mine = is_one_of(excitation, [name])[:, None]
-            height, turn = torch.where(mine, amplitude, height), torch.where(mine, phase, turn)
-        return height, turn
-
-    return period_tables(partials, f0, highest, formants)
-
-
 def _add_bursts(wave: Tensor, params: ClipParameters) -> None:
     """Add to (B, CLIP_SAMPLES), in place, the white burst b_i(t) at each event's onset."""
-    heard = params.event_mask & (params.burst_amplitude > 0)
-    slot, clip = heard.T.nonzero(as_tuple=True)
-    if len(slot) == 0:
+    heard = (params.event_mask & (params.burst_amplitude > 0)).T.flatten()
+    rows = places(heard)
+    if not len(rows):
         return
-    at = (clip, slot)
-    lasts, height = params.burst_length[at] * SAMPLE_RATE, params.burst_amplitude[at].float()
+    at = clip, slot = rows % len(params), rows // len(params)
+    lasts = torch.where(heard[rows], params.burst_length[at] * SAMPLE_RATE, 0.0)
+    height = params.burst_amplitude[at].float()
+    begin = (params.onset[at] * SAMPLE_RATE).ceil().long()
+    address = params.seed[clip], params.clip[clip], STREAMS["burst"] + slot
     if add := compiled(add_noise, wave.device):
-        begin = (params.onset[at] * SAMPLE_RATE).ceil().long()
         count = torch.minimum(lasts.ceil().long(), CLIP_SAMPLES - begin)
-        address = params.seed[clip], params.clip[clip], STREAMS["burst"] + slot
         add(wave.view(-1), clip * CLIP_SAMPLES + begin, count, height, *address)
         return
-    longest = int(lasts.max()) + 1
+    # Whole blocks of random words, as ONNX rounds quotients towards zero, and Python downwards.
+    longest = (lasts.max().long().item() // 8 + 1) * 8
     sample = torch.arange(longest, device=wave.device)
-    bursts = noise(params.seed[clip], params.clip[clip], STREAMS["burst"] + slot, longest)
-    position = (params.onset[at] * SAMPLE_RATE).ceil().long()[:, None] + sample
+    position = begin[:, None] + sample
+    bursts = noise(*address, longest)
     bursts *= height[:, None] * ((sample < lasts[:, None]) & (position < CLIP_SAMPLES))
     position = clip[:, None] * CLIP_SAMPLES + position.clamp_(max=CLIP_SAMPLES - 1)
-    counts = slot.bincount().tolist()
-    # One slot at a time, in order, so that no two sums race.
-    for where, burst in zip(position.split(counts), bursts.split(counts), strict=True):
-        wave.view(-1).index_add_(0, where.flatten(), burst.flatten())
+    _add_rows(wave.view(-1), position, bursts, slot)

@@ -4,10 +4,8 @@ import math
 
 import torch
 from torch import Tensor
-from torch.compiler import is_exporting
 
 from audiopg.random import STREAMS, noise
-from audiopg.synth.additions import inverse_transform
 from audiopg.synth.factors import CLIP_SAMPLES, LONGEST_REVERBERATION, SAMPLE_RATE
 
 _RESPONSE = math.ceil(LONGEST_REVERBERATION * SAMPLE_RATE)
@@ -60,13 +58,7 @@ def reverberate(wave: Tensor, response: Tensor, level: Tensor) -> Tensor:
     # All in one call, since libraries transform a single row in another way.
     rows = torch.cat((blocks, response), dim=1).unflatten(1, (-1, _BLOCK))
     spectra = torch.fft.rfft(rows, n=_FFT)
-    if is_exporting():
-        a, b = torch.view_as_real(spectra).unbind(-1)
-        real = a[:, :-1] * a[:, -1:] - b[:, :-1] * b[:, -1:]
-        imaginary = a[:, :-1] * b[:, -1:] + b[:, :-1] * a[:, -1:]
-        echoes = inverse_transform(real, imaginary) / _FFT
-    else:
-        echoes = torch.fft.irfft(spectra[:, :-1] * spectra[:, -1:], n=_FFT)
+    echoes = torch.fft.irfft(spectra[:, :-1] * spectra[:, -1:], n=_FFT)
     blocks.unflatten(1, (_BLOCKS, _BLOCK)).add_(echoes[..., :_BLOCK])
     # The tail of each block sounds in the next.
     rest = echoes[:, :-1, _BLOCK:]
