@@ -6,6 +6,7 @@ import struct
 import tarfile
 import zipfile
 import zlib
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from itertools import accumulate
@@ -113,50 +114,20 @@ def _members(volumes: Sequence[Path]) -> Iterator[tuple[str, BinaryIO | None]]:
                     yield member.name, archive.extractfile(member) if member.isfile() else None
             return
         pieces = [stack.enter_context(open(path, "rb")) for path in volumes]
-        whole = pieces[0] if len(pieces) == 1 else io.BufferedReader(_joined(pieces))
+        spans = [(piece, 0, piece.seek(0, io.SEEK_END)) for piece in pieces]
+        whole = io.BufferedReader(Spans(*spans))
         archive = stack.enter_context(zipfile.ZipFile(whole))
+        # Places count from the start of a file's own volume. Python takes them to count from that of the
+        # volume on which the directory begins, as they do where there is one (3.13).
+        starts = [0, *accumulate(size for _, _, size in spans)]
+        first = starts[bisect_right(starts, archive.start_dir) - 1]
         for member in archive.infolist():
+            if member.volume >= len(volumes):
+                raise zipfile.BadZipFile("it names a volume that is not there")
+            member.header_offset += starts[member.volume] - first
+            if hasattr(member, "_end_offset"):
+                # What newer Pythons made of the places before, to refuse files that overlap.
+                member._end_offset = None
             # A link in a zip archive is a small file that holds its path, and stays one.
             if not member.is_dir():
                 yield member.filename, archive.open(member)
-
-
-def _joined(volumes: list[BinaryIO]) -> Spans:
-    """A split zip archive as one that is not, which is what Python reads.
-
-    The directory at its end says for each file on which volume and where there it begins; here it
-    is written again, counting from the beginning of the first volume (APPNOTE.TXT, sections 4.3.12
-    to 4.3.16 and 4.5.3).
-    """
-    spans = [(volume, 0, volume.seek(0, io.SEEK_END)) for volume in volumes]
-    starts = [0, *accumulate(size for _, _, size in spans)]
-    tail = volumes[-1]
-    tail.seek(max(0, spans[-1][2] - (1 << 16)))
-    end = tail.read()
-    end = end[end.rindex(b"PK\5\6") :] if b"PK\5\6" in end else b""
-    disk, _, entries, size, offset = struct.unpack_from("<6xHHHLL", end)
-    if disk >= len(volumes) or starts[disk] + offset + size > starts[-1] or entries == 0xFFFF:
-        raise zipfile.BadZipFile("its directory is of a kind that cannot be read")
-    whole = Spans(*spans)
-    whole.seek(starts[disk] + offset)
-    old, new, place = io.BufferedReader(whole).read(size), [], 0
-    for _ in range(entries):
-        lengths = struct.unpack_from("<HHH", old, place + 28)
-        name, extra, _ = lengths
-        disk, offset = struct.unpack_from("<H6xL", old, place + 34)
-        if disk >= len(volumes) or offset == 0xFFFFFFFF:
-            raise zipfile.BadZipFile("its directory is of a kind that cannot be read")
-        head = bytearray(old[place : place + 46 + name + extra])
-        struct.pack_into("<H", head, 30, extra + 12)
-        struct.pack_into("<H6xL", head, 34, 0, 0xFFFFFFFF)
-        rest = old[place + len(head) : place + 46 + sum(lengths)]
-        new += [head, struct.pack("<HHQ", 1, 8, starts[disk] + offset), rest]
-        place += 46 + sum(lengths)
-    directory, place = b"".join(new), starts[-1]
-    after = place + len(directory)
-    directory += struct.pack(
-        "<4sQHHLLQQQQ", b"PK\6\6", 44, 45, 45, 0, 0, entries, entries, len(directory), place
-    )
-    directory += struct.pack("<4sLQL", b"PK\6\7", 0, after, 1)
-    directory += struct.pack("<4sHHHHLLH", b"PK\5\6", 0, 0, 65535, 65535, 2**32 - 1, 2**32 - 1, 0)
-    return Spans(*spans, (io.BytesIO(directory), 0, len(directory)))
