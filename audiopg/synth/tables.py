@@ -9,7 +9,8 @@ no event of the clip fills are there too, and are not ``heard``::
 """
 
 import csv
-from itertools import groupby
+from collections.abc import Iterable
+from itertools import chain, groupby
 
 import numpy as np
 import torch
@@ -124,8 +125,7 @@ def read_table(path: AnyPath) -> ClipParameters:
         raise InputError(f"{path} is no CSV: {error}.") from error
     header, *body = lines or [[]]
     try:
-        for name in _INDEX:
-            _check_once(name, header)
+        _check_once(header, _INDEX)
         for number, line in enumerate(body, 2):
             if len(line) != len(header):
                 raise InputError(
@@ -146,20 +146,19 @@ def _column_names(factor: str, partials: int) -> list[str]:
     return [f"{factor}_{number}" for number in range(1, partials + 1)]
 
 
-def _check_once(name: str, names: list) -> None:
-    if name not in names:
-        raise InputError(f"the table has no column {name!r}.")
-    if names.count(name) > 1:
-        raise InputError(f"the table has {names.count(name)} columns {name!r}; it takes one.")
+def _check_once(names: list, wanted: Iterable[str]) -> None:
+    for name in wanted:
+        if (count := names.count(name)) != 1:
+            number = f"{count or 'no'} column{'s' * (count > 1)}"
+            raise InputError(f"the table has {number} {name!r}; it takes one.")
 
 
 def _check_columns(names: list) -> int:
     """The number of partials that the columns hold."""
     partials = sum(str(name).startswith("partial_weight_") for name in names)
     wanted = [column for name in FACTORS for column in _column_names(name, max(1, partials))]
-    for name in wanted:
-        if name in names or name not in FACTORS or not FACTORS[name].beyond:
-            _check_once(name, names)
+    may_lack = {name for name, factor in FACTORS.items() if factor.beyond} - {*names}
+    _check_once(names, (name for name in wanted if name not in may_lack))
     for name in names:
         if name not in wanted and name != "heard":
             raise InputError(
@@ -176,24 +175,18 @@ def _check_index(table: DataFrame) -> int:
     labels = [tuple(label) for label in table.index.tolist()]
     if not labels:
         raise InputError("the table is empty; it takes at least one clip.")
-    for label in labels:
-        for name, number in zip(_INDEX, label, strict=True):
-            if not is_whole(number):
-                raise InputError(f"the index {name} is {shown(number)}; give a whole number.")
+    for name, number in chain.from_iterable(zip(_INDEX, label, strict=True) for label in labels):
+        if not is_whole(number):
+            raise InputError(f"the index {name} is {shown(number)}; give a whole number.")
     events = {
         row: [e for _, e in of_row] for row, of_row in groupby(sorted(labels), lambda x: x[0])
     }
-    first = next(iter(events))
+    most = max(map(len, events.values()))
     for row, numbers in events.items():
-        if len(numbers) != len(events[first]):
+        if numbers != list(range(most)):
             raise InputError(
-                f"the clips differ in events: row {row} has {len(numbers)}, row {first} has "
-                f"{len(events[first])}; give all as many."
-            )
-        if numbers != list(range(len(numbers))):
-            raise InputError(
-                f"row {row} has the events {shown(numbers)}; number them from 0 to "
-                f"{len(numbers) - 1}."
+                f"row {row} has the events {shown(numbers)}; number those of every clip from 0 to "
+                f"{most - 1}."
             )
     return len(events)
 
