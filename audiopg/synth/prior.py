@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -23,6 +24,7 @@ from audiopg.synth.parameters import ClipParameters, as_factor, is_number, is_wh
 
 Range = tuple[float, float]
 IntegerRange = tuple[int, int]
+Prior = TypeVar("Prior")
 
 
 def _under(group: str) -> tuple[str, ...]:
@@ -142,6 +144,20 @@ def _choice(values: Sequence[float], draw: Tensor, dtype: torch.dtype) -> Tensor
     return table[(draw * len(values)).long()]
 
 
+def _with_factors(prior: type[Prior]) -> type[Prior]:
+    """A prior whose docstring has a line for each field that a factor is drawn from as its row says."""
+    how = {"octaves": ", uniform in octaves", "choice": ", one of some choices"}
+    lines = [
+        f"        {_FIELDS.get(name, name)}: {f'{factor.unit}, ' if factor.unit else ''}"
+        f"{factor.meaning}{how.get(factor.draw, '')}."
+        for name, factor in FACTORS.items()
+        if factor.draw not in ("", "own")
+    ]
+    prior.__doc__ = prior.__doc__.replace("        <factors>", "\n".join(lines))
+    return prior
+
+
+@_with_factors
 @dataclass(frozen=True)
 class SynthPrior:
     """What each physical factor is drawn from; the defaults are the paper's `full` curriculum.
@@ -155,51 +171,24 @@ class SynthPrior:
     those of ``extended``.
 
     Attributes:
-        f0: Hz, fundamental frequency.
+        <factors>
         excitation: choices among "harmonic", "fm", "pulse" and what else `EXCITATIONS` has that is
             no pulse.
         pulse: choices among "sawtooth", "square" and any other pulse of `EXCITATIONS`, for events
             whose excitation is "pulse".
         band_limited: whether a pulse holds only the partials below Nyquist; the paper's do not.
-        partials: number K of partials.
-        rolloff: exponent γ of the partials' power law.
-        partial_weight: factor w on each partial's amplitude.
-        partial_detune: relative mistuning δ of each partial.
-        partial_phase: rad, phase φ of each partial at the onset.
-        fm_index: modulation index β.
-        fm_ratio: choices of modulator over carrier frequency r.
-        events: number N of events.
         event_length: s; the upper end is lowered to the clip's length over N where that is
             shorter. The onset is uniform where the event fits.
-        amplitude: amplitude a of each event.
-        attack: share of the event.
-        decay: share of the event.
-        sustain: level after the decay.
         release: share of the event, or None for all that attack and decay leave.
         burst_probability: probability of a noise burst at an event's onset.
-        burst_length: length of the burst, in s.
-        burst_amplitude: peak of the burst, relative to a unit event.
         damping_probability: probability that the clip passes the low-pass.
-        cutoff: Hz, corner frequency of the low-pass.
-        quality: quality factor Q of the low-pass.
-        noise_level: peak λ of the noise floor, relative to a unit event.
         shared_source: whether the events of a clip share excitation, f0 and timbre, as in the
             released code; otherwise each event draws its own.
         mixture_probability: probability that each event of a clip has a source of its own even where
             ``shared_source`` is True. Streets and rooms are mixtures.
         noise_probability: probability that an event has a band of noise.
-        noise_share: choices of the noise's share; 1 leaves nothing of the tone.
-        noise_bandwidth: Hz, uniform in octaves: from a whistle to rain.
         modulation_probability: probability that an event is modulated in amplitude.
-        modulation_depth: share of the amplitude.
-        modulation_rate: Hz, uniform in octaves: from the swell of waves to an engine's roughness.
-        modulation_decay: choices of how fast an impulse dies away, in nepers a period; 0 is a
-            sinusoid.
-        modulation_jitter: the most by which chance weakens an impulse.
         motion_probability: probability that an event's pitch moves.
-        glide: octaves over the event.
-        vibrato_depth: relative to f0.
-        vibrato_rate: Hz, uniform in octaves: from a siren's to that of a voice.
         formant_probability: probability that the source is a voice: a harmonic tone or a pulse at
             the pitch of a voice, through the formants of a vowel. An excitation that formants cannot
             shape, such as FM, becomes a sawtooth, whose partials fall off much as a glottis's do.
@@ -208,8 +197,6 @@ class SynthPrior:
         tract_scale: factor on the formants; those of women are about 1.15 times those of men, of
             children 1.35 times (Peterson and Barney, 1952).
         reverberation_probability: probability that a clip is reverberant.
-        reverberation_time: s; 0.2 to 0.5 s are furnished rooms.
-        reverberation_level: relative to the direct sound.
 
     Raises:
         InputError: for a value outside its allowed range, naming the field and the range.
