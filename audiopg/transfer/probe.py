@@ -31,21 +31,13 @@ STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
 
 @dataclass(frozen=True, eq=False)
 class ProbeResult(Tested):
-    """A linear probe, tested on one fold after another.
+    """A linear probe, tested on one fold after another; the scores are in float64.
 
     Attributes:
-        folds: as in `Tested`.
-        metric: as in `Tested`.
-        values: as in `Tested`.
-        scores: as in `Tested`, in float64.
         strengths: (folds,) the C chosen for each test fold; a larger C regularises less.
     """
 
-    folds: list[int]
-    metric: str
-    values: np.ndarray
     strengths: np.ndarray
-    scores: np.ndarray
 
     @property
     def accuracy(self) -> np.ndarray:
@@ -94,13 +86,8 @@ class _Clips:
         )
 
 
-@dataclass(frozen=True)
-class _Split:
-    """The rows to train on and to test on, and pairs of rows that strengths are chosen on."""
-
-    train: np.ndarray
-    test: np.ndarray
-    inner: list[tuple[np.ndarray, np.ndarray]]
+# Rows to train on and to test on, and pairs of rows that strengths are chosen on.
+_Split = tuple[np.ndarray, np.ndarray, list[tuple[np.ndarray, np.ndarray]]]
 
 
 def linear_probe(
@@ -153,7 +140,7 @@ def linear_probe(
     # hundredfold what they save.
     with threadpool_limits(1):
         for split in splits:
-            strength, scores[split.test] = _probe_fold(features, clips, split, strengths)
+            strength, scores[split[1]] = _probe_fold(features, clips, split, strengths)
             chosen.append(strength)
     return clips.result(chosen, scores)
 
@@ -247,7 +234,7 @@ def _split(clips: _Clips, fold: int) -> _Split:
             f"The training folds of test fold {fold} leave a single class to learn from; "
             "spread at least two classes over the folds."
         )
-    return _Split(rows, test, inner)
+    return rows, test, inner
 
 
 def _with_classes(
@@ -306,15 +293,15 @@ def _probe_fold(
     features: np.ndarray, clips: _Clips, split: _Split, strengths: list[float]
 ) -> tuple[float, np.ndarray]:
     """The strength that a test fold's training chose, and (test clips, classes) scores of it."""
-    figures = np.zeros(len(strengths))
-    for train, held_out in split.inner:
-        predict = _fit(features, clips, train, strengths)
+    figures, (train, test, inner) = np.zeros(len(strengths)), split
+    for rows, held_out in inner:
+        predict = _fit(features, clips, rows, strengths)
         figures += [metric_of(found, clips.labels[held_out]) for found in predict(held_out)]
     # Sums of the same shares in another order are equals.
     place = int(figures.round(12).argmax())
     if clips.validation_fold is None:
-        predict = _fit(features, clips, split.train, strengths[: place + 1])
-    return strengths[place], predict(split.test)[place]
+        predict = _fit(features, clips, train, strengths[: place + 1])
+    return strengths[place], predict(test)[place]
 
 
 def _fit(

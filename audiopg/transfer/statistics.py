@@ -7,6 +7,7 @@ folds to train on, or other first weights, would have given is not in them.
 
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import binomtest
@@ -21,6 +22,7 @@ _RESAMPLES = {"accuracy": 10_000, "mAP": 1_000}
 _LEVEL = 0.95
 
 
+@dataclass(frozen=True, eq=False)
 class Tested:
     """What `audiopg.transfer.ProbeResult` and `audiopg.transfer.FinetuneResult` have in common.
 

@@ -45,23 +45,15 @@ _SAME = {
 
 @dataclass(frozen=True, eq=False)
 class FinetuneResult(Tested):
-    """A fine-tuned encoder on its test folds, after the last epoch, for each seed.
+    """A fine-tuned encoder on its test folds, after the last epoch, for each seed; scores in float32.
 
     Attributes:
         seeds: of the runs.
-        folds: as in `Tested`.
-        metric: as in `Tested`.
-        values: as in `Tested`.
-        scores: as in `Tested`, in float32.
         losses: (seeds, folds, epochs), the mean training loss of every epoch.
         seconds: of training, all folds and seeds together.
     """
 
     seeds: list[int]
-    folds: list[int]
-    metric: str
-    values: np.ndarray
-    scores: np.ndarray
     losses: np.ndarray
     seconds: float
 

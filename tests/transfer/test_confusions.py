@@ -48,7 +48,7 @@ def predicted(predictions, n_classes):
     predictions = np.asarray(predictions)
     scores = np.eye(n_classes)[predictions]
     scores[predictions < 0] = np.nan
-    return ProbeResult([1], "accuracy", np.zeros(1), np.ones(1), scores)
+    return ProbeResult([1], "accuracy", np.zeros(1), scores, np.ones(1))
 
 
 def test_the_matrix_is_that_of_scikit_learn_over_what_was_tested():
@@ -103,7 +103,7 @@ def test_several_classes_are_confused_where_one_is_given_that_the_clip_has_not()
     rng = np.random.default_rng(0)
     labels, scores = rng.random((30, 3)) < 0.4, rng.random((30, 3))
     scores[25:] = np.nan
-    result = ProbeResult([1], "mAP", np.zeros(1), np.ones(1), scores)
+    result = ProbeResult([1], "mAP", np.zeros(1), scores, np.ones(1))
     clips = labelled(labels, ["a", "b", "c"])
     matrix = confusion_matrix(result, clips)
     rates = {}

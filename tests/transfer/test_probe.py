@@ -60,7 +60,7 @@ def make_several(clips=120, dimensions=10, classes=4, n_folds=3, seed=0):
 
 def accuracies(folds, values, clips=6):
     n = len(folds)
-    return ProbeResult(folds, "accuracy", np.array(values), np.ones(n), np.full((clips, 2), np.nan))
+    return ProbeResult(folds, "accuracy", np.array(values), np.full((clips, 2), np.nan), np.ones(n))
 
 
 def reference_fold(features, labels, folds, test_fold):

@@ -30,7 +30,7 @@ def right_and_wrong(correct, folds, tested=None):
     tested = sorted(set(folds.tolist())) if tested is None else tested
     scores[~np.isin(folds, tested)] = np.nan
     values = np.array([correct[folds == fold].mean() for fold in tested])
-    return ProbeResult(list(tested), "accuracy", values, np.ones(len(tested)), scores)
+    return ProbeResult(list(tested), "accuracy", values, scores, np.ones(len(tested)))
 
 
 @dataclass
@@ -59,7 +59,7 @@ def ranked(scores, labels, folds):
     values = np.array(
         [mean_average_precision(scores[folds == f], labels[folds == f])[0] for f in set(folds)]
     )
-    return ProbeResult(sorted(set(folds.tolist())), "mAP", values, np.ones(len(values)), scores)
+    return ProbeResult(sorted(set(folds.tolist())), "mAP", values, scores, np.ones(len(values)))
 
 
 def make_ranking(clips=60, classes=4, skill=1.0, seed=0):
@@ -340,8 +340,8 @@ def test_labels_and_folds_of_a_table_are_taken_by_position():
     scores[np.arange(40), np.arange(40) // 3 % 2] = 1
     right = scores[np.arange(40), labels] == 1
     values = np.array([right[folds == fold].mean() for fold in range(4)])
-    result = ProbeResult(list(range(4)), "accuracy", values, np.ones(4), scores)
-    other = ProbeResult(list(range(4)), "accuracy", values, np.ones(4), scores[::-1].copy())
+    result = ProbeResult(list(range(4)), "accuracy", values, scores, np.ones(4))
+    other = ProbeResult(list(range(4)), "accuracy", values, scores[::-1].copy(), np.ones(4))
     index = np.arange(40)[::-1] * 2
     tables = pandas.DataFrame({"label": labels}, index=index), pandas.Series(folds, index=index)
     assert bootstrap_interval(result, *tables) == bootstrap_interval(result, labels, folds)

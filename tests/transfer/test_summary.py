@@ -46,7 +46,7 @@ def results(clips):
     right = scores.argmax(axis=2) == clips.labels
     values = np.stack([right[:, clips.folds == fold].mean(axis=1) for fold in clips.test_folds], 1)
     losses = np.arange(16.0).reshape(2, 4, 2)
-    tuned = FinetuneResult([0, 1], [1, 2, 3, 4], "accuracy", values, scores, losses, 12.345)
+    tuned = FinetuneResult([1, 2, 3, 4], "accuracy", values, scores, [0, 1], losses, 12.345)
     return {"noisy": probes[0], "fine-tuned": tuned, "this encoder": probes[1]}
 
 
