@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -22,6 +23,7 @@ from audiopg.pretraining import (
     read_settings,
     recipe_for,
 )
+from audiopg.recipes import learning_rate_at
 from audiopg.records import write_record
 from audiopg.runs import checkpoints, read_metrics, read_provenance
 from audiopg.synth import SynthPrior, render
@@ -80,6 +82,7 @@ def run(options: argparse.Namespace) -> None:
         recipe = options.recipe or "paper"
         settings = recipe_for(options.preset or RECIPES[recipe].preset, recipe)
     settings = common.changed_by(settings, options)
+    _say_if_slowed(settings)
     watch = _picture_watcher(settings, options.out) if settings.pictures_every else None
     with _process_group(options.device) as (rank, device):
         result = pretrain(settings, options.out, resume=options.resume, device=device, watch=watch)
@@ -107,6 +110,27 @@ def run(options: argparse.Namespace) -> None:
             where=where,
         )
         print(f"recorded in {path}")
+
+
+def _say_if_slowed(settings: PretrainSettings) -> None:
+    """Warn of a run so short that its warm-up and its cooldown keep it from its learning rate."""
+    if settings.warmup_steps + settings.cooldown_steps <= settings.steps:
+        return
+    # A rising line times a falling one: highest where one of them ends, or midway.
+    places = (
+        settings.warmup_steps - 1,
+        settings.steps - settings.cooldown_steps,
+        settings.steps // 2,
+    )
+    places = (min(max(step, 0), settings.steps - 1) for step in places)
+    highest = max(learning_rate_at(settings, step) for step in places)
+    if highest < 0.9 * settings.learning_rate:
+        warnings.warn(
+            f"{settings.steps} steps are fewer than the {settings.warmup_steps} of the warm-up and the "
+            f"{settings.cooldown_steps} of the cooldown: the learning rate reaches {highest:.2g} of "
+            f"{settings.learning_rate:g}; give --warmup-steps and --cooldown-steps that fit.",
+            stacklevel=2,
+        )
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from audiopg.commands import pretrain as command
 from audiopg.environment import PRECISIONS
 from audiopg.pretrained import load_model
 from audiopg.pretraining import RECIPES, PretrainSettings, pretrain, read_settings, recipe_for
+from audiopg.recipes import learning_rate_at
 from audiopg.runs import read_metrics
 from audiopg.synth import (
     EXCITATIONS,
@@ -389,6 +390,26 @@ def test_flags_change_what_the_recipe_says(asked, tmp_path):
     assert deep == replace(recipe_for("tiny", "fast"), decoder_depth=4)
     one = settings("--compiled --decoder-width 256 --audio sounds --start tiny --pictures-every 0")
     assert one == PretrainSettings(compiled=True, decoder_width=256, audio="sounds", start="tiny")
+
+
+@pytest.mark.filterwarnings("default:.*fewer than the:UserWarning")
+def test_a_run_too_short_for_its_learning_rate_is_told_so(asked, tmp_path, capsys):
+    def complaint(flags):
+        with pytest.raises(Asked):
+            main(["pretrain", "--recipe=cpu", f"--out={tmp_path}", *flags.split()])
+        settings, printed = asked.pop(), capsys.readouterr().err
+        rates = [learning_rate_at(settings, step) for step in range(settings.steps)]
+        # What it says is the highest of all steps.
+        assert not printed or f"reaches {max(rates):.2g} of 0.002" in printed
+        return printed
+
+    said = complaint("--steps=60")
+    assert said.startswith(
+        "audiopg: 60 steps are fewer than the 100 of the warm-up and the 2000 of"
+    )
+    assert complaint("--steps=1000") != ""
+    assert complaint("--steps=60 --warmup-steps=10 --cooldown-steps=20") == ""
+    assert complaint("") == ""
 
 
 def test_pictures_show_held_out_clips_every_so_often(tmp_path, capsys):
