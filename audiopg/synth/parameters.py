@@ -123,8 +123,8 @@ def _with_factors(table: type) -> type:
 class ClipParameters:
     """Every physical factor of B clips of up to E events of up to K partials (Section 3.1).
 
-    Rendering is a pure function of this table, so a row edited by hand is a sound. Factors of
-    events beyond ``event_count`` and partials beyond ``partial_count`` are drawn but not heard.
+    Rendering is a pure function of this table, so a row edited by hand is a sound: `edit` gives the
+    same clips with other factors, ``params.edit(f0=440.0)``. Factors of events beyond ``event_count`` and partials beyond ``partial_count`` are drawn but not heard.
     What is neither an integer nor a bool is float64.
 
     Attributes:
@@ -196,6 +196,7 @@ class ClipParameters:
         Raises:
             InputError: naming the first factor out of its range, the range, and the clip's row.
         """
+        self._require_shapes()
         # The tolerance admits sums and differences that only rounding carries over the edge.
         shares = self.attack + self.decay + self.release
         fits = self.onset <= CLIP_SECONDS - self.length + 1e-9
@@ -222,6 +223,20 @@ class ClipParameters:
                 row = int((~good).nonzero()[0, 0])
                 bad, span = value[~good][0].item(), _span(name, low, high)
                 raise InputError(f"clip row {row}: {name} is {bad:g}; the range is {span}.")
+
+    def _require_shapes(self) -> None:
+        """Refuse what is no tensor of its kind's shape, such as a number that was put in by hand."""
+        whole = tuple(getattr(self.partial_weight, "shape", ()))
+        axes = {"clip": 1, "partial": 3}
+        for name, factor in FACTORS.items():
+            value = getattr(self, name)
+            shape = getattr(value, "shape", None)
+            if not isinstance(value, Tensor) or shape != whole[: axes.get(factor.kind, 2)]:
+                given = shown(value) if shape is None else f"of shape {tuple(shape)}"
+                raise InputError(
+                    f"{name} is {given}, no tensor of a value for each {factor.kind}; "
+                    f"params.edit({name}=...) makes one."
+                )
 
 
 def _range(factor: Factor, counts: tuple[int, int, int]) -> tuple[float, float]:

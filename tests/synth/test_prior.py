@@ -1,7 +1,7 @@
 import math
 import re
 from collections import Counter
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import hypothesis.strategies as st
 import numpy as np
@@ -12,7 +12,15 @@ from hypothesis import given, settings
 
 from audiopg.errors import InputError
 from audiopg.records import paper_table
-from audiopg.synth import CLIP_SECONDS, EXCITATIONS, PRESETS, SENSITIVITY, VOWELS, SynthPrior
+from audiopg.synth import (
+    CLIP_SECONDS,
+    EXCITATIONS,
+    PRESETS,
+    SENSITIVITY,
+    VOWELS,
+    SynthPrior,
+    render,
+)
 from audiopg.synth.prior import _power
 
 
@@ -119,6 +127,13 @@ def test_pulses_are_naive_unless_asked_for():
             assert limited.band_limited.all()
         else:
             assert torch.equal(getattr(naive, field.name), getattr(limited, field.name))
+
+
+@pytest.mark.parametrize("value", [220.0, torch.tensor(220.0), torch.full((1, 3), 220.0), None])
+def test_a_factor_that_is_no_tensor_of_its_shape_is_refused(value):
+    params = SynthPrior.preset("full").sample(torch.arange(1), seed=0)
+    with pytest.raises(InputError, match=r"^f0 is .*; params\.edit\(f0=\.\.\.\) makes one\.$"):
+        render(replace(params, f0=value))
 
 
 def test_a_factor_is_edited_in_its_own_type_or_refused():
