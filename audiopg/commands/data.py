@@ -1,6 +1,7 @@
 """`audiopg data`: the benchmarks on this machine, or recordings of one's own."""
 
 import argparse
+from pathlib import Path
 
 import numpy as np
 
@@ -25,9 +26,16 @@ def add(command: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     if options.name:
         clips = find_clips(options, options.name, skip_bad=True)
-        _print_description(describe(clips, decode=True))
+        found = describe(clips, decode=True)
+        _print_description(found)
         if options.name in BENCHMARKS:
             print(BENCHMARKS[options.name].terms)
+        elif Path(options.name).is_file() and len(np.unique(clips.sources)) == len(clips):
+            # Of no use where every clip is a recording of its own; silent leaks are worse.
+            print(
+                "each clip counts as a source of its own; if a column says which belong together (by "
+                "site, speaker or recording), name it with --columns group=..."
+            )
         return
     folder = recordings_folder(options.data)
     for name in BENCHMARKS:

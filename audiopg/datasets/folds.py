@@ -44,7 +44,7 @@ def deal_folds(
         raise InputError(
             f"there are {n_groups} groups of clips, fewer than {n_folds} folds, and a group "
             "(a recording, its copies, or what the table calls one) is not divided; ask for fewer "
-            "folds, or add recordings."
+            "folds with n_folds (--n-folds), or add recordings."
         )
     counts = np.zeros((n_groups, labels.shape[1] + 1))
     np.add.at(counts, groups, np.column_stack((labels, np.ones(len(labels)))))

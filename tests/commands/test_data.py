@@ -122,6 +122,7 @@ def test_data_tells_all_about_recordings_of_one_s_own(tmp_path, capsys):
     assert "tested on: each in turn" in printed.out
     assert "classes: a (7), b (6)" in printed.out
     assert "sources: 6; clips that share one with another fold: 0" in printed.out
+    assert "--columns group=" not in printed.out
     copies = f"{tmp_path / '0.wav'} = {tmp_path / '6.wav'}"
     assert f"files with the same content: {copies}\n" in printed.out
     assert f"{copies}; keep one of each." in printed.err
@@ -133,6 +134,23 @@ def test_data_tells_all_about_recordings_of_one_s_own(tmp_path, capsys):
     assert (
         f"  {tmp_path / 'birds.csv'}, line 17 is the only clip of the class 'once'" in printed.out
     )
+
+
+def test_data_asks_for_groups_where_each_row_is_a_source(tmp_path, capsys):
+    generator, rows = np.random.default_rng(0), ["file,label,site"]
+    for n in range(6):
+        soundfile.write(tmp_path / f"{n}.wav", generator.uniform(-1, 1, 8000), 16000)
+        rows.append(f"{n}.wav,{'ab'[n % 2]},{n // 2}")
+    (tmp_path / "birds.csv").write_text("\n".join(rows))
+    arguments = ["data", str(tmp_path / "birds.csv")]
+    assert main([*arguments, "--n-folds=3"]) == 0
+    assert "name it with --columns group=..." in capsys.readouterr().out
+    assert main([*arguments, "--columns=group=site", "--n-folds=3"]) == 0
+    printed = capsys.readouterr().out
+    assert "sources: 3;" in printed
+    assert "--columns group=" not in printed
+    assert main([*arguments, "--columns=group=site"]) == 2
+    assert "ask for fewer folds with n_folds (--n-folds)" in capsys.readouterr().err
 
 
 def one_sentence(capsys):
