@@ -70,7 +70,8 @@ class Embedder(nn.Module):
 
         Args:
             wave: (B, samples) or (samples,) floats with full scale at 1, tensor or array; or a
-                sequence of B waves (samples,), whose lengths may differ.
+                sequence of B waves (samples,), whose lengths may differ. Rows are clips, not the
+                channels of one: of those give the mean.
             sample_rate: Hz, of ``wave``; resampled to 16 kHz where it differs.
             batch_size: windows encoded at once; bounds the memory, does not change the result.
             pooling: "mean" over all tokens, or "frequency": the tokens of the 8 bands of a time

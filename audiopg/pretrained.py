@@ -129,12 +129,14 @@ def load_encoder(name_or_path: AnyPath) -> Encoder:
     """The encoder of a pre-trained autoencoder, frozen, in evaluation mode.
 
     Args:
-        name_or_path: as in `load_model`; or a safetensors file, or a folder with a
+        name_or_path: "tiny", the weights that come with the package; the folder of a pre-training
+            run or one of its checkpoints; a ``model.safetensors`` or the address of one, with the
+            digest as in `audiopg.pretrained.load_model`; or a safetensors file, or a folder with a
             ``model.safetensors``, in the layout of timm, of AudioMAE or of ViTMAE
             (`audiopg.layouts.read_encoder`).
 
     Raises:
-        InputError: as `load_model`, or for a layout that is none of these.
+        InputError: as `audiopg.pretrained.load_model`, or for a layout that is none of these.
     """
     path = weights_file(name_or_path)
     tensors, said = _read(path)

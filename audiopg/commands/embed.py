@@ -8,7 +8,13 @@ from audiopg.environment import best_device, require_writable
 from audiopg.pretrained import load_encoder
 from audiopg.transfer import check_table, embed_files, list_audio, write_embeddings
 
-EXAMPLES = "example: audiopg embed runs/first recordings/ more.wav --native --out embeddings.npz"
+EXAMPLES = """\
+examples:
+  audiopg embed tiny recordings/ more.wav --native --out embeddings.npz
+  audiopg embed runs/first recordings/ --native --pooling frequency --out bands.parquet
+
+what is in the .npz: files (n,), the paths as they were named or found, and embeddings (n, dimensions),
+float32, in the same order; numpy.load reads both. A .parquet holds a column file and a column a dimension."""
 
 
 def add(command: argparse.ArgumentParser) -> None:
