@@ -362,9 +362,12 @@ def _pretrained(
     settings = replace(_as_run(settings, run), start=_start(experiment, workshop))
     if experiment.start and settings.start is None:
         return None
-    allowed = _seconds_of(run) / 60 + workshop.minutes_left
-    if math.isfinite(allowed):
-        settings = replace(settings, minutes=allowed)
+    # The time can have ended since it was asked for, or with what this goes on from.
+    left = workshop.minutes_left
+    if left <= 0:
+        return None
+    if math.isfinite(left):
+        settings = replace(settings, minutes=max(_seconds_of(run) / 60 + left, 1e-6))
     if settings.audio:
         settings = replace(settings, audio=_links(experiment, workshop))
     result = pretrain(

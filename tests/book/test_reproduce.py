@@ -177,6 +177,14 @@ def test_files_are_linked_whole_or_not_at_all(tmp_path, sets):
         link_files({"a": paths}, tmp_path / "links")
 
 
+@pytest.mark.parametrize("left", [[1e-5, -1e-7], [1e-5, 1e-9], [1.0, 1e-9]])
+def test_a_budget_may_end_at_any_moment(tmp_path, sets, two, monkeypatch, left):
+    minutes = iter(left)
+    monkeypatch.setattr(module._Workshop, "minutes_left", property(lambda _: next(minutes, -1.0)))
+    run = {"out": tmp_path / "runs", "minutes": 1.0, "progress": False, "folder": tmp_path}
+    assert reproduce(two[:1], sets, **run) == two[:1]
+
+
 def test_a_network_goes_on_from_another_s(tmp_path, sets, two):
     """What it goes on from is trained first, and has a record only where that is asked for."""
     first = two[0]
