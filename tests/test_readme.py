@@ -1,13 +1,17 @@
-"""The README's first screen says what the records say, in their order."""
+"""The README's first screen says what the records say, in their order; and its Python runs."""
 
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from audiopg.records import read_record, read_table
+from audiopg.synth import read_scene, render
 
-FOUND = (Path(__file__).parents[1] / "README.md").read_text().partition("## Two commands")[0]
+README = (Path(__file__).parents[1] / "README.md").read_text()
+FOUND = README.partition("## Two commands")[0]
 # Every figure with an interval: the record, and its row.
 ACCURACIES = [
     ("finetune-esc10-tiny", "this encoder"),
@@ -51,3 +55,20 @@ def test_clips_and_minutes_are_those_of_the_weights():
     card = (Path(__file__).parents[1] / "audiopg/weights/tiny.md").read_text()
     (minutes,) = re.findall(r"(\d+) minutes\s+of its time", card)
     assert f"{minutes} minutes of one" in FOUND
+
+
+def test_its_python_runs_from_top_to_bottom(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    channels = np.random.default_rng(0).uniform(-0.5, 0.5, (44100, 2))
+    soundfile.write("recording.wav", channels, 44100)
+    found = {}
+    for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL):
+        exec(block, found)  # what a reader would copy
+    assert found["loss"].isfinite()
+    assert found["embedding"].shape == (192,)
+    assert (found["clip"].f0 == 440).all()
+    # The sound that was saved is that of the scene that was saved.
+    sound, rate = soundfile.read("clip.wav", dtype="float32")
+    again = render(read_scene("scene.json"))[0].numpy()
+    assert rate == 16000
+    np.testing.assert_allclose(sound, again, rtol=0, atol=2**-15)
