@@ -232,10 +232,15 @@ def link_files(files: dict[str, list[Path]], folder: Path) -> Path:
         for number, path in enumerate(paths)
     }
     if not folder.exists():
-        with environment.writing(folder), environment.atomic_folder(folder) as made:
-            for link, path in links.items():
-                (made / link).parent.mkdir(exist_ok=True)
-                (made / link).symlink_to(path)
+        try:
+            with environment.writing(folder), environment.atomic_folder(folder) as made:
+                for link, path in links.items():
+                    (made / link).parent.mkdir(exist_ok=True)
+                    (made / link).symlink_to(path)
+        except InputError:
+            # Another process was first, and its links may be the same.
+            if not folder.is_dir():
+                raise
     there = {path.relative_to(folder): path.readlink() for path in folder.glob("*/*")}
     if there != links:
         raise InputError(

@@ -2,6 +2,7 @@ import itertools
 import json
 import shutil
 import time
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from types import SimpleNamespace
 
@@ -10,7 +11,7 @@ import pytest
 import soundfile
 import torch
 
-from audiopg import checkpoints, pretraining
+from audiopg import checkpoints, environment, pretraining
 from audiopg.book import reproduce as module
 from audiopg.book.experiments import FEATURES, Experiment, is_recorded
 from audiopg.book.reproduce import (
@@ -183,6 +184,29 @@ def test_a_budget_may_end_at_any_moment(tmp_path, sets, two, monkeypatch, left):
     monkeypatch.setattr(module._Workshop, "minutes_left", property(lambda _: next(minutes, -1.0)))
     run = {"out": tmp_path / "runs", "minutes": 1.0, "progress": False, "folder": tmp_path}
     assert reproduce(two[:1], sets, **run) == two[:1]
+
+
+@pytest.mark.parametrize("others", [slice(2), slice(3)])
+def test_links_that_another_process_has_made_meanwhile_are_taken(
+    tmp_path, sets, monkeypatch, others
+):
+    real, paths = environment.atomic_folder, sets["tones"].paths
+
+    @contextmanager
+    def second(folder):
+        with real(folder) as made:
+            monkeypatch.setattr(environment, "atomic_folder", real)
+            link_files({"a": paths[others]}, folder)
+            yield made
+
+    monkeypatch.setattr(environment, "atomic_folder", second)
+    ours = {"a": paths[:2]}
+    if others == slice(2):
+        assert len(list(link_files(ours, tmp_path / "links").glob("a/*"))) == 2
+    else:
+        with pytest.raises(InputError, match="links to other recordings than those of a; delete"):
+            link_files(ours, tmp_path / "links")
+    assert [path.name for path in tmp_path.iterdir()] == ["links"]
 
 
 def test_a_network_goes_on_from_another_s(tmp_path, sets, two):
