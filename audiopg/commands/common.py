@@ -14,11 +14,13 @@ from audiopg.environment import atomic_path, data_folder, writing
 from audiopg.errors import InputError
 from audiopg.frontend import LogMel
 from audiopg.mae import Encoder
+from audiopg.pretrained import shipped_weights
 from audiopg.pretraining import PretrainSettings, read_settings
 from audiopg.runs import checkpoints, read_metrics, read_provenance, step_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from pandas import DataFrame
 
     from audiopg.transfer.finetune import FinetuneSettings
 
@@ -182,8 +184,26 @@ def find_clips(
     return clips
 
 
+def print_significance(table: "DataFrame") -> None:
+    """Print what `audiopg.transfer.significance_table` gives, or part of it, and what its tests are."""
+    table = table.copy()
+    for column in ("p", "p (Holm)"):
+        table[column] = [f"{value:.3g}" for value in table[column]]
+    print(table.replace("nan", "").to_string(na_rep=""))
+    if len(table) == 1:
+        return
+    print(
+        "95 %: of the mean over folds, by the bootstrap over clips; p: of a paired test against this "
+        "encoder on the same clips; p (Holm): corrected for the number of tests"
+    )
+
+
 def add_model(command: argparse.ArgumentParser) -> None:
-    command.add_argument("model", help="a pre-training run, a checkpoint or a model.safetensors")
+    command.add_argument(
+        "model",
+        help=f"a pre-training run, a checkpoint, a model.safetensors, or weights that come with audiopg: "
+        f"{', '.join(shipped_weights())}",
+    )
 
 
 def add_beside(command: argparse.ArgumentParser, what: str, of: str = "MODEL") -> None:

@@ -113,7 +113,7 @@ def run(options: argparse.Namespace) -> None:
     results["this encoder"] = result
     if options.beside:
         significance = significance_table(results, clips.labels, clips.folds, "this encoder")
-        print(significance.to_string())
+        common.print_significance(significance)
     if options.record:
         runs = {path: path for path in options.beside} | {"this encoder": options.out}
         record = finetune_record(results, clips, options.dataset, runs)

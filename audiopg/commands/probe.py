@@ -133,8 +133,10 @@ def _print_results(
     significance = transfer.significance_table(
         results, clips.labels, clips.folds, against="this encoder"
     )
-    print(significance.iloc[:, 2:].to_string())
+    common.print_significance(significance.iloc[:, 2:])
     confused = transfer.most_confused(this, clips).iloc[:, :6]
+    if not confused["kinds"].any():
+        confused = confused.drop(columns="kinds")
     print("most frequent confusions of this encoder:" + " none" * confused.empty)
     if len(confused):
         print(confused.to_string(index=False))

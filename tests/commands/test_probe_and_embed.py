@@ -6,12 +6,14 @@ import shutil
 import signal
 
 import numpy as np
+import pandas
 import pytest
 import soundfile
 import torch
 
 from audiopg.__main__ import main
 from audiopg.commands import probe as command
+from audiopg.commands.common import print_significance
 from audiopg.datasets import cached_waves, find_dataset, read_dataset
 from audiopg.mae import ARCHITECTURES, Encoder, MaskedAutoencoder
 from audiopg.pretrained import load_encoder, save_model
@@ -227,6 +229,19 @@ def test_probe_keeps_the_official_split_of_each_set_that_is_there(weights, data,
     assert list(record["metrics"]["this encoder"]["accuracy"]) == ["3"]
     assert record["metrics"]["this encoder"]["standard_deviation"] is None
     assert "strength chosen on the validation part" in record["protocol"]
+
+
+def test_the_tests_of_a_table_are_printed_as_one_reads_them(capsys):
+    columns = {"95 % to": [30.0, 40.0], "over this encoder": [-5.0, np.nan]}
+    columns |= {"p": [3.08e-11, np.nan], "p (Holm)": [0.0703, np.nan]}
+    table = pandas.DataFrame(columns, index=["nan bread", "this encoder"])
+    print_significance(table)
+    _, other, this, note = capsys.readouterr().out.splitlines()
+    assert other.split() == ["nan", "bread", "30.0", "-5.0", "3.08e-11", "0.0703"]
+    assert this.split() == ["this", "encoder", "40.0"]
+    assert "p: of a paired test against this encoder" in note
+    print_significance(table.iloc[1:])
+    assert "paired test" not in capsys.readouterr().out
 
 
 def test_probe_sets_other_models_beside_and_leaves_out_the_controls(
