@@ -143,21 +143,18 @@ def finetune(
         resume: go on with the run in ``out``, each fold from its last checkpoint.
         device: where to train; a CUDA device where there is one.
         progress: show a progress bar.
-        recordings: what ``run.json`` says of where the clips and folds are from, for who resumes it,
-            in terms that JSON has; None leaves there what a run that is resumed says.
+        recordings: where clips and folds are from, as JSON has it, for ``run.json``; None keeps what
+            a run that is resumed says.
 
     Raises:
         InputError: for clips, folds or weights that cannot be used; for waves that
             `audiopg.inputs.as_waves` refuses; when ``out`` holds a run and ``resume`` is False, or
-            a run of other settings, weights, clips or waves and it is True; when another process is
-            writing there; when a file cannot be written; when the loss is not finite, naming the
-            fold and epoch.
+            one of other settings, weights, clips or waves and it is True; when another process writes
+            there or a file cannot be written; when a loss is not finite, naming fold and epoch.
     """
     environment.name_user()
-    device, precision = environment.usable_device(device), settings.precision
-    if out is not None and resume and precision == "auto":
-        precision = read_run(out)[0].precision
-    settings = replace(settings, precision=environment.settle_precision(precision, device))
+    device = environment.usable_device(device)
+    settings = _settled(settings, out if resume else None, device)
     clips, waves = tasks.checked(clips), as_clips(waves, clips)
     targets = tasks.targets_of(clips).to(device)
     splits = tasks.splits_of(clips, folds, settings.validate)
@@ -167,8 +164,7 @@ def finetune(
         return _finetune(settings, clips, waves, encoder, asked, targets, progress)
     require_utf8(out)
     with run_folder(out) as held:
-        about = tasks.describe(settings, clips, waves, encoder, start)
-        about |= {} if recordings is None else {"recordings": recordings}
+        about = tasks.describe(settings, clips, waves, encoder, start, recordings)
         run = tasks.open_run(held, about, resume, device)
         asked = tasks.tasks_of(settings, splits, held.path, run, held)
         # What result.json could not be made of is refused before the work.
@@ -177,6 +173,16 @@ def finetune(
         with held.writing():
             tasks.write_result(settings, clips, held.path, run)
     return result
+
+
+def _settled(
+    settings: FinetuneSettings, resumed: AnyPath | None, device: torch.device
+) -> FinetuneSettings:
+    """Settings with the precision of the run that is resumed, or what "auto" becomes."""
+    precision = settings.precision
+    if resumed is not None and precision == "auto":
+        precision = read_run(resumed)[0].precision
+    return replace(settings, precision=environment.settle_precision(precision, device))
 
 
 def _finetune(

@@ -241,8 +241,9 @@ def describe(
     waves: Waves,
     encoder: Encoder | None,
     start: Encoder | AnyPath | None,
+    recordings: dict | None,
 ) -> dict:
-    """What makes a run the one it is, for ``run.json``."""
+    """What makes a run the one it is, for ``run.json``, and where its recordings are from."""
     weights = None
     if encoder:
         mean, spread, window, padding = encoder.log_mel.settings.values()
@@ -257,6 +258,7 @@ def describe(
         "start": "an encoder" if isinstance(start, Encoder) else start and str(start),
         "weights": weights,
         "clips": _described(clips, waves),
+        **({} if recordings is None else {"recordings": recordings}),
     }
 
 
