@@ -1,6 +1,7 @@
 """The commands that embed files and probe encoders on benchmarks."""
 
 import json
+import re
 import os
 import shutil
 import signal
@@ -458,7 +459,7 @@ def test_help_teaches(command, flags, capsys):
         main([command, "--help"])
     assert caught.value.code == 0
     printed = capsys.readouterr().out
-    assert f"example: audiopg {command}" in printed
+    assert re.search(rf"\nexamples?:\s+audiopg {command} ", printed)
     for flag in flags:
         assert flag in printed
 
