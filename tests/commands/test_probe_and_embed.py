@@ -1,8 +1,8 @@
 """The commands that embed files and probe encoders on benchmarks."""
 
 import json
-import re
 import os
+import re
 import shutil
 import signal
 
