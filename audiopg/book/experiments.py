@@ -373,8 +373,7 @@ def outcome_table(
 
     Returns:
         For each row "clips" learned from, "CPU min", the processor's minutes of the training, or
-        "on a GPU",
-        the "held-out loss" (`reproduce.held_out_loss`), "seeds", and for each set the
+        "on a GPU", the "held-out loss" (`reproduce.held_out_loss`), "seeds", and for each set the
         accuracy in per cent, ± the deviation over its test folds where there are several, of the
         mean over seeds; of a probe first that of averaged tokens, then that of tokens averaged in
         each band. A dash where there is no such number, "not run yet" where there is no record.

@@ -116,14 +116,7 @@ def _say_if_slowed(settings: PretrainSettings) -> None:
     """Warn of a run so short that its warm-up and its cooldown keep it from its learning rate."""
     if settings.warmup_steps + settings.cooldown_steps <= settings.steps:
         return
-    # A rising line times a falling one: highest where one of them ends, or midway.
-    places = (
-        settings.warmup_steps - 1,
-        settings.steps - settings.cooldown_steps,
-        settings.steps // 2,
-    )
-    places = (min(max(step, 0), settings.steps - 1) for step in places)
-    highest = max(learning_rate_at(settings, step) for step in places)
+    highest = max(learning_rate_at(settings, step) for step in range(settings.steps))
     if highest < 0.9 * settings.learning_rate:
         warnings.warn(
             f"{settings.steps} steps are fewer than the {settings.warmup_steps} of the warm-up and the "

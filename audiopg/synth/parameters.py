@@ -124,7 +124,8 @@ class ClipParameters:
     """Every physical factor of B clips of up to E events of up to K partials (Section 3.1).
 
     Rendering is a pure function of this table, so a row edited by hand is a sound: `edit` gives the
-    same clips with other factors, ``params.edit(f0=440.0)``. Factors of events beyond ``event_count`` and partials beyond ``partial_count`` are drawn but not heard.
+    same clips with other factors, ``params.edit(f0=440.0)``. Factors of events beyond ``event_count``
+    and partials beyond ``partial_count`` are drawn but not heard.
     What is neither an integer nor a bool is float64.
 
     Attributes:
