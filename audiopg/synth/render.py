@@ -459,16 +459,16 @@ def _add_bursts(wave: Tensor, params: ClipParameters) -> None:
     lasts = torch.where(heard[rows], params.burst_length[at] * SAMPLE_RATE, 0.0)
     height = params.burst_amplitude[at].float()
     begin = (params.onset[at] * SAMPLE_RATE).ceil().long()
-    address = params.seed[clip], params.clip[clip], STREAMS["burst"] + slot
+    seed, number, stream = params.seed[clip], params.clip[clip], STREAMS["burst"] + slot
     if add := compiled(add_noise, wave.device):
         count = torch.minimum(lasts.ceil().long(), CLIP_SAMPLES - begin)
-        add(wave.view(-1), clip * CLIP_SAMPLES + begin, count, height, *address)
+        add(wave.view(-1), clip * CLIP_SAMPLES + begin, count, height, seed, number, stream)
         return
     # Whole blocks of random words, as ONNX rounds quotients towards zero, and Python downwards.
     longest = (lasts.max().long().item() // 8 + 1) * 8
     sample = torch.arange(longest, device=wave.device)
     position = begin[:, None] + sample
-    bursts = noise(*address, longest)
+    bursts = noise(seed, number, stream, longest)
     bursts *= height[:, None] * ((sample < lasts[:, None]) & (position < CLIP_SAMPLES))
     position = clip[:, None] * CLIP_SAMPLES + position.clamp_(max=CLIP_SAMPLES - 1)
     _add_rows(wave.view(-1), position, bursts, slot)
