@@ -144,15 +144,17 @@ widgets.side_by_side(in_presets)
 # %% [markdown]
 # ## Three ways to make a tone
 #
-# **Harmonic.** A sum of up to 15 partials, each slightly out of tune. The strength of partial $k$
-# falls as a power of $k$. A string, a pipe and a voice holding one note are all roughly like this.
+# **Harmonic.** A sum of $K \le 15$ partials, each with a weight $w_k$, a phase $\varphi_k$ and a
+# slight mistuning $\delta_k$. The strength of partial $k$ falls as a power of $k$; the exponent
+# $\gamma$ is the *roll-off*. A string, a pipe and a voice holding one note are all roughly like this.
 #
 # $$
 # u(t) = \sum_{k=1}^{K} w_k\, k^{-\gamma} \sin\bigl(2\pi k (1 + \delta_k) f_0 t + \varphi_k\bigr)
 # $$ (eq-harmonic)
 #
-# **Frequency modulation.** One sine modulates the phase of another. If the ratio $r$ is not a whole
-# number, the result sounds like a bell.
+# **Frequency modulation.** One sine modulates the phase of another. The index $\beta$ says how
+# strongly, and the ratio $r$ says how many times $f_0$ the modulating frequency is. If $r$ is not a
+# whole number, the result sounds like a bell.
 #
 # $$
 # u(t) = \sin\bigl(2\pi f_0 t + \beta \sin(2\pi r f_0 t)\bigr)
@@ -189,7 +191,7 @@ plt.show()
 # sampled sound holds only frequencies below half its sample rate $f_s$; here $f_s / 2$ is 8,000 Hz.
 # Higher partials do not vanish: they are folded back. The fifth, at 9,500 Hz, is heard at
 # $16{,}000 - 9{,}500 = 6{,}500$ Hz; the ninth, at 17,100 Hz, is heard at 1,100 Hz, *below* the
-# fundamental. None of them is in tune. The cure is to stop the series below $f_s / 2$:
+# fundamental. Hardly any of them is in tune. The cure is to stop the series below $f_s / 2$:
 #
 # $$
 # \begin{gathered}
@@ -386,10 +388,11 @@ widgets.side_by_side({said: from_scene(written)}, columns=1)
 
 # %% [markdown]
 # The rules carry the meaning, and the arithmetic only obeys. Rules of this kind are the paper's answer
-# to its own *semantic gap*. The gap is this: a generator that draws every factor independently never
-# makes three knocks and then a door, because nothing tells it that these belong together. A language
-# model in the place of our dictionaries would write the same JSON, at a cost of a few hundred
-# characters a clip. `python -m audiopg synth --json scene.json` renders what it writes.
+# to its own *semantic gap*: sounds that are alike in physics need not be alike in meaning. A generator
+# that draws every factor independently knows no meaning. It never makes three knocks and then a door,
+# because nothing tells it that these belong together. A language model in the place of our
+# dictionaries would write the same JSON, a few hundred characters a clip.
+# `python -m audiopg synth --json scene.json` renders what it writes.
 #
 # ## What it costs
 #
@@ -398,19 +401,20 @@ widgets.side_by_side({said: from_scene(written)}, columns=1)
 # and passes each to Kaldi's filterbank; parallel processes hide the cost. Here a whole batch is
 # made at once, on the device that trains. Five ideas make this fast:
 #
-# - **A sine of a sum is a sum of products.** Lay 1,024 samples on a grid of 16 rows and 64 columns,
-#   at times $t_j + \tau_m$. A partial then needs sines for the rows and the columns only. A product
-#   of two small matrices does the rest, for all partials together.
+# - **A sine of a sum is a sum of products.** Lay 1,024 samples on a grid of 16 rows and 64 columns.
+#   The sample in row $j$ and column $m$ has the time $t_j + \tau_m$. A partial then needs sines for
+#   the rows and the columns only. A product of two small matrices does the rest, for all partials
+#   together.
 # - **A phase may wrap.** The phase of a pulse is a 32-bit integer, and $2^{32}$ stands for one
 #   whole cycle. The integer overflows exactly once a cycle, which is what a phase should do.
 # - **A recursion can be cut into blocks.** The low-pass processes 32 samples at a time as a matrix
-#   product. Only its two state values pass from block to block, by a parallel scan: over one block,
-#   then two, then four.
+#   product. Only two numbers, its state, pass from block to block. A parallel scan passes them on: all
+#   blocks at once, first to the next block, then two blocks on, then four.
 # - **A pass over memory costs more than a multiplication.** Ten rounds of integer arithmetic make a
 #   random number, and three ramps make an envelope. On a CPU with numba, both are loops in machine code
 #   whose numbers never leave the processor. The result is the same as without numba, bit for bit.
-# - **Most of a filterbank is zeros.** Any sixteen neighbouring mel bands use only a few dozen of
-#   the 257 frequencies, so the log-mel multiplies small blocks.
+# - **Most of a filterbank is zeros.** Sixteen neighbouring mel bands use between 9 and 77 of the 257
+#   frequencies, so the log-mel multiplies small blocks.
 #
 # The table is a record of `python -m audiopg bench synth`, in milliseconds a clip. The *reference* is
 # our plain version of what the released code does. It ran beside the library, with as many threads.
@@ -432,8 +436,8 @@ for device, taken in speed.items():
 # %% [markdown]
 # How fast is fast enough? As fast as the network learns. Table 3 of the paper gives the training
 # time for 500,000 clips of the `full` curriculum, on one GPU and with synthesis running alongside.
-# This gives the rate at which the paper's network learns. We compare it with the rate at which each
-# of our devices makes clips:
+# This gives the rate at which the paper's network learns, in clips a second. We divide the rate at
+# which our device makes clips by it:
 
 # %%
 paper_seconds = paper_table("table_3").loc["full", "pre-training (s)"]
@@ -443,8 +447,12 @@ for device, taken in speed.items():
     print(f"{device}: {1000 / taken['both'] / paper_rate:.2f} x as many")
 
 # %% [markdown]
+# So one CPU thread cannot feed the network that the paper trained on a GPU. But a CPU also learns more
+# slowly, and a GPU also makes clips faster. On either, synthesis takes a small part of a step
+# ([chapter 3](03_pretraining.ipynb#how-fast)).
+#
 # Where does the time go? On one CPU thread, we leave out one part of the rendering at a time and
-# measure the time saved. We compare the log-mel with the least work that it needs: 1,022 Fourier
+# measure the time saved. We compare the log-mel with its main work done plainly: 1,022 Fourier
 # transforms, each followed by a 257 x 128 product.
 
 # %%
@@ -458,8 +466,8 @@ print(
 
 # %% [markdown]
 # What bounds the speed? Each pair of lines below compares the time of one thing with the time of
-# another. All were measured in the same run. In a second line, "a clip of `full`" means one clip in
-# a batch of 16:
+# another. All were measured in the same run. Where the other is "a clip of `full`", it is one of a
+# batch of 16:
 
 # %%
 for name, others in bench["ratios"].items():
@@ -473,8 +481,8 @@ for name, others in bench["ratios"].items():
 # them. A clip rendered by itself takes longer, because rendering is several hundred small
 # operations, and each has a fixed cost that a batch shares. The cost of a band-limited pulse grows
 # with the number of its partials, and at 1 Hz it has almost 8,000. The log-mel takes about one and
-# a half times as long as the least work that it needs. The rest of its time goes to moving the
-# frames through the caches.
+# a half times as long as the least that it needs: transforms, sparse products and logarithms. The
+# rest of its time goes to moving the frames through the caches.
 #
 # {numref}`fig-cost` shows how the cost grows.
 

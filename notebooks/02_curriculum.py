@@ -149,7 +149,7 @@ plt.show()
 # {numref}`fig-factors` shows the factors of 5,000 clips, as many as the paper has in an epoch.
 # Drawing them is quick, because nothing is rendered.
 
-# %% mystnb={"figure": {"caption": "Factors of 5,000 clips of the `full` preset. Most lengths are short because most clips have several events. The damping corner is the cutoff of the low-pass; at 8,000 Hz the clip is not damped.", "name": "fig-factors"}, "image": {"alt": "Six histograms: flat for fundamental frequency and noise level, five equal bars for the number of events, falling for event length, rising and falling for onset, flat with a spike at 8,000 Hz for the damping corner"}}
+# %% mystnb={"figure": {"caption": "Factors of 5,000 clips of the `full` preset. Most lengths are short because most clips have several events. The damping corner is the cutoff of the low-pass; at 8,000 Hz the clip is not damped.", "name": "fig-factors"}, "image": {"alt": "Six histograms: flat for fundamental frequency and noise level, five equal bars for the number of events, falling for event length, nearly flat and then falling for onset, flat with a spike at 8,000 Hz for the damping corner"}}
 params = priors["full"].sample(torch.arange(5000), seed=0)
 heard = params.event_mask
 drawn = {
@@ -187,7 +187,7 @@ pd.DataFrame(
 # distribution sets it directly; it follows from all the other factors. For example, a clip with
 # short events is mostly noise floor, so its ratio is low.
 
-# %% mystnb={"figure": {"caption": "Signal-to-noise ratio of 200 clips of the `full` preset.", "name": "fig-snr"}, "image": {"alt": "Histogram of the signal-to-noise ratio, from about 15 to 60 decibels"}}
+# %% mystnb={"figure": {"caption": "Signal-to-noise ratio of 200 clips of the `full` preset.", "name": "fig-snr"}, "image": {"alt": "Histogram of the signal-to-noise ratio, from about 10 to 60 decibels"}}
 ratio = audiopg.signal_to_noise(params[:200])
 plots.histograms({"signal-to-noise ratio (dB)": ratio})
 plt.show()
@@ -202,11 +202,10 @@ print(
 #
 # The paper pre-trained each network for 100 epochs on one preset and fine-tuned it for 50 epochs on
 # real recordings. The columns "ours" are linear probes of a small network after a short run, on
-# smaller sets: ESC-10 has ten of the classes of ESC-50. After ± stands the standard deviation over
-# the folds. So compare the order of the rows, not the numbers, between the paper's columns and
-# ours; [chapter 5](05_ablations.ipynb) discusses what that order is worth. Where a cell holds two
-# accuracies, the first comes from tokens averaged over the clip, the second from tokens averaged
-# band by band.
+# smaller sets: ESC-10 has ten of the classes of ESC-50. So do not compare the paper's numbers with
+# ours. Compare the order of the rows; [chapter 5](05_ablations.ipynb) discusses how sure that order
+# is. The number after ± is the standard deviation over the folds. Where a cell holds two accuracies,
+# the first comes from tokens averaged over the clip, the second from tokens averaged band by band.
 
 # %%
 scale = audiopg.at_scale(smoke="cpu", paper="paper")
@@ -217,10 +216,10 @@ theirs = theirs.filter(like="%").add_prefix("paper: ")
 theirs.join(ours.replace("", "not run yet").add_prefix("ours: "))
 
 # %% [markdown]
-# In the paper's columns the first step, from `sine` to `harmonic`, gains most on ESC-50. The last
-# step, damping and noise, gains more than the step before it, events and envelopes. In our columns
-# the last row is ahead of the first on every set. Not every step between them is a gain, and most
-# steps are no larger than the deviations over the folds.
+# In the paper's columns the first step, from `sine` to `harmonic`, gains most on ESC-50. On both sets
+# the last step, damping and noise, gains more than the step before it, events and envelopes. In our
+# columns the last row is ahead of the first on every set. Not every step between them is a gain, and
+# most steps are no larger than the deviations over the folds.
 #
 # ## Narrow and wide, sparse and crowded
 #
@@ -290,16 +289,17 @@ theirs.join(ours.replace("", "not run yet").add_prefix("ours: "))
 
 # %% [markdown]
 # In the paper's columns the range of the fundamental hardly matters. The number of events does
-# matter, but not in one direction: crowded clips help on ESC-50 and hurt on UrbanSound8K. And
-# crowded clips differ from the default in two ways at once: they have more events, and shorter
-# ones. To fit, each of $N$ events lasts at most $10.24 / N$ seconds.
+# matter, but not in one direction: crowded clips help on ESC-50 and hurt on UrbanSound8K. In our
+# columns no setting is ahead of the default on every set, and no difference from it is larger than its
+# own deviation over the folds. And crowded clips differ from the default in two ways at once: they have
+# more events, and shorter ones. To fit, each of $N$ events lasts at most $10.24 / N$ seconds.
 #
 # ## What it means
 #
-# Taking a part away makes the clips neither shorter nor fewer. It makes them *predictable in
-# another way*. A network can fill in a masked patch of a sine clip by continuing a line. With
-# events it must know when they end. With damping it must know how spectra tilt. Noise it cannot
-# predict at all.
+# Taking a part away makes the clips neither shorter nor fewer. It changes *what must be known to
+# predict them*. A network can fill in a masked patch of a sine clip by continuing a line. With
+# events it must know when they end. With damping it must know how spectra tilt. It cannot predict
+# noise at all.
 #
 # What is uncertain: the paper names the four rows but not their exact settings. We read "Freq.,
 # Timbre, Dyn., Filter" as the presets above. The released code has no switch for the rows. It also
