@@ -87,9 +87,9 @@ print(f"{tuple(mel.shape)}: mean {mel.mean():.3f}, sd {mel.std():.3f}")
 # ## A small run, live
 #
 # This trains the `micro` network, with 0.19 million weights instead of the paper's 111 million, for
-# a few seconds. With batches of $B$ clips, step $k$ hears clips $kB$ to $(k+1)B - 1$ of the seed.
-# Each clip is heard once, so there is no data set and no epoch in the usual sense: the paper's
-# epoch is a count of 5,000 clips.
+# a few seconds. With batches of $B$ clips, step $k$ hears clips $kB$ to $(k+1)B - 1$ of the seed that
+# the run was given. Each clip is heard once, so there is no data set and no epoch in the usual sense:
+# the paper's epoch is a count of 5,000 clips.
 
 # %%
 settings = audiopg.PretrainSettings(
@@ -114,8 +114,8 @@ print(
 
 # %% [markdown]
 # To reach a loss of 1, the network has only to learn to say "flat". To go far below 1 takes longer.
-# The curves of the next section stay near 0.87 for thousands of clips before they fall further. We
-# call this stretch the *shelf*.
+# The curves of the next section stay near 0.87 for a thousand clips or many more before they fall
+# further. We call this stretch the *shelf*.
 #
 # ## A longer run, recorded
 #
@@ -223,9 +223,9 @@ for band in range(8):
         error.append((new_y - answer) ** 2)
 
 # %% [markdown]
-# The networks answer for the same hidden patches. Each is asked twice: once with the visible
-# patches of the clip, once with those of another clip in their place. A network that listens must
-# do worse with the wrong clip.
+# The networks predict the same hidden patches. Each is asked twice: once with the visible patches of
+# the clip, once with those of another clip in their place. A network that listens must do worse with
+# the wrong clip.
 
 # %%
 patches = patchify(mel)
@@ -258,10 +258,11 @@ pd.DataFrame.from_dict(table, orient="index", columns=columns)
 # answer. `tiny` also beats the regression from two neighbours, which is the least that one should
 # ask of a trained network.
 #
-# Part of the average answer is not about sound at all. In the lowest band of patches, one mel
-# filter is narrower than the spacing of the bins of the Fourier transform. Its row of the
-# spectrogram is therefore always empty. Knowing this one row takes away half of the loss in the
-# lowest band. Here is the loss of the average patch in each band, from the lowest to the highest:
+# Part of the average answer is not about sound at all. In the lowest band of patches, the first mel
+# filters are narrower than the spacing of the bins of the Fourier transform. One of them holds no bin,
+# so its row of the spectrogram is always empty. Some of its neighbours touch a bin only at their edge,
+# so their rows are always dark. The average patch knows these rows, and its loss is much lower in this
+# band than in the others. Here is its loss in each band, from the lowest to the highest:
 
 # %%
 print(
@@ -291,7 +292,7 @@ plt.show()
 
 # %% [markdown]
 # How much may be hidden? The network was trained with three quarters hidden, and can be asked for
-# more. Move the slider until nothing is left of the second note.
+# more. Move the slider until neighbouring partials melt into one block.
 
 # %% tags=["nbval-ignore-output"]
 one, frames = mel[:1], {}
@@ -310,10 +311,10 @@ widgets.figure_sweep(
 )
 
 # %% [markdown]
-# And what does it sound like? A spectrogram has no phases, so we search for a sound that fits it:
-# first the power behind each mel band, then phases that neighbouring frames agree on. The search
-# leaves a slight roughness in all three columns. In the middle column the hidden patches are
-# silent.
+# And what does it sound like? A spectrogram has no phases, so we search for a sound that fits it.
+# First we estimate the power at each frequency from the mel bands. Then we look for phases on which
+# neighbouring frames agree. The search leaves a slight roughness in all three columns. In the middle
+# column the hidden patches are silent.
 
 # %% tags=["nbval-ignore-output"]
 two = slice(0, 2)
@@ -369,17 +370,18 @@ if recordings is not None:
 shown
 
 # %% [markdown]
-# On recordings, a network that knows only synthetic sound reaches a loss below 1. This is the first
-# sign in this book that the two have something in common. [Chapter 4](04_transfer.ipynb) asks what
-# it is worth.
+# A loss below 1 would not be enough: the average patch reaches that too. But in most classes that are
+# not mostly silent, the loss is well below the shelf, although the network knows only synthetic sound.
+# This is the first sign in this book that synthetic and real sound have something in common. [Chapter
+# 4](04_transfer.ipynb) asks what it is worth.
 
 # %% [markdown]
 # ## Which recipe?
 #
 # The recipe `paper` is what the paper states: AdamW, a constant rate of $10^{-4}$, batches of 64,
-# single precision. It was made for a GPU. The recipe `cpu` is ours, for a processor: batches of 8,
-# the matrices of the blocks updated by Muon {cite}`jordan2024`, a rate of $2 \cdot 10^{-3}$ that
-# falls to zero at the end, no class token. What is each of its parts worth? The table begins with
+# single precision. It was made for a GPU. The recipe `cpu` is ours, for a processor. It takes batches
+# of 8 and has no class token. Muon {cite}`jordan2024` updates the matrices of the blocks, at a rate of
+# $2 \cdot 10^{-3}$ that falls to zero at the end. What is each of its parts worth? The table begins with
 # two controls and the recipe itself. Each further row changes one part of the recipe, or two
 # (`half-clips-part-decoded`). The network is `mini` (6 blocks, 128 wide), trained on 12,800 clips.
 # The judge is a linear probe on the recordings that we use for development. For ESC-10
@@ -406,19 +408,26 @@ gain_table(steps, against=next(iter(steps)))
 
 # %% [markdown]
 # First compare the rows with the controls. With averaged tokens, every recipe is 6 to 16 points
-# above an untrained network on ESC-10 and Speech Commands, after a few minutes of training. Then
-# compare the rows with one another, but with care: from two folds, the standard error itself is
-# uncertain. Decoding only a third of the hidden patches (`part-decoded`) saves about a sixth of the
-# time. It costs several points on UrbanSound8K and Speech Commands with averaged tokens, and gains
-# some on ESC-10 with the bands kept apart. If the network also hears only half of each clip, it
-# loses on UrbanSound8K with both poolings. A decoder twice as deep and twice as wide
-# (`decoder-4x256`) reaches the lowest loss, but no better probe with averaged tokens. Batches of
-# 16, in half as many steps, lose a little everywhere. The mimetic start, which begins with
-# attention to similar tokens, shows no clear gain. So the recipe uses none of these. With AdamW in
-# place of Muon, two of the three sets lose points with averaged tokens. But AdamW, too, has left
-# the shelf after 12,800 clips in batches of 8. In batches of 32, the same number of clips did not
-# bring it as far ({numref}`fig-recorded-loss`). So the first thing that matters is the number of
-# steps. Note also that the row with the lowest held-out loss does not have the best probe.
+# above an untrained network on ESC-10 and Speech Commands, after a few minutes of training. The
+# log-mel statistics are harder to beat: on Speech Commands no recipe does so with averaged tokens. With
+# the bands kept apart, every recipe beats them on all three sets.
+#
+# Then compare the rows with one another, but with care: from two folds, the standard error itself is
+# uncertain.
+#
+# - Decoding only a third of the hidden patches (`part-decoded`) saves about a sixth of the time. It
+#   costs several points on UrbanSound8K and Speech Commands with averaged tokens, and gains some on
+#   ESC-10 with the bands kept apart. If the network also hears only half of each clip, it loses on
+#   UrbanSound8K with both poolings.
+# - A decoder twice as deep and twice as wide (`decoder-4x256`) reaches the lowest loss, but no better
+#   probe with averaged tokens.
+# - Batches of 16, in half as many steps, lose a little everywhere.
+# - The mimetic start, which begins with attention to similar tokens, shows no clear gain.
+#
+# So the recipe uses none of these. With AdamW in place of Muon, two of the three sets lose points with
+# averaged tokens. But AdamW, too, has left the shelf after 12,800 clips in batches of 8. In batches of
+# 32, after as many clips, the loss of `tiny` with AdamW was still much higher
+# ({numref}`fig-recorded-loss`). So the first thing that matters is the number of steps.
 #
 # How much time does the recipe `cpu` save? The next record compares it with an older recipe (AdamW,
 # batches of 32, a cosine schedule), which made the first weights of this book. Both recipes trained
@@ -444,7 +453,7 @@ pd.DataFrame(
 
 # %% [markdown]
 # With the bands kept apart, `tiny` now reaches with 12,800 clips what the first weights reached
-# with 64,000. It takes between a quarter and a fifth of their time. With averaged tokens it is two
+# with 64,000. It takes less than a quarter of the time that they took. With averaged tokens it is two
 # points short of them. The smaller `mini` takes a ninth of the time. It is one point short with the
 # bands apart, and three with averaged tokens. Each figure comes from one run and a probe of 400
 # clips, so four more or four fewer correct clips change it by one point.
@@ -531,7 +540,7 @@ pd.DataFrame(kernels["metrics"]).T.iloc[:, :4].rename(
 # With the kernels, 64 clips of `full` take about 6 ms, their factors and their log-mels included;
 # without them, 35 ms. A step of the run above took 80 ms on average, on a GPU that was shared. So
 # the kernels are worth having. The kernels do not render the additions of `extended` ([chapter
-# 9](09_beyond.ipynb)), so these take as long either way.
+# 9](09_beyond.ipynb)), so they save little there.
 #
 # ## Eight GPUs, and sixty-four
 #
@@ -549,11 +558,11 @@ pd.DataFrame(kernels["metrics"]).T.iloc[:, :4].rename(
 # | gradients to move | 0.78 GB, 1.7 ms | 0.87 GB, 17 ms |
 #
 # Inside one machine the gradients of the last layers travel while the first ones are still
-# computed, and cost next to nothing. Across machines the network would be busy eleven times as long
-# as the processors. So 64 GPUs are worth having only with batches of some 3,000 clips or more, and
-# then the paper's 500,000 clips are fewer than 170 steps. Then the limit is not the hardware. It is
-# whether so few steps can teach the network anything. Synthesis is no limit: each process makes its
-# own clips and asks nobody.
+# computed, and cost next to nothing. Across machines the cables would be busy eleven times as long as
+# the GPUs. So 64 GPUs are worth having only with batches of some 3,000 clips or more, and then the
+# paper's 500,000 clips are fewer than 170 steps. Then the limit is not the hardware. It is whether so
+# few steps can teach the network anything. Synthesis is no limit: each process makes its own clips and
+# asks nobody.
 #
 # ## What it means
 #
