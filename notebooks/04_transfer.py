@@ -78,14 +78,17 @@ pd.set_option("display.max_colwidth", None)
 # | --- | --- | --- | --- |
 # | ESC-10, of ESC-50 {cite}`piczak2015` | all 400 clips of 10 classes | 5 official folds in turn | published figures for ESC-10, not for ESC-50 |
 # | UrbanSound8K {cite}`salamon2014` | folds 1, 2 and 10, 2,598 clips of 10 classes | each of the 3, trained on the other 2 | nothing published: the official protocol trains on 9 folds |
-# | Speech Commands v0.02 {cite}`warden2018` | the 10 command words of the official test set, 4,074 clips | its testing part, by the official lists | nothing published: the usual task has 35 words and ten times the speakers |
+# | Speech Commands v0.02 {cite}`warden2018` | the 10 command words of the official test set, 4,074 clips | a fifth of these clips, of speakers of their own | nothing published: the usual task has 35 words and ten times the speakers |
 #
-# FSD50K is not at hand. We have tested its loader and its measure, mean average precision, only on
-# made-up files. This page is computed on ESC-10: dog, rooster, rain, sea waves, crackling fire,
-# crying baby, sneezing, clock tick, helicopter and chainsaw, 40 clips each. For it, Piczak reports
-# 95.7 % for human listeners and 72.7 % for a random forest on MFCCs. In ESC-10 each fold has eight
-# clips of each class. This page uses three of them, so that it takes less than a minute. The
-# records further down use all of them.
+# By the official lists, all clips of Speech Commands that are at hand would be test clips. So their
+# speakers were dealt anew into training, validation and testing. FSD50K is not at hand. We have
+# tested its loader and its measure, mean average precision, only on made-up files.
+#
+# This page is computed on ESC-10: dog, rooster, rain, sea waves, crackling fire, crying baby,
+# sneezing, clock tick, helicopter and chainsaw, 40 clips each. Piczak reports for this set 95.7 % for
+# human listeners and 72.7 % for a random forest on MFCCs. In ESC-10 each fold has eight clips of each
+# class. This page uses three of the eight, so that it takes less than a minute. The records further
+# down use all of them.
 
 # %% tags=["nbval-ignore-output"]
 clips = find_dataset("esc10", audiopg.data_folder())
@@ -112,9 +115,9 @@ print(
 # official folds keep together what was cut from one recording, and, in Speech Commands, what one
 # speaker said. There are exceptions: 4 of the 1,524 recordings of ESC-50 (9 of 2,000 clips) and 5
 # of the 1,297 of UrbanSound8K (152 of 8,732 clips) are in two folds. Each of these recordings has
-# clips in two classes. `audiopg probe --by-source` and `probe_features(..., by_source=True)` leave
-# such clips out of training. None of them is at hand here. If the clips are dealt out anew at
-# random, a classifier can do well by recognising the recording instead of the sound. That is
+# clips in two classes. No such clip is among ours. Where there are some, `audiopg probe --by-source`
+# and `probe_features(..., by_source=True)` leave them out of training. If the clips are dealt out
+# anew at random, a classifier can do well by recognising the recording instead of the sound. That is
 # *leakage*: something about the test clips has reached the training. Leakage has less obvious forms
 # too:
 #
@@ -131,11 +134,11 @@ print(
 #
 # ## The linear probe
 #
-# A recording goes in at its own length. A short one is not repeated to 10.24 s; it uses only the
-# first of the position embeddings. With mean pooling, its tokens are averaged to one vector $z$ of
-# 192 numbers. With frequency pooling, as in M2D (another masked model of audio), the tokens of the
-# 8 bands of a time step are concatenated, then averaged over time, which gives 1,536 numbers. The
-# probe is multinomial logistic regression,
+# A recording goes in at its own length. A short one is not repeated to 10.24 s. It has fewer tokens,
+# and the later position embeddings are not used. With mean pooling, its tokens are averaged to one
+# vector $z$ of 192 numbers. With frequency pooling, as in M2D (another masked model of audio), the
+# tokens of the 8 bands of a time step are concatenated, then averaged over time, which gives 1,536
+# numbers. The probe is multinomial logistic regression,
 #
 # $$
 # p(c \mid z) \propto \exp\bigl(w_c^{\top} z + b_c\bigr),
@@ -220,8 +223,9 @@ tested.replace("nan", "–").fillna("–")
 # smaller network, `mini`. The real audio comes from the other sets, never from the set that is
 # tested. Speech Commands is the exception: its encoder also heard training clips of the set itself,
 # but no test speaker. The first table says how many clips each encoder heard, of what, and in how
-# many minutes. Compare the two small runs with each other, not with its first row, the network that
-# comes with the package. In the second table, p compares each row with `tiny`, mean pooling.
+# many minutes. Compare the two small runs with each other. Do not compare them with the row "AudioPG,
+# tiny", the larger network that comes with the package. In the second table, p compares each row with
+# `tiny`, mean pooling.
 
 # %%
 SETS = {
@@ -416,13 +420,13 @@ print(", ".join(f"{loss:.3f} with {name}" for name, loss in losses.items()))
 #
 # ## Fine-tuning
 #
-# Now the encoder learns too. A linear layer $W$, at first zero, takes the mean of the $T$ tokens
-# $h_t(x; \theta)$, and everything is trained together,
+# Now the encoder learns too. A linear layer $W$, at first zero, takes the mean of the tokens
+# $h_t(x; \theta)$ of a clip, $L$ in number, and everything is trained together,
 #
 # $$
 # \begin{gathered}
 # \min_{\theta, W, b}\ \sum_i \operatorname{cross-entropy}\bigl(y_i,\ W z_i + b\bigr), \\
-# z_i = \frac{1}{T} \sum_{t=1}^{T} h_t(\tilde x_i; \theta),
+# z_i = \frac{1}{L} \sum_{t=1}^{L} h_t(\tilde x_i; \theta),
 # \end{gathered}
 # $$ (eq-finetune)
 #
@@ -515,7 +519,7 @@ pd.DataFrame(
 #
 # ## Where it errs
 
-# %% mystnb={"figure": {"caption": "Confusions of the probe that this page computed on the trained encoder, all folds together, rows normalised.", "name": "fig-confusion"}, "image": {"alt": "A confusion matrix, dark along its diagonal, with a few cells beside it"}} tags=["nbval-ignore-output"]
+# %% mystnb={"figure": {"caption": "Confusions of the probe that this page computed on the trained encoder, all folds together, rows normalised.", "name": "fig-confusion"}, "image": {"alt": "A confusion matrix, bright along its diagonal, with a few lighter cells beside it"}} tags=["nbval-ignore-output"]
 ours = results["AudioPG, tiny"]
 plots.confusion(confusion_matrix(ours, clips), clips.classes)
 plt.show()
@@ -523,12 +527,12 @@ plt.show()
 # %% [markdown]
 # Which confusions are frequent, and why? The paper sorts its confusions into kinds, by what the two
 # sounds share (Table 2): *transient*, impulsive bursts or rhythmic onsets; *mechanical*, low rumble
-# or periodic modulation; *broadband*, textures of noise; *phonetic*, sounds of a vocal tract. The
-# next table is the paper's, after fine-tuning for 300 epochs. Rates are per cent of the clips of
-# the true class. The paper ticks the kinds ("error sources") of each confusion. The text that we
-# have tells how many are ticked, in the last column, but not which. The paper's prose names some:
-# footsteps and fireworks share transients; helicopters and engines, fans and vehicles, vacuum
-# cleaners and washing machines are mechanical; "forward" and "four", "tree" and "three" share
+# or periodic modulation; *broadband*, textures of noise; *semantic or phonetic*, a broad category or
+# a vocal tract. The next table is the paper's, after fine-tuning for 300 epochs. Rates are per cent
+# of the clips of the true class. The paper ticks the kinds ("error sources") of each confusion. The
+# text that we have tells how many are ticked (the last column), but not which ones. The paper's prose
+# names some: footsteps and fireworks share transients; helicopters and engines, fans and vehicles,
+# vacuum cleaners and washing machines are mechanical; "forward" and "four", "tree" and "three" share
 # formants and first consonants.
 
 # %%
@@ -541,7 +545,7 @@ paper_table("table_2")
 # table does not have.
 #
 # And these are ours, from the records of the fine-tuned networks. The column "kinds" has the kinds of
-# sound that both classes share.
+# sound that both classes share. Of the paper's last kind we use the phonetic half.
 
 # %%
 found = {
@@ -563,8 +567,7 @@ plt.show()
 #
 # Many pairs of classes share a kind, confused or not. The next table shows how many do, in per
 # cent. The first column counts all ordered pairs of two classes: that is the *base rate*. The
-# second counts only the four most frequent confusions. The third counts all confusions, each as
-# often as clips were confused in this way.
+# second counts only the four most frequent confusions. The third counts every confused clip once.
 
 # %%
 rows = {}
@@ -587,8 +590,8 @@ pd.DataFrame.from_dict(rows, orient="index").round(0).astype(int)
 # Every word comes from a vocal tract, so on Speech Commands every pair shares a kind, and the kind
 # explains nothing. On ESC-10, clips are confused within a kind far more often than the base rate,
 # and on UrbanSound8K somewhat more often. The paper says that "a substantial fraction of these
-# errors corresponds to acoustically similar pairs". It gives no base rate, so this cannot be told
-# from chance.
+# errors corresponds to acoustically similar pairs". It gives no base rate, so we cannot tell its
+# fraction from chance.
 #
 # The paper explains such errors by a *semantic gap* (Section 5.2): what is near in physics need not
 # be near in meaning, and the generator knows no meaning. [Chapter
@@ -641,8 +644,8 @@ widgets.seen_and_heard(shown, [label.replace("_", " ") for label in labels])
 frequent
 
 # %% [markdown]
-# Listen with the last column in mind. Does the reason given hold for these two clips, or is one of
-# them simply an odd example of its class? A kind explains a confusion only if the ear agrees.
+# Listen with the last column in mind. Does the reason hold for the first two clips of each row, or is
+# one of them simply an odd example of its class? A kind explains a confusion only if the ear agrees.
 #
 # ## The paper's figures
 #
@@ -672,7 +675,7 @@ table_1.fillna("–")
 # | fine-tuning ViT-B, UrbanSound8K, 10 folds | not run yet |
 # | fine-tuning ViT-B, Speech Commands V2, 35 words | not run yet |
 # | fine-tuning ViT-B, FSD50K | not run yet |
-# | fine-tuning ViT-B on an H100, ESC-10, 5 folds of 50 epochs in under 3 minutes | not run yet |
+# | fine-tuning ViT-B, ESC-10, 5 folds of 50 epochs (the goal: under 3 minutes on an H100) | not run yet |
 #
 # How fast is fine-tuning on one machine, and how much of a step is spent on data? "The usual way"
 # decodes files and makes log-mels clip by clip, in the workers of a `DataLoader`.
@@ -698,7 +701,7 @@ for device, rate in bench["metrics"]["embedded_clips_per_second"].items():
     print(f"embedding on {device}: {rate:.1f} clips of 10.24 s a second")
 
 # %% [markdown]
-# These commands made the records. They can be resumed, and `--help` says more:
+# These commands made the records of ESC-10. They can be resumed, and `--help` says more:
 #
 # ```
 # python -m audiopg probe tiny --dataset esc10 --native --pooling both --record probe-esc10-tiny-native
@@ -726,8 +729,9 @@ for device, rate in bench["metrics"]["embedded_clips_per_second"].items():
 #    weights of `tiny` had 82.0 % on the official folds and, on average, 82.7 % on three such random
 #    divisions: hard to tell from luck. On the three folds of UrbanSound8K, where a recording gives
 #    many slices, the same change gave 85.7 instead of 50.2 %. That is a warning: nothing was
-#    learned better, the recordings were recognised. (Leaving them out of training, by
-#    `by_source=True`, gave 79.3 and 34.9 %, since little is left to learn from.)
+#    learned better, the recordings were recognised. (With `by_source=True`, training leaves out the
+#    recordings of the test fold. This gave 79.3 % on ESC-10 and 34.9 % on UrbanSound8K, since little
+#    is left to learn from.)
 # ```
 
 # %% [markdown]
