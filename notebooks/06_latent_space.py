@@ -290,9 +290,9 @@ plt.show()
 
 # %% [markdown]
 # The table shows the best neurons of the trained encoder. Each has a 95 % interval and a p-value
-# that accounts for all dimensions together. The interval comes from disjoint parts of the clips.
-# The usual bootstrap draws clips with replacement, so some would appear twice. An estimator that
-# looks at nearest neighbours would take these copies for information.
+# that accounts for all dimensions together. The interval comes from how far estimates on disjoint
+# parts of the clips differ. The usual bootstrap draws clips with replacement, so some would appear
+# twice. An estimator that looks at nearest neighbours would take these copies for information.
 
 # %%
 trained.table(5).round(3)
@@ -350,8 +350,8 @@ widgets.figure_sweep("neuron", shown, alts)
 # The table shows the best neuron for each factor and encoder, on the full clips. Because it was
 # chosen as best on the first set of clips, its estimate there tends to be too high. The columns
 # "again" and "and again" measure the same neuron on two sets of other clips. To save time, the
-# shuffles use only the first 1,000 clips. With fewer clips, higher values arise by chance, so this
-# threshold is stricter than one from all clips would be.
+# shuffles behind p use only the first 1,000 clips. With fewer clips, higher values arise by chance, so
+# p errs on the safe side.
 
 # %%
 best = recorded("neurons").groupby(["factor", "embeddings"]).first()
@@ -378,9 +378,9 @@ plt.show()
 # %% [markdown]
 # How much of a best neuron's score is the luck of the choice? The next table averages over the ten
 # best neurons for each factor and encoder. The first column has their nats on the clips by which
-# they were chosen, the second the mean of the two estimates on other clips. The last column has the
-# standard deviation of one such estimate, which follows from how far the two estimates of a neuron
-# lie apart. Each estimate comes from 400 clips.
+# they were chosen, the second the mean of the two estimates on other clips. Each of the two comes from
+# 400 clips. How far the two lie apart tells how uncertain one of them is. The last column has this
+# uncertainty, as a standard deviation.
 
 # %%
 kept = recorded("neurons")
@@ -400,10 +400,10 @@ pd.DataFrame(
 ).loc[rows].round(3)
 
 # %% [markdown]
-# For pitch the best neurons of each encoder lose a part of their nats on other clips. The scatter
-# of one estimate is of the same size as that loss. In the table above the figure, the trained
-# encoder's best neuron for pitch keeps a quarter of its nats on one set of other clips, and nearly
-# all of them on the next. So the *number* of a best neuron, such as the paper's 343, is a fact
+# For pitch the best neurons of each encoder lose a part of their nats on other clips. The scatter of
+# one estimate is between half of that loss and twice as large. In the table above the figure, the
+# trained encoder's best neuron for pitch keeps a quarter of its nats on one set of other clips, and
+# nearly all of them on the next. So the *number* of a best neuron, such as the paper's 343, is a fact
 # about one set of clips. What the best neurons tell about intensity holds on other clips. For every
 # encoder but that of recordings, it is also more than they tell about pitch.
 #
@@ -466,16 +466,16 @@ pd.DataFrame(
 # %% [markdown]
 # These are the best neurons of short clips, in nats. If one factor moves, everything in the clip
 # follows it: a neuron that responds to *any* change now tells about this one. The numbers become
-# several times as large, and reach the size of the paper's. Those of the untrained network rise
-# with them; for intensity and the onset they are as high or higher. With nothing else moving, only
-# the number of clips limits the estimate: with 100 clips it can reach about 3.7 nats. So a figure
-# such as the paper's 1.73 means little before one knows what else varied, and what an untrained
-# network gets on the same clips.
+# several times as large, and reach the size of the paper's. The untrained network's numbers rise too;
+# for intensity and the onset they are as high or higher. With nothing else moving, only the number of
+# clips limits the estimate: with 100 clips it can reach about 3.7 nats. So a figure such as the paper's
+# 1.73 means little before one knows what else varied, and what an untrained network gets on the same
+# clips.
 #
 # ## A neuron of its own?
 #
 # If a factor had one neuron to itself, the best neuron would be far ahead of the second. The
-# *mutual information gap* {cite}`chen2018` is their difference as a share of the factor's entropy:
+# *mutual information gap* {cite}`chen2018` is the lead in nats, as a share of the factor's entropy:
 #
 # $$
 # \mathrm{MIG} = \frac{I(z_{(1)}; g) - I(z_{(2)}; g)}{H(g)}
@@ -504,6 +504,8 @@ gaps.round(3)
 recorded("dci").set_index(["embeddings", "factor"]).round(2)
 
 # %% [markdown]
+# For pitch and intensity no network is ahead of log-mel in these scores, and log-mel learned nothing.
+#
 # Gaps near zero are not bad news by themselves. The paper calls its own gaps "low" and reads them
 # as a distributed code, in which many neurons know a little. But a random projection of anything is
 # also distributed.
@@ -661,10 +663,10 @@ pd.DataFrame(
 # To ask whether two factors have separate subspaces, we must find a subspace for each factor on its
 # own. We split the clips into two halves. On each half we take three directions from which ridge
 # regression reads the factor. The smallest angle between two such subspaces is 0° if they share a
-# direction and 90° if they have nothing in common. Random subspaces of the same size are near 90°.
-# So a small angle on the diagonal means that a factor's subspace is found again on other clips. Off
-# the diagonal, where two factors are compared, an angle as large as that of random subspaces means
-# that the factors are kept apart.
+# direction and 90° if they have nothing in common. Between random subspaces of the same size it is
+# about 80°. So a small angle on the diagonal means that a factor's subspace is found again on other
+# clips. Off the diagonal, where two factors are compared, an angle as large as that of random
+# subspaces means that the factors are kept apart.
 
 # %% mystnb={"figure": {"caption": "The recorded run, trained encoder: smallest angle between the subspaces of two factors, one found on each half of the clips. The mark on the bar is chance.", "name": "fig-angles"}, "image": {"alt": "A three by three matrix of angles in degrees, smallest on the diagonal"}}
 angles = {
@@ -695,9 +697,9 @@ pd.DataFrame(
 # ## Move along a direction, and look
 #
 # Another way to ask what a direction means is to push every token of a clip along it and let the
-# decoder paint the result. The direction of a factor is that in which the mean embedding changes as
-# the factor grows. The steps are in standard deviations of the factor, and go far beyond the range
-# of values in the clips.
+# decoder paint the result. The direction of a factor is the way the mean embedding moves as the factor
+# grows. The steps are in standard deviations of the factor, and go far beyond the range of values in
+# the clips.
 
 # %% tags=["nbval-ignore-output"]
 model = load_model("tiny").requires_grad_(False)
@@ -754,7 +756,8 @@ table.rename_axis("change of the picture (root mean square)")
 # A random push changes the picture about as much, and for pitch even more. Now look at the partials
 # in the slider's pictures. A direction from which the pitch can be *read* is not a knob that
 # *turns* the pitch. The decoder repaints textures and edges but leaves the lines where they were.
-# Perhaps each token still carries the place of its own patch.
+# Perhaps this is because all tokens get the same push: each still says what its own patch holds, and
+# so where the lines are.
 #
 # ## Silence the neurons that know
 #
@@ -795,7 +798,7 @@ for factor, name in rows:
 pd.DataFrame.from_dict(left, orient="index").round(2)
 
 # %% [markdown]
-# Losing ten random neurons can cost as much as losing the ten best. A linear probe of all neurons
+# Losing ten random neurons can cost more than losing the ten best. A linear probe of all neurons
 # can have large weights that cancel each other, and silencing any of them upsets the balance. The
 # last column is what matters: trained anew, the probe loses next to nothing, for any encoder. No
 # factor depends on its ten best neurons.
@@ -913,7 +916,7 @@ for name, figures in bench["metrics"].items():
 #   tells more about it than any neuron.
 # - *The onset* shows that learning can also take something away. Log-mel statistics, which average
 #   over time, tell little about it. An untrained network, which has position embeddings, explains
-#   more than half of the onset's variance. The trained `mini` explains more than that, and `tiny`,
+#   more than half of the onset's variance. After synthesis `mini` explains more than that, and `tiny`,
 #   which learned longest, explains less than either of them.
 #
 # The factors hardly have neurons of their own: the gaps are near zero for every encoder. Their

@@ -78,9 +78,9 @@ plots.filter_grid(
 plt.show()
 
 # %% [markdown]
-# The first row is noise. The second has narrow stripes along time, and edges at the first or the
-# last frame of the patch. After a shorter training, however, the random initial weights still hide
-# what was learned, as the recorded runs below show.
+# The first row is noise. The second has narrow horizontal stripes, which run along time, and edges at
+# the first or the last frame of the patch. After a shorter training, however, the random initial
+# weights still hide what was learned, as the recorded runs below show.
 #
 # ## What training added
 #
@@ -166,11 +166,11 @@ pd.DataFrame.from_dict(rows, orient="index").round(3)
 # %% [markdown]
 # ## Snapshots that can be compared
 #
-# A run can store its projection at regular steps (`filters_every`), a few kilobytes each. Between
-# two snapshots the components may flip their sign or trade places. So we rotate the components of
-# each snapshot within the space they span, to bring them as close as possible to those of the next
-# snapshot. With the components of one snapshot as the columns of $B$, and those of the next as the
-# columns of $A$, the best rotation, flips included, has a closed form (Procrustes):
+# A run can store its projection at regular steps (`filters_every`), in about 100 kilobytes each for
+# `tiny`. Between two snapshots the components may flip their sign or trade places. So we rotate the
+# components of each snapshot within the space they span, to bring them as close as possible to those
+# of the next snapshot. With the components of one snapshot as the columns of $B$, and those of the
+# next as the columns of $A$, the best rotation, flips included, has a closed form (Procrustes):
 #
 # $$
 # \begin{gathered}
@@ -180,8 +180,8 @@ pd.DataFrame.from_dict(rows, orient="index").round(3)
 # $$ (eq-procrustes)
 #
 # The figure shows the effect on two snapshots of a small network that this page trains. The upper
-# row is the later snapshot. The middle row is the earlier one, by a plain analysis; the lower row
-# is the same space as the middle one, rotated.
+# row is the later snapshot. The middle row is the earlier one, not rotated; the lower row is the
+# earlier one, rotated.
 
 # %%
 settings = audiopg.PretrainSettings(
@@ -321,8 +321,9 @@ plots.filter_growth(growths["recordings"])
 plt.show()
 
 # %% [markdown]
-# The same in numbers, at three snapshots of each run. The rows "added" are about what training
-# added. They start later, because nothing has been added at the first snapshot.
+# The same in numbers, at the second, the middle and the last snapshot of each run. The rows "added" are
+# about what training added. Their first snapshot is that of step 200, because at step 0 nothing had
+# been added.
 
 # %%
 rows = {}
@@ -421,9 +422,9 @@ pd.DataFrame.from_dict(rows, orient="index")[columns].rename_axis(
 #
 # Why does the paper see bands where we see noise? We can only guess. Our network begins with
 # weights of the size that He et al. {cite}`he2022` use. The paper's may begin with smaller ones.
-# Smaller first weights, a higher rate or more steps would let what was learned show through. The
-# last 12 % of the clips, which our run lacks, would hardly do so: the share of the energy that
-# training added grows by about 0.1 points in a thousand steps.
+# Smaller first weights, a higher rate or more steps would let what was learned show through. Our run
+# lacks the last 12 % of the clips. They would hardly help: the share of the energy that training added
+# grows by about 0.1 points in a thousand steps.
 #
 # ## What it means
 #
