@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from audiopg.analysis import clip_factors, controlled_clips, embed_clips, ridge_r2
 from audiopg.analysis.probes import ridge_weights
@@ -544,14 +545,15 @@ def export_graph(graph: Graph) -> bytes:
         for name in graph.inputs
     )
     with torch.no_grad(), _quiet():
-        traced = torch.export.export(
-            graph.module.eval(),
-            graph.example,
-            dynamic_shapes=shapes if graph.dynamic else None,
-            strict=False,
-        )
+        with _RealTransforms():
+            traced = torch.export.export(
+                graph.module.eval(),
+                graph.example,
+                dynamic_shapes=shapes if graph.dynamic else None,
+                strict=False,
+            )
         program = torch.onnx.export(
-            traced.run_decompositions({torch.ops.aten._fft_c2r.default: _inverse_transform}),
+            traced,
             dynamo=True,
             opset_version=_OPSET,
             verbose=False,
@@ -756,19 +758,29 @@ def _columns(params: ClipParameters) -> tuple[Tensor, ...]:
     return tuple(column[:, :, orders] if column.ndim > 2 else column for column in columns)
 
 
-def _inverse_transform(spectrum: Tensor, dim: list[int], normalization: int, length: int) -> Tensor:
-    """`torch.fft.irfft` along the last axis, in real numbers and forward, which onnxruntime asks for.
+class _RealTransforms(TorchFunctionMode):
+    """`torch.fft.irfft` in real numbers and forward, which onnxruntime asks for."""
+
+    def __torch_function__(
+        self, function: Callable, types: tuple, args: tuple = (), kwargs: dict | None = None
+    ) -> object:
+        function = _inverse_transform if function is torch.fft.irfft else function
+        return function(*args, **(kwargs or {}))
+
+
+def _inverse_transform(spectrum: Tensor, n: int, norm: str = "backward") -> Tensor:
+    """`torch.fft.irfft` along the last axis.
 
     The real part of a real signal's spectrum is even and the imaginary part odd, so the transform
     of their sum has what the cosines make of the one beside what the sines make of the other.
 
     Args:
-        spectrum: (..., length / 2 + 1).
-        dim, normalization, length: as `torch.ops.aten._fft_c2r` takes them; for a normalization
-            other than 0 the result is divided by the length.
+        spectrum: (..., n / 2 + 1).
+        n: the samples, an even number.
+        norm: as `torch.fft.irfft` takes it, "backward" or "forward".
 
     Returns:
-        (..., length).
+        (..., n).
     """
     real, imaginary = torch.view_as_real(spectrum).unbind(-1)
     ahead = real + imaginary
@@ -776,4 +788,4 @@ def _inverse_transform(spectrum: Tensor, dim: list[int], normalization: int, len
     sums = torch.view_as_real(torch.fft.rfft(torch.cat((ahead, behind), dim=-1)))
     first, second = sums[..., 0] + sums[..., 1], sums[..., 0] - sums[..., 1]
     signal = torch.cat((first, second[..., 1:-1].flip(-1)), dim=-1)
-    return signal / length if normalization else signal
+    return signal if norm == "forward" else signal / n
