@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from audiopg.pretraining import RECIPES, PretrainSettings, pretrain
     from audiopg.synth import ClipParameters, SynthPrior, render, signal_to_noise
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "RECIPES", "ClipParameters", "Encoder", "InputError", "LogMel", "MaskedAutoencoder",

@@ -168,6 +168,8 @@ def test_version_is_the_same_everywhere():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert citation["version"] == PROJECT["version"] == audiopg.__version__
     assert citation["license"] == PROJECT["license"]
+    released = f"\n## {audiopg.__version__}, {citation['date-released']}\n"
+    assert released in (ROOT / "CHANGELOG.md").read_text()
 
 
 def test_the_paper_is_cited_alike_everywhere():
