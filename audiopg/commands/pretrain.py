@@ -83,6 +83,13 @@ def run(options: argparse.Namespace) -> None:
         settings = recipe_for(options.preset or RECIPES[recipe].preset, recipe)
     settings = common.changed_by(settings, options)
     _say_if_slowed(settings)
+    chosen = options.recipe or options.resume or options.preset
+    if not (chosen or torch.cuda.is_available()):
+        warnings.warn(
+            "there is no GPU, and the paper's network takes a processor days; --recipe cpu trains a "
+            "small one in an hour or a few.",
+            stacklevel=2,
+        )
     watch = _picture_watcher(settings, options.out) if settings.pictures_every else None
     with _process_group(options.device) as (rank, device):
         result = pretrain(settings, options.out, resume=options.resume, device=device, watch=watch)

@@ -5,6 +5,7 @@ import signal
 import struct
 import subprocess
 import sys
+import warnings
 from dataclasses import fields, replace
 from importlib import import_module
 from pathlib import Path
@@ -374,6 +375,7 @@ def asked(monkeypatch):
     return calls
 
 
+@pytest.mark.filterwarnings("default:there is no GPU:UserWarning")
 def test_flags_change_what_the_recipe_says(asked, tmp_path):
     def settings(arguments):
         with pytest.raises(Asked):
@@ -410,6 +412,14 @@ def test_a_run_too_short_for_its_learning_rate_is_told_so(asked, tmp_path, capsy
     assert complaint("--steps=1000") != ""
     assert complaint("--steps=60 --warmup-steps=10 --cooldown-steps=20") == ""
     assert complaint("") == ""
+
+
+@pytest.mark.parametrize("gpu", [False, True])
+def test_the_papers_network_on_a_processor_is_warned_of(asked, tmp_path, monkeypatch, gpu):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: gpu)
+    with warnings.catch_warnings(record=True, action="always") as caught, pytest.raises(Asked):
+        main(["pretrain", f"--out={tmp_path}"])
+    assert [("--recipe cpu" in str(each.message)) for each in caught] == [True] * (not gpu)
 
 
 def test_pictures_show_held_out_clips_every_so_often(tmp_path, capsys):
