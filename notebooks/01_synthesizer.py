@@ -512,8 +512,8 @@ plt.show()
 #
 # None of these parts knows anything about dogs, rain or speech. Together they make onsets and decays,
 # harmonic and inharmonic spectra, bright and dull sounds, dense and sparse clips. Spectrograms of real
-# sounds use the same vocabulary. Whether this vocabulary is enough is the question of the following
-# chapters.
+# sounds use the same vocabulary. So the sounds are varied. Whether that is enough to teach a network is
+# the question of the following chapters; [chapter 4](04_transfer.ipynb) has the first answer.
 #
 # What is uncertain: the paper's formulas and its released code differ in places. The code draws the
 # roll-off $\gamma$ anew for each partial, cuts events out of one long tone, and puts one burst

@@ -201,11 +201,14 @@ print(
 # ## What the steps are worth
 #
 # The paper pre-trained each network for 100 epochs on one preset and fine-tuned it for 50 epochs on
-# real recordings. The columns "ours" are linear probes of a small network after a short run, on
-# smaller sets: ESC-10 has ten of the classes of ESC-50. So do not compare the paper's numbers with
-# ours. Compare the order of the rows; [chapter 5](05_ablations.ipynb) discusses how sure that order
-# is. The number after ± is the standard deviation over the folds. Where a cell holds two accuracies,
-# the first comes from tokens averaged over the clip, the second from tokens averaged band by band.
+# real recordings. The columns "ours" are {term}`linear probes <linear probe>` of a small network after a
+# short run, on smaller sets: ESC-10 has ten of the classes of ESC-50. So do not compare the paper's
+# numbers with ours. Compare the order of the rows; [chapter 5](05_ablations.ipynb) discusses how sure
+# that order is. The number after ± is the standard deviation over the {term}`folds <fold>`. Where a cell
+# holds two accuracies, the first comes from {term}`tokens <token>` averaged over the clip, the second
+# from tokens averaged band by band. The last column is the loss on {term}`held-out` clips of the row's
+# own preset ([chapter 3](03_pretraining.ipynb) defines it). Each preset is a task of its own, so the
+# losses do not say which network is better.
 
 # %%
 scale = audiopg.at_scale(smoke="cpu", paper="paper")

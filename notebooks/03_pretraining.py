@@ -168,7 +168,7 @@ print(base["protocol"])
 #
 # The curves wait at nearly the same height before they fall further. What does a network know
 # there? Two answers that need no network serve as yardsticks. The first says the same for every
-# clip: the average patch of each band. The second is a ridge regression, which predicts a hidden
+# clip: the average patch of each band. The second is a {term}`ridge regression`, which predicts a hidden
 # patch from the two nearest visible patches of its band, one earlier and one later, and from how
 # near they are. Both are fitted on 64 clips and tested on 32 others.
 
@@ -380,15 +380,16 @@ shown
 #
 # The recipe `paper` is what the paper states: AdamW, a constant rate of $10^{-4}$, batches of 64,
 # single precision. It was made for a GPU. The recipe `cpu` is ours, for a processor. It takes batches
-# of 8 and has no class token. Muon {cite}`jordan2024` updates the matrices of the blocks, at a rate of
+# of 8 and has no {term}`class token`. Muon {cite}`jordan2024` updates the matrices of the blocks, at a rate of
 # $2 \cdot 10^{-3}$ that falls to zero at the end. What is each of its parts worth? The table begins with
 # two controls and the recipe itself. Each further row changes one part of the recipe, or two
 # (`half-clips-part-decoded`). The network is `mini` (6 blocks, 128 wide), trained on 12,800 clips.
-# The judge is a linear probe on the recordings that we use for development. For ESC-10
-# {cite}`piczak2015` and UrbanSound8K {cite}`salamon2014` it uses the first two folds: it is trained
-# on one and tested on the other, then the other way round. For Speech Commands it is tested on the
-# validation part, fold 2 in the table. No other fold is touched. Where a cell holds two accuracies,
-# the first comes from tokens averaged over the clip, the second from tokens averaged band by band.
+# The judge is a {term}`linear probe` on the recordings that we use for development. For ESC-10
+# {cite}`piczak2015` and UrbanSound8K {cite}`salamon2014` it uses the first two {term}`folds <fold>`: it
+# is trained on one and tested on the other, then the other way round. For Speech Commands it is tested
+# on the validation part, fold 2 in the table. No other fold is touched. Where a cell holds two
+# accuracies, the first comes from tokens averaged over the clip, the second from tokens averaged band
+# by band.
 
 # %%
 scale = audiopg.at_scale(smoke="cpu", paper="paper")

@@ -905,8 +905,9 @@ for name, figures in bench["metrics"].items():
 # ## What it means
 #
 # A high $R^2$ alone is no evidence of learning, and neither is a small p-value: an untrained
-# network has both. The evidence is how far the trained encoder differs from its controls. For these
-# weights it says three things.
+# network has both. So a read-out of pitch is arithmetic and knowledge: most of its $R^2$ is there before
+# training, and training adds the rest. The evidence is how far the trained encoder differs from its
+# controls. For these weights it says three things.
 #
 # - *Pitch* is what training improved most. A linear read-out explains more of it from the trained
 #   encoder than from the untrained twin or the log-mel statistics, and the intervals lie apart. The

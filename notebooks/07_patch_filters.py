@@ -428,8 +428,9 @@ pd.DataFrame.from_dict(rows, orient="index")[columns].rename_axis(
 #
 # ## What it means
 #
-# The first layer is trained by a loss far above it. Nothing makes it prefer smooth pictures, except
-# that they help to predict: neighbouring bins of a spectrogram vary together. Stripes along time
+# The first layer looks above all for what lasts: a partial, or a step between two bands. It also looks
+# for beginnings and ends. It is trained by a loss far above it. Nothing makes it prefer smooth pictures,
+# except that they help to predict: neighbouring bins of a spectrogram vary together. Stripes along time
 # suit any sustained sound, and both runs grow them. Where the two runs differ, the sounds may be
 # the reason. A curriculum of held notes has narrow lines. Recordings have broad lines and change
 # more along time.
