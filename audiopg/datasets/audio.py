@@ -26,7 +26,7 @@ from audiopg.synth.parameters import SAMPLE_RATE
 # What a folder is searched for; a file that is named is read whatever its name.
 _SUFFIXES = """
     wav flac ogg mp3 aiff aif aifc m4a opus oga webm caf au snd sph w64 rf64 bwf mp2 mp4 m4b mka mov
-    3gp amr awb aac wma wv ape tta spx
+    3gp amr awb aac wma wv ape tta spx dsf
 """
 AUDIO_SUFFIXES = tuple(f".{suffix}" for suffix in _SUFFIXES.split())
 _WORKERS = 4

@@ -21,7 +21,7 @@ ADX                            the number of samples
 SoX's own (.sox)               the number of samples               where a writer to a pipe left it open
 MP4, M4A, MOV, 3GP             a torn box, no index (moov)         between fragments
 WebM, Matroska                 a torn segment or element           between blocks of a live stream
-WMA                            the size of the file                where it was broadcast
+WMA, DSF                       the size of the file                where WMA was broadcast
 WavPack, TTA, SPHERE with      fewer samples decoded than stated
 shorten, and the like          (`decoding`); a torn block of
                                WavPack
@@ -86,6 +86,7 @@ class _Chunks(NamedTuple):
 
 
 CUT = "is cut short: it ends before its samples do"
+_LONG = "holds more than its header can count (convert it with sox --ignore-length)"
 _RIFF, _FORM = _Chunks(12, 4, 4, "<L"), _Chunks(12, 4, 4, ">L")
 _W64, _CAF = _Chunks(40, 16, 16, "<q", 24, 8), _Chunks(8, None, 4, ">q", 0, 1)
 _FORMS = (b"WAVE", b"AVI ", b"AIFF", b"AIFC", b"8SVX")
@@ -135,6 +136,9 @@ def find_parts(data: mmap | bytes) -> list[Part]:
         start = _after_tag(data, part.stop)
         # Between MP3s there may be tags of several kinds; other containers follow at once.
         lead = len(data) if _SYNC.match(data, part.start) else 0
+    # A size of 32 bits began again at 0 after 4 GiB.
+    if parts and len(data) - parts[-1].stop >= 2**31:
+        raise Unreadable(_LONG)
     return parts or [Part(0, len(data), checked=False)]
 
 
@@ -219,6 +223,10 @@ def _chunked(layout: _Chunks) -> Callable[[mmap | bytes, int], Part]:
                 if length == 0 and end == len(data):
                     raise Unreadable("holds no samples")
                 if _is_open(length):
+                    # Both libraries would stop after the 2 or 4 GiB that stand there.
+                    is_short = layout.length[1] == "L" and length > 0 and not long
+                    if is_short and max(first + length, end) < len(data):
+                        raise Unreadable(_LONG)
                     return Part(start, len(data))
                 return _up_to(data, start, max(stop, first + length))
         if end > len(data) and not _is_open(total) and data[start + 8 : start + 12] in _FORMS:
@@ -522,6 +530,8 @@ _CONTAINERS: list[tuple[int, bytes, Callable[[mmap | bytes, int], Part]]] = [
     *((0, mark, _chunked(_FORM)) for mark in (b"FORM", b"RIFX")),
     (0, b"riff\x2e\x91\xcf\x11", _chunked(_W64)),
     (0, b"caff", _chunked(_CAF)),
+    # Its last blocks are filled up, and FFmpeg 8 counts that into the length.
+    (0, b"DSD ", lambda data, start: _up_to(data, start, start + _number(data, start + 12, "<Q"))),
     *((0, mark, _au) for mark in (b".snd", b"dns.")),
     (0, b"NIST_1A", _sphere),
     (0, b"fLaC", _flac),

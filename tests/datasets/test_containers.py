@@ -1,6 +1,7 @@
 """What is cut short shows, and what is whole is never called cut, container by container."""
 
 import io
+import os
 import re
 import struct
 import sys
@@ -172,6 +173,21 @@ def test_a_size_that_no_pipe_leaves_tells_a_cut(read, size):
     assert read(writers.open_size(size)).startswith("is cut short")
 
 
+@pytest.mark.parametrize(
+    ("kind", "size"), [("WAV", 2**29), ("WAV", 0x7FFFF000), ("WAV", 0xFFFFFFFF), ("AU", 2**29)]
+)
+def test_more_sound_than_a_header_can_count_is_not_shortened(tmp_path, kind, size):
+    """A size of 32 bits begins again after 4 GiB; SoX leaves 2 GiB in what it pipes, FFmpeg 4 GiB."""
+    content = bytearray(WHOLE[f"{kind}-PCM_16"])
+    place = 8 if kind == "AU" else content.index(b"data") + 4
+    content[place : place + 4] = struct.pack(">L" if kind == "AU" else "<L", size)
+    content[4:8] = content[4:8] if kind == "AU" else struct.pack("<L", size)
+    path = tmp_path / "long"
+    path.write_bytes(content)
+    os.truncate(path, 2**32 + 2**29)
+    assert "more than its header can count" in read_header(path)
+
+
 def test_wav_without_samples_holds_none_though_other_chunks_follow(read):
     content = io.BytesIO()
     soundfile.write(content, np.zeros(0), 16000, format="WAV", subtype="PCM_16")
@@ -235,6 +251,16 @@ def voc(*blocks):
     return header + b"".join(
         bytes([kind]) + len(content).to_bytes(3, "little") + content for kind, content in blocks
     )
+
+
+def test_dsf_holds_what_it_counts_though_its_last_block_is_filled_up(read):
+    bits = 2_822_400 // 8
+    form = struct.pack("<QLLLLLLQLL", 52, 1, 0, 1, 1, 2_822_400, 1, bits, 4096, 0)
+    samples = bytes([0x69]) * -(-bits // 8 // 4096) * 4096
+    content = b"DSD " + struct.pack("<3Q", 28, 92 + len(samples), 0) + b"fmt " + form
+    content += b"data" + struct.pack("<Q", 12 + len(samples)) + samples
+    assert read(content) == (bits // 8, 352_800)
+    assert read(content[:-1]).startswith("is cut short")
 
 
 def test_voc_is_read_block_by_block(read):
