@@ -57,7 +57,8 @@ class Factor:
         low: least value that is rendered.
         high: largest value that is rendered.
         default: what a scene takes that does not say; None where it has to. Beyond the paper it is
-            the neutral value, at which the factor changes nothing.
+            the neutral value, at which the factor changes nothing, unless one excitation alone
+            hears it.
         meaning: one line for the documentation.
         draw: how the prior draws it from the field of its name: "uniform" on a range, "octaves" (of
             a range, uniform in their logarithm), "whole" numbers of a range, a "choice" among some,

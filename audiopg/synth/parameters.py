@@ -135,7 +135,7 @@ class ClipParameters:
     """
 
     def __post_init__(self) -> None:
-        for name in factor_names("clip", "event", beyond=True):
+        for name in factor_names("clip", "source", "event", beyond=True):
             if getattr(self, name) is None:
                 like = self.cutoff if FACTORS[name].kind == "clip" else self.f0
                 object.__setattr__(self, name, torch.full_like(like, FACTORS[name].default))

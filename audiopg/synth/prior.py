@@ -421,6 +421,13 @@ class SynthPrior:
             if getattr(self, probability) == 0
             for factor in factors
         }
+        # Beyond the paper a factor that only some excitations hear is drawn with one of them.
+        drawn = {*self.excitation, *self.pulse}
+        off |= {
+            name
+            for name, factor in FACTORS.items()
+            if factor.beyond and drawn.isdisjoint(EXCITATIONS.hearing(name))
+        }
         all_share = self.shared_source and self.mixture_probability == 0
         positions = {}
         for factor in (factor for factor in _DRAWS if factor not in off):

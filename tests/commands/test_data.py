@@ -14,7 +14,7 @@ import soundfile
 
 from audiopg.__main__ import main
 from audiopg.datasets import benchmarks, describe
-from audiopg.datasets.benchmarks import Archive, Benchmark
+from audiopg.datasets.benchmarks import BENCHMARKS, Archive, Benchmark
 from audiopg.datasets.esc50 import esc50
 
 
@@ -52,13 +52,7 @@ def test_data_lists_what_is_there_and_how_to_get_the_rest(tmp_path, capsys, monk
     assert main(["data", "--data", str(tmp_path)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines.pop().startswith("audiopg data NAME decodes every file of one")
-    assert [line.split()[0] for line in lines] == [
-        "esc10",
-        "esc50",
-        "urbansound8k",
-        "speech_commands",
-        "fsd50k",
-    ]
+    assert [line.split()[0] for line in lines] == list(BENCHMARKS)
     assert "9 clips, 2 classes, 5 folds, CC BY 3.0; missing files: 1" in lines[0]
     assert f"not there; audiopg download urbansound8k --out {tmp_path} brings it" in lines[2]
     assert "FSD50K: 3 clips, 2 classes, 3 folds, CC BY 4.0" in lines[4]

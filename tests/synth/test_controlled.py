@@ -4,7 +4,9 @@ import pytest
 import torch
 
 from audiopg.errors import InputError
-from audiopg.synth import SynthPrior, render, signal_to_noise, vary
+from audiopg.synth import EXCITATIONS, SynthPrior, render, signal_to_noise, vary
+
+KNOWN = len(EXCITATIONS)
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +91,7 @@ def test_a_noise_floor_differs_by_its_level_alone(clip):
         ("f0", 100.0, r"values has shape \(\)"),
         ("onset", [0.0, 10.0], "row 1: onset is 10; the range is 0 to 10.24 s less the length"),
         ("onset", [-0.5], "row 0: onset is -0.5"),
-        ("excitation", [0, 4], "row 1: excitation is 4; the range is 0 to 3"),
+        ("excitation", [0, KNOWN], f"row 1: excitation is {KNOWN}; the range is 0 to {KNOWN - 1}"),
         ("excitation", [0.5], r"excitation was given \[0.5\]; it takes whole numbers"),
         ("band_limited", [2], r"band_limited was given \[2\]; it takes True or False"),
         ("noise_level", [-0.1], "row 0: noise_level is -0.1; the range is 0 to 1e6"),

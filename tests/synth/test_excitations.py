@@ -67,6 +67,15 @@ def test_it_is_drawn():
         SynthPrior(excitation=("organ",))
 
 
+def test_its_own_factor_beyond_the_paper_is_drawn_with_it_alone(monkeypatch):
+    """So that clips of presets, which draw no new excitation, keep every factor."""
+    monkeypatch.setitem(EXCITATIONS.rows, BELL, Excitation(BELL, bell, ("glide",)))
+    for kind, is_drawn in (("harmonic", False), (BELL, True)):
+        prior = SynthPrior(excitation=("fm", kind), motion_probability=1.0)
+        glide = prior.sample(torch.arange(3), seed=0).glide
+        assert (glide != 0).all() if is_drawn else (glide == 0).all()
+
+
 @pytest.mark.usefixtures("added")
 def test_it_is_rendered():
     params = sampled("sine")
