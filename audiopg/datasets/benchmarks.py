@@ -155,7 +155,7 @@ BENCHMARKS = {
 
 
 def find_benchmark(name: str) -> Benchmark:
-    """The benchmark of a name, "esc10", "esc50", "urbansound8k", "speech_commands" or "fsd50k".
+    """The benchmark of a name, one of `BENCHMARKS`.
 
     Raises:
         InputError: for another name.

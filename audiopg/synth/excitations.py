@@ -46,7 +46,7 @@ class Excitation:
             cannot be heard. With a tone too the excitation is a pulse: it has a band-limited form.
         steady: a quicker way at a steady pitch, ``steady(start, event, f0, *factors)`` ->
             (R, TILE), see `harmonic`.
-        in_page: whether the laboratory's page plays it. Its functions are traced by `torch.export`,
+        in_page: whether the laboratory's page plays it. Its functions are exported by `torch.onnx`,
             so they must not ask what a tensor holds; tests/book/test_export.py compares them.
     """
 
@@ -290,7 +290,7 @@ def band_limited_tone(
 
 
 def orders_below_nyquist(f0: Tensor) -> Tensor:
-    """The orders, from 1 up, of all whole multiples below Nyquist of the lowest of some pitches."""
+    """(n,) the orders, from 1 up, of all multiples below Nyquist of the lowest pitch of (H,)."""
     lowest = fixed(lambda: _EXPORTED_LOWEST, lambda: f0.min().item())
     return torch.arange(1, max(2, math.ceil(NYQUIST / lowest)), device=f0.device)
 
