@@ -131,7 +131,7 @@ def unpatchify(patches: Tensor) -> Tensor:
 
 
 def normalise_patches(patches: Tensor) -> Tensor:
-    """Each patch with its own mean removed and divided by its own standard deviation."""
+    """Each patch, (..., values), less its own mean and over its own standard deviation."""
     variance, mean = torch.var_mean(patches, dim=-1, keepdim=True)
     return (patches - mean) / (variance + 1e-6).sqrt()
 
@@ -315,7 +315,7 @@ class Encoder(Embedder):
         return self.norm(x)
 
     def tokens(self, mel: Tensor, visible: Tensor | None = None) -> Tensor:
-        """What the first block is given: as `forward`, before the blocks."""
+        """What the first block is given, (B, tokens, width): as `forward`, before the blocks."""
         patches = patchify(mel)
         if patches.shape[1] > MOST_TOKENS:
             raise InputError(

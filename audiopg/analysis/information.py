@@ -275,7 +275,7 @@ def as_factor(factor: Array, clips: int, any_scale: bool = False) -> Tensor:
 
 
 def as_factors(factors: Mapping[str, Array], clips: int) -> dict[str, Tensor]:
-    """Every one of ``factors``, which may be the columns of a table, as by `as_factor`.
+    """Every one of ``factors``, which may be the columns of a table, as by `as_factor`: (clips,).
 
     Raises:
         InputError: as `as_factor`, or where there are none.

@@ -56,7 +56,7 @@ class Spectrograms:
         return self.frames[places].float()
 
     def alike(self, rows: Tensor) -> bool:
-        """Whether clips have equally many patches."""
+        """Whether clips, (n,) int64 rows, have equally many patches."""
         return len(patches_of(self.lengths[rows]).unique()) == 1
 
 
@@ -102,7 +102,7 @@ def log_mels(
 
 
 def patches_of(frames: Tensor) -> Tensor:
-    """Patches of clips of so many frames; the last ones may be part empty."""
+    """Patches of clips of so many frames, (clips,) int64 both; the last may be part empty."""
     return (frames + PATCH - 1) // PATCH * BANDS
 
 

@@ -132,7 +132,7 @@ def targets_of(clips: LabelledClips) -> Tensor:
 def splits_of(
     clips: LabelledClips, folds: Sequence[int] | None, validate: bool
 ) -> list[tuple[int, Tensor, Tensor]]:
-    """For each test fold, the rows to train on and the rows to report on.
+    """Each test fold with the rows to train on and the rows to report on, (n,) int64 both.
 
     A fold called "validation" is not trained on. To validate, this fold is reported on, or, where
     there is none, the training fold that follows the test fold; the test fold is left alone.
