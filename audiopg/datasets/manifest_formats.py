@@ -64,13 +64,28 @@ _LABEL_TRACK = re.compile(r"[\d.,]+\t[\d.,]+(\t|$)")
 class Reader(NamedTuple):
     """A format: whether a path is one, given its first line; its rows; whether it is of one recording.
 
-    A reader of one's own is a row of `READERS`; the first that knows a path reads it.
+    ``roles`` are those that the user may name a column for, divided by blanks; None for all. A reader
+    of one's own is a row of `READERS`; the first that knows a path reads it.
     """
 
     name: str
     knows: Callable[[Path, str], bool]
     rows: Callable[[Path, Columns], Iterator[Row]]
     of_one: bool = False
+    roles: str | None = None
+
+    def read(self, path: Path, columns: Columns) -> Iterator[Row]:
+        """The rows, by which column is for what.
+
+        Raises:
+            InputError: for a role that the format has no column for, rather than leave it unheeded.
+        """
+        if self.roles is not None and (others := columns.keys() - {*self.roles.split()}):
+            raise InputError(
+                f"{printable(path)} is read as {self.name}, which has no columns for the {min(others)}; "
+                "name a table, or leave that out."
+            )
+        return self.rows(path, columns)
 
 
 def find_reader(path: Path) -> Reader:
@@ -105,10 +120,6 @@ def class_folders(folder: Path, columns: Columns) -> Iterator[Row]:
 
     Where all outermost folders are called train, test and so on, they are the split.
     """
-    if columns:
-        raise InputError(
-            f"{printable(folder)} is read as a folder a class, which has no columns; name the table."
-        )
     files = audio_files(folder)
     tops = {path.relative_to(folder).parts[0] for path in files}
     deep = all(len(path.relative_to(folder).parts) > 2 for path in files)
@@ -128,7 +139,7 @@ def annotated_folder(folder: Path, columns: Columns) -> Iterator[Row]:
             "one file."
         )
     for path, reader in found:
-        yield from reader.rows(path, columns)
+        yield from reader.read(path, columns)
 
 
 def _annotations(folder: Path) -> list[tuple[Path, Reader]]:
@@ -552,18 +563,31 @@ def _audformat_time(where: str, role: str, text: str) -> str:
 
 # Of these formats the first that knows a path reads it.
 READERS = (
-    Reader("Kaldi", lambda p, _: (p / "wav.scp").is_file() or p.name == "wav.scp", kaldi),
+    Reader(
+        "Kaldi",
+        lambda p, _: (p / "wav.scp").is_file() or p.name == "wav.scp",
+        kaldi,
+        roles="label group",
+    ),
     Reader("audformat", lambda p, _: (p / "db.yaml").is_file() or p.name == "db.yaml", audformat),
     Reader("Hugging Face", lambda p, _: bool(_metadata(p)), hugging_face),
     Reader(
         "tables of recordings", lambda p, _: p.is_dir() and bool(_annotations(p)), annotated_folder
     ),
-    Reader("a folder a class", lambda p, _: p.is_dir(), class_folders),
-    Reader("JAMS", lambda p, _: p.suffix == ".jams", jams, of_one=True),
+    Reader("a folder a class", lambda p, _: p.is_dir(), class_folders, roles=""),
+    Reader("JAMS", lambda p, _: p.suffix == ".jams", jams, of_one=True, roles="label"),
     Reader("Raven", lambda _, first: _RAVEN_TIMES[0] in first.split("\t"), raven, of_one=True),
     Reader("BirdNET", lambda _, first: bool(_BIRDNET.match(first)), birdnet, of_one=True),
-    Reader("Audacity", lambda _, first: bool(_LABEL_TRACK.match(first)), audacity, of_one=True),
-    Reader("lhotse", lambda _, first: bool(_LHOTSE.search(first)), lhotse),
+    Reader(
+        "Audacity",
+        lambda _, first: bool(_LABEL_TRACK.match(first)),
+        audacity,
+        of_one=True,
+        roles="",
+    ),
+    Reader(
+        "lhotse", lambda _, first: bool(_LHOTSE.search(first)), lhotse, roles="label group fold"
+    ),
     Reader("JSON lines", lambda _, first: first.lstrip().startswith("{"), json_table),
     Reader("CSV, TSV or DCASE", lambda _, first: bool(re.search(r"[,;\t]", first)), text_table),
 )

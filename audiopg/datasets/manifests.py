@@ -70,7 +70,7 @@ def read_dataset(
     path, columns = as_path(path, "folder, table or manifest"), columns or {}
     if unknown := columns.keys() - ROLES.keys():
         raise InputError(f"columns names {min(unknown)!r}, which is none of {', '.join(ROLES)}.")
-    rows = list(find_reader(path).rows(path, columns))
+    rows = list(find_reader(path).read(path, columns))
     _refuse_doubles(path, rows)
     parts, bad = _usable(rows, progress)
     if not parts or (bad and not skip_bad):

@@ -1246,6 +1246,22 @@ def test_every_reader_has_a_name_of_its_own():
     assert len(set(names)) == len(names)
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "role"),
+    [
+        ("a.txt", "0\t0.5\tdog", "group"),
+        ("a.jams", '{"annotations": []}', "group"),
+        ("wav.scp", "a a.wav", "fold"),
+        ("cuts.jsonl", '{"recording_id": "a"}', "start"),
+    ],
+)
+def test_a_column_for_what_a_format_has_none_for_is_refused(tmp_path, name, text, role):
+    """A group that went unheeded would let clips of one site into several folds."""
+    path = lines(tmp_path / name, text)
+    with pytest.raises(InputError, match=f"is read as .*, which has no columns for the {role};"):
+        read(path, columns={role: "site"})
+
+
 @pytest.fixture(scope="module")
 def two(tmp_path_factory):
     folder = tmp_path_factory.mktemp("any")
