@@ -162,7 +162,6 @@ class Embedder(nn.Module):
         self, windows: list[Tensor], batch_size: int, pooling: str, native: bool
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Encode windows, those of equally many steps together: (n,) indices, (n, T, size)."""
-        first = int(self.architecture.class_token)
         samples = [len(window) if native else CLIP_SAMPLES for window in windows]
         steps = torch.tensor([_time_steps(n) for n in samples], dtype=torch.int64)
         order = steps.argsort(stable=True)
@@ -171,7 +170,8 @@ class Embedder(nn.Module):
                 mel = self._log_mels(
                     [frontend.fit_length(windows[row], samples[row]) for row in rows]
                 )
-                tokens = self(mel)[:, first:].float().unflatten(1, (-1, BANDS))
+                patches = mel.shape[1] // frontend.PATCH * BANDS
+                tokens = self(mel)[:, -patches:].float().unflatten(1, (-1, BANDS))
                 yield rows, tokens.mean(dim=2) if pooling == "mean" else tokens.flatten(2)
 
     def _log_mels(self, waves: list[Tensor]) -> Tensor:

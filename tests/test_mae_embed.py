@@ -6,9 +6,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from audiopg.embedding import Embedder
 from audiopg.errors import InputError
 from audiopg.frontend import LogMel, fit_length
-from audiopg.mae import BANDS, Encoder
+from audiopg.mae import BANDS, PIXELS, Encoder, patchify
 
 # Of embeddings that were computed in other batches: float32, of the size of 1, some ten roundings.
 CLOSE = {"atol": 1e-5, "rtol": 1e-5}
@@ -38,6 +39,26 @@ def test_native_clips_use_the_first_positions_and_no_loop(encoder):
     found = encoder.embed(wave, native=True)
     torch.testing.assert_close(found, expected.mean((0, 1)), **CLOSE)
     assert not torch.allclose(found, encoder.embed(wave), atol=1e-2)
+
+
+class Passing(Embedder):
+    """Another network: its tokens are the patches, behind three that stand for none."""
+
+    dimensions = PIXELS
+
+    def __init__(self):
+        super().__init__()
+        self.log_mel = LogMel()
+        self.gain = torch.nn.Parameter(torch.ones(()))
+
+    def forward(self, mel):
+        return torch.nn.functional.pad(patchify(mel) * self.gain, (0, 0, 3, 0), value=torch.nan)
+
+
+def test_any_network_embeds_with_its_last_tokens():
+    wave = noise(16000)
+    patches = patchify(LogMel()(wave[None]))[0]
+    torch.testing.assert_close(Passing().embed(wave, native=True), patches.mean(0), **CLOSE)
 
 
 @pytest.mark.parametrize("native", [False, True])
