@@ -189,7 +189,7 @@ def as_float64(values: object, name: str = "values") -> Tensor:
         if values.is_complex():
             raise InputError(f"{values.dtype} was given for {name}; give real numbers.")
         return values.detach().double()
-    array = _unmasked(values, name)
+    array = unmasked(values, name)
     if array.dtype.kind in "cmMSUV":
         raise InputError(f"{array.dtype} was given for {name}; give real numbers.")
     try:
@@ -311,7 +311,7 @@ def _sequence_or_array(given: object) -> Sequence | Array:
     """A tensor or an array of numbers as it is, anything else as a list of what it holds."""
     is_array = hasattr(given, "__array__") or isinstance(given, memoryview)
     if is_array and not isinstance(given, Tensor):
-        given = _unmasked(given, "the waveform")
+        given = unmasked(given, "the waveform")
     if isinstance(given, str | bytes | os.PathLike):
         raise InputError(
             f"{shown(given)} is no waveform; read files with audiopg.datasets.load_audio, or embed "
@@ -374,7 +374,7 @@ def _peak(wave: Tensor) -> float:
     return torch.maximum(-low, high).item()
 
 
-def _unmasked(values: object, name: str) -> np.ndarray:
+def unmasked(values: object, name: str) -> np.ndarray:
     """An array; what it hides behind a mask is not to be taken for its values."""
     if np.ma.is_masked(values):
         raise InputError(f"entries of {name} are masked; fill them, or leave them out.")

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from audiopg._types import Array, DataFrame
 from audiopg.errors import InputError
-from audiopg.inputs import random_by
+from audiopg.inputs import random_by, unmasked
 
 # Of the bootstrap and of permutations; average precision has to be computed anew in each.
 _RESAMPLES = {"accuracy": 10_000, "mAP": 1_000}
@@ -69,18 +69,22 @@ def deviation(values: np.ndarray) -> float:
 
 def as_labels(labels: Array, clips: int) -> np.ndarray:
     """(clips,) int64, or (clips, classes) bool."""
-    labels = labels.cpu().numpy() if isinstance(labels, Tensor) else np.asarray(labels)
+    labels = labels.cpu().numpy() if isinstance(labels, Tensor) else unmasked(labels, "labels")
     if labels.ndim == 2 and labels.dtype == bool and len(labels) == clips:
         return labels
     labels = as_integers("labels", labels, clips)
-    if (labels < 0).any():
-        raise InputError(f"labels hold {labels.min()}; count the classes from 0.")
+    # Numbers of species or of a catalogue would make a column of scores for each that there might be.
+    if len(wrong := labels[(labels < 0) | (labels >= 10**5)]):
+        raise InputError(
+            f"labels hold {wrong[0]}; count the classes from 0, as numpy.unique(labels, "
+            "return_inverse=True) does."
+        )
     return labels
 
 
 def as_integers(name: str, values: Array, clips: int) -> np.ndarray:
     """``values``, (clips,) or one column, as (clips,) int64."""
-    values = values.cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
+    values = values.cpu().numpy() if isinstance(values, Tensor) else unmasked(values, name)
     values = values[:, 0] if values.shape == (clips, 1) else values
     if values.shape != (clips,) or not np.issubdtype(values.dtype, np.integer):
         several = ", or (clips, classes) bool" if name == "labels" else ""
