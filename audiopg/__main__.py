@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from audiopg.environment import scale
 
             scale()  # Records say it, at the end.
-            if vars(options).get("record"):
+            if vars(options).get("record") is not None:
                 _require_record(options.record)
             with warnings.catch_warnings():
                 warnings.showwarning = _warn

@@ -195,6 +195,8 @@ def as_row(where: str, file: Path, found: Mapping[str, object], **more: object) 
     if several is None:
         labels: tuple[str, ...] = (_plain(where, found.get("label")),)
     elif isinstance(several, str):
+        if ";" in several or "|" in several:
+            raise InputError(f"{where}: the labels are {several!r}; divide them by commas.")
         labels = tuple(label.strip() for label in several.split(",") if label.strip())
     elif isinstance(several, list | tuple):
         labels = tuple(_plain(where, label) for label in several)

@@ -595,6 +595,10 @@ BAD_INPUT = {
         "cannot be written (Not a directory)",
     ),
     "an unknown benchmark": ("bench nothing", "no benchmark is called 'nothing'"),
+    "a record named by a variable that is not set": (
+        "pretrain --out NOWHERE --record=",
+        "'' names no record; use at most 200 letters",
+    ),
     "a record of no one benchmark": ("bench --record x", "--record takes the figures of one"),
     "a folder without sounds": ("embed NOWHERE EMPTY --out table.npz", "holds no audio file"),
     "a model that is missing": ("probe NOWHERE --data NOWHERE", "is not a file"),

@@ -378,6 +378,14 @@ def test_what_is_no_list_of_labels_is_refused_by_line(tmp_path, labels):
         read(table)
 
 
+@pytest.mark.parametrize("sign", [";", "|"])
+def test_labels_that_another_sign_divides_are_not_one_label(tmp_path, sign):
+    table = tmp_path / "l.csv"
+    table.write_text(f"file,labels\na.wav,dog{sign}rain\n")
+    with pytest.raises(InputError, match=r"line 2: the labels are .*; divide them by commas"):
+        read(table)
+
+
 def test_several_labels_a_clip(tmp_path):
     rows = ["x", "x,y", "y", "", "x,z", "z"]
     for row in range(6):
