@@ -678,7 +678,8 @@ def _knob(name: str) -> dict:
         "unit": unit(factor),
         "excitations": EXCITATIONS.hearing(name),
         "one_event": factor.one_event,
-        "beyond": factor.beyond,
+        # An addition, and no factor of the tone itself.
+        "beyond": factor.beyond and factor.kind != "source",
     }
 
 

@@ -357,7 +357,9 @@ def added_clips():
     cases = [("extended", clip, {}) for clip in range(12)]
     for code, changes in enumerate(TURNED.values()):
         cases.append(("full", 7, {"excitation": code % 4, **changes}))
-    cases += [("full", 7, {"excitation": code, **TURNED["a glide"]}) for code in range(4)]
+    cases += [
+        ("full", 7, {"excitation": code, **TURNED["a glide"]}) for code in range(len(EXCITATIONS))
+    ]
     cases.append(("full", 7, {"excitation": 2, "band_limited": 1, **TURNED["a vibrato"]}))
     return cases
 
@@ -387,7 +389,7 @@ def test_both_graphs_render_a_clip_of_the_paper_alike(run):
 def test_every_factor_has_a_knob():
     assert {*COLUMNS} - {"seed", "clip"} == {*FACTORS}
     for name, factor in FACTORS.items():
-        if factor.beyond:
+        if factor.beyond and factor.kind != "source":
             assert factor.slider.low <= factor.default <= factor.slider.high
             # Whether a clip has additions is asked of those that nothing else silences.
             assert factor.slider.needs or factor.default == 0, name
