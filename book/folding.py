@@ -11,17 +11,17 @@ MOST_LINES = 10
 
 
 def fold_long_code(app: Sphinx, doctree: nodes.document) -> None:
-    """Mark the long cells of a chapter, as the tag ``hide-input`` would."""
+    """Mark the long cells of a chapter, as the tag ``hide-input`` does, and say how long they are."""
     if app.builder.name == "singlehtml":
         return
     for cell in doctree.findall(nodes.container):
-        if cell.get("nb_element") != "cell_code" or cell.get("hide_mode"):
+        if cell.get("nb_element") != "cell_code" or cell.get("hide_mode") not in (None, "input"):
             continue
         source = cell.children[0] if cell.children else None
         if source is None or source.get("nb_element") != "cell_code_source":
             continue
         lines = source.astext().count("\n") + 1
-        if lines > MOST_LINES:
+        if lines > MOST_LINES or cell.get("hide_mode"):
             cell["hide_mode"] = "input"
             cell["prompt_show"] = f"Show the code, {lines} lines"
             cell["prompt_hide"] = "Hide the code"

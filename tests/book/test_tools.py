@@ -353,7 +353,8 @@ def test_a_lab_is_started_as_root_too(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("lines", "tag", "folds"), [(10, None, False), (11, None, True), (11, "all", False)]
+    ("lines", "tag", "folds"),
+    [(10, None, False), (11, None, True), (11, "all", False), (10, "input", True)],
 )
 def test_long_code_folds(lines, tag, folds):
     cell = nodes.container(nb_element="cell_code")
@@ -373,4 +374,4 @@ def test_long_code_folds(lines, tag, folds):
     assert (cell.get("hide_mode") == "input") == folds
     assert ("prompt_show" in cell) == folds
     if folds:
-        assert cell["prompt_show"] == "Show the code, 11 lines"
+        assert cell["prompt_show"] == f"Show the code, {lines} lines"
