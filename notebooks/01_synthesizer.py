@@ -392,7 +392,7 @@ widgets.side_by_side({said: from_scene(written)}, columns=1)
 # that draws every factor independently knows no meaning. It never makes three knocks and then a door,
 # because nothing tells it that these belong together. A language model in the place of our
 # dictionaries would write the same JSON, a few hundred characters a clip.
-# `python -m audiopg synth --json scene.json` renders what it writes.
+# `python -m audiopg synth --json scene.json --out sounds` renders what it writes.
 #
 # ## What it costs
 #
@@ -499,7 +499,7 @@ for axis, (name, label) in zip(axes, labels.items(), strict=True):
     for part, costs in curves.items():
         axis.plot(values, costs, marker="o", markersize=4, label=part)
     axis.set(xscale="log", xlabel=label)
-    axis.set_xticks(values, [f"{value:g}" for value in values])
+    axis.set_xticks(values[::2], [f"{value:g}" for value in values[::2]])
     axis.minorticks_off()
     axis.set_ylim(bottom=0)
 handles = axis.get_legend_handles_labels()
@@ -527,8 +527,8 @@ plt.show()
 # 2. Give the events of a clip their own tones: `audiopg.SynthPrior.preset("full",
 #    shared_source=False)`. Is it easier or harder to count them?
 # 3. Teach `scene_of` a word: a noun "siren", whose pitch you choose, or an adjective "faint". Then write
-#    its scene to a file with `json.dump`, render it with `python -m audiopg synth --json`, and listen: does
-#    the sound deserve the word?
+#    its scene to a file with `json.dump`, render it with `python -m audiopg synth --json scene.json --out
+#    sounds`, and listen: does the sound deserve the word?
 # 4. Make a glass break: write a scene of many short events like `bell`, ever closer together, each
 #    with a high `f0` and a burst at its onset.
 #

@@ -346,8 +346,8 @@ else:
 shown
 
 # %% [markdown]
-# The table compares the loss of `tiny` with that of an untrained network, over the first four
-# recordings of each class. A low loss does not mean that a class is understood: after a bark or a
+# The table, which needs the recordings, compares the loss of `tiny` with that of an untrained network,
+# over the first four recordings of each class. A low loss does not mean that a class is understood: after a bark or a
 # sneeze, many of these recordings are digital silence for most of their length, and flat patches
 # are easily guessed.
 
