@@ -30,6 +30,8 @@ SEVERAL_SEEDS = (
     "curriculum-harmonic",
     "curriculum-dynamic",
     "extended",
+    "real-for-esc10",
+    "real-for-urbansound8k",
 )
 
 

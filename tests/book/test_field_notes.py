@@ -41,6 +41,19 @@ def test_what_a_note_points_to_is_there():
         assert (ROOT / path).is_file() or (ROOT / "audiopg" / path).is_file(), path
 
 
+def test_the_losses_of_repeats_are_those_of_their_record():
+    note = " ".join(re.search(r"falls by copying\.\*\* (.+?)\n\n", PAGE, re.DOTALL)[1].split())
+    words = read_record("bench-repeats", ROOT / "results")["metrics"]["speech_commands"]
+    before, after = words["synthesis alone"], words["synthesis, then the target"]
+    assert f"a loss of {after['repeated']:.2f} instead of {before['repeated']:.2f}" in note
+    assert f"risen from {before['joined']:.2f} to {after['joined']:.2f}, and" in note
+    probed = [
+        read_record(name, ROOT / "results")["metrics"]["probes"]["Speech Commands v0.02, 10 words"]
+        for name in ("adapt-to-speech_commands-cpu", "before-adapting-cpu")
+    ]
+    assert f"lost {100 * (probed[1]['mean'] - probed[0]['mean']):.0f} points" in note
+
+
 def test_figures_of_our_own_are_those_of_their_record():
     note = " ".join(re.search(r"first rate\.\*\* (.+?)\n\n", PAGE, re.DOTALL)[1].split())
     record = read_record("resampled", ROOT / "results")["metrics"]

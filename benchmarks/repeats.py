@@ -1,0 +1,94 @@
+"""Does a network fill in what it hears, or copy it from a repeat?
+
+A recording shorter than a clip is repeated until it fills one (Section 4.1). So most of what is masked is
+heard again elsewhere in the clip. Here networks fill in test clips of a set twice: repeated, as in their
+training, and joined end to end with other clips of the set, so that nothing comes twice. The networks are
+those of Table 5, from ``python -m audiopg reproduce adapt target before``; those that are not there are
+left out.
+
+    AUDIOPG_DATA=data python -m audiopg bench repeats --record bench-repeats
+"""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from audiopg import LogMel, data_folder
+from audiopg.book.experiments import SETS
+from audiopg.datasets import cached_waves, find_dataset
+from audiopg.frontend import fit_length
+from audiopg.pretrained import load_model
+from audiopg.records import write_record
+from audiopg.synth import CLIP_SAMPLES
+
+RUNS = Path("runs/reproduce")
+CLIPS, BATCH = 100, 20
+
+
+def filled(name: str) -> dict[str, Tensor]:
+    """Clips of the last test fold, repeated and joined: (CLIPS, CLIP_SAMPLES) each; none where it is not there."""
+    clips = find_dataset(name, data_folder())
+    if clips is None:
+        return {}
+    rows = np.flatnonzero(clips.folds == clips.test_folds[-1])
+    waves = cached_waves(clips)
+    order = np.random.default_rng(0).permutation(rows)
+    chosen = np.resize(order, CLIPS)
+    following = iter(np.resize(order, 20 * CLIPS)[CLIPS:])
+
+    def joined(row: int) -> Tensor:
+        wave = waves.native(row)
+        while len(wave) < CLIP_SAMPLES:
+            wave = torch.cat([wave, waves.native(next(following))])
+        return wave[:CLIP_SAMPLES]
+
+    return {
+        "repeated": torch.stack([fit_length(waves.native(row), CLIP_SAMPLES) for row in chosen]),
+        "joined": torch.stack([joined(row) for row in chosen]),
+    }
+
+
+def loss(run: Path, waves: Tensor) -> float:
+    """The mean loss of a network, of the masks of seed 0."""
+    model, log_mel = load_model(run), LogMel()
+    numbers = torch.arange(len(waves)).split(BATCH)
+    return float(
+        np.mean([model(log_mel(waves[part]), part, seed=0).loss.item() for part in numbers])
+    )
+
+
+@torch.no_grad()
+def main(record: str | None = None) -> None:
+    """Compare, print, and write the record."""
+    began = time.perf_counter()
+    found = {}
+    for name in SETS:
+        rows = {
+            "synthesis alone": "curriculum-full-cpu",
+            "synthesis, then the target": f"adapt-to-{name}-cpu",
+            "the target alone": f"target-only-{name}-cpu",
+        }
+        runs = {row: RUNS / folder for row, folder in rows.items() if (RUNS / folder).is_dir()}
+        waves = filled(name)
+        for row, run in runs.items() if waves else ():
+            each = {way: loss(run, some) for way, some in waves.items()}
+            found.setdefault(name, {})[row] = each
+            print(f"{name}, {row}: {', '.join(f'{way} {each[way]:.3f}' for way in each)}")
+    if record:
+        write_record(
+            record,
+            settings={"preset": "mini", "clips": CLIPS, "seed": 0},
+            metrics=found,
+            seconds=time.perf_counter() - began,
+            data="test clips of the last fold of ESC-10 (CC BY 3.0), UrbanSound8K (CC BY-NC 3.0) and Speech "
+            "Commands (CC BY 4.0)",
+            protocol="the loss of filling in test clips that no network was trained on, each repeated to "
+            "10.24 s, and joined with others to 10.24 s, under the same masks",
+        )
+
+
+if __name__ == "__main__":
+    main()
