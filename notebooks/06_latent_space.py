@@ -61,10 +61,10 @@ plots.use_style()
 # I(z; g) = \iint p(z, g) \log \frac{p(z, g)}{p(z)\, p(g)} \, dz \, dg
 # $$ (eq-information)
 #
-# Here $z$ is the activation of the neuron and $g$ is the pitch. $p(z, g)$ says how often the two
-# occur together, and $p(z)\,p(g)$ how often they would if they were independent. If these two are
-# equal everywhere, the logarithm is 0 and the neuron tells nothing about the pitch. One nat narrows
-# the range of possible pitches about as much as halving it one and a half times.
+# Here $z$ is the activation of the neuron and $g$ is the pitch. $p(z, g)$ says how often the two occur
+# together, and $p(z)\,p(g)$ how often they would if they were independent. If these two are equal
+# everywhere, the logarithm is 0 and the neuron tells nothing about the pitch. One nat makes the range
+# of possible pitches about 2.7 times as narrow.
 #
 # Correlation asks something narrower: how well a *straight line* relates the two quantities. Here
 # are four made-up pairs for which we know what to expect.
@@ -171,11 +171,11 @@ table = pd.DataFrame.from_dict(table, orient="index").round(3)
 table.rename_axis("correlation")
 
 # %% [markdown]
-# The estimator has three properties. It can be slightly *negative* for unrelated quantities; we
-# keep such values, because cutting them at zero would make noise look like information. It does not
-# depend on units: stretching an axis, or taking the logarithm of a frequency, changes the scatter
-# of the estimate but not the quantity it estimates. And a neuron that never changes gives exactly
-# zero.
+# The estimator has three properties. It can be slightly *negative* for unrelated quantities; we keep
+# such values, because cutting them at zero would make noise look like information. It does not depend
+# on units, because both axes are scaled first. Taking the logarithm of a frequency does change the
+# estimate a little, but not the quantity that is estimated. And a neuron that never changes gives
+# exactly zero.
 #
 # ## Clips with known factors
 #
@@ -401,7 +401,7 @@ pd.DataFrame(
 
 # %% [markdown]
 # For pitch the best neurons of each encoder lose a part of their nats on other clips. The scatter of
-# one estimate is between half of that loss and twice as large. In the table above the figure, the
+# one estimate lies between half of that loss and twice that loss. In the table above the figure, the
 # trained encoder's best neuron for pitch keeps a quarter of its nats on one set of other clips, and
 # nearly all of them on the next. So the *number* of a best neuron, such as the paper's 343, is a fact
 # about one set of clips. What the best neurons tell about intensity holds on other clips. For every
@@ -504,7 +504,8 @@ gaps.round(3)
 recorded("dci").set_index(["embeddings", "factor"]).round(2)
 
 # %% [markdown]
-# For pitch and intensity no network is ahead of log-mel in these scores, and log-mel learned nothing.
+# For pitch and intensity no network is ahead of log-mel in the three scores of DCI, and log-mel learned
+# nothing.
 #
 # Gaps near zero are not bad news by themselves. The paper calls its own gaps "low" and reads them
 # as a distributed code, in which many neurons know a little. But a random projection of anything is
@@ -558,16 +559,16 @@ plt.show()
 
 # %% [markdown]
 # Compare the encoders within a column, not the factors within a row. What log-mel or an untrained
-# network can read was in the input already; only what the trained network adds was learned. An
-# average over time cannot say when something happened, unless each token carries its time. That is
-# why log-mel knows next to nothing of the onset.
+# network can read was in the input already; only what the trained network adds was learned. An average
+# over time cannot say when something happened, unless each token carries its time. That is why log-mel
+# knows little of the onset.
 #
 # ### Where in the network?
 #
 # Here is the same question layer by layer: we average the tokens before the first block, and after
 # each block.
 
-# %% mystnb={"figure": {"caption": "The recorded run: held-out R² of each factor by layer, on 1,000 of the clips.", "name": "fig-layers"}, "image": {"alt": "Three panels, one a factor, of three curves over thirteen layers"}}
+# %% mystnb={"figure": {"caption": "The recorded run: held-out R² of each factor by layer, on 1,000 of the clips.", "name": "fig-layers"}, "image": {"alt": "Three panels, one a factor, each with two curves over thirteen layers and a shorter one over seven"}}
 depths = {
     short: recorded(f"layers of {encoder}")
     for encoder, short in NAMES.items()
@@ -592,8 +593,9 @@ figure.legend(
 plt.show()
 
 # %% [markdown]
-# In the trained network pitch is read better from block to block up to the ninth, and intensity up
-# to the fifth. The onset is read best after the first block, and less well from there on.
+# In the trained network pitch is read better from block to block up to the ninth, and intensity up to
+# the fifth, after which it hardly changes. The onset is read best after the first block, and less well
+# from there on.
 #
 # ### How much training does it take?
 #
@@ -661,12 +663,12 @@ pd.DataFrame(
 # construction, whatever the factors do.
 #
 # To ask whether two factors have separate subspaces, we must find a subspace for each factor on its
-# own. We split the clips into two halves. On each half we take three directions from which ridge
-# regression reads the factor. The smallest angle between two such subspaces is 0° if they share a
-# direction and 90° if they have nothing in common. Between random subspaces of the same size it is
-# about 80°. So a small angle on the diagonal means that a factor's subspace is found again on other
-# clips. Off the diagonal, where two factors are compared, an angle as large as that of random
-# subspaces means that the factors are kept apart.
+# own. We split the clips into two halves. On each half, three ridge regressions read the factor: one
+# reads its rank, two read curved functions of the rank. Their weights give three directions. The
+# smallest angle between two such subspaces is 0° if they share a direction and 90° if they have nothing
+# in common. Between random subspaces of the same size it is about 80°. So a small angle on the diagonal
+# means that a factor's subspace is found again on other clips. Off the diagonal, where two factors are
+# compared, an angle as large as that of random subspaces means that the factors are kept apart.
 
 # %% mystnb={"figure": {"caption": "The recorded run, trained encoder: smallest angle between the subspaces of two factors, one found on each half of the clips. The mark on the bar is chance.", "name": "fig-angles"}, "image": {"alt": "A three by three matrix of angles in degrees, smallest on the diagonal"}}
 angles = {
@@ -697,9 +699,9 @@ pd.DataFrame(
 # ## Move along a direction, and look
 #
 # Another way to ask what a direction means is to push every token of a clip along it and let the
-# decoder paint the result. The direction of a factor is the way the mean embedding moves as the factor
-# grows. The steps are in standard deviations of the factor, and go far beyond the range of values in
-# the clips.
+# decoder paint the result. The direction of a factor says how the embeddings of the clips change, on
+# average, as the factor grows. The steps are in standard deviations of the factor, and go far beyond
+# the range of values in the clips.
 
 # %% tags=["nbval-ignore-output"]
 model = load_model("tiny").requires_grad_(False)
@@ -893,7 +895,7 @@ for name, figures in bench["metrics"].items():
         )
 
 # %% [markdown]
-# One command made everything recorded on this page. It takes any run or checkpoint. It stores its
+# One command made the recorded run of this page. It takes any run or checkpoint. It stores its
 # embeddings, so it can continue after an interruption:
 #
 # ```
@@ -911,8 +913,8 @@ for name, figures in bench["metrics"].items():
 #
 # - *Pitch* is what training improved most. A linear read-out explains more of it from the trained
 #   encoder than from the untrained twin or the log-mel statistics, and the intervals lie apart. The
-#   trained encoder's best neuron is no better than the best dimension of the others; the estimates
-#   on other clips scatter widely. So the knowledge is in many neurons together.
+#   trained encoder's best neuron is no better than the best dimension of the others, within the wide
+#   scatter of these estimates. So the knowledge is in many neurons together.
 # - *Loudness over the noise* is read better after training, too. But one log-mel band by itself
 #   tells more about it than any neuron.
 # - *The onset* shows that learning can also take something away. Log-mel statistics, which average

@@ -322,8 +322,8 @@ plt.show()
 
 # %% [markdown]
 # The same in numbers, at the second, the middle and the last snapshot of each run. The rows "added" are
-# about what training added. Their first snapshot is that of step 200, because at step 0 nothing had
-# been added.
+# about what training added. At step 0 nothing had been added, so their first snapshot is that of step
+# 200, and their second that of step 400.
 
 # %%
 rows = {}
@@ -429,11 +429,11 @@ pd.DataFrame.from_dict(rows, orient="index")[columns].rename_axis(
 # ## What it means
 #
 # The first layer looks above all for what lasts: a partial, or a step between two bands. It also looks
-# for beginnings and ends. It is trained by a loss far above it. Nothing makes it prefer smooth pictures,
-# except that they help to predict: neighbouring bins of a spectrogram vary together. Stripes along time
-# suit any sustained sound, and both runs grow them. Where the two runs differ, the sounds may be
-# the reason. A curriculum of held notes has narrow lines. Recordings have broad lines and change
-# more along time.
+# for beginnings and ends. The loss that trains it comes many layers later. Nothing makes it prefer
+# smooth pictures, except that they help to predict: neighbouring bins of a spectrogram vary together.
+# Stripes along time suit any sustained sound, and both runs grow them. Where the two runs differ, the
+# sounds may be the reason. A curriculum of held notes has narrow lines. Recordings have broad lines and
+# change more along time.
 #
 # | the paper's Figure 6 | ours |
 # | --- | --- |

@@ -126,9 +126,9 @@ pd.DataFrame.from_dict(loss, orient="index").round(3)
 #
 # ## See and hear it
 #
-# {numref}`fig-adapted` shows how both networks fill in one clip of the target. If the target is
-# ESC-10, the lower row should have more of the texture that recordings have and the synthesizer
-# lacks, where sound was hidden.
+# {numref}`fig-adapted` shows how both networks fill in one clip of the target. If the target is ESC-10,
+# look where sound was hidden. There the lower row should have more of the texture that recordings have
+# and the synthesizer lacks.
 
 # %% mystnb={"figure": {"caption": "A held-out clip of the target, what is seen of it, and the reconstruction before adapting (above) and after (below).", "name": "fig-adapted"}, "image": {"alt": "Two rows of original, masked and reconstructed log-mel spectrograms of the same clip"}} tags=["nbval-ignore-output"]
 one = heard["the target"][:1]
@@ -188,9 +188,9 @@ table.replace("", "not run yet").fillna("not run yet")
 outcomes[took]
 
 # %% [markdown]
-# The *held-out loss* is measured on synthetic clips of `full`, so it says what was forgotten. It
-# rises with every target. After Speech Commands it is about 1, which is no better than guessing
-# each patch's mean.
+# The *held-out loss* is measured on synthetic clips of `full`. For the networks that went on to a
+# target, it says what was forgotten: it rises with every target. After Speech Commands it is about 1,
+# which is no better than guessing each patch's mean.
 #
 # The probes do not agree about what was gained. On ESC-10 the rows differ by two clips of 80 at
 # most, so nothing can be told. On UrbanSound8K the network that went on to the target loses five
@@ -211,9 +211,10 @@ outcomes[took]
 # patch is to find the repeat and copy it, and what words sound like does not matter. The probe
 # takes every clip at its own length, where nothing is repeated.
 #
-# If this is so, the network should fail where nothing repeats. In the next table each network fills
-# in 100 test clips of the target twice: *repeated*, as in its training, and *joined* end to end
-# with other clips of the same set, so that nothing comes twice.
+# If this is so, the network should fail where nothing repeats. In the next table each network fills in
+# 100 test clips of the target (ESC-10 has only 80, so some are taken again) in two ways: *repeated*, as
+# in its training, and *joined* end to end with other clips of the same set, so that nothing comes
+# twice.
 
 # %%
 names = dict(
@@ -260,12 +261,12 @@ paper_table("table_5").astype(object).fillna("–")
 #
 # ## What it means
 #
-# Are unlabelled recordings of use? Here it depends on how long they are. Recordings of a second
-# made the network worse, because repeats teach it to copy. From recordings of four seconds it
-# gained with one pooling and lost with the other, and from recordings of five seconds our test
-# clips are too few to tell. The loss does not show which of these happened. So look first at how
-# long your recordings are (`python -m audiopg data PATH` says it), and probe the adapted encoder
-# beside the one before.
+# Are unlabelled recordings of use? Here it depends on how long they are. Recordings of a second made
+# the network worse, most likely because repeats teach it to copy. From recordings of four seconds it
+# gained with one pooling and lost with the other, and from recordings of five seconds our test clips
+# are too few to tell. The loss does not show which of these happened. So look first at how long your
+# recordings are (`python -m audiopg data PATH` says it), and probe the adapted encoder beside the one
+# before.
 #
 # What is uncertain: each row is one run. We tuned neither the number of steps nor the rate. Nor did
 # we mix in synthetic clips, which might have kept the network from forgetting, or join recordings

@@ -57,11 +57,11 @@ pd.set_option("display.max_colwidth", None)
 # \end{gathered}
 # $$ (eq-beyond)
 #
-# Here $\theta$ is the phase, in cycles, of a pitch that glides by $g$ octaves over the event's
-# length $L$ and swings by the share $d$ at the rate $r$. $n$ is a band of noise about that pitch,
-# and $\sigma$ its share. $m$ is a periodic gain. If there are formants, $u$ passes through the
-# resonances of a vocal tract. At their neutral values, $g = d = \sigma = 0$ and $m = 1$, the
-# additions leave the paper's event as it is, bit by bit. After damping, reverberation may be added
+# Here $\theta$ is the phase, in cycles, of a pitch that glides by $g$ octaves over the event's length
+# $L$ and swings by the share $d$ at the rate $r$. $n$ is noise of low frequencies, which the sine moves
+# up to that pitch, and $\sigma$ is its share. $m$ is a periodic gain. If there are formants, $u$ passes
+# through the resonances of a vocal tract. At their neutral values, $g = d = \sigma = 0$ and $m = 1$,
+# the additions leave the paper's event as it is, bit for bit. After damping, reverberation may be added
 # to the clip.
 #
 # | addition | factors | what it is for |
@@ -69,9 +69,9 @@ pd.set_option("display.max_colwidth", None)
 # | `noise` | share and bandwidth of a band of noise | rain, wind, waves, breath, fricatives |
 # | `modulation` | depth, rate, decay, jitter | engines, rotors, insects, clocks, steps, crackling |
 # | `motion` | glide, depth and rate of a vibrato | cries, sirens, the melody of speech |
-# | `formants` | three resonances; the pitch of a voice | vowels |
+# | `formants` | three resonances, and a pitch that a voice can have | vowels |
 # | `reverberation` | time and level | rooms |
-# | `mixtures` | sources, number and loudness of events | streets, machines beside voices |
+# | `mixtures` | a source for each event; number and loudness of events | streets, machines beside voices |
 #
 # ## One event, many ways
 #
@@ -144,7 +144,8 @@ widgets.seen_and_heard(
 #
 # ## Turn them
 #
-# Each slider changes one factor of that event, and nothing else.
+# Each slider changes one factor of an event, and nothing else. The event may differ from the one above,
+# so that the factor can be heard: the bandwidth of the noise, for one, needs noise.
 
 
 # %%
@@ -212,11 +213,11 @@ plt.show()
 # %% [markdown]
 # ## The preset `extended`
 #
-# `extended` is `full` with all six additions. Each has its own probability, so a clip has some and
-# not others. `full+noise` is `full` with one of them, `extended-noise` is `extended` without it,
-# and so on. Any of these can be the `--prior` of `python -m audiopg pretrain`. The additions draw
-# from their own streams of random numbers. So clip $i$ of `full+noise` is clip $i$ of `full`, with
-# noise in some of its events. {numref}`fig-extended` compares both presets, clip by clip.
+# `extended` is `full` with all six additions. Each has its own probability, so a clip has some and not
+# others. `full+noise` is `full` with one of them, `extended-noise` is `extended` without it, and so on.
+# Any of these can be the `--prior` of `python -m audiopg pretrain`. The additions draw from their own
+# streams of random numbers. So clip $i$ of `full+noise` is clip $i$ of `full`, with noise in some of
+# its events. {numref}`fig-extended` compares `full` with `extended`, clip by clip.
 
 # %%
 full = audiopg.SynthPrior.preset("full")
