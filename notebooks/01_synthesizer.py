@@ -153,8 +153,9 @@ widgets.side_by_side(in_presets)
 # $$ (eq-harmonic)
 #
 # **Frequency modulation.** One sine modulates the phase of another. The index $\beta$ says how
-# strongly, and the ratio $r$ says how many times $f_0$ the modulating frequency is. If $r$ is not a
-# whole number, the result sounds like a bell.
+# strongly, and the ratio $r$ says how many times $f_0$ the modulating frequency is. If $r$ is not
+# close to a simple fraction (3.14, for example), the partials are inharmonic and the result sounds
+# like a bell.
 #
 # $$
 # u(t) = \sin\bigl(2\pi f_0 t + \beta \sin(2\pi r f_0 t)\bigr)
@@ -321,8 +322,8 @@ columns = ["excitation", "f0", "onset", "length", "burst_amplitude"]
 to_table(params).query("heard")[columns].round(2)
 
 # %% [markdown]
-# The full table has the same number of rows for every clip, one for each event that it could have.
-# Its column `heard` says which rows are events that sound, and the query keeps only those. For
+# Without the query, the data frame has five rows for every clip, because a clip has at most five
+# events. The column `heard` says which of these events sound, and the query keeps only those. For
 # experiments, `vary` makes copies of one clip that differ in a single factor. Here it damps the
 # bell and the drone more and more.
 
@@ -408,8 +409,9 @@ widgets.side_by_side({said: from_scene(written)}, columns=1)
 # - **A phase may wrap.** The phase of a pulse is a 32-bit integer, and $2^{32}$ stands for one
 #   whole cycle. The integer overflows exactly once a cycle, which is what a phase should do.
 # - **A recursion can be cut into blocks.** The low-pass processes 32 samples at a time as a matrix
-#   product. Only two numbers, its state, pass from block to block. A parallel scan passes them on: all
-#   blocks at once, first to the next block, then two blocks on, then four.
+#   product. Only two numbers, its state, pass from block to block. A parallel scan passes them on in
+#   rounds. In the first round every block passes them to the next block, in the second round to the
+#   block two further on, then four, and so on.
 # - **A pass over memory costs more than a multiplication.** Ten rounds of integer arithmetic make a
 #   random number, and three ramps make an envelope. On a CPU with numba, both are loops in machine code
 #   whose numbers never leave the processor. The result is the same as without numba, bit for bit.
@@ -452,8 +454,8 @@ for device, taken in speed.items():
 # ([chapter 3](03_pretraining.ipynb#how-fast)).
 #
 # Where does the time go? On one CPU thread, we leave out one part of the rendering at a time and
-# measure the time saved. We compare the log-mel with its main work done plainly: 1,022 Fourier
-# transforms, each followed by a 257 x 128 product.
+# measure the time saved. The last line compares the time of the log-mel with the time of its two main
+# steps in their simplest form: 1,022 Fourier transforms, and a 257 x 128 product after each.
 
 # %%
 for part, saved in bench["parts_of_render"].items():
@@ -480,9 +482,9 @@ for name, others in bench["ratios"].items():
 # algorithms, but they round differently. A clip must keep its bits for ever, so we use none of
 # them. A clip rendered by itself takes longer, because rendering is several hundred small
 # operations, and each has a fixed cost that a batch shares. The cost of a band-limited pulse grows
-# with the number of its partials, and at 1 Hz it has almost 8,000. The log-mel takes about one and
-# a half times as long as the least that it needs: transforms, sparse products and logarithms. The
-# rest of its time goes to moving the frames through the caches.
+# with the number of its partials, and at 1 Hz it has almost 8,000. The log-mel takes about 1.6
+# times as long as the least that it needs: transforms, sparse products and logarithms. The rest of
+# its time goes to moving the frames through the caches.
 #
 # {numref}`fig-cost` shows how the cost grows.
 

@@ -121,7 +121,7 @@ plt.show()
 # - *Damping* removes brightness: the higher a partial, the more it loses. It sounds like a wall
 #   between us and the source.
 # - *The noise floor* fills the gaps between events. Without it six tenths of this clip are digital
-#   silence, which no microphone ever delivers.
+#   silence. No microphone delivers that, though edited recordings can contain it.
 # - *Bursts* tell us that something was struck. Three of the four events here have one. The three
 #   together last a seventh of a second, and each covers all frequencies at once.
 # - *Events and envelopes* make things happen in time. Without them every frame is like the one
@@ -204,7 +204,8 @@ print(
 # real recordings. The columns "ours" are {term}`linear probes <linear probe>` of a small network after a
 # short run, on smaller sets: ESC-10 has ten of the classes of ESC-50. So do not compare the paper's
 # numbers with ours. Compare the order of the rows; [chapter 5](05_ablations.ipynb) discusses how sure
-# that order is. The number after ± is the standard deviation over the {term}`folds <fold>`. Where a cell
+# that order is. The number after ± is the standard deviation over the {term}`folds <fold>`; Speech
+# Commands has a single test part, called fold 3, and so no deviation. Where a cell
 # holds two accuracies, the first comes from {term}`tokens <token>` averaged over the clip, the second
 # from tokens averaged band by band. The last column is the loss on {term}`held-out` clips of the row's
 # own preset ([chapter 3](03_pretraining.ipynb) defines it). Each preset is a task of its own, so the
@@ -293,7 +294,9 @@ theirs.join(ours.replace("", "not run yet").add_prefix("ours: "))
 # %% [markdown]
 # In the paper's columns the range of the fundamental hardly matters. The number of events does
 # matter, but not in one direction: crowded clips help on ESC-50 and hurt on UrbanSound8K. In our
-# columns no setting is ahead of the default on every set. On the two sets with several test folds no
+# columns no setting is ahead of the default on every set with both kinds of average. The narrow range
+# comes nearest: it is ahead on all three with tokens averaged band by band, but not with tokens
+# averaged over the clip. On the two sets with several test folds no
 # difference from the default is larger than the deviation of the default itself. And crowded clips
 # differ from the default in two ways at once: they have more events, and shorter ones. To fit, each of
 # $N$ events lasts at most $10.24 / N$ seconds.
@@ -319,7 +322,7 @@ theirs.join(ours.replace("", "not run yet").add_prefix("ours: "))
 # 2. Ask for nonsense: `audiopg.SynthPrior.preset("full", f0=(50, 9000))`.
 #
 # ```{dropdown} What you might find
-# 1. Mostly noise floor. The lengths now agree, but a third thing has changed: how much of a clip
+# 1. Mostly noise floor. The lengths now roughly agree, but a third thing has changed: how much of a clip
 #    sounds. It is harder than it seems to find two settings that differ in only one way.
 # 2. You get an error of one sentence, which names the field and its range. In a sampled sound, a
 #    frequency above half the sample rate cannot be told from one below it.

@@ -277,8 +277,8 @@ print(
 #
 # {numref}`fig-reconstructions` shows three clips that no run has trained on. The network sees the
 # middle picture and answers with the right one. It predicts normalised patches, as {eq}`eq-loss`
-# asks. So the picture takes the mean and the deviation of each patch from the original clip, and
-# shows *pattern*, not loudness.
+# asks, so it says nothing about their loudness. For the picture we take the mean and the deviation of
+# each patch from the original clip. Only the *pattern* inside a hidden patch is the network's work.
 
 # %% mystnb={"figure": {"caption": "Held-out clips, what the `tiny` network saw of them, and its reconstruction.", "name": "fig-reconstructions"}, "image": {"alt": "Three rows of original, masked and reconstructed log-mel spectrograms. Horizontal lines are continued across hidden patches; noise is replaced by smooth colour"}}
 mel = log_mel(audiopg.render(prior.sample(held_out, seed=0)))
@@ -370,8 +370,8 @@ if recordings is not None:
 shown
 
 # %% [markdown]
-# A loss below 1 would not be enough: the average patch reaches that too. But in most classes that are
-# not mostly silent, the loss is well below the shelf, although the network knows only synthetic sound.
+# A loss below 1 alone would prove little, because the average patch reaches that too. But in most
+# classes that are not mostly silent, the loss is well below the shelf, although the network knows only synthetic sound.
 # This is the first sign in this book that synthetic and real sound have something in common. [Chapter
 # 4](04_transfer.ipynb) asks what it is worth.
 
@@ -381,7 +381,8 @@ shown
 # The recipe `paper` is what the paper states: AdamW, a constant rate of $10^{-4}$, batches of 64,
 # single precision. It was made for a GPU. The recipe `cpu` is ours, for a processor. It takes batches
 # of 8 and has no {term}`class token`. Muon {cite}`jordan2024` updates the matrices of the blocks, at a rate of
-# $2 \cdot 10^{-3}$ that falls to zero at the end. What is each of its parts worth? The table begins with
+# $2 \cdot 10^{-3}$. It stays constant, then falls to zero over the last steps. What is each
+# part of the recipe worth? The table begins with
 # two controls and the recipe itself. Each further row changes one part of the recipe, or two
 # (`half-clips-part-decoded`). The network is `mini` (6 blocks, 128 wide), trained on 12,800 clips.
 # The judge is a {term}`linear probe` on the recordings that we use for development. For ESC-10

@@ -129,7 +129,7 @@ probe_table(results, len(clips.classes))
 #
 # Here is the same question with more patience. A network of 6 blocks, 128 wide (`mini`, 1.2 million
 # weights in its encoder), trains on 12,800 clips of each curriculum by the recipe `cpu` of [chapter
-# 3](03_pretraining.ipynb), in a few minutes on one core. It is small because a small network learns
+# 3](03_pretraining.ipynb), in 6 to 20 minutes on one core. It is small because a small network learns
 # something in this time, where a large one would hardly learn. At `AUDIOPG_SCALE=paper` it is the
 # paper's network. The rows "untrained" and "log-mel" say what a probe reaches without any
 # pre-training.
@@ -150,16 +150,18 @@ outcome_table(rows)
 # has one test part, here called fold 3, so its cells show no deviation. Where a cell holds two
 # accuracies, the first comes from tokens averaged over the clip. The second keeps the eight bands
 # of the spectrogram apart when the tokens are averaged. *Log-mel* is the mean and the deviation of
-# the bands. *CPU min* are the minutes that a core worked on the pre-training. The *held-out loss*
+# the bands. *CPU min* are the minutes that a core worked on the pre-training, on average over the seeds.
+# `dynamic` has the most because one of its two seeds ran on a slower processor. The *held-out loss*
 # is measured on the curriculum that the row was trained on (on `full` for recordings), so it cannot
 # be compared between curricula. The last two rows repeat a comparison of the paper: the same
-# network was trained on recordings instead. It heard as many windows of recordings, each as long as
-# a clip, as the others heard clips. The recordings come from the other sets at hand, never from the
-# set that is probed, so each of these rows has figures for one set only.
+# network was trained on recordings instead. It heard 12,800 windows of recordings, as many as the
+# others heard clips. A window is as long as a clip. The recordings come from the other sets at hand,
+# never from the set that is probed, so each of these rows has figures for one set only.
 #
 # The worth of a part is the difference of two rows, tested on the same folds. Let $a_k$ and $b_k$
 # be the accuracies of the two on fold $k$ of $F$, averaged over $n_a$ and $n_b$ seeds, and $s^2$
-# the variance between seeds of the same row. The gain and its standard error are
+# the variance between seeds of the same row. Where no row of a table has several seeds, $s^2$ is
+# unknown, and its term is left out. The gain and its standard error are
 #
 # $$
 # \begin{aligned}
@@ -391,17 +393,19 @@ pd.DataFrame(stages).rename_axis("clips heard")
 # %% [markdown]
 # With synthesis the probe rises on ESC-10 and UrbanSound8K, unevenly, up to 25,600 clips. From there
 # to the end of the run, at 51,200 clips, three of the four accuracies on these two sets change by
-# less than a point. Recordings give less, and averaged tokens stop gaining sooner: on ESC-10 after
-# 6,400 clips, on UrbanSound8K after 12,800, from where they fall. At the end synthesis is ahead on
+# less than a point. Recordings give less in the end. At first they do not: with averaged tokens
+# they are ahead on ESC-10 up to 6,400 clips, and on UrbanSound8K at 12,800. After
+# that they rise no further, and on UrbanSound8K they fall. At the end synthesis is ahead on
 # both sets and with both poolings, in three of four cases by about two standard errors or more. In
 # the paper it is the other way round: with far more time, recordings come out ahead.
 #
-# Before one concludes that synthesis is the better teacher, two things count against our recordings.
-# They are few: the networks heard each of them ten and seventeen times, and no synthetic clip twice.
-# And they are short, a second to five, so they are repeated to fill a clip. [Chapter
-# 8](08_adaptation.ipynb) shows that a network then learns to copy what it should fill in. And each of
-# these runs has one seed, whose luck is not in the errors of this table; with it, the [scoreboard of
-# the preface](../book/preface.md) finds that it cannot be told which of the two teaches more.
+# This does not yet make synthesis the better teacher, for three reasons. First, our recordings are
+# few: the networks heard each of them ten and seventeen times, and no synthetic clip twice. Second,
+# they are short, a second to five, so they are repeated to fill a clip. [Chapter
+# 8](08_adaptation.ipynb) shows that a network then learns to copy what it should fill in. Third, each of
+# these runs has one seed, so the errors in the table of gains leave out how much seeds differ. The
+# [scoreboard of the preface](../book/preface.md#what-we-found) includes this, and finds that it cannot be
+# told which of the two teaches more.
 #
 # On Speech Commands, where only the run on synthesis is probed, averaged tokens are at their best
 # after 6,400 clips and never come back to that. From there on, the accuracy with the bands kept
@@ -440,7 +444,8 @@ paper_table("table_4")
 # one level or up to two points below. But our rows do not show that single events cost most. With
 # one event per clip, the probe stays within a point of the default on these two sets, and loses
 # some points only on Speech Commands. On ESC-10, crowded clips gain with averaged tokens, as in the
-# paper on ESC-50, and lose a little with the bands kept apart. Each of these rows has one seed.
+# paper on ESC-50, and lose a little with the bands kept apart. Each of these rows except the
+# default has one seed.
 #
 # One command makes all rows: `make paper`, or `python -m audiopg reproduce curriculum` for some of
 # them. It resumes where it was stopped, and `--list` says how long each row takes. With a GPU it
