@@ -29,25 +29,25 @@ CLIPS, BATCH = 100, 20
 
 
 def filled(name: str) -> dict[str, Tensor]:
-    """Clips of the last test fold, repeated and joined: (CLIPS, CLIP_SAMPLES) each; none where it is not there."""
+    """Clips of the last test fold, repeated and joined: each (clips, CLIP_SAMPLES), at most CLIPS of them."""
     clips = find_dataset(name, data_folder())
     if clips is None:
         return {}
     rows = np.flatnonzero(clips.folds == clips.test_folds[-1])
     waves = cached_waves(clips)
     order = np.random.default_rng(0).permutation(rows)
-    chosen = np.resize(order, CLIPS)
-    following = iter(np.resize(order, 20 * CLIPS)[CLIPS:])
+    chosen = range(min(CLIPS, len(order)))
 
-    def joined(row: int) -> Tensor:
-        wave = waves.native(row)
+    def joined(place: int) -> Tensor:
+        following = iter(np.roll(order, -place))
+        wave = waves.native(next(following))
         while len(wave) < CLIP_SAMPLES:
             wave = torch.cat([wave, waves.native(next(following))])
         return wave[:CLIP_SAMPLES]
 
     return {
-        "repeated": torch.stack([fit_length(waves.native(row), CLIP_SAMPLES) for row in chosen]),
-        "joined": torch.stack([joined(row) for row in chosen]),
+        "repeated": torch.stack([fit_length(waves.native(order[n]), CLIP_SAMPLES) for n in chosen]),
+        "joined": torch.stack([joined(n) for n in chosen]),
     }
 
 

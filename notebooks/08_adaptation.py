@@ -212,9 +212,8 @@ outcomes[took]
 # takes every clip at its own length, where nothing is repeated.
 #
 # If this is so, the network should fail where nothing repeats. In the next table each network fills in
-# 100 test clips of the target (ESC-10 has only 80, so some are taken again) in two ways: *repeated*, as
-# in its training, and *joined* end to end with other clips of the same set, so that nothing comes
-# twice.
+# 100 test clips of the target (the 80 that there are for ESC-10) in two ways: *repeated*, as in its
+# training, and *joined* end to end with other clips of the same set, so that nothing comes twice.
 
 # %%
 names = dict(
@@ -230,7 +229,7 @@ pd.DataFrame.from_dict(losses, orient="index").round(3)
 
 # %% [markdown]
 # That is what happens. On Speech Commands the loss of repeated words falls from 0.78 to 0.25, and
-# that of joined words rises from 0.84 to 1.40, far worse than guessing the mean. The network has
+# that of joined words rises from 0.84 to 1.39, far worse than guessing the mean. The network has
 # learned to copy and has unlearned to fill in. Recordings of UrbanSound8K last up to four seconds.
 # There the loss of repeated clips falls, and that of joined clips does not. Only on ESC-10, whose
 # clips last five seconds and come about twice, do both fall. The network that heard synthesis alone
