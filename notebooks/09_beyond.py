@@ -323,9 +323,10 @@ gain_table(additions, against="full")
 # With two test folds of 80 clips, the column of ESC-10 is a poor judge. The records show how poor: the
 # row `full` here and the row `cpu` of [chapter 3](03_pretraining.ipynb) are one recipe with one seed,
 # trained in float32 on one processor and in bfloat16 on another. On ESC-10 the one reaches 61.9 with
-# averaged tokens, the other 67.5. So a gain of a few points means nothing here. The large gain of
-# `extended` shrinks to +0.9 ± 1.3 in the table above, which has all folds and two seeds. The auxiliary
-# head gains about as much over `full` as the row `cpu` does without it, so it has not won either.
+# averaged tokens, the other 67.5. Every row gains five points and more over the lower of the two, so
+# the table says more about that network than about the additions. The largest gain, that of
+# `extended`, shrinks to +0.9 ± 1.3 in the table above, which has all folds and two seeds. The auxiliary
+# head gains about as much as the row `cpu` does without it, so it has not won either.
 #
 # Rows that say "not run yet" have no record; `python -m audiopg reproduce beyond` makes them, and with
 # `--scale paper` at the paper's size, on a GPU.
