@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from audiopg import LogMel, data_folder
+from audiopg import LogMel, MaskedAutoencoder, data_folder
 from audiopg.book.experiments import SETS
 from audiopg.datasets import cached_waves, find_dataset
 from audiopg.frontend import fit_length
@@ -51,9 +51,9 @@ def filled(name: str) -> dict[str, Tensor]:
     }
 
 
-def loss(run: Path, waves: Tensor) -> float:
+def loss(model: MaskedAutoencoder, waves: Tensor) -> float:
     """The mean loss of a network, of the masks of seed 0."""
-    model, log_mel = load_model(run), LogMel()
+    log_mel = LogMel()
     numbers = torch.arange(len(waves)).split(BATCH)
     return float(
         np.mean([model(log_mel(waves[part]), part, seed=0).loss.item() for part in numbers])
@@ -74,11 +74,12 @@ def main(record: str | None = None) -> None:
         runs = {row: RUNS / folder for row, folder in rows.items() if (RUNS / folder).is_dir()}
         waves = filled(name)
         for row, run in runs.items() if waves else ():
-            each = {way: loss(run, some) for way, some in waves.items()}
+            model = load_model(run)
+            each = {way: loss(model, some) for way, some in waves.items()}
             found.setdefault(name, {})[row] = each
             print(f"{name}, {row}: {', '.join(f'{way} {each[way]:.3f}' for way in each)}")
     if record:
-        write_record(
+        path = write_record(
             record,
             settings={"preset": "mini", "clips": CLIPS, "seed": 0},
             metrics=found,
@@ -88,6 +89,7 @@ def main(record: str | None = None) -> None:
             protocol="the loss of filling in test clips that no network was trained on, each repeated to "
             "10.24 s, and joined with others to 10.24 s, under the same masks",
         )
+        print(f"recorded in {path}")
 
 
 if __name__ == "__main__":
