@@ -438,15 +438,15 @@ for device, taken in speed.items():
 # %% [markdown]
 # How fast is fast enough? As fast as the network learns. Table 3 of the paper gives the training
 # time for 500,000 clips of the `full` curriculum, on one GPU and with synthesis running alongside.
-# This gives the rate at which the paper's network learns, in clips a second. We divide the rate at
-# which our device makes clips by it:
+# This gives the rate at which the paper's network learns, in clips a second. The last line says how
+# many clips our device makes while that network learns from one:
 
 # %%
 paper_seconds = paper_table("table_3").loc["full", "pre-training (s)"]
 paper_rate = 500_000 / paper_seconds
 print(f"the paper's training: {paper_rate:,.0f} clips/s")
 for device, taken in speed.items():
-    print(f"{device}: {1000 / taken['both'] / paper_rate:.2f} x as many")
+    print(f"{device}: makes {1000 / taken['both'] / paper_rate:.2f} x as many")
 
 # %% [markdown]
 # So one CPU thread cannot feed the network that the paper trained on a GPU. But a CPU also learns more
@@ -469,7 +469,8 @@ print(
 # %% [markdown]
 # What bounds the speed? Each pair of lines below compares the time of one thing with the time of
 # another. All were measured in the same run. Where the other is "a clip of `full`", it is one of a
-# batch of 16:
+# batch of 16. "Random numbers, a sine and a filter" is a yardstick: it draws one random number, computes
+# one sine and takes one step of a filter for each sample, one operation after another:
 
 # %%
 for name, others in bench["ratios"].items():
@@ -482,9 +483,9 @@ for name, others in bench["ratios"].items():
 # algorithms, but they round differently. A clip must keep its bits for ever, so we use none of
 # them. A clip rendered by itself takes longer, because rendering is several hundred small
 # operations, and each has a fixed cost that a batch shares. The cost of a band-limited pulse grows
-# with the number of its partials, and at 1 Hz it has almost 8,000. The log-mel takes about 1.6
-# times as long as the least that it needs: transforms, sparse products and logarithms. The rest of
-# its time goes to moving the frames through the caches.
+# with the number of its partials, and at 1 Hz it has almost 8,000. The dense product of the log-mel
+# could become a sparse one, since most entries of its matrix are zero, but that rounds differently,
+# too. The log-mel takes about 1.6 times as long as its transforms, sparse products and logarithms alone.
 #
 # {numref}`fig-cost` shows how the cost grows.
 

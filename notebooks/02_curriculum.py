@@ -108,7 +108,7 @@ plt.show()
 # {numref}`fig-removed` shows the difference between the whole clip and the clip without a part.
 # Red marks where the part adds energy, blue where it removes energy.
 
-# %% mystnb={"figure": {"caption": "What each part adds to the clip (red) or removes from it (blue): the whole clip minus the clip without the part.", "name": "fig-removed"}, "image": {"alt": "Five difference spectrograms. Damping is blue above 500 Hz within the events; noise is red everywhere but in the events; bursts are thin red stripes at the onsets; events are blue between the onsets; partials are red lines above the first"}}
+# %% mystnb={"figure": {"caption": "What each part adds to the clip (red) or removes from it (blue): the whole clip minus the clip without the part.", "name": "fig-removed"}, "image": {"alt": "Five difference spectrograms. Damping is blue above 500 Hz within the events; noise is red everywhere but in the events; bursts are thin red stripes at the onsets; events are blue in the gaps between them; partials are red lines above the first"}}
 plots.spectrogram_wall(
     part_mels[:1] - part_mels[1:],
     ["damping", "noise floor", "bursts", "events", "upper partials"],
@@ -294,8 +294,8 @@ theirs.join(ours.replace("", "not run yet").add_prefix("ours: "))
 # %% [markdown]
 # In the paper's columns the range of the fundamental hardly matters. The number of events does
 # matter, but not in one direction: crowded clips help on ESC-50 and hurt on UrbanSound8K. In our
-# columns no setting is ahead of the default on every set with both kinds of average. The narrow range
-# comes nearest: it is ahead on all three with tokens averaged band by band, but not with tokens
+# columns a setting would have to be ahead of the default on all three sets with both ways of
+# averaging the tokens. None is. The narrow range comes nearest: it is ahead on all three with tokens averaged band by band, but not with tokens
 # averaged over the clip. On the two sets with several test folds no
 # difference from the default is larger than the deviation of the default itself. And crowded clips
 # differ from the default in two ways at once: they have more events, and shorter ones. To fit, each of

@@ -101,7 +101,7 @@ settings = audiopg.PretrainSettings(
     schedule=audiopg.at_scale(smoke="cosine", paper="constant"),
 )
 
-# %% mystnb={"figure": {"caption": "Loss of the live run, drawn while it goes on. The dashed line is the loss of answering that all patches are flat.", "name": "fig-live-loss"}, "image": {"alt": "A loss curve that falls steeply from about 1.4 below 1 and then slowly"}}
+# %% mystnb={"figure": {"caption": "Loss of the live run, drawn while it goes on. The dashed line is the loss of answering that all patches are flat.", "name": "fig-live-loss"}, "image": {"alt": "A loss curve that falls steeply from about 1.4 to below 1, and then slowly"}}
 run = audiopg.pretrain(
     settings, watch=widgets.LiveLoss(settings), progress=False
 )
@@ -156,11 +156,11 @@ plt.show()
 # %%
 base = read_record("pretrain-base-stopped")
 print(f"{base['device']}, {base['seconds']:.0f} s: {base['data']}")
-print(base["protocol"])
 
 # %% [markdown]
 # The last curve is that of the paper's network, ViT-B, with the paper's settings, on a GPU. It
-# waits on the same shelf, for ten times as many clips as the recorded run of `tiny`. We had to stop
+# waits on the same shelf, for ten times as many clips as the recorded run of `tiny`. Other runs shared
+# the GPU, and the seconds include 50 s of compilation, so the steps alone took less. We had to stop
 # this run after 88 % of its clips, and its weights are lost. So there is no probe of it. But it
 # kept copies of its patch filters, which [chapter 7](07_patch_filters.ipynb) looks at.
 #
@@ -381,10 +381,11 @@ shown
 # The recipe `paper` is what the paper states: AdamW, a constant rate of $10^{-4}$, batches of 64,
 # single precision. It was made for a GPU. The recipe `cpu` is ours, for a processor. It takes batches
 # of 8 and has no {term}`class token`. Muon {cite}`jordan2024` updates the matrices of the blocks, at a rate of
-# $2 \cdot 10^{-3}$. It stays constant, then falls to zero over the last steps. What is each
-# part of the recipe worth? The table begins with
-# two controls and the recipe itself. Each further row changes one part of the recipe, or two
-# (`half-clips-part-decoded`). The network is `mini` (6 blocks, 128 wide), trained on 12,800 clips.
+# $2 \cdot 10^{-3}$. This rate stays constant, then falls to zero over the last steps. What is each
+# part of the recipe worth? The table begins with two controls and the recipe itself. Each further row
+# changes one part of the recipe, and what belongs to it: with `part-decoded` the decoder also attends
+# to visible patches alone, and with `adamw` the rate is half as large. The row
+# `half-clips-part-decoded` changes two parts. The network is `mini` (6 blocks, 128 wide), trained on 12,800 clips.
 # The judge is a {term}`linear probe` on the recordings that we use for development. For ESC-10
 # {cite}`piczak2015` and UrbanSound8K {cite}`salamon2014` it uses the first two {term}`folds <fold>`: it
 # is trained on one and tested on the other, then the other way round. For Speech Commands it is tested
@@ -424,7 +425,8 @@ gain_table(steps, against=next(iter(steps)))
 # - A decoder twice as deep and twice as wide (`decoder-4x256`) reaches the lowest loss, but no better
 #   probe with averaged tokens.
 # - Batches of 16, in half as many steps, lose a little everywhere.
-# - The mimetic start, which begins with attention to similar tokens, shows no clear gain.
+# - In the mimetic start {cite}`trockman2023`, the first weights make each token attend to tokens that
+#   are similar to it. It shows no clear gain.
 #
 # So the recipe uses none of these. With AdamW in place of Muon, two of the three sets lose points with
 # averaged tokens. But AdamW, too, has left the shelf after 12,800 clips in batches of 8. In batches of
@@ -432,8 +434,10 @@ gain_table(steps, against=next(iter(steps)))
 # ({numref}`fig-recorded-loss`). So the first thing that matters is the number of steps.
 #
 # How much time does the recipe `cpu` save? The next record compares it with an older recipe (AdamW,
-# batches of 32, a cosine schedule), which made the first weights of this book. Both recipes trained
-# `tiny`, and `cpu` also trained `mini`, on one thread, in single precision.
+# batches of 32, a cosine schedule), which made the first weights of this book. The recipe `cpu` trained
+# `tiny` and `mini` on one thread, in single precision. Of the older recipe only 40 steps were timed in
+# the same way, and its seconds are these times 50. Its other figures are those of the first weights,
+# which were trained in bfloat16, and its loss is the mean training loss of their last 100 steps.
 
 # %%
 bench = read_record("bench-recipe")
@@ -443,7 +447,7 @@ pd.DataFrame(
         name: {
             "clips": f"{row['clips']:,}",
             "CPU s": f"{row['processor_seconds']:,.0f}",
-            "held-out loss": f"{row['held_out_loss']:.3f}",
+            "loss": f"{row['held_out_loss']:.3f}",
             **{
                 f"ESC-10, {pooling} (%)": f"{100 * value:.1f}"
                 for pooling, value in row["probe"].items()
@@ -455,7 +459,8 @@ pd.DataFrame(
 
 # %% [markdown]
 # With the bands kept apart, `tiny` now reaches with 12,800 clips what the first weights reached
-# with 64,000. It takes less than a quarter of the time that they took. With averaged tokens it is two
+# with 64,000. It takes less than a quarter of the time that the older recipe would take here. With
+# averaged tokens it is two
 # points short of them. The smaller `mini` takes a ninth of the time. It is one point short with the
 # bands apart, and three with averaged tokens. Each figure comes from one run and a probe of 400
 # clips, so four more or four fewer correct clips change it by one point.
@@ -495,13 +500,13 @@ for way, figures in metrics["ways"].items():
         "speed of one large matrix product"
     )
 share = 100 * metrics["share_of_synthesis"]
-print(f"synthesis with log-mel takes {share:.0f} % of the faster step")
+print(f"synthesis with log-mel takes {share:.0f} % of the fastest step")
 
 # %% [markdown]
 # The next table compares how many clips a second each kind of hardware learns from. The paper's
 # figure comes from the seconds in its Table 3 for 500,000 clips. Our figure on a GPU is that of the
 # run stopped above, which shared its GPU with others, so it is the least that this GPU can do. Our
-# figure on a CPU is that of the faster way in the record above. The networks differ, 159 GFLOP a
+# figure on a CPU is that of the fastest way in the record above. The networks differ, 159 GFLOP a
 # clip against 6.7, so compare the last column, the arithmetic done.
 
 # %%
@@ -528,8 +533,8 @@ pd.DataFrame(
 
 # %% [markdown]
 # On a GPU, what does synthesis take? Two kernels written in Triton {cite}`tillet2019` render the
-# sources and the noise floor there. The record compares them with the renderer that a CPU uses, on
-# the same GPU.
+# sources and the noise floor there. The record compares them, on the same GPU, with the renderer in
+# plain PyTorch, which a CPU uses too ("by tensors").
 
 # %%
 kernels = read_record("bench-kernels")
@@ -568,8 +573,8 @@ pd.DataFrame(kernels["metrics"]).T.iloc[:, :4].rename(
 #
 # ## What it means
 #
-# The loss never comes near 0, and should not: noise cannot be guessed, and every clip has a noise
-# floor. What can be guessed is whatever ties distant patches together: a partial continues, the
+# On clips of `full` the loss never comes near 0, and should not: noise cannot be guessed, and each of
+# these clips has a noise floor. What can be guessed is whatever ties distant patches together: a partial continues, the
 # partials of a tone start together, a filter darkens all of them.
 #
 # ## The paper's run beside ours

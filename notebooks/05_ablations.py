@@ -160,8 +160,9 @@ outcome_table(rows)
 #
 # The worth of a part is the difference of two rows, tested on the same folds. Let $a_k$ and $b_k$
 # be the accuracies of the two on fold $k$ of $F$, averaged over $n_a$ and $n_b$ seeds, and $s^2$
-# the variance between seeds of the same row. Where no row of a table has several seeds, $s^2$ is
-# unknown, and its term is left out. The gain and its standard error are
+# the variance between seeds of the same row, averaged over the rows of a table that have several
+# seeds. So the same gain can have another error in another table. Where no row of a table has several
+# seeds, $s^2$ is unknown, and its term is left out. The gain and its standard error are
 #
 # $$
 # \begin{aligned}
@@ -189,10 +190,10 @@ pd.concat(
 # %% [markdown]
 # The curriculum decides what is learned. From `sine` to `full` the probe gains on all three sets
 # and with both poolings, by more than two standard errors on the two sets with folds. Two of the
-# three stages can be told from luck, each on one set by more than two standard errors: partials on
-# UrbanSound8K, with averaged tokens, and damping and noise on ESC-10, with both poolings. With
-# averaged tokens, neither loses anything on the other set. The gains of events and envelopes are
-# smaller than their errors on the two sets with folds. On spoken words every stage adds something.
+# three stages gain more than two standard errors, each on one set. Partials do so on UrbanSound8K with
+# averaged tokens. Damping and noise do so on ESC-10 with both poolings. With averaged tokens, partials
+# also gain on ESC-10, and damping and noise on UrbanSound8K, but by less than two standard errors. The
+# gains of events and envelopes are smaller than their errors on the two sets with folds. On spoken words every stage adds something.
 # Learning from too simple a world can be worse than not learning. With the bands kept apart,
 # networks that have heard only `sine` or `harmonic` fall behind an untrained one on ESC-10 and on
 # Speech Commands.
@@ -206,30 +207,39 @@ pd.concat(
 # pre-training on `full` adds ten points and more to averaged tokens. With the bands kept apart, an
 # untrained network already does well, and the gain is smaller. Averaged tokens of `full` are not
 # clearly better than log-mel statistics: they are ahead by less than two standard errors on two
-# sets, and behind on Speech Commands. With the bands kept apart they are ahead on all three.
+# sets, and behind on Speech Commands. With the bands kept apart, the features of `full` are
+# ahead on all three.
 #
-# These are linear probes, where the paper fine-tunes. So `full` and the network that heard recordings
-# are fine-tuned on ESC-10, for eight epochs, beside one that starts from random weights. The table
-# has the mean over the five folds, of one seed:
+# These are linear probes, where the paper fine-tunes. So the four networks and the one that heard
+# recordings are fine-tuned on ESC-10, for eight epochs, beside one that starts from random weights.
+# The table has the mean over the five folds, of one seed:
 
 # %%
 tuned = {
     name: f"finetuned-{name}-esc10-{scale}"
-    for name in ("scratch", "real", "full")
+    for name in ("scratch", *presets, "real")
 }
 outcome_table(tuned)[["ESC-10", "seeds"]]
 
+# %% [markdown]
+# Here is the gain of each row over the one above it, and at last that of `full` over recordings:
+
 # %%
-gain_table(tuned)
+in_order = {name: tuned[name] for name in ("scratch", *presets)}
+against_real = {name: tuned[name] for name in ("real", "full")}
+pd.concat([gain_table(in_order), gain_table(against_real)])
 
 # %% [markdown]
-# Over random weights, recordings of the other sets are worth fourteen points here, and synthesis is
-# worth four to five more. That synthesis is a good place to start from agrees with the paper, at
-# least for so few epochs. Whether it is the better one cannot be told by one seed, whose luck is not
-# in these errors.
+# The four networks rise in the order of the paper's Table 3. Even `sine` is worth nine points over
+# random weights, and damping and noise add six. Partials add little more than one standard error, and
+# what events and envelopes add cannot be told. Recordings of the other sets are worth fourteen points
+# over random weights, and `full` is four to five points ahead of them. So synthesis is a good place to
+# start from, as the paper says, at least for so few epochs. One seed cannot show whether it is a better
+# one than recordings, because these errors leave out how much seeds differ. The rows `sine`, `harmonic`
+# and `dynamic` were trained on another processor than the other three.
 #
-# Here is the paper's table. Its network is a ViT-B, after 100 epochs of 5,000 clips and 50 epochs of
-# fine-tuning, unless a row says otherwise. On the whole its rows and ours rise in the same order.
+# Here is the paper's table. Its network is a ViT-B, after 100 epochs of 5,000 clips, as its Section 4.1
+# says, and 50 epochs of fine-tuning, unless a row says otherwise. On the whole its rows and ours rise in the same order.
 # {numref}`fig-table-3` draws its first four rows. "Filter" is the damping; the paper's text adds
 # background noise to it. Both rows of recordings draw on 100 hours of FSD50K.
 
@@ -411,9 +421,9 @@ pd.DataFrame(stages).rename_axis("clips heard")
 # %% [markdown]
 # With synthesis the probe rises on ESC-10 and UrbanSound8K, unevenly, up to 25,600 clips. From there
 # to the end of the run, at 51,200 clips, three of the four accuracies on these two sets change by
-# less than a point. Recordings give less in the end. At first they do not: with averaged tokens
-# they are ahead on ESC-10 up to 6,400 clips, and on UrbanSound8K at 12,800. After
-# that they rise no further, and on UrbanSound8K they fall. At the end synthesis is ahead on
+# less than a point. Recordings give less in the end. With averaged tokens they are ahead on ESC-10 up
+# to 6,400 clips, and gain 0.2 points after that. On UrbanSound8K they are ahead only at 12,800 clips,
+# and fall after that. With the bands kept apart they rise longer, but at the end synthesis is ahead on
 # both sets and with both poolings, in three of four cases by about two standard errors or more. In
 # the paper it is the other way round: with far more time, recordings come out ahead.
 #
@@ -475,12 +485,12 @@ paper_table("table_4")
 # them. Our rows agree that the last row is ahead of the first. They also agree about the order of the
 # last two steps: damping and noise help, while it cannot be told whether events and envelopes do. They
 # cannot tell how much each step is worth, with a small network, 12,800 clips, a linear probe, and few
-# recordings. One reading of the paper's order is that real recordings are above all *coloured*: every
-# sound reaches a microphone through bodies, rooms and distance, all of them filters.
+# recordings. Why would damping help? It is a low-pass filter, and one possible reason is that every real
+# sound is filtered too: it reaches the microphone through bodies, rooms and distance.
 #
-# The paper also claims that, in a short time, synthesis is as good a start as recordings, and that
-# recordings come out ahead with far more time. In our rows, too, `full` is not clearly behind
-# recordings. With four times the clips it is ahead of them. But our recordings are short and few, so
+# The paper also claims that, in the same short time, synthesis is a better start than recordings, and
+# that recordings come out ahead with far more time. In our rows `full` is neither clearly ahead of
+# recordings nor clearly behind. With four times the clips it is ahead of them. But our recordings are short and few, so
 # this is no verdict on recordings in general.
 #
 # What is uncertain: the paper's table has one run a row and no interval. Ours have one or two seeds, as
@@ -502,6 +512,7 @@ paper_table("table_4")
 # ```{dropdown} What you might find
 # 1. The diagonal sharpens: each network becomes better at its own curriculum first.
 # 2. In each column the five losses are almost the same: so short a run learns only what the
-#    settings share. In the longer runs above, one event has the lowest held-out loss of the five.
-#    But its probe is no better, so a lower loss is no sign of better features.
+#    settings share. In the longer runs above, one event has the lowest held-out loss of the five,
+#    each measured on its own clips. Its probe is no better: clips of one event are easier to fill in,
+#    and teach no more.
 # ```

@@ -113,8 +113,8 @@ pd.DataFrame(
 #
 # $\psi$ is the digamma function, close to a logarithm, and $\langle\cdot\rangle$ is the mean over
 # all samples. We take $k = 3$ throughout, as is usual. Both axes are first scaled, and single
-# outliers do not affect the scale. Noise of $10^{-10}$ deviations separates equal values, as the
-# authors advise.
+# outliers do not affect the scale. Then we add noise of $10^{-10}$ times the deviation of the data, as the
+# authors advise, so that no two values are equal.
 
 # %% mystnb={"figure": {"caption": "The estimator at one sample (orange) of the ring. The square reaches to its third neighbour; each strip holds the samples counted along one axis.", "name": "fig-neighbourhood"}, "image": {"alt": "A ring of dots with one marked; a small square around it, a blue vertical and an orange horizontal strip through it, each holding some of the other dots"}}
 a, b = (values[:150] for values in pairs["a ring"])
@@ -400,12 +400,14 @@ pd.DataFrame(
 ).loc[rows].round(3)
 
 # %% [markdown]
-# For pitch the best neurons of each encoder lose a part of their nats on other clips. The scatter of
-# one estimate lies between half of that loss and twice that loss. In the table above the figure, the
+# For pitch the best neurons of each encoder lose a part of their nats on other clips. For each of the
+# four encoders this loss is between half of the scatter of one estimate and twice that scatter, so it
+# may be scatter. In the table above the figure, the
 # trained encoder's best neuron for pitch keeps a quarter of its nats on one set of other clips, and
 # nearly all of them on the next. So the *number* of a best neuron, such as the paper's 343, is a fact
-# about one set of clips. What the best neurons tell about intensity holds on other clips. For every
-# encoder but that of recordings, it is also more than they tell about pitch.
+# about one set of clips. What the best neurons tell about intensity holds on other clips. In every
+# encoder but the one of recordings, the best neuron for intensity also has more nats than the best
+# neuron for pitch.
 #
 # The smallest p that 200 shuffles allow is 1 in 201. Where it is reached, the neuron very likely
 # tells something about the factor. Whether *training* put it there is another question. To answer
@@ -515,9 +517,9 @@ recorded("dci").set_index(["embeddings", "factor"]).round(2)
 #
 # A ridge regression reads a factor from the whole embedding. We fit it on three quarters of the
 # clips, choose its settings there, and score it on the rest, five times over. $R^2$ is the share of
-# variance explained on the held-out clips, averaged over the five splits. The interval is a
-# bootstrap that pools the held-out clips of all splits, so one bad split can pull the average below
-# this interval.
+# variance explained on the held-out clips, averaged over the five splits. The interval is that
+# of another figure: one $R^2$ of the held-out clips of all splits together, by the bootstrap. A bad split
+# lowers the average more than it lowers that one, so the average can lie below the interval.
 
 # %%
 live = ridge_comparison(embeddings, factors).table()
@@ -666,8 +668,9 @@ pd.DataFrame(
 # own. We split the clips into two halves. On each half, three ridge regressions read the factor: one
 # reads its rank, two read curved functions of the rank. Their weights give three directions. The
 # smallest angle between two such subspaces is 0° if they share a direction and 90° if they have nothing
-# in common. Between random subspaces of the same size it is about 80°. So a small angle on the diagonal
-# means that a factor's subspace is found again on other clips. Off the diagonal, where two factors are
+# in common. Between random subspaces of the same size it is about 80°. The figure is a matrix of these
+# angles: a factor on one half of the clips against a factor on the other half. A small angle on its
+# diagonal means that a factor's subspace is found again on other clips. Off the diagonal, where two factors are
 # compared, an angle as large as that of random subspaces means that the factors are kept apart.
 
 # %% mystnb={"figure": {"caption": "The recorded run, trained encoder: smallest angle between the subspaces of two factors, one found on each half of the clips. The mark on the bar is chance.", "name": "fig-angles"}, "image": {"alt": "A three by three matrix of angles in degrees, smallest on the diagonal"}}
@@ -907,20 +910,20 @@ for name, figures in bench["metrics"].items():
 # ## What it means
 #
 # A high $R^2$ alone is no evidence of learning, and neither is a small p-value: an untrained
-# network has both. So a read-out of pitch is arithmetic and knowledge: most of its $R^2$ is there before
-# training, and training adds the rest. The evidence is how far the trained encoder differs from its
+# network has both. So a read-out of pitch mixes two things: most of its $R^2$ is there before training, and
+# training adds the rest. The evidence is how far the trained encoder differs from its
 # controls. For these weights it says three things.
 #
 # - *Pitch* is what training improved most. A linear read-out explains more of it from the trained
 #   encoder than from the untrained twin or the log-mel statistics, and the intervals lie apart. The
 #   trained encoder's best neuron is no better than the best dimension of the others, within the wide
 #   scatter of these estimates. So the knowledge is in many neurons together.
-# - *Loudness over the noise* is read better after training, too. But one log-mel band by itself
-#   tells more about it than any neuron.
+# - *Loudness over the noise* is read better after training, too. But one log-mel statistic by itself,
+#   the deviation of the lowest band, tells more about it than any neuron.
 # - *The onset* shows that learning can also take something away. Log-mel statistics, which average
 #   over time, tell little about it. An untrained network, which has position embeddings, explains
-#   more than half of the onset's variance. After synthesis `mini` explains more than that, and `tiny`,
-#   which learned longest, explains less than either of them.
+#   more than half of the onset's variance. `mini` explains more than the untrained network once it
+#   has learned from synthetic clips. `tiny`, which learned from the most clips, explains less than both.
 #
 # The factors hardly have neurons of their own: the gaps are near zero for every encoder. Their
 # subspaces lie about as far apart as random ones, but those of the untrained network are nearly as

@@ -153,8 +153,9 @@ widgets.heard_reconstructions(log_mel, one, outputs[1], ["after adapting"])
 # A lower loss does not yet make a better encoder ([chapter 4](04_transfer.ipynb) has an example).
 # So the recorded runs use the probe. They begin with the network `full` of [chapter
 # 5](05_ablations.ipynb), which was trained on 12,800 synthesized clips. They continue on another
-# 12,800 windows of the target's recordings, without labels. For ESC-10 and UrbanSound8K these are
-# all folds but the last; for Speech Commands they are the training part. A linear probe is then
+# 12,800 windows of the target's recordings, without labels. For ESC-10 these are folds 1 to 4, for
+# UrbanSound8K folds 1 and 2 of the three that we use (1, 2 and 10), and for Speech Commands the training
+# part of our ten words. A linear probe is then
 # trained on the same recordings and tested on the part left out, which the network has not heard.
 # Each cell has one test fold and one seed. It gives two accuracies in per cent: first from averaged
 # tokens, then from tokens averaged band by band. Fold 3 of Speech Commands is its test part.
@@ -197,16 +198,16 @@ outcomes[took]
 # points with averaged tokens and gains six with the bands kept apart. On Speech Commands it loses
 # twelve and fifteen points. It ends there below the network that heard the target alone. These are
 # single runs of one seed, tested on one fold. But the two larger test folds have more than 800
-# clips, so one accuracy has a standard error of less than two points: the losses on Speech Commands
-# are no accident of the test clips. So a second training can harm. `python -m audiopg reproduce
+# clips, so one accuracy has a standard error of less than two points. So the choice of test clips does
+# not explain the drop on Speech Commands. A second training can harm. `python -m audiopg reproduce
 # adapt target before` makes these rows again; with `--scale paper` it runs at the paper's size, on
 # a GPU.
 #
 # ## Filled in, or copied?
 #
 # Why should a network that goes on to speech become worse at speech? Its training loss has a clue.
-# On Speech Commands it falls to 0.25, far below what any other sounds allowed. But a spoken word
-# lasts a second. To fill 10.24 s it is repeated ten times (Section 4.1 of the paper does so too).
+# On Speech Commands it falls to 0.25, and on the other two targets it stays above 0.5. But a spoken
+# word lasts a second. To fill 10.24 s it is repeated ten times (Section 4.1 of the paper does so too).
 # Whatever is masked can be heard elsewhere in the clip, in a repeat. Then the best way to fill in a
 # patch is to find the repeat and copy it, and what words sound like does not matter. The probe
 # takes every clip at its own length, where nothing is repeated.
@@ -260,12 +261,12 @@ paper_table("table_5").astype(object).fillna("–")
 #
 # ## What it means
 #
-# Are unlabelled recordings of use? Here it depends on how long they are. Recordings of a second made
+# Are unlabelled recordings of use? Here it goes with how long they are. Recordings of a second made
 # the network worse, most likely because repeats teach it to copy. From recordings of four seconds it
 # gained with one pooling and lost with the other, and from recordings of five seconds our test clips
-# are too few to tell. The loss does not show which of these happened. So look first at how long your
-# recordings are (`python -m audiopg data PATH` says it), and probe the adapted encoder beside the one
-# before.
+# are too few to tell. The loss does not show which of these happened. So first look at how long your
+# recordings are (`python -m audiopg data PATH` prints it). Then probe the encoder both before and after
+# adapting.
 #
 # What is uncertain: each row is one run. We tuned neither the number of steps nor the rate. Nor did
 # we mix in synthetic clips, which might have kept the network from forgetting, or join recordings

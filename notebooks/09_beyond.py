@@ -19,8 +19,7 @@
 #
 # The paper itself says what its generator lacks: noise textures, vocal tracts, the modulation of
 # machines, mixtures. It cannot make rain, a word, an engine or a street. This chapter adds six
-# things, each with a few factors of an event or a clip, and lets you hear them one by one. The
-# second half asks whether a network learns more from them.
+# things, each with a few factors of an event or a clip, and lets you hear them. The second half asks whether a network learns more from them.
 
 # %%
 import matplotlib.pyplot as plt
@@ -75,7 +74,8 @@ pd.set_option("display.max_colwidth", None)
 #
 # ## One event, many ways
 #
-# The first event is a sawtooth of 150 Hz, as in the paper. It starts after one second. Each of the
+# The first event is a sawtooth of 150 Hz without any addition: the paper's synthesizer could make it. It
+# starts after one second. Each of the
 # others adds something to it. Compare them with the first.
 
 # %%
@@ -266,8 +266,8 @@ widgets.players(
 # + w\,\frac1S \sum_{s=1}^S \Bigl(\hat y_s - \frac{y_s - \mu_s}{\sigma_s}\Bigr)^2 .
 # $$ (eq-auxiliary)
 #
-# Here $\mathcal{L}$ is the loss of {eq}`eq-loss`, $w$ is the setting `auxiliary_weight`, and
-# $\mu_s$ and $\sigma_s$ are the mean and deviation of a summary over the prior. The head is thrown
+# Here $\mathcal{L}$ is the loss of {eq}`eq-loss`, $w$ is the setting `auxiliary_weight`, $S$ is the
+# number of summaries, $\hat y_s$ is the answer of the head, and $\mu_s$ and $\sigma_s$ are the mean and deviation of a summary over the prior. The head is thrown
 # away afterwards. The table lists the summaries, their mean and deviation over `extended`, and
 # their values for its clip 3:
 
@@ -283,7 +283,9 @@ pd.DataFrame(columns, index=list(SUMMARIES)).round(2)
 # We train networks on `extended` and on `full`, with the same recipe and number of clips, and test
 # both on the same folds as in [chapter 5](05_ablations.ipynb). The held-out loss is measured on
 # unheard clips of the row's own prior. Where a cell holds two accuracies, the first comes from
-# tokens averaged over the clip, the second from tokens averaged band by band.
+# tokens averaged over the clip, the second from tokens averaged band by band. In the first table, ±
+# is the standard deviation over the folds; in the second, it is the standard error of the gain
+# ({eq}`eq-gain`).
 
 # %%
 scale = audiopg.at_scale(smoke="cpu", paper="paper")
@@ -306,7 +308,7 @@ gain_table({row: pair[row] for row in ("full", "extended")})
 # `extended` and `full` were each trained with two seeds.
 #
 # The next table compares `full` with each addition alone, and with the auxiliary head, on
-# development folds. For ESC-10 and UrbanSound8K these are the first two folds: we train on one and
+# development folds. For ESC-10 and UrbanSound8K these are folds 1 and 2: we train on one and
 # test on the other, then the other way round. For Speech Commands we test on the validation part.
 # No other fold is touched, so we may choose rows by this table and test the choice on the rest.
 

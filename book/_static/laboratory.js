@@ -746,7 +746,7 @@ window.audiopgLaboratory = (() => {
   // The network
 
   let network = null;
-  const patches = { hidden: null, draws: 0n, cursor: 0, painting: null };
+  const patches = { hidden: null, draws: 0n, cursor: 0, painting: null, at: null };
   const thought = {
     jobs: new Set(), busy: false, encoded: null, reconstruction: null, played: null, trail: [], read: null,
   };
@@ -900,22 +900,33 @@ window.audiopgLaboratory = (() => {
     }
   }
 
-  function under(event) {
+  function under({ clientX, clientY }) {
     const canvas = element("mask");
     const bounds = canvas.getBoundingClientRect();
     const { clientWidth, clientHeight } = canvas;
-    const x = (event.clientX - bounds.left - LEFT) / (clientWidth - LEFT - 8);
-    const y = (event.clientY - bounds.top - 6) / (clientHeight - BOTTOM - 6);
+    const x = (clientX - bounds.left - LEFT) / (clientWidth - LEFT - 8);
+    const y = (clientY - bounds.top - 6) / (clientHeight - BOTTOM - 6);
     if (x < 0 || x >= 1 || y < 0 || y >= 1) return null;
     return Math.floor(x * wide()) * tall() + (tall() - 1 - Math.floor(y * tall()));
   }
 
-  function paint(event) {
-    const token = under(event);
-    if (token === null || patches.painting === null) return;
-    if (patches.hidden[token] === patches.painting) return;
-    patches.hidden[token] = patches.painting;
-    patches.cursor = token;
+  // A quick pointer is seen at a few places only: every patch on the straight line between two is painted.
+  function paint({ clientX, clientY }) {
+    if (patches.painting === null) return;
+    const from = patches.at ?? { clientX, clientY };
+    patches.at = { clientX, clientY };
+    const [right, down] = [clientX - from.clientX, clientY - from.clientY];
+    const steps = Math.max(1, Math.ceil(Math.hypot(right, down) / 2));
+    let changed = false;
+    for (let step = 1; step <= steps; step++) {
+      const part = step / steps;
+      const token = under({ clientX: from.clientX + part * right, clientY: from.clientY + part * down });
+      if (token === null || patches.hidden[token] === patches.painting) continue;
+      patches.hidden[token] = patches.painting;
+      patches.cursor = token;
+      changed = true;
+    }
+    if (!changed) return;
     drawMask();
     think("mask");
   }
@@ -1224,7 +1235,7 @@ window.audiopgLaboratory = (() => {
       paint(event);
     });
     on("mask", "pointermove", paint);
-    for (const end of ["pointerup", "pointercancel"]) on("mask", end, () => { patches.painting = null; });
+    for (const end of ["pointerup", "pointercancel"]) on("mask", end, () => { patches.painting = patches.at = null; });
     on("mask", "keydown", keys);
     on("mask", "focus", () => drawMask());
     on("mask", "blur", () => drawMask());
@@ -1337,6 +1348,7 @@ window.audiopgLaboratory = (() => {
       await startNetwork();
       return fillIn(network, mel, tokensOf(places));
     },
+    patches,
     shown,
     settings,
     thought,
