@@ -446,7 +446,9 @@ paper_seconds = paper_table("table_3").loc["full", "pre-training (s)"]
 paper_rate = 500_000 / paper_seconds
 print(f"the paper's training: {paper_rate:,.0f} clips/s")
 for device, taken in speed.items():
-    print(f"{device}: makes {1000 / taken['both'] / paper_rate:.2f} x as many")
+    print(
+        f"{device}: makes {1000 / taken['both'] / paper_rate:.2f} x as many"
+    )
 
 # %% [markdown]
 # So one CPU thread cannot feed the network that the paper trained on a GPU. But a CPU also learns more

@@ -317,7 +317,8 @@ def test_patches_are_hidden_by_keys_and_by_painting(page):
     page.mouse.up()
     hidden = page.evaluate("[...audiopgLaboratory.patches.hidden]")
     row = [column for column in range(64) if hidden[8 * column + 4] or hidden[8 * column + 3]]
-    assert len(row) > 20 and row == list(range(row[0], row[-1] + 1))
+    assert len(row) > 20
+    assert row == list(range(row[0], row[-1] + 1))
     wait_until(page, "!audiopgLaboratory.thought.busy")
     mel = numbers(page, "audiopgLaboratory.shown.mel").reshape(64, 16, 8, 16)
     made = numbers(page, "audiopgLaboratory.thought.reconstruction").reshape(64, 16, 8, 16)
