@@ -480,14 +480,13 @@ for name, others in bench["ratios"].items():
         print(f"{name}: {share:.2f} times as long as\n  {other}")
 
 # %% [markdown]
-# On a CPU with numba, the 163,840 random numbers of a clip cost little. Most of the time goes to
-# sines and matrix products: those of the tones, then those of the low-pass. There are faster
-# algorithms, but they round differently. A clip must keep its bits for ever, so we use none of
+# On a CPU with numba, the 163,840 random numbers of a clip cost little. Most of the time goes to the
+# tones, which are sines and matrix products, and then to the low-pass, which is matrix products. There
+# are faster algorithms, but they round differently. A clip must keep its bits for ever, so we use none of
 # them. A clip rendered by itself takes longer, because rendering is several hundred small
 # operations, and each has a fixed cost that a batch shares. The cost of a band-limited pulse grows
-# with the number of its partials, and at 1 Hz it has almost 8,000. The dense product of the log-mel
-# could become a sparse one, since most entries of its matrix are zero, but that rounds differently,
-# too. The log-mel takes about 1.6 times as long as its transforms, sparse products and logarithms alone.
+# with the number of its partials, and at 1 Hz it has almost 8,000. The small blocks of the
+# log-mel still hold zeros. A sparse product would skip those, but it rounds differently, too. The log-mel takes about 1.6 times as long as its transforms, sparse products and logarithms alone.
 #
 # {numref}`fig-cost` shows how the cost grows.
 

@@ -130,7 +130,7 @@ for key in ("device", "seconds", "commit", "date", "data"):
 shown = ("steps", "batch_size", "learning_rate", "schedule")
 print(", ".join(f"{key} {record['settings'][key]}" for key in shown))
 
-# %% mystnb={"figure": {"caption": "Loss by number of clips: the recorded run, two earlier ones of the same network, and one of the paper's network. Medians of 21 steps.", "name": "fig-recorded-loss"}, "image": {"alt": "Four loss curves on a logarithmic axis of clips. All wait near 0.87. The recorded run leaves this shelf after about two thousand clips, two others after several thousand, and the paper's network last, after about twenty thousand"}}
+# %% mystnb={"figure": {"caption": "Loss by number of clips: the recorded run, two earlier ones of a network of the same size, and one of the paper's network. Medians of 21 steps.", "name": "fig-recorded-loss"}, "image": {"alt": "Four loss curves on a logarithmic axis of clips. All wait near 0.87. The recorded run leaves this shelf after about two thousand clips, two others after five to ten thousand, and the paper's network last, after about twenty thousand"}}
 runs = {
     "batches of 8, Muon": record,
     "batches of 32, AdamW": read_record("pretrain-tiny-adamw"),
@@ -158,7 +158,8 @@ base = read_record("pretrain-base-stopped")
 print(f"{base['device']}, {base['seconds']:.0f} s: {base['data']}")
 
 # %% [markdown]
-# The last curve is that of the paper's network, ViT-B, with the paper's settings, on a GPU. It
+# The last curve is that of the paper's network, ViT-B, with the paper's settings, but in bfloat16, on a
+# GPU. It
 # waits on the same shelf, for ten times as many clips as the recorded run of `tiny`. Other runs shared
 # the GPU, and the seconds include 50 s of compilation, so the steps alone took less. We had to stop
 # this run after 88 % of its clips, and its weights are lost. So there is no probe of it. But it
@@ -277,8 +278,8 @@ print(
 #
 # {numref}`fig-reconstructions` shows three clips that no run has trained on. The network sees the
 # middle picture and answers with the right one. It predicts normalised patches, as {eq}`eq-loss`
-# asks, so it says nothing about their loudness. For the picture we take the mean and the deviation of
-# each patch from the original clip. Only the *pattern* inside a hidden patch is the network's work.
+# asks, so it says nothing about their loudness. For the picture we give each hidden patch the mean and
+# the standard deviation that it has in the original clip. Only the *pattern* inside a hidden patch is the network's work.
 
 # %% mystnb={"figure": {"caption": "Held-out clips, what the `tiny` network saw of them, and its reconstruction.", "name": "fig-reconstructions"}, "image": {"alt": "Three rows of original, masked and reconstructed log-mel spectrograms. Horizontal lines are continued across hidden patches; noise is replaced by smooth colour"}}
 mel = log_mel(audiopg.render(prior.sample(held_out, seed=0)))
@@ -383,9 +384,9 @@ shown
 # of 8 and has no {term}`class token`. Muon {cite}`jordan2024` updates the matrices of the blocks, at a rate of
 # $2 \cdot 10^{-3}$. This rate stays constant, then falls to zero over the last steps. What is each
 # part of the recipe worth? The table begins with two controls and the recipe itself. Each further row
-# changes one part of the recipe, and what belongs to it: with `part-decoded` the decoder also attends
-# to visible patches alone, and with `adamw` the rate is half as large. The row
-# `half-clips-part-decoded` changes two parts. The network is `mini` (6 blocks, 128 wide), trained on 12,800 clips.
+# changes one part of the recipe, and sometimes a setting that goes with it. With `part-decoded` the
+# decoder predicts only a third of the hidden patches, and attends only to the visible ones. With `adamw`
+# the learning rate is half as large. The row `half-clips-part-decoded` changes two parts. The network is `mini` (6 blocks, 128 wide), trained on 12,800 clips.
 # The judge is a {term}`linear probe` on the recordings that we use for development. For ESC-10
 # {cite}`piczak2015` and UrbanSound8K {cite}`salamon2014` it uses the first two {term}`folds <fold>`: it
 # is trained on one and tested on the other, then the other way round. For Speech Commands it is tested
@@ -418,7 +419,7 @@ gain_table(steps, against=next(iter(steps)))
 # Then compare the rows with one another, but with care: from two folds, the standard error itself is
 # uncertain.
 #
-# - Decoding only a third of the hidden patches (`part-decoded`) saves about a sixth of the time. It
+# - The row `part-decoded` saves about a sixth of the time. It
 #   costs several points on UrbanSound8K and Speech Commands with averaged tokens, and gains some on
 #   ESC-10 with the bands kept apart. If the network also hears only half of each clip, it loses on
 #   UrbanSound8K with both poolings.
@@ -435,9 +436,10 @@ gain_table(steps, against=next(iter(steps)))
 #
 # How much time does the recipe `cpu` save? The next record compares it with an older recipe (AdamW,
 # batches of 32, a cosine schedule), which made the first weights of this book. The recipe `cpu` trained
-# `tiny` and `mini` on one thread, in single precision. Of the older recipe only 40 steps were timed in
-# the same way, and its seconds are these times 50. Its other figures are those of the first weights,
-# which were trained in bfloat16, and its loss is the mean training loss of their last 100 steps.
+# `tiny` and `mini` on one thread, in single precision. For the older recipe (the
+# row "before") we timed 40 of its 2,000 steps in the same way, and multiplied the result by 50. Its
+# other figures are those of the first weights, which were trained in bfloat16, and its loss is the mean
+# training loss of their last 100 steps.
 
 # %%
 bench = read_record("bench-recipe")
