@@ -69,7 +69,7 @@ wall = torch.cat(
 )
 plots.spectrogram_wall(
     wall,
-    [f"{name}, clip {i}" for name in presets for i in range(4)],
+    [f"{name} {i}" for name in presets for i in range(4)],
     columns=4,
 )
 plt.show()

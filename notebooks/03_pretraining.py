@@ -47,7 +47,7 @@ plots.use_style()
 # ({numref}`fig-mask`). The encoder, a vision transformer {cite}`dosovitskiy2021`, processes only
 # the 128 that are left, which saves computation.
 
-# %% mystnb={"figure": {"caption": "A clip, and the quarter of it that the encoder sees.", "name": "fig-mask"}, "image": {"alt": "Left: a log-mel spectrogram of harmonic events. Right: the same with three quarters of its square patches blank"}}
+# %% mystnb={"figure": {"caption": "A clip, and the quarter of it that the encoder sees.", "name": "fig-mask"}, "image": {"alt": "Left: a log-mel spectrogram of harmonic events. Right: the same with three quarters of its square patches grey"}}
 prior = audiopg.SynthPrior.preset("full")
 log_mel = audiopg.LogMel()
 held_out = torch.arange(10**6, 10**6 + 3)
@@ -314,8 +314,8 @@ widgets.figure_sweep(
 # %% [markdown]
 # And what does it sound like? A spectrogram has no phases, so we search for a sound that fits it.
 # First we estimate the power at each frequency from the mel bands. Then we look for phases on which
-# neighbouring frames agree. The search leaves a slight roughness in all three columns. In the middle
-# column the hidden patches are silent.
+# neighbouring frames agree. The search leaves a slight roughness in all three kinds of sound. In *what
+# the encoder saw* the hidden patches are silent.
 
 # %% tags=["nbval-ignore-output"]
 two = slice(0, 2)
@@ -597,7 +597,8 @@ pd.DataFrame(kernels["metrics"]).T.iloc[:, :4].rename(
 # ```
 # python -m audiopg pretrain --recipe paper --out runs/paper
 # python -m audiopg pretrain --resume --out runs/paper
-# torchrun --nproc-per-node=8 -m audiopg pretrain --recipe paper --out runs/paper
+# torchrun --nproc-per-node=8 -m audiopg pretrain --recipe paper \
+#     --out runs/paper
 # torchrun --nnodes=2 --nproc-per-node=8 --rdzv-id=paper --rdzv-backend=c10d \
 #     --rdzv-endpoint=HOST:29500 -m audiopg pretrain --recipe paper --out runs/paper
 # ```

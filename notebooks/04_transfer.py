@@ -237,10 +237,12 @@ for rival in ("log-mel mean and deviation", "random encoder"):
 tested = significance_table(
     results, clips.labels, clips.folds, against="AudioPG, tiny"
 ).drop(columns="standard deviation")
+ps = tested[["p", "p (Holm)"]]
 tested = tested.astype(object)
-for column in ("p", "p (Holm)"):
-    tested[column] = tested[column].map("{:.1g}".format)
-tested.replace("nan", "–").fillna("–")
+tested[ps.columns] = ps.map("{:.1g}".format).where(
+    ps >= 0.001, "<\N{NO-BREAK SPACE}0.001"
+)
+tested.where(tested.notna(), "–")
 
 # %% [markdown]
 # ## Three sets, recorded
@@ -311,7 +313,7 @@ def readable(tables):
     columns = ["mean", "95 % from", "95 % to", "p (Holm)"]
     table = pd.concat(tables)[columns].astype(object)
     small = table["p (Holm)"] < 0.001
-    table.loc[small, "p (Holm)"] = "< 0.001"
+    table.loc[small, "p (Holm)"] = "<\N{NO-BREAK SPACE}0.001"
     return table.fillna("–")
 
 
@@ -555,6 +557,9 @@ pd.DataFrame(
 # of this fine-tuning on Speech Commands, and level with it or a point ahead on the other two.
 #
 # ## Where it errs
+#
+# Which classes does the probe take for one another? {numref}`fig-confusion` counts the answers of the
+# probe that this page computed.
 
 # %% mystnb={"figure": {"caption": "Confusions of the probe that this page computed on the trained encoder, all folds together, rows normalised.", "name": "fig-confusion"}, "image": {"alt": "A confusion matrix, bright along its diagonal, with a few lighter cells beside it"}} tags=["nbval-ignore-output"]
 ours = results["AudioPG, tiny"]
@@ -646,7 +651,7 @@ stated.loc[[name for name in clips.classes if name in stated.index]]
 # %% [markdown]
 # ### Hear it
 #
-# Here are the two most frequent confusions of this page's probe. Each row has three sounds: a clip
+# Here are the two most frequent confusions of this page's probe. There are three sounds of each: a clip
 # that was taken for another class, the clip of that other class nearest to it in the embedding
 # space, and the nearest of 32 synthetic clips, cut to the length of the recordings. Synthetic clips
 # are the only kind of sound that this network had ever met. Nearness is the cosine of the angle
@@ -682,7 +687,7 @@ widgets.seen_and_heard(shown, [label.replace("_", " ") for label in labels])
 frequent
 
 # %% [markdown]
-# Read the column "why" of the table, then listen to the first two clips of each row of players. Do you
+# Read the column "why" of the table, then listen to the first two clips of each confusion. Do you
 # hear the reason, or is one clip simply an odd example of its class? A kind explains a confusion only if the ear agrees.
 #
 # ## The paper's figures
@@ -746,7 +751,8 @@ for device, rate in bench["metrics"]["embedded_clips_per_second"].items():
 # These commands made the records of ESC-10. They can be resumed, and `--help` says more:
 #
 # ```
-# python -m audiopg probe tiny --dataset esc10 --native --pooling both --record probe-esc10-tiny-native
+# python -m audiopg probe tiny --dataset esc10 --native --pooling both \
+#     --record probe-esc10-tiny-native
 # python -m audiopg finetune --preset tiny --recipe fast --dataset esc10 --out runs/scratch
 # python -m audiopg finetune --start tiny --recipe fast --dataset esc10 --out runs/tuned \
 #     --beside runs/scratch --record finetune-esc10-tiny

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 # text stands out by 4:1.
 PALETTE = {
     "blue": "#0072b2",
+    "sky": "#3f97cf",
     "vermilion": "#d55e00",
     "green": "#009e73",
     "purple": "#cc79a7",
@@ -48,6 +49,8 @@ MEL_LIMITS = (-2.5, 3.0)
 # Colours of a spectrogram: as fine as an eye can tell, and half the bytes of a picture of noise that
 # 256 would take. An odd number gives a difference of nothing a colour of its own.
 _LEVELS = 65
+# What is hidden: a grey that neither theme's ground nor the darkest colour of a spectrogram looks like.
+_HIDDEN = mpl.colors.to_rgba("#797979", 0.4)
 WIDTH = 6.0
 _VIEW_DPI = 120
 # Inches: of a picture that shares its row with two others.
@@ -193,7 +196,7 @@ def mel_picture(mel: ArrayLike, hidden: ArrayLike | None = None) -> bytes:
 
     Args:
         mel: (frames, 128) standardised log-mel.
-        hidden: (frames, 128) bool, True where it is left blank.
+        hidden: (frames, 128) bool, True where it is left grey.
 
     Raises:
         InputError: for another shape.
@@ -327,7 +330,7 @@ def loss_curve(losses: ArrayLike, batch_size: int, label: str = "training loss")
     median = [np.median(losses[max(0, i - half) : i + half + 1]) for i in range(len(losses))]
     figure, axis = plt.subplots()
     blue = PALETTE["blue"]
-    axis.plot(clips, losses, color=blue, alpha=0.5, linewidth=1, label="each step")
+    axis.plot(clips, losses, color=PALETTE["sky"], linewidth=1, label="each step")
     axis.plot(clips, median, color=blue, linewidth=2, label=f"median of {2 * half + 1} steps")
     axis.axhline(1, color=PALETTE["grey"], linestyle="--", linewidth=1, label="flat patches")
     axis.set(xlabel="clips heard", ylabel=label)
@@ -746,7 +749,7 @@ def _add_mel(
     return axis.imshow(
         clip.T,
         aspect="auto",
-        cmap=mpl.colormaps[cmap].resampled(_LEVELS),
+        cmap=mpl.colormaps[cmap].resampled(_LEVELS).with_extremes(bad=_HIDDEN),
         extent=(0, len(clip) * HOP / SAMPLE_RATE, -0.5, MEL_BANDS - 0.5),
         interpolation_stage="rgba" if partial else "data",
         origin="lower",

@@ -128,7 +128,8 @@ class Player:
         """The control and the picture; arguments as of `html`."""
         kind, sound = ("wav", self.wav()) if live else ("mpeg", self.mp3())
         control = (
-            f'<audio controls preload="metadata" aria-label="{escape(self.label)}" '
+            f'<audio controls controlslist="nodownload noplaybackrate" preload="metadata" '
+            f'aria-label="{escape(self.label)}" '
             f'src="data:audio/{kind};base64,{_base64(sound)}" style="width:100%"></audio>'
         )
         return control + (_image(self.picture, self.alt) if self.picture else "")

@@ -59,6 +59,10 @@ document.addEventListener("DOMContentLoaded", () => {
       box.setAttribute("aria-label", "A table that scrolls sideways");
     }
   };
+  // One sound at a time, or nobody can compare two.
+  document.addEventListener("play", ({ target }) => {
+    for (const player of document.querySelectorAll("audio")) if (player !== target) player.pause();
+  }, true);
   window.MathJax?.startup?.promise?.then(fit);
   fit();
   window.addEventListener("resize", fit);
