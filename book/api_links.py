@@ -2,10 +2,12 @@
 
 ``sphinx_codeautolink`` finds where a name is defined, such as ``audiopg.synth.render.render``. The
 page documents it where a reader imports it from, ``audiopg.synth.render``; this tells one from the
-other. And a parameter that takes whatever numpy makes an array of is said to be ``ArrayLike``, not
-the union of nine types that numpy defines it as.
+other. A parameter that takes whatever numpy makes an array of is said to be ``ArrayLike``, not the
+union of nine types that numpy defines it as. And settings and commands are listed with the words that
+``--help`` has for them.
 """
 
+import dataclasses
 import inspect
 import pkgutil
 from importlib import import_module
@@ -16,6 +18,7 @@ from sphinx.config import Config
 from sphinx.util.typing import stringify_annotation
 
 import audiopg
+from audiopg.commands import COMMANDS
 
 
 def documented_names() -> dict[str, str]:
@@ -49,9 +52,27 @@ def name_array_like(app: Sphinx, kind: str, name: str, *_: object) -> None:
         hints[parameter] = hint.replace(union, "~numpy.typing.ArrayLike")
 
 
+def list_what_help_says(
+    app: Sphinx, kind: str, name: str, thing: object, options: object, lines: list[str]
+) -> None:
+    """Add the settings of a run to the docstring of their class, and the commands to their module's."""
+    if name == "audiopg.commands":
+        said = {f"audiopg {command}": text for command, text in COMMANDS.items()}
+    elif dataclasses.is_dataclass(thing):
+        said = {
+            f"{field.name}={field.default!r}": field.metadata["help"]
+            for field in dataclasses.fields(thing)
+            if "help" in field.metadata
+        }
+    else:
+        return
+    lines += ["", *(f"* ``{what}``: {text}" for what, text in said.items()), ""]
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     app.setup_extension("sphinx.ext.autodoc")
     app.connect("config-inited", set_names)
     # After autodoc's own listener, of priority 500, has noted them.
     app.connect("autodoc-process-signature", name_array_like, priority=600)
+    app.connect("autodoc-process-docstring", list_what_help_says)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

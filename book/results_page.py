@@ -210,26 +210,42 @@ def tested_on(record: dict) -> str:
 
 
 def _analysed_rows(record: dict, factor: str) -> list[Measurement]:
-    """The best neuron for a factor, and R² from all of them, of every network and control."""
-    neurons, ridge = (_of_factor(record["metrics"][name], factor) for name in ("neurons", "ridge"))
+    """The best neuron and component for a factor, the gap, and R² from all neurons, of every network
+    and control."""
+    found = {
+        name: _rows_of(record["metrics"][name])
+        for name in ("neurons", "components", "gaps", "ridge")
+    }
     rows = []
-    for linear in ridge:
+    for linear in (row for row in found["ridge"] if row["factor"] == factor):
+        ours = {
+            name: [row for row in table if row["embeddings"] == linear["embeddings"]]
+            for name, table in found.items()
+        }
         best = max(
-            (one for one in neurons if one["embeddings"] == linear["embeddings"]),
-            key=lambda one: one["information"],
+            (row for row in ours["neurons"] if row["factor"] == factor),
+            key=lambda row: row["information"],
         )
+        (gap,) = (
+            row["gap"]
+            for row in ours["gaps"]
+            if row["factor"] == factor and row["gap in"] == "information"
+        )
+        component = max(ours["components"], key=lambda row: row[factor])
         cells = {
             "best neuron": str(best["dimension"]),
             "its mutual information (nats)": f"{best['information']:.2f}",
+            "mutual information gap": f"{gap:.3f}",
             "ridge R²": f"{linear['R²']:.3f} ± {linear['standard deviation']:.3f}",
+            "best component": str(component["component"]),
+            "mutual information of the component (nats)": f"{component[factor]:.2f}",
         }
         rows.append(Measurement(row_name(record, linear["embeddings"]), cells, record["name"]))
     return rows
 
 
-def _of_factor(table: dict, factor: str) -> list[dict]:
-    rows = (dict(zip(table["columns"], row, strict=True)) for row in table["data"])
-    return [row for row in rows if row["factor"] == factor]
+def _rows_of(table: dict) -> list[dict]:
+    return [dict(zip(table["columns"], row, strict=True)) for row in table["data"]]
 
 
 def at_paper_scale(record: dict) -> bool:

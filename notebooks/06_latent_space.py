@@ -158,8 +158,8 @@ table = {}
 for correlation in (0.0, 0.5, 0.9, 0.99):
     y = correlation * x + (1 - correlation**2) ** 0.5 * noise
     table[correlation] = {
-        "truth (nats)": -0.5
-        * torch.tensor(1 - correlation**2).log().item(),
+        "truth (nats)": 0.5
+        * torch.tensor(1 / (1 - correlation**2)).log().item(),
         **{
             f"{count:,} samples": mutual_information(
                 x[:count, None], y[:count]
@@ -605,7 +605,7 @@ plt.show()
 # the larger `tiny`. The separate point is `mini` after windows of recordings instead. The
 # horizontal lines are the two controls that heard nothing.
 
-# %% mystnb={"figure": {"caption": "The recorded run: held-out R² of the onset over the clips heard in pre-training. Whiskers: standard deviation over five splits.", "name": "fig-clips-heard"}, "image": {"alt": "A curve over the number of clips on a logarithmic axis, with one separate point for recordings and two horizontal lines"}}
+# %% mystnb={"figure": {"caption": "The recorded run: held-out R² of the onset over the clips heard in pre-training, on the first 1,000 clips. Whiskers: standard deviation over five splits.", "name": "fig-clips-heard"}, "image": {"alt": "A curve over the number of clips on a logarithmic axis, with one separate point for recordings and two horizontal lines"}}
 curve = recorded("clips heard").set_index(["embeddings", "factor"])
 plots.clips_curves(
     curve.xs("onset", level="factor"), "held-out R² of the onset"

@@ -545,7 +545,7 @@ window.audiopgLaboratory = (() => {
     const [low, high] = limits(factor);
     const whole = factor.scale === "whole" ? Math.round(value) : value;
     settings.edits.set(keyOf(factor), Math.max(low, Math.min(high, whole)));
-    shown.recording = null;
+    leaveRecording();
     update(since);
   }
 
@@ -676,13 +676,14 @@ window.audiopgLaboratory = (() => {
         return;
       }
     }
-    say("");
+    const making = "Making the clip.";
+    say(making);
     settings.preset = element("preset").value;
     settings.seed = BigInt(element("seed").value.trim());
     settings.clip = BigInt(element("clip").value.trim());
     settings.edits = new Map();
-    shown.recording = null;
-    update(since);
+    leaveRecording();
+    update(since).finally(() => { if (element("status").textContent === making) say(""); });
   }
 
   // Files that are saved
@@ -1161,6 +1162,13 @@ window.audiopgLaboratory = (() => {
     return { name: file.name, lasts: buffer.duration, wave: wave.data };
   }
 
+  // The sound of the page is the synthesizer's again.
+  function leaveRecording() {
+    shown.recording = null;
+    element("file").value = "";
+    element("file-status").hidden = true;
+  }
+
   async function open(file) {
     const status = element("file-status");
     status.hidden = false;
@@ -1170,8 +1178,10 @@ window.audiopgLaboratory = (() => {
       shown.recording = await decode(file);
     } catch (error) {
       status.textContent = error.message;
+      say(error.message);
       return;
     }
+    say("");
     status.textContent = `${file.name}, ${length(shown.recording.lasts)}, is now the sound of this page.`;
     await update(since);
     startNetwork();
@@ -1193,9 +1203,7 @@ window.audiopgLaboratory = (() => {
     on("play", "click", () => toggle("sound", shown.wave));
     on("play-original", "click", () => toggle("sound", shown.wave));
     on("back", "click", () => {
-      shown.recording = null;
-      element("file").value = "";
-      element("file-status").hidden = true;
+      leaveRecording();
       update();
     });
     on("event", "change", () => {
@@ -1204,7 +1212,7 @@ window.audiopgLaboratory = (() => {
     });
     on("reset", "click", () => {
       settings.edits.clear();
-      shown.recording = null;
+      leaveRecording();
       update();
     });
     on("save-sound", "click", saveSound);
@@ -1258,7 +1266,7 @@ window.audiopgLaboratory = (() => {
     window.addEventListener("hashchange", () => {
       if (heading()) return;
       follow(window.location.hash.slice(1));
-      shown.recording = null;
+      leaveRecording();
       update();
       element("sound").scrollIntoView();
     });

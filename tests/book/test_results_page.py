@@ -213,6 +213,18 @@ def test_an_analysis_stands_beside_the_papers_factor():
                     ["this encoder", "onset", 0.5, 0.1],
                 ],
             },
+            "gaps": {
+                "columns": ["embeddings", "gap in", "factor", "gap"],
+                "data": [
+                    ["this encoder", "R²", "log f0", 0.9],
+                    ["this encoder", "information", "log f0", 0.0138],
+                    ["this encoder", "information", "onset", 0.9],
+                ],
+            },
+            "components": {
+                "columns": ["embeddings", "component", "log f0", "onset"],
+                "data": [["this encoder", 1, 0.2, 0.5], ["this encoder", 2, 0.303, 0.4]],
+            },
         },
     )
     table = rows_of(results_page.results_table("section_4_4", {"analysis-tiny": record}))
@@ -221,6 +233,9 @@ def test_an_analysis_stands_beside_the_papers_factor():
     assert ours["best neuron"] == "7"
     assert ours["its mutual information (nats)"] == "0.25"
     assert ours["ridge R²"] == "0.988 ± 0.001"
+    assert ours["mutual information gap"] == "0.014"
+    assert ours["best component"] == "2"
+    assert ours["mutual information of the component (nats)"] == "0.30"
 
 
 @pytest.mark.parametrize("scale", ["smoke", "paper"])
