@@ -74,5 +74,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("config-inited", set_names)
     # After autodoc's own listener, of priority 500, has noted them.
     app.connect("autodoc-process-signature", name_array_like, priority=600)
-    app.connect("autodoc-process-docstring", list_what_help_says)
+    # After napoleon, which would take them for a part of the last section.
+    app.connect("autodoc-process-docstring", list_what_help_says, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
