@@ -129,7 +129,7 @@ probe_table(results, len(clips.classes))
 #
 # Here is the same question with more patience. A network of 6 blocks, 128 wide (`mini`, 1.2 million
 # weights in its encoder), trains on 12,800 clips of each curriculum by the recipe `cpu` of [chapter
-# 3](03_pretraining.ipynb), in 6 to 20 minutes on one core. It is small because a small network learns
+# 3](03_pretraining.ipynb), in some 6 to 34 minutes on one core. It is small because a small network learns
 # something in this time, where a large one would hardly learn. At `AUDIOPG_SCALE=paper` it is the
 # paper's network. The rows "untrained" and "log-mel" say what a probe reaches without any
 # pre-training.
@@ -161,7 +161,8 @@ outcome_table(rows)
 # The worth of a part is the difference of two rows, tested on the same folds. Let $a_k$ and $b_k$
 # be the accuracies of the two on fold $k$ of $F$, averaged over $n_a$ and $n_b$ seeds, and $s^2$
 # the variance between seeds of the same row, averaged over the rows of a table that have several
-# seeds. So the same gain can have another error in another table. Where no row of a table has several
+# seeds. Because $s^2$ depends on the other rows of a table, the same gain can have a
+# different error in a different table. Where no row of a table has several
 # seeds, $s^2$ is unknown, and its term is left out. The gain and its standard error are
 #
 # $$
@@ -198,8 +199,9 @@ pd.concat(
 # networks that have heard only `sine` or `harmonic` fall behind an untrained one on ESC-10 and on
 # Speech Commands.
 #
-# Recordings are not a better teacher here. The network `full` has heard nothing real, but is not
-# clearly behind the same network trained on as many windows of recordings of the other sets. These
+# Recordings are not a better teacher here. The network `full` has heard nothing real, but is ahead
+# in all four cells of the same network trained on as many windows of recordings of the other sets: in one
+# of them by more than two standard errors, in the others by less than one. These
 # recordings are shorter than a clip, though, and are repeated to fill it, which [chapter
 # 8](08_adaptation.ipynb) finds to be a handicap.
 #
@@ -231,8 +233,8 @@ pd.concat([gain_table(in_order), gain_table(against_real)])
 
 # %% [markdown]
 # The four networks rise in the order of the paper's Table 3. Even `sine` is worth nine points over
-# random weights, and damping and noise add six. Partials add little more than one standard error, and
-# what events and envelopes add cannot be told. Recordings of the other sets are worth fourteen points
+# random weights, and damping and noise add six. The gain of partials is only a little larger than
+# its standard error, and that of events and envelopes is smaller than its error. Recordings of the other sets are worth fourteen points
 # over random weights, and `full` is four to five points ahead of them. So synthesis is a good place to
 # start from, as the paper says, at least for so few epochs. One seed cannot show whether it is a better
 # one than recordings, because these errors leave out how much seeds differ. The rows `sine`, `harmonic`
@@ -432,8 +434,8 @@ pd.DataFrame(stages).rename_axis("clips heard")
 # they are short, a second to five, so they are repeated to fill a clip. [Chapter
 # 8](08_adaptation.ipynb) shows that a network then learns to copy what it should fill in. Third, each of
 # these runs has one seed, so the errors in the table of gains leave out how much seeds differ. The
-# [scoreboard of the preface](../book/preface.md#what-we-found) includes this, and finds that it cannot be
-# told which of the two teaches more.
+# [scoreboard of the preface](../book/preface.md#what-we-found) adds the variance between seeds to these
+# errors. With it, our runs cannot tell which of the two teaches more.
 #
 # On Speech Commands, where only the run on synthesis is probed, averaged tokens are at their best
 # after 6,400 clips and never come back to that. From there on, the accuracy with the bands kept
@@ -482,15 +484,14 @@ paper_table("table_4")
 # ## What it means
 #
 # In the paper each stage helps on both sets, and damping and noise help more than the dynamics before
-# them. Our rows agree that the last row is ahead of the first. They also agree about the order of the
-# last two steps: damping and noise help, while it cannot be told whether events and envelopes do. They
-# cannot tell how much each step is worth, with a small network, 12,800 clips, a linear probe, and few
-# recordings. Why would damping help? It is a low-pass filter, and one possible reason is that every real
+# them. Our rows agree that the last row is ahead of the first. They also agree that damping and noise
+# help: events and envelopes gain less, and cannot be told from luck. How much each step is worth at the
+# paper's scale they cannot tell, with a small network, 12,800 clips, and few recordings. Why would damping help? It is a low-pass filter, and one possible reason is that every real
 # sound is filtered too: it reaches the microphone through bodies, rooms and distance.
 #
 # The paper also claims that, in the same short time, synthesis is a better start than recordings, and
-# that recordings come out ahead with far more time. In our rows `full` is neither clearly ahead of
-# recordings nor clearly behind. With four times the clips it is ahead of them. But our recordings are short and few, so
+# that recordings come out ahead with far more time. In our rows `full` is ahead of recordings, but
+# hardly by more than luck. With four times the clips it is further ahead. But our recordings are short and few, so
 # this is no verdict on recordings in general.
 #
 # What is uncertain: the paper's table has one run a row and no interval. Ours have one or two seeds, as

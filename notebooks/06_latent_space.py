@@ -105,7 +105,9 @@ pd.DataFrame(
 # but the answer would depend on the bins. The estimator of Kraskov and others {cite}`kraskov2004`
 # lets the samples choose the scale. Around each of the $n$ samples it draws the square that reaches
 # to the $k$-th nearest neighbour. Along each axis alone it counts the samples within that reach,
-# $n_z$ and $n_g$. If the two quantities are related, these counts are small.
+# $n_z$ and $n_g$. If the two quantities are related, the $k$ neighbours lie
+# close by along both axes, so the square is small and the counts are, too. If they are unrelated, the
+# square must be large to hold $k$ samples, and each strip holds many.
 #
 # $$
 # \hat I = \psi(k) + \psi(n) - \bigl\langle \psi(n_z + 1) + \psi(n_g + 1) \bigr\rangle
@@ -401,8 +403,9 @@ pd.DataFrame(
 
 # %% [markdown]
 # For pitch the best neurons of each encoder lose a part of their nats on other clips. For each of the
-# four encoders this loss is between half of the scatter of one estimate and twice that scatter, so it
-# may be scatter. In the table above the figure, the
+# four encoders this loss is about half to twice the scatter of one estimate. The ten estimates share
+# their clips, so their average may not scatter much less, and the loss cannot be told from scatter. In the
+# table above the figure, the
 # trained encoder's best neuron for pitch keeps a quarter of its nats on one set of other clips, and
 # nearly all of them on the next. So the *number* of a best neuron, such as the paper's 343, is a fact
 # about one set of clips. What the best neurons tell about intensity holds on other clips. In every
@@ -517,9 +520,10 @@ recorded("dci").set_index(["embeddings", "factor"]).round(2)
 #
 # A ridge regression reads a factor from the whole embedding. We fit it on three quarters of the
 # clips, choose its settings there, and score it on the rest, five times over. $R^2$ is the share of
-# variance explained on the held-out clips, averaged over the five splits. The interval is that
-# of another figure: one $R^2$ of the held-out clips of all splits together, by the bootstrap. A bad split
-# lowers the average more than it lowers that one, so the average can lie below the interval.
+# variance explained on the held-out clips, averaged over the five splits. The interval belongs
+# to a slightly different number: we pool the held-out clips of all five splits, compute one $R^2$ from
+# them, and bootstrap that. A bad split lowers the average more than it lowers the pooled $R^2$, so the
+# average can lie below the interval.
 
 # %%
 live = ridge_comparison(embeddings, factors).table()
@@ -545,7 +549,7 @@ readable(live).loc[list(embeddings)]
 ridge = recorded("ridge").set_index(["embeddings", "factor"])
 readable(ridge).loc[list(NAMES.values())]
 
-# %% mystnb={"figure": {"caption": "The recorded run: held-out R² of each factor. Whiskers: standard deviation over five splits.", "name": "fig-ridge"}, "image": {"alt": "Three groups of four bars, one bar an encoder: the trained encoder's are the highest for pitch and intensity, not for the onset, where log-mel's is near zero"}}
+# %% mystnb={"figure": {"caption": "The recorded run: held-out R² of each factor. Whiskers: standard deviation over five splits.", "name": "fig-ridge"}, "image": {"alt": "Three groups of four bars, one bar an encoder: the trained encoder's are the highest for pitch and intensity, not for the onset, where log-mel's is low"}}
 means, spreads = (
     {
         factor: {
@@ -603,7 +607,8 @@ plt.show()
 #
 # The curve shows the network `mini` after more and more clips of synthesis, and at its last point
 # the larger `tiny`. The separate point is `mini` after windows of recordings instead. The
-# horizontal lines are the two controls that heard nothing.
+# horizontal lines are two controls that heard nothing: log-mel statistics, and an untrained network of
+# the size of `tiny`.
 
 # %% mystnb={"figure": {"caption": "The recorded run: held-out R² of the onset over the clips heard in pre-training, on the first 1,000 clips. Whiskers: standard deviation over five splits.", "name": "fig-clips-heard"}, "image": {"alt": "A curve over the number of clips on a logarithmic axis, with one separate point for recordings and two horizontal lines"}}
 curve = recorded("clips heard").set_index(["embeddings", "factor"])
@@ -665,8 +670,9 @@ pd.DataFrame(
 # construction, whatever the factors do.
 #
 # To ask whether two factors have separate subspaces, we must find a subspace for each factor on its
-# own. We split the clips into two halves. On each half, three ridge regressions read the factor: one
-# reads its rank, two read curved functions of the rank. Their weights give three directions. The
+# own. We split the clips into two halves. On each half we sort the clips by the factor and fit
+# three ridge regressions: one predicts a clip's place in this order, the other two predict a parabola and
+# a cubic curve of this place. Their weights give three directions. The
 # smallest angle between two such subspaces is 0° if they share a direction and 90° if they have nothing
 # in common. Between random subspaces of the same size it is about 80°. The figure is a matrix of these
 # angles: a factor on one half of the clips against a factor on the other half. A small angle on its
@@ -922,12 +928,12 @@ for name, figures in bench["metrics"].items():
 #   the deviation of the lowest band, tells more about it than any neuron.
 # - *The onset* shows that learning can also take something away. Log-mel statistics, which average
 #   over time, tell little about it. An untrained network, which has position embeddings, explains
-#   more than half of the onset's variance. `mini` explains more than the untrained network once it
-#   has learned from synthetic clips. `tiny`, which learned from the most clips, explains less than both.
+#   more than half of the onset's variance. `mini` explains more than this untrained network, which has
+#   the size of `tiny`, once it has learned from 3,200 synthetic clips. `tiny`, which learned from the most clips, explains less than both.
 #
-# The factors hardly have neurons of their own: the gaps are near zero for every encoder. Their
-# subspaces lie about as far apart as random ones, but those of the untrained network are nearly as
-# far apart. As in the paper, the first principal component tells most about intensity, and later
+# The factors hardly have neurons of their own: the gaps are near zero for every encoder. In the
+# trained network the subspaces of the factors lie about as far apart as random ones, but in the untrained
+# network they are nearly as far apart. As in the paper, the first principal component tells most about intensity, and later
 # ones tell about pitch. The same is true of the untrained network.
 #
 # What is uncertain: the paper speaks of "amplitude" and "temporal position", which we take to mean

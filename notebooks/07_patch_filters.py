@@ -103,12 +103,12 @@ energy = trained.square().sum()
 left = (first * trained).sum() / first.square().sum()
 taken = ((1 - left) * first).square().sum() / energy
 print(f"what was added: {added.square().sum() / energy:.1%} of the energy")
-print(f"of this, first weights that were taken away: {taken:.1%}")
+print(f"first weights taken away, a part of it: {taken:.1%} of the energy")
 
 # %% [markdown]
-# Here it hardly matters whether we subtract, since most of the weights' energy was learned. A
-# difference is not only what was learned, though: training also takes a part of the first weights away,
-# and the difference holds that part as noise. This is why the lower row has more texture.
+# Here it hardly matters whether we subtract, since most of the weights' energy was learned. But the
+# difference holds more than what was learned. Training also shrinks the first weights, so $W_t - W_0$
+# contains a negative share of $W_0$, which is noise. This is why the lower row has more texture.
 #
 # Stripes along time are frequency filters: they respond to a partial at one height in the patch, or to
 # the step between two bands. Patterns that change along time respond to beginnings and ends. In the row
@@ -425,9 +425,9 @@ pd.DataFrame.from_dict(rows, orient="index")[columns].rename_axis(
 # This does not reproduce the paper's figure. The projection looks random to the end: its components
 # are hardly more concentrated than those of shuffled weights. At a rate of $10^{-4}$, training
 # changes the weights too little to be seen beside their random beginning. What it added is orderly,
-# and much like what the smaller networks learned: stripes along time, edges at the first and the last
-# frame. With more training it becomes less orderly, not more. In part this is the noise that weight decay
-# takes from the first weights: over 6,900 steps 3.4 % of them, which is 0.1 of the 0.8 points above.
+# and much like what `tiny` learned: stripes along time, edges at the first and the last frame. With more training it becomes less orderly, not more. Part of the reason is weight decay. Over
+# 6,900 steps it shrinks the first weights by 3.4 %, and the difference contains this part as noise. It
+# makes up 0.1 % of the energy of the weights, of the 0.8 % that was added.
 #
 # Why does the paper see bands where we see noise? We can only guess. Our network begins with
 # weights of the size that He et al. {cite}`he2022` use. The paper's may begin with smaller ones.
@@ -453,10 +453,10 @@ pd.DataFrame.from_dict(rows, orient="index")[columns].rename_axis(
 #
 # The paper describes its later components as frequency-selective bands that align with harmonic
 # stacks, and onset-sensitive edges. The projection of `tiny`, after a fifth as many clips as the
-# paper's and at twenty times its rate, shows both. The two runs of `mini`, after a fortieth as many
-# clips, show them in what training added, and so does ViT-B.
+# paper's and at twenty times its rate, shows both. What training added to ViT-B shows both, too. The two
+# runs of `mini`, after a fortieth as many clips, show bands in what training added, and no clear edges.
 #
-# What is uncertain: there is one run of each kind, from the same first weights. Concentration says
+# What is uncertain: there is one run of each kind. Concentration says
 # that a picture is orderly, not that its order is useful. And principal components show what many
 # filters share, so a filter that works alone stays hidden.
 #
