@@ -60,8 +60,8 @@ def test_figures_of_our_own_are_those_of_their_record():
     ours, words = record["synthesized"], record["Speech Commands"]
     top = "decibels at 7.8 to 8 kHz"
     assert f"({ours[top]:.0f} dB on our synthesized clips, {words[top]:.0f} dB on Speech" in note
-    assert f"moves by {ours['moved']:.2f} of the distance" in note
-    assert f"and by {words['moved']:.2f} on Speech Commands" in note
+    assert f"moves by {ours['moved']:.2f} of the typical distance" in note
+    assert f"on Speech Commands by {words['moved']:.2f} of it" in note
     for name in ("tiny", "log-mel statistics"):
         both = [100 * np.mean(each[name]) for each in (ours, words)]
         assert "{:.1f} % and {:.1f} %".format(*both) in note
