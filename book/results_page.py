@@ -115,9 +115,9 @@ ROWS = {
         "temporal position": _analysed("onset"),
     },
     "beyond": {
-        "full": _reproduced("beyond-full"),
+        "full": _reproduced("beyond-full", "chosen-full-*"),
         "extended": _reproduced("extended", "beyond-extended-*"),
-        **{name: _reproduced(f"beyond-{name}") for name in ADDITIONS},
+        **{name: _reproduced(f"beyond-{name}", f"chosen-{name}-*") for name in ADDITIONS},
         "full, auxiliary head": _reproduced("beyond-auxiliary"),
     },
 }

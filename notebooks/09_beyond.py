@@ -28,7 +28,12 @@ import torch
 
 import audiopg
 from audiopg.book import plots, widgets
-from audiopg.book.experiments import gain_table, outcome_table
+from audiopg.book.experiments import (
+    CHOSEN,
+    gain_table,
+    outcome_table,
+    recipe_steps,
+)
 from audiopg.records import read_record
 from audiopg.synth import (
     ADDITIONS,
@@ -315,6 +320,7 @@ gain_table({row: pair[row] for row in ("full", "extended")})
 # %%
 additions = {
     "full": f"beyond-full-{scale}",
+    "full, elsewhere": f"recipe-{next(iter(recipe_steps(scale)))}-{scale}",
     **{f"full + {name}": f"beyond-{name}-{scale}" for name in ADDITIONS},
     "extended": f"beyond-extended-{scale}",
     "full, auxiliary head": f"beyond-auxiliary-{scale}",
