@@ -46,7 +46,8 @@ plots.use_style()
 # $$ (eq-clip)
 #
 # The source is a handful of events, $i = 1 \ldots N$. Each is a tone $u_i(t)$ of amplitude $a_i$
-# shaped by an envelope $e_i(t)$, with perhaps a burst of noise $b_i(t)$ at its onset. The sum
+# shaped by an envelope $e_i(t)$, with perhaps a burst of noise $b_i(t)$ at its onset. In the presets, as
+# in the paper, all events of a clip have the same kind of tone and the same fundamental. The sum
 # passes through one low-pass filter, which stands for the damping of a real body:
 #
 # $$
@@ -412,9 +413,11 @@ widgets.side_by_side({said: from_scene(written)}, columns=1)
 #   product. Only two numbers, its state, pass from block to block. A parallel scan passes them on in
 #   rounds. In the first round every block passes them to the next block, in the second round to the
 #   block two further on, then four, and so on.
-# - **A pass over memory costs more than a multiplication.** Ten rounds of integer arithmetic make a
-#   random number, and three ramps make an envelope. On a CPU with numba, both are loops in machine code
-#   whose numbers never leave the processor. The result is the same as without numba, bit for bit.
+# - **A pass over memory costs more than a multiplication.** A random number takes ten rounds of
+#   integer arithmetic, and an envelope takes three ramps. With tensors, each round and each ramp is a
+#   pass over memory. On a CPU with numba, one loop in machine code finishes a number before it begins
+#   the next, and what lies between stays in the processor. The result is the same as without numba,
+#   bit for bit.
 # - **Most of a filterbank is zeros.** Sixteen neighbouring mel bands use between 9 and 77 of the 257
 #   frequencies, so the log-mel multiplies small blocks.
 #
@@ -436,10 +439,11 @@ for device, taken in speed.items():
     )
 
 # %% [markdown]
-# How fast is fast enough? As fast as the network learns. Table 3 of the paper gives the training
-# time for 500,000 clips of the `full` curriculum, on one GPU and with synthesis running alongside.
-# This gives the rate at which the paper's network learns, in clips a second. The last line says how
-# many clips our device makes while that network learns from one:
+# How fast is fast enough? As fast as the network learns. Table 3 of the paper gives the training time
+# for 500,000 clips of the `full` curriculum, on one GPU and with synthesis running alongside. This
+# gives the rate at which the paper's network learns, in clips a second, if these are 100 epochs, as
+# Section 4.1 says. The last line says how many clips our device makes while that network learns from
+# one:
 
 # %%
 paper_seconds = paper_table("table_3").loc["full", "pre-training (s)"]
@@ -470,9 +474,10 @@ print(
 
 # %% [markdown]
 # What bounds the speed? Each pair of lines below compares the time of one thing with the time of
-# another. All were measured in the same run. Where the other is "a clip of `full`", it is one of a
-# batch of 16. "Random numbers, a sine and a filter" is a yardstick: it draws one random number, computes
-# one sine and takes one step of a filter for each sample, one operation after another:
+# another. All were measured in the same run. In the second line of a pair, "a clip of `full`" means a
+# clip from a batch of 16. "Random numbers, a sine and a filter" is a yardstick: it draws one random
+# number, computes one sine and takes one step of a filter for each sample, one operation after
+# another:
 
 # %%
 for name, others in bench["ratios"].items():
@@ -481,12 +486,14 @@ for name, others in bench["ratios"].items():
 
 # %% [markdown]
 # On a CPU with numba, the 163,840 random numbers of a clip cost little. Most of the time goes to the
-# tones, which are sines and matrix products, and then to the low-pass, which is matrix products. There
-# are faster algorithms, but they round differently. A clip must keep its bits for ever, so we use none of
-# them. A clip rendered by itself takes longer, because rendering is several hundred small
-# operations, and each has a fixed cost that a batch shares. The cost of a band-limited pulse grows
-# with the number of its partials, and at 1 Hz it has almost 8,000. The small blocks of the
-# log-mel still hold zeros. A sparse product would skip those, but it rounds differently, too. The log-mel takes about 1.6 times as long as its transforms, sparse products and logarithms alone.
+# tones, which are sines and matrix products, and then to the low-pass, which is matrix products.
+# There are faster algorithms, but they round differently. On one machine the samples of a clip must
+# not change from one version to the next, so we use none of them. A clip rendered by itself takes
+# longer, because rendering is several hundred small operations, and each has a fixed cost that a
+# batch shares. The cost of a band-limited pulse grows with the number of its partials, and at 1 Hz it
+# has almost 8,000. The small blocks of the log-mel still hold zeros. A sparse product would skip
+# those, but it rounds differently, too. The log-mel takes about 1.6 times as long as its transforms,
+# sparse products and logarithms alone.
 #
 # {numref}`fig-cost` shows how the cost grows.
 

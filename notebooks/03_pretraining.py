@@ -158,12 +158,11 @@ base = read_record("pretrain-base-stopped")
 print(f"{base['device']}, {base['seconds']:.0f} s: {base['data']}")
 
 # %% [markdown]
-# The last curve is that of the paper's network, ViT-B, with the paper's settings, but in bfloat16, on a
-# GPU. It
-# waits on the same shelf, for ten times as many clips as the recorded run of `tiny`. Other runs shared
-# the GPU, and the seconds include 50 s of compilation, so the steps alone took less. We had to stop
-# this run after 88 % of its clips, and its weights are lost. So there is no probe of it. But it
-# kept copies of its patch filters, which [chapter 7](07_patch_filters.ipynb) looks at.
+# The last curve is that of the paper's network, ViT-B, with the paper's settings, but in bfloat16, on
+# a GPU. It waits on the same shelf, for ten times as many clips as the recorded run of `tiny`. Other
+# runs shared the GPU, and the seconds include 50 s of compilation, so the steps alone took less. We
+# had to stop this run after 88 % of its clips, and its weights are lost. So there is no probe of it.
+# But it kept copies of its patch filters, which [chapter 7](07_patch_filters.ipynb) looks at.
 #
 # ## What lies on the shelf?
 #
@@ -278,8 +277,9 @@ print(
 #
 # {numref}`fig-reconstructions` shows three clips that no run has trained on. The network sees the
 # middle picture and answers with the right one. It predicts normalised patches, as {eq}`eq-loss`
-# asks, so it says nothing about their loudness. For the picture we give each hidden patch the mean and
-# the standard deviation that it has in the original clip. Only the *pattern* inside a hidden patch is the network's work.
+# asks, so it says nothing about their loudness. For the picture we give each hidden patch the mean
+# and the standard deviation that it has in the original clip. Only the *pattern* inside a hidden
+# patch is the network's work.
 
 # %% mystnb={"figure": {"caption": "Held-out clips, what the `tiny` network saw of them, and its reconstruction.", "name": "fig-reconstructions"}, "image": {"alt": "Three rows of original, masked and reconstructed log-mel spectrograms. Horizontal lines are continued across hidden patches; noise is replaced by smooth colour"}}
 mel = log_mel(audiopg.render(prior.sample(held_out, seed=0)))
@@ -347,14 +347,16 @@ else:
 shown
 
 # %% [markdown]
-# The table, which needs the recordings, compares the loss of `tiny` with that of an untrained network,
-# over the first four recordings of each class. A low loss does not mean that a class is understood: after a bark or a
-# sneeze, many of these recordings are digital silence for most of their length, and flat patches
-# are easily guessed.
+# The table, which needs the recordings, compares the loss of `tiny` with that of an untrained
+# network, over the first four recordings of each class. A low loss does not mean that a class is
+# understood: after a bark or a sneeze, many of these recordings are digital silence for most of their
+# length, and flat patches are easily guessed.
 
 # %% tags=["nbval-ignore-output"]
 if recordings is not None:
-    untrained = audiopg.MaskedAutoencoder.preset("tiny", seed=1)
+    untrained = audiopg.MaskedAutoencoder.preset(
+        "tiny", class_token=False, seed=1
+    )
     losses = {}
     for label, name in enumerate(recordings.classes):
         rows = (recordings.labels == label).nonzero()[0][:4]
@@ -372,27 +374,28 @@ shown
 
 # %% [markdown]
 # A loss below 1 alone would prove little, because the average patch reaches that too. But in most
-# classes that are not mostly silent, the loss is well below the shelf, although the network knows only synthetic sound.
-# This is the first sign in this book that synthetic and real sound have something in common. [Chapter
-# 4](04_transfer.ipynb) asks what it is worth.
+# classes that are not mostly silent, the loss is well below the shelf, although the network knows
+# only synthetic sound. This is the first sign in this book that synthetic and real sound have
+# something in common. [Chapter 4](04_transfer.ipynb) asks what it is worth.
 
 # %% [markdown]
 # ## Which recipe?
 #
 # The recipe `paper` is what the paper states: AdamW, a constant rate of $10^{-4}$, batches of 64,
 # single precision. It was made for a GPU. The recipe `cpu` is ours, for a processor. It takes batches
-# of 8 and has no {term}`class token`. Muon {cite}`jordan2024` updates the matrices of the blocks, at a rate of
+# of 8 and has no {term}`class token`. Muon {cite}`jordan2024` updates the matrices of the blocks, at
+# a rate of
 # $2 \cdot 10^{-3}$. This rate stays constant, then falls to zero over the last steps. What is each
 # part of the recipe worth? The table begins with two controls and the recipe itself. Each further row
 # changes one part of the recipe, and sometimes a setting that goes with it. With `part-decoded` the
-# decoder predicts only a third of the hidden patches, and attends only to the visible ones. With `adamw`
-# the learning rate is half as large. The row `half-clips-part-decoded` changes two parts. The network is `mini` (6 blocks, 128 wide), trained on 12,800 clips.
-# The judge is a {term}`linear probe` on the recordings that we use for development. For ESC-10
-# {cite}`piczak2015` and UrbanSound8K {cite}`salamon2014` it uses the first two {term}`folds <fold>`: it
-# is trained on one and tested on the other, then the other way round. For Speech Commands it is tested
-# on the validation part, fold 2 in the table. No other fold is touched. Where a cell holds two
-# accuracies, the first comes from tokens averaged over the clip, the second from tokens averaged band
-# by band.
+# decoder predicts only a third of the hidden patches, and attends only to the visible ones. With
+# `adamw` the learning rate is half as large. The row `half-clips-part-decoded` changes two parts. The
+# network is `mini` (6 blocks, 128 wide), trained on 12,800 clips. The judge is a {term}`linear probe`
+# on the recordings that we use for development. For ESC-10 {cite}`piczak2015` and UrbanSound8K
+# {cite}`salamon2014` it uses the first two {term}`folds <fold>`: it is trained on one and tested on
+# the other, then the other way round. For Speech Commands it is tested on the validation part, fold 2
+# in the table. No other fold is touched. Where a cell holds two accuracies, the first comes from
+# tokens averaged over the clip, the second from tokens averaged band by band.
 
 # %%
 scale = audiopg.at_scale(smoke="cpu", paper="paper")
@@ -416,13 +419,14 @@ gain_table(steps, against=next(iter(steps)))
 # log-mel statistics are harder to beat: on Speech Commands no recipe does so with averaged tokens. With
 # the bands kept apart, every recipe beats them on all three sets.
 #
-# Then compare the rows with one another, but with care: from two folds, the standard error itself is
-# uncertain.
+# Then compare the rows with one another, but with care. From two folds, the standard error itself is
+# uncertain. And three rows were trained on a GPU (`half-clips-part-decoded`, `decoder-4x256`,
+# `batch-16`): another device alone can change a probe by several points ([chapter
+# 9](09_beyond.ipynb#what-the-probes-say)), so small differences of these rows mean little.
 #
-# - The row `part-decoded` saves about a sixth of the time. It
-#   costs several points on UrbanSound8K and Speech Commands with averaged tokens, and gains some on
-#   ESC-10 with the bands kept apart. If the network also hears only half of each clip, it loses on
-#   UrbanSound8K with both poolings.
+# - The row `part-decoded` saves about a sixth of the time. It costs several points on UrbanSound8K
+#   and Speech Commands with averaged tokens, and gains some on ESC-10 with the bands kept apart. If
+#   the network also hears only half of each clip, it loses on UrbanSound8K with both poolings.
 # - A decoder twice as deep and twice as wide (`decoder-4x256`) reaches the lowest loss, but no better
 #   probe with averaged tokens.
 # - Batches of 16, in half as many steps, lose a little everywhere.
@@ -430,16 +434,18 @@ gain_table(steps, against=next(iter(steps)))
 #   are similar to it. It shows no clear gain.
 #
 # So the recipe uses none of these. With AdamW in place of Muon, two of the three sets lose points with
-# averaged tokens. But AdamW, too, has left the shelf after 12,800 clips in batches of 8. In batches of
-# 32, after as many clips, the loss of `tiny` with AdamW was still much higher
-# ({numref}`fig-recorded-loss`). So the first thing that matters is the number of steps.
+# averaged tokens. But AdamW, too, has left the shelf after 12,800 clips in batches of 8, which are 1,600
+# steps. In batches of 32 they are 400 steps, and after them the loss of `tiny` with AdamW was still much
+# higher ({numref}`fig-recorded-loss`). The network and the schedule differ, too, but this suggests that
+# the number of steps matters most.
 #
 # How much time does the recipe `cpu` save? The next record compares it with an older recipe (AdamW,
-# batches of 32, a cosine schedule), which made the first weights of this book. The recipe `cpu` trained
-# `tiny` and `mini` on one thread, in single precision. For the older recipe (the
-# row "before") we timed 40 of its 2,000 steps in the same way, and multiplied the result by 50. Its
-# other figures are those of the first weights, which were trained in bfloat16, and its loss is the mean
-# training loss of their last 100 steps.
+# batches of 32, a cosine schedule), which made the first weights of this book. For this record the
+# recipe `cpu` trained `tiny` and `mini` on one thread, in single precision. (The table above has
+# `mini` in bfloat16, which is faster.) For the older recipe (the row "before") we timed 40 of its
+# 2,000 steps in the same way, and multiplied the result by 50. The accuracies in this row are those
+# of the first weights, which were trained in bfloat16. The loss is the mean training loss of their
+# last 100 steps.
 
 # %%
 bench = read_record("bench-recipe")
@@ -460,12 +466,12 @@ pd.DataFrame(
 ).T
 
 # %% [markdown]
-# With the bands kept apart, `tiny` now reaches with 12,800 clips what the first weights reached
-# with 64,000. It takes less than a quarter of the time that the older recipe would take here. With
-# averaged tokens it is two
-# points short of them. The smaller `mini` takes a ninth of the time. It is one point short with the
-# bands apart, and three with averaged tokens. Each figure comes from one run and a probe of 400
-# clips, so four more or four fewer correct clips change it by one point.
+# With the bands kept apart, `tiny` now reaches with 12,800 clips what the first weights reached with
+# 64,000. It takes less than a quarter of the time that the older recipe would take here. With
+# averaged tokens, `tiny` is two points below the first weights. The smaller `mini` takes a ninth of
+# the time. It is one point short with the bands apart, and three with averaged tokens. Each figure
+# comes from one run and a probe of 400 clips, so four more or four fewer correct clips change it by
+# one point.
 #
 # The first command below runs the recipes that have no record yet. If there is a GPU, it runs them
 # at the paper's scale. The second command measures the speeds.
@@ -487,7 +493,8 @@ pd.DataFrame(
 # operations forwards, and twice as many backwards. Hiding patches pays here, because the encoder's
 # $n$ is 129 instead of 513, the class token included. The paper's network takes 159 billion
 # operations a clip. The record below was made with `tiny` on a CPU. "The peer's way" is that of the
-# paper's released code: processes beside the training make clips one at a time in NumPy.
+# paper's released code: processes beside the training make clips one at a time in NumPy. The percentage
+# compares the operations a second of the training with those of one large matrix product on this CPU.
 
 # %%
 bench = read_record("bench-pretrain")
@@ -566,18 +573,19 @@ pd.DataFrame(kernels["metrics"]).T.iloc[:, :4].rename(
 # | link | NVLink, 450 GB/s each way | network, 50 GB/s |
 # | gradients to move | 0.78 GB, 1.7 ms | 0.87 GB, 17 ms |
 #
-# Inside one machine the gradients of the last layers travel while the first ones are still
-# computed, and cost next to nothing. Across machines the cables would be busy eleven times as long as
-# the GPUs. So 64 GPUs are worth having only with batches of some 3,000 clips or more, and then the
-# paper's 500,000 clips are fewer than 170 steps. Then the limit is not the hardware. It is whether so
-# few steps can teach the network anything. Synthesis is no limit: each process makes its own clips and
-# asks nobody.
+# Inside one machine the gradients of the last layers travel while the first ones are still computed,
+# and cost next to nothing. Across machines the cables would be busy eleven times as long as the GPUs.
+# A larger batch takes more arithmetic, but moves no more gradients. With batches of some 3,000 clips
+# the GPUs would be busy as long as the cables. So 64 GPUs are worth having only from there on, and
+# then the paper's 500,000 clips are fewer than 170 steps. Then the limit is not the hardware. It is
+# whether so few steps can teach the network anything. Synthesis is no limit: each process makes its
+# own clips and asks nobody.
 #
 # ## What it means
 #
 # On clips of `full` the loss never comes near 0, and should not: noise cannot be guessed, and each of
-# these clips has a noise floor. What can be guessed is whatever ties distant patches together: a partial continues, the
-# partials of a tone start together, a filter darkens all of them.
+# these clips has a noise floor. What can be guessed is whatever ties distant patches together: a
+# partial continues, the partials of a tone start together, a filter darkens all of them.
 #
 # ## The paper's run beside ours
 #

@@ -70,9 +70,9 @@ pd.set_option("display.max_colwidth", None)
 # | FSD50K {cite}`fonseca2022` | 51,197 of 0.3 to 30 s, several labels each | 200 | official development and evaluation parts | mean average precision |
 # | Speech Commands V2 {cite}`warden2018` | 105,829 of 1 s | 35 | official lists | accuracy |
 #
-# The lengths of the clips and the number of classes of FSD50K are from the sets' own papers; the
-# paper states the rest of this table. This chapter uses three of the sets, as far as they are at
-# hand:
+# The lengths of the clips, of all four sets, and the number of classes of FSD50K come from the papers
+# that introduced the sets. The paper states the rest of this table. This chapter uses three of the
+# sets, as far as they are at hand:
 #
 # | set | what is at hand | tested on | may be compared with |
 # | --- | --- | --- | --- |
@@ -111,16 +111,17 @@ print(
 # %% [markdown]
 # ### Folds, and what leakage would be
 #
-# A fold is a part of the clips, used for testing while the others are used for training. The
-# official folds keep together what was cut from one recording, and, in Speech Commands, what one
-# speaker said. There are exceptions: 4 of the 1,524 recordings of ESC-50 (9 of 2,000 clips) and 5
-# of the 1,297 of UrbanSound8K (152 of 8,732 clips) are in two folds. Each of these recordings has
-# clips in two classes. No such clip is among ours. Where there are some, `audiopg probe --by-source`
-# and `probe_features(..., by_source=True)` leave them out of training. If the clips are dealt out
-# anew at random, a classifier can do well by recognising the recording instead of the sound. That is
-# *leakage*: something about the test clips has reached the training. How much is it worth? We dealt the
-# clips of each class over the folds anew, three times. *Torn* clips share their recording with a clip of
-# another fold. *By source* means that training leaves out the recordings of the test fold:
+# A fold is a part of the clips, used for testing while the others are used for training. The official
+# folds keep together what was cut from one recording, and, in Speech Commands, what one speaker said.
+# There are exceptions: 4 of the 1,524 recordings of ESC-50 (9 of 2,000 clips) and 5 of the 1,297 of
+# UrbanSound8K (152 of 8,732 clips) are in two folds. Each of these recordings has clips in two
+# classes. No such clip is among ours. If a set has such recordings, `audiopg probe --by-source` and
+# `probe_features(..., by_source=True)` leave every recording of the test fold out of training. If the
+# clips are dealt out anew at random, a classifier can do well by recognising the recording instead of
+# the sound. That is *leakage*: something about the test clips has reached the training. How much is
+# it worth? We dealt the clips of each class over the folds anew, three times. *Torn* clips share
+# their recording with a clip of another fold. *By source* means that training leaves out the
+# recordings of the test fold:
 
 # %%
 leakage = read_record("bench-leakage")["metrics"]
@@ -154,10 +155,10 @@ pd.DataFrame(
 # - the *best epoch* reported, found by testing after each, as the paper's released code does,
 # - an encoder pre-trained on recordings that it is later tested on, with or without their labels.
 #
-# Here the settings of a probe are always chosen on training folds alone, and a test fold is touched
-# once, at the end. The recipes of pre-training, however, were compared on folds 1 and 2 of ESC-10
-# and UrbanSound8K ([chapter 3](03_pretraining.ipynb)). Any other exception is stated beside the
-# numbers that it concerns.
+# Here the settings of a probe are always chosen on training folds or a validation part, and a test
+# fold is touched once, at the end. The recipes of pre-training, however, were compared on folds 1 and
+# 2 of ESC-10 and UrbanSound8K ([chapter 3](03_pretraining.ipynb)). Any other exception is stated
+# beside the numbers that it concerns.
 #
 # ## The linear probe
 #
@@ -173,7 +174,7 @@ pd.DataFrame(
 #
 # on features standardised over the training folds, where $w_c$ and $b_c$ are the weights and the
 # bias of class $c$. The strength of regularisation is chosen by leaving out one training fold at a
-# time.
+# time, or, for Speech Commands, on its validation part.
 #
 # ### Against what?
 #
@@ -187,7 +188,9 @@ pd.DataFrame(
 
 # %% tags=["nbval-ignore-output"]
 encoders = {
-    "random encoder": audiopg.Encoder.preset("tiny", seed=1),
+    "random encoder": audiopg.Encoder.preset(
+        "tiny", class_token=False, seed=1
+    ),
     "AudioPG, tiny": audiopg.load_encoder("tiny"),
 }
 features = clip_features(waves, encoders, native=True, progress=False)
@@ -250,11 +253,11 @@ tested.where(tested.notna(), "–")
 # The same probe was run on all three sets, with two more rivals: an encoder pre-trained on **real
 # audio**, and one pre-trained on **synthetic clips** to compare it with. Both are small runs of a
 # smaller network, `mini`. The real audio comes from the other sets, never from the set that is
-# tested. Speech Commands is the exception: its encoder also heard training clips of the set itself,
-# but no test speaker. The first table says how many clips each encoder heard, of what, and in how
-# many minutes by the clock. Compare the two small runs with each other. Do not compare them with the
-# row "AudioPG, tiny", the larger network that comes with the package. In the second table, p compares each row with
-# `tiny`, mean pooling.
+# tested. Speech Commands is the exception: there we use the encoder made for ESC-10, which heard
+# UrbanSound8K and training clips of Speech Commands, but no test speaker. The first table says how
+# many clips each encoder heard, of what, and in how many minutes by the clock. Compare the two small
+# runs with each other. The row "AudioPG, tiny" is a larger network that heard more, so its lead over
+# them says little. In the second table, p compares each row with `tiny`, mean pooling.
 
 # %%
 SETS = {
@@ -369,14 +372,17 @@ pd.DataFrame({"accuracy (%)": shown, "numbers a clip": sizes})
 # network that heard real speech and noise gets there too, though nobody asked it about dogs or
 # rain. `python -m audiopg bench packaged` measured these figures.
 #
-# Back to the three sets. Here are the leads of `tiny` with mean pooling over the other rows, in
+# Back to the three sets. Between the two small runs the intervals overlap on every set, so these tables do
+# not tell whether synthetic clips or recordings taught more ([chapter 5](05_ablations.ipynb) has more runs
+# of both). Here are the leads of `tiny` with mean pooling over the other rows, in
 # points, and whether they are more than luck at 0.05:
 
 # %%
 for title, table in tables.items():
     ours = means[title]["AudioPG, tiny"]
     print(title)
-    for row, figures in table.drop(["chance", "AudioPG, tiny"]).iterrows():
+    others = table.index.str.contains("chance|AudioPG, tiny$|small run")
+    for row, figures in table[~others].iterrows():
         gap, p = ours - means[title][row], figures["p (Holm)"]
         verdict = "could be luck" if p >= 0.05 else "more than luck"
         print(f"  {gap:+5.1f} over {row}: {verdict}, p = {p:.1g}")
@@ -467,11 +473,12 @@ print(", ".join(f"{loss:.3f} with {name}" for name, loss in losses.items()))
 # \end{gathered}
 # $$ (eq-finetune)
 #
-# where $\tilde x_i$ is a clip changed at random, anew in every epoch. The paper's protocol is 300
-# epochs, or 50, on clips cut or repeated to 10.24 s, with SpecAugment, mixup and drop path. Ours,
-# `fast`, is for a CPU. It takes clips at their own length, rolls them in time by a random amount
-# and leaves out 60 % of their patches. Each layer has a smaller learning rate than the layer after
-# it (layer-wise decay). The test fold is scored once, after the last epoch.
+# where $\tilde x_i$ is a clip changed at random, anew in every epoch. The paper fine-tunes for 300
+# epochs in its main results and for 50 in its ablations, on clips cut or repeated to 10.24 s, with
+# SpecAugment, mixup and drop path. Ours, `fast`, is for a CPU. It takes clips at their own length,
+# rolls them in time by a random amount and leaves out 60 % of their patches. Each layer has a smaller
+# learning rate than the layer after it (layer-wise decay). The test fold is scored once, after the
+# last epoch.
 #
 # The control is the same network **from scratch**: same recipe, same clips, same epochs, random weights
 # to begin with. The comparison is a little unfair to it. The recipe was chosen for pre-trained weights.
@@ -587,8 +594,8 @@ paper_table("table_2")
 # table does not have.
 #
 # And these are ours, from the records of the fine-tuned networks. The column "kinds" has the kinds of
-# sound that both classes share. The paper's last kind is "semantic
-# or phonetic". Of it we count only what is phonetic: a shared vocal tract.
+# sound that both classes share. The paper's last kind is "semantic or phonetic". We count only the
+# phonetic part, a shared vocal tract.
 
 # %%
 found = {
@@ -688,13 +695,14 @@ frequent
 
 # %% [markdown]
 # Read the column "why" of the table, then listen to the first two clips of each confusion. Do you
-# hear the reason, or is one clip simply an odd example of its class? A kind explains a confusion only if the ear agrees.
+# hear the reason, or is one clip simply an odd example of its class? A kind explains a confusion only
+# if the ear agrees.
 #
 # ## The paper's figures
 #
-# The paper fine-tunes a ViT-B, whose encoder is sixteen times the size of that of `tiny`, for 300 epochs on whole sets. Here
-# is its Table 1, all of it, for reference: other work as the paper reports it, then its own rows.
-# IN is ImageNet, AS AudioSet, LS LibriSpeech.
+# The paper fine-tunes a ViT-B, whose encoder is sixteen times the size of that of `tiny`, for 300
+# epochs on whole sets. Here is its Table 1, all of it, for reference: other work as the paper reports
+# it, then its own rows. IN is ImageNet, AS AudioSet, LS LibriSpeech.
 
 # %%
 own = paper_table("table_1")
@@ -709,8 +717,8 @@ table_1.fillna("–")
 # What can be compared? Not the numbers. ESC-10 is an easier part of ESC-50. On UrbanSound8K we
 # train on two folds, where the official protocol trains on nine. On Speech Commands ten words are
 # easier than 35, but there are fewer speakers to learn from. Only the *shape* can be compared: from
-# scratch against pre-trained, on the same clips with the same recipe. We have not yet run any of
-# the paper's protocol at its own scale. The next table lists the runs that are missing. The last one,
+# scratch against pre-trained, on the same clips with the same recipe. We have not yet run any
+# of the paper's fine-tuning at its own scale. The next table lists the runs that are missing. The last one,
 # on ESC-10, is a goal of our own, because the paper has no ESC-10:
 #
 # | our run | status |
@@ -748,7 +756,7 @@ for device, rate in bench["metrics"]["embedded_clips_per_second"].items():
     print(f"embedding on {device}: {rate:.1f} clips of 10.24 s a second")
 
 # %% [markdown]
-# These commands made the records of ESC-10. They can be resumed, and `--help` says more:
+# Commands like these made the records of ESC-10. They can be resumed, and `--help` says more:
 #
 # ```
 # python -m audiopg probe tiny --dataset esc10 --native --pooling both \
@@ -775,7 +783,7 @@ for device, rate in bench["metrics"]["embedded_clips_per_second"].items():
 #
 # ### Change this
 #
-# 1. Add `audiopg.Encoder.preset("tiny", seed=2)` and two or three more random encoders. How far do
+# 1. Add the random encoder with `seed=2`, and two or three more. How far do
 #    they differ from one another?
 # 2. Deal the clips of ESC-10 over the folds anew, at random (`dataclasses.replace(clips, folds=...)`),
 #    and probe again. Is the difference leakage?
@@ -791,10 +799,9 @@ for device, rate in bench["metrics"]["embedded_clips_per_second"].items():
 #
 # All of this can be asked of recordings of your own. Sort them into folders, one for each class. Or
 # write a table with a row for each clip, and give its path instead of the folder. A row has the file,
-# the label and, if the clip is only a part of the file, its start and end in seconds. The library also
-# reads the tables of Raven, Audacity, Kaldi and others ([the
-# reference](../book/api/datasets.md) lists the formats). Then three commands do what this chapter
-# did:
+# the label and, if the clip is only a part of the file, its start and end in seconds. The library
+# also reads the tables of Raven, Audacity, Kaldi and others ([the reference](../book/api/datasets.md)
+# lists the formats). Then three commands do what this chapter did:
 #
 # ```
 # python -m audiopg data my-birds/

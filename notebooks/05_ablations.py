@@ -189,15 +189,15 @@ pd.concat(
 ).fillna("–")
 
 # %% [markdown]
-# The curriculum decides what is learned. From `sine` to `full` the probe gains on all three sets
-# and with both poolings, by more than two standard errors on the two sets with folds. Two of the
-# three stages gain more than two standard errors, each on one set. Partials do so on UrbanSound8K with
-# averaged tokens. Damping and noise do so on ESC-10 with both poolings. With averaged tokens, partials
-# also gain on ESC-10, and damping and noise on UrbanSound8K, but by less than two standard errors. The
-# gains of events and envelopes are smaller than their errors on the two sets with folds. On spoken words every stage adds something.
-# Learning from too simple a world can be worse than not learning. With the bands kept apart,
-# networks that have heard only `sine` or `harmonic` fall behind an untrained one on ESC-10 and on
-# Speech Commands.
+# The curriculum decides what is learned. From `sine` to `full` the probe gains on all three sets and
+# with both poolings, by more than two standard errors on the two sets with folds. Two of the three
+# stages gain more than two standard errors, each on one set. Partials do so on UrbanSound8K with
+# averaged tokens. Damping and noise do so on ESC-10 with both poolings. With averaged tokens,
+# partials also gain on ESC-10, and damping and noise on UrbanSound8K, but by less than two standard
+# errors. The gains of events and envelopes are smaller than their errors on the two sets with folds.
+# On spoken words every stage adds something. Learning from too simple a world can be worse than not
+# learning. With the bands kept apart, networks that have heard only `sine` or `harmonic` fall behind
+# an untrained one on ESC-10 and on Speech Commands.
 #
 # Recordings are not a better teacher here. The network `full` has heard nothing real, but is ahead
 # in all four cells of the same network trained on as many windows of recordings of the other sets: in one
@@ -233,17 +233,18 @@ pd.concat([gain_table(in_order), gain_table(against_real)])
 
 # %% [markdown]
 # The four networks rise in the order of the paper's Table 3. Even `sine` is worth nine points over
-# random weights, and damping and noise add six. The gain of partials is only a little larger than
-# its standard error, and that of events and envelopes is smaller than its error. Recordings of the other sets are worth fourteen points
-# over random weights, and `full` is four to five points ahead of them. So synthesis is a good place to
-# start from, as the paper says, at least for so few epochs. One seed cannot show whether it is a better
-# one than recordings, because these errors leave out how much seeds differ. The rows `sine`, `harmonic`
-# and `dynamic` were trained on another processor than the other three.
+# random weights, and damping and noise add six. The gain of partials is only a little larger than its
+# standard error, and that of events and envelopes is smaller than its error. Recordings of the other
+# sets are worth fourteen points over random weights, and `full` is four to five points ahead of them.
+# So synthesis is a good place to start from, as the paper says, at least for so few epochs. One seed
+# cannot show whether it is a better one than recordings, because these errors leave out how much
+# seeds differ. The rows `sine`, `harmonic` and `dynamic` were trained on another processor than the
+# other three.
 #
-# Here is the paper's table. Its network is a ViT-B, after 100 epochs of 5,000 clips, as its Section 4.1
-# says, and 50 epochs of fine-tuning, unless a row says otherwise. On the whole its rows and ours rise in the same order.
-# {numref}`fig-table-3` draws its first four rows. "Filter" is the damping; the paper's text adds
-# background noise to it. Both rows of recordings draw on 100 hours of FSD50K.
+# Here is the paper's table. Its network is a ViT-B, after 100 epochs of 5,000 clips, as its Section
+# 4.1 says, and 50 epochs of fine-tuning, unless a row says otherwise. On the whole its rows and ours
+# rise in the same order. {numref}`fig-table-3` draws its first four rows. "Filter" is the damping;
+# the paper's text adds background noise to it. Both rows of recordings draw on 100 hours of FSD50K.
 
 # %%
 paper = paper_table("table_3")
@@ -485,14 +486,15 @@ paper_table("table_4")
 #
 # In the paper each stage helps on both sets, and damping and noise help more than the dynamics before
 # them. Our rows agree that the last row is ahead of the first. They also agree that damping and noise
-# help: events and envelopes gain less, and cannot be told from luck. How much each step is worth at the
-# paper's scale they cannot tell, with a small network, 12,800 clips, and few recordings. Why would damping help? It is a low-pass filter, and one possible reason is that every real
-# sound is filtered too: it reaches the microphone through bodies, rooms and distance.
+# help: events and envelopes gain less, and cannot be told from luck. How much each step is worth at
+# the paper's scale they cannot tell, with a small network, 12,800 clips, and few recordings. Why
+# would damping help? It is a low-pass filter, and one possible reason is that every real sound is
+# filtered too: it reaches the microphone through bodies, rooms and distance.
 #
 # The paper also claims that, in the same short time, synthesis is a better start than recordings, and
 # that recordings come out ahead with far more time. In our rows `full` is ahead of recordings, but
-# hardly by more than luck. With four times the clips it is further ahead. But our recordings are short and few, so
-# this is no verdict on recordings in general.
+# hardly by more than luck. With four times the clips it is further ahead. But our recordings are
+# short and few, so this is no verdict on recordings in general.
 #
 # What is uncertain: the paper's table has one run a row and no interval. Ours have one or two seeds, as
 # the column *seeds* says, so only a few rows tell how much depends on the seed. The recordings are the

@@ -206,7 +206,7 @@ waves = torch.cat(
 log_mel = audiopg.LogMel()
 encoders = {
     "trained": audiopg.load_encoder("tiny"),
-    "random": audiopg.Encoder.preset("tiny", seed=1),
+    "random": audiopg.Encoder.preset("tiny", class_token=False, seed=1),
 }
 embeddings = {
     **{
@@ -404,13 +404,12 @@ pd.DataFrame(
 # %% [markdown]
 # For pitch the best neurons of each encoder lose a part of their nats on other clips. For each of the
 # four encoders this loss is about half to twice the scatter of one estimate. The ten estimates share
-# their clips, so their average may not scatter much less, and the loss cannot be told from scatter. In the
-# table above the figure, the
-# trained encoder's best neuron for pitch keeps a quarter of its nats on one set of other clips, and
-# nearly all of them on the next. So the *number* of a best neuron, such as the paper's 343, is a fact
-# about one set of clips. What the best neurons tell about intensity holds on other clips. In every
-# encoder but the one of recordings, the best neuron for intensity also has more nats than the best
-# neuron for pitch.
+# their clips, so their average may not scatter much less, and the loss cannot be told from scatter.
+# In the table above the figure, the trained encoder's best neuron for pitch keeps a quarter of its
+# nats on one set of other clips, and nearly all of them on the next. So the *number* of a best
+# neuron, such as the paper's 343, is a fact about one set of clips. What the best neurons tell about
+# intensity holds on other clips. In every encoder but the one of recordings, the best neuron for
+# intensity also has more nats than the best neuron for pitch.
 #
 # The smallest p that 200 shuffles allow is 1 in 201. Where it is reached, the neuron very likely
 # tells something about the factor. Whether *training* put it there is another question. To answer
@@ -670,14 +669,14 @@ pd.DataFrame(
 # construction, whatever the factors do.
 #
 # To ask whether two factors have separate subspaces, we must find a subspace for each factor on its
-# own. We split the clips into two halves. On each half we sort the clips by the factor and fit
-# three ridge regressions: one predicts a clip's place in this order, the other two predict a parabola and
-# a cubic curve of this place. Their weights give three directions. The
-# smallest angle between two such subspaces is 0° if they share a direction and 90° if they have nothing
-# in common. Between random subspaces of the same size it is about 80°. The figure is a matrix of these
-# angles: a factor on one half of the clips against a factor on the other half. A small angle on its
-# diagonal means that a factor's subspace is found again on other clips. Off the diagonal, where two factors are
-# compared, an angle as large as that of random subspaces means that the factors are kept apart.
+# own. We split the clips into two halves. On each half we sort the clips by the factor and fit three
+# ridge regressions: one predicts a clip's place in this order, the other two predict a parabola and a
+# cubic curve of this place. Their weights give three directions. The smallest angle between two such
+# subspaces is 0° if they share a direction and 90° if they have nothing in common. Between random
+# subspaces of the same size it is about 80°. The figure is a matrix of these angles: a factor on one
+# half of the clips against a factor on the other half. A small angle on its diagonal means that a
+# factor's subspace is found again on other clips. Off the diagonal, where two factors are compared,
+# an angle as large as that of random subspaces means that the factors are kept apart.
 
 # %% mystnb={"figure": {"caption": "The recorded run, trained encoder: smallest angle between the subspaces of two factors, one found on each half of the clips. The mark on the bar is chance.", "name": "fig-angles"}, "image": {"alt": "A three by three matrix of angles in degrees, smallest on the diagonal"}}
 angles = {
@@ -928,13 +927,14 @@ for name, figures in bench["metrics"].items():
 #   the deviation of the lowest band, tells more about it than any neuron.
 # - *The onset* shows that learning can also take something away. Log-mel statistics, which average
 #   over time, tell little about it. An untrained network, which has position embeddings, explains
-#   more than half of the onset's variance. `mini` explains more than this untrained network, which has
-#   the size of `tiny`, once it has learned from 3,200 synthetic clips. `tiny`, which learned from the most clips, explains less than both.
+#   more than half of the onset's variance. `mini` explains more than this untrained network, which
+#   has the size of `tiny`, once it has learned from 3,200 synthetic clips. `tiny`, which learned from
+#   the most clips, explains less than both.
 #
 # The factors hardly have neurons of their own: the gaps are near zero for every encoder. In the
-# trained network the subspaces of the factors lie about as far apart as random ones, but in the untrained
-# network they are nearly as far apart. As in the paper, the first principal component tells most about intensity, and later
-# ones tell about pitch. The same is true of the untrained network.
+# trained network the subspaces of the factors lie about as far apart as random ones, but in the
+# untrained network they are nearly as far apart. As in the paper, the first principal component tells
+# most about intensity, and later ones tell about pitch. The same is true of the untrained network.
 #
 # What is uncertain: the paper speaks of "amplitude" and "temporal position", which we take to mean
 # relative intensity and first onset. Its clips for the analysis may vary one factor at a time,

@@ -425,8 +425,9 @@ pd.DataFrame.from_dict(rows, orient="index")[columns].rename_axis(
 # This does not reproduce the paper's figure. The projection looks random to the end: its components
 # are hardly more concentrated than those of shuffled weights. At a rate of $10^{-4}$, training
 # changes the weights too little to be seen beside their random beginning. What it added is orderly,
-# and much like what `tiny` learned: stripes along time, edges at the first and the last frame. With more training it becomes less orderly, not more. Part of the reason is weight decay. Over
-# 6,900 steps it shrinks the first weights by 3.4 %, and the difference contains this part as noise. It
+# and much like what `tiny` learned: stripes along time, edges at the first and the last frame. With
+# more training it becomes less orderly, not more. Part of the reason is weight decay. Over 6,900
+# steps it shrinks the first weights by 3.4 %, and the difference contains this part as noise. It
 # makes up 0.1 % of the energy of the weights, of the 0.8 % that was added.
 #
 # Why does the paper see bands where we see noise? We can only guess. Our network begins with

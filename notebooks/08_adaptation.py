@@ -150,15 +150,15 @@ widgets.heard_reconstructions(log_mel, one, outputs[1], ["after adapting"])
 # %% [markdown]
 # ## Is it worth anything?
 #
-# A lower loss does not yet make a better encoder ([chapter 4](04_transfer.ipynb) has an example).
-# So the recorded runs use the probe. They begin with the network `full` of [chapter
+# A lower loss does not yet make a better encoder ([chapter 4](04_transfer.ipynb) has an example). So
+# the recorded runs use the probe. They begin with the network `full` of [chapter
 # 5](05_ablations.ipynb), which was trained on 12,800 synthesized clips. They continue on another
 # 12,800 windows of the target's recordings, without labels. For ESC-10 these are folds 1 to 4, for
-# UrbanSound8K folds 1 and 2 of the three that we use (1, 2 and 10), and for Speech Commands the training
-# part of our ten words. A linear probe is then
-# trained on the same recordings and tested on the part left out, which the network has not heard.
-# Each cell has one test fold and one seed. It gives two accuracies in per cent: first from averaged
-# tokens, then from tokens averaged band by band. Fold 3 of Speech Commands is its test part.
+# UrbanSound8K folds 1 and 2 of the three that we use (1, 2 and 10), and for Speech Commands the
+# training part of our ten words. A linear probe is then trained on the same recordings and tested on
+# the part left out, which the network has not heard. Each cell has one test fold and one seed. It
+# gives two accuracies in per cent: first from averaged tokens, then from tokens averaged band by
+# band. Fold 3 of Speech Commands is its test part.
 
 # %%
 scale = audiopg.at_scale(smoke="cpu", paper="paper")
@@ -261,12 +261,12 @@ paper_table("table_5").astype(object).fillna("–")
 #
 # ## What it means
 #
-# Are unlabelled recordings of use? Here the answer goes with their length. Recordings of a second made
-# the network worse, most likely because repeats teach it to copy. With recordings of four seconds it
-# gained with one pooling and lost with the other. With recordings of five seconds our test clips are too
-# few to tell. The training loss does not show whether adapting helped or harmed. So first look at how long your
-# recordings are (`python -m audiopg data PATH` prints it). Then probe the encoder both before and after
-# adapting.
+# Are unlabelled recordings of use? Here the answer goes with their length. Recordings of a second
+# made the network worse, most likely because repeats teach it to copy. With recordings of four
+# seconds it gained with one pooling and lost with the other. With recordings of five seconds our test
+# clips are too few to tell. The training loss does not show whether adapting helped or harmed. So
+# first look at how long your recordings are (`python -m audiopg data PATH` prints it). Then probe the
+# encoder both before and after adapting.
 #
 # What is uncertain: each row is one run. We tuned neither the number of steps nor the rate. Nor did
 # we mix in synthetic clips, which might have kept the network from forgetting, or join recordings

@@ -19,7 +19,8 @@
 #
 # The paper itself says what its generator lacks: noise textures, vocal tracts, the modulation of
 # machines, mixtures. It cannot make rain, a word, an engine or a street. This chapter adds six
-# things, each with a few factors of an event or a clip, and lets you hear them. The second half asks whether a network learns more from them.
+# things, each with a few factors of an event or a clip, and lets you hear them. The second half asks
+# whether a network learns more from them.
 
 # %%
 import matplotlib.pyplot as plt
@@ -29,7 +30,6 @@ import torch
 import audiopg
 from audiopg.book import plots, widgets
 from audiopg.book.experiments import (
-    CHOSEN,
     gain_table,
     outcome_table,
     recipe_steps,
@@ -79,9 +79,8 @@ pd.set_option("display.max_colwidth", None)
 #
 # ## One event, many ways
 #
-# The first event is a sawtooth of 150 Hz without any addition: the paper's synthesizer could make it. It
-# starts after one second. Each of the
-# others adds something to it. Compare them with the first.
+# The first event is a sawtooth of 150 Hz without any addition: the paper's synthesizer could make it.
+# It starts after one second. Each of the others adds something to it. Compare them with the first.
 
 # %%
 plain = audiopg.SynthPrior.preset("dynamic").sample(
@@ -272,9 +271,9 @@ widgets.players(
 # $$ (eq-auxiliary)
 #
 # Here $\mathcal{L}$ is the loss of {eq}`eq-loss`, $w$ is the setting `auxiliary_weight`, $S$ is the
-# number of summaries, $\hat y_s$ is the answer of the head, and $\mu_s$ and $\sigma_s$ are the mean and deviation of a summary over the prior. The head is thrown
-# away afterwards. The table lists the summaries, their mean and deviation over `extended`, and
-# their values for its clip 3:
+# number of summaries, $\hat y_s$ is the answer of the head, and $\mu_s$ and $\sigma_s$ are the mean
+# and deviation of a summary over the prior. The head is thrown away afterwards. The table lists the
+# summaries, their mean and deviation over `extended`, and their values for its clip 3:
 
 # %%
 mean, deviation = spread(priors["extended"])
