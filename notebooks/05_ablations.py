@@ -86,11 +86,10 @@ loss.round(2)
 
 # %% [markdown]
 # Two things stand out. In each column, the lowest loss belongs to the network that heard that
-# curriculum. After so short a run, little carries over from one curriculum to another, and a loss
-# may even be above 1, worse than flat. The `dynamic` column is low for every network, for a reason
-# that has nothing to do with learning. Between its events there is digital silence, whose patches
-# really are flat; the noise floor of `full` leaves no such easy patches. So losses must not be
-# compared across columns.
+# curriculum, in two of them by a hair. After so short a run, a loss may even be above 1, worse than
+# flat. The `dynamic` column is low for every network, for a reason that has nothing to do with
+# learning. Between its events there is digital silence, whose patches really are flat; the noise
+# floor of `full` leaves no such easy patches. So losses must not be compared across columns.
 #
 # ## What a probe makes of them
 #
@@ -146,17 +145,18 @@ rows = {
 outcome_table(rows)
 
 # %% [markdown]
-# Each cell is the accuracy in per cent, ± the standard deviation over test folds; Speech Commands
-# has one test part, here called fold 3, so its cells show no deviation. Where a cell holds two
-# accuracies, the first comes from tokens averaged over the clip. The second keeps the eight bands
-# of the spectrogram apart when the tokens are averaged. *Log-mel* is the mean and the deviation of
-# the bands. *CPU min* are the minutes that a core worked on the pre-training, on average over the seeds.
-# `dynamic` has the most because one of its two seeds ran on a slower processor. The *held-out loss*
-# is measured on the curriculum that the row was trained on (on `full` for recordings), so it cannot
-# be compared between curricula. The last two rows repeat a comparison of the paper: the same
-# network was trained on recordings instead. It heard 12,800 windows of recordings, as many as the
-# others heard clips. A window is as long as a clip. The recordings come from the other sets at hand,
-# never from the set that is probed, so each of these rows has figures for one set only.
+# Each cell is the accuracy in per cent, ± the standard deviation over test folds; Speech Commands has
+# one test part, here called fold 3, so its cells show no deviation. Where a cell holds two
+# accuracies, the first comes from tokens averaged over the clip. The second averages the tokens of
+# each of the eight rows of patches (16 mel bands each) by themselves, so these bands are kept apart.
+# *Log-mel* is the mean and the deviation of each of the 128 mel bands. *CPU min* are the minutes that
+# a core worked on the pre-training, on average over the seeds. `dynamic` has the most because one of
+# its two seeds ran on a slower processor. The *held-out loss* is measured on the curriculum that the
+# row was trained on (on `full` for recordings), so it cannot be compared between curricula. The last
+# two rows repeat a comparison of the paper: the same network was trained on recordings instead. It
+# heard 12,800 windows of recordings, as many as the others heard clips. A window is as long as a
+# clip. The recordings come from the other sets at hand, never from the set that is probed, so each of
+# these rows has figures for one set only.
 #
 # The worth of a part is the difference of two rows, tested on the same folds. Let $a_k$ and $b_k$
 # be the accuracies of the two on fold $k$ of $F$, averaged over $n_a$ and $n_b$ seeds, and $s^2$
@@ -191,19 +191,20 @@ pd.concat(
 # %% [markdown]
 # The curriculum decides what is learned. From `sine` to `full` the probe gains on all three sets and
 # with both poolings, by more than two standard errors on the two sets with folds. Two of the three
-# stages gain more than two standard errors, each on one set. Partials do so on UrbanSound8K with
-# averaged tokens. Damping and noise do so on ESC-10 with both poolings. With averaged tokens,
-# partials also gain on ESC-10, and damping and noise on UrbanSound8K, but by less than two standard
-# errors. The gains of events and envelopes are smaller than their errors on the two sets with folds.
-# On spoken words every stage adds something. Learning from too simple a world can be worse than not
-# learning. With the bands kept apart, networks that have heard only `sine` or `harmonic` fall behind
-# an untrained one on ESC-10 and on Speech Commands.
+# stages gain more than two standard errors, each on one set. Partials (`sine → harmonic`) do so on
+# UrbanSound8K with averaged tokens. Damping and noise (`dynamic → full`) do so on ESC-10 with both
+# poolings. With averaged tokens, partials also gain on ESC-10, and damping and noise on UrbanSound8K,
+# but by less than two standard errors. The gains of events and envelopes (`harmonic → dynamic`) are
+# smaller than their errors on the two sets with folds. On spoken words every stage adds something.
+# Learning from too simple a world can be worse than not learning. With the bands kept apart, networks
+# that have heard only `sine` or `harmonic` fall behind an untrained one on ESC-10 and on Speech
+# Commands.
 #
-# Recordings are not a better teacher here. The network `full` has heard nothing real, but is ahead
-# in all four cells of the same network trained on as many windows of recordings of the other sets: in one
-# of them by more than two standard errors, in the others by less than one. These
-# recordings are shorter than a clip, though, and are repeated to fill it, which [chapter
-# 8](08_adaptation.ipynb) finds to be a handicap.
+# Recordings are not a better teacher here. The network `full` has heard nothing real. But in all four
+# cells it is ahead of the same network trained on as many windows of recordings of the other sets: in
+# one cell by more than two standard errors, in the others by less than one. These recordings are
+# shorter than a clip, though, and are repeated to fill it, which [chapter 8](08_adaptation.ipynb)
+# finds to be a handicap.
 #
 # The untrained network and log-mel statistics cost nothing. Over the untrained network,
 # pre-training on `full` adds ten points and more to averaged tokens. With the bands kept apart, an
@@ -306,12 +307,12 @@ silent = pd.DataFrame.from_dict(counted, orient="index", columns=columns)
 silent.round(1)
 
 # %% [markdown]
-# The reason holds for `full`, whose noise floor fills every gap. It does not hold for synthesis as
-# such. About half of `dynamic`, which lacks the noise floor, is silent. That is more than in any of
-# these sets of recordings. In the paper's table it is still ahead of `harmonic`, which is never silent.
-# So silence alone does not decide. And recordings differ: those of ESC-10 are often silent around a
-# short sound, those of UrbanSound8K hardly ever. FSD50K, from which the paper draws its recordings, is
-# not at hand.
+# The reason holds for `full` beside ESC-10 and Speech Commands, but not beside UrbanSound8K, which is
+# hardly ever silent. It does not hold for synthesis as such. About half of `dynamic`, which lacks the
+# noise floor, is silent. That is more than in any of these sets of recordings. In the paper's table
+# it is still ahead of `harmonic`, which is never silent. So silence alone does not decide. And
+# recordings differ: those of ESC-10 are often silent around a short sound, those of UrbanSound8K
+# hardly ever. FSD50K, from which the paper draws its recordings, is not at hand.
 #
 # ## What does an hour buy?
 #
@@ -431,12 +432,13 @@ pd.DataFrame(stages).rename_axis("clips heard")
 # the paper it is the other way round: with far more time, recordings come out ahead.
 #
 # This does not yet make synthesis the better teacher, for three reasons. First, our recordings are
-# few: the networks heard each of them ten and seventeen times, and no synthetic clip twice. Second,
-# they are short, a second to five, so they are repeated to fill a clip. [Chapter
-# 8](08_adaptation.ipynb) shows that a network then learns to copy what it should fill in. Third, each of
-# these runs has one seed, so the errors in the table of gains leave out how much seeds differ. The
-# [scoreboard of the preface](../book/preface.md#what-we-found) adds the variance between seeds to these
-# errors. With it, our runs cannot tell which of the two teaches more.
+# few. The network in the row for ESC-10 heard each recording ten times on average, that in the row
+# for UrbanSound8K seventeen times. No network heard a synthetic clip twice. Second, they are short, a
+# second to five, so they are repeated to fill a clip. [Chapter 8](08_adaptation.ipynb) shows that a
+# network then learns to copy what it should fill in. Third, each of these runs has one seed, so the
+# errors in the table of gains leave out how much seeds differ. The [scoreboard of the
+# preface](../book/preface.md#what-we-found) adds the variance between seeds to these errors. With it,
+# our runs cannot tell which of the two teaches more.
 #
 # On Speech Commands, where only the run on synthesis is probed, averaged tokens are at their best
 # after 6,400 clips and never come back to that. From there on, the accuracy with the bands kept
@@ -486,10 +488,10 @@ paper_table("table_4")
 #
 # In the paper each stage helps on both sets, and damping and noise help more than the dynamics before
 # them. Our rows agree that the last row is ahead of the first. They also agree that damping and noise
-# help: events and envelopes gain less, and cannot be told from luck. How much each step is worth at
-# the paper's scale they cannot tell, with a small network, 12,800 clips, and few recordings. Why
-# would damping help? It is a low-pass filter, and one possible reason is that every real sound is
-# filtered too: it reaches the microphone through bodies, rooms and distance.
+# help more than events and envelopes, whose gain cannot be told from luck. Our rows cannot tell how
+# much each step is worth at the paper's scale: the network is small, it heard 12,800 clips, and the
+# recordings are few. Why would damping help? It is a low-pass filter, and one possible reason is that
+# every real sound is filtered too: it reaches the microphone through bodies, rooms and distance.
 #
 # The paper also claims that, in the same short time, synthesis is a better start than recordings, and
 # that recordings come out ahead with far more time. In our rows `full` is ahead of recordings, but

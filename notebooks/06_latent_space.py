@@ -14,7 +14,7 @@
 # %% [markdown]
 # # What the latent space knows
 #
-# *Pitch can be read from the embedding with $R^2 = 0.99$. Is that knowledge, or is it arithmetic?*
+# *The paper reads pitch from its embedding with $R^2 = 0.99$. Is that knowledge, or is it arithmetic?*
 #
 # The synthesizer knows the truth about each clip: its pitch, its loudness over the noise, its
 # onset. So we can ask an encoder about them. The paper does, and finds single neurons that track
@@ -107,7 +107,7 @@ pd.DataFrame(
 # to the $k$-th nearest neighbour. Along each axis alone it counts the samples within that reach,
 # $n_z$ and $n_g$. If the two quantities are related, the $k$ neighbours lie
 # close by along both axes, so the square is small and the counts are, too. If they are unrelated, the
-# square must be large to hold $k$ samples, and each strip holds many.
+# square must be large to hold $k$ samples, and many samples lie within that reach along each axis.
 #
 # $$
 # \hat I = \psi(k) + \psi(n) - \bigl\langle \psi(n_z + 1) + \psi(n_g + 1) \bigr\rangle
@@ -302,9 +302,9 @@ trained.table(5).round(3)
 # %% [markdown]
 # ### Turn through the neurons
 #
-# The slider shows the four most informative neurons for each factor, and how they respond as each
-# factor varies. Each dot is a clip, the line a running median. Look for a slope in one panel only:
-# such a neuron would have a factor to itself.
+# The slider shows four neurons for each factor, the most informative ones that no factor before has,
+# and how they respond as each factor varies. Each dot is a clip, the line a running median. Look for
+# a slope in one panel only: such a neuron would have a factor to itself.
 
 # %% tags=["nbval-ignore-output"]
 information = {
@@ -403,13 +403,14 @@ pd.DataFrame(
 
 # %% [markdown]
 # For pitch the best neurons of each encoder lose a part of their nats on other clips. For each of the
-# four encoders this loss is about half to twice the scatter of one estimate. The ten estimates share
-# their clips, so their average may not scatter much less, and the loss cannot be told from scatter.
-# In the table above the figure, the trained encoder's best neuron for pitch keeps a quarter of its
-# nats on one set of other clips, and nearly all of them on the next. So the *number* of a best
-# neuron, such as the paper's 343, is a fact about one set of clips. What the best neurons tell about
-# intensity holds on other clips. In every encoder but the one of recordings, the best neuron for
-# intensity also has more nats than the best neuron for pitch.
+# four encoders this loss is about half to twice the scatter of one estimate. An average of ten
+# independent estimates would scatter less than one of them. But these ten share their clips, so their
+# average may scatter nearly as much. So the loss cannot be told from scatter. In the table above the
+# figure, the trained encoder's best neuron for pitch keeps a quarter of its nats on one set of other
+# clips, and nearly all of them on the next. So the *number* of a best neuron, such as the paper's
+# 343, is a fact about one set of clips. What the best neurons tell about intensity holds on other
+# clips. In every encoder but the one of recordings, the best neuron for intensity also has more nats
+# than the best neuron for pitch.
 #
 # The smallest p that 200 shuffles allow is 1 in 201. Where it is reached, the neuron very likely
 # tells something about the factor. Whether *training* put it there is another question. To answer
@@ -418,10 +419,11 @@ pd.DataFrame(
 # ### One factor at a time
 #
 # The paper's best neuron for pitch has 1.73 nats; ours has a seventh of that. Perhaps the paper
-# varied one factor at a time in the clips of its analysis; it does not say. So here is a
-# *controlled* analysis beside the *natural* one above. It has three sets of clips, one for each
-# factor. In each set only that factor moves, over the values of the first hundred clips above. All
-# else stays as in one clip, down to the noise samples. Both analyses use a hundred clips.
+# varied one factor at a time in the clips of its analysis; it does not say. So here is a *controlled*
+# analysis. Beside it we repeat the *natural* one, in which all factors move. Both use a hundred clips
+# of this page. The controlled one has three sets of clips, one for each factor. In each set only that
+# factor moves, over the values of the first hundred clips above. All else stays as in one clip, down
+# to the noise samples.
 
 # %%
 FEW = audiopg.at_scale(smoke=100, paper=5000)
@@ -919,10 +921,10 @@ for name, figures in bench["metrics"].items():
 # training adds the rest. The evidence is how far the trained encoder differs from its
 # controls. For these weights it says three things.
 #
-# - *Pitch* is what training improved most. A linear read-out explains more of it from the trained
-#   encoder than from the untrained twin or the log-mel statistics, and the intervals lie apart. The
-#   trained encoder's best neuron is no better than the best dimension of the others, within the wide
-#   scatter of these estimates. So the knowledge is in many neurons together.
+# - *Pitch* is what training improved most, in points of $R^2$. A linear read-out explains more of it
+#   from the trained encoder than from the untrained twin or the log-mel statistics, and the intervals
+#   lie apart. The trained encoder's best neuron is no better than the best dimension of the others,
+#   within the wide scatter of these estimates. So the knowledge is in many neurons together.
 # - *Loudness over the noise* is read better after training, too. But one log-mel statistic by itself,
 #   the deviation of the lowest band, tells more about it than any neuron.
 # - *The onset* shows that learning can also take something away. Log-mel statistics, which average
@@ -932,9 +934,10 @@ for name, figures in bench["metrics"].items():
 #   the most clips, explains less than both.
 #
 # The factors hardly have neurons of their own: the gaps are near zero for every encoder. In the
-# trained network the subspaces of the factors lie about as far apart as random ones, but in the
-# untrained network they are nearly as far apart. As in the paper, the first principal component tells
-# most about intensity, and later ones tell about pitch. The same is true of the untrained network.
+# trained network the subspaces of the factors lie about as far apart as random ones. This owes little
+# to training: in the untrained network they lie nearly as far apart. As in the paper, the first
+# principal component tells most about intensity, and later ones tell about pitch. The same is true of
+# the untrained network.
 #
 # What is uncertain: the paper speaks of "amplitude" and "temporal position", which we take to mean
 # relative intensity and first onset. Its clips for the analysis may vary one factor at a time,

@@ -103,7 +103,7 @@ energy = trained.square().sum()
 left = (first * trained).sum() / first.square().sum()
 taken = ((1 - left) * first).square().sum() / energy
 print(f"what was added: {added.square().sum() / energy:.1%} of the energy")
-print(f"first weights taken away, a part of it: {taken:.1%} of the energy")
+print(f"of this, the shrinking of the first weights: {taken:.1%}")
 
 # %% [markdown]
 # Here it hardly matters whether we subtract, since most of the weights' energy was learned. But the
@@ -427,8 +427,8 @@ pd.DataFrame.from_dict(rows, orient="index")[columns].rename_axis(
 # changes the weights too little to be seen beside their random beginning. What it added is orderly,
 # and much like what `tiny` learned: stripes along time, edges at the first and the last frame. With
 # more training it becomes less orderly, not more. Part of the reason is weight decay. Over 6,900
-# steps it shrinks the first weights by 3.4 %, and the difference contains this part as noise. It
-# makes up 0.1 % of the energy of the weights, of the 0.8 % that was added.
+# steps it shrinks the first weights by 3.4 %, and the difference contains this part as noise. What
+# training added holds 0.8 % of the energy of the weights, and this noise is 0.1 points of it.
 #
 # Why does the paper see bands where we see noise? We can only guess. Our network begins with
 # weights of the size that He et al. {cite}`he2022` use. The paper's may begin with smaller ones.
@@ -465,8 +465,8 @@ pd.DataFrame.from_dict(rows, orient="index")[columns].rename_axis(
 #
 # 1. Show single filters: `plots.filter_grid(weight[:8].reshape(1, 8, 16, 16), ...)` with the
 #    projection of `tiny`.
-# 2. Train the live network on `prior="sine"` and compare the last frame with that of the `full`
-#    curriculum.
+# 2. Train the live network on `prior="sine"`. Compare the last picture of the slider with that of the
+#    `full` curriculum.
 #
 # ```{dropdown} What you might find
 # 1. Most of them are stripes or edges, each a mixture of several components.

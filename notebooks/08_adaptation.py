@@ -190,8 +190,8 @@ outcomes[took]
 
 # %% [markdown]
 # The *held-out loss* is measured on synthetic clips of `full`. For the networks that went on to a
-# target, it says what was forgotten: it rises with every target. After Speech Commands it is about 1,
-# which is no better than guessing each patch's mean.
+# target, it says what was forgotten: whichever the target, it is higher than before. After Speech
+# Commands it is about 1, which is no better than guessing each patch's mean.
 #
 # The probes do not agree about what was gained. On ESC-10 the rows differ by two clips of 80 at
 # most, so nothing can be told. On UrbanSound8K the network that went on to the target loses five
@@ -234,7 +234,7 @@ pd.DataFrame.from_dict(losses, orient="index").round(3)
 # learned to copy and has unlearned to fill in. Recordings of UrbanSound8K last up to four seconds.
 # There the loss of repeated clips falls, and that of joined clips does not. Only on ESC-10, whose
 # clips last five seconds and come about twice, do both fall. The network that heard synthesis alone
-# makes little of repeats: its own clips are ten seconds long and have none.
+# makes little use of repeats: its own clips are ten seconds long and have none.
 #
 # This concerns every comparison with recordings in this book, and it favours synthesis: see
 # [chapter 5](05_ablations.ipynb). The paper's recordings, those of FSD50K, last 0.3 to 30 s, and its
