@@ -5,8 +5,9 @@
 # guess that SoundFile(...).read() and librosa.load read what soundfile.read reads. But libsndfile
 # can decode GSM only from its start, and says that the file is not seekable. soundfile.read knows
 # the number of samples and passes it on. SoundFile.read() without a number demands one.
-# librosa.load makes that call, takes its error for an unknown format, and ends in a NoBackendError
-# without a message.
+# librosa.load makes that call, and ends in its error. With an offset it takes the error for an
+# unknown format, and ends in a NoBackendError without a message, unless it finds an ffmpeg command
+# that reads the file instead. Here it finds none.
 #
 # Version: soundfile 0.14.0 (libsndfile 1.2.2), librosa 0.11.0. Seen, of 2 s at 8 kHz:
 #   soundfile.read: 16000 samples
@@ -20,7 +21,7 @@ trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 python3 -m venv venv
 venv/bin/pip install --quiet soundfile==0.14.0 librosa==0.11.0 numpy==2.4.6
-venv/bin/python - <<'PYTHON'
+PATH=$folder/venv/bin venv/bin/python - <<'PYTHON'
 import sys
 import warnings
 
