@@ -340,10 +340,25 @@ def _seek(container: "av.container.InputContainer", stream: "av.AudioStream", fi
     name = stream.codec_context.name
     is_known = name in _SEEKABLE or name.startswith("pcm_")
     is_mp4 = container.format.name.startswith("mov") and is_known
-    if first <= _PREROLL or not (is_mp4 and _is_exact(stream) and stream.start_time == 0):
+    is_counted = is_mp4 and _is_exact(stream) and stream.start_time == 0
+    if first <= _PREROLL or not (is_counted and _is_even(stream, first - _PREROLL)):
         return False
     container.seek(first - _PREROLL, stream=stream)
     return True
+
+
+def _is_even(stream: "av.AudioStream", place: int) -> bool:
+    """Whether the times of an MP4 count its samples up to there, and do not pass over a pause."""
+    if stream.codec_context.name.startswith("pcm_"):
+        return stream.frames == stream.duration
+    # Of fragments it has only those that were read.
+    entries = stream.index_entries
+    if len(entries) < 3:
+        return False
+    start = entries[0].timestamp
+    step = stream.codec_context.frame_size or max(1, entries[1].timestamp - start)
+    number = (place - start) // step
+    return 1 < number < len(entries) and entries[number].timestamp == start + number * step
 
 
 def _one_of(

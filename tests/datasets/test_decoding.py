@@ -99,6 +99,32 @@ def test_a_window_is_a_part_of_the_whole(path_of, name):
         np.testing.assert_allclose(window, whole[first : first + 4000], atol=tolerance, rtol=0)
 
 
+@pytest.mark.parametrize("options", [{}, {"movflags": "empty_moov", "frag_duration": "500000"}])
+@pytest.mark.parametrize(("codec", "sample"), [("aac", "fltp"), ("alac", "s16p"), ("flac", "s16")])
+def test_a_hole_in_the_times_of_mp4_moves_no_window(tmp_path, monkeypatch, codec, sample, options):
+    """As a recorder leaves it that was paused; without one, FFmpeg goes to the window at once."""
+    seek, sought = decoding._seek, []
+    monkeypatch.setattr(decoding, "_seek", lambda *args: sought.append(seek(*args)) or sought[-1])
+    wave = (20000 * writers.sound(16000, 1, 6)).astype(np.int16)
+    frame = av.AudioFrame.from_ndarray(wave, "s16", "mono")
+    frame.sample_rate, frame.pts = 16000, 0
+    for hole in (0, 30000):
+        path = tmp_path / f"{hole}.mp4"
+        with av.open(str(path), "w", options=options) as container:
+            stream = container.add_stream(codec, rate=16000, layout="mono")
+            stream.codec_context.format = sample
+            packets = [*stream.encode(frame), *stream.encode(None)]
+            for packet in (packet for packet in packets if packet.size):
+                late = hole * (packet.pts > 32000)
+                packet.pts, packet.dts = packet.pts + late, packet.dts + late
+                container.mux(packet)
+        whole, _ = read_window(path, 0, 10**6)
+        window, _ = read_window(path, 80000, 4000)
+        np.testing.assert_allclose(window, whole[80000:84000], atol=1e-3)
+        assert sought == [False, not hole]
+        sought.clear()
+
+
 def test_a_file_is_looked_at_again_only_where_it_has_changed(path_of, monkeypatch):
     path, looks, find = path_of("mp3-bare"), [], decoding.find_parts
 
