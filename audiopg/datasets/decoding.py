@@ -220,14 +220,15 @@ def _piece(path: AnyPath, part: Part) -> Piece:
         _opened(piece) as source,
         soundfile.SoundFile(source) as file,
     ):
-        # Of MPEG audio in WAV it guesses the length too.
-        if file.frames > 0 and (file.format == "MP3" or not file.subtype.startswith("MPEG")):
+        # Of MPEG audio in WAV it guesses the length too, and counts samples that it cannot read. In
+        # W64 it takes floats, A-law and mu-law behind an extensible header for integers of that width.
+        is_misread = (file.format != "MP3" and file.subtype.startswith("MPEG")) or (
+            file.format == "W64" and file.subtype in ("PCM_U8", "PCM_32")
+        )
+        if file.frames > 0 and not is_misread:
             _check_rate(file.samplerate)
             if file.format == "FLAC":
                 _read_last(file)
-            # Of MPEG audio in WAV libsndfile 1.2.2 counts samples that it cannot read.
-            if file.subtype.startswith("MPEG") and file.format != "MP3":
-                return piece
             piece = Piece(path, part, file.frames, file.samplerate)
     return piece
 

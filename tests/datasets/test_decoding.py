@@ -249,6 +249,25 @@ def test_integers_of_64_bits_are_read(tmp_path, channels):
     np.testing.assert_allclose(load_audio(path), wave.mean(axis=1), atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    "subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ALAW", "ULAW"]
+)
+def test_w64_has_the_kind_of_samples_that_its_extensible_header_names(tmp_path, subtype):
+    wavex, path = tmp_path / "a.wav", tmp_path / "a.w64"
+    soundfile.write(wavex, writers.sound(16000, 2).T, 16000, subtype, format="WAVEX")
+    content = wavex.read_bytes()
+    layout, data = content[20:60], content[content.index(b"data") + 8 :]
+    assert layout[:2] == b"\xfe\xff"
+    # The layout of FFmpeg's, as of whatever has more than two channels or 48 kHz.
+    marks = bytes.fromhex("f3acd3118cd100c04f8edb8a")
+    body = b"wave" + marks + b"fmt " + marks + struct.pack("<Q", 24 + len(layout)) + layout
+    body += b"data" + marks + struct.pack("<Q", 24 + len(data)) + data
+    mark = b"riff" + bytes.fromhex("2e91cf11a5d628db04c10000")
+    path.write_bytes(mark + struct.pack("<Q", 24 + len(body)) + body)
+    expected = soundfile.read(wavex, dtype="float32")[0].mean(axis=1)
+    np.testing.assert_allclose(load_audio(path), expected, atol=1e-6)
+
+
 def test_a_stream_that_changes_its_rate_has_that_of_its_start(tmp_path):
     """As broadcasts do; here frames of MP3 at two rates in one WAV file."""
     rates = (16000, 24000)
