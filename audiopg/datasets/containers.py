@@ -113,10 +113,11 @@ _BITRATES = [
 ]
 # The bits of a frame's header that all frames of a stream share: version, layer and sample rate.
 _SHARED = 0xFFFE0C00
-_SYNC = re.compile(rb"\xff[\xe0-\xff]")
+_SYNC = re.compile(rb"\xff(?=[\xe0-\xff])")
 _TAG = re.compile(rb"TAG|ID3|LYRICS")
-# How far into a file its first frame is looked for, and how many in a row are taken for no chance.
-_LEAD, _ROW = 4096, 3
+# How many frames in a row are taken for no chance, and for no few within another container, where
+# padding or the rest of a picture lies before the first; and how far into a file that is looked for.
+_ROW, _MANY, _LEAD = 3, 12, 2**20
 
 
 def find_parts(data: mmap | bytes) -> list[Part]:
@@ -146,7 +147,8 @@ def _part_at(data: mmap | bytes, start: int, lead: int) -> Part | None:
     if read := _reader_at(data, start):
         return read(data, start)
     for sync in _SYNC.finditer(data, start, min(len(data), start + lead)):
-        if part := _frames_at(data, sync.start(), _ROW if sync.start() > start else 1):
+        least = _MANY if lead == _LEAD and sync.start() > start + 4096 else _ROW
+        if part := _frames_at(data, sync.start(), least if sync.start() > start else 1):
             return part
     return None
 
@@ -437,7 +439,7 @@ def _frames_at(data: mmap | bytes, start: int, least: int) -> Part | None:
         raise Unreadable(
             "is MP3 in free format, whose frames do not say where they end; convert it"
         )
-    if is_free or (found < least and not frames):
+    if is_free or not found or (found < least and not frames):
         return None
     torn = len(data) - 7 < place and data[place : place + 1] == b"\xff"
     # Some encoders count the frame that holds the header, others do not.

@@ -320,6 +320,17 @@ def test_tags_are_no_part_of_the_sound(read, name, before, behind):
     assert read(before + content + behind) == read(content)
 
 
+@pytest.mark.parametrize("name", ["MP3-MPEG_LAYER_III", "mp3-bare", "aac"])
+@pytest.mark.parametrize(
+    "before",
+    [ID3V2 + bytes(5000), bytes(70000), b"\xff" * 5001, APE[32:] * 5, ID3V2 + APE[32:] * 5],
+)
+def test_padding_or_the_rest_of_a_picture_before_the_first_frame_hides_no_cut(read, name, before):
+    content = WHOLE[name]
+    assert read(before + content) == read(content)
+    assert read(before + content[: boundaries(content)[20] - 9]).startswith("is cut short")
+
+
 @pytest.mark.parametrize("lost", [1, 100, 3000])
 def test_a_cut_shows_before_a_tag_too(read, lost):
     content = WHOLE["MP3-MPEG_LAYER_III"]
