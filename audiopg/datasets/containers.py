@@ -202,10 +202,10 @@ def _is_open(length: int) -> bool:
 
     Seen: 0 (mpg123, FFmpeg's AIFF), 0x7f000008 (SoX's AIFF), 0x7fff0000, 0x7ffff000 (SoX, eSpeak;
     rounded to whole blocks), 0x80000000 (arecord), 0xffffffff, in 64 bits 2^63 - 1 (FFmpeg) and -1.
+    Others near 2 and 4 GiB are true: recorders begin another file there.
     """
-    return (
-        not 0 < length < 2**62 or 0x7F000000 <= length <= 0x80000000 or 0xFFFF0000 <= length < 2**32
-    )
+    tops = (0x7F000008, 0x7FFF0000, 0x7FFFF000, 2**31, 2**32)
+    return not 0 < length < 2**62 or any(0 <= top - length <= 256 for top in tops)
 
 
 def _chunked(layout: _Chunks) -> Callable[[mmap | bytes, int], Part]:
@@ -227,7 +227,7 @@ def _chunked(layout: _Chunks) -> Callable[[mmap | bytes, int], Part]:
                 if _is_open(length):
                     # Both libraries would stop after the 2 or 4 GiB that stand there.
                     is_short = layout.length[1] == "L" and length > 0 and not long
-                    if is_short and max(first + length, end) < len(data):
+                    if is_short and _after_tag(data, max(first + length, end)) < len(data):
                         raise Unreadable(_LONG)
                     return Part(start, len(data))
                 return _up_to(data, start, max(stop, first + length))
