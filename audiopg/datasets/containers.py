@@ -216,7 +216,7 @@ def _chunked(layout: _Chunks) -> Callable[[mmap | bytes, int], Part]:
         end = start + total + (0 if layout.own else 8)
         is_whole = layout.total is not None and not _is_open(total) and end <= len(data)
         stop = end if is_whole else len(data)
-        long = 0
+        long = None
         for name, first, length in _walk(data, start, layout):
             if name == b"ds64":
                 long = _number(data, first + 8, "<q")
@@ -224,6 +224,9 @@ def _chunked(layout: _Chunks) -> Callable[[mmap | bytes, int], Part]:
                 length = long if long and length == 2**32 - 1 else length
                 if length == 0 and end == len(data):
                     raise Unreadable("holds no samples")
+                # RF64 from a pipe may count 0, and both libraries then find nothing.
+                if long == 0 and length == 2**32 - 1 and first < len(data):
+                    raise Unreadable(_LONG)
                 if _is_open(length):
                     # Both libraries would stop after the 2 or 4 GiB that stand there.
                     is_short = layout.length[1] == "L" and length > 0 and not long

@@ -188,6 +188,13 @@ def test_more_sound_than_a_header_can_count_is_not_shortened(tmp_path, kind, siz
     assert "more than its header can count" in read_header(path)
 
 
+def test_rf64_that_a_pipe_left_open_is_not_called_empty():
+    content = bytearray(WHOLE["RF64-PCM_16"])
+    content[20:44] = bytes(24)
+    with pytest.raises(Unreadable, match="more than its header can count"):
+        find_parts(bytes(content))
+
+
 @pytest.mark.parametrize("size", [2**31 - 2**23, 2**31 - 4096, 2**31 - 512, 2**32 - 1024])
 def test_a_true_size_where_recorders_begin_another_file_is_believed(tmp_path, size):
     path = tmp_path / "a.wav"
