@@ -138,8 +138,27 @@ def annotated_folder(folder: Path, columns: Columns) -> Iterator[Row]:
             f"{printable(folder)} holds labels of {' and '.join(sorted(names))}; keep one kind, or name "
             "one file."
         )
+    listed = set()
     for path, reader in found:
-        yield from reader.read(path, columns)
+        for row in reader.read(path, columns):
+            listed.add(os.path.abspath(row.file))
+            yield row
+    _warn_of_others(folder, listed, "are labelled by no table in it")
+
+
+def _warn_of_others(folder: Path, listed: set[str], why: str) -> None:
+    """Say which recordings in a folder no row is of."""
+    there: list[Path] = []
+    with warnings.catch_warnings(), suppress(InputError):
+        # What is no audio need not be said here, nor that all recordings lie elsewhere.
+        warnings.simplefilter("ignore", UserWarning)
+        there = [file for file in audio_files(folder) if os.path.abspath(file) not in listed]
+    if there:
+        warnings.warn(
+            f"{len(there)} files in {printable(folder)} {why}, and left out: "
+            f"{', '.join(printable(file.relative_to(folder)) for file in there)}.",
+            stacklevel=3,
+        )
 
 
 def _annotations(folder: Path) -> list[tuple[Path, Reader]]:
@@ -163,16 +182,7 @@ def hugging_face(path: Path, columns: Columns) -> Iterator[Row]:
         for row in read(table, {"file": "file_name", **columns}):
             listed.add(os.path.abspath(row.file))
             yield row._replace(fold=row.fold or split)
-    with warnings.catch_warnings():
-        # That the metadata themselves are no audio need not be said.
-        warnings.simplefilter("ignore", UserWarning)
-        there = [file for file in audio_files(folder) if os.path.abspath(file) not in listed]
-    if there:
-        warnings.warn(
-            f"{len(there)} files in {printable(folder)} are not listed in its metadata, and left out: "
-            f"{', '.join(printable(file.relative_to(folder)) for file in there)}.",
-            stacklevel=2,
-        )
+    _warn_of_others(folder, listed, "are not listed in its metadata")
 
 
 def _metadata(path: Path) -> list[Path]:

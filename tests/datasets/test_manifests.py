@@ -1206,6 +1206,20 @@ def test_audacity_labels_with_frequencies_points_and_gaps(tmp_path):
         read(track)
 
 
+def test_recordings_that_no_table_of_a_folder_labels_are_named(tmp_path):
+    for name in ("a/1", "a/2", "a/3", "b/1"):
+        record(tmp_path / f"{name}.wav")
+    for name in ("1", "2"):
+        lines(tmp_path / f"a/{name}.txt", "0\t0.5\tsong", "0.5\t1\tcall")
+    lines(tmp_path / "a/3.txt")
+    said = r"2 files in .* are labelled by no table in it, and left out: a/3\.wav, b/1\.wav\."
+    with pytest.warns(UserWarning, match=said):
+        assert len(read(tmp_path)) == 4
+    # A folder of tables alone is none of recordings.
+    lines(tmp_path / "tables/metadata.csv", "file_name,label", "../a/1.wav,x", "../b/1.wav,y")
+    assert len(listing(tmp_path / "tables")) == 2
+
+
 @pytest.mark.parametrize("dense", [False, True])
 def test_jams_observations_have_a_time_and_a_duration(tmp_path, dense):
     record(tmp_path / "a.wav", seconds=3)
