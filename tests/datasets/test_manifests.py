@@ -156,6 +156,16 @@ def test_a_label_stays_the_text_that_it_is(tmp_path, form):
     assert clips.classes == sorted(ODD_LABELS)
 
 
+@pytest.mark.parametrize("third", ['"a,b,c,d"', "notes (a,b,c,d)", "notes [a,b,c,d]"])
+def test_a_name_in_quotes_or_brackets_may_hold_the_other_delimiter(tmp_path, third):
+    table = lines(tmp_path / "list.csv", f"file;label;{third}", "a.wav;x;1")
+    assert listing(table) == [("a.wav", ("x",), 0.0, None, None)]
+    table = lines(
+        tmp_path / "list.csv", f"file,label,{third}".replace("a,b,c,d", "a;b;c;d"), "a.wav,x,1"
+    )
+    assert listing(table) == [("a.wav", ("x",), 0.0, None, None)]
+
+
 def test_json_numbers_are_the_text_that_they_are_and_null_is_no_label(tmp_path):
     record(tmp_path / "a.wav")
     values = ["1e5", "001", "1.0", "true", "123456789012345678901234567890"]
