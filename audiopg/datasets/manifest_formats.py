@@ -53,7 +53,7 @@ _CHANGED = re.compile(r"(_(sp|tp|vp|rs)\d+(\.\d+)?)+$")
 _RAVEN_TIMES = ("Begin Time (s)", "End Time (s)")
 # The columns that hold labels, the first that is there.
 _RAVEN_LABELS = ("Annotation", "Label", "Species", "Common Name", "Species Code", "Call Type")
-_DAYS = re.compile(r"(\d+) days? (\d+):(\d\d):(\d\d(?:\.\d+)?)")
+_DAYS = re.compile(r"(\d+) days? (\d+):(\d\d):(\d\d(?:\.\d+)?)", re.ASCII)
 _BIRDNET = re.compile(
     r"Start \(s\),End \(s\),|filepath,start,end,scientific_name|INDIR,FOLDER,IN FILE"
 )
@@ -96,6 +96,8 @@ def find_reader(path: Path) -> Reader:
     """
     if not path.exists():
         raise InputError(f"{printable(path)} is not there; name a folder, a table or a manifest.")
+    if not (path.is_dir() or path.is_file()):
+        raise InputError(f"{printable(path)} is not a file, but a pipe or device; name a file.")
     first = _first_line(path)
     for reader in READERS:
         if reader.knows(path, first):

@@ -30,7 +30,7 @@ ROLES = {
     "group": "group identifier speaker src_file fsid",
     "fold": "fold split",
 }
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 Columns = Mapping[str, str | int]
 

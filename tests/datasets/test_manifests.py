@@ -5,6 +5,7 @@ Where a comment names a tool and its version, the expected values are what it ga
 
 import gzip
 import json
+import os
 import shutil
 import sys
 
@@ -126,6 +127,10 @@ def test_a_folder_a_class_has_no_columns_and_more_than_one_class(tmp_path):
         read(tmp_path / "gone")
     with pytest.raises(InputError, match=r"1\.wav is in no format that is known"):
         read(tmp_path / "a/1.wav")
+    # Whoever opened it would wait for another end.
+    os.mkfifo(tmp_path / "pipe.csv")
+    with pytest.raises(InputError, match=r"pipe\.csv is not a file, but a pipe or device; name"):
+        read(tmp_path / "pipe.csv")
 
 
 # Text tables
@@ -204,6 +209,13 @@ def test_times_that_no_file_has_are_refused_by_line(tmp_path, times, said):
     table = lines(tmp_path / "l.csv", "file,label,start,end", "1.wav,a,0,1", f"1.wav,b,{times}")
     with pytest.raises(InputError, match=rf"l\.csv, line 3 {said}"):
         read(table)
+
+
+@pytest.mark.parametrize("row", ["\u0661,2,1", "0,1,\u0661"])
+def test_digits_of_other_scripts_are_no_numbers(tmp_path, row):
+    table = lines(tmp_path / "l.csv", "file,label,start,end,channel", f"1.wav,a,{row}")
+    with pytest.raises(InputError, match=r"l\.csv, line 2: the (start|channel) is '\u0661'; write"):
+        listing(table)
 
 
 @pytest.mark.parametrize(("time", "duration"), [(-0.5, 1.0), (np.nan, 1.0), (0.0, np.nan)])
