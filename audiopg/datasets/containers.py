@@ -510,13 +510,20 @@ def _flv_length(data: mmap | bytes, place: int) -> int:
 
 
 def _voc(data: mmap | bytes, start: int) -> Part:
-    """Blocks, of which the last should be of kind 0; behind it libsndfile 1.2.2 would read on."""
-    place = start + 26
+    """Blocks, of which the last should be of kind 0; behind it libsndfile 1.2.2 would read on.
+
+    It also takes the headers of all but the first block for sound.
+    """
+    place, sounding = start + 26, 0
     while place < len(data) and (kind := data[place]):
         if kind not in (1, 2, 4, 5, 8, 9):
             raise Unreadable("is damaged, or has silence or repeats, which no decoder plays")
-        place += 4 + (_number(data, place, "<L") >> 8)
-    return _up_to(data, start, place if place >= len(data) else place + 1)
+        sounding += kind in (1, 2, 9)
+        length = _number(data, place, "<L") >> 8
+        # SoX 14.4.2 leaves 8 bytes out of the length of 16 bits.
+        place += 4 + length + 8 * (kind == 9 and place + 4 + length + 8 == len(data) - 1)
+    part = _up_to(data, start, place if place >= len(data) else place + 1)
+    return part._replace(counted=sounding == 1)
 
 
 def _adx(data: mmap | bytes, start: int) -> Part:

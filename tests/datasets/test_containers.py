@@ -298,6 +298,21 @@ def test_voc_is_read_block_by_block(read):
     assert read(voc(first, (3, b"\xff\x1f\x83"), second) + b"\0").startswith("is damaged, or has")
 
 
+def test_voc_in_16_bits_of_many_blocks_or_of_a_length_too_short_is_whole(tmp_path):
+    """As FFmpeg writes it, whose later blocks name no rate, and as SoX 14.4.2 does."""
+    wave = np.rint(writers.sound(16000)[0] * 32767).astype("<i2")
+    path, samples = tmp_path / "a.voc", wave.tobytes()
+    header = struct.pack("<LBBH4x", 16000, 16, 1, 4)
+    sox = bytearray(voc((9, header + samples)) + b"\0")
+    sox[27:30] = (len(samples) + 4).to_bytes(3, "little")
+    split = voc((9, header + samples[:9000]), (2, samples[9000:30000]), (2, samples[30000:]))
+    for content in (bytes(sox), split + b"\0"):
+        path.write_bytes(content)
+        np.testing.assert_allclose(load_audio(path), wave / 32768, atol=1e-6)
+    path.write_bytes(split[:-1])
+    assert read_header(path).startswith("is cut short")
+
+
 @pytest.mark.parametrize(
     ("kind", "codec", "bits"),
     [
