@@ -265,8 +265,10 @@ def _by_libsndfile(piece: Piece, source: Spans, first: int, channel: int | None)
             lossy = file.format in ("OGG", "MP3")
             last = piece.frames - _LAST_PAGE if file.format == "OGG" else first
             place = max(0, min(first, last) - _PREROLL * lossy) if file.seekable() else 0
-            if place:
-                file.seek(place)
+            if place and not _can_seek(file, place):
+                source.seek(0)
+                yield from _by_ffmpeg(piece, source, first, channel)
+                return
             # soundfile 0.14 seeks after every read to where it is, and MP3 then goes on wrong.
             file.seekable = lambda: False
             while place < piece.frames:
@@ -285,6 +287,19 @@ def _by_libsndfile(piece: Piece, source: Spans, first: int, channel: int | None)
                 raise Unreadable("holds another FLAC file behind the first, which would be lost")
     except (soundfile.SoundFileError, ValueError) as error:
         raise Unreadable("is damaged: libsndfile cannot decode it") from error
+
+
+def _can_seek(file: "soundfile.SoundFile", place: int) -> bool:
+    """Go there; of FLAC the table of places to seek may not fit, which FFmpeg does not need."""
+    import soundfile
+
+    try:
+        file.seek(place)
+    except soundfile.SoundFileError:
+        if file.format != "FLAC":
+            raise
+        return False
+    return True
 
 
 def _is_followed(source: Spans) -> bool:

@@ -375,6 +375,20 @@ def test_damage_within_is_refused(path_of):
             load_audio(path)
 
 
+def test_flac_whose_table_of_places_does_not_fit_is_read_in_windows_too(tmp_path):
+    path, wave = tmp_path / "a.flac", writers.sound(16000, 1, 6)[0]
+    soundfile.write(path, wave, 16000)
+    content = path.read_bytes()
+    points = b"".join(struct.pack(">QQH", place, 0, 4096) for place in (0, 30000, 60000))
+    table = b"\x03" + len(points).to_bytes(3) + points
+    path.write_bytes(content[:42] + table + content[42:])
+    assert read_header(path) == (96000, 16000)
+    for first in (17000, 40000, 90000):
+        np.testing.assert_allclose(
+            read_window(path, first, 700)[0], wave[first : first + 700], atol=1e-4
+        )
+
+
 def test_a_chain_of_rates_is_brought_to_the_first(tmp_path):
     path = tmp_path / "a.ogg"
     parts = [io.BytesIO() for _ in range(2)]
