@@ -306,7 +306,7 @@ def _ogg(data: mmap | bytes, start: int) -> Part:
     while data[place : place + 4] == b"OggS":
         segments = _number(data, place + 26, "B")
         if data[place + 5] & 2 and sounds:
-            return Part(start, place, bool(flags & 4))
+            return Part(start, place, bool(flags & 4 and lacing))
         flags = data[place + 5]
         sounds |= not flags & 2
         lacing = data[place + 27 : place + 27 + segments]
@@ -321,8 +321,9 @@ def _ogg(data: mmap | bytes, start: int) -> Part:
         raise Unreadable(CUT)
     if data.find(b"OggS", place) >= 0:
         raise Unreadable("is damaged: other bytes lie between its pages")
-    # Opus that does not say where it ends libsndfile 1.2.2 reads up to its last page, and fails.
-    return Part(start, place, bool(flags & 4))
+    # Opus that does not say where it ends, or on a page of its own, libsndfile 1.2.2 reads up to its
+    # last page, and fails.
+    return Part(start, place, bool(flags & 4 and lacing))
 
 
 def _page_checksum(page: bytes) -> int:

@@ -132,6 +132,16 @@ def test_an_ogg_file_without_the_mark_of_its_end_is_whole(read, kind):
     assert frames / rate == pytest.approx(2, abs=0.02)
 
 
+@pytest.mark.parametrize("kind", ["OGG-VORBIS", "OGG-OPUS", "ogg-flac"])
+def test_an_ogg_file_may_end_in_a_page_of_nothing_but_its_mark(read, kind):
+    plain = writers.without_end_mark(WHOLE[kind])
+    last = writers.pages(plain)[-1]
+    (number,) = struct.unpack_from("<L", last, 18)
+    page = last[:5] + b"\4" + last[6:18] + struct.pack("<L", number + 1) + bytes(5)
+    frames, rate = read(plain + writers.with_checksum(page))
+    assert frames / rate == pytest.approx(2, abs=0.02)
+
+
 def test_an_ogg_file_whose_last_packet_goes_on_is_cut(read):
     *before, last = writers.pages(WHOLE["OGG-VORBIS"])
     page = b"OggS" + bytes([0, 0]) + last[6:26] + bytes([1, 255]) + bytes(255)
