@@ -133,6 +133,8 @@ def find_parts(data: mmap | bytes) -> list[Part]:
         between = data[parts[-1].stop : part.start].strip(b"\0") if parts else b""
         if between and not _TAG.search(between):
             raise Unreadable("is damaged: other bytes lie between its frames")
+        if parts and _goes_on(data, parts[-1], part):
+            part = parts.pop()._replace(stop=part.stop)
         parts.append(part)
         start = _after_tag(data, part.stop)
         # Between MP3s there may be tags of several kinds; other containers follow at once.
@@ -141,6 +143,15 @@ def find_parts(data: mmap | bytes) -> list[Part]:
     if parts and len(data) - parts[-1].stop >= 2**31:
         raise Unreadable(_LONG)
     return parts or [Part(0, len(data), checked=False)]
+
+
+def _goes_on(data: mmap | bytes, before: Part, part: Part) -> bool:
+    """Whether AAC goes on behind an ID3 tag, as where segments of HLS were joined: for one decoder."""
+    first, second = (int.from_bytes(data[p.start : p.start + 4]) for p in (before, part))
+    # Of ADTS the codec, the rate and the channels are the same.
+    is_alike = first & 0xFFF60000 == 0xFFF00000 and not (first ^ second) & 0xFFFEFDC0
+    is_tag = data[before.stop : before.stop + 3] == b"ID3"
+    return is_alike and is_tag and _after_tag(data, before.stop) == part.start
 
 
 def _part_at(data: mmap | bytes, start: int, lead: int) -> Part | None:

@@ -5,6 +5,7 @@ import os
 import re
 import struct
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -380,6 +381,20 @@ def test_padding_or_the_rest_of_a_picture_before_the_first_frame_hides_no_cut(re
     content = WHOLE[name]
     assert read(before + content) == read(content)
     assert read(before + content[: boundaries(content)[20] - 9]).startswith("is cut short")
+
+
+def test_aac_in_segments_each_behind_a_tag_sounds_as_without_tags(tmp_path):
+    """As HLS is saved: the windows of AAC overlap from one segment to the next."""
+    content, path, waves = WHOLE["aac"], tmp_path / "a.aac", []
+    ends = sorted({0, *boundaries(content)[8::8], len(content)})
+    segments = [content[start:stop] for start, stop in pairwise(ends)]
+    for tag in (b"", ID3V2):
+        path.write_bytes(b"".join(tag + segment for segment in segments))
+        waves.append(load_audio(path))
+    assert len(segments) > 3
+    np.testing.assert_allclose(waves[1], waves[0], atol=1e-6)
+    path.write_bytes(path.read_bytes()[:-1])
+    assert read_header(path).startswith("is cut short")
 
 
 @pytest.mark.parametrize("lost", [1, 100, 3000])
