@@ -283,8 +283,8 @@ def _by_libsndfile(piece: Piece, source: Spans, first: int, channel: int | None)
                     mono = _one_of(channels, 1, channel)
                     yield piece.sample_rate, mono[max(0, first - place) :]
                 place += len(channels)
-            if file.format == "FLAC" and _is_followed(source):
-                raise Unreadable("holds another FLAC file behind the first, which would be lost")
+            if file.format == "FLAC":
+                _refuse_more(source)
     except (soundfile.SoundFileError, ValueError) as error:
         raise Unreadable("is damaged: libsndfile cannot decode it") from error
 
@@ -302,10 +302,22 @@ def _can_seek(file: "soundfile.SoundFile", place: int) -> bool:
     return True
 
 
-def _is_followed(source: Spans) -> bool:
-    """Whether a FLAC file begins where another was read to its end, or a little before."""
-    source.seek(max(4, source.tell() - 2**16))
-    return b"fLaC\0\0\0\x22" in source.read(2**17)
+def _refuse_more(source: Spans) -> None:
+    """Refuse FLAC that was read to the end that it states, where more would be lost."""
+    here, place, head = source.tell(), 4, bytes(4)
+    source.seek(max(4, here - 2**16))
+    if b"fLaC\0\0\0\x22" in source.read(2**17):
+        raise Unreadable("holds another FLAC file behind the first, which would be lost")
+    while head and not head[0] & 128:
+        source.seek(place)
+        head = source.read(4)
+        place += 4 + int.from_bytes(head[1:])
+    # Frames begin alike.
+    source.seek(place)
+    head = source.read(4)
+    source.seek(here)
+    if head and head in source.read(2**17):
+        raise Unreadable("holds more samples than its header counts (convert it with FFmpeg)")
 
 
 def _by_ffmpeg(piece: Piece, source: Spans, first: int, channel: int | None) -> Iterator[Block]:

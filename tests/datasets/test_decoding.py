@@ -389,6 +389,18 @@ def test_flac_whose_table_of_places_does_not_fit_is_read_in_windows_too(tmp_path
         )
 
 
+def test_flac_with_more_samples_than_its_header_counts_is_not_shortened(tmp_path):
+    path, rest = tmp_path / "a.flac", b"TAG" + bytes(125)
+    soundfile.write(path, writers.sound(16000, 1, 6)[0], 16000)
+    content = bytearray(path.read_bytes())
+    path.write_bytes(content + rest)
+    assert len(load_audio(path)) == 96000
+    content[22:26] = struct.pack(">L", 48000)
+    path.write_bytes(content + rest)
+    with pytest.raises(InputError, match=r"a\.flac holds more samples than its header counts"):
+        load_audio(path)
+
+
 def test_a_chain_of_rates_is_brought_to_the_first(tmp_path):
     path = tmp_path / "a.ogg"
     parts = [io.BytesIO() for _ in range(2)]
