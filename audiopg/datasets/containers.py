@@ -115,8 +115,8 @@ _BITRATES = [
 _SHARED = 0xFFFE0C00
 _SYNC = re.compile(rb"\xff(?=[\xe0-\xff])")
 _TAG = re.compile(rb"TAG|ID3|LYRICS")
-# How many frames in a row are taken for no chance, and for no few within another container, where
-# padding or the rest of a picture lies before the first; and how far into a file that is looked for.
+# How many frames in a row are no chance, and how many are not those of another container either,
+# where much lies before the first; and how far into a file that is looked for.
 _ROW, _MANY, _LEAD = 3, 12, 2**20
 
 

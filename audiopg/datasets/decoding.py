@@ -379,7 +379,7 @@ def _is_even(stream: "av.AudioStream", place: int) -> bool:
     """Whether the times of an MP4 count its samples up to there, and do not pass over a pause."""
     if stream.codec_context.name.startswith("pcm_"):
         return stream.frames == stream.duration
-    # Of fragments it has only those that were read.
+    # Of an MP4 in fragments the index has only those that were read.
     entries = stream.index_entries
     if len(entries) < 3:
         return False
