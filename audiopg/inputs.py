@@ -111,7 +111,7 @@ def random_by(seed: object) -> np.random.Generator:
 
 def is_count(text: str, digits: int = 9) -> bool:
     """Whether a text is a whole number from 0 of no more digits; of 4,300 Python reads none."""
-    return text.isdecimal() and len(text) <= digits
+    return text.isascii() and text.isdecimal() and len(text) <= digits
 
 
 def shown(value: object, write: Callable[[object], str] = repr) -> str:

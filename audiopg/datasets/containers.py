@@ -113,10 +113,11 @@ _BITRATES = [
 ]
 # The bits of a frame's header that all frames of a stream share: version, layer and sample rate.
 _SHARED = 0xFFFE0C00
-_SYNC = re.compile(rb"\xff[\xe0-\xff]")
+_SYNC = re.compile(rb"\xff(?=[\xe0-\xff])")
 _TAG = re.compile(rb"TAG|ID3|LYRICS")
-# How far into a file its first frame is looked for, and how many in a row are taken for no chance.
-_LEAD, _ROW = 4096, 3
+# How many frames in a row are no chance, and how many are not those of another container either,
+# where much lies before the first; and how far into a file that is looked for.
+_ROW, _MANY, _LEAD = 3, 12, 2**20
 
 
 def find_parts(data: mmap | bytes) -> list[Part]:
@@ -132,6 +133,8 @@ def find_parts(data: mmap | bytes) -> list[Part]:
         between = data[parts[-1].stop : part.start].strip(b"\0") if parts else b""
         if between and not _TAG.search(between):
             raise Unreadable("is damaged: other bytes lie between its frames")
+        if parts and _goes_on(data, parts[-1], part):
+            part = parts.pop()._replace(stop=part.stop)
         parts.append(part)
         start = _after_tag(data, part.stop)
         # Between MP3s there may be tags of several kinds; other containers follow at once.
@@ -142,11 +145,21 @@ def find_parts(data: mmap | bytes) -> list[Part]:
     return parts or [Part(0, len(data), checked=False)]
 
 
+def _goes_on(data: mmap | bytes, before: Part, part: Part) -> bool:
+    """Whether AAC goes on behind an ID3 tag, as where segments of HLS were joined: for one decoder."""
+    first, second = (int.from_bytes(data[p.start : p.start + 4]) for p in (before, part))
+    # Of ADTS the codec, the rate and the channels are the same.
+    is_alike = first & 0xFFF60000 == 0xFFF00000 and not (first ^ second) & 0xFFFEFDC0
+    is_tag = data[before.stop : before.stop + 3] == b"ID3"
+    return is_alike and is_tag and _after_tag(data, before.stop) == part.start
+
+
 def _part_at(data: mmap | bytes, start: int, lead: int) -> Part | None:
     if read := _reader_at(data, start):
         return read(data, start)
     for sync in _SYNC.finditer(data, start, min(len(data), start + lead)):
-        if part := _frames_at(data, sync.start(), _ROW if sync.start() > start else 1):
+        least = _MANY if lead == _LEAD and sync.start() > start + 4096 else _ROW
+        if part := _frames_at(data, sync.start(), least if sync.start() > start else 1):
             return part
     return None
 
@@ -200,10 +213,10 @@ def _is_open(length: int) -> bool:
 
     Seen: 0 (mpg123, FFmpeg's AIFF), 0x7f000008 (SoX's AIFF), 0x7fff0000, 0x7ffff000 (SoX, eSpeak;
     rounded to whole blocks), 0x80000000 (arecord), 0xffffffff, in 64 bits 2^63 - 1 (FFmpeg) and -1.
+    Others near 2 and 4 GiB are true: recorders begin another file there.
     """
-    return (
-        not 0 < length < 2**62 or 0x7F000000 <= length <= 0x80000000 or 0xFFFF0000 <= length < 2**32
-    )
+    tops = (0x7F000008, 0x7FFF0000, 0x7FFFF000, 2**31, 2**32)
+    return not 0 < length < 2**62 or any(0 <= top - length <= 256 for top in tops)
 
 
 def _chunked(layout: _Chunks) -> Callable[[mmap | bytes, int], Part]:
@@ -214,7 +227,7 @@ def _chunked(layout: _Chunks) -> Callable[[mmap | bytes, int], Part]:
         end = start + total + (0 if layout.own else 8)
         is_whole = layout.total is not None and not _is_open(total) and end <= len(data)
         stop = end if is_whole else len(data)
-        long = 0
+        long = None
         for name, first, length in _walk(data, start, layout):
             if name == b"ds64":
                 long = _number(data, first + 8, "<q")
@@ -222,10 +235,13 @@ def _chunked(layout: _Chunks) -> Callable[[mmap | bytes, int], Part]:
                 length = long if long and length == 2**32 - 1 else length
                 if length == 0 and end == len(data):
                     raise Unreadable("holds no samples")
+                # RF64 from a pipe may count 0, and both libraries then find nothing.
+                if long == 0 and length == 2**32 - 1 and first < len(data):
+                    raise Unreadable(_LONG)
                 if _is_open(length):
                     # Both libraries would stop after the 2 or 4 GiB that stand there.
                     is_short = layout.length[1] == "L" and length > 0 and not long
-                    if is_short and max(first + length, end) < len(data):
+                    if is_short and _after_tag(data, max(first + length, end)) < len(data):
                         raise Unreadable(_LONG)
                     return Part(start, len(data))
                 return _up_to(data, start, max(stop, first + length))
@@ -301,7 +317,7 @@ def _ogg(data: mmap | bytes, start: int) -> Part:
     while data[place : place + 4] == b"OggS":
         segments = _number(data, place + 26, "B")
         if data[place + 5] & 2 and sounds:
-            return Part(start, place, bool(flags & 4))
+            return Part(start, place, bool(flags & 4 and lacing))
         flags = data[place + 5]
         sounds |= not flags & 2
         lacing = data[place + 27 : place + 27 + segments]
@@ -316,8 +332,9 @@ def _ogg(data: mmap | bytes, start: int) -> Part:
         raise Unreadable(CUT)
     if data.find(b"OggS", place) >= 0:
         raise Unreadable("is damaged: other bytes lie between its pages")
-    # Opus that does not say where it ends libsndfile 1.2.2 reads up to its last page, and fails.
-    return Part(start, place, bool(flags & 4))
+    # Opus that does not say where it ends, or on a page of its own, libsndfile 1.2.2 reads up to its
+    # last page, and fails.
+    return Part(start, place, bool(flags & 4 and lacing))
 
 
 def _page_checksum(page: bytes) -> int:
@@ -437,7 +454,7 @@ def _frames_at(data: mmap | bytes, start: int, least: int) -> Part | None:
         raise Unreadable(
             "is MP3 in free format, whose frames do not say where they end; convert it"
         )
-    if is_free or (found < least and not frames):
+    if is_free or not found or (found < least and not frames):
         return None
     torn = len(data) - 7 < place and data[place : place + 1] == b"\xff"
     # Some encoders count the frame that holds the header, others do not.
@@ -505,13 +522,20 @@ def _flv_length(data: mmap | bytes, place: int) -> int:
 
 
 def _voc(data: mmap | bytes, start: int) -> Part:
-    """Blocks, of which the last should be of kind 0; behind it libsndfile 1.2.2 would read on."""
-    place = start + 26
+    """Blocks, of which the last should be of kind 0; behind it libsndfile 1.2.2 would read on.
+
+    It also takes the headers of all but the first block for sound.
+    """
+    place, sounding = start + 26, 0
     while place < len(data) and (kind := data[place]):
         if kind not in (1, 2, 4, 5, 8, 9):
             raise Unreadable("is damaged, or has silence or repeats, which no decoder plays")
-        place += 4 + (_number(data, place, "<L") >> 8)
-    return _up_to(data, start, place if place >= len(data) else place + 1)
+        sounding += kind in (1, 2, 9)
+        length = _number(data, place, "<L") >> 8
+        # SoX 14.4.2 leaves 8 bytes out of the length of 16 bits.
+        place += 4 + length + 8 * (kind == 9 and place + 4 + length + 8 == len(data) - 1)
+    part = _up_to(data, start, place if place >= len(data) else place + 1)
+    return part._replace(counted=sounding == 1)
 
 
 def _adx(data: mmap | bytes, start: int) -> Part:

@@ -220,14 +220,15 @@ def _piece(path: AnyPath, part: Part) -> Piece:
         _opened(piece) as source,
         soundfile.SoundFile(source) as file,
     ):
-        # Of MPEG audio in WAV it guesses the length too.
-        if file.frames > 0 and (file.format == "MP3" or not file.subtype.startswith("MPEG")):
+        # Of MPEG audio in WAV it guesses the length too, and counts samples that it cannot read. In
+        # W64 it takes floats, A-law and mu-law behind an extensible header for integers of that width.
+        is_misread = (file.format != "MP3" and file.subtype.startswith("MPEG")) or (
+            file.format == "W64" and file.subtype in ("PCM_U8", "PCM_32")
+        )
+        if file.frames > 0 and not is_misread:
             _check_rate(file.samplerate)
             if file.format == "FLAC":
                 _read_last(file)
-            # Of MPEG audio in WAV libsndfile 1.2.2 counts samples that it cannot read.
-            if file.subtype.startswith("MPEG") and file.format != "MP3":
-                return piece
             piece = Piece(path, part, file.frames, file.samplerate)
     return piece
 
@@ -264,8 +265,10 @@ def _by_libsndfile(piece: Piece, source: Spans, first: int, channel: int | None)
             lossy = file.format in ("OGG", "MP3")
             last = piece.frames - _LAST_PAGE if file.format == "OGG" else first
             place = max(0, min(first, last) - _PREROLL * lossy) if file.seekable() else 0
-            if place:
-                file.seek(place)
+            if place and not _can_seek(file, place):
+                source.seek(0)
+                yield from _by_ffmpeg(piece, source, first, channel)
+                return
             # soundfile 0.14 seeks after every read to where it is, and MP3 then goes on wrong.
             file.seekable = lambda: False
             while place < piece.frames:
@@ -280,16 +283,41 @@ def _by_libsndfile(piece: Piece, source: Spans, first: int, channel: int | None)
                     mono = _one_of(channels, 1, channel)
                     yield piece.sample_rate, mono[max(0, first - place) :]
                 place += len(channels)
-            if file.format == "FLAC" and _is_followed(source):
-                raise Unreadable("holds another FLAC file behind the first, which would be lost")
+            if file.format == "FLAC":
+                _refuse_more(source)
     except (soundfile.SoundFileError, ValueError) as error:
         raise Unreadable("is damaged: libsndfile cannot decode it") from error
 
 
-def _is_followed(source: Spans) -> bool:
-    """Whether a FLAC file begins where another was read to its end, or a little before."""
-    source.seek(max(4, source.tell() - 2**16))
-    return b"fLaC\0\0\0\x22" in source.read(2**17)
+def _can_seek(file: "soundfile.SoundFile", place: int) -> bool:
+    """Go there; of FLAC the table of places to seek may not fit, which FFmpeg does not need."""
+    import soundfile
+
+    try:
+        file.seek(place)
+    except soundfile.SoundFileError:
+        if file.format != "FLAC":
+            raise
+        return False
+    return True
+
+
+def _refuse_more(source: Spans) -> None:
+    """Refuse FLAC that was read to the end that it states, where more would be lost."""
+    here, place, head = source.tell(), 4, bytes(4)
+    source.seek(max(4, here - 2**16))
+    if b"fLaC\0\0\0\x22" in source.read(2**17):
+        raise Unreadable("holds another FLAC file behind the first, which would be lost")
+    while head and not head[0] & 128:
+        source.seek(place)
+        head = source.read(4)
+        place += 4 + int.from_bytes(head[1:])
+    # Frames begin alike.
+    source.seek(place)
+    head = source.read(4)
+    source.seek(here)
+    if head and head in source.read(2**17):
+        raise Unreadable("holds more samples than its header counts (convert it with FFmpeg)")
 
 
 def _by_ffmpeg(piece: Piece, source: Spans, first: int, channel: int | None) -> Iterator[Block]:
@@ -340,10 +368,25 @@ def _seek(container: "av.container.InputContainer", stream: "av.AudioStream", fi
     name = stream.codec_context.name
     is_known = name in _SEEKABLE or name.startswith("pcm_")
     is_mp4 = container.format.name.startswith("mov") and is_known
-    if first <= _PREROLL or not (is_mp4 and _is_exact(stream) and stream.start_time == 0):
+    is_counted = is_mp4 and _is_exact(stream) and stream.start_time == 0
+    if first <= _PREROLL or not (is_counted and _is_even(stream, first - _PREROLL)):
         return False
     container.seek(first - _PREROLL, stream=stream)
     return True
+
+
+def _is_even(stream: "av.AudioStream", place: int) -> bool:
+    """Whether the times of an MP4 count its samples up to there, and do not pass over a pause."""
+    if stream.codec_context.name.startswith("pcm_"):
+        return stream.frames == stream.duration
+    # Of an MP4 in fragments the index has only those that were read.
+    entries = stream.index_entries
+    if len(entries) < 3:
+        return False
+    start = entries[0].timestamp
+    step = stream.codec_context.frame_size or max(1, entries[1].timestamp - start)
+    number = (place - start) // step
+    return 1 < number < len(entries) and entries[number].timestamp == start + number * step
 
 
 def _one_of(

@@ -53,7 +53,7 @@ _CHANGED = re.compile(r"(_(sp|tp|vp|rs)\d+(\.\d+)?)+$")
 _RAVEN_TIMES = ("Begin Time (s)", "End Time (s)")
 # The columns that hold labels, the first that is there.
 _RAVEN_LABELS = ("Annotation", "Label", "Species", "Common Name", "Species Code", "Call Type")
-_DAYS = re.compile(r"(\d+) days? (\d+):(\d\d):(\d\d(?:\.\d+)?)")
+_DAYS = re.compile(r"(\d+) days? (\d+):(\d\d):(\d\d(?:\.\d+)?)", re.ASCII)
 _BIRDNET = re.compile(
     r"Start \(s\),End \(s\),|filepath,start,end,scientific_name|INDIR,FOLDER,IN FILE"
 )
@@ -96,6 +96,8 @@ def find_reader(path: Path) -> Reader:
     """
     if not path.exists():
         raise InputError(f"{printable(path)} is not there; name a folder, a table or a manifest.")
+    if not (path.is_dir() or path.is_file()):
+        raise InputError(f"{printable(path)} is not a file, but a pipe or device; name a file.")
     first = _first_line(path)
     for reader in READERS:
         if reader.knows(path, first):
@@ -138,8 +140,27 @@ def annotated_folder(folder: Path, columns: Columns) -> Iterator[Row]:
             f"{printable(folder)} holds labels of {' and '.join(sorted(names))}; keep one kind, or name "
             "one file."
         )
+    listed = set()
     for path, reader in found:
-        yield from reader.read(path, columns)
+        for row in reader.read(path, columns):
+            listed.add(os.path.abspath(row.file))
+            yield row
+    _warn_of_others(folder, listed, "are labelled by no table in it")
+
+
+def _warn_of_others(folder: Path, listed: set[str], why: str) -> None:
+    """Say which recordings in a folder no row is of."""
+    there: list[Path] = []
+    with warnings.catch_warnings(), suppress(InputError):
+        # What is no audio need not be said here, nor that all recordings lie elsewhere.
+        warnings.simplefilter("ignore", UserWarning)
+        there = [file for file in audio_files(folder) if os.path.abspath(file) not in listed]
+    if there:
+        warnings.warn(
+            f"{len(there)} files in {printable(folder)} {why}, and left out: "
+            f"{', '.join(printable(file.relative_to(folder)) for file in there)}.",
+            stacklevel=3,
+        )
 
 
 def _annotations(folder: Path) -> list[tuple[Path, Reader]]:
@@ -163,16 +184,7 @@ def hugging_face(path: Path, columns: Columns) -> Iterator[Row]:
         for row in read(table, {"file": "file_name", **columns}):
             listed.add(os.path.abspath(row.file))
             yield row._replace(fold=row.fold or split)
-    with warnings.catch_warnings():
-        # That the metadata themselves are no audio need not be said.
-        warnings.simplefilter("ignore", UserWarning)
-        there = [file for file in audio_files(folder) if os.path.abspath(file) not in listed]
-    if there:
-        warnings.warn(
-            f"{len(there)} files in {printable(folder)} are not listed in its metadata, and left out: "
-            f"{', '.join(printable(file.relative_to(folder)) for file in there)}.",
-            stacklevel=2,
-        )
+    _warn_of_others(folder, listed, "are not listed in its metadata")
 
 
 def _metadata(path: Path) -> list[Path]:

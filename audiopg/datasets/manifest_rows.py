@@ -30,7 +30,7 @@ ROLES = {
     "group": "group identifier speaker src_file fsid",
     "fold": "fold split",
 }
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 Columns = Mapping[str, str | int]
 
@@ -147,7 +147,9 @@ def _fields(path: Path, first: str) -> Iterator[tuple[str, list[str]]]:
         for where, line in text_lines(path):
             yield where, [field.strip() for field in line.split("\t")]
         return
-    delimiter = max(",;", key=first.count)
+    # A name may hold the other one, in quotes or brackets.
+    bare = re.sub(r'"[^"]*"|\([^)]*\)|\[[^]]*\]', "", first)
+    delimiter = max(",;", key=bare.count)
     with _opened(path, "") as file:
         reader = csv.reader(file, delimiter=delimiter, strict=True)
         for fields in reader:

@@ -5,6 +5,7 @@ import os
 import re
 import struct
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -132,6 +133,16 @@ def test_an_ogg_file_without_the_mark_of_its_end_is_whole(read, kind):
     assert frames / rate == pytest.approx(2, abs=0.02)
 
 
+@pytest.mark.parametrize("kind", ["OGG-VORBIS", "OGG-OPUS", "ogg-flac"])
+def test_an_ogg_file_may_end_in_a_page_of_nothing_but_its_mark(read, kind):
+    plain = writers.without_end_mark(WHOLE[kind])
+    last = writers.pages(plain)[-1]
+    (number,) = struct.unpack_from("<L", last, 18)
+    page = last[:5] + b"\4" + last[6:18] + struct.pack("<L", number + 1) + bytes(5)
+    frames, rate = read(plain + writers.with_checksum(page))
+    assert frames / rate == pytest.approx(2, abs=0.02)
+
+
 def test_an_ogg_file_whose_last_packet_goes_on_is_cut(read):
     *before, last = writers.pages(WHOLE["OGG-VORBIS"])
     page = b"OggS" + bytes([0, 0]) + last[6:26] + bytes([1, 255]) + bytes(255)
@@ -186,6 +197,32 @@ def test_more_sound_than_a_header_can_count_is_not_shortened(tmp_path, kind, siz
     path.write_bytes(content)
     os.truncate(path, 2**32 + 2**29)
     assert "more than its header can count" in read_header(path)
+
+
+def test_rf64_that_a_pipe_left_open_is_not_called_empty():
+    content = bytearray(WHOLE["RF64-PCM_16"])
+    content[20:44] = bytes(24)
+    with pytest.raises(Unreadable, match="more than its header can count"):
+        find_parts(bytes(content))
+
+
+@pytest.mark.parametrize("size", [2**31 - 2**23, 2**31 - 4096, 2**31 - 512, 2**32 - 1024])
+def test_a_true_size_where_recorders_begin_another_file_is_believed(tmp_path, size):
+    path = tmp_path / "a.wav"
+    path.write_bytes(writers.open_size(size)[:44])
+    os.truncate(path, 44 + size)
+    assert read_header(path) == (size // 2, 16000)
+    with path.open("ab") as file:
+        file.write(ID3V1)
+    assert read_header(path) == (size // 2, 16000)
+    os.truncate(path, 44 + size // 2)
+    # SoX leaves this one in what it pipes.
+    cut = (
+        (size // 4, 16000)
+        if size == 2**31 - 4096
+        else "is cut short: it ends before its samples do"
+    )
+    assert read_header(path) == cut
 
 
 def test_wav_without_samples_holds_none_though_other_chunks_follow(read):
@@ -272,6 +309,21 @@ def test_voc_is_read_block_by_block(read):
     assert read(voc(first, (3, b"\xff\x1f\x83"), second) + b"\0").startswith("is damaged, or has")
 
 
+def test_voc_in_16_bits_of_many_blocks_or_of_a_length_too_short_is_whole(tmp_path):
+    """As FFmpeg writes it, whose later blocks name no rate, and as SoX 14.4.2 does."""
+    wave = np.rint(writers.sound(16000)[0] * 32767).astype("<i2")
+    path, samples = tmp_path / "a.voc", wave.tobytes()
+    header = struct.pack("<LBBH4x", 16000, 16, 1, 4)
+    sox = bytearray(voc((9, header + samples)) + b"\0")
+    sox[27:30] = (len(samples) + 4).to_bytes(3, "little")
+    split = voc((9, header + samples[:9000]), (2, samples[9000:30000]), (2, samples[30000:]))
+    for content in (bytes(sox), split + b"\0"):
+        path.write_bytes(content)
+        np.testing.assert_allclose(load_audio(path), wave / 32768, atol=1e-6)
+    path.write_bytes(split[:-1])
+    assert read_header(path).startswith("is cut short")
+
+
 @pytest.mark.parametrize(
     ("kind", "codec", "bits"),
     [
@@ -318,6 +370,31 @@ APE = b"APETAGEX" + bytes(24) + b"\xff\xe0\0\x10JFIF\xff\xe2\0\x10" * 200
 def test_tags_are_no_part_of_the_sound(read, name, before, behind):
     content = WHOLE[name]
     assert read(before + content + behind) == read(content)
+
+
+@pytest.mark.parametrize("name", ["MP3-MPEG_LAYER_III", "mp3-bare", "aac"])
+@pytest.mark.parametrize(
+    "before",
+    [ID3V2 + bytes(5000), bytes(70000), b"\xff" * 5001, APE[32:] * 5, ID3V2 + APE[32:] * 5],
+)
+def test_padding_or_the_rest_of_a_picture_before_the_first_frame_hides_no_cut(read, name, before):
+    content = WHOLE[name]
+    assert read(before + content) == read(content)
+    assert read(before + content[: boundaries(content)[20] - 9]).startswith("is cut short")
+
+
+def test_aac_in_segments_each_behind_a_tag_sounds_as_without_tags(tmp_path):
+    """As HLS is saved: the windows of AAC overlap from one segment to the next."""
+    content, path, waves = WHOLE["aac"], tmp_path / "a.aac", []
+    ends = sorted({0, *boundaries(content)[8::8], len(content)})
+    segments = [content[start:stop] for start, stop in pairwise(ends)]
+    for tag in (b"", ID3V2):
+        path.write_bytes(b"".join(tag + segment for segment in segments))
+        waves.append(load_audio(path))
+    assert len(segments) > 3
+    np.testing.assert_allclose(waves[1], waves[0], atol=1e-6)
+    path.write_bytes(path.read_bytes()[:-1])
+    assert read_header(path).startswith("is cut short")
 
 
 @pytest.mark.parametrize("lost", [1, 100, 3000])

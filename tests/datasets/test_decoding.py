@@ -99,6 +99,32 @@ def test_a_window_is_a_part_of_the_whole(path_of, name):
         np.testing.assert_allclose(window, whole[first : first + 4000], atol=tolerance, rtol=0)
 
 
+@pytest.mark.parametrize("options", [{}, {"movflags": "empty_moov", "frag_duration": "500000"}])
+@pytest.mark.parametrize(("codec", "sample"), [("aac", "fltp"), ("alac", "s16p"), ("flac", "s16")])
+def test_a_hole_in_the_times_of_mp4_moves_no_window(tmp_path, monkeypatch, codec, sample, options):
+    """As a recorder leaves it that was paused; without one, FFmpeg goes to the window at once."""
+    seek, sought = decoding._seek, []
+    monkeypatch.setattr(decoding, "_seek", lambda *args: sought.append(seek(*args)) or sought[-1])
+    wave = (20000 * writers.sound(16000, 1, 6)).astype(np.int16)
+    frame = av.AudioFrame.from_ndarray(wave, "s16", "mono")
+    frame.sample_rate, frame.pts = 16000, 0
+    for hole in (0, 30000):
+        path = tmp_path / f"{hole}.mp4"
+        with av.open(str(path), "w", options=options) as container:
+            stream = container.add_stream(codec, rate=16000, layout="mono")
+            stream.codec_context.format = sample
+            packets = [*stream.encode(frame), *stream.encode(None)]
+            for packet in (packet for packet in packets if packet.size):
+                late = hole * (packet.pts > 32000)
+                packet.pts, packet.dts = packet.pts + late, packet.dts + late
+                container.mux(packet)
+        whole, _ = read_window(path, 0, 10**6)
+        window, _ = read_window(path, 80000, 4000)
+        np.testing.assert_allclose(window, whole[80000:84000], atol=1e-3)
+        assert sought == [False, not hole]
+        sought.clear()
+
+
 def test_a_file_is_looked_at_again_only_where_it_has_changed(path_of, monkeypatch):
     path, looks, find = path_of("mp3-bare"), [], decoding.find_parts
 
@@ -223,6 +249,25 @@ def test_integers_of_64_bits_are_read(tmp_path, channels):
     np.testing.assert_allclose(load_audio(path), wave.mean(axis=1), atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    "subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ALAW", "ULAW"]
+)
+def test_w64_has_the_kind_of_samples_that_its_extensible_header_names(tmp_path, subtype):
+    wavex, path = tmp_path / "a.wav", tmp_path / "a.w64"
+    soundfile.write(wavex, writers.sound(16000, 2).T, 16000, subtype, format="WAVEX")
+    content = wavex.read_bytes()
+    layout, data = content[20:60], content[content.index(b"data") + 8 :]
+    assert layout[:2] == b"\xfe\xff"
+    # The layout of FFmpeg's, as of whatever has more than two channels or 48 kHz.
+    marks = bytes.fromhex("f3acd3118cd100c04f8edb8a")
+    body = b"wave" + marks + b"fmt " + marks + struct.pack("<Q", 24 + len(layout)) + layout
+    body += b"data" + marks + struct.pack("<Q", 24 + len(data)) + data
+    mark = b"riff" + bytes.fromhex("2e91cf11a5d628db04c10000")
+    path.write_bytes(mark + struct.pack("<Q", 24 + len(body)) + body)
+    expected = soundfile.read(wavex, dtype="float32")[0].mean(axis=1)
+    np.testing.assert_allclose(load_audio(path), expected, atol=1e-6)
+
+
 def test_a_stream_that_changes_its_rate_has_that_of_its_start(tmp_path):
     """As broadcasts do; here frames of MP3 at two rates in one WAV file."""
     rates = (16000, 24000)
@@ -328,6 +373,32 @@ def test_damage_within_is_refused(path_of):
         path.write_bytes(content)
         with pytest.raises(InputError, match=f"{name} is damaged"):
             load_audio(path)
+
+
+def test_flac_whose_table_of_places_does_not_fit_is_read_in_windows_too(tmp_path):
+    path, wave = tmp_path / "a.flac", writers.sound(16000, 1, 6)[0]
+    soundfile.write(path, wave, 16000)
+    content = path.read_bytes()
+    points = b"".join(struct.pack(">QQH", place, 0, 4096) for place in (0, 30000, 60000))
+    table = b"\x03" + len(points).to_bytes(3) + points
+    path.write_bytes(content[:42] + table + content[42:])
+    assert read_header(path) == (96000, 16000)
+    for first in (17000, 40000, 90000):
+        np.testing.assert_allclose(
+            read_window(path, first, 700)[0], wave[first : first + 700], atol=1e-4
+        )
+
+
+def test_flac_with_more_samples_than_its_header_counts_is_not_shortened(tmp_path):
+    path, rest = tmp_path / "a.flac", b"TAG" + bytes(125)
+    soundfile.write(path, writers.sound(16000, 1, 6)[0], 16000)
+    content = bytearray(path.read_bytes())
+    path.write_bytes(content + rest)
+    assert len(load_audio(path)) == 96000
+    content[22:26] = struct.pack(">L", 48000)
+    path.write_bytes(content + rest)
+    with pytest.raises(InputError, match=r"a\.flac holds more samples than its header counts"):
+        load_audio(path)
 
 
 def test_a_chain_of_rates_is_brought_to_the_first(tmp_path):

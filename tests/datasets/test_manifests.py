@@ -5,6 +5,7 @@ Where a comment names a tool and its version, the expected values are what it ga
 
 import gzip
 import json
+import os
 import shutil
 import sys
 
@@ -126,6 +127,10 @@ def test_a_folder_a_class_has_no_columns_and_more_than_one_class(tmp_path):
         read(tmp_path / "gone")
     with pytest.raises(InputError, match=r"1\.wav is in no format that is known"):
         read(tmp_path / "a/1.wav")
+    # Whoever opened it would wait for another end.
+    os.mkfifo(tmp_path / "pipe.csv")
+    with pytest.raises(InputError, match=r"pipe\.csv is not a file, but a pipe or device; name"):
+        read(tmp_path / "pipe.csv")
 
 
 # Text tables
@@ -154,6 +159,16 @@ def test_a_label_stays_the_text_that_it_is(tmp_path, form):
     clips = read(table, columns=columns)
     assert labels_of(clips) == dict(names)
     assert clips.classes == sorted(ODD_LABELS)
+
+
+@pytest.mark.parametrize("third", ['"a,b,c,d"', "notes (a,b,c,d)", "notes [a,b,c,d]"])
+def test_a_name_in_quotes_or_brackets_may_hold_the_other_delimiter(tmp_path, third):
+    table = lines(tmp_path / "list.csv", f"file;label;{third}", "a.wav;x;1")
+    assert listing(table) == [("a.wav", ("x",), 0.0, None, None)]
+    table = lines(
+        tmp_path / "list.csv", f"file,label,{third}".replace("a,b,c,d", "a;b;c;d"), "a.wav,x,1"
+    )
+    assert listing(table) == [("a.wav", ("x",), 0.0, None, None)]
 
 
 def test_json_numbers_are_the_text_that_they_are_and_null_is_no_label(tmp_path):
@@ -194,6 +209,13 @@ def test_times_that_no_file_has_are_refused_by_line(tmp_path, times, said):
     table = lines(tmp_path / "l.csv", "file,label,start,end", "1.wav,a,0,1", f"1.wav,b,{times}")
     with pytest.raises(InputError, match=rf"l\.csv, line 3 {said}"):
         read(table)
+
+
+@pytest.mark.parametrize("row", ["\u0661,2,1", "0,1,\u0661"])
+def test_digits_of_other_scripts_are_no_numbers(tmp_path, row):
+    table = lines(tmp_path / "l.csv", "file,label,start,end,channel", f"1.wav,a,{row}")
+    with pytest.raises(InputError, match=r"l\.csv, line 2: the (start|channel) is '\u0661'; write"):
+        listing(table)
 
 
 @pytest.mark.parametrize(("time", "duration"), [(-0.5, 1.0), (np.nan, 1.0), (0.0, np.nan)])
@@ -1204,6 +1226,20 @@ def test_audacity_labels_with_frequencies_points_and_gaps(tmp_path):
     said = r"a\.txt, line 3 begins at 2 s and ends at 2 s.*; .*a\.txt, line 4 has no label"
     with pytest.raises(InputError, match=said):
         read(track)
+
+
+def test_recordings_that_no_table_of_a_folder_labels_are_named(tmp_path):
+    for name in ("a/1", "a/2", "a/3", "b/1"):
+        record(tmp_path / f"{name}.wav")
+    for name in ("1", "2"):
+        lines(tmp_path / f"a/{name}.txt", "0\t0.5\tsong", "0.5\t1\tcall")
+    lines(tmp_path / "a/3.txt")
+    said = r"2 files in .* are labelled by no table in it, and left out: a/3\.wav, b/1\.wav\."
+    with pytest.warns(UserWarning, match=said):
+        assert len(read(tmp_path)) == 4
+    # A folder of tables alone is none of recordings.
+    lines(tmp_path / "tables/metadata.csv", "file_name,label", "../a/1.wav,x", "../b/1.wav,y")
+    assert len(listing(tmp_path / "tables")) == 2
 
 
 @pytest.mark.parametrize("dense", [False, True])
