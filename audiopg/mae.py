@@ -17,7 +17,7 @@ from audiopg.frontend import MEL_BANDS, PATCH, LogMel
 from audiopg.initial import INITIAL, initialise, start_mimetic
 from audiopg.inputs import shown
 from audiopg.random import STREAMS, permutation, uniform
-from audiopg.synth.parameters import CLIP_SAMPLES, is_whole
+from audiopg.synth.parameters import CLIP_SAMPLES, as_factor, is_whole
 
 MOST_TOKENS = LogMel.frames(CLIP_SAMPLES) // PATCH * BANDS
 PIXELS = PATCH * PATCH
@@ -156,7 +156,7 @@ def visible_tokens(clips: Tensor, seed: int, tokens: int, mask_ratio: float) -> 
     """The tokens the encoder sees, a pure function of (seed, clip), on any device.
 
     Args:
-        clips: (B,) int64, clip indices.
+        clips: (B,) clip indices, as `SynthPrior.sample` takes them.
         seed: key of the random numbers.
         tokens: tokens of a whole clip.
         mask_ratio: share of tokens hidden.
@@ -189,6 +189,7 @@ def training_tokens(
     Returns:
         (B, visible) and (B, decoded) int64, distinct token indices in ascending order.
     """
+    clips = as_factor("clip", clips)
     key = torch.tensor(seed, dtype=torch.int64, device=clips.device)
     order = permutation(key, clips, STREAMS["mask"], tokens)
     if window is not None:
@@ -458,7 +459,7 @@ class MaskedAutoencoder(nn.Module):
             InputError: for a spectrogram that does not divide into patches, or fewer or more
                 clip indices than clips.
         """
-        mel, clips = torch.as_tensor(mel).to(self.mask_token.dtype), torch.as_tensor(clips)
+        mel, clips = torch.as_tensor(mel).to(self.mask_token.dtype), as_factor("clip", clips)
         patches = patchify(mel)
         if clips.shape != (len(mel),):
             raise InputError(

@@ -77,6 +77,8 @@ def as_factor(name: str, value: object) -> Tensor:
     """
     # What is set by way of another factor is a number like most.
     dtype = FACTORS[name].dtype if name in FACTORS else torch.float64
+    if isinstance(value, Tensor) and value.dtype == dtype and not value.is_meta:
+        return value  # Nothing is asked of what is right, so that a graph can be traced.
     if hasattr(value, "__array__") and not isinstance(value, Tensor):
         # A column of a table has labels of its own, and a tensor shares no array that is reversed.
         value = np.array(value, order="C")
