@@ -8,6 +8,7 @@ import os
 import re
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -128,10 +129,11 @@ def estimated_minutes(
     found = [read_json(path) for path in results_folder(folder).glob("*.json")]
     # Somebody's own files may lie there too.
     records = [each for each in found if isinstance(each, dict) and "metrics" in each]
-    for record in sorted(records, key=lambda record: record.get("date", "")):
-        minutes = _minutes_by(record, experiment)
-        if minutes is not None:
-            taken.setdefault(_model_of(record), []).append(minutes)
+    for record in sorted(records, key=lambda record: str(record.get("date", ""))):
+        with suppress(ArithmeticError, AttributeError, KeyError, TypeError):
+            minutes = _minutes_by(record, experiment)
+            if minutes is not None:
+                taken.setdefault(_model_of(record), []).append(minutes)
     if not taken:
         return None
     here = _model_of(environment.provenance())

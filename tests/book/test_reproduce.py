@@ -482,6 +482,32 @@ def test_time_is_estimated_from_records_of_the_same_device_where_there_are_some(
     assert estimated_minutes(control, tmp_path) == (pytest.approx(0.5), model)
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"settings": "abc"},
+        {"metrics": "probes"},
+        {"metrics": {"probes": {}}, "seconds": None},
+        {"settings": {"preset": "micro"}},
+        {"settings": {"preset": "micro", "steps": 0, "batch_size": 2}},
+        {"device": 3},
+        {"date": 2026},
+    ],
+)
+def test_a_record_that_is_not_as_expected_estimates_nothing(tmp_path, wrong):
+    experiment = Experiment("one", SETTINGS)
+    right = {
+        "settings": asdict(SETTINGS),
+        "metrics": {"probes": {}},
+        "seconds": 60.0,
+        "device": "here",
+        "date": "2026-01-01",
+    }
+    (tmp_path / "right.json").write_text(json.dumps(right))
+    (tmp_path / "wrong.json").write_text(json.dumps(right | wrong))
+    assert estimated_minutes(experiment, tmp_path) == (pytest.approx(1.0), "here")
+
+
 def test_the_held_out_loss_is_the_mean_over_256_clips():
     model = MaskedAutoencoder.preset("micro", seed=3).eval()
     wave = module.render(module.SynthPrior.preset("sine").sample(module._HELD_OUT[:40], seed=0))
