@@ -36,7 +36,7 @@ def whole_number(value: object, name: str, wanted: str = "a whole number", lowes
     Raises:
         InputError: for anything else.
     """
-    number = _real(value)
+    number = real(value)
     if number is None or not lowest <= number < 2**31 or number != int(number):
         raise InputError(f"{name} is {shown(value)}; give {wanted}, {lowest} or more.")
     return int(number)
@@ -48,7 +48,7 @@ def time_in_file(value: object, name: str) -> float:
     Raises:
         InputError: for anything else than a number from 0, or infinity.
     """
-    number = _real(value)
+    number = real(value)
     if number is None or not number >= 0:
         raise InputError(f"{name} is {shown(value)}; give seconds from 0.")
     return float(min(number, 1e12))
@@ -60,14 +60,14 @@ def share(value: object, name: str) -> float:
     Raises:
         InputError: for anything else.
     """
-    number = _real(value)
+    number = real(value)
     if number is None or not 0 < number < 1:
         raise InputError(f"{name} is {shown(value)}; give a number between 0 and 1.")
     return float(number)
 
 
-def _real(value: object) -> Real | None:
-    """The number that a value is, True and False being none."""
+def real(value: object) -> Real | None:
+    """The number that a value is, of Python, NumPy or torch; None for what is none, as True and False."""
     if getattr(value, "ndim", None) == 0 and not getattr(value, "is_meta", False):
         value = value.item()
     return value if isinstance(value, Real) and not isinstance(value, bool) else None
