@@ -68,6 +68,8 @@ def share(value: object, name: str) -> float:
 
 def real(value: object) -> Real | None:
     """The number that a value is, of Python, NumPy or torch; None for what is none, as True and False."""
+    if type(value) in (int, float):
+        return value  # Nothing more can be asked of a number where a graph is traced.
     if getattr(value, "ndim", None) == 0 and not getattr(value, "is_meta", False):
         value = value.item()
     return value if isinstance(value, Real) and not isinstance(value, bool) else None

@@ -513,6 +513,35 @@ def test_bad_input_is_refused(model, mel, tmp_path):
         MaskedAutoencoder(ARCHITECTURES["micro"], mask_ratio=1)
 
 
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("seed", (1.7, [1], "1", None)),
+        ("window", (0, -1, 1.5, "3", 65)),
+        ("decoded_share", (0, -1, 1.5, 7, "0.5", math.nan)),
+    ],
+)
+def test_what_is_no_seed_window_or_share_is_refused(model, mel, name, wrong):
+    for value in wrong:
+        with pytest.raises(InputError, match=f"^{name} is .*; give "):
+            model(mel, range(3), **({"seed": 0} | {name: value}))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"seed": "3"},
+        {"seed": 1.5},
+        {"mask_ratio": "0.5"},
+        {"class_token": "no"},
+        {"visible_keys": 1},
+    ],
+)
+def test_what_makes_no_network_is_refused(wrong):
+    with pytest.raises(InputError, match=f"^{next(iter(wrong))} is .*; give "):
+        MaskedAutoencoder.preset("micro", **wrong)
+
+
 @pytest.mark.parametrize("name", [None, 5, b"tiny", ["tiny"], float("nan")])
 def test_what_is_no_path_names_no_weights(name):
     with pytest.raises(InputError, match=r"names no weights; give a name or a path\."):
