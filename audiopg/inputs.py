@@ -187,7 +187,7 @@ def as_float64(values: object, name: str = "values") -> Tensor:
         InputError: for what is no array of real numbers, or one with masked entries.
     """
     if isinstance(values, Tensor):
-        _require_memory(values, name)
+        require_memory(values, name)
         if values.is_complex():
             raise InputError(f"{values.dtype} was given for {name}; give real numbers.")
         return values.detach().double()
@@ -349,7 +349,7 @@ def _as_floats(given: Sequence | Array, name: str) -> Tensor:
             "bits divided by 32768."
         )
     if is_tensor:
-        _require_memory(given, name)
+        require_memory(given, name)
         return given.float()
     # An array is copied: one that is mapped from a file may not be written to.
     with np.errstate(all="ignore"):
@@ -391,8 +391,11 @@ def unmasked(values: object, name: str) -> np.ndarray:
         raise InputError(f"no array was given for {name} ({error}).") from error
 
 
-def _require_memory(values: Tensor, name: str) -> None:
-    if values.is_meta or values.is_nested or values.layout != torch.strided:
+def require_memory(values: Tensor, name: str) -> None:
+    """Refuse a tensor that is no block of numbers: sparse, nested, quantized or on the device meta."""
+    unusual = values.is_nested or values.is_quantized or values.layout != torch.strided
+    if values.is_meta or unusual:
         kind = "nested" if values.is_nested else values.layout
+        kind = values.dtype if values.is_quantized else kind
         what = "the meta device" if values.is_meta else f"the layout {kind}"
         raise InputError(f"a tensor of {what} was given for {name}; give a dense one with numbers.")
