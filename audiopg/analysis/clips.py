@@ -10,7 +10,7 @@ from audiopg.analysis.cache import fingerprint, kept
 from audiopg.environment import full_precision
 from audiopg.errors import InputError
 from audiopg.frontend import LogMel
-from audiopg.inputs import whole_number
+from audiopg.inputs import real, shown, whole_number
 from audiopg.mae import Encoder
 from audiopg.synth import (
     CLIP_SECONDS,
@@ -49,11 +49,9 @@ def controlled_clips(
     Raises:
         InputError: for an unknown factor or prior, or fewer clips than one.
     """
-    if clips < 1 or moving not in (None, *FACTORS):
-        raise InputError(
-            f"moving is {moving!r} and clips {clips}; choose from {list(FACTORS)} or None, and "
-            "give at least 1 clip."
-        )
+    clips = whole_number(clips, "clips")
+    if moving not in (None, *FACTORS):
+        raise InputError(f"moving is {shown(moving)}; choose from {list(FACTORS)} or None.")
     if moving is None:
         return SynthPrior.preset(prior).sample(torch.arange(clips), seed)
     length = (_EVENT_SECONDS, _EVENT_SECONDS)
@@ -83,10 +81,10 @@ def short_clips(
     Raises:
         InputError: for an unknown prior, fewer clips than one, or seconds out of range.
     """
-    if clips < 1 or not 1 <= seconds <= CLIP_SECONDS:
-        raise InputError(
-            f"clips is {clips} and seconds {seconds}; give at least 1 clip of 1 to {CLIP_SECONDS} s."
-        )
+    clips, length = whole_number(clips, "clips"), real(seconds)
+    if length is None or not 1 <= length <= CLIP_SECONDS:
+        raise InputError(f"seconds is {shown(seconds)}; give a number from 1 to {CLIP_SECONDS}.")
+    seconds = float(length)
     single = SynthPrior.preset(prior, events=(1, 1), event_length=(0.5, 0.6 * seconds))
     drawn = single.sample(torch.arange(clips), seed)
     share = drawn.onset / (CLIP_SECONDS - drawn.length)

@@ -1,5 +1,6 @@
 """Controlled clips, their factors, and the embeddings that are kept."""
 
+import math
 import shutil
 from dataclasses import replace
 from functools import partial
@@ -141,9 +142,9 @@ def test_short_clips_lie_within_their_length():
     wave = render(params[:20])
     early, late = wave[:, :32_000].square().mean(dim=1), wave[:, 32_000:].square().mean(dim=1)
     assert (early > 2 * late).all()
-    for bad in ((0, 2.0), (5, 0.5), (5, 11.0)):
-        with pytest.raises(InputError, match="at least 1 clip of 1 to"):
-            short_clips(*bad)
+    for seconds in (0.5, 11.0, math.nan, None, "3", True):
+        with pytest.raises(InputError, match=r"seconds is .*; give a number from 1 to 10\.24"):
+            short_clips(5, seconds)
 
 
 def test_another_encoder_clip_or_code_is_another_embedding(cache, renders, monkeypatch):
@@ -228,8 +229,13 @@ def test_the_cache_lies_where_the_environment_says(monkeypatch, tmp_path):
 def test_refuses_unknown_factors_and_no_clips():
     with pytest.raises(InputError, match="moving is 'timbre'"):
         controlled_clips("timbre")
-    with pytest.raises(InputError, match="at least 1 clip"):
-        controlled_clips(None, 0)
+
+
+@pytest.mark.parametrize("clips", [0, -1, 1.5, math.nan, math.inf, True, None, "5", [3], 3j])
+@pytest.mark.parametrize("of", [controlled_clips, short_clips])
+def test_what_is_no_number_of_clips_is_refused(of, clips):
+    with pytest.raises(InputError, match=r"clips is .*; give a whole number, 1 or more"):
+        of(clips=clips)
 
 
 def test_relative_intensity_is_kept_too(monkeypatch):
