@@ -34,6 +34,8 @@ from audiopg.transfer.summary import finetune_record
 # Clips that no run trains on, for a loss that experiments can share.
 _HELD_OUT = torch.arange(2**41, 2**41 + 256)
 _BATCH = 32
+# More than any record has.
+_RECORD_BYTES = 5e5
 # Folds of a set in cross-validation that settings may be chosen on.
 _DEVELOPMENT = 2
 
@@ -90,7 +92,7 @@ def reproduce(
             experiment needs a set that is not at hand.
     """
     folder = results_folder(folder)
-    environment.require_writable(folder)
+    environment.require_writable(folder, _RECORD_BYTES)
     environment.require_writable(out)
     device = environment.usable_device(device)
     if math.isnan(minutes):

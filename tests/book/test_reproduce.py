@@ -94,6 +94,16 @@ def test_an_experiment_is_recorded_as_it_was_run(tmp_path, sets, two):
         assert load_model(tmp_path / "runs" / experiment.name).architecture.width == 64
 
 
+def test_a_full_disk_of_records_is_known_before_the_work(tmp_path, sets, two, monkeypatch):
+    records, usage = tmp_path / "records", shutil.disk_usage(tmp_path)
+    full = lambda place: usage._replace(free=1000 if place == records else 1e12)  # noqa: E731
+    monkeypatch.setattr(shutil, "disk_usage", full)
+    records.mkdir()
+    with pytest.raises(InputError, match=r"records has 1\.0 kB of room and needs about 500\.0 kB"):
+        reproduce(two, sets, out=tmp_path / "runs", progress=False, folder=records)
+    assert not (tmp_path / "runs").exists()
+
+
 def test_what_is_recorded_is_not_run_again(tmp_path, sets, two, monkeypatch):
     out = tmp_path / "runs"
     reproduce(two[:1], sets, out=out, progress=False, folder=tmp_path)
