@@ -1,12 +1,15 @@
 """The tools that store the outputs of chapters and build the pages."""
 
+import errno
 import importlib.util
 import os
 import re
+import shutil
 import sys
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
+from unittest.mock import Mock
 
 import nbformat
 import pytest
@@ -14,6 +17,7 @@ import yaml
 from docutils import nodes
 from docutils.utils import new_document
 from nbformat import v4
+from safetensors import SafetensorError
 
 BOOK = Path(__file__).parents[2] / "book"
 SOUND = '<audio controls src="data:audio/ogg;base64,T2dnUw=="></audio>'
@@ -311,6 +315,37 @@ def test_a_book_with_a_chapter_that_fails_ends_in_its_error(
     assert not (tmp_path / "_build/html").exists()
     with opened(tmp_path / "_build/.jupyter_cache") as cache:
         assert len(cache.list_cache_records()) == 2
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        shutil.Error([("a", "b", "[Errno 28] No space left on device: 'b'")]),
+        SafetensorError("Error while serializing: I/O error (os error 28)"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_book_on_a_full_disk_ends_in_a_sentence(tmp_path, monkeypatch, capsys, error):
+    (tmp_path / "requirements.lock").write_text("")
+    monkeypatch.setattr(build, "ROOT", tmp_path)
+    monkeypatch.setattr(build, "ensure_laboratory", print)
+    monkeypatch.setattr(build, "execute_missing", Mock(side_effect=error))
+    assert build.main() == 1
+    said = "_build cannot be written (No space left on device); make room, then: make book.\n"
+    assert capsys.readouterr().err.endswith(said)
+
+
+def test_what_was_built_stays_while_its_key_does(tmp_path, monkeypatch):
+    built = tmp_path / "_build"
+    build.clear(built, "key")
+    (built / "kept").touch()
+    monkeypatch.setattr(build, "atomic_path", None)
+    build.clear(built, "key")
+    assert (built / "kept").exists()
+    monkeypatch.undo()
+    build.clear(built, "another")
+    assert [path.name for path in built.iterdir()] == ["execution_key"]
 
 
 def test_no_limit_fails_what_is_merely_slow():
