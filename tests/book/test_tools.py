@@ -381,6 +381,36 @@ def test_chapters_are_opened_as_copies_and_a_changed_copy_stays(tmp_path):
     assert (folder / "01_one.ipynb").read_text() == "newer"
 
 
+def test_copies_are_whole_or_not_there(tmp_path, largest_file, monkeypatch):
+    chapters, folder = tmp_path / "notebooks", tmp_path / "lab"
+    chapters.mkdir()
+    for name in ("01_one.ipynb", "02_two.ipynb"):
+        (chapters / name).write_text(name * 1000)
+    monkeypatch.setattr(lab, "ROOT", tmp_path)
+    with (
+        largest_file(10_000),
+        pytest.raises(SystemExit, match=r"lab cannot be written \(File too large\).* make lab"),
+    ):
+        lab.main()
+    assert list(folder.iterdir()) == []
+    assert lab.copy_chapters(chapters, folder) == []
+    (chapters / "01_one.ipynb").write_text("newer")
+    assert lab.copy_chapters(chapters, folder) == []
+    assert (folder / "01_one.ipynb").read_text() == "newer"
+
+
+@pytest.mark.parametrize("content", [b"", b'{"01_one', b"[]", b"\xff\x00"])
+def test_copies_without_a_record_that_can_be_read_are_known_by_what_they_hold(tmp_path, content):
+    (tmp_path / "01_one.ipynb").write_text("the book's")
+    folder = tmp_path / "lab"
+    assert lab.copy_chapters(tmp_path, folder) == []
+    (folder / ".copied.json").write_bytes(content)
+    assert lab.copy_chapters(tmp_path, folder) == []
+    (tmp_path / "01_one.ipynb").write_text("newer")
+    assert lab.copy_chapters(tmp_path, folder) == []
+    assert (folder / "01_one.ipynb").read_text() == "newer"
+
+
 def test_a_lab_is_started_as_root_too(tmp_path):
     assert "--allow-root" in lab.command(tmp_path, is_root=True)
     assert "--allow-root" not in lab.command(tmp_path, is_root=False)
