@@ -25,7 +25,7 @@ from audiopg.environment import atomic_folder, atomic_path, require_writable, wr
 from audiopg.errors import InputError
 from audiopg.inputs import read_json
 from audiopg.mae import MaskedAutoencoder
-from audiopg.pretrained import load_model, save_model
+from audiopg.pretrained import load_model, write_model
 from audiopg.recipes import LENGTHS, PretrainSettings, different, read_settings, same_so_far
 
 _KEPT_CHECKPOINTS = 2
@@ -271,7 +271,7 @@ def save(run: Run) -> None:
     with run.folder.writing():
         with atomic_folder(folder / f"step-{done:08d}") as temporary:
             label = run.name and f"{run.name}/{done}"
-            save_model(run.model, temporary / "model.safetensors", run=label)
+            write_model(run.model, temporary / "model.safetensors", run=label)
             with atomic_path(temporary / "optimiser.safetensors") as path:
                 runs.save_tensors(kept, path, label and {"run": label})
             write_json(temporary / "state.json", runs.sealed(state), indent=None)

@@ -382,8 +382,8 @@ def writing(what: AnyPath, kept: str = "", then: str = "") -> Iterator[None]:
     try:
         yield
     except (OSError, SafetensorError) as error:
-        # safetensors gives the number in its text alone: "... (os error 28)".
-        told = re.search(r"(?:os error|code:) (\d+)", str(error))
+        # safetensors and shutil give the number in their text alone: "... (os error 28)".
+        told = re.search(r"(?:os error|code:|Errno) (\d+)", str(error))
         number = getattr(error, "errno", None) or (int(told[1]) if told else None)
         reason = os.strerror(number) if number else error
         remedy = _REMEDIES.get(number, "mend that")

@@ -9,7 +9,15 @@ from torch import Tensor, nn
 
 from audiopg.environment import full_precision
 from audiopg.errors import InputError
-from audiopg.inputs import as_samples, as_waves, whole_number, whole_rate, whole_seed
+from audiopg.inputs import (
+    as_samples,
+    as_waves,
+    real,
+    shown,
+    whole_number,
+    whole_rate,
+    whole_seed,
+)
 from audiopg.synth.parameters import SAMPLE_RATE
 
 WINDOW = 400
@@ -167,15 +175,16 @@ class LogMel(nn.Module):
         super().__init__()
         if window not in WINDOWS:
             raise InputError(f"window is {window!r}; choose from {list(WINDOWS)}.")
-        if not (
-            math.isfinite(mean) and math.isfinite(padding) and 0 < standard_deviation < math.inf
-        ):
+        given = mean, standard_deviation, padding
+        # Of Python, as weights are stored with them.
+        numbers = [math.nan if real(value) is None else float(real(value)) for value in given]
+        if not all(map(math.isfinite, numbers)) or numbers[1] <= 0:
             raise InputError(
-                f"mean, standard_deviation and padding are {mean}, {standard_deviation} and {padding}; "
-                "give finite numbers, the deviation above 0."
+                f"mean, standard_deviation and padding are {shown(given)}; give finite numbers, the "
+                "deviation above 0."
             )
-        self.mean, self.standard_deviation = mean, standard_deviation
-        self.window_name, self.padding = window, padding
+        self.mean, self.standard_deviation, self.padding = numbers
+        self.window_name = window
         weights = WINDOWS[window](WINDOW, periodic=False, dtype=torch.float64)
         self.register_buffer("window", weights.float(), persistent=False)
         self.register_buffer("filterbank", mel_filterbank(), persistent=False)

@@ -36,7 +36,7 @@ def whole_number(value: object, name: str, wanted: str = "a whole number", lowes
     Raises:
         InputError: for anything else.
     """
-    number = _real(value)
+    number = real(value)
     if number is None or not lowest <= number < 2**31 or number != int(number):
         raise InputError(f"{name} is {shown(value)}; give {wanted}, {lowest} or more.")
     return int(number)
@@ -48,7 +48,7 @@ def time_in_file(value: object, name: str) -> float:
     Raises:
         InputError: for anything else than a number from 0, or infinity.
     """
-    number = _real(value)
+    number = real(value)
     if number is None or not number >= 0:
         raise InputError(f"{name} is {shown(value)}; give seconds from 0.")
     return float(min(number, 1e12))
@@ -60,14 +60,16 @@ def share(value: object, name: str) -> float:
     Raises:
         InputError: for anything else.
     """
-    number = _real(value)
+    number = real(value)
     if number is None or not 0 < number < 1:
         raise InputError(f"{name} is {shown(value)}; give a number between 0 and 1.")
     return float(number)
 
 
-def _real(value: object) -> Real | None:
-    """The number that a value is, True and False being none."""
+def real(value: object) -> Real | None:
+    """The number that a value is, of Python, NumPy or torch; None for what is none, as True and False."""
+    if type(value) in (int, float):
+        return value  # Nothing more can be asked of a number where a graph is traced.
     if getattr(value, "ndim", None) == 0 and not getattr(value, "is_meta", False):
         value = value.item()
     return value if isinstance(value, Real) and not isinstance(value, bool) else None
@@ -185,7 +187,7 @@ def as_float64(values: object, name: str = "values") -> Tensor:
         InputError: for what is no array of real numbers, or one with masked entries.
     """
     if isinstance(values, Tensor):
-        _require_memory(values, name)
+        require_memory(values, name)
         if values.is_complex():
             raise InputError(f"{values.dtype} was given for {name}; give real numbers.")
         return values.detach().double()
@@ -347,7 +349,7 @@ def _as_floats(given: Sequence | Array, name: str) -> Tensor:
             "bits divided by 32768."
         )
     if is_tensor:
-        _require_memory(given, name)
+        require_memory(given, name)
         return given.float()
     # An array is copied: one that is mapped from a file may not be written to.
     with np.errstate(all="ignore"):
@@ -389,8 +391,11 @@ def unmasked(values: object, name: str) -> np.ndarray:
         raise InputError(f"no array was given for {name} ({error}).") from error
 
 
-def _require_memory(values: Tensor, name: str) -> None:
-    if values.is_meta or values.is_nested or values.layout != torch.strided:
+def require_memory(values: Tensor, name: str) -> None:
+    """Refuse a tensor that is no block of numbers: sparse, nested, quantized or on the device meta."""
+    unusual = values.is_nested or values.is_quantized or values.layout != torch.strided
+    if values.is_meta or unusual:
         kind = "nested" if values.is_nested else values.layout
+        kind = values.dtype if values.is_quantized else kind
         what = "the meta device" if values.is_meta else f"the layout {kind}"
         raise InputError(f"a tensor of {what} was given for {name}; give a dense one with numbers.")

@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from audiopg._types import AnyPath
-from audiopg.environment import atomic_path, write_json
+from audiopg.environment import atomic_folder, atomic_path, write_json, writing
 from audiopg.errors import InputError
 from audiopg.frontend import MEL_BANDS, PATCH, LogMel
 from audiopg.inputs import read_object
@@ -196,13 +196,15 @@ def read_pth(path: AnyPath) -> dict[str, Tensor]:
 def write_timm(encoder: Encoder, folder: AnyPath) -> None:
     """Write an encoder as timm reads it: ``model.safetensors``, ``config.json`` and a card.
 
+    The folder is not there yet or empty, and is written whole or not at all.
+
     ``timm.create_model("local-dir:FOLDER", pretrained=True)`` makes the network from them. Its input
     is (B, 1, 1024, 128), standardised log-mels, and it gives the average of the patches' tokens.
 
     Raises:
-        OSError: when a file cannot be written (see `audiopg.environment.writing`).
+        InputError: when it cannot be written, or there are files in it.
     """
-    folder, width, state = Path(folder), encoder.architecture.width, encoder.state_dict()
+    folder, width, state = Path(folder).absolute(), encoder.architecture.width, encoder.state_dict()
     ours = {new: old for old, new in _TIMM.items()}
     class_token, positions = state.pop("class_token", None), encoder.positions
     tensors = {_exchanged(name, ours): value for name, value in state.items()}
@@ -240,12 +242,13 @@ def write_timm(encoder: Encoder, folder: AnyPath) -> None:
         },
         "audiopg": encoder.log_mel.settings,
     }
-    with atomic_path(folder / "model.safetensors") as temporary:
+    # Without their config the weights would be read with another front end.
+    with writing(folder), atomic_folder(folder) as made:
         contiguous = {name: value.cpu().contiguous() for name, value in tensors.items()}
-        save_file(contiguous, temporary, {"format": "pt"})
-    write_json(folder / "config.json", config)
-    with atomic_path(folder / "README.md") as temporary:
-        temporary.write_text(_card(encoder), encoding="utf-8")
+        with atomic_path(made / "model.safetensors") as temporary:
+            save_file(contiguous, temporary, {"format": "pt"})
+        write_json(made / "config.json", config)
+        (made / "README.md").write_text(_card(encoder), encoding="utf-8")
 
 
 def _card(encoder: Encoder) -> str:

@@ -15,9 +15,9 @@ from audiopg.embedding import POOLINGS as POOLINGS
 from audiopg.errors import InputError
 from audiopg.frontend import MEL_BANDS, PATCH, LogMel
 from audiopg.initial import INITIAL, initialise, start_mimetic
-from audiopg.inputs import shown
+from audiopg.inputs import share, shown, whole_number, whole_seed
 from audiopg.random import STREAMS, permutation, uniform
-from audiopg.synth.parameters import CLIP_SAMPLES, is_whole
+from audiopg.synth.parameters import CLIP_SAMPLES, as_factor, is_whole
 
 MOST_TOKENS = LogMel.frames(CLIP_SAMPLES) // PATCH * BANDS
 PIXELS = PATCH * PATCH
@@ -42,7 +42,8 @@ class Architecture:
             depends on which others are asked for (Fu et al., 2024).
 
     Raises:
-        InputError: for a size below 1, or a width that is no multiple of 4 and of its heads.
+        InputError: for a size below 1, a width that is no multiple of 4 and of its heads, or what is
+            neither True nor False.
     """
 
     width: int
@@ -68,6 +69,9 @@ class Architecture:
             value = getattr(self, f.name)
             if not is_whole(value) or value < 1:
                 raise InputError(f"{f.name} is {shown(value)}; give a whole number of at least 1.")
+        for f in fields(self)[6:]:
+            if not isinstance(getattr(self, f.name), bool):
+                raise InputError(f"{f.name} is {shown(getattr(self, f.name))}; give True or False.")
         for name, width, heads in (
             ("width", self.width, self.heads),
             ("decoder_width", self.decoder_width, self.decoder_heads),
@@ -156,7 +160,7 @@ def visible_tokens(clips: Tensor, seed: int, tokens: int, mask_ratio: float) -> 
     """The tokens the encoder sees, a pure function of (seed, clip), on any device.
 
     Args:
-        clips: (B,) int64, clip indices.
+        clips: (B,) clip indices, as `SynthPrior.sample` takes them.
         seed: key of the random numbers.
         tokens: tokens of a whole clip.
         mask_ratio: share of tokens hidden.
@@ -188,7 +192,22 @@ def training_tokens(
 
     Returns:
         (B, visible) and (B, decoded) int64, distinct token indices in ascending order.
+
+    Raises:
+        InputError: for clips or a seed that `SynthPrior.sample` refuses; shares that are not between
+            0 and 1, but for all that is hidden; or a window longer than the clip.
     """
+    clips, seed, mask_ratio = (
+        as_factor("clip", clips),
+        whole_seed(seed),
+        share(mask_ratio, "mask_ratio"),
+    )
+    if decoded_share != 1:
+        decoded_share = share(decoded_share, "decoded_share")
+    if window is not None and (window := whole_number(window, "window")) > tokens // BANDS:
+        raise InputError(
+            f"window is {window} patches; give at most the {tokens // BANDS} of the clip."
+        )
     key = torch.tensor(seed, dtype=torch.int64, device=clips.device)
     order = permutation(key, clips, STREAMS["mask"], tokens)
     if window is not None:
@@ -361,9 +380,7 @@ class MaskedAutoencoder(nn.Module):
 
     def __init__(self, architecture: Architecture, mask_ratio: float = 0.75) -> None:
         super().__init__()
-        if not 0 < mask_ratio < 1:
-            raise InputError(f"mask_ratio is {mask_ratio}; it lies between 0 and 1.")
-        self.architecture, self.mask_ratio = architecture, mask_ratio
+        self.architecture, self.mask_ratio = architecture, share(mask_ratio, "mask_ratio")
         width = architecture.decoder_width
         self.encoder = Encoder(architecture)
         self.decoder_projection = _Linear(architecture.width, width)
@@ -410,7 +427,8 @@ class MaskedAutoencoder(nn.Module):
             overrides: fields of the `Architecture`, such as ``decoder_depth=4``.
 
         Raises:
-            InputError: for an unknown preset, field or beginning, or sizes that do not go together.
+            InputError: for an unknown preset, field or beginning, sizes that do not go together, or
+                a seed or a share that is none.
         """
         if initial not in INITIAL:
             raise InputError(f"initial is {initial!r}; choose from {list(INITIAL)}.")
@@ -422,7 +440,7 @@ class MaskedAutoencoder(nn.Module):
                 raise InputError(f"Architecture has no field {override!r}; choose from {known}.")
         architecture = replace(ARCHITECTURES[name], **overrides)
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+            torch.manual_seed(whole_seed(seed))
             model = cls(architecture, mask_ratio)
             model.apply(initialise)
             if architecture.class_token:
@@ -455,10 +473,10 @@ class MaskedAutoencoder(nn.Module):
             The loss, the predicted patches and the mask; and the loss of the auxiliary head.
 
         Raises:
-            InputError: for a spectrogram that does not divide into patches, or fewer or more
-                clip indices than clips.
+            InputError: for a spectrogram that does not divide into patches, fewer or more clip
+                indices than clips, or as `training_tokens`.
         """
-        mel, clips = torch.as_tensor(mel).to(self.mask_token.dtype), torch.as_tensor(clips)
+        mel, clips = torch.as_tensor(mel).to(self.mask_token.dtype), as_factor("clip", clips)
         patches = patchify(mel)
         if clips.shape != (len(mel),):
             raise InputError(

@@ -83,7 +83,18 @@ def save_model(
     Args:
         half: write half-precision numbers, for weights that are shipped.
         run: the name of the run that they are of, "/" and the step, for the header.
+
+    Raises:
+        InputError: when the file cannot be written.
     """
+    with writing(path):
+        write_model(model, path, half, run)
+
+
+def write_model(
+    model: MaskedAutoencoder, path: AnyPath, half: bool = False, run: str | None = None
+) -> None:
+    """As `save_model`, for a caller that says itself what cannot be written."""
     log_mel = model.encoder.log_mel
     about = {
         "architecture": asdict(model.architecture),

@@ -145,7 +145,7 @@ def read_record(name: str, folder: AnyPath | None = None) -> dict | None:
         return None
     remedy = "delete it, and run it again"
     record = read_object(path, remedy)
-    for name in ("settings", "metrics"):
+    for name in ("settings", "metrics", "weights"):
         if not isinstance(record.get(name, {}), dict):
             raise InputError(f"{path} is damaged: its {name} are no object; {remedy}.")
     return record

@@ -23,7 +23,8 @@ from jupyter_cache.base import CacheBundleIn
 from laboratory_assets import ensure_laboratory, provide_laboratory, stay_behind
 from progress import passing, tell
 
-from audiopg.environment import data_folder, scale
+from audiopg.environment import atomic_path, data_folder, scale, writing
+from audiopg.errors import InputError
 
 ROOT = Path(__file__).parents[1]
 
@@ -109,25 +110,33 @@ def execute_missing(chapters: list[Path], cache_folder: Path, at_once: int) -> N
         raise ChapterError("\n\n".join(parts))
 
 
+def clear(build: Path, key: str) -> None:
+    """Drop what was built with another key, and all pages."""
+    stamp = build / "execution_key"
+    if not stamp.exists() or stamp.read_text() != key:
+        if build.exists():
+            shutil.rmtree(build)
+        with atomic_path(stamp) as temporary:
+            temporary.write_text(key)
+    # Pages of chapters that are gone must not stay, nor a warning hide in a page not read again.
+    shutil.rmtree(build / "html", ignore_errors=True)
+
+
 def main() -> int:
     """Build the book and say where to open it; returns the exit status."""
     # Kernels side by side, on as many cores: threads inside each would only fight for them.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     build = ROOT / "_build"
-    stamp = build / "execution_key"
-    key = execution_key(ROOT)
-    if build.exists() and (not stamp.exists() or stamp.read_text() != key):
-        shutil.rmtree(build)
-    build.mkdir(exist_ok=True)
-    stamp.write_text(key)
-    # Pages of chapters that are gone must not stay, nor a warning hide in a page not read again.
-    shutil.rmtree(build / "html", ignore_errors=True)
     # At the paper's scale every chapter has the whole GPU.
     at_once = 1 if scale() == "paper" else os.cpu_count() or 1
     chapters = sorted((ROOT / "notebooks").glob("*.ipynb"))
     try:
         # Leaving the block ends what is being made; the parts that are finished are kept.
-        with multiprocessing.get_context("spawn").Pool(1, stay_behind) as beside:
+        with (
+            writing(build, then=", then: make book"),
+            multiprocessing.get_context("spawn").Pool(1, stay_behind) as beside,
+        ):
+            clear(build, execution_key(ROOT))
             laboratory = beside.apply_async(ensure_laboratory)
             execute_missing(chapters, build / ".jupyter_cache", at_once)
             # Imported only now, for it takes a while.
@@ -138,7 +147,7 @@ def main() -> int:
                 standalone_mode=False,
             )
             provide_laboratory(build / "html", laboratory.get)
-    except (ChapterError, RuntimeError) as error:
+    except (ChapterError, InputError, RuntimeError) as error:
         print(error, file=sys.stderr)
         return 1
     print(f"The book is ready: open {build / 'html' / 'index.html'}")

@@ -6,11 +6,15 @@ the chapters.
 """
 
 import hashlib
-import json
 import os
 import shutil
 import sys
+from contextlib import suppress
 from pathlib import Path
+
+from audiopg.environment import atomic_path, write_json, writing
+from audiopg.errors import InputError
+from audiopg.inputs import read_object
 
 ROOT = Path(__file__).parents[1]
 # In the folder of the copies: name -> hash of what was copied.
@@ -27,19 +31,23 @@ def copy_chapters(chapters: Path, folder: Path) -> list[str]:
     Returns:
         The names of those that were left alone though the book has another version.
     """
-    folder.mkdir(exist_ok=True)
-    record = folder / _COPIED
-    copied = json.loads(record.read_text()) if record.exists() else {}
-    left = []
+    record, copied, left = folder / _COPIED, {}, []
+    # Without a record, copies that are no chapter of now are taken for the reader's.
+    with suppress(OSError, InputError):
+        copied = read_object(record, "delete it")
     for chapter in sorted(chapters.glob("*.ipynb")):
         copy, found = folder / chapter.name, _digest(chapter)
-        if copy.exists() and _digest(copy) != copied.get(chapter.name):
+        there = _digest(copy) if copy.exists() else None
+        if there not in (None, found, copied.get(chapter.name)):
             if copied.get(chapter.name) != found:
                 left.append(chapter.name)
             continue
-        shutil.copyfile(chapter, copy)
-        copied[chapter.name] = found
-    record.write_text(json.dumps(copied, indent=1) + "\n")
+        if there != found:
+            with atomic_path(copy) as temporary:
+                shutil.copyfile(chapter, temporary)
+        if copied.get(chapter.name) != found:
+            copied[chapter.name] = found
+            write_json(record, copied, indent=1)
     return left
 
 
@@ -56,7 +64,12 @@ def _digest(path: Path) -> str:
 def main() -> None:
     """Copy the chapters, and become JupyterLab."""
     folder = ROOT / "lab"
-    for name in copy_chapters(ROOT / "notebooks", folder):
+    try:
+        with writing(folder, then=", then: make lab"):
+            left = copy_chapters(ROOT / "notebooks", folder)
+    except InputError as error:
+        sys.exit(str(error))
+    for name in left:
         print(f"lab/{name} was changed here and stays; delete it for the book's newer version.")
     print("The chapters are copies in lab/: change them as you like.", flush=True)
     started = command(folder, hasattr(os, "geteuid") and os.geteuid() == 0)

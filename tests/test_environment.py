@@ -5,6 +5,7 @@ import os
 import platform
 import pwd
 import shutil
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,7 +15,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 
-from audiopg import environment
+from audiopg import MaskedAutoencoder, SynthPrior, environment
 from audiopg.environment import (
     atomic_folder,
     atomic_path,
@@ -28,6 +29,9 @@ from audiopg.environment import (
     writing,
 )
 from audiopg.errors import InputError
+from audiopg.layouts import write_timm
+from audiopg.pretrained import save_model
+from audiopg.synth import write_scene, write_table
 
 CPU = torch.device("cpu")
 
@@ -209,6 +213,26 @@ def test_what_lies_in_the_way_is_named(tmp_path):
     # What does not exist is not in the way.
     with pytest.raises(InputError, match="; mend that"), writing("it"):
         (tmp_path / "file/a/b").mkdir(parents=True)
+
+
+@pytest.mark.parametrize("write", ["save_model", "write_timm", "write_scene", "write_table"])
+@pytest.mark.parametrize("place", ["full", "file/name"])
+def test_a_writer_says_in_one_sentence_what_cannot_be_written(tmp_path, largest_file, write, place):
+    model = MaskedAutoencoder.preset("micro")
+    params = SynthPrior.preset("full").sample(range(8), 0)
+    call = {
+        "save_model": partial(save_model, model),
+        "write_timm": partial(write_timm, model.encoder),
+        "write_scene": partial(write_scene, params),
+        "write_table": partial(write_table, params),
+    }[write]
+    (tmp_path / "file").touch()
+    with (
+        largest_file(1000),
+        pytest.raises(InputError, match=r"(full|name) cannot be written \(.*\); "),
+    ):
+        call(tmp_path / place)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_what_safetensors_says_of_a_write_that_failed_is_understood(tmp_path, largest_file):

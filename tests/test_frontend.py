@@ -7,6 +7,7 @@ import scipy.signal
 import torch
 import torchaudio
 from hypothesis import given, settings
+from torch import nn
 
 from audiopg.errors import InputError
 from audiopg.frontend import (
@@ -15,6 +16,8 @@ from audiopg.frontend import (
     mel_filterbank,
     resample,
 )
+from audiopg.mae import MaskedAutoencoder
+from audiopg.pretrained import load_model, save_model
 from audiopg.synth import SAMPLE_RATE, SynthPrior, render
 
 
@@ -243,8 +246,19 @@ def test_a_front_end_elsewhere_than_the_waveform_is_refused():
         log_mel(torch.zeros(1, 400, device="cpu"))
 
 
+@pytest.mark.parametrize("kind", [np.float32, np.array, torch.tensor, nn.Parameter])
+def test_numbers_of_any_kind_standardise_and_are_stored(kind, tmp_path):
+    as_kind = (lambda value: nn.Parameter(torch.tensor(value))) if kind is nn.Parameter else kind
+    model = MaskedAutoencoder.preset("micro")
+    model.encoder.log_mel = LogMel(*map(as_kind, (-4.5, 2.25)), padding=as_kind(0.5))
+    save_model(model, tmp_path / "model.safetensors")
+    found = load_model(tmp_path / "model.safetensors").encoder.log_mel.settings
+    assert found == LogMel(-4.5, 2.25, padding=0.5).settings
+
+
 def test_numbers_that_standardise_nothing_are_refused():
-    for numbers in ((math.nan, 1.0), (0.0, 0.0), (0.0, -1.0), (0.0, math.inf), (0.0, math.nan)):
+    nothing = [(0.0, bad) for bad in (0.0, -1.0, math.inf, math.nan, None, "1", True, [2.0])]
+    for numbers in ((math.nan, 1.0), *nothing):
         with pytest.raises(InputError, match="mean, standard_deviation and padding are"):
             LogMel(*numbers)
     with pytest.raises(InputError, match="mean, standard_deviation and padding are"):

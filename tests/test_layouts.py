@@ -1,10 +1,12 @@
 """Encoders in other layouts: against timm's own networks, and ViTMAE's as its paper has them."""
 
 import argparse
+import errno
 import json
 import math
 import re
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import timm
@@ -14,7 +16,7 @@ from timm.models.vision_transformer import VisionTransformer
 from torch.nn.functional import gelu, layer_norm, linear
 from torchaudio.compliance.kaldi import fbank
 
-from audiopg import Encoder, InputError, LogMel, load_encoder
+from audiopg import Encoder, InputError, LogMel, layouts, load_encoder
 from audiopg.__main__ import main
 from audiopg.layouts import AUDIOMAE, read_pth, write_timm
 from audiopg.mae import patchify
@@ -180,6 +182,21 @@ def test_an_exported_encoder_is_one_of_timm_and_comes_back(tmp_path, class_token
     assert back.architecture.heads == 2
     assert back.log_mel.settings == AUDIOMAE
     assert torch.equal(back(MEL), tokens)
+
+
+@pytest.mark.parametrize("there", [(), (".",), (".", "model.safetensors")])
+def test_an_export_is_whole_or_not_there(tmp_path, monkeypatch, there):
+    out = tmp_path / "out"
+    for name in there:
+        (out / name).mkdir(parents=True) if name == "." else (out / name).write_text("mine")
+    if "model.safetensors" not in there:
+        full = OSError(errno.ENOSPC, "No space left on device")
+        monkeypatch.setattr(layouts, "write_json", Mock(side_effect=full))
+    with pytest.raises(InputError, match=r"out cannot be written \((No space|Directory not empty)"):
+        write_timm(Encoder.preset("micro"), out)
+    assert [path.name for path in tmp_path.rglob("*")] == (["out"] if there else []) + list(
+        there[1:]
+    )
 
 
 def test_the_command_writes_what_the_library_writes(tmp_path, capsys):

@@ -3,9 +3,11 @@ import json
 import math
 import os
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.stats
 import torch
@@ -97,7 +99,15 @@ def test_the_loss_is_the_plain_one_over_masked_patches(model, mel):
     assert output.loss.item() == pytest.approx(np.mean(errors), rel=1e-5)
 
 
-@pytest.mark.parametrize("kind", [list, np.array, torch.tensor])
+_KINDS = {
+    **{dtype: partial(np.array, dtype=dtype) for dtype in (int, "int16", "uint8", "uint64")},
+    "list": list,
+    "floats": lambda indices: torch.tensor(indices).float(),
+    "a column": lambda indices: pd.Series(indices, index=[5, 2, 7]),
+}
+
+
+@pytest.mark.parametrize("kind", _KINDS.values(), ids=map(str, _KINDS))
 def test_indices_and_spectrograms_of_other_kinds_are_those_of_tensors(model, mel, kind):
     indices = range(3, 3 + len(mel))
     expected = model(mel, clips=torch.arange(3, 3 + len(mel)), seed=1)
@@ -107,6 +117,8 @@ def test_indices_and_spectrograms_of_other_kinds_are_those_of_tensors(model, mel
     ):
         assert torch.equal(found.mask, expected.mask)
         assert torch.equal(found.loss, expected.loss)
+    with pytest.raises(InputError, match=r"clip was given .*; it takes whole numbers"):
+        visible_tokens(torch.tensor([0.5]), 1, 512, 0.75)
 
 
 def test_masked_patches_do_not_reach_the_prediction(model, mel):
@@ -499,6 +511,35 @@ def test_bad_input_is_refused(model, mel, tmp_path):
         model.encoder.embed(torch.full((1, 1000), float("nan")))
     with pytest.raises(InputError, match="mask_ratio is 1"):
         MaskedAutoencoder(ARCHITECTURES["micro"], mask_ratio=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("seed", (1.7, [1], "1", None)),
+        ("window", (0, -1, 1.5, "3", 65)),
+        ("decoded_share", (0, -1, 1.5, 7, "0.5", math.nan)),
+    ],
+)
+def test_what_is_no_seed_window_or_share_is_refused(model, mel, name, wrong):
+    for value in wrong:
+        with pytest.raises(InputError, match=f"^{name} is .*; give "):
+            model(mel, range(3), **({"seed": 0} | {name: value}))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"seed": "3"},
+        {"seed": 1.5},
+        {"mask_ratio": "0.5"},
+        {"class_token": "no"},
+        {"visible_keys": 1},
+    ],
+)
+def test_what_makes_no_network_is_refused(wrong):
+    with pytest.raises(InputError, match=f"^{next(iter(wrong))} is .*; give "):
+        MaskedAutoencoder.preset("micro", **wrong)
 
 
 @pytest.mark.parametrize("name", [None, 5, b"tiny", ["tiny"], float("nan")])

@@ -482,7 +482,7 @@ def full_disk(*_, **__):
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
-@pytest.mark.parametrize("written", ["checkpoints.save_model", "runs.save_tensors"])
+@pytest.mark.parametrize("written", ["checkpoints.write_model", "runs.save_tensors"])
 def test_a_full_disk_keeps_the_last_checkpoint(run_folder, monkeypatch, written, whole):
     before = contents(run_folder)
     with monkeypatch.context() as patched:
@@ -505,7 +505,7 @@ def test_a_full_disk_keeps_the_last_checkpoint(run_folder, monkeypatch, written,
 
 def test_a_full_disk_at_the_first_checkpoint_loses_no_run(tmp_path, monkeypatch, capsys, whole):
     with monkeypatch.context() as patched:
-        patched.setattr(checkpoints, "save_model", full_disk)
+        patched.setattr(checkpoints, "write_model", full_disk)
         with pytest.raises(InputError, match="make room, then resume"):
             quiet(out=tmp_path)
     assert_same_run(quiet(out=tmp_path, resume=True), whole)

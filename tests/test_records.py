@@ -101,9 +101,10 @@ def test_a_bad_name_or_file_is_refused(tmp_path):
     (tmp_path / "broken.json").write_text("[]")
     with pytest.raises(InputError, match=r"broken\.json is damaged: it holds no object; delete it"):
         read_record("broken", folder=tmp_path)
-    (tmp_path / "broken.json").write_text('{"settings": 3}')
-    with pytest.raises(InputError, match=r"damaged: its settings are no object; delete it"):
-        read_record("broken", folder=tmp_path)
+    for name in ("settings", "metrics", "weights"):
+        (tmp_path / "broken.json").write_text(json.dumps({name: ["tiny"]}))
+        with pytest.raises(InputError, match=rf"damaged: its {name} are no object; delete it"):
+            read_record("broken", folder=tmp_path)
 
 
 @pytest.fixture

@@ -10,9 +10,18 @@ from audiopg.analysis.cache import fingerprint, kept
 from audiopg.environment import full_precision
 from audiopg.errors import InputError
 from audiopg.frontend import LogMel
-from audiopg.inputs import whole_number
+from audiopg.inputs import real, shown, whole_number
 from audiopg.mae import Encoder
-from audiopg.synth import CLIP_SECONDS, ClipParameters, SynthPrior, render, signal_to_noise, vary
+from audiopg.synth import (
+    CLIP_SECONDS,
+    EXCITATIONS,
+    ClipParameters,
+    SynthPrior,
+    render,
+    signal_to_noise,
+    vary,
+)
+from audiopg.synth.factors import NYQUIST
 from audiopg.transfer import log_mel_statistics
 
 # The factors that the paper asks about, and what they are called in `vary`.
@@ -40,11 +49,9 @@ def controlled_clips(
     Raises:
         InputError: for an unknown factor or prior, or fewer clips than one.
     """
-    if clips < 1 or moving not in (None, *FACTORS):
-        raise InputError(
-            f"moving is {moving!r} and clips {clips}; choose from {list(FACTORS)} or None, and "
-            "give at least 1 clip."
-        )
+    clips = whole_number(clips, "clips")
+    if moving not in (None, *FACTORS):
+        raise InputError(f"moving is {shown(moving)}; choose from {list(FACTORS)} or None.")
     if moving is None:
         return SynthPrior.preset(prior).sample(torch.arange(clips), seed)
     length = (_EVENT_SECONDS, _EVENT_SECONDS)
@@ -74,10 +81,10 @@ def short_clips(
     Raises:
         InputError: for an unknown prior, fewer clips than one, or seconds out of range.
     """
-    if clips < 1 or not 1 <= seconds <= CLIP_SECONDS:
-        raise InputError(
-            f"clips is {clips} and seconds {seconds}; give at least 1 clip of 1 to {CLIP_SECONDS} s."
-        )
+    clips, length = whole_number(clips, "clips"), real(seconds)
+    if length is None or not 1 <= length <= CLIP_SECONDS:
+        raise InputError(f"seconds is {shown(seconds)}; give a number from 1 to {CLIP_SECONDS}.")
+    seconds = float(length)
     single = SynthPrior.preset(prior, events=(1, 1), event_length=(0.5, 0.6 * seconds))
     drawn = single.sample(torch.arange(clips), seed)
     share = drawn.onset / (CLIP_SECONDS - drawn.length)
@@ -92,9 +99,10 @@ def clip_factors(params: ClipParameters) -> dict[str, Tensor]:
     to sound, in s.
     """
     onset = params.onset.masked_fill(~params.event_mask, torch.inf).amin(dim=1)
+    some = params[_kinds(params)[1].any(dim=1)]
     intensity = kept(
         "factors",
-        fingerprint(_rows(params)),
+        fingerprint(_rows(params) | {"some": (signal_to_noise(some) * 1000).round()}),
         lambda: {"relative intensity": signal_to_noise(params).cpu()},
     )["relative intensity"]
     return {
@@ -116,9 +124,10 @@ def embed_clips(
 
     They are kept some hundred clips at a time, so that a run that is killed goes on where it was,
     and fewer clips of the same seed are found there too. The key is a hash of the clips' factors, of
-    the weights, and, so that a change of the code is noticed, of the first clip's embedding. The
-    cache is `audiopg.environment.cache_folder`. Products are in float32, or in what
-    `torch.autocast` says around the call.
+    the weights, and, so that a change of the code is noticed, of the embeddings of the first clip and
+    of the first with each excitation and each addition that sounds. The cache is
+    `audiopg.environment.cache_folder`. Products are in float32, or in what `torch.autocast` says
+    around the call.
 
     Args:
         encoder: an encoder; or a front end, for the mean and deviation of the raw log-mel.
@@ -146,12 +155,17 @@ def embed_clips(
         return {"embeddings": torch.cat(batches, dim=-2)}
 
     # To three decimals: machines differ in later ones.
-    known = {**_state(encoder), "first": (_embed(encoder, params[:1], layers) * 1000).round()}
-    parts = []
+    kinds, first = _kinds(params)
+    rows = first.any(dim=1).nonzero().flatten().tolist()
+    some = [(_embed(encoder, params[[row]], layers) * 1000).round() for row in rows]
+    state, parts = _state(encoder), []
     with tqdm(total=len(params), desc="embedding", unit="clip", disable=not progress) as bar:
         for start in range(0, len(params), _KEPT_CLIPS):
             part = params[start : start + _KEPT_CLIPS]
-            key = fingerprint(_rows(part) | known, _about(encoder))
+            # Of what sounds in this part alone, so that fewer clips have the same keys.
+            needed = first[rows][:, kinds[start : start + _KEPT_CLIPS].any(dim=0)].any(dim=1)
+            known = {str(n): some[n] for n in needed.nonzero().flatten().tolist()}
+            key = fingerprint(_rows(part) | state | known, _about(encoder))
             parts.append(kept("embeddings", key, lambda part=part: embeddings(part))["embeddings"])
             bar.update(start + len(part) - bar.n)
     return torch.cat(parts, dim=-2)
@@ -167,6 +181,22 @@ def _embed(encoder: Encoder | LogMel, params: ClipParameters, layers: bool) -> T
         return log_mel_statistics(encoder(waves)).cpu()
     found = encoder.layers(encoder.log_mel(waves)) if layers else encoder.embed(waves)
     return found.float().cpu()
+
+
+def _kinds(params: ClipParameters) -> tuple[Tensor, Tensor]:
+    """What sounds in each clip, and what does for the first time, both (clips, kinds) bool.
+
+    The kinds are any clip at all, each excitation, and whatever else has code of its own.
+    """
+    names = ("burst_amplitude", "band_limited", "noise_share", "modulation_depth", "glide")
+    names += ("vibrato_depth", "formant_1")
+    of_events = [params.excitation == code for code in range(len(EXCITATIONS))]
+    of_events += [getattr(params, name) != 0 for name in names]
+    heard = [(kind & params.event_mask).any(dim=1) for kind in of_events]
+    echoes = params.reverberation_time * params.reverberation_level != 0
+    every = torch.ones_like(echoes)
+    kinds = torch.stack([every, params.cutoff < NYQUIST, echoes, *heard], dim=1).cpu()
+    return kinds, kinds & (kinds.cumsum(dim=0) == 1)
 
 
 def _rows(params: ClipParameters) -> dict[str, Tensor]:

@@ -9,7 +9,7 @@ from torch import Tensor
 from audiopg._types import Array, DataFrame
 from audiopg.analysis.information import mutual_information
 from audiopg.errors import InputError
-from audiopg.inputs import as_embeddings, whole_number
+from audiopg.inputs import as_embeddings, as_named, whole_number
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +30,8 @@ class Components:
 
     def information(self, factors: Mapping[str, Array]) -> dict[str, Tensor]:
         """What each component tells about each factor, by `mutual_information`: (n,) in nats."""
-        return {name: mutual_information(self.scores, values) for name, values in factors.items()}
+        named = as_named(factors, "factors")
+        return {name: mutual_information(self.scores, values) for name, values in named.items()}
 
     def table(self, factors: Mapping[str, Array] | None = None) -> DataFrame:
         """A row a component: shares of the variance, and the nats it tells about each factor."""
@@ -39,7 +40,7 @@ class Components:
         columns = {
             "share of variance": self.variance_share,
             "so far": self.variance_share.cumsum(dim=0),
-            **self.information(factors or {}),
+            **self.information({} if factors is None else factors),
         }
         index = pandas.RangeIndex(1, len(self.variance_share) + 1, name="component")
         return pandas.DataFrame({n: v.cpu().numpy() for n, v in columns.items()}, index=index)

@@ -15,6 +15,8 @@ from audiopg.runs import read_tensors
 
 _PATCH = (16, 16)
 _STRONGEST_BINS = 12
+# The least number that has an inverse in float64.
+_SMALLEST = torch.finfo(torch.float64).tiny
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +116,7 @@ def filter_growth(
     to lie as near as they can to those of the step after (orthogonal Procrustes).
 
     Args:
-        steps: (steps,) ascending.
+        steps: (steps,) ascending whole numbers.
         weights: (steps, width, 256) or (steps, width, 1, 16, 16), finite.
         n_components, seed, repeats: as in `shuffled_concentration`, the control.
 
@@ -122,11 +124,13 @@ def filter_growth(
         InputError: for steps that do not ascend or do not fit the weights, or as
             `shuffled_concentration`.
     """
-    steps = as_float64(steps, "steps").long()
-    weights = as_float64(weights, "weights")
-    if steps.shape != (len(weights),) or not len(steps) or (steps.diff() <= 0).any():
+    given, weights = as_float64(steps, "steps"), as_float64(weights, "weights")
+    steps = given.long()
+    fits = given.ndim == 1 and given.shape == weights.shape[:1] and len(given)
+    if not fits or not torch.equal(steps.double(), given) or (steps.diff() <= 0).any():
         raise InputError(
-            f"steps are {steps.tolist()} for {len(weights)} weights; give an ascending one for each."
+            f"steps are {given.tolist()} for weights of shape {tuple(weights.shape)}; give an "
+            "ascending one for each, a whole number."
         )
     parts = [filter_components(weight, n_components) for weight in weights]
     bases = [part.images.flatten(1) for part in parts]
@@ -193,6 +197,10 @@ def spectral_concentration(images: Array) -> Tensor:
         raise InputError(f"images have shape {tuple(images.shape)}; give (n, 16, 16).")
     if not images.isfinite().all():
         raise InputError("images hold values that are not finite; check the weights.")
+    if not len(images):
+        return images.new_zeros(0)
+    # What would leave no finite squares.
+    images = images / images.abs().amax(dim=(1, 2), keepdim=True).clamp(min=_SMALLEST)
     centred = images - images.mean(dim=(1, 2), keepdim=True)
     energy = torch.fft.fft2(centred).abs().square().flatten(1)[:, 1:]
     strongest = energy.topk(_STRONGEST_BINS, dim=1).values.sum(dim=1)

@@ -238,13 +238,13 @@ def _ablated(
     (train, test), (known, asked) = features, factor
     weights, _ = ridge_weights(train, known)
     # What each dimension adds to a prediction: without it, the prediction is less by that.
-    terms, truth = test * weights, asked - known.mean()
-    total = np.square(truth - truth.mean()).sum()
+    terms, fallback = test * weights, known.mean()
+    total = np.square(asked - asked.mean()).sum()
     random = random_by(seed)
 
     def score(predicted: np.ndarray) -> np.ndarray:
         """R² of each row of (..., clips), over the mean that the probe falls back on."""
-        return 1 - np.square(truth - predicted).sum(axis=-1) / total
+        return 1 - np.square(asked - (fallback + predicted)).sum(axis=-1) / total
 
     top, drawn, relearnt = [], [], []
     for count in counts:

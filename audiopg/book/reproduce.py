@@ -8,6 +8,7 @@ import os
 import re
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -33,6 +34,8 @@ from audiopg.transfer.summary import finetune_record
 # Clips that no run trains on, for a loss that experiments can share.
 _HELD_OUT = torch.arange(2**41, 2**41 + 256)
 _BATCH = 32
+# More than any record has.
+_RECORD_BYTES = 5e5
 # Folds of a set in cross-validation that settings may be chosen on.
 _DEVELOPMENT = 2
 
@@ -89,7 +92,7 @@ def reproduce(
             experiment needs a set that is not at hand.
     """
     folder = results_folder(folder)
-    environment.require_writable(folder)
+    environment.require_writable(folder, _RECORD_BYTES)
     environment.require_writable(out)
     device = environment.usable_device(device)
     if math.isnan(minutes):
@@ -128,10 +131,11 @@ def estimated_minutes(
     found = [read_json(path) for path in results_folder(folder).glob("*.json")]
     # Somebody's own files may lie there too.
     records = [each for each in found if isinstance(each, dict) and "metrics" in each]
-    for record in sorted(records, key=lambda record: record.get("date", "")):
-        minutes = _minutes_by(record, experiment)
-        if minutes is not None:
-            taken.setdefault(_model_of(record), []).append(minutes)
+    for record in sorted(records, key=lambda record: str(record.get("date", ""))):
+        with suppress(ArithmeticError, AttributeError, KeyError, TypeError):
+            minutes = _minutes_by(record, experiment)
+            if minutes is not None:
+                taken.setdefault(_model_of(record), []).append(minutes)
     if not taken:
         return None
     here = _model_of(environment.provenance())

@@ -39,9 +39,9 @@ from audiopg.synth import (
     factors,
     render,
     to_scene,
-    write_scene,
 )
 from audiopg.synth.factors import NYQUIST, Factor
+from audiopg.synth.scenes import scene_text
 
 if TYPE_CHECKING:
     import ipywidgets
@@ -705,7 +705,7 @@ class Explorer:
             sound, scene = (folder / f"{self.file_name}.{ending}" for ending in ("wav", "json"))
             with atomic_path(sound) as new_sound, atomic_path(scene) as new_scene:
                 new_sound.write_bytes(self.sound.wav())
-                write_scene(self.params, new_scene)
+                new_scene.write_text("".join(scene_text(self.params)), encoding="utf-8")
                 for path, new in ((sound, new_sound), (scene, new_scene)):
                     if path.exists() and path.read_bytes() != new.read_bytes():
                         raise InputError(f"{path} holds something else; move it, then save again.")

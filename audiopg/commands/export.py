@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from audiopg.commands.common import add_model, add_out
-from audiopg.environment import require_writable, writing
+from audiopg.environment import require_writable
 from audiopg.errors import InputError
 from audiopg.layouts import read_encoder, read_pth, write_timm
 from audiopg.pretrained import load_encoder
@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> None:
         encoder = read_encoder(options.model, read_pth(options.model))
     else:
         encoder = load_encoder(options.model)
-    require_writable(out, sum(value.nbytes for value in encoder.state_dict().values()))
-    with writing(out):
-        write_timm(encoder, out)
+    tensors = encoder.positions, *encoder.state_dict().values()
+    require_writable(out.absolute().parent, sum(value.nbytes for value in tensors) + 1e4)
+    write_timm(encoder, out)
     print(f"{encoder.architecture.depth} blocks, {encoder.architecture.width} wide, in {out}")

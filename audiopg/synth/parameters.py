@@ -77,6 +77,8 @@ def as_factor(name: str, value: object) -> Tensor:
     """
     # What is set by way of another factor is a number like most.
     dtype = FACTORS[name].dtype if name in FACTORS else torch.float64
+    if isinstance(value, Tensor) and value.dtype == dtype and not value.is_meta:
+        return value  # Nothing is asked of what is right, so that a graph can be traced.
     if hasattr(value, "__array__") and not isinstance(value, Tensor):
         # A column of a table has labels of its own, and a tensor shares no array that is reversed.
         value = np.array(value, order="C")
@@ -195,7 +197,8 @@ class ClipParameters:
         """Refuse what cannot be rendered.
 
         Raises:
-            InputError: naming the first factor out of its range, the range, and the clip's row.
+            InputError: naming the first factor of another shape, type or device; or the first out of
+                its range, the range, and the clip's row.
         """
         self._require_shapes()
         # The tolerance admits sums and differences that only rounding carries over the edge.
@@ -226,8 +229,9 @@ class ClipParameters:
                 raise InputError(f"clip row {row}: {name} is {bad:g}; the range is {span}.")
 
     def _require_shapes(self) -> None:
-        """Refuse what is no tensor of its kind's shape, such as a number that was put in by hand."""
+        """Refuse what is no tensor of its kind's shape and type, such as a number put in by hand."""
         whole = tuple(getattr(self.partial_weight, "shape", ()))
+        place = getattr(self.clip, "device", None)
         axes = {"clip": 1, "partial": 3}
         for name, factor in FACTORS.items():
             value = getattr(self, name)
@@ -237,6 +241,11 @@ class ClipParameters:
                 raise InputError(
                     f"{name} is {given}, no tensor of a value for each {factor.kind}; "
                     f"params.edit({name}=...) makes one."
+                )
+            if value.dtype != factor.dtype or value.device != place:
+                raise InputError(
+                    f"{name} is {value.dtype} on {value.device}, not {factor.dtype} on {place}; "
+                    f"params.edit({name}=...) makes the type, and params.to(...) the device."
                 )
 
 

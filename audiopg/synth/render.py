@@ -28,7 +28,7 @@ from audiopg.synth.additions import (
 from audiopg.synth.damping import lowpass, lowpass_
 from audiopg.synth.envelopes import _CLOSE, add_shaped, shape
 from audiopg.synth.excitations import EXCITATIONS, TILE, band_limited_tone, is_one_of, steady_tone
-from audiopg.synth.factors import CLIP_SAMPLES, SAMPLE_RATE
+from audiopg.synth.factors import CLIP_SAMPLES, FACTORS, SAMPLE_RATE
 from audiopg.synth.parameters import ClipParameters
 from audiopg.synth.reverberation import reverberate, room
 
@@ -50,7 +50,8 @@ def render(params: ClipParameters) -> Tensor:
         do not depend on the other clips of the batch.
 
     Raises:
-        InputError: for a factor outside its range, or what are no clips.
+        InputError: for a factor outside its range or that a gradient is asked of, or what are no
+            clips.
     """
     if not isinstance(params, ClipParameters):
         raise InputError(f"{shown(params)} are no clips; give what SynthPrior.sample returns.")
@@ -122,6 +123,9 @@ def _chunks(params: ClipParameters) -> list[tuple[slice | Tensor, ClipParameters
         For each part its rows, its clips, and, where any of them has additions, the white noise
         (B, CLIP_SAMPLES) that these and the noise floor are made of.
     """
+    asked = [name for name in FACTORS if getattr(params, name).requires_grad]
+    if asked and torch.is_grad_enabled():
+        raise InputError(f"{asked[0]} requires a gradient, and clips have none; detach it.")
     device, added = params.f0.device, params.has_additions
     kernels = _kernels(device.type)
     if not kernels:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import torch
 
 from audiopg._types import AnyPath
-from audiopg.environment import atomic_path
+from audiopg.environment import atomic_path, writing
 from audiopg.errors import InputError
 from audiopg.inputs import read_json
 from audiopg.synth.excitations import EXCITATIONS
@@ -117,9 +117,14 @@ def write_scene(params: ClipParameters, path: AnyPath) -> None:
     """Write clips as a scene file; numbers keep all their digits.
 
     Raises:
-        InputError: for factors out of their ranges, which `read_scene` would not read again.
+        InputError: for factors out of their ranges, which `read_scene` would not read again, or a
+            file that cannot be written.
     """
-    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+    with (
+        writing(path),
+        atomic_path(path) as temporary,
+        temporary.open("w", encoding="utf-8") as file,
+    ):
         file.writelines(scene_text(params))
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from audiopg._types import AnyPath, DataFrame
-from audiopg.environment import atomic_path
+from audiopg.environment import atomic_path, writing
 from audiopg.errors import InputError
 from audiopg.synth.excitations import EXCITATIONS
 from audiopg.synth.factors import FACTORS, factor_names
@@ -101,10 +101,11 @@ def write_table(params: ClipParameters, path: AnyPath) -> None:
     """Write clips as a CSV file; numbers keep all their digits.
 
     Raises:
-        InputError: for factors out of their ranges, which `read_table` would not read again.
+        InputError: for factors out of their ranges, which `read_table` would not read again, or a
+            file that cannot be written.
     """
     params.validate()
-    with atomic_path(path) as temporary:
+    with writing(path), atomic_path(path) as temporary:
         to_table(params).to_csv(temporary, lineterminator="\n")
 
 

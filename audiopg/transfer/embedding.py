@@ -20,7 +20,7 @@ from audiopg.datasets.audio import in_threads, load_clip, printable, read_header
 from audiopg.environment import atomic_path, best_device, require_writable, writing
 from audiopg.errors import InputError
 from audiopg.frontend import WINDOW
-from audiopg.inputs import require_clips, shown, whole_number
+from audiopg.inputs import as_embeddings, require_clips, shown, whole_number
 from audiopg.mae import Encoder
 from audiopg.pretrained import load_encoder
 from audiopg.synth.parameters import CLIP_SAMPLES, CLIP_SECONDS, SAMPLE_RATE
@@ -165,7 +165,7 @@ def check_table(path: AnyPath) -> None:
     require_writable(Path(path).parent)
 
 
-def write_embeddings(path: AnyPath, files: Sequence[AnyPath], embeddings: Tensor) -> None:
+def write_embeddings(path: AnyPath, files: Sequence[AnyPath], embeddings: Array) -> None:
     """Write a table of embeddings, a row a file.
 
     Args:
@@ -173,13 +173,19 @@ def write_embeddings(path: AnyPath, files: Sequence[AnyPath], embeddings: Tensor
             float32; or in .parquet, for the columns "file" and "z0", "z1", ..., which needs
             pyarrow.
         files: what was embedded.
-        embeddings: (files, D).
+        embeddings: (files, D), finite.
 
     Raises:
-        InputError: as `check_table`, and when the file cannot be written.
+        InputError: as `check_table`, for another number of files than of embeddings or what
+            `audiopg.inputs.as_embeddings` refuses, and when the file cannot be written.
     """
     check_table(path)
-    names, values = [printable(file) for file in files], embeddings.cpu().numpy()
+    names, values = [printable(file) for file in files], as_embeddings(embeddings, any_scale=True)
+    if len(names) != len(values):
+        raise InputError(
+            f"{len(names)} files are given for {len(values)} embeddings; give one each."
+        )
+    values = values.float().cpu().numpy()
     with writing(path), atomic_path(path) as temporary:
         if Path(path).suffix == ".npz":
             with open(temporary, "wb") as file:

@@ -22,9 +22,16 @@ from torch import Tensor
 
 from audiopg._types import Array, DataFrame
 from audiopg.errors import InputError
-from audiopg.inputs import as_embeddings, as_float64
+from audiopg.inputs import as_embeddings, as_float64, whole_number
 from audiopg.transfer.logistic import fit_logistic
-from audiopg.transfer.statistics import Tested, as_integers, as_labels, metric_of, require_positives
+from audiopg.transfer.statistics import (
+    Tested,
+    as_array,
+    as_integers,
+    as_labels,
+    metric_of,
+    require_positives,
+)
 
 STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
 
@@ -167,7 +174,8 @@ def class_shares(
     Raises:
         InputError: as `linear_probe`.
     """
-    clips = _checked(labels, folds, len(labels), test_folds, validation_fold, sources)
+    clips = len(np.atleast_1d(as_array(labels, "labels")))
+    clips = _checked(labels, folds, clips, test_folds, validation_fold, sources)
     scores = clips.no_scores()
     for fold in clips.tested:
         train = clips.labels[_train_and_test(clips, fold)[0]]
@@ -365,8 +373,7 @@ def probe_table(results: Mapping[str, Tested], n_classes: int) -> DataFrame:
     """
     import pandas
 
-    if n_classes < 2:
-        raise InputError(f"n_classes is {n_classes}; a probe tells at least 2 classes apart.")
+    n_classes = whole_number(n_classes, "n_classes", "the classes that a probe tells apart", 2)
     metrics = {result.metric for result in results.values()}
     if len(metrics) > 1:
         raise InputError(f"the results are of {sorted(metrics)}; put those of one into a table.")

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from audiopg._types import Array, DataFrame
 from audiopg.errors import InputError
-from audiopg.inputs import random_by, unmasked
+from audiopg.inputs import random_by, require_memory, unmasked
 
 # Of the bootstrap and of permutations; average precision has to be computed anew in each.
 _RESAMPLES = {"accuracy": 10_000, "mAP": 1_000}
@@ -69,7 +69,7 @@ def deviation(values: np.ndarray) -> float:
 
 def as_labels(labels: Array, clips: int) -> np.ndarray:
     """(clips,) int64, or (clips, classes) bool."""
-    labels = labels.cpu().numpy() if isinstance(labels, Tensor) else unmasked(labels, "labels")
+    labels = as_array(labels, "labels")
     if labels.ndim == 2 and labels.dtype == bool and len(labels) == clips:
         return labels
     labels = as_integers("labels", labels, clips)
@@ -84,7 +84,7 @@ def as_labels(labels: Array, clips: int) -> np.ndarray:
 
 def as_integers(name: str, values: Array, clips: int) -> np.ndarray:
     """``values``, (clips,) or one column, as (clips,) int64."""
-    values = values.cpu().numpy() if isinstance(values, Tensor) else unmasked(values, name)
+    values = as_array(values, name)
     values = values[:, 0] if values.shape == (clips, 1) else values
     if values.shape != (clips,) or not np.issubdtype(values.dtype, np.integer):
         several = ", or (clips, classes) bool" if name == "labels" else ""
@@ -93,6 +93,14 @@ def as_integers(name: str, values: Array, clips: int) -> np.ndarray:
             f"give one integer for each of the {clips} clips{several}."
         )
     return values.astype(np.int64)
+
+
+def as_array(values: Array, name: str) -> np.ndarray:
+    """Labels, folds or sources as an array, of any shape and type."""
+    if not isinstance(values, Tensor):
+        return unmasked(values, name)
+    require_memory(values, name)
+    return values.detach().cpu().numpy()
 
 
 def metric_of(scores: np.ndarray, labels: np.ndarray) -> float:
@@ -185,8 +193,7 @@ def bootstrap_interval(
     Raises:
         InputError: for labels or folds that are not those of the clips.
     """
-    clips = _by_seed(result).shape[1]
-    labels, folds = as_labels(labels, clips), as_integers("folds", folds, clips)
+    labels, folds = _of_result(result, labels, folds)
     generator = random_by(seed)
     resamples = _RESAMPLES[result.metric]
     means = np.zeros(resamples)
@@ -255,7 +262,7 @@ def paired_p_value(
         raise InputError(
             "the two results are not of the same clips and metric; test both on the same folds."
         )
-    labels, folds = as_labels(labels, len(tested[0])), as_integers("folds", folds, len(tested[0]))
+    labels, folds = _of_result(first, labels, folds)
     generator = random_by(seed)
     if first.metric == "accuracy":
         right, other = (_correct(result, labels)[tested[0]] for result in (first, second))
@@ -363,6 +370,20 @@ def significance_table(
     for column in columns[5:]:
         table[column] = [float(f"{value:.3g}") for value in table[column]]
     return table
+
+
+def _of_result(result: Tested, labels: Array, folds: Array) -> tuple[np.ndarray, np.ndarray]:
+    """Labels and folds of all clips, by which those of each fold of a result have scores."""
+    clips = _by_seed(result).shape[1]
+    labels, folds = as_labels(labels, clips), as_integers("folds", folds, clips)
+    untested = np.isnan(_by_seed(result)).any(axis=(0, 2))
+    for fold in result.folds:
+        if fold not in folds or untested[folds == fold].any():
+            raise InputError(
+                f"fold {fold} of the result has no clips, or others than those it was tested on; give "
+                "the folds that the result was made with."
+            )
+    return labels, folds
 
 
 def _by_seed(result: Tested) -> np.ndarray:

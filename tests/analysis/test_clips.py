@@ -1,9 +1,12 @@
 """Controlled clips, their factors, and the embeddings that are kept."""
 
+import math
 import shutil
+from dataclasses import replace
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -18,7 +21,8 @@ from audiopg.analysis import (
     short_clips,
 )
 from audiopg.environment import cache_folder
-from audiopg.synth import signal_to_noise
+from audiopg.synth import EXCITATIONS, signal_to_noise
+from audiopg.synth.additions import noise_band
 from audiopg.transfer import log_mel_statistics
 
 
@@ -70,11 +74,13 @@ def test_embeddings_are_those_of_the_encoder_and_are_kept(cache, renders):
     params, encoder = controlled_clips(None, 5), Encoder.preset("micro", seed=1)
     found = embed_clips(encoder, params, batch_size=2, progress=False)
     torch.testing.assert_close(found, encoder.embed(render(params)), atol=1e-5, rtol=1e-4)
-    assert renders == [1, 2, 2, 1]
+    # For the key the first clips of every kind, one by one.
+    assert renders == [1] * (len(renders) - 3) + [2, 2, 1]
+    assert len(renders) <= 3 + 5
     assert len(list(cache.glob("embeddings/*.safetensors"))) == 1
     renders.clear()
     assert torch.equal(embed_clips(encoder, params, progress=False), found)
-    assert renders == [1]
+    assert set(renders) == {1}
 
 
 def test_a_run_that_is_killed_loses_one_part_at_most(cache, monkeypatch):
@@ -84,7 +90,7 @@ def test_a_run_that_is_killed_loses_one_part_at_most(cache, monkeypatch):
 
     def rendering(fail_at):
         def renders(params):
-            # The first clip is rendered at every call, for the key.
+            # The first clip of each kind is rendered at every call, for the key.
             if params.clip[0] == fail_at:
                 raise KeyboardInterrupt
             rendered.append(params.clip.tolist())
@@ -95,16 +101,17 @@ def test_a_run_that_is_killed_loses_one_part_at_most(cache, monkeypatch):
     monkeypatch.setattr(clips, "render", rendering(fail_at=4))
     with pytest.raises(KeyboardInterrupt):
         embed_clips(encoder, params, progress=False)
-    assert rendered == [[0], [0, 1], [2, 3]]
+    of_key = [[0], [1], [2]]
+    assert rendered == [*of_key, [0, 1], [2, 3]]
     rendered.clear()
     monkeypatch.setattr(clips, "render", rendering(fail_at=None))
     found = embed_clips(encoder, params, progress=False)
-    assert rendered == [[0], [4, 5], [6]]
+    assert rendered == [*of_key, [4, 5], [6]]
     torch.testing.assert_close(found, encoder.embed(render(params)), atol=1e-5, rtol=1e-4)
     # Fewer clips of the same seed are among them, where they fill the same parts.
     rendered.clear()
     assert torch.equal(embed_clips(encoder, params[:4], progress=False), found[:4])
-    assert rendered == [[0]]
+    assert rendered == of_key
     layers = embed_clips(encoder, params, layers=True, progress=False)
     torch.testing.assert_close(layers[-1], found)
 
@@ -135,9 +142,9 @@ def test_short_clips_lie_within_their_length():
     wave = render(params[:20])
     early, late = wave[:, :32_000].square().mean(dim=1), wave[:, 32_000:].square().mean(dim=1)
     assert (early > 2 * late).all()
-    for bad in ((0, 2.0), (5, 0.5), (5, 11.0)):
-        with pytest.raises(InputError, match="at least 1 clip of 1 to"):
-            short_clips(*bad)
+    for seconds in (0.5, 11.0, math.nan, None, "3", True):
+        with pytest.raises(InputError, match=r"seconds is .*; give a number from 1 to 10\.24"):
+            short_clips(5, seconds)
 
 
 def test_another_encoder_clip_or_code_is_another_embedding(cache, renders, monkeypatch):
@@ -222,12 +229,44 @@ def test_the_cache_lies_where_the_environment_says(monkeypatch, tmp_path):
 def test_refuses_unknown_factors_and_no_clips():
     with pytest.raises(InputError, match="moving is 'timbre'"):
         controlled_clips("timbre")
-    with pytest.raises(InputError, match="at least 1 clip"):
-        controlled_clips(None, 0)
+
+
+@pytest.mark.parametrize("clips", [0, -1, 1.5, math.nan, math.inf, True, None, "5", [3], 3j])
+@pytest.mark.parametrize("of", [controlled_clips, short_clips])
+def test_what_is_no_number_of_clips_is_refused(of, clips):
+    with pytest.raises(InputError, match=r"clips is .*; give a whole number, 1 or more"):
+        of(clips=clips)
 
 
 def test_relative_intensity_is_kept_too(monkeypatch):
-    params = controlled_clips(None, 3)
+    params, asked = controlled_clips(None, 5), []
     before = clip_factors(params)["relative intensity"]
-    monkeypatch.setattr(clips, "signal_to_noise", lambda params: np.nan)
+    counted = lambda some: asked.append(len(some)) or signal_to_noise(some)  # noqa: E731
+    monkeypatch.setattr(clips, "signal_to_noise", counted)
     assert torch.equal(clip_factors(params)["relative intensity"], before)
+    # For the key the first clips of every kind.
+    assert asked == [3]
+
+
+@pytest.mark.parametrize("changed", ["excitation", "addition"])
+def test_a_change_of_what_only_later_clips_sound_is_noticed(monkeypatch, changed):
+    params = SynthPrior.preset("full", excitation=("harmonic",)).sample(range(3), 0)
+    later = torch.tensor([[0.0], [1.0], [1.0]])
+    square, rendering = EXCITATIONS.rows["square"], import_module("audiopg.synth.render")
+    if changed == "excitation":
+        quieter = replace(square, tone=lambda cycles: square.tone(cycles) / 10)
+        params = params.edit(excitation=3 * later, band_limited=False)
+        change = partial(monkeypatch.setitem, EXCITATIONS.rows, "square", quieter)
+    else:
+        quieter = lambda *given: noise_band(*given) / 10  # noqa: E731
+        params = params.edit(noise_share=later)
+        change = partial(monkeypatch.setattr, rendering, "noise_band", quieter)
+
+    def found():
+        factors = clip_factors(params)
+        return zip(factors["relative intensity"], embed_clips(LogMel(), params), strict=True)
+
+    before = list(found())
+    change()
+    equal = [all(map(torch.equal, *pair)) for pair in zip(before, found(), strict=True)]
+    assert equal == [True, False, False]

@@ -1,6 +1,7 @@
 """Principal components against scikit-learn and their defining properties."""
 
 import numpy as np
+import pandas
 import pytest
 import torch
 from hypothesis import given, settings
@@ -86,3 +87,8 @@ def test_the_table_tells_shares_and_information():
         np.testing.assert_allclose(table[name], mutual_information(components.scores, values))
     assert table["first"].idxmax() == 1
     assert components.table().columns.tolist() == ["share of variance", "so far"]
+    columns = pandas.DataFrame({name: values.numpy() for name, values in factors.items()})
+    pandas.testing.assert_frame_equal(components.table(columns), table)
+    for unnamed in (columns.to_numpy(), [1.0], 3):
+        with pytest.raises(InputError, match="give them by name, in a dict"):
+            components.table(unnamed)

@@ -1,5 +1,7 @@
 """Patch filters: components of known templates, and the concentration of known spectra."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -177,10 +179,24 @@ def test_growth_takes_a_single_step_and_any_shape():
     _, weights = grown()
     growth = filter_growth([7], weights[:1].view(1, 96, 1, 16, 16).float(), 3, repeats=1)
     assert growth.images.shape == (1, 3, 16, 16)
-    with pytest.raises(InputError, match="an ascending one for each"):
-        filter_growth([3, 3], weights[:2])
-    with pytest.raises(InputError, match="an ascending one for each"):
-        filter_growth([3], weights[:2])
+
+
+@pytest.mark.parametrize(
+    "steps", [[3, 3], [3], 3, [], [0, math.inf], [0, math.nan], [0.5, 2.9]], ids=str
+)
+@pytest.mark.parametrize("weights", [grown()[1][:2], None], ids=["weights", "none"])
+def test_steps_that_do_not_ascend_or_fit_are_refused(steps, weights):
+    with pytest.raises(InputError, match="give an ascending one for each, a whole number"):
+        filter_growth(steps, weights)
+
+
+@pytest.mark.parametrize("scale", [1e300, 1e-300, 1e-320])
+def test_concentration_is_the_same_at_any_scale(scale):
+    images = torch.randn(3, 16, 16, generator=torch.Generator().manual_seed(0)).double()
+    found = spectral_concentration(images * scale)
+    # Of the least numbers float64 keeps three digits.
+    torch.testing.assert_close(found, spectral_concentration(images), rtol=0, atol=1e-3)
+    assert spectral_concentration(images[:0]).shape == (0,)
 
 
 def test_reads_the_filters_of_a_run(tmp_path):

@@ -167,6 +167,18 @@ def test_ablation_sets_dimensions_to_their_mean_in_a_probe_that_stays():
     assert result.relearnt[0] == pytest.approx(relearnt.r2[0])
 
 
+@pytest.mark.parametrize(("far", "outlier"), [(1e16, 0.0), (0.0, 1e30)])
+def test_ablation_loses_no_more_digits_than_the_probe(far, outlier):
+    embeddings, factor = made(80, 6, noise=2.0)
+    (row, *_) = set(range(80)) - set(ridge_r2(embeddings, factor, repeats=1).indices)
+    factor = far + factor
+    factor[row] += outlier
+    before = ridge_r2(embeddings, factor, repeats=1)
+    result = ablate(embeddings, factor, np.arange(6), counts=(2,), draws=1)
+    assert result.intact == pytest.approx(before.r2[0])
+    assert np.isfinite(result.top).all()
+
+
 def test_redundant_dimensions_are_made_up_for():
     random = np.random.default_rng(3)
     factor = random.standard_normal(300)

@@ -94,6 +94,16 @@ def test_an_experiment_is_recorded_as_it_was_run(tmp_path, sets, two):
         assert load_model(tmp_path / "runs" / experiment.name).architecture.width == 64
 
 
+def test_a_full_disk_of_records_is_known_before_the_work(tmp_path, sets, two, monkeypatch):
+    records, usage = tmp_path / "records", shutil.disk_usage(tmp_path)
+    full = lambda place: usage._replace(free=1000 if place == records else 1e12)  # noqa: E731
+    monkeypatch.setattr(shutil, "disk_usage", full)
+    records.mkdir()
+    with pytest.raises(InputError, match=r"records has 1\.0 kB of room and needs about 500\.0 kB"):
+        reproduce(two, sets, out=tmp_path / "runs", progress=False, folder=records)
+    assert not (tmp_path / "runs").exists()
+
+
 def test_what_is_recorded_is_not_run_again(tmp_path, sets, two, monkeypatch):
     out = tmp_path / "runs"
     reproduce(two[:1], sets, out=out, progress=False, folder=tmp_path)
@@ -480,6 +490,32 @@ def test_time_is_estimated_from_records_of_the_same_device_where_there_are_some(
     assert estimated_minutes(experiment, tmp_path) == (pytest.approx((200 * 2 + 30) / 60), model)
     control = replace(experiment, features="untrained")
     assert estimated_minutes(control, tmp_path) == (pytest.approx(0.5), model)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"settings": "abc"},
+        {"metrics": "probes"},
+        {"metrics": {"probes": {}}, "seconds": None},
+        {"settings": {"preset": "micro"}},
+        {"settings": {"preset": "micro", "steps": 0, "batch_size": 2}},
+        {"device": 3},
+        {"date": 2026},
+    ],
+)
+def test_a_record_that_is_not_as_expected_estimates_nothing(tmp_path, wrong):
+    experiment = Experiment("one", SETTINGS)
+    right = {
+        "settings": asdict(SETTINGS),
+        "metrics": {"probes": {}},
+        "seconds": 60.0,
+        "device": "here",
+        "date": "2026-01-01",
+    }
+    (tmp_path / "right.json").write_text(json.dumps(right))
+    (tmp_path / "wrong.json").write_text(json.dumps(right | wrong))
+    assert estimated_minutes(experiment, tmp_path) == (pytest.approx(1.0), "here")
 
 
 def test_the_held_out_loss_is_the_mean_over_256_clips():

@@ -1,12 +1,15 @@
 """The tools that store the outputs of chapters and build the pages."""
 
+import errno
 import importlib.util
 import os
 import re
+import shutil
 import sys
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
+from unittest.mock import Mock
 
 import nbformat
 import pytest
@@ -14,6 +17,7 @@ import yaml
 from docutils import nodes
 from docutils.utils import new_document
 from nbformat import v4
+from safetensors import SafetensorError
 
 BOOK = Path(__file__).parents[2] / "book"
 SOUND = '<audio controls src="data:audio/ogg;base64,T2dnUw=="></audio>'
@@ -313,6 +317,37 @@ def test_a_book_with_a_chapter_that_fails_ends_in_its_error(
         assert len(cache.list_cache_records()) == 2
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        shutil.Error([("a", "b", "[Errno 28] No space left on device: 'b'")]),
+        SafetensorError("Error while serializing: I/O error (os error 28)"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_book_on_a_full_disk_ends_in_a_sentence(tmp_path, monkeypatch, capsys, error):
+    (tmp_path / "requirements.lock").write_text("")
+    monkeypatch.setattr(build, "ROOT", tmp_path)
+    monkeypatch.setattr(build, "ensure_laboratory", print)
+    monkeypatch.setattr(build, "execute_missing", Mock(side_effect=error))
+    assert build.main() == 1
+    said = "_build cannot be written (No space left on device); make room, then: make book.\n"
+    assert capsys.readouterr().err.endswith(said)
+
+
+def test_what_was_built_stays_while_its_key_does(tmp_path, monkeypatch):
+    built = tmp_path / "_build"
+    build.clear(built, "key")
+    (built / "kept").touch()
+    monkeypatch.setattr(build, "atomic_path", None)
+    build.clear(built, "key")
+    assert (built / "kept").exists()
+    monkeypatch.undo()
+    build.clear(built, "another")
+    assert [path.name for path in built.iterdir()] == ["execution_key"]
+
+
 def test_no_limit_fails_what_is_merely_slow():
     """Half an hour a cell and more, wherever a chapter is executed."""
     settings = yaml.safe_load((BOOK.parent / "_config.yml").read_text())
@@ -343,6 +378,36 @@ def test_chapters_are_opened_as_copies_and_a_changed_copy_stays(tmp_path):
     assert (folder / "02_two.ipynb").read_text() == "newer"
     (folder / "01_one.ipynb").unlink()
     assert lab.copy_chapters(chapters, folder) == []
+    assert (folder / "01_one.ipynb").read_text() == "newer"
+
+
+def test_copies_are_whole_or_not_there(tmp_path, largest_file, monkeypatch):
+    chapters, folder = tmp_path / "notebooks", tmp_path / "lab"
+    chapters.mkdir()
+    for name in ("01_one.ipynb", "02_two.ipynb"):
+        (chapters / name).write_text(name * 1000)
+    monkeypatch.setattr(lab, "ROOT", tmp_path)
+    with (
+        largest_file(10_000),
+        pytest.raises(SystemExit, match=r"lab cannot be written \(File too large\).* make lab"),
+    ):
+        lab.main()
+    assert list(folder.iterdir()) == []
+    assert lab.copy_chapters(chapters, folder) == []
+    (chapters / "01_one.ipynb").write_text("newer")
+    assert lab.copy_chapters(chapters, folder) == []
+    assert (folder / "01_one.ipynb").read_text() == "newer"
+
+
+@pytest.mark.parametrize("content", [b"", b'{"01_one', b"[]", b"\xff\x00"])
+def test_copies_without_a_record_that_can_be_read_are_known_by_what_they_hold(tmp_path, content):
+    (tmp_path / "01_one.ipynb").write_text("the book's")
+    folder = tmp_path / "lab"
+    assert lab.copy_chapters(tmp_path, folder) == []
+    (folder / ".copied.json").write_bytes(content)
+    assert lab.copy_chapters(tmp_path, folder) == []
+    (tmp_path / "01_one.ipynb").write_text("newer")
+    assert lab.copy_chapters(tmp_path, folder) == []
     assert (folder / "01_one.ipynb").read_text() == "newer"
 
 

@@ -259,7 +259,7 @@ def test_a_folder_with_another_analysis_is_refused_before_the_work(tmp_path, mon
     ("arguments", "message"),
     [
         (["--seeds", "0"], "seeds is 0"),
-        (["--clips", "0"], "give at least 1 clip"),
+        (["--clips", "0"], "clips is 0; give a whole number, 1 or more"),
         (["--clips", "20", "--seeds", "1"], "20 clips in 5 parts leave 4 a part"),
         (["--permutations", "0", "--clips", "25", "--seeds", "1"], "permutations is 0"),
         (["--beside", "nowhere"], "nowhere is not a file"),

@@ -2,6 +2,7 @@ import math
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import hypothesis.strategies as st
@@ -10,6 +11,7 @@ import pytest
 import torch
 import torchaudio
 from hypothesis import example, given, settings
+from torch import Tensor
 
 from audiopg.errors import InputError
 from audiopg.frontend import LogMel
@@ -292,6 +294,32 @@ def test_a_factor_out_of_range_names_itself_the_row_and_the_range():
         params.edit(attack=0.9, decay=0.4)
     with pytest.raises(InputError, match="'f0' was given shape"):
         params.edit(f0=torch.zeros(7))
+
+
+@pytest.mark.parametrize("use", [render, signal_to_noise])
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        (
+            "onset",
+            Tensor.half,
+            r"onset is torch\.float16 on cpu, not torch\.float64 on cpu; params",
+        ),
+        ("seed", Tensor.bfloat16, r"seed is torch\.bfloat16 on cpu, not torch\.int64"),
+        ("band_limited", Tensor.double, r"band_limited is torch\.float64 on cpu, not torch\.bool"),
+        ("f0", Tensor.cfloat, r"f0 is torch\.complex64 on cpu, not torch\.float64"),
+        ("length", partial(torch.empty_like, device="meta"), "length is torch.* on meta, not"),
+        ("cutoff", lambda value: value.clone().requires_grad_(), "cutoff requires a gradient"),
+    ],
+)
+def test_a_factor_of_another_type_or_device_is_refused(use, name, change, message):
+    params = SynthPrior().sample(torch.arange(2), seed=0)
+    changed = replace(params, **{name: change(getattr(params, name))})
+    with pytest.raises(InputError, match=message):
+        use(changed)
+    if name == "cutoff":
+        with torch.no_grad():
+            assert torch.equal(use(changed), use(params))
 
 
 def with_code(params, code):

@@ -240,6 +240,31 @@ def test_a_table_on_a_full_disk_is_one_sentence(tmp_path, largest_file):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("kind", ["numpy", "bfloat16", "requires_grad"])
+def test_embeddings_of_any_kind_are_written_as_float32(tmp_path, kind):
+    values = torch.tensor([[1.0, 2.0], [0.5, -3.0]])
+    given = values.numpy() if kind == "numpy" else values.clone().requires_grad_()
+    given = values.bfloat16() if kind == "bfloat16" else given
+    write_embeddings(tmp_path / "table.npz", ["a", "b"], given)
+    with np.load(tmp_path / "table.npz") as table:
+        assert table["embeddings"].dtype == np.float32
+        np.testing.assert_array_equal(table["embeddings"], values)
+
+
+@pytest.mark.parametrize(
+    ("embeddings", "message"),
+    [
+        (torch.ones(2, 3), "3 files are given for 2 embeddings; give one each"),
+        (torch.ones(3), r"shape \(3,\); give \(clips, dimensions\)"),
+        (torch.full((3, 1), torch.nan), "3 of 3 clips are not finite"),
+    ],
+)
+def test_embeddings_that_are_not_one_for_each_file_are_refused(tmp_path, embeddings, message):
+    with pytest.raises(InputError, match=message):
+        write_embeddings(tmp_path / "table.npz", ["a", "b", "c"], embeddings)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_table_of_another_kind_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"table\.csv does not end in \.npz or \.parquet"):
         check_table(tmp_path / "table.csv")

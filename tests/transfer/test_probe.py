@@ -659,5 +659,25 @@ def test_average_precision_has_no_row_of_chance_but_that_of_what_hears_nothing()
 
 
 def test_the_table_refuses_fewer_than_two_classes():
-    with pytest.raises(InputError, match="n_classes is 1"):
-        probe_table({}, n_classes=1)
+    for wrong in (1, None, "3", float("nan")):
+        with pytest.raises(InputError, match=f"n_classes is '?{wrong}"):
+            probe_table({}, n_classes=wrong)
+
+
+@pytest.mark.parametrize("name", ["labels", "folds", "sources"])
+@pytest.mark.parametrize("kind", ["none", "number", "generator", "sparse", "meta", "quantized"])
+def test_labels_and_folds_that_are_no_arrays_are_refused(name, kind):
+    whole = torch.tensor([0, 1, 0, 1])
+    wrong = {
+        "none": None,
+        "number": 3,
+        "generator": (value for value in range(4)),
+        "sparse": whole.to_sparse(),
+        "meta": whole.to("meta"),
+        "quantized": torch.quantize_per_tensor(whole.float(), 1.0, 0, torch.quint8),
+    }[kind]
+    given = {"labels": whole, "folds": whole, "sources": whole} | {name: wrong}
+    if name == "sources" and kind == "none":
+        return
+    with pytest.raises(InputError, match=rf"{name}( have shape|[;.])"):
+        class_shares(**given)

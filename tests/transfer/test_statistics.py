@@ -33,6 +33,16 @@ def right_and_wrong(correct, folds, tested=None):
     return ProbeResult(list(tested), "accuracy", values, scores, np.ones(len(tested)))
 
 
+@pytest.mark.parametrize("shift", [10, 1])
+def test_folds_that_a_result_was_not_made_with_are_refused(shift):
+    folds = np.arange(30) % 3
+    result = right_and_wrong(np.arange(30) % 2, folds, tested=[1, 2])
+    labels = np.zeros(30, dtype=int)
+    for use in (bootstrap_interval, lambda one, *rest: paired_p_value(one, one, *rest)):
+        with pytest.raises(InputError, match=r"^fold \d of the result has no clips, or others"):
+            use(result, labels, folds + shift)
+
+
 @dataclass
 class Seeds:
     """What fine-tuning with several seeds gives, of results with one each."""
