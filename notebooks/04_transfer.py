@@ -241,11 +241,10 @@ tested = significance_table(
     results, clips.labels, clips.folds, against="AudioPG, tiny"
 ).drop(columns="standard deviation")
 ps = tested[["p", "p (Holm)"]]
+shown = ps.map("{:.1g}".format).mask(ps < 0.001, "<\N{NO-BREAK SPACE}0.001")
 tested = tested.astype(object)
-tested[ps.columns] = ps.map("{:.1g}".format).where(
-    ps >= 0.001, "<\N{NO-BREAK SPACE}0.001"
-)
-tested.where(tested.notna(), "–")
+tested[ps.columns] = shown.where(ps.notna())
+tested.fillna("–")
 
 # %% [markdown]
 # ## Three sets, recorded
