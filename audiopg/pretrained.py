@@ -162,6 +162,10 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         path.open("rb").close()
     # A path with a null character is a ValueError.
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError) as error:
+        if (path.parent / "run.json").is_file():
+            raise InputError(
+                f"{path.parent} is a fine-tuning, which keeps scores and no weights; name a pre-training."
+            ) from error
         raise InputError(
             f"{path} is not a file; give a model.safetensors, a run's folder, or one of the "
             f"weights that come with the package: {shipped_weights()}."

@@ -184,6 +184,14 @@ def find_clips(
     return clips
 
 
+def say_skipped(clips: LabelledClips) -> None:
+    """Print how many files were left out because they cannot be used, and the first of them."""
+    for path, why in list(clips.skipped.items())[:1]:
+        print(
+            f"{len(clips.skipped)} files cannot be used, and are left out; the first: {path} {why}"
+        )
+
+
 def print_significance(table: "DataFrame") -> None:
     """Print what `audiopg.transfer.significance_table` gives, or part of it, and what its tests are."""
     table = table.copy()

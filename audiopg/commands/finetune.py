@@ -146,6 +146,7 @@ def _print_result(result: FinetuneResult, clips: LabelledClips, settings: Finetu
     """A line a seed, and the mean over the folds."""
     reported = "a training fold held out, for each test fold" if settings.validate else "test folds"
     print(f"{clips.name}, {len(clips)} clips, {result.metric} in per cent on {reported}")
+    common.say_skipped(clips)
     for seed, values in zip(result.seeds, result.values, strict=True):
         each = ", ".join(
             f"{clips.fold_names[fold]} {100 * value:.1f}"

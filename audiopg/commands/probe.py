@@ -126,6 +126,7 @@ def _print_results(
     this = results["this encoder"]
     each = "each fold tested in turn" if len(this.folds) > 1 else clips.fold_names[this.folds[0]]
     print(f"{clips.name}, {len(clips)} clips, {this.metric} in per cent, {each}")
+    common.say_skipped(clips)
     if shared := clips.across_folds.sum():
         then = ", left out of training" if by_source else "; --by-source leaves them out"
         print(f"{shared} clips share a source with a clip of another fold{then}")

@@ -49,6 +49,8 @@ _PREROLL = 2**14
 # A seek into the last page of Vorbis leads libsndfile 1.2.2 elsewhere; 255 packets of 2,048 samples
 # are the most that libvorbis puts on one.
 _LAST_PAGE = 2**19
+# Some of FFmpeg's pages of Vorbis count more samples than libvorbis gives for them, by less than a block.
+_BLOCK = 2048
 # Of these codecs FFmpeg 8 decodes the same after a seek, but for the noise that stands for noise in
 # AAC. AC-3 draws all its noise anew, IMA ADPCM in MOV needs what came before, and Opus is elsewhere.
 _SEEKABLE = ("aac", "alac", "flac", "mp3", "mp3float")
@@ -275,9 +277,11 @@ def _by_libsndfile(piece: Piece, source: Spans, first: int, channel: int | None)
                 size = min(max(1, _AT_ONCE // file.channels), piece.frames - place)
                 channels = file.read(size, dtype="float32", always_2d=True)
                 if not len(channels):
-                    raise Unreadable(
-                        f"is damaged: {place} of its {piece.frames} samples can be read"
-                    )
+                    if file.format != "OGG" or size >= _BLOCK:
+                        raise Unreadable(
+                            f"is damaged: {place} of its {piece.frames} samples can be read"
+                        )
+                    channels = np.zeros((size, file.channels), np.float32)
                 # A float file can hold anything, so the mean may overflow; callers check that.
                 with np.errstate(over="ignore", invalid="ignore"):
                     mono = _one_of(channels, 1, channel)

@@ -20,7 +20,7 @@ from audiopg.inputs import is_count, once
 # What a column may be for, and the names by which it is known; case does not matter.
 ROLES = {
     "file": """file filename file_name filepath file_path path audio audio_file audio_filename
-        slice_file_name fname""",
+        recording slice_file_name fname""",
     "label": "label category class scene_label event_label species common_name",
     "labels": "labels event_labels tags",
     "start": "start onset start_time",
@@ -292,7 +292,7 @@ def recording_beside(manifest: Path) -> Path:
         several = " and ".join(path.name for path in found) or "no recording"
         raise InputError(
             f"beside {printable(manifest)} lies {several} by its name; keep one recording of that "
-            "name there, or name the file in a column."
+            "name there, or say which column names the file, with columns={'file': ...} (--columns file=...)."
         )
     return found[0]
 

@@ -193,12 +193,12 @@ def bootstrap_interval(
     Raises:
         InputError: for labels or folds that are not those of the clips.
     """
-    labels, folds = _of_result(result, labels, folds)
+    labels, places = _of_result(result, labels, folds)
     generator = random_by(seed)
     resamples = _RESAMPLES[result.metric]
     means = np.zeros(resamples)
-    for fold in result.folds:
-        rows = folds == fold
+    for place in range(places.max() + 1):
+        rows = places == place
         n = int(rows.sum())
         if result.metric == "accuracy":
             # How many clips of each outcome are drawn is all that matters.
@@ -210,7 +210,7 @@ def bootstrap_interval(
             each = [mean_average_precision(one, labels[rows], counts) for one in scores]
             means += np.mean(each, axis=0)
     low, high = np.nanquantile(
-        means / len(result.folds), [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2]
+        means / (places.max() + 1), [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2]
     ).tolist()
     return low, high
 
@@ -262,19 +262,19 @@ def paired_p_value(
         raise InputError(
             "the two results are not of the same clips and metric; test both on the same folds."
         )
-    labels, folds = _of_result(first, labels, folds)
+    labels, places = _of_result(first, labels, folds)
     generator = random_by(seed)
     if first.metric == "accuracy":
         right, other = (_correct(result, labels)[tested[0]] for result in (first, second))
         if np.isin((right, other), (0, 1)).all():
             return mcnemar(right == 1, other == 1)
-        shares = np.zeros(len(folds))
-        for fold in first.folds:
-            shares[folds == fold] = 1 / (folds == fold).sum()
+        shares = np.zeros(len(places))
+        for place in range(places.max() + 1):
+            shares[places == place] = 1 / (places == place).sum()
         gaps = (right - other) * shares[tested[0]]
         found, exchanged = gaps.sum(), _exchanged_gaps(gaps, generator)
     else:
-        found, exchanged = _exchanged_precisions(first, second, labels, folds, generator)
+        found, exchanged = _exchanged_precisions(first, second, labels, places, generator)
     # Exchanges that give the same difference must not miss it by a rounding.
     as_large = np.abs(exchanged) >= abs(found) * (1 - 1e-9)
     return float((1 + as_large.sum()) / (1 + len(exchanged)))
@@ -292,7 +292,7 @@ def _exchanged_precisions(
     first: Tested,
     second: Tested,
     labels: np.ndarray,
-    folds: np.ndarray,
+    places: np.ndarray,
     generator: np.random.Generator,
 ) -> tuple[float, np.ndarray]:
     """The difference of mAP, summed over folds: as found, and (resamples,) after exchanges."""
@@ -305,11 +305,11 @@ def _exchanged_precisions(
         pair = np.where(swap, other, one), np.where(swap, one, other)
         return sum(
             float(np.subtract(*(mean_average_precision(s[at], labels[at])[0] for s in pair)))
-            for at in (folds == fold for fold in first.folds)
+            for at in (places == place for place in range(places.max() + 1))
         )
 
-    draws = (generator.random(len(folds)) < 0.5 for _ in range(_RESAMPLES["mAP"]))
-    return difference(np.zeros(len(folds), dtype=bool)), np.array([*map(difference, draws)])
+    draws = (generator.random(len(places)) < 0.5 for _ in range(_RESAMPLES["mAP"]))
+    return difference(np.zeros(len(places), dtype=bool)), np.array([*map(difference, draws)])
 
 
 def holm(p_values: np.ndarray) -> np.ndarray:
@@ -373,17 +373,23 @@ def significance_table(
 
 
 def _of_result(result: Tested, labels: Array, folds: Array) -> tuple[np.ndarray, np.ndarray]:
-    """Labels and folds of all clips, by which those of each fold of a result have scores."""
+    """Labels of all clips, and the place of the fold that each was tested in, -1 for none.
+
+    A fine-tuning that validates is named after its test folds, and reports on other folds.
+    """
     clips = _by_seed(result).shape[1]
     labels, folds = as_labels(labels, clips), as_integers("folds", folds, clips)
     untested = np.isnan(_by_seed(result)).any(axis=(0, 2))
-    for fold in result.folds:
-        if fold not in folds or untested[folds == fold].any():
-            raise InputError(
-                f"fold {fold} of the result has no clips, or others than those it was tested on; give "
-                "the folds that the result was made with."
-            )
-    return labels, folds
+    found = np.unique(folds[~untested]).tolist()
+    if not found or untested[np.isin(folds, found)].any():
+        raise InputError(
+            "some folds hold clips that were tested and others that were not; give the folds that the "
+            "result was made with."
+        )
+    places = np.full(clips, -1)
+    for place, fold in enumerate(result.folds if {*result.folds} == {*found} else found):
+        places[folds == fold] = place
+    return labels, places
 
 
 def _by_seed(result: Tested) -> np.ndarray:

@@ -94,8 +94,8 @@ def require_windows(waves: Waves) -> None:
     if len(short):
         names = ", ".join(f"{waves.name(row)} ({lengths[row]} samples)" for row in short)
         raise InputError(
-            f"{len(short)} of {len(waves)} clips are shorter than one window of {WINDOW}: {names}; "
-            "leave them out, or take all clips at 10.24 s instead of their own length."
+            f"{len(short)} of {len(waves)} clips are shorter than one window of {WINDOW} samples, 25 ms: "
+            f"{names}; remove them, or take all clips at 10.24 s (without --native, --native-length)."
         )
 
 

@@ -15,8 +15,9 @@ import soundfile
 from audiopg.__main__ import main
 from audiopg.commands import finetune as command
 from audiopg.datasets import cached_waves, esc50
+from audiopg.errors import InputError
 from audiopg.mae import MaskedAutoencoder
-from audiopg.pretrained import save_model
+from audiopg.pretrained import load_encoder, save_model
 from audiopg.transfer import bootstrap_interval, paired_p_value
 from audiopg.transfer.finetune import (
     FINETUNE_RECIPES,
@@ -220,6 +221,9 @@ def test_files_that_cannot_be_used_are_left_out_when_asked(tmp_path, data, capsy
     assert main(arguments) == 2
     assert "6.wav" in capsys.readouterr().err
     assert main([*arguments, "--skip-bad"]) == 0
+    assert "2 files cannot be used, and are left out; the first: " in capsys.readouterr().out
+    with pytest.raises(InputError, match="run is a fine-tuning, which keeps scores and no weights"):
+        load_encoder(tmp_path / "run")
     skipped = json.loads((tmp_path / "run/run.json").read_text())["clips"]["skipped"]
     assert sorted(path[-5:] for path in skipped) == ["5.wav", "6.wav"]
 

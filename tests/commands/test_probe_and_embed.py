@@ -335,7 +335,11 @@ def test_probe_goes_on_without_bad_files_where_it_may(weights, data, records, ca
     assert main(arguments) == 2
     assert "3.wav" in capsys.readouterr().err
     assert main([*arguments, "--skip-bad", "--record", "rest"]) == 0
-    assert "ESC-10, 39 clips" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "ESC-10, 39 clips" in said
+    assert re.search(
+        r"1 files cannot be used, and are left out; the first: \S+3\.wav is damaged", said
+    )
     record = read_record("rest", records)
     assert record["data"].endswith("; 1 files left out")
     (why,) = record["settings"]["skipped"].items()

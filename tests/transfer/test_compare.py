@@ -184,7 +184,9 @@ def test_what_does_not_fit_together_is_refused(encoders, waves):
     with pytest.raises(InputError, match="pooling is 'max'"):
         compare_encoders(labelled(*FIVE), waves, encoders, pooling="max", progress=False)
     short = [*waves[1:], torch.zeros(100)]
-    with pytest.raises(InputError, match=r"shorter than one window of 400: clip 39 \(100 samples"):
+    with pytest.raises(
+        InputError, match=r"shorter than one window of 400 samples, 25 ms: clip 39 \(100"
+    ):
         compare_encoders(labelled(*FIVE), short, {}, native=True, progress=False)
 
 
@@ -195,8 +197,8 @@ def test_clips_shorter_than_a_window_are_named_at_the_start(encoders, tmp_path, 
         soundfile.write(path, np.full(300 if row in (3, 30) else 800, 0.1), 16000, "FLOAT")
     cache = cached_waves(labelled(*FIVE, paths=paths), progress=False)
     message = (
-        f"^2 of 40 clips are shorter than one window of 400: {paths[3]} .300 samples., "
-        f"{paths[30]} .300 samples.; leave them out, or take all clips at 10.24 s"
+        f"^2 of 40 clips are shorter than one window of 400 samples, 25 ms: {paths[3]} .300 samples., "
+        f"{paths[30]} .300 samples.; remove them, or take all clips at 10.24 s"
     )
     with pytest.raises(InputError, match=message):
         clip_features(cache, encoders, native=True, progress=False)
