@@ -103,7 +103,7 @@ def test_the_usual_way_of_the_benchmark_makes_the_same(native_length):
 def test_waves_that_cannot_be_used_are_named(waves, monkeypatch):
     with pytest.raises(
         InputError,
-        match=r"^1 of 2 clips are shorter than one window of 400: clip 1 \(399 samples\); leave",
+        match=r"^1 of 2 clips are shorter than one window of 400 samples, 25 ms: clip 1 \(399 samples\)",
     ):
         log_mels([waves[0], waves[1][:399]], LogMel(), True, CPU)
     # Looped, they are as long as any.
