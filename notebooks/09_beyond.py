@@ -288,10 +288,10 @@ pd.DataFrame(columns, index=list(SUMMARIES)).round(2)
 #
 # We train networks on `extended` and on `full`, with the same recipe and number of clips, and test
 # both on the same folds as in [chapter 5](05_ablations.ipynb). The held-out loss is measured on
-# unheard clips of the row's own prior. Where a cell holds two accuracies, the first comes from
-# tokens averaged over the clip, the second from tokens averaged band by band. In the first table, ±
-# is the standard deviation over the folds; in the second, it is the standard error of the gain
-# ({eq}`eq-gain`).
+# unheard clips of the row's own prior. Where a cell holds two accuracies, the first comes from tokens
+# averaged over the clip, the second from tokens averaged band by band. In the first table, ± is the
+# standard deviation over the folds; in the second, it is the standard error of the gain,
+# {eq}`eq-gain`.
 
 # %%
 scale = audiopg.at_scale(smoke="cpu", paper="paper")
