@@ -162,7 +162,7 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         path.open("rb").close()
     # A path with a null character is a ValueError.
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError) as error:
-        if (path.parent / "run.json").is_file():
+        if path.name == "model.safetensors" and (path.parent / "run.json").is_file():
             raise InputError(
                 f"{path.parent} is a fine-tuning, which keeps scores and no weights; name a pre-training."
             ) from error

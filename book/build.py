@@ -8,6 +8,7 @@ meanwhile, in the time that these leave, and put beside them.
 """
 
 import asyncio
+import errno
 import hashlib
 import multiprocessing
 import os
@@ -27,6 +28,8 @@ from audiopg.environment import atomic_path, data_folder, scale, writing
 from audiopg.errors import InputError
 
 ROOT = Path(__file__).parents[1]
+# Errors of a disk that is full, or that may not be written to.
+_OF_DISKS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 def execution_key(root: Path) -> str:
@@ -148,6 +151,10 @@ def main() -> int:
             )
             provide_laboratory(build / "html", laboratory.get)
     except (ChapterError, InputError, RuntimeError) as error:
+        # What is no fault of a disk, such as a link that leads nowhere, is told whole.
+        number = getattr(error.__cause__, "errno", None)
+        if number is not None and number not in _OF_DISKS:
+            raise
         print(error, file=sys.stderr)
         return 1
     print(f"The book is ready: open {build / 'html' / 'index.html'}")

@@ -15,7 +15,7 @@ from audiopg.runs import read_tensors
 
 _PATCH = (16, 16)
 _STRONGEST_BINS = 12
-# The least number that has an inverse in float64.
+# The least normal number of float64.
 _SMALLEST = torch.finfo(torch.float64).tiny
 
 

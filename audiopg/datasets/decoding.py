@@ -19,7 +19,10 @@ the rest of a frame.
 import io
 import mmap
 import os
+import re
 import stat
+import struct
+import sys
 import time
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
@@ -277,7 +280,7 @@ def _by_libsndfile(piece: Piece, source: Spans, first: int, channel: int | None)
                 size = min(max(1, _AT_ONCE // file.channels), piece.frames - place)
                 channels = file.read(size, dtype="float32", always_2d=True)
                 if not len(channels):
-                    if file.format != "OGG" or size >= _BLOCK:
+                    if file.format != "OGG" or size >= _BLOCK or _lacks_page(source):
                         raise Unreadable(
                             f"is damaged: {place} of its {piece.frames} samples can be read"
                         )
@@ -288,7 +291,7 @@ def _by_libsndfile(piece: Piece, source: Spans, first: int, channel: int | None)
                     yield piece.sample_rate, mono[max(0, first - place) :]
                 place += len(channels)
             if file.format == "FLAC":
-                _refuse_more(source)
+                _refuse_more(source, piece.frames)
     except (soundfile.SoundFileError, ValueError) as error:
         raise Unreadable("is damaged: libsndfile cannot decode it") from error
 
@@ -306,21 +309,46 @@ def _can_seek(file: "soundfile.SoundFile", place: int) -> bool:
     return True
 
 
-def _refuse_more(source: Spans) -> None:
-    """Refuse FLAC that was read to the end that it states, where more would be lost."""
-    here, place, head = source.tell(), 4, bytes(4)
-    source.seek(max(4, here - 2**16))
-    if b"fLaC\0\0\0\x22" in source.read(2**17):
-        raise Unreadable("holds another FLAC file behind the first, which would be lost")
-    while head and not head[0] & 128:
+def _lacks_page(source: Spans) -> bool:
+    """Whether the numbers of an Ogg stream's pages have a gap."""
+    place, last = 0, {}
+    source.seek(0)
+    while len(head := source.read(27)) == 27:
+        serial, number = struct.unpack_from("<LL", head, 14)
+        if number > last.get(serial, number) + 1:
+            return True
+        last[serial] = number
+        place += 27 + head[26] + sum(source.read(head[26]))
         source.seek(place)
-        head = source.read(4)
-        place += 4 + int.from_bytes(head[1:])
-    # Frames begin alike.
-    source.seek(place)
-    head = source.read(4)
+    return False
+
+
+def _refuse_more(source: Spans, frames: int) -> None:
+    """Refuse FLAC that was read to the end that it states, where more would be lost."""
+    place, head = 4, bytes(4)
+    # The decoder may have read ahead.
+    here = max(4, source.tell() - 2**16)
     source.seek(here)
-    if head and head in source.read(2**17):
+    rest = source.read(2**17)
+    if b"fLaC\0\0\0\x22" in rest:
+        raise Unreadable("holds another FLAC file behind the first, which would be lost")
+    source.seek(10)
+    (block,) = struct.unpack(">H", source.read(2))
+    while not head[0] & 128:
+        source.seek(place)
+        head = source.read(4) or b"\x80"
+        place += 4 + int.from_bytes(head[1:])
+    source.seek(place)
+    if len(head := source.read(4)) < 4:
+        return
+    # Frames begin alike, but for their size and how they keep their channels, and are numbered: by
+    # samples where their sizes differ.
+    number = frames if head[1] & 1 else -(-frames // max(1, block))
+    if number > sys.maxunicode:
+        return
+    alike = [bytes(high << 4 | byte & 15 for high in range(16)) for byte in head[2:]]
+    mark = re.escape(head[:2]) + b"".join(b"[%b]" % re.escape(each) for each in alike)
+    if re.search(mark + re.escape(chr(number).encode("utf-8", "surrogatepass")), rest):
         raise Unreadable("holds more samples than its header counts (convert it with FFmpeg)")
 
 

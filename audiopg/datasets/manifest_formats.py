@@ -158,7 +158,8 @@ def _warn_of_others(folder: Path, listed: set[str], why: str) -> None:
     if there:
         warnings.warn(
             f"{len(there)} files in {printable(folder)} {why}, and left out: "
-            f"{', '.join(printable(file.relative_to(folder)) for file in there)}.",
+            f"{', '.join(printable(file.relative_to(folder)) for file in there[:5])}"
+            f"{', ...' if len(there) > 5 else '.'}",
             stacklevel=3,
         )
 

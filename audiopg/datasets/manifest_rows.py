@@ -232,6 +232,9 @@ def roles_of(where: str, names: list[str], columns: Columns) -> dict[str, str]:
             continue
         taken = found.values()
         alike = [n for n in names if n.casefold() in known.split() and n not in taken]
+        # Beside the name of a file, this is what the file was cut from.
+        if role == "file" and len(alike) > 1:
+            alike = [n for n in alike if n.casefold() != "recording"]
         if len(alike) > 1:
             raise which(f"{where}: {' and '.join(map(repr, alike))} may both be it", role, alike)
         found |= {role: name for name in alike}  # noqa: B035 - there is one, or none

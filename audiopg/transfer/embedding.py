@@ -186,6 +186,8 @@ def write_embeddings(path: AnyPath, files: Sequence[AnyPath], embeddings: Array)
             f"{len(names)} files are given for {len(values)} embeddings; give one each."
         )
     values = values.float().cpu().numpy()
+    if not np.isfinite(values).all():
+        raise InputError("embeddings hold values beyond those of float32; scale them.")
     with writing(path), atomic_path(path) as temporary:
         if Path(path).suffix == ".npz":
             with open(temporary, "wb") as file:

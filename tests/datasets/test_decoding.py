@@ -303,6 +303,17 @@ def test_vorbis_may_lack_less_than_a_block_of_what_its_pages_count(tmp_path):
         load_audio(path)
 
 
+def test_a_lost_page_of_one_packet_is_damage_and_no_shorter_end(tmp_path):
+    pages = writers.pages(writers.by_ffmpeg("ogg", "libopus", 48000, page_duration="1"))
+    assert len(pages) > 80
+    path = tmp_path / "a.ogg"
+    path.write_bytes(b"".join(pages))
+    load_audio(path)
+    path.write_bytes(b"".join(pages[:40] + pages[41:]))
+    with pytest.raises(InputError, match=r"is damaged"):
+        load_audio(path)
+
+
 def test_another_rate_is_resampled_as_soxr_does():
     rng = np.random.default_rng(0)
     first, second = (rng.normal(size=n).astype(np.float32) for n in (5000, 12345))
@@ -408,13 +419,17 @@ def test_flac_whose_table_of_places_does_not_fit_is_read_in_windows_too(tmp_path
         )
 
 
-def test_flac_with_more_samples_than_its_header_counts_is_not_shortened(tmp_path):
+@pytest.mark.parametrize("counted", [48000, 80000, 94208])
+@pytest.mark.parametrize("kind", ["sound", "silence", "stereo"])
+def test_flac_with_more_samples_than_its_header_counts_is_not_shortened(tmp_path, kind, counted):
     path, rest = tmp_path / "a.flac", b"TAG" + bytes(125)
-    soundfile.write(path, writers.sound(16000, 1, 6)[0], 16000)
+    noise = 0.1 * np.random.default_rng(0).normal(size=(96000, 2))
+    sounds = {"sound": writers.sound(16000, 1, 6)[0], "silence": np.zeros(96000), "stereo": noise}
+    soundfile.write(path, sounds[kind], 16000)
     content = bytearray(path.read_bytes())
     path.write_bytes(content + rest)
     assert len(load_audio(path)) == 96000
-    content[22:26] = struct.pack(">L", 48000)
+    content[22:26] = struct.pack(">L", counted)
     path.write_bytes(content + rest)
     with pytest.raises(InputError, match=r"a\.flac holds more samples than its header counts"):
         load_audio(path)

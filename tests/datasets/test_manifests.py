@@ -1388,3 +1388,13 @@ def test_a_real_recording_is_the_same_in_every_form(tmp_path, real_recordings):
         }
     assert found["folder"] == found["csv"] == found["kaldi"] == found["raven"]
     assert len(found["csv"]) == 8
+
+
+def test_a_recording_is_a_file_where_no_other_column_names_one(tmp_path):
+    names = [f"{place}.wav" for place in range(4)]
+    for place, name in enumerate(names):
+        soundfile.write(tmp_path / name, np.full(1600, 0.1 * (place + 1)), 16000)
+    for header, more in (("recording,label", ""), ("filename,recording,label", "night,")):
+        rows = [f"{name},{more}{'xy'[place % 2]}" for place, name in enumerate(names)]
+        (table := tmp_path / "t.csv").write_text("\n".join([header, *rows]))
+        assert [path.name for path in read_dataset(table, n_folds=2).paths] == names
