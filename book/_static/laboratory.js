@@ -16,6 +16,7 @@ window.audiopgLaboratory = (() => {
   let about;
   const element = (name) => document.getElementById(`lab-${name}`);
   const say = (text) => { element("status").textContent = text; };
+  const MAKING = "Making the clip.";
 
   // Parts: each is a script that calls `take`, since a page in a folder may load nothing else.
 
@@ -197,6 +198,7 @@ window.audiopgLaboratory = (() => {
       throw error;
     } finally {
       computing = false;
+      if (element("status").textContent === MAKING) say("");
     }
   }
 
@@ -676,14 +678,13 @@ window.audiopgLaboratory = (() => {
         return;
       }
     }
-    const making = "Making the clip.";
-    say(making);
+    say(MAKING);
     settings.preset = element("preset").value;
     settings.seed = BigInt(element("seed").value.trim());
     settings.clip = BigInt(element("clip").value.trim());
     settings.edits = new Map();
     leaveRecording();
-    update(since).finally(() => { if (element("status").textContent === making) say(""); });
+    update(since);
   }
 
   // Files that are saved
