@@ -36,7 +36,7 @@ PRECISION_CHOICES = ("auto", *PRECISIONS)
 
 _VERSIONS_OF = ("torch", "numpy", "scikit-learn")
 # What to do about a file that cannot be written, by the number of the system's error.
-_REMEDIES = {
+REMEDIES = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "make room"),
     **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "make it writable"),
     errno.EFBIG: "allow larger files (ulimit -f)",
@@ -386,7 +386,7 @@ def writing(what: AnyPath, kept: str = "", then: str = "") -> Iterator[None]:
         told = re.search(r"(?:os error|code:|Errno) (\d+)", str(error))
         number = getattr(error, "errno", None) or (int(told[1]) if told else None)
         reason = os.strerror(number) if number else error
-        remedy = _REMEDIES.get(number, "mend that")
+        remedy = REMEDIES.get(number, "mend that")
         place = getattr(error, "filename2", None) or getattr(error, "filename", None)
         if number in _IN_THE_WAY and str(place) != str(what) and os.path.lexists(place or ""):
             remedy = f"move {place} away"

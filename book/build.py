@@ -8,7 +8,6 @@ meanwhile, in the time that these leave, and put beside them.
 """
 
 import asyncio
-import errno
 import hashlib
 import multiprocessing
 import os
@@ -24,12 +23,10 @@ from jupyter_cache.base import CacheBundleIn
 from laboratory_assets import ensure_laboratory, provide_laboratory, stay_behind
 from progress import passing, tell
 
-from audiopg.environment import atomic_path, data_folder, scale, writing
+from audiopg.environment import REMEDIES, atomic_path, data_folder, scale, writing
 from audiopg.errors import InputError
 
 ROOT = Path(__file__).parents[1]
-# Errors of a disk that is full, or that may not be written to.
-_OF_DISKS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 def execution_key(root: Path) -> str:
@@ -153,7 +150,7 @@ def main() -> int:
     except (ChapterError, InputError, RuntimeError) as error:
         # What is no fault of a disk, such as a link that leads nowhere, is told whole.
         number = getattr(error.__cause__, "errno", None)
-        if number is not None and number not in _OF_DISKS:
+        if number is not None and number not in REMEDIES:
             raise
         print(error, file=sys.stderr)
         return 1
