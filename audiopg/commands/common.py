@@ -201,8 +201,9 @@ def print_significance(table: "DataFrame") -> None:
     if len(table) == 1:
         return
     print(
-        "95 %: of the mean over folds, by the bootstrap over clips; p: of a paired test against this "
-        "encoder on the same clips; p (Holm): corrected for the number of tests"
+        "95 %: of the mean over folds, by the bootstrap over sources, each with all its clips; p: of a "
+        "paired test against this encoder, source by source; p (Holm): corrected for the number of "
+        "tests; a source is a recording, or what the data set or --columns group=... names"
     )
 
 

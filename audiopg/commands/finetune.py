@@ -112,7 +112,9 @@ def run(options: argparse.Namespace) -> None:
     _print_result(result, clips, settings)
     results["this encoder"] = result
     if options.beside:
-        significance = significance_table(results, clips.labels, clips.folds, "this encoder")
+        significance = significance_table(
+            results, clips.labels, clips.folds, "this encoder", clips.sources
+        )
         common.print_significance(significance)
     if options.record:
         runs = {path: path for path in options.beside} | {"this encoder": options.out}
@@ -155,9 +157,10 @@ def _print_result(result: FinetuneResult, clips: LabelledClips, settings: Finetu
         print(f"  seed {seed}: {each}; mean {100 * values.mean():.1f}")
     if len(result.folds) > 1:
         print(f"{100 * result.mean:.1f} ± {100 * result.standard_deviation:.1f} over the folds")
-    low, high = bootstrap_interval(result, clips.labels, clips.folds)
+    low, high = bootstrap_interval(result, clips.labels, clips.folds, sources=clips.sources)
     print(
-        f"95 % interval of the mean, by the bootstrap over clips: {100 * low:.1f} to {100 * high:.1f}"
+        "95 % interval of the mean, by the bootstrap over sources: "
+        f"{100 * low:.1f} to {100 * high:.1f}"
     )
 
 

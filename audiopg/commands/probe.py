@@ -14,7 +14,7 @@ from audiopg.errors import InputError
 from audiopg.mae import Encoder
 from audiopg.pretrained import load_encoder
 from audiopg.records import write_record
-from audiopg.transfer.summary import described, skipped_files
+from audiopg.transfer.summary import TESTS, described, skipped_files
 
 EXAMPLES = (
     "example: audiopg probe runs/first --dataset urbansound8k --pooling frequency --native --beside "
@@ -132,7 +132,7 @@ def _print_results(
         print(f"{shared} clips share a source with a clip of another fold{then}")
     print(transfer.probe_table(results, len(clips.classes)).to_string())
     significance = transfer.significance_table(
-        results, clips.labels, clips.folds, against="this encoder"
+        results, clips.labels, clips.folds, "this encoder", clips.sources
     )
     common.print_significance(significance.iloc[:, 2:])
     confused = transfer.most_confused(this, clips).iloc[:, :6]
@@ -157,8 +157,6 @@ def _protocol(options: argparse.Namespace, clips: LabelledClips) -> str:
     return (
         f"linear probe of frozen tokens, averaged {pooled}{length}, standardised, strength chosen "
         f"{chosen}, each test fold tested once"
-        + ", nothing learned from its recordings"
-        * options.by_source
-        + "; 95 % intervals by the bootstrap over clips, p-values by paired tests against this "
-        "encoder"
+        + ", nothing learned from its recordings" * options.by_source
+        + f"; {TESTS}"
     )

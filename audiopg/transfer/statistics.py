@@ -1,8 +1,9 @@
 """How far the figures of a test can be trusted: intervals, and paired tests between rows.
 
-Both ask what other test clips of the same kind would have given. They take the clips of a fold for
-independent, which those cut from one recording are not, and the training for fixed: what other
-folds to train on, or other first weights, would have given is not in them.
+Both ask what other test recordings of the same kind would have given. Clips cut from one recording, or
+words of one speaker, are right and wrong together, so ``sources`` keeps them together; without it
+every clip counts as independent. The training is taken for fixed: what other folds to train on, or
+other first weights, would have given is not in the intervals.
 """
 
 import warnings
@@ -171,41 +172,53 @@ def require_positives(labels: np.ndarray, folds: np.ndarray, tested: Sequence[in
 
 
 def bootstrap_interval(
-    result: Tested, labels: np.ndarray, folds: np.ndarray, seed: int = 0
+    result: Tested,
+    labels: np.ndarray,
+    folds: np.ndarray,
+    seed: int = 0,
+    sources: Array | None = None,
 ) -> tuple[float, float]:
-    """The 95 % interval of a result's mean over folds, by the bootstrap over clips.
+    """The 95 % interval of a result's mean over folds, by the bootstrap over sources.
 
-    The clips of each test fold are drawn with replacement, as many as there are, and the metric is
-    computed anew: 10,000 times for accuracy, 1,000 times for mAP, but for draws in which no clip of
-    a fold has any class. The interval is that of the percentiles: a mean over hundreds of clips is
-    hardly biased or skewed, so that BCa would have little to correct. Near 100 % it is too narrow:
-    where every clip is right, percentiles cannot know of one that would not be.
+    The sources of each test fold are drawn with replacement, as many as there are, each with all its
+    clips in the fold (the cluster bootstrap: Davison and Hinkley, 1997, Section 3.8), and the metric
+    is computed anew: 10,000 times for accuracy, 1,000 times for mAP, but for draws in which no clip
+    of a fold has any class. The interval is that of the percentiles: a mean over hundreds of sources
+    is hardly biased or skewed, so that BCa would have little to correct. It is too narrow near 100 %,
+    where percentiles cannot know of a clip that would be wrong, and with fewer than some 20 sources
+    in a fold.
 
     Args:
         result: of a probe or of fine-tuning; over seeds, the mean is taken.
         labels: (clips,) int64, or (clips, classes) bool.
         folds: (clips,) int64.
         seed: of the draws.
+        sources: (clips,) integers, equal for clips of one recording or speaker, such as
+            ``LabelledClips.sources``; None where every clip is a recording of its own.
 
     Returns:
         The ends of the interval, in [0, 1].
 
     Raises:
-        InputError: for labels or folds that are not those of the clips.
+        InputError: for labels, folds or sources that are not those of the clips.
     """
     labels, places = _of_result(result, labels, folds)
+    sources = _sources(sources, len(places))
     generator = random_by(seed)
     resamples = _RESAMPLES[result.metric]
     means = np.zeros(resamples)
     for place in range(places.max() + 1):
         rows = places == place
-        n = int(rows.sum())
+        _, source, sizes = np.unique(sources[rows], return_inverse=True, return_counts=True)
+        n = len(sizes)
         if result.metric == "accuracy":
-            # How many clips of each outcome are drawn is all that matters.
-            outcomes, held = np.unique(_correct(result, labels)[rows], return_counts=True)
-            means += generator.multinomial(n, held / n, resamples) @ outcomes / n
+            # How many sources with so many clips, and so many of them right, is all that matters.
+            right = np.bincount(source, _correct(result, labels)[rows])
+            outcomes, held = np.unique(np.stack((right, sizes)), axis=1, return_counts=True)
+            drawn = generator.multinomial(n, held / n, resamples)
+            means += (drawn @ outcomes[0]) / (drawn @ outcomes[1])
         else:
-            counts = generator.multinomial(n, np.full(n, 1 / n), resamples)
+            counts = generator.multinomial(n, np.full(n, 1 / n), resamples)[:, source]
             scores = _by_seed(result)[:, rows]
             each = [mean_average_precision(one, labels[rows], counts) for one in scores]
             means += np.mean(each, axis=0)
@@ -235,27 +248,34 @@ def mcnemar(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def paired_p_value(
-    first: Tested, second: Tested, labels: np.ndarray, folds: np.ndarray, seed: int = 0
+    first: Tested,
+    second: Tested,
+    labels: np.ndarray,
+    folds: np.ndarray,
+    seed: int = 0,
+    sources: Array | None = None,
 ) -> float:
     """Whether two results on identical clips differ by more than chance.
 
-    Accuracies of one run each are compared by the exact McNemar test. Else by a permutation test:
-    if the two were worth the same, it would not matter which of them gave which scores to a clip;
-    so they are exchanged at random, clip by clip, and the share of exchanges with a difference of
-    the means over folds as large as the one found is the p-value, the one found counted in.
+    Accuracies of one run each, where every clip is a source of its own, are compared by the exact
+    McNemar test. Else by a permutation test: if the two were worth the same, it would not matter
+    which of them gave which scores to the clips of a source; so they are exchanged at random, source
+    by source, and the share of exchanges with a difference of the means over folds as large as the
+    one found is the p-value, the one found counted in. It is at least 1 / 10,001 (of mAP 1 / 1,001).
 
     Args:
         first, second: results, tested on the same clips.
         labels: (clips,) int64, or (clips, classes) bool.
         folds: (clips,) int64.
         seed: of the exchanges.
+        sources: as of `bootstrap_interval`.
 
     Returns:
         The two-sided p-value.
 
     Raises:
-        InputError: for results of different clips or metrics, mAP over several seeds, or labels or
-            folds that are not those of the clips.
+        InputError: for results of different clips or metrics, mAP over several seeds, or labels,
+            folds or sources that are not those of the clips.
     """
     tested = [~np.isnan(_by_seed(result)[0]).any(axis=1) for result in (first, second)]
     if first.metric != second.metric or not np.array_equal(*tested):
@@ -263,25 +283,29 @@ def paired_p_value(
             "the two results are not of the same clips and metric; test both on the same folds."
         )
     labels, places = _of_result(first, labels, folds)
+    # A source has a part in each fold that it has clips in, as in the bootstrap.
+    parts = np.stack((places, _sources(sources, len(places))))[:, tested[0]]
+    _, source = np.unique(parts, axis=1, return_inverse=True)
+    source = source.ravel()
     generator = random_by(seed)
     if first.metric == "accuracy":
         right, other = (_correct(result, labels)[tested[0]] for result in (first, second))
-        if np.isin((right, other), (0, 1)).all():
+        if source.max() + 1 == len(source) and np.isin((right, other), (0, 1)).all():
             return mcnemar(right == 1, other == 1)
-        shares = np.zeros(len(places))
-        for place in range(places.max() + 1):
-            shares[places == place] = 1 / (places == place).sum()
-        gaps = (right - other) * shares[tested[0]]
+        shares = 1 / np.bincount(parts[0])[parts[0]]
+        gaps = np.bincount(source, (right - other) * shares)
         found, exchanged = gaps.sum(), _exchanged_gaps(gaps, generator)
     else:
-        found, exchanged = _exchanged_precisions(first, second, labels, places, generator)
+        of_clips = np.zeros(len(places), dtype=np.int64)
+        of_clips[tested[0]] = source
+        found, exchanged = _exchanged_precisions(first, second, labels, places, of_clips, generator)
     # Exchanges that give the same difference must not miss it by a rounding.
     as_large = np.abs(exchanged) >= abs(found) * (1 - 1e-9)
     return float((1 + as_large.sum()) / (1 + len(exchanged)))
 
 
 def _exchanged_gaps(gaps: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Sums of the gaps of the clips, each with either sign: (resamples,)."""
+    """Sums of the gaps of the sources, each with either sign: (resamples,)."""
     # A hundred at once, which bounds the memory.
     rounds = range(_RESAMPLES["accuracy"] // 100)
     signs = (generator.choice([-1.0, 1.0], (100, len(gaps))) for _ in rounds)
@@ -293,9 +317,10 @@ def _exchanged_precisions(
     second: Tested,
     labels: np.ndarray,
     places: np.ndarray,
+    source: np.ndarray,
     generator: np.random.Generator,
 ) -> tuple[float, np.ndarray]:
-    """The difference of mAP, summed over folds: as found, and (resamples,) after exchanges."""
+    """The difference of mAP, summed over folds: as found, and (resamples,) after exchanges of sources."""
     if len(_by_seed(first)) > 1 or len(_by_seed(second)) > 1:
         raise InputError("results over several seeds have no paired test of mAP; give one seed.")
     one, other = _by_seed(first)[0], _by_seed(second)[0]
@@ -308,7 +333,8 @@ def _exchanged_precisions(
             for at in (places == place for place in range(places.max() + 1))
         )
 
-    draws = (generator.random(len(places)) < 0.5 for _ in range(_RESAMPLES["mAP"]))
+    n = source.max() + 1
+    draws = ((generator.random(n) < 0.5)[source] for _ in range(_RESAMPLES["mAP"]))
     return difference(np.zeros(len(places), dtype=bool)), np.array([*map(difference, draws)])
 
 
@@ -333,7 +359,11 @@ def holm(p_values: np.ndarray) -> np.ndarray:
 
 
 def significance_table(
-    results: Mapping[str, Tested], labels: np.ndarray, folds: np.ndarray, against: str
+    results: Mapping[str, Tested],
+    labels: np.ndarray,
+    folds: np.ndarray,
+    against: str,
+    sources: Array | None = None,
 ) -> DataFrame:
     """Each row's figure with its interval, and whether it differs from one of the rows.
 
@@ -341,6 +371,7 @@ def significance_table(
         results: by the name of their row, all tested on the same clips.
         labels, folds: of the clips.
         against: the row that the others are compared with.
+        sources: as of `bootstrap_interval`.
 
     Returns:
         In per cent, rounded to one decimal: "mean", "standard deviation" over folds, "95 % from",
@@ -359,11 +390,12 @@ def significance_table(
     table = pandas.DataFrame(index=list(results), columns=columns, dtype=float)
     for name, result in results.items():
         figures = (result.mean, result.standard_deviation)
-        ends = bootstrap_interval(result, labels, folds)
+        ends = bootstrap_interval(result, labels, folds, sources=sources)
         table.loc[name, columns[:4]] = 100 * np.array((*figures, *ends))
         if name != against:
             table.loc[name, gap] = 100 * (result.mean - results[against].mean)
-            table.loc[name, "p"] = paired_p_value(result, results[against], labels, folds)
+            p = paired_p_value(result, results[against], labels, folds, sources=sources)
+            table.loc[name, "p"] = p
     others = table.index != against
     table.loc[others, "p (Holm)"] = holm(table.loc[others, "p"].to_numpy())
     table[columns[:5]] = table[columns[:5]].round(1)
@@ -390,6 +422,11 @@ def _of_result(result: Tested, labels: Array, folds: Array) -> tuple[np.ndarray,
     for place, fold in enumerate(result.folds if {*result.folds} == {*found} else found):
         places[folds == fold] = place
     return labels, places
+
+
+def _sources(sources: Array | None, clips: int) -> np.ndarray:
+    """(clips,) int64, each its own where none are given."""
+    return np.arange(clips) if sources is None else as_integers("sources", sources, clips)
 
 
 def _by_seed(result: Tested) -> np.ndarray:

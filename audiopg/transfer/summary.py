@@ -20,6 +20,11 @@ from audiopg.transfer.tasks import FinetuneResult, read_run
 
 # The row that a record is about, and that the others are compared with.
 THIS = "this encoder"
+# How a record says what its intervals and p-values are.
+TESTS = (
+    "95 % intervals by the bootstrap over sources with all their clips, p-values by paired tests over "
+    "sources against this encoder"
+)
 
 
 def summarise(
@@ -30,7 +35,7 @@ def summarise(
     Args:
         results: by the name of their row; that of "this encoder" is what the others are compared
             with.
-        clips: labels, folds and classes.
+        clips: labels, folds, sources and classes.
 
     Returns:
         For each row the metric of each fold (the mean over seeds), "mean", "standard_deviation"
@@ -42,7 +47,8 @@ def summarise(
     Raises:
         InputError: as `significance_table`.
     """
-    significance = significance_table(results, clips.labels, clips.folds, against=THIS)
+    asked = {"labels": clips.labels, "folds": clips.folds, "sources": clips.sources}
+    significance = significance_table(results, against=THIS, **asked)
     metrics: dict[str, dict] = {}
     for name, result in results.items():
         values = result.by_fold.tolist()
@@ -50,7 +56,7 @@ def summarise(
             result.metric: dict(zip(map(str, result.folds), values, strict=True)),
             "mean": result.mean,
             "standard_deviation": _number(result.standard_deviation),
-            "interval_95": list(bootstrap_interval(result, clips.labels, clips.folds)),
+            "interval_95": list(bootstrap_interval(result, **asked)),
             "p_against_this_encoder": _number(significance.loc[name, "p"]),
             "p_holm": _number(significance.loc[name, "p (Holm)"]),
         }
@@ -106,8 +112,7 @@ def finetune_record(
         "metrics": summarise(results, clips),
         "seconds": results[THIS].seconds,
         "data": described(clips),
-        "protocol": protocol + "; 95 % intervals by the bootstrap over clips, p-values by paired "
-        "tests against this encoder; the mean over seeds",
+        "protocol": f"{protocol}; {TESTS}; the mean over seeds",
         "where": read_provenance(runs[THIS]),
     }
 

@@ -108,12 +108,12 @@ def test_finetune_is_the_library_s_call(tmp_path, data, weights, expected, monke
     assert json.loads((tmp_path / "result.json").read_text()) == expected.summary()
     one, three = 100 * expected.values[0]
     clips = esc50(data / "ESC-10")
-    low, high = bootstrap_interval(expected, clips.labels, clips.folds)
+    low, high = bootstrap_interval(expected, clips.labels, clips.folds, sources=clips.sources)
     assert capsys.readouterr().out.splitlines()[:4] == [
         "ESC-10, 40 clips, accuracy in per cent on test folds",
         f"  seed 0: fold 1 {one:.1f}, fold 3 {three:.1f}; mean {100 * expected.mean:.1f}",
         f"{100 * expected.mean:.1f} ± {100 * expected.standard_deviation:.1f} over the folds",
-        "95 % interval of the mean, by the bootstrap over clips: "
+        "95 % interval of the mean, by the bootstrap over sources: "
         f"{100 * low:.1f} to {100 * high:.1f}",
     ]
     (record,) = records
@@ -163,7 +163,7 @@ def test_a_run_is_set_beside_one_from_scratch(tmp_path, data, weights, monkeypat
     one, other = (read_result(folder, clips, [1, 3]) for folder in (scratch, tuned))
     assert record["metrics"][str(scratch)]["mean"] == one.mean
     assert record["metrics"]["this encoder"]["mean"] == other.mean
-    p = paired_p_value(one, other, clips.labels, clips.folds)
+    p = paired_p_value(one, other, clips.labels, clips.folds, sources=clips.sources)
     found = record["metrics"][str(scratch)]["p_against_this_encoder"]
     assert found == pytest.approx(p, rel=0.005)
     # Where the two differ in what was asked of them.

@@ -155,7 +155,7 @@ def test_probe_records_what_the_library_calls_return(weights, data, records, how
         native=native,
         progress=False,
     )
-    table = significance_table(results, clips.labels, clips.folds, against="this encoder")
+    table = significance_table(results, clips.labels, clips.folds, "this encoder", clips.sources)
     record = read_record("new", records)
     settings = record["settings"]
     assert (settings["pooling"], settings["native"], settings["dataset"]) == (
@@ -172,7 +172,7 @@ def test_probe_records_what_the_library_calls_return(weights, data, records, how
         assert figures["accuracy"] == pytest.approx(by_fold)
         assert figures["mean"] == pytest.approx(result.mean)
         assert figures["standard_deviation"] == pytest.approx(result.standard_deviation)
-        ends = bootstrap_interval(result, clips.labels, clips.folds)
+        ends = bootstrap_interval(result, clips.labels, clips.folds, sources=clips.sources)
         assert figures["interval_95"] == pytest.approx(list(ends))
         if row == "this encoder":
             assert figures["p_against_this_encoder"] is None

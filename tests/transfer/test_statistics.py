@@ -200,6 +200,111 @@ def test_where_all_is_right_the_interval_is_a_point():
     assert bootstrap_interval(result, np.zeros(50, dtype=int), folds) == (1.0, 1.0)
 
 
+# Clips of one source
+
+
+def test_clips_that_are_sources_of_their_own_give_what_none_give():
+    rng = np.random.default_rng(0)
+    folds, labels = np.repeat([1, 2], 40), np.zeros(80, dtype=int)
+    results = [right_and_wrong(rng.random(80) < share, folds) for share in (0.6, 0.8)]
+    runs = [Seeds([result, right_and_wrong(rng.random(80) < 0.7, folds)]) for result in results]
+    scores, several = make_ranking(clips=80)
+    rankings = [ranked(scores + shift, several, folds) for shift in (0, rng.normal(size=(80, 4)))]
+    for one, other, of in ((*results, labels), (*runs, labels), (*rankings, several)):
+        for sources in (np.arange(80), pandas.Series(3 * np.arange(80) + 7)):
+            interval = bootstrap_interval(one, of, folds, sources=sources)
+            assert interval == bootstrap_interval(one, of, folds)
+            found = paired_p_value(one, other, of, folds, sources=sources)
+            assert found == paired_p_value(one, other, of, folds)
+    with pytest.raises(InputError, match="sources have shape"):
+        bootstrap_interval(results[0], labels, folds, sources=folds[:3])
+    with pytest.raises(InputError, match="sources have shape"):
+        paired_p_value(*results, labels, folds, sources=folds[:3])
+
+
+def test_a_recording_cut_into_many_clips_counts_once():
+    rng = np.random.default_rng(0)
+    folds, labels = np.repeat([1, 2], 40), np.zeros(80, dtype=int)
+    correct = rng.random((2, 80)) < [[0.6], [0.75]]
+    many, sources = np.repeat(correct, 5, axis=1), np.repeat(np.arange(80), 5)
+    whole = [right_and_wrong(right, folds) for right in correct]
+    cut = [right_and_wrong(right, np.repeat(folds, 5)) for right in many]
+    of_cut = np.repeat(labels, 5), np.repeat(folds, 5)
+    expected = bootstrap_interval(whole[0], labels, folds)
+    assert bootstrap_interval(cut[0], *of_cut, sources=sources) == expected
+    # As clips of their own they seem to be five times as many.
+    low, high = bootstrap_interval(cut[0], *of_cut)
+    assert (expected[1] - expected[0]) / (high - low) == pytest.approx(5**0.5, rel=0.1)
+    exact = mcnemar(*correct)
+    found = paired_p_value(*cut, *of_cut, sources=sources)
+    assert found == pytest.approx(exact, abs=4 * np.sqrt(exact * (1 - exact) / 1e4) + 1e-4)
+    assert paired_p_value(*cut, *of_cut) < exact / 10
+
+
+def test_the_interval_over_sources_is_that_of_a_plain_loop():
+    rng = np.random.default_rng(4)
+    # A source in two folds is two; those of a fold have one to six clips.
+    folds, sources = np.repeat([1, 2], [70, 50]), np.sort(rng.integers(0, 30, 120)) % 25
+    correct, labels = rng.random(120) < 0.3 + 0.5 * (sources % 2), np.zeros(120, dtype=int)
+    found = bootstrap_interval(right_and_wrong(correct, folds), labels, folds, sources=sources)
+    generator, means = np.random.default_rng(11), np.zeros(20_000)
+    for fold in (1, 2):
+        rows = np.flatnonzero(folds == fold)
+        each = [correct[rows[sources[rows] == source]] for source in np.unique(sources[rows])]
+        for place in range(len(means)):
+            drawn = generator.integers(0, len(each), len(each))
+            means[place] += np.concatenate([each[one] for one in drawn]).mean() / 2
+    # Both are of random draws: four standard errors of a quantile in the tail, which is about normal.
+    error = means.std() * np.sqrt(0.025 * 0.975 * (1 / 1e4 + 1 / 2e4)) / 0.0584
+    np.testing.assert_allclose(found, np.quantile(means, [0.025, 0.975]), atol=4 * error)
+
+
+def test_average_precision_is_bootstrapped_over_sources_too():
+    scores, labels = make_ranking(clips=30, classes=3)
+    folds, sources = np.ones(30, dtype=int), np.arange(30) // 3
+    found = bootstrap_interval(ranked(scores, labels, folds), labels, folds, 5, sources)
+    means = []
+    for count in np.random.default_rng(5).multinomial(10, np.full(10, 1 / 10), 1000):
+        drawn = np.concatenate([np.flatnonzero(sources == s) for s in np.repeat(range(10), count)])
+        present = labels[drawn].any(axis=0)
+        means.append(average_precision_score(labels[drawn][:, present], scores[drawn][:, present]))
+    np.testing.assert_allclose(found, np.quantile(means, [0.025, 0.975]), rtol=1e-9)
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "mAP"])
+def test_sources_are_exchanged_whole(metric):
+    rng = np.random.default_rng(1)
+    folds, sources = np.repeat([1, 2], [12, 9]), np.array([0, 1, 2] * 4 + [3, 4, 5] * 3)
+    if metric == "accuracy":
+        labels = np.zeros(21, dtype=int)
+        correct = rng.random((2, 21)) < [[0.4], [0.8]]
+        results = [right_and_wrong(right, folds) for right in correct]
+    else:
+        scores, labels = make_ranking(clips=21, classes=2, seed=1)
+        results = [ranked(s, labels, folds) for s in (scores, rng.normal(size=scores.shape))]
+    differences = []
+    for pattern in range(2**6):
+        swap = (pattern >> sources & 1).astype(bool)[:, None]
+        pair = [
+            np.where(swap, *(result.scores for result in order))
+            for order in (results, results[::-1])
+        ]
+        differences.append(0.0)
+        for fold in (1, 2):
+            rows = folds == fold
+            one, other = (
+                (each[rows].argmax(1) == labels[rows]).mean()
+                if metric == "accuracy"
+                else average_precision_score(labels[rows], each[rows], average="macro")
+                for each in pair
+            )
+            differences[-1] += one - other
+    expected = np.mean(np.abs(differences) >= abs(differences[0]) - 1e-12)
+    found = paired_p_value(*results, labels, folds, sources=sources)
+    n = {"accuracy": 1e4, "mAP": 1e3}[metric]
+    assert found == pytest.approx(expected, abs=4 * np.sqrt(expected * (1 - expected) / n) + 1 / n)
+
+
 # Paired tests
 
 

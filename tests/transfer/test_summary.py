@@ -29,7 +29,15 @@ def clips():
     labels = np.arange(N) % 3
     names = {fold: f"fold {fold}" for fold in range(1, 5)}
     return LabelledClips(
-        "ESC-10", [], labels, folds, ["dog", "rain", "sneezing"], "CC BY 3.0", names, [1, 2, 3, 4]
+        "ESC-10",
+        [],
+        labels,
+        folds,
+        ["dog", "rain", "sneezing"],
+        "CC BY 3.0",
+        names,
+        [1, 2, 3, 4],
+        sources=np.arange(N) // 4,
     )
 
 
@@ -67,10 +75,10 @@ def test_a_summary_has_the_figures_of_each_result(clips, results, record):
         assert list(row["accuracy"]) == ["1", "2", "3", "4"]
         assert row["mean"] == pytest.approx(means.mean())
         assert row["standard_deviation"] == pytest.approx(means.std(ddof=1))
-        ends = bootstrap_interval(result, clips.labels, clips.folds)
+        ends = bootstrap_interval(result, clips.labels, clips.folds, sources=clips.sources)
         assert row["interval_95"] == pytest.approx(ends)
         if name != "this encoder":
-            p = paired_p_value(result, this, clips.labels, clips.folds)
+            p = paired_p_value(result, this, clips.labels, clips.folds, sources=clips.sources)
             assert row["p_against_this_encoder"] == pytest.approx(p, rel=0.005)
     metrics = record["metrics"]
     assert metrics["this encoder"]["p_against_this_encoder"] is None
