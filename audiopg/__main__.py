@@ -19,7 +19,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         0 when it succeeds; 2, with one sentence on stderr, for bad input or a file that fails; 130 or
-        143, with one too, after SIGINT (Ctrl-C) or SIGTERM.
+        143, with one too, after SIGINT (Ctrl-C) or SIGTERM; 141, without one, where nobody reads on
+        what it prints.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     for name in ("stdout", "stderr"):
@@ -41,6 +42,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             with warnings.catch_warnings():
                 warnings.showwarning = _warn
                 options.run(options)
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever reads what is printed, such as head, has enough: no fault, and nothing to say.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 128 + signal.SIGPIPE
     except InputError as error:
         _complain(str(error))
         return 2

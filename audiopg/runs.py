@@ -70,6 +70,18 @@ class RunFolder:
         except OSError:
             return False
 
+    def require_held(self, then: str = "go on") -> None:
+        """See that no other folder has come in the place of this one, or none at all.
+
+        Raises:
+            InputError: when it has.
+        """
+        if not self.is_held():
+            raise InputError(
+                f"{self.path} is not the folder any more that this run began to write in; put that "
+                f"back, then {then}."
+            )
+
     @contextmanager
     def writing(self) -> Iterator[None]:
         """A write that fails is one sentence; nothing is written where another folder has come.
@@ -77,11 +89,7 @@ class RunFolder:
         Raises:
             InputError: with the reason and what to do, when the block cannot write.
         """
-        if not self.is_held():
-            raise InputError(
-                f"{self.path} is not the folder any more that this run began to write in; put that "
-                "back, then resume."
-            )
+        self.require_held("resume")
         with writing(f"the run in {self.path}", "what it has is kept: ", ", then resume"):
             yield
 

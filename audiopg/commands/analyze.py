@@ -22,7 +22,7 @@ from audiopg.mae import Encoder, MaskedAutoencoder
 from audiopg.pretrained import load_encoder, load_model, shipped_weights
 from audiopg.pretraining import read_settings
 from audiopg.records import pack, read_record, write_record
-from audiopg.runs import checkpoints, clear_leftovers, run_folder
+from audiopg.runs import RunFolder, checkpoints, clear_leftovers, run_folder
 from audiopg.synth import ClipParameters, render
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def run(options: argparse.Namespace) -> None:
     with run_folder(options.out) as held:
         with environment.writing(options.out):
             clear_leftovers(held)
-        _analyze_into(options)
+        _analyze_into(held, options)
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class _Asked:
     settings: dict
 
 
-def _analyze_into(options: argparse.Namespace) -> None:
+def _analyze_into(held: RunFolder, options: argparse.Namespace) -> None:
     """Analyse, with the folder held for this process alone."""
     began = time.perf_counter()
     if options.seeds < 1:
@@ -141,10 +141,12 @@ def _analyze_into(options: argparse.Namespace) -> None:
     _print_report(report)
     # Until all is written, the folder says only what is being written into it: were this killed, tables
     # of another analysis could be mixed with those that are there.
+    held.require_held("run this again")
     with environment.writing(options.out):
         environment.write_json(options.out / "analysis.json", {"settings": asked.settings})
     for name, table in tables.items():
         path = options.out / f"{_file_name(name)}.csv"
+        held.require_held("run this again")
         with environment.writing(path), environment.atomic_path(path) as temporary:
             table.to_csv(temporary)
     plots.use_style()
@@ -156,10 +158,12 @@ def _analyze_into(options: argparse.Namespace) -> None:
     )
     drawn = 0
     for name, figure in figures:
+        held.require_held("run this again")
         common.save_figure(plots, figure, options.out / f"{_file_name(name)}.png")
         drawn += 1
     record = _record(options, asked, report, tables)
     record |= {"seconds": time.perf_counter() - began, "where": environment.provenance(device)}
+    held.require_held("run this again")
     write_record("analysis", **record, folder=options.out)
     print(f"{len(tables)} tables, {drawn} figures and analysis.json in {options.out}")
     if options.record:

@@ -87,12 +87,14 @@ def run(options: argparse.Namespace) -> None:
                     raise InputError(
                         f"{path} holds another sound, which is kept; move it, or name another folder."
                     )
+                held.require_held("run this again")
                 with atomic_path(path) as temporary:
                     temporary.write_bytes(sound)
                     # Before any sound is there, so that a process that is killed leaves none that
                     # others could be mixed with.
                     if path == paths[0]:
                         synth.write_scene(params, options.out / "scene.json")
+        held.require_held("run this again")
         synth.write_table(params, options.out / "parameters.csv")
     print(f"{len(params)} clips, scene.json and parameters.csv in {options.out}")
 

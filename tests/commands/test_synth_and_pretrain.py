@@ -27,6 +27,7 @@ from audiopg.pretraining import RECIPES, PretrainSettings, pretrain, read_settin
 from audiopg.recipes import learning_rate_at
 from audiopg.runs import read_metrics
 from audiopg.synth import (
+    CLIP_SAMPLES,
     EXCITATIONS,
     PRESETS,
     SENSITIVITY,
@@ -659,6 +660,40 @@ def test_an_unknown_setting_or_command_exits_with_2():
         )
         assert done.returncode == 2
         assert "usage:" in done.stderr
+
+
+def test_whoever_reads_no_further_hears_no_complaint():
+    read, written = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, "-m", "audiopg", "reproduce", "--list"],
+        stdout=written,
+        stderr=subprocess.PIPE,
+    )
+    os.close(written)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, b"")
+
+
+def test_synth_says_that_its_folder_has_gone(tmp_path, monkeypatch, capsys):
+    out, moved = tmp_path / "sounds", tmp_path / "moved"
+
+    def render(params):
+        if not moved.exists() and (out / "scene.json").exists():
+            out.rename(moved)
+        return torch.zeros(len(params), CLIP_SAMPLES)
+
+    monkeypatch.setattr("audiopg.synth.render", render)
+    arguments = ["synth", "--preset", "sine", "--clips", "0:40", "--out", str(out)]
+    assert main(arguments) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said == (
+        f"audiopg: {out} is not the folder any more that this run began to write in; put that back, "
+        "then run this again."
+    )
+    assert not out.exists()
+    moved.rename(out)
+    assert main(arguments) == 0
+    assert len(list(out.glob("*.wav"))) == 40
 
 
 def test_an_interruption_while_modules_are_imported_is_no_traceback(tmp_path, monkeypatch):
