@@ -21,6 +21,9 @@ def add(command: argparse.ArgumentParser) -> None:
     add_model(command)
     command.add_argument("audio", type=Path, nargs="+", help="audio files, or folders of them")
     add_embedding(command)
+    command.add_argument(
+        "--skip-bad", action="store_true", help="go on without files that cannot be used"
+    )
     add_out(command, "the .npz or .parquet file to write")
 
 
@@ -31,6 +34,12 @@ def run(options: argparse.Namespace) -> None:
     # Numbers of 4 bytes, and names.
     size = len(files) * (4 * encoder.embedding_size(options.pooling) + 300)
     require_writable(options.out.parent, size)
-    files, embeddings = embed_files(files, encoder, pooling=options.pooling, native=options.native)
+    files, embeddings = embed_files(
+        files,
+        encoder,
+        pooling=options.pooling,
+        native=options.native,
+        skip_bad=options.skip_bad,
+    )
     write_embeddings(options.out, files, embeddings)
     print(f"{len(files)} files, {embeddings.shape[1]} dimensions each, in {options.out}")

@@ -4,6 +4,7 @@ How waves become vectors is in `audiopg.embedding`; benchmarks of others, in
 `audiopg.transfer.adapters`.
 """
 
+import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -53,6 +54,7 @@ def embed_files(
     native: bool = False,
     batch_size: int = 32,
     progress: bool = True,
+    skip_bad: bool = False,
 ) -> tuple[list[Path], Tensor]:
     """Embed audio files, in any format that libsndfile or FFmpeg reads, read in batches.
 
@@ -64,17 +66,31 @@ def embed_files(
         encoder: what embeds them, on its device.
         pooling, native, batch_size: as in `Encoder.embed`.
         progress: show a progress bar.
+        skip_bad: leave out files that cannot be used, with a warning, instead of raising.
 
     Returns:
         The files, and (files, D) float32 on the CPU; (files, 8 D) for pooling "frequency".
 
     Raises:
-        InputError: for a folder without audio; at the start, naming every file that is missing or
+        InputError: for a folder without audio, or one in which no file can be used; at the start, naming every file that is missing or
             cannot be used; later, naming the file, for one whose content is damaged, or whose
             embedding is not finite.
     """
     batch_size, files = whole_number(batch_size, "batch_size"), list_audio(paths)
-    return files, _embed(files, encoder, pooling, native, batch_size, progress)
+    bad: dict[Path, str] | None = {} if skip_bad else None
+    embeddings = _embed(files, encoder, pooling, native, batch_size, progress, bad)
+    if not bad:
+        return files, embeddings
+    first = next(iter(bad.values()))
+    kept = [row for row, file in enumerate(files) if file not in bad]
+    if not kept:
+        raise InputError(f"no file can be used (the first: {first}); name others.")
+    warnings.warn(
+        f"{len(files) - len(kept)} of {len(files)} files cannot be used, and are left out (the first: "
+        f"{first}).",
+        stacklevel=2,
+    )
+    return [files[row] for row in kept], embeddings[kept]
 
 
 def _embed(
@@ -84,34 +100,49 @@ def _embed(
     native: bool,
     batch_size: int,
     progress: bool,
+    bad: dict[Path, str] | None = None,
 ) -> Tensor:
-    """A row of `embed_files` for each file."""
+    """A row of `embed_files` for each file; those that go into ``bad``, with a reason, have none."""
     size = encoder.embedding_size(pooling)
     headers = list(in_threads(read_header, files, "Reading headers", False))
     seconds = np.array([0 if isinstance(h, str) else h[0] / h[1] for h in headers])
-    refused = [
-        f"{printable(path)} {header if isinstance(header, str) else 'is shorter than one window, 25 ms'}"
+    refused = {
+        path: f"{printable(path)} "
+        + (header if isinstance(header, str) else "is shorter than one window, 25 ms")
         for path, header, length in zip(files, headers, seconds, strict=True)
         if isinstance(header, str) or (native and length * SAMPLE_RATE < WINDOW)
-    ]
-    if refused:
+    }
+    if bad is not None:
+        bad |= refused
+    elif refused:
         raise InputError(
-            f"{len(refused)} of {len(files)} files cannot be used ({'; '.join(refused)}); "
+            f"{len(refused)} of {len(files)} files cannot be used ({'; '.join(refused.values())}); "
             "correct the paths, repair the files, or leave them out."
         )
 
-    def read(row: int) -> Tensor:
-        if native:
-            return load_audio(files[row])
-        return load_clip(files[row], CLIP_SAMPLES, header=headers[row])
+    def read(row: int) -> Tensor | None:
+        try:
+            if files[row] in refused:
+                return None
+            if native:
+                return load_audio(files[row])
+            return load_clip(files[row], CLIP_SAMPLES, header=headers[row])
+        except InputError as error:
+            if bad is None:
+                raise
+            bad[files[row]] = str(error).rstrip(".")
+            return None
 
-    embeddings = torch.empty(len(files), size, dtype=torch.float32)
+    embeddings = torch.zeros(len(files), size, dtype=torch.float32)
     # Native clips take no more memory together than a batch of whole ones.
     lengths = seconds if native else np.zeros(len(files))
     batches = batches_by_length(lengths, batch_size, batch_size * CLIP_SECONDS)
     for rows in tqdm(batches, desc="embedding", unit="batch", disable=not progress):
-        waves = list(in_threads(read, rows, "", False))
-        embeddings[rows] = encoder.embed(waves, SAMPLE_RATE, batch_size, pooling, native).cpu()
+        waves = dict(zip(rows, in_threads(read, rows, "", False), strict=True))
+        waves = {row: wave for row, wave in waves.items() if wave is not None}
+        if waves:
+            found = encoder.embed([*waves.values()], SAMPLE_RATE, batch_size, pooling, native)
+            embeddings[[*waves]] = found.cpu()
     broken = [file for file, row in zip(files, embeddings, strict=True) if not row.isfinite().all()]
     if broken:
         raise InputError(

@@ -451,11 +451,22 @@ def test_embed_says_before_any_work_that_a_table_cannot_be_written(weights, tmp_
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.filterwarnings("default")
+def test_embed_leaves_out_what_cannot_be_used_when_asked(weights, data, tmp_path, capsys):
+    sound, out = data / "speech_commands_v0.02/go/0_nohash_0.wav", tmp_path / "table.npz"
+    arguments = ["embed", weights, "gone.wav", str(sound), "--skip-bad", "--out", str(out)]
+    assert main(arguments) == 0
+    said = capsys.readouterr()
+    assert "1 of 2 files cannot be used, and are left out (the first: gone.wav is not" in said.err
+    assert said.out.startswith("1 files, ")
+    assert np.load(out)["files"].tolist() == [str(sound)]
+
+
 @pytest.mark.parametrize(
     ("command", "flags"),
     [
         ("probe", ("--dataset", "--pooling", "--native", "--no-controls", "--beside", "--record")),
-        ("embed", ("--pooling", "--native", "--out")),
+        ("embed", ("--pooling", "--native", "--skip-bad", "--out")),
     ],
 )
 def test_help_teaches(command, flags, capsys):

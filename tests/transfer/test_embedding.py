@@ -112,6 +112,25 @@ def test_a_file_whose_content_is_damaged_is_named(encoder, tmp_path):
         embed_files([path], encoder, progress=False)
 
 
+@pytest.mark.parametrize("native", [False, True])
+def test_files_that_cannot_be_used_are_left_out_when_asked(folder, encoder, tmp_path, native):
+    broken, cut = tmp_path / "broken.wav", tmp_path / "cut.flac"
+    broken.write_bytes(b"RIFF of no use")
+    soundfile.write(cut, np.random.default_rng(0).normal(size=40000) * 0.1, 16000)
+    cut.write_bytes(cut.read_bytes()[:20000])
+    good = [folder / "00.wav", folder / "01.flac", folder / "05.ogg"]
+    good = [path for path in good if path.exists()]
+    paths, how = [broken, *good, cut, good[0]], {"native": native, "progress": False}
+    with pytest.warns(
+        UserWarning, match=r"^2 of \d files cannot be used, .*first: .*broken\.wav is"
+    ):
+        files, found = embed_files(paths, encoder, batch_size=2, skip_bad=True, **how)
+    assert files == [*good, good[0]]
+    torch.testing.assert_close(found, embed_files(files, encoder, **how)[1], **CLOSE)
+    with pytest.raises(InputError, match=r"^no file can be used \(the first: .*broken\.wav"):
+        embed_files([broken, cut], encoder, skip_bad=True, **how)
+
+
 def test_of_long_recordings_only_what_is_embedded_is_read(encoder, tmp_path, monkeypatch):
     paths, rate = [tmp_path / f"{clip}.wav" for clip in range(6)], 8000
     for clip, path in enumerate(paths):
