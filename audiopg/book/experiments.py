@@ -170,12 +170,14 @@ def experiments(scale: str) -> list[Experiment]:
     full = Experiment(f"curriculum-full-{scale}", next(iter(steps.values())))
     table_3 = _table_3(scale, full)
     extended = _like(full, f"extended-{scale}", prior="extended")
-    claimed = [full, *table_3, extended]
+    sounds = _sounds(scale, full)
+    claimed = [full, *table_3, extended, *sounds]
     return [
         full,
         *_controls(scale, full),
         *table_3,
         extended,
+        *sounds,
         *_other_seeds(scale, claimed),
         *_long(scale, full),
         *_table_4(scale, full),
@@ -209,6 +211,18 @@ def _table_3(scale: str, full: Experiment) -> list[Experiment]:
             for prior in ("sine", "harmonic", "dynamic")
         ),
         *(_from_others(full, name, f"real-for-{name}-{scale}") for name in PROBED),
+    ]
+
+
+def _sounds(scale: str, full: Experiment) -> list[Experiment]:
+    """Recordings without words: the other set of sounds alone.
+
+    A file is heard once an epoch, however long, so most of what `real-for-` networks hear are words of
+    a second.
+    """
+    return [
+        replace(_like(full, f"sounds-for-{tested}-{scale}", audio=other), sets=(tested,))
+        for tested, other in (PROBED, PROBED[::-1])
     ]
 
 

@@ -223,6 +223,17 @@ def training_files(clips: LabelledClips, part: str = "all") -> list[Path]:
     return [path for path, may in zip(clips.paths, allowed, strict=True) if may]
 
 
+def freesound_ids(name: str, clips: LabelledClips) -> np.ndarray:
+    """(clips,) str, the number on Freesound of the recording that a clip was cut from; "" for no such set.
+
+    ESC-50 has it in the second place of a file's name, 1-100032-A-0; UrbanSound8K in the first,
+    100032-3-0-0.
+    """
+    place = {"esc10": 1, "esc50": 1, "urbansound8k": 0}.get(name)
+    names = [path.stem.split("-") for path in clips.paths]
+    return np.array(["" if place is None else parts[place] for parts in names])
+
+
 def link_files(files: dict[str, list[Path]], folder: Path) -> Path:
     """A folder of links to files, a folder for each name; it is made whole or not at all.
 
@@ -409,20 +420,29 @@ def _start(experiment: Experiment, workshop: _Workshop) -> str | None:
 
 
 def _files(experiment: Experiment, workshop: _Workshop) -> dict[str, list[Path]]:
-    """The recordings that an experiment learns from, by set."""
+    """The recordings that an experiment learns from, by set; none that another set is probed with."""
     found = {}
     for name in experiment.settings.audio.split(", "):
         clips = workshop.sets.get(name) or find_dataset(name, workshop.data)
         if clips is None:
             raise InputError(f"{name} is not at hand; name a folder that holds it in AUDIOPG_DATA.")
-        found[name] = training_files(clips, experiment.part)
+        allowed = set(training_files(clips, experiment.part))
+        ids = freesound_ids(name, clips)
+        for probed in {*experiment.sets} & {*workshop.sets} - {name}:
+            theirs = freesound_ids(probed, workshop.sets[probed])
+            shared = np.isin(ids, theirs) & (ids != "")
+            allowed -= {
+                path for path, is_shared in zip(clips.paths, shared, strict=True) if is_shared
+            }
+        found[name] = [path for path in clips.paths if path in allowed]
     return found
 
 
 def _links(experiment: Experiment, workshop: _Workshop) -> Path:
     files = _files(experiment, workshop)
     last = "-but-the-last-fold" * (experiment.part == "last")
-    return link_files(files, workshop.out / f"audio-{'-'.join(files)}{last}")
+    others = "" if {*experiment.sets} <= {*files} else f"-for-{'-'.join(experiment.sets)}"
+    return link_files(files, workshop.out / f"audio-{'-'.join(files)}{last}{others}")
 
 
 def _finetuned(experiment: Experiment, workshop: _Workshop) -> dict | None:

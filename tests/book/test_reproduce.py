@@ -16,6 +16,7 @@ from audiopg.book import reproduce as module
 from audiopg.book.experiments import FEATURES, Experiment, is_recorded
 from audiopg.book.reproduce import (
     estimated_minutes,
+    freesound_ids,
     held_out_loss,
     link_files,
     part_of,
@@ -173,6 +174,33 @@ def test_recordings_are_learned_from_where_the_settings_name_sets(tmp_path, sets
             shutil.copy(path, folder / name / f"{number:06d}.wav")
     plain = pretrain(replace(SETTINGS, audio=folder), progress=False)
     assert record["metrics"]["loss"] == pytest.approx(plain.losses[-1].item(), abs=1e-6)
+
+
+def test_recordings_that_the_probed_set_has_too_are_not_learned_from(tmp_path, sets):
+    def named(names):
+        paths = [tmp_path / "data" / name for name in names]
+        for path, tone in zip(paths, sets["tones"].paths, strict=True):
+            path.parent.mkdir(exist_ok=True)
+            shutil.copy(tone, path)
+        return replace(sets["tones"], paths=paths)
+
+    # Recordings 0 to 11, two clips each, and 3, 5, ... 13, four each; names of words have no such number.
+    esc10 = named([f"1-{n // 2}-{'AB'[n % 2]}-0.wav" for n in range(24)])
+    slices = named([f"{n // 4 * 2 + 3}-3-{n % 4}-0.wav" for n in range(24)])
+    words = named([f"{n // 2}_nohash_{n % 2}.wav" for n in range(24)])
+    at_hand = {"esc10": esc10, "urbansound8k": slices, "speech_commands": words}
+    assert {*freesound_ids("esc10", esc10)} & {*freesound_ids("urbansound8k", slices)} == {
+        *("3", "5", "7", "9", "11")
+    }
+    audio = replace(SETTINGS, audio="urbansound8k, speech_commands")
+    real = Experiment("real", audio, ("esc10",))
+    same = Experiment("same", replace(SETTINGS, audio="esc10"), ("esc10",))
+    assert reproduce([real, same], at_hand, out=tmp_path, progress=False, folder=tmp_path) == []
+    record = read_record("real", tmp_path)
+    assert "recordings of urbansound8k (4 files) and speech_commands (24 files)" in record["data"]
+    kept = sorted(path.readlink().name for path in tmp_path.glob("audio-urb*-for-esc10/urban*/*"))
+    assert kept == [f"13-3-{n}-0.wav" for n in range(4)]
+    assert "recordings of esc10 (24 files)" in read_record("same", tmp_path)["data"]
 
 
 def test_files_are_linked_whole_or_not_at_all(tmp_path, sets):
