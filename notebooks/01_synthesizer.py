@@ -56,7 +56,7 @@ plots.use_style()
 #
 # {numref}`fig-figure-2` draws both equations as a diagram.
 
-# %% mystnb={"figure": {"caption": "The generator, redrawn after Figure 2 of the paper. An excitation (the tone of an event) gets an envelope, the events are summed and filtered, and noise and normalisation follow. The second line of a box names the numbers that are drawn at random for it.", "name": "fig-figure-2"}, "image": {"alt": "A diagram from top to bottom: three excitations, harmonic, frequency modulation and pulse; one of them times an ADSR envelope, plus a burst, summed over events; a low-pass filter; plus a noise floor; normalised to peak 1; the waveform. Factors stand in each step"}}
+# %% mystnb={"figure": {"caption": "The generator, redrawn after Figure 2 of the paper. An excitation (the tone of an event) gets an envelope, the events are summed and filtered, and noise and normalisation follow. The second line of a box names the numbers that are drawn at random for it.", "name": "fig-figure-2"}, "image": {"alt": "A diagram from top to bottom: three excitations, harmonic, frequency modulation and pulse; one of them times an ADSR envelope, plus a burst, summed over events; a low-pass filter; plus a noise floor; normalised to peak 1; the waveform"}}
 grey = plots.PALETTE["grey"]
 modes = {
     0.5: "harmonic\n$f_0$, partials",
@@ -114,9 +114,9 @@ plt.show()
 # sliders below work without a kernel, because their sounds were made beforehand.
 #
 # In JupyterLab the same cell is a full control panel. Every factor has a slider, and sound and
-# pictures follow it at once. The sliders of an event act on the event that *turn event* selects. A
-# slider named *spread* scales the differences between partials: 1 leaves them as drawn, 0 removes
-# them. Sliders that would change nothing are hidden.
+# pictures follow it at once. If a clip has several events, *turn event* selects the one that the
+# sliders change. A slider named *spread* scales the differences between partials: 1 leaves the
+# differences as drawn, 0 removes them. Sliders that would change nothing are hidden.
 #
 # *Surprise me* draws the next clip of the preset and shows its number. Preset, seed and clip number
 # together identify a clip. *Save* writes the current sound beside the notebook, as `full-0-00001.wav` and
@@ -129,8 +129,8 @@ widgets.explorer(preset="full", seed=0, clip=1)
 # ## One clip, four presets
 #
 # The paper builds its generator in four steps. Each step has a preset, which is a prior with a name.
-# [Chapter 2](02_curriculum.ipynb) takes the presets apart. All four compute the same factor of a clip
-# from the same random number. So clip 1 has the same fundamental frequency in all four.
+# [Chapter 2](02_curriculum.ipynb) takes the presets apart. Each factor of a clip comes from the same
+# random number in all four. So clip 1 has the same fundamental frequency in all four.
 
 # %%
 clip = torch.tensor([1])
@@ -201,8 +201,8 @@ plt.show()
 # $$ (eq-band-limited)
 #
 # For the square wave, keep only the odd partials, replace $2/\pi$ by $4/\pi$, and drop the
-# alternating sign. Pulses that stop in this way are *band-limited*; all others are *naive*. Of the
-# players below, the first two are naive, the last two band-limited. {numref}`fig-aliases` shows the
+# alternating sign. Pulses whose series stops there are *band-limited*; all others are *naive*. The
+# first two players below are naive, the last two band-limited. {numref}`fig-aliases` shows the
 # spectra of the sawtooth waves.
 
 # %%
@@ -228,10 +228,10 @@ plt.show()
 #
 # ## From tone to event
 #
-# An envelope makes a tone begin and end. It rises in the *attack*, falls in the *decay* to the *sustain*
-# level, and dies away in the *release*. The times of these stages are shares of the event's length, so
-# longer events change more slowly. A burst of white noise, 10 to 100 ms long, may mark the onset: the
-# click of a hammer or the scrape of a bow.
+# An envelope makes a tone begin and end. It rises in the *attack*, falls in the *decay* to the
+# *sustain* level, and dies away in the *release*. The times of attack, decay and release are shares
+# of the event's length, so longer events change more slowly. A burst of white noise, 10 to 100 ms
+# long, may mark the onset: the click of a hammer or the scrape of a bow.
 #
 # The players and {numref}`fig-events` present one event of a second and a half in four versions: slow
 # attack, fast attack, fast attack with a burst, and the same damped.
@@ -286,16 +286,16 @@ same = torch.equal(
 print(f"the same bits in every one of its samples: {same}")
 
 # %% [markdown]
-# So anyone can hear this sound again: *AudioPG, preset full, seed 0, clip 617*. A clip that was edited by
-# hand has no such name. A scene can describe it, as the next section shows.
+# So anyone can hear this sound again: *AudioPG, preset full, seed 0, clip 617*. A clip that was
+# edited by hand has no such name, but a scene can describe it.
 #
 # ## A clip by hand
 #
 # A clip need not come from a prior. A *scene* is the table of factors, written as JSON. It lists
 # clips, the events of each clip, and their factors by name. A factor that is left out takes a plain
 # default. A scene is short enough to write by hand, and simple enough for a program to write. The
-# paper's outlook (Section 5.2) proposes a generative model for this, as a *rule generator*. The model
-# composes scenes instead of throwing dice, and arithmetic renders them.
+# paper's outlook (Section 5.2) proposes such a program: a generative model, used as a *rule
+# generator*. The model composes scenes instead of throwing dice, and arithmetic renders them.
 
 # %%
 bell = {"excitation": "fm", "f0": 330, "onset": 0.5, "length": 4}
@@ -324,7 +324,7 @@ to_table(params).query("heard")[columns].round(2)
 # A clip has at most five events, so the data frame has five rows for each clip. The query keeps only
 # the events that sound.
 #
-# For experiments, `vary` makes copies of one clip that differ in a single factor. Here it damps the bell
+# `vary` makes copies of one clip that differ in a single factor. Here it damps the bell
 # and the drone more and more.
 
 # %%
@@ -397,10 +397,10 @@ widgets.side_by_side({said: from_scene(written)}, columns=1)
 #
 # ## What it costs
 #
-# *Can clips be made faster than a network learns from them?* If each clip is heard once, the synthesizer
-# must keep up with the training. The released code makes clips one at a time in NumPy and passes each
-# clip to Kaldi's filterbank. Parallel processes hide the cost. Here a whole batch is made at once, on the
-# device that trains. Five ideas make this fast:
+# *Can clips be made faster than a network learns from them?* If each clip is heard once, the
+# synthesizer must keep up with the training. The released code makes clips one at a time in NumPy and
+# passes each clip to Kaldi's filterbank. Parallel processes hide the cost. Here a whole batch is made
+# at once, on the device that trains, and five ideas make this fast:
 #
 # - **A sine of a sum is a sum of products.** Lay 1,024 samples on a grid of 16 rows and 64 columns.
 #   The sample in row $j$ and column $m$ has the time $t_j + \tau_m$. So a partial needs sines only at
@@ -409,17 +409,17 @@ widgets.side_by_side({said: from_scene(written)}, columns=1)
 # - **A phase may wrap.** The phase of a pulse is a 32-bit integer, and $2^{32}$ stands for one whole
 #   cycle. After each cycle the integer overflows and begins again, as a phase should.
 # - **A recursion can be cut into blocks.** The low-pass processes 32 samples at a time as a matrix
-#   product. A block passes only two numbers on, the state of the filter. A parallel scan does this in
-#   rounds: first to the next block, then to the block two further on, then four, and so on.
+#   product. A block passes only two numbers on, the state of the filter. A parallel scan passes the
+#   states on in rounds: first to the next block, then two blocks further, then four, and so on.
 # - **A pass over memory costs more than a multiplication.** A random number takes ten rounds of
 #   integer arithmetic, and an envelope takes three ramps. With tensors, each round and each ramp is a
 #   pass over memory. On a CPU with numba, one loop finishes a number inside the processor before it
-#   begins the next. The result is the same, bit for bit.
+#   begins the next. The result is the same as without numba, bit for bit.
 # - **Most of a filterbank is zeros.** Sixteen neighbouring mel bands use between 9 and 77 of the 257
 #   frequencies. So the log-mel multiplies small blocks only.
 #
-# The table is a record of `python -m audiopg bench synth`, in milliseconds per clip. The *reference*
-# is our plain version of what the released code does, timed in the same run with as many threads.
+# The table is a record of `python -m audiopg bench synth`, in milliseconds per clip. The *reference*,
+# timed in the same run with as many threads, is our plain version of what the released code does.
 
 # %%
 bench = read_record("bench-synth")["metrics"]
@@ -452,9 +452,9 @@ for device, taken in speed.items():
     )
 
 # %% [markdown]
-# So one CPU thread cannot feed the network that the paper trained on a GPU. But a CPU also learns more
-# slowly, and a GPU also makes clips faster. On both, synthesis takes a small part of a training step
-# ([chapter 3](03_pretraining.ipynb#how-fast)).
+# So one CPU thread cannot feed the network that the paper trained on a GPU. But a CPU also learns
+# more slowly, and a GPU also makes clips faster. On both, synthesis takes a small part of a training
+# step ([chapter 3](03_pretraining.ipynb#how-fast)).
 #
 # Where does the time go? On one CPU thread, we leave out one part of the rendering at a time and
 # measure the time saved. The last line compares the log-mel with its two main steps in their simplest
@@ -482,13 +482,11 @@ for name, others in bench["ratios"].items():
 
 # %% [markdown]
 # On a CPU with numba, the 163,840 random numbers of a clip cost little. The tones (sines and matrix
-# products) take most of the time, and then the low-pass (matrix products). Faster algorithms round
-# differently. On one machine the samples of a clip must not change from one version to the next, so
-# we use none of them. A clip rendered by itself takes longer: each of several hundred small
-# operations has a fixed cost, which a batch shares. The cost of a band-limited pulse grows with its
-# partials; at 1 Hz it has almost 8,000. The log-mel takes about 1.6 times as long as transforms,
-# sparse products and logarithms alone. Sparse products skip all zeros of the matrix, but they round
-# differently, too.
+# products) take most of the time, and then the low-pass (matrix products). Faster algorithms exist,
+# such as sparse products for the log-mel, but they round differently. On one machine a clip must not
+# change from one version to the next, so we use none of them. A clip rendered by itself takes longer:
+# each of several hundred small operations has a fixed cost, which a batch shares. The cost of a
+# band-limited pulse grows with its partials; at 1 Hz it has almost 8,000.
 #
 # {numref}`fig-cost` shows how the cost grows.
 

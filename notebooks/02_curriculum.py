@@ -77,9 +77,8 @@ plt.show()
 # %% [markdown]
 # ## Take one part away
 #
-# From `full` back to `sine`, the presets lose their parts in a fixed order. But any single part can
-# be taken from a clip: each is set by a few factors in the clip's row of the table. Clip 2152 of
-# `full` is a tone of 335 Hz with 14 partials in four events, damped at 486 Hz. Hear it whole, then in
+# Each part of a clip is set by a few factors, so any single part can be taken away. Clip 2152
+# of `full` is a tone of 335 Hz with 14 partials in four events, damped at 486 Hz. Hear it whole, then in
 # five versions that lack one part each. {numref}`fig-parts` shows the same six sounds.
 
 # %%
@@ -132,9 +131,9 @@ plt.show()
 #
 # ## The distributions
 #
-# Most factors are drawn independently, from a range or from a list of choices. Let $U$ be the uniform
-# distribution. Then the fundamental frequency $f_0$, the number of events $N$, the length $\ell_i$ of
-# event $i$ and the cutoff $f_c$ of the damping are drawn as follows:
+# Most factors are drawn independently, from a range or from a list of choices. With $U$ for the
+# uniform distribution, the fundamental frequency $f_0$, the number of events $N$, the length $\ell_i$
+# of event $i$ and the cutoff $f_c$ are drawn from
 #
 # $$
 # \begin{aligned}
@@ -182,9 +181,9 @@ pd.DataFrame(
 # %% [markdown]
 # ## How loud is the noise?
 #
-# The peak of every clip is 1, so absolute loudness carries no information. What varies is the *relative
-# intensity*, or signal-to-noise ratio: the power of the source divided by the power of the noise floor.
-# No distribution sets this ratio directly. It follows from all the other factors. For example, a clip
+# The peak of every clip is 1, so absolute loudness carries no information. What varies is the
+# *relative intensity*, or signal-to-noise ratio: the power of the source divided by the power of the
+# noise floor. This ratio is not drawn, but follows from all the other factors. For example, a clip
 # with short events is mostly noise floor, so its ratio is low.
 
 # %% mystnb={"figure": {"caption": "Signal-to-noise ratio of 200 clips of the `full` preset.", "name": "fig-snr"}, "image": {"alt": "Histogram of the signal-to-noise ratio, from about 10 to 60 decibels"}}
@@ -200,18 +199,18 @@ print(
 # %% [markdown]
 # ## What the steps are worth
 #
-# Do not compare the paper's numbers below with ours. The paper pre-trained each network on one
-# preset, for 100 epochs as its Section 4.1 says, and fine-tuned it for 50 epochs on real recordings.
-# Ours are {term}`linear probes <linear probe>` of a small network after a short run, on smaller sets:
-# ESC-10 has ten of the classes of ESC-50. Compare the order of the rows; [chapter
-# 5](05_ablations.ipynb) discusses how sure that order is.
+# In the next table, compare only the order of the rows. [Chapter 5](05_ablations.ipynb) discusses how
+# sure that order is. The paper pre-trained each network on one preset, for 100 epochs as its Section
+# 4.1 says, and fine-tuned it for 50 epochs on real recordings. Our numbers are {term}`linear probes
+# <linear probe>` of a small network after a short run, on smaller sets: ESC-10 has ten of the classes
+# of ESC-50.
 #
 # In the columns "ours", the number after ± is the standard deviation over the {term}`folds <fold>`.
 # Speech Commands has a single test part, called fold 3, and so no deviation. Where a cell holds two
 # accuracies, the first comes from *averaged tokens*, the mean of all {term}`tokens <token>` of a
 # clip. For the second, the *bands are kept apart*: tokens are averaged over time only, in each of
-# eight frequency bands. The last column is the loss on {term}`held-out` clips of the row's own preset
-# ([chapter 3](03_pretraining.ipynb) defines it). Each preset is a task of its own, so the losses do
+# eight frequency bands. The last column is the loss ([chapter 3](03_pretraining.ipynb)) on
+# {term}`held-out` clips of the row's own preset. Each preset is a task of its own, so the losses do
 # not say which network is better.
 
 # %%
@@ -232,9 +231,9 @@ theirs.join(ours.replace("", "not run yet").add_prefix("ours: "))
 #
 # Table 4 of the paper keeps all parts and changes two distributions of {eq}`eq-prior`: that of the
 # fundamental ({numref}`fig-sensitivity-f0`) and that of the number of events
-# ({numref}`fig-sensitivity-events`). Our text of the paper lacks the bounds of "narrow" and "wide" in Hz,
-# and the released code has only the default. So we chose 200 to 1,000 Hz and 20 to 4,000 Hz. The numbers
-# of events are the paper's.
+# ({numref}`fig-sensitivity-events`). The bounds of "narrow" and "wide" are missing from our text of
+# the paper and from the released code. We chose 200 to 1,000 Hz and 20 to 4,000 Hz; the numbers of
+# events are the paper's.
 
 # %%
 settings = {
@@ -295,9 +294,9 @@ theirs = paper_table("table_4").add_prefix("paper: ")
 theirs.join(ours.replace("", "not run yet").add_prefix("ours: "))
 
 # %% [markdown]
-# (On ESC-50 the paper's default has 76.75 % in Table 4 and, as the row `full`, 82.00 % in Table 3. [Where
-# the paper disagrees with itself](../book/paper.md#where-the-paper-disagrees-with-itself) has more on
-# this.)
+# (On ESC-50 the paper's default has 76.75 % here, but 82.00 % in Table 3, as `full`: one of the
+# places [where the paper disagrees with
+# itself](../book/paper.md#where-the-paper-disagrees-with-itself).)
 #
 # In the paper's columns the range of the fundamental hardly matters. The number of events does matter,
 # but not in one direction: crowded clips help on ESC-50 and hurt on UrbanSound8K.
