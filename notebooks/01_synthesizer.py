@@ -271,9 +271,9 @@ plt.show()
 #
 # Random sounds are awkward for science. A run cannot be repeated, a clip cannot be cited, and two
 # machines that share the work must agree on who draws what. Here every random number comes from a
-# counter-based generator {cite}`salmon2011`. This is a function that turns an address, (seed, clip,
-# factor, event), into random bits. So the factors of clip $i$ of seed $s$ are a pure function of
-# $(s, i)$. They are the same in any batch, in any order, on any machine.
+# counter-based generator {cite}`salmon2011`, a function that turns an address (seed, clip, factor,
+# event) into random bits. So the factors of clip $i$ of seed $s$ are a pure function of $(s, i)$: the
+# same in any batch, in any order, on any machine.
 
 # %%
 together = prior.sample(torch.arange(1000), seed=0)
@@ -291,11 +291,11 @@ print(f"the same bits in every one of its samples: {same}")
 #
 # ## A clip by hand
 #
-# A clip need not come from a prior. A *scene* is the table of factors, written as JSON. It lists
-# clips, the events of each clip, and their factors by name. A factor that is left out takes a plain
-# default. A scene is short enough to write by hand, and simple enough for a program to write. The
-# paper's outlook (Section 5.2) proposes such a program: a generative model, used as a *rule
-# generator*. The model composes scenes instead of throwing dice, and arithmetic renders them.
+# A clip need not come from a prior. A *scene* is the table of factors, written as JSON: clips, their
+# events, and all factors by name. A factor that is left out takes a plain default. A scene is short
+# enough to write by hand, and simple enough for a program to write. The paper's outlook (Section 5.2)
+# proposes such a program: a generative model, used as a *rule generator*. The model composes scenes
+# instead of throwing dice, and arithmetic renders them.
 
 # %%
 bell = {"excitation": "fm", "f0": 330, "onset": 0.5, "length": 4}
@@ -349,8 +349,8 @@ except audiopg.InputError as error:
 # ### From words to a scene
 #
 # Here is the smallest rule generator that deserves the name. A noun gives an event its factors, an
-# adjective changes them, a number repeats the event, and "then" moves on in time. It writes a scene,
-# and never touches a sample.
+# adjective changes them, a number repeats the event, and "then" begins the next event. The generator
+# writes a scene, and never touches a sample.
 
 # %%
 NOUNS = {
@@ -392,8 +392,8 @@ widgets.side_by_side({said: from_scene(written)}, columns=1)
 # weakness that it admits, the *semantic gap*: sounds that are alike in physics need not be alike in
 # meaning. A generator that draws every factor independently knows no meaning. It never makes three
 # knocks and then a door, because nothing tells it that these belong together. A language model in the
-# place of our dictionaries would write the same JSON, a few hundred characters per clip, for `python
-# -m audiopg synth --json scene.json --out sounds` to render.
+# place of our dictionaries would write the same JSON, a few hundred characters per clip. `python -m
+# audiopg synth --json scene.json --out sounds` renders it.
 #
 # ## What it costs
 #
@@ -517,8 +517,7 @@ plt.show()
 # None of these parts knows anything about dogs, rain or speech. Together they make onsets and decays,
 # harmonic and inharmonic spectra, bright and dull sounds, dense and sparse clips. Spectrograms of
 # real sounds use the same vocabulary. So the sounds are varied. Whether that is enough to teach a
-# network is the question of the following chapters; [chapter 4](04_transfer.ipynb) has the first
-# answer.
+# network is asked in the following chapters, first in [chapter 4](04_transfer.ipynb).
 #
 # What is uncertain: the paper's formulas and its released code differ in places. The code draws the
 # roll-off $\gamma$ anew for each partial, cuts events out of one long tone, and puts one burst anywhere
