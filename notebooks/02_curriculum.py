@@ -77,9 +77,9 @@ plt.show()
 # %% [markdown]
 # ## Take one part away
 #
-# Each part of a clip is set by a few factors, so any single part can be taken away. Clip 2152
-# of `full` is a tone of 335 Hz with 14 partials in four events, damped at 486 Hz. Hear it whole, then in
-# five versions that lack one part each. {numref}`fig-parts` shows the same six sounds.
+# Each part of a clip is set by a few factors, so any single part can be taken away. Clip 2152 of
+# `full` is a tone of 335 Hz with 14 partials in four events, damped at 486 Hz. Hear it whole, then in
+# five versions that lack one part each ({numref}`fig-parts`).
 
 # %%
 whole = priors["full"].sample(torch.tensor([2152]), seed=0)
@@ -163,8 +163,8 @@ plots.histograms(drawn)
 plt.show()
 
 # %% [markdown]
-# Here are the same factors in numbers. Half of the draws lie below the middle column, and nine tenths lie
-# between the outer ones.
+# Here they are in numbers. Half of the draws lie below the middle column, and nine tenths between the
+# outer ones.
 
 # %%
 quantiles = {"5 %": 0.05, "half": 0.5, "95 %": 0.95}
@@ -301,23 +301,24 @@ theirs.join(ours.replace("", "not run yet").add_prefix("ours: "))
 # In the paper's columns the range of the fundamental hardly matters. The number of events does matter,
 # but not in one direction: crowded clips help on ESC-50 and hurt on UrbanSound8K.
 #
-# We would call a setting better than the default if it were ahead on all three sets, both with averaged
-# tokens and with the bands kept apart. In our columns no setting is. The narrow range comes nearest: it
-# is ahead on all three sets with the bands kept apart, and on two with averaged tokens. On the two sets
-# with several test folds, no difference from the default is larger than the deviation of the default
-# itself. And crowded clips differ from the default in two ways at once: they have more events, and
-# shorter events, since each of $N$ events lasts at most $10.24 / N$ seconds.
+# We would call a setting better than the default if it were ahead on all three sets, both with
+# averaged tokens and with the bands kept apart. In our columns no setting is. The narrow range comes
+# nearest: it is ahead on all three sets with the bands kept apart, and on two with averaged tokens.
+# But on the two sets with several test folds, no difference from the default is larger than the
+# deviation of the default itself. And crowded clips differ from the default in two ways at once: they
+# have more events, and shorter ones.
 #
 # ## What it means
 #
 # Taking a part away makes the clips neither shorter nor fewer. It changes *what must be known to predict
-# them*. A network can fill in a masked patch of a sine clip by continuing a line. With events it must
+# them*. In a sine clip, a network can fill in a hidden patch by continuing a line. With events it must
 # know when they end. With damping it must know how spectra tilt. It cannot predict noise at all.
 #
-# What is uncertain: the paper names the four rows but not their exact settings. We read "Freq., Timbre,
-# Dyn., Filter" as the presets above. The released code has no switch for the rows. Its training damps
-# with a probability of 0.7 and always normalises, as we do. The code also holds functions that damp with
-# a probability of 0.3 and normalise with a probability of 0.05, but the training does not call them.
+# What is uncertain: the paper names the four rows but not their exact settings. We read "Freq.,
+# Timbre, Dyn., Filter" as the presets above. The released code has no switch for the rows. Its
+# training damps with a probability of 0.7 and always normalises, as we do. The code also holds
+# functions that damp with a probability of 0.3 and normalise with a probability of 0.05, but the
+# training does not call them.
 #
 # ### Change this
 #
