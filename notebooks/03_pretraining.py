@@ -65,7 +65,7 @@ plt.show()
 
 # %% [markdown]
 # The spectrograms are standardised by the mean and the standard deviation of the preset `full`. Over
-# only three clips, the mean may be somewhat off 0 and the standard deviation somewhat off 1:
+# only three clips, these are 0 and 1 only roughly:
 
 # %%
 print(f"{tuple(mel.shape)}: mean {mel.mean():.3f}, sd {mel.std():.3f}")
@@ -86,8 +86,8 @@ print(f"{tuple(mel.shape)}: mean {mel.mean():.3f}, sd {mel.std():.3f}")
 #
 # ## A small run, live
 #
-# This trains the `micro` network for a few seconds. It has 0.19 million weights, the paper's network
-# 111 million. With batches of $B$ clips, step $k = 0, 1, \ldots$ hears clips $kB$ to $(k+1)B - 1$ of
+# This trains the `micro` network, with 0.19 million weights instead of the paper's 111 million, for a
+# few seconds. With batches of $B$ clips, step $k = 0, 1, \ldots$ hears clips $kB$ to $(k+1)B - 1$ of
 # the run's seed. Each clip is heard once, so there is no data set, and no epoch in the usual sense:
 # the paper's is a count of 5,000 clips.
 
@@ -168,9 +168,8 @@ print(f"{base['device']}, {base['seconds']:.0f} s: {base['data']}")
 #
 # What does a network know on the shelf? Two answers that need no network serve as yardsticks. The
 # first is the average patch of each band, the same for every clip. The second is a {term}`ridge
-# regression`. It predicts a hidden patch from two visible patches of its band, the nearest earlier
-# one and the nearest later one, and from how near they are. Both answers are fitted on 64 clips and
-# tested on 32 others.
+# regression` on two visible patches of the same band, the nearest earlier one and the nearest later
+# one, and on how near they are. Both are fitted on 64 clips and tested on 32 others.
 
 
 # %%
@@ -291,8 +290,8 @@ plots.reconstructions(
 plt.show()
 
 # %% [markdown]
-# How much may be hidden? The network was trained with three quarters hidden, but can be asked for more.
-# Move the slider until neighbouring partials melt into one block.
+# How much may be hidden? The network was trained with three quarters hidden, but can be asked for
+# more. Move the slider until neighbouring partials melt into one block.
 
 # %% tags=["nbval-ignore-output"]
 one, frames = mel[:1], {}
@@ -311,10 +310,10 @@ widgets.figure_sweep(
 )
 
 # %% [markdown]
-# And what does it sound like? A spectrogram has no phases, so we search for a sound that fits it. First
-# we estimate the power at each frequency from the mel bands. Then we look for phases on which
-# neighbouring frames agree. The search leaves a slight roughness in all sounds, even in the original. In
-# *what the encoder saw* the hidden patches are silent.
+# And what does it sound like? A spectrogram has no phases. So we estimate the power at each frequency
+# from the mel bands, and then search for phases on which neighbouring frames agree. The search leaves
+# a slight roughness in all sounds, even in the original. In *what the encoder saw* the hidden patches
+# are silent.
 
 # %% tags=["nbval-ignore-output"]
 two = slice(0, 2)
@@ -346,10 +345,10 @@ else:
 shown
 
 # %% [markdown]
-# The next table also needs the recordings. It compares the loss of `tiny` with that of an untrained
-# network, over the first four recordings of each class. A low loss does not mean that a class is
-# understood. After a bark or a sneeze, many of these recordings are digital silence for most of their
-# length, and flat patches are easily guessed.
+# The next table, which also needs the recordings, has the loss of an untrained network and of `tiny`
+# over the first four recordings of each class. A low loss does not mean that a class is understood.
+# After a bark or a sneeze, many of these recordings are digital silence for most of their length, and
+# flat patches are easily guessed.
 
 # %% tags=["nbval-ignore-output"]
 if recordings is not None:
@@ -415,15 +414,14 @@ outcome_table(controls | steps)
 gain_table(steps, against=next(iter(steps)))
 
 # %% [markdown]
-# Compare the rows with the controls first. With averaged tokens, every recipe is 6 to 16 points above
-# an untrained network on ESC-10 and Speech Commands, after a few minutes of training. `log-mel` is
-# harder to beat: with averaged tokens, no recipe does so on Speech Commands. With the bands kept
-# apart, every recipe beats `log-mel` on all three sets. The untrained network also does so on two of
-# them.
+# With averaged tokens, every recipe is 6 to 16 points above an untrained network on ESC-10 and Speech
+# Commands, after a few minutes of training. `log-mel` is harder to beat: with averaged tokens, no
+# recipe does so on Speech Commands. With the bands kept apart, every recipe beats `log-mel` on all
+# three sets. The untrained network also does so on two of them.
 #
-# Then compare the rows with one another, but with care. Two folds are few, so the standard error
-# itself is uncertain. Three rows (`half-clips-part-decoded`, `decoder-4x256`, `batch-16`) were
-# trained on a GPU. Another device alone can change a probe by several points ([chapter
+# Compare the rows with one another with care. Two folds are few, so the standard error itself is
+# uncertain. Three rows (`half-clips-part-decoded`, `decoder-4x256`, `batch-16`) were trained on a
+# GPU. Another device alone can change a probe by several points ([chapter
 # 9](09_beyond.ipynb#what-the-probes-say)), so small differences of these rows mean little.
 #
 # - `part-decoded`: the decoder predicts only a third of the hidden patches, and attends only to the
@@ -431,11 +429,11 @@ gain_table(steps, against=next(iter(steps)))
 #   Commands with averaged tokens, and gains some on ESC-10 with the bands kept apart.
 # - `half-clips-part-decoded`: the same, and the network hears only half of each clip. It loses on
 #   UrbanSound8K in both ways of averaging.
-# - `decoder-4x256`: a decoder twice as deep and twice as wide reaches the lowest loss, but no better probe
-#   with averaged tokens.
+# - `decoder-4x256`: a decoder twice as deep and twice as wide reaches the lowest loss, but no better
+#   probe with averaged tokens.
 # - `batch-16`: batches of 16, in half as many steps, lose a little everywhere.
-# - `adamw`: AdamW, at half the learning rate, loses points on UrbanSound8K and Speech Commands with
-#   averaged tokens.
+# - `adamw`: AdamW, at half the learning rate, loses points on UrbanSound8K in both ways of averaging, and
+#   on Speech Commands with averaged tokens.
 # - `mimetic-start`: the first weights make each token attend to similar tokens {cite}`trockman2023`.
 #   It shows no clear gain.
 #
@@ -519,10 +517,10 @@ print(f"synthesis with log-mel takes {share:.0f} % of the fastest step")
 
 # %% [markdown]
 # How many clips per second does each kind of hardware learn from? The paper's figure is 500,000 clips
-# divided by the seconds in its Table 3. Our figure on a GPU is that of the run stopped above. This
-# run shared the GPU, so the figure is the least that this GPU can do. Our figure on a CPU is that of
-# the fastest way in the record above. The networks differ, 159 GFLOP a clip against 6.7, so compare
-# the last column, the arithmetic done.
+# divided by the seconds in its Table 3. Our figure on a GPU is that of the stopped run, which shared
+# the GPU, so it is the least that this GPU can do. Our figure on a CPU is that of the fastest way in
+# the record above. The networks differ, 159 GFLOP a clip against 6.7, so compare the last column, the
+# arithmetic done.
 
 # %%
 paper_seconds = paper_table("table_3").loc["full", "pre-training (s)"]
@@ -581,11 +579,11 @@ pd.DataFrame(kernels["metrics"]).T.iloc[:, :4].rename(
 #
 # Inside one machine, the gradients of the last layers travel while those of the first layers are
 # still computed, so the exchange costs next to nothing. Across machines, the links would be busy
-# eleven times as long as the GPUs. A larger batch takes more arithmetic, but moves no more gradients.
-# With batches of some 3,000 clips, the GPUs would be busy as long as the links. So 64 GPUs are worth
-# having only with batches of at least this size. Then the paper's 500,000 clips are fewer than 170
-# steps, and the limit is not the hardware, but whether so few steps can teach the network anything.
-# Synthesis is no limit: each process makes its own clips and asks nobody.
+# eleven times as long as the GPUs. A larger batch moves no more gradients. With batches of some 3,000
+# clips, the GPUs would be busy as long as the links. So 64 GPUs are worth having only with batches of
+# at least this size. Then the paper's 500,000 clips are fewer than 170 steps, and the limit is not
+# the hardware, but whether so few steps can teach the network anything. Synthesis is no limit: each
+# process makes its own clips and asks nobody.
 #
 # ## What it means
 #
@@ -616,8 +614,8 @@ pd.DataFrame(kernels["metrics"]).T.iloc[:, :4].rename(
 #     --rdzv-endpoint=HOST:29500 -m audiopg pretrain --recipe paper --out runs/paper
 # ```
 #
-# `python -m audiopg pretrain --help` lists what else it can do: learn from recordings instead of synthesis,
-# start from given weights, stop after some minutes, save pictures along the way.
+# `python -m audiopg pretrain --help` lists what else it can do: learn from recordings, start
+# from given weights, stop after some minutes, save pictures.
 #
 # What is uncertain: the 1,123 s may be those of 50 epochs instead of 100 ([where the paper disagrees with
 # itself](../book/paper.md#where-the-paper-disagrees-with-itself)). The paper states a batch of 64, but
