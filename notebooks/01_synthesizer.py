@@ -103,7 +103,7 @@ widgets.players(
     waves, [f"preset full, seed 0, clip {clip}" for clip in range(4)]
 )
 
-# %% mystnb={"figure": {"caption": "Clip 1 of seed 0. Top: the waveform, with the envelopes of its events. Middle: the log-mel spectrogram, which is all that the network sees. Bottom: the spectrum of the whole clip, in decibels relative to its peak.", "name": "fig-clip"}, "image": {"alt": "Waveform with envelopes, log-mel spectrogram and spectrum of one synthetic clip"}}
+# %% mystnb={"figure": {"caption": "Clip 1 of seed 0. Top: the waveform, with the envelopes of its events. Middle: the log-mel spectrogram. Bottom: the spectrum of the whole clip, in decibels relative to its peak.", "name": "fig-clip"}, "image": {"alt": "Waveform with envelopes, log-mel spectrogram and spectrum of one synthetic clip"}}
 plots.clip_panel(params[1:2])
 plt.show()
 
@@ -178,7 +178,7 @@ widgets.players(
     [f"{name}, 220 Hz" for name in names],
 )
 
-# %% mystnb={"figure": {"caption": "The four excitations at 220 Hz. Each horizontal line is a partial. The fainter lines of the pulses are aliases: partials above the Nyquist frequency, folded back below it. The paper's waveforms do nothing against aliases.", "name": "fig-excitations"}, "image": {"alt": "Four log-mel spectrograms of steady tones: evenly spaced horizontal lines that differ in number and strength"}}
+# %% mystnb={"figure": {"caption": "The four excitations at 220 Hz. Each horizontal line is a partial. The fainter lines of the pulses are aliases: partials above the Nyquist frequency, folded back below it.", "name": "fig-excitations"}, "image": {"alt": "Four log-mel spectrograms of steady tones: evenly spaced horizontal lines that differ in number and strength"}}
 mels = audiopg.LogMel()(audiopg.render(excitations))
 plots.spectrogram_wall(mels, names, columns=2)
 plt.show()
@@ -314,7 +314,7 @@ same = torch.equal(audiopg.render(again), waves)
 print(f"the same bits after a round trip through JSON: {same}")
 
 # %% [markdown]
-# For those who think in tables, there is also a data frame with one row per event:
+# `to_table` gives a data frame with one row per event:
 
 # %%
 columns = ["excitation", "f0", "onset", "length", "burst_amplitude"]
@@ -337,7 +337,7 @@ widgets.players(
 )
 
 # %% [markdown]
-# Every table is checked before it is rendered. An impossible sound is refused with one sentence:
+# Every table is checked before it is rendered. An impossible sound is refused in one sentence:
 
 # %%
 try:
@@ -453,7 +453,7 @@ for device, taken in speed.items():
 
 # %% [markdown]
 # So one CPU thread cannot feed the network that the paper trained on a GPU. But a CPU also learns
-# more slowly, and a GPU also makes clips faster. On both, synthesis takes a small part of a training
+# more slowly, and a GPU also makes clips faster: on both, synthesis takes a small part of a training
 # step ([chapter 3](03_pretraining.ipynb#how-fast)).
 #
 # Where does the time go? On one CPU thread, we leave out one part of the rendering at a time and

@@ -104,10 +104,9 @@ plots.spectrogram_wall(part_mels, list(parts), columns=3)
 plt.show()
 
 # %% [markdown]
-# {numref}`fig-removed` shows the spectrogram of the whole clip minus that of each version. Red marks
-# where the part adds energy, blue where it removes energy.
+# {numref}`fig-removed` shows what each part adds and what it removes.
 
-# %% mystnb={"figure": {"caption": "What each part adds to the clip (red) or removes from it (blue): the whole clip minus the version without the part.", "name": "fig-removed"}, "image": {"alt": "Five difference spectrograms. Damping is blue above 500 Hz within the events; noise is red everywhere but in the events; bursts are thin red stripes at the onsets; events are blue in the gaps between them; partials are red lines above the first"}}
+# %% mystnb={"figure": {"caption": "The energy that each part adds to the clip (red) or removes from it (blue): the spectrogram of the whole clip minus that of the version without the part.", "name": "fig-removed"}, "image": {"alt": "Five difference spectrograms. Damping is blue above 500 Hz within the events; noise is red everywhere but in the events; bursts are thin red stripes at the onsets; events are blue in the gaps between them; partials are red lines above the first"}}
 plots.spectrogram_wall(
     part_mels[:1] - part_mels[1:],
     ["damping", "noise floor", "bursts", "events", "upper partials"],

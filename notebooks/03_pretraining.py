@@ -442,14 +442,14 @@ gain_table(steps, against=next(iter(steps)))
 # the loss of `tiny` with AdamW was still much higher ({numref}`fig-recorded-loss`). The network and
 # the schedule differ, too, but this suggests that the number of steps matters most.
 #
-# How much time does `cpu` save? The next record compares it with an older recipe (AdamW, batches of 32, a
-# cosine schedule), which made the first weights of this book:
+# How much time does `cpu` save? The next record compares it with an older recipe (AdamW, batches of
+# 32, a cosine schedule), which made the first weights of this book.
 #
 # - The rows `cpu` were trained on one thread, in single precision. (The table above has `mini` in
 #   bfloat16, which is faster.) Their loss is the held-out loss.
-# - For the row `before` we timed 40 of its 2,000 steps in the same way, and multiplied by 50. Its
-#   accuracies are those of the first weights, which were trained in bfloat16. Its loss is the mean
-#   training loss of their last 100 steps.
+# - For the row `before` we timed 40 of the older recipe's 2,000 steps in the same way, and multiplied
+#   by 50. Its accuracies are those of the first weights, which were trained in bfloat16. Its loss is
+#   the mean training loss of their last 100 steps.
 
 # %%
 bench = read_record("bench-recipe")
