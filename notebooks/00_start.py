@@ -14,12 +14,12 @@
 # %% [markdown]
 # # Start here
 #
-# *Three minutes: hear a sound that nobody recorded, hide three quarters of it, and see a network fill it
-# in. Then try a sound of your own.*
+# *Three minutes: hear a sound that nobody recorded, hide three quarters of it, and see a network fill in
+# the rest. Then try a sound of your own.*
 #
 # ## 1. Hear a clip
 #
-# No instrument made this sound and no microphone heard it. A page of arithmetic made it: an oscillator
+# No instrument made this sound, and no microphone heard it. A page of arithmetic made it: an oscillator
 # plays two notes, each with its own envelope, over a little noise. Press play.
 
 # %% tags=["hide-input"]
@@ -34,16 +34,16 @@ params = audiopg.SynthPrior.preset("full").sample(clip, seed=0)
 widgets.side_by_side({"AudioPG, preset full, seed 0, clip 1000019": params})
 
 # %% [markdown]
-# The picture shows the sound three times: as a waveform, as a *log-mel spectrogram* and as a
-# spectrum. The network sees only the spectrogram. There, time runs from left to right and frequency
-# from bottom to top.
+# The picture shows the sound three times: as a waveform, as a *log-mel spectrogram* and as a spectrum.
+# The network sees only the log-mel spectrogram. In it, time runs from left to right and frequency from
+# bottom to top.
 #
 # ## 2. Hide three quarters of it
 #
-# The spectrogram is cut into 512 patches, and 384 of them, chosen at random, are hidden. A network
-# fills the holes. It was trained only on sounds of this kind, and never on this one. Press play,
-# then move the slider from left to right. Its three places are the clip, the quarter that is left
-# of it, and the network's answer.
+# The spectrogram is cut into 512 patches. Of these, 384 are chosen at random and hidden. A network
+# fills them in. It was trained only on sounds of this kind, and never on this one. Press play, then
+# move the slider from left to right. You hear the clip, the quarter that is not hidden, and the
+# network's answer.
 
 # %% tags=["hide-input", "nbval-ignore-output"]
 log_mel = audiopg.LogMel()
@@ -57,13 +57,13 @@ places = ["the clip", "three quarters hidden", "filled in by the network"]
 widgets.sweep("you hear", places, heard.players)
 
 # %% [markdown]
-# The network continues lines that it sees only in part, and both notes begin and end where they
-# should. Nobody told it what a note is. But it had some help: each hidden patch was given its true
-# mean and standard deviation. All three sounds are a little rough, the original too. Each was made
-# from a spectrogram, which has no phases, so the phases had to be estimated.
+# The network continues lines that it sees only in part, and both notes begin and end where they should.
+# Nobody told it what a note is. But it had some help: we gave each hidden patch its true mean and
+# standard deviation. All three sounds are a little rough, even the first. Each was made from a
+# spectrogram, which has no phases, so the phases had to be estimated.
 #
-# Is what it has learned worth anything on real sounds? This book asks that question. The short
-# answers are on the [scoreboard](../book/preface.md#what-we-found).
+# Is what the network has learned worth anything on real sounds? This book asks that question. The
+# [scoreboard](../book/preface.md#what-we-found) has the short answers.
 #
 # ## 3. Try a sound of your own
 #
@@ -73,14 +73,14 @@ widgets.sweep("you hear", places, heard.players)
 #
 # ## 4. Then the chapters
 #
-# Each takes some minutes to read, and can be run.
+# Each chapter takes some minutes to read, and each can be run.
 #
 # | if you wonder | read |
 # | --- | --- |
 # | how arithmetic makes a sound | [1 The synthesizer](01_synthesizer.ipynb) |
 # | what the network is given to hear | [2 A curriculum of clips](02_curriculum.ipynb) |
-# | how it learns, and what it costs | [3 Pre-training](03_pretraining.ipynb) |
-# | what that is worth on dogs, sirens and words | [4 Transfer to real audio](04_transfer.ipynb) |
+# | how the network learns, and what training costs | [3 Pre-training](03_pretraining.ipynb) |
+# | what the training is worth on dogs, sirens and words | [4 Transfer to real audio](04_transfer.ipynb) |
 # | which part of the synthesizer does the work | [5 Ablations and efficiency](05_ablations.ipynb) |
 # | whether the network knows what pitch is | [6 What the latent space knows](06_latent_space.ipynb) |
 # | what its first layer looks for | [7 How patch filters grow](07_patch_filters.ipynb) |

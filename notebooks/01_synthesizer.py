@@ -16,9 +16,9 @@
 #
 # *Can a page of arithmetic make sounds varied enough to teach a network to hear?*
 #
-# The paper pre-trains on no recording at all. Every sound comes from a small generator made of old
-# friends of electronic music: oscillators, envelopes, a filter, noise. Only their use is new: each
-# clip is drawn at random, heard once by the network, and never stored. This chapter opens the
+# The paper pre-trains its network without a single recording. Every sound comes from a small generator
+# made of old friends of electronic music: oscillators, envelopes, a filter, noise. Only their use is
+# new: each clip is drawn at random, heard once by the network, and never stored. This chapter opens the
 # generator and lets you turn its knobs.
 
 # %%
@@ -38,17 +38,17 @@ plots.use_style()
 # %% [markdown]
 # ## One clip
 #
-# A clip $x(t)$ lasts 10.24 seconds. It is a source $s(t)$ plus a noise floor $\eta(t)$ of level
+# A clip $x(t)$ lasts 10.24 seconds. It is the sum of a source $s(t)$ and a noise floor $\eta(t)$ of level
 # $\lambda$, normalised to a peak of 1 (Section 3.1 of the paper):
 #
 # $$
 # x(t) = \operatorname{normalise}\bigl[\, s(t) + \lambda\, \eta(t) \,\bigr]
 # $$ (eq-clip)
 #
-# The source is a handful of events, $i = 1 \ldots N$. Each is a tone $u_i(t)$ of amplitude $a_i$
-# shaped by an envelope $e_i(t)$, with perhaps a burst of noise $b_i(t)$ at its onset. In the presets, as
-# in the paper, all events of a clip have the same kind of tone and the same fundamental. The sum
-# passes through one low-pass filter, which stands for the damping of a real body:
+# The source is a handful of events, $i = 1 \ldots N$. Each event is a tone $u_i(t)$ with
+# amplitude $a_i$ and envelope $e_i(t)$. It may begin with a burst of noise $b_i(t)$. In the presets, as
+# in the paper, all events of a clip have the same kind of tone and the same fundamental frequency. A
+# low-pass filter with cutoff $f_c$ then acts on the sum of the events, like the damping of a real body:
 #
 # $$
 # s(t) = \operatorname{damp}_{f_c}\Bigl[\, \sum_{i=1}^{N} a_i\, e_i(t)\, u_i(t) + b_i(t) \,\Bigr]
@@ -56,7 +56,7 @@ plots.use_style()
 #
 # {numref}`fig-figure-2` draws both equations as a diagram.
 
-# %% mystnb={"figure": {"caption": "The generator, after Figure 2 of the paper and redrawn for this book: an excitation (the tone of an event) with an envelope, summed over the events, then one filter, noise and normalisation. The second line of a box names the numbers that are drawn at random for it.", "name": "fig-figure-2"}, "image": {"alt": "A diagram from top to bottom: three excitations, harmonic, frequency modulation and pulse; one of them times an ADSR envelope, plus a burst, summed over events; a low-pass filter; plus a noise floor; normalised to peak 1; the waveform. Factors stand in each step"}}
+# %% mystnb={"figure": {"caption": "The generator, redrawn after Figure 2 of the paper. An excitation (the tone of an event) gets an envelope, the events are summed and filtered, and noise and normalisation follow. The second line of a box names the numbers that are drawn at random for it.", "name": "fig-figure-2"}, "image": {"alt": "A diagram from top to bottom: three excitations, harmonic, frequency modulation and pulse; one of them times an ADSR envelope, plus a burst, summed over events; a low-pass filter; plus a noise floor; normalised to peak 1; the waveform"}}
 grey = plots.PALETTE["grey"]
 modes = {
     0.5: "harmonic\n$f_0$, partials",
@@ -90,11 +90,10 @@ for y, step in enumerate(steps):
 plt.show()
 
 # %% [markdown]
-# The library does this in two calls. The numbers that describe a clip are its *factors*, and a
-# *prior* is the set of distributions from which they are drawn. Sampling it gives a table of
-# factors, one row per clip; rendering turns the table into sound. Here are four clips.
-# {numref}`fig-clip` shows the second one, clip 1, as a waveform, as the network sees it, and as a
-# spectrum.
+# The numbers that describe a clip are its *factors*. A *prior* is the set of distributions from which
+# they are drawn. Two calls make a clip: `sample` draws a table of factors, one row per clip, and
+# `render` turns the table into sound. Here are four clips, numbered from 0. {numref}`fig-clip` shows
+# clip 1 as a waveform, as the network sees it, and as a spectrum.
 
 # %%
 prior = audiopg.SynthPrior.preset("full")
@@ -104,7 +103,7 @@ widgets.players(
     waves, [f"preset full, seed 0, clip {clip}" for clip in range(4)]
 )
 
-# %% mystnb={"figure": {"caption": "Clip 1 of seed 0. Top: the waveform, with the envelopes of its events. Middle: the log-mel spectrogram, which is all that the network sees. Bottom: the spectrum of the whole clip, in decibels relative to its peak.", "name": "fig-clip"}, "image": {"alt": "Waveform with envelopes, log-mel spectrogram and spectrum of one synthetic clip"}}
+# %% mystnb={"figure": {"caption": "Clip 1 of seed 0. Top: the waveform, with the envelopes of its events. Middle: the log-mel spectrogram. Bottom: the spectrum of the whole clip, in decibels relative to its peak.", "name": "fig-clip"}, "image": {"alt": "Waveform with envelopes, log-mel spectrogram and spectrum of one synthetic clip"}}
 plots.clip_panel(params[1:2])
 plt.show()
 
@@ -112,17 +111,16 @@ plt.show()
 # ## Turn the knobs
 #
 # A row of the table describes a sound completely, so turning a knob means editing the row. The two
-# sliders below work in this page without a kernel; their sounds were made beforehand.
+# sliders below work without a kernel, because their sounds were made beforehand.
 #
-# In JupyterLab the same cell is a full control panel. Every factor has a slider, and sound,
-# waveform, log-mel and spectrum follow it at once. Choose an event under *turn event*; the event
-# sliders then change that one. A slider named *spread* scales the differences between partials: 1
-# leaves the differences as drawn, 0 removes them. Sliders that would change nothing in the clip are
-# hidden.
+# In JupyterLab the same cell is a full control panel. Every factor has a slider, and sound and
+# pictures follow it at once. If a clip has several events, *turn event* selects the one that the
+# sliders change. A slider named *spread* scales the differences between partials: 1 leaves the
+# differences as drawn, 0 removes them. Sliders that would change nothing are hidden.
 #
-# *Surprise me* draws the next clip of the preset and shows its number, because preset, seed and
-# clip number together identify a clip. *Save* writes the current sound beside the notebook, as
-# `full-0-00001.wav` and `full-0-00001.json`; an edited clip gets other file names.
+# *Surprise me* draws the next clip of the preset and shows its number. Preset, seed and clip number
+# together identify a clip. *Save* writes the current sound beside the notebook, as `full-0-00001.wav` and
+# `full-0-00001.json`; an edited clip gets other names.
 
 # %% tags=["nbval-ignore-output"]
 widgets.explorer(preset="full", seed=0, clip=1)
@@ -130,9 +128,9 @@ widgets.explorer(preset="full", seed=0, clip=1)
 # %% [markdown]
 # ## One clip, four presets
 #
-# The paper builds its generator in four steps, and each step has a preset ([chapter
-# 2](02_curriculum.ipynb) takes them apart). For the same factor, all presets use the same random
-# number. So clip 1 has the same fundamental frequency in all four.
+# The paper builds its generator in four steps. Each step has a preset, which is a prior with a name.
+# [Chapter 2](02_curriculum.ipynb) takes the presets apart. Each factor of a clip comes from the same
+# random number in all four. So clip 1 has the same fundamental frequency in all four.
 
 # %%
 clip = torch.tensor([1])
@@ -145,18 +143,17 @@ widgets.side_by_side(in_presets)
 # %% [markdown]
 # ## Three ways to make a tone
 #
-# **Harmonic.** A sum of $K \le 15$ partials, each with a weight $w_k$, a phase $\varphi_k$ and a
-# slight mistuning $\delta_k$. The strength of partial $k$ falls as a power of $k$; the exponent
+# **Harmonic.** The tone is a sum of $K \le 15$ partials. Partial $k$ has a weight $w_k$, a phase
+# $\varphi_k$ and a slight mistuning $\delta_k$. Its strength also falls as a power of $k$; the exponent
 # $\gamma$ is the *roll-off*. A string, a pipe and a voice holding one note are all roughly like this.
 #
 # $$
 # u(t) = \sum_{k=1}^{K} w_k\, k^{-\gamma} \sin\bigl(2\pi k (1 + \delta_k) f_0 t + \varphi_k\bigr)
 # $$ (eq-harmonic)
 #
-# **Frequency modulation.** One sine modulates the phase of another. The index $\beta$ says how
-# strongly, and the ratio $r$ says how many times $f_0$ the modulating frequency is. If $r$ is not
-# close to a simple fraction (3.14, for example), the partials are inharmonic and the result sounds
-# like a bell.
+# **Frequency modulation.** One sine modulates the phase of another. The index $\beta$ says how strongly.
+# The ratio $r$ is the modulating frequency over $f_0$. If $r$ is not close to a simple fraction
+# (3.14, for example), the partials are inharmonic and the tone sounds like a bell.
 #
 # $$
 # u(t) = \sin\bigl(2\pi f_0 t + \beta \sin(2\pi r f_0 t)\bigr)
@@ -164,8 +161,8 @@ widgets.side_by_side(in_presets)
 #
 # **Pulses.** A sawtooth or a square wave: buzzing, dense in partials, like a motor or a reed.
 #
-# To hear the excitation alone, take the `harmonic` preset, which has no events, envelopes, damping
-# or noise, and set the excitation by hand. {numref}`fig-excitations` shows the partials of each.
+# To play each excitation alone, the next cell sets it by hand in the preset `harmonic`, which has no
+# events, envelopes, damping or noise. {numref}`fig-excitations` shows the partials.
 
 # %%
 steady = audiopg.SynthPrior.preset("harmonic").sample(
@@ -181,7 +178,7 @@ widgets.players(
     [f"{name}, 220 Hz" for name in names],
 )
 
-# %% mystnb={"figure": {"caption": "The four excitations at 220 Hz. Each horizontal line is a partial. The fainter lines of the pulses are aliases: partials above the Nyquist frequency, folded back below it. The paper's waveforms do nothing against them.", "name": "fig-excitations"}, "image": {"alt": "Four log-mel spectrograms of steady tones: evenly spaced horizontal lines that differ in number and strength"}}
+# %% mystnb={"figure": {"caption": "The four excitations at 220 Hz. Each horizontal line is a partial. The fainter lines of the pulses are aliases: partials above the Nyquist frequency, folded back below it.", "name": "fig-excitations"}, "image": {"alt": "Four log-mel spectrograms of steady tones: evenly spaced horizontal lines that differ in number and strength"}}
 mels = audiopg.LogMel()(audiopg.render(excitations))
 plots.spectrogram_wall(mels, names, columns=2)
 plt.show()
@@ -191,9 +188,10 @@ plt.show()
 #
 # *Why does a sawtooth at 1,900 Hz sound dirty?* A sawtooth is a sum of infinitely many partials. A
 # sampled sound holds only frequencies below half its sample rate $f_s$; here $f_s / 2$ is 8,000 Hz.
-# Higher partials do not vanish: they are folded back. The fifth, at 9,500 Hz, is heard at
-# $16{,}000 - 9{,}500 = 6{,}500$ Hz; the ninth, at 17,100 Hz, is heard at 1,100 Hz, *below* the
-# fundamental. Hardly any of them is in tune. The cure is to stop the series below $f_s / 2$:
+# Higher partials are folded back. The fifth, at 9,500 Hz, is heard at
+# $16{,}000 - 9{,}500 = 6{,}500$ Hz. The ninth, at 17,100 Hz, is heard at 1,100 Hz, *below* the
+# fundamental. Hardly any folded partial is in tune. The cure is to stop the series below $f_s / 2$,
+# here for the sawtooth:
 #
 # $$
 # \begin{gathered}
@@ -203,9 +201,9 @@ plt.show()
 # $$ (eq-band-limited)
 #
 # For the square wave, keep only the odd partials, replace $2/\pi$ by $4/\pi$, and drop the
-# alternating sign. Pulses that are not limited in this way are called naive. The naive ones come
-# first, then those of {eq}`eq-band-limited`; {numref}`fig-aliases` shows the spectra of the
-# sawtooth waves.
+# alternating sign. Pulses whose series stops there are *band-limited*; all others are *naive*. The
+# first two players below are naive, the last two band-limited. {numref}`fig-aliases` shows the
+# spectra of the sawtooth waves.
 
 # %%
 naive = excitations[2:].edit(f0=1900.0)
@@ -218,25 +216,25 @@ pulse_names = [
 ]
 widgets.players(pulse_waves[:, :48000], pulse_names, columns=2)
 
-# %% mystnb={"figure": {"caption": "The two sawtooth waves. Upper panel, naive: four partials below the Nyquist frequency, and all the others folded back among them. Lower panel, band-limited: the four alone.", "name": "fig-aliases"}, "image": {"alt": "Two spectra. Above: a peak at 1,900 Hz among dozens of lower ones at all frequencies from 100 Hz. Below: four clean peaks at 1,900, 3,800, 5,700 and 7,600 Hz"}}
+# %% mystnb={"figure": {"caption": "The two sawtooth waves. Upper panel, naive: four partials below the Nyquist frequency, with all higher partials folded back among them. Lower panel, band-limited: the four partials alone.", "name": "fig-aliases"}, "image": {"alt": "Two spectra. Above: a peak at 1,900 Hz among dozens of lower ones at all frequencies from 100 Hz. Below: four clean peaks at 1,900, 3,800, 5,700 and 7,600 Hz"}}
 plots.spectra({pulse_names[i]: pulse_waves[i] for i in (0, 2)})
 plt.show()
 
 # %% [markdown]
-# The paper's pulses are naive, and so are those of our presets. In an instrument that is a fault.
-# In a curriculum it need not be. Folded partials are inharmonic, so they make spectra that no
-# string or pipe has; but rattles and squeals are inharmonic too. Whether a network learns more from
-# clean pulses is an open question. To ask it, set `band_limited=True` in the prior.
+# The paper's pulses are naive, and so are those of our presets. In an instrument, folded partials are
+# a fault. In a curriculum (the clips that a network hears), they need not be. Folded partials are
+# inharmonic. Strings and pipes have no such spectra, but rattles and squeals do. Whether a network
+# learns more from band-limited pulses is an open question. To ask it, set `band_limited=True`.
 #
 # ## From tone to event
 #
-# An envelope makes a tone begin and end: it rises in the *attack*, falls in the *decay* to the
-# *sustain* level, and dies away in the *release*. These times are shares of the event's length, so
-# longer events change more slowly. A burst of white noise of 10 to 100 ms at the onset is the click
-# of a hammer or the scrape of a bow.
+# An envelope makes a tone begin and end. It rises in the *attack*, falls in the *decay* to the
+# *sustain* level, and dies away in the *release*. The times of attack, decay and release are shares
+# of the event's length, so longer events change more slowly. A burst of white noise, 10 to 100 ms
+# long, may mark the onset: the click of a hammer or the scrape of a bow.
 #
-# The players and {numref}`fig-events` present one event of a second and a half in four versions:
-# with a slow attack, with a fast one, with a burst added, and finally damped.
+# The players and {numref}`fig-events` present one event of a second and a half in four versions: slow
+# attack, fast attack, fast attack with a burst, and the same damped.
 
 # %%
 row = audiopg.SynthPrior.preset("dynamic").sample(torch.tensor([3]), seed=0)
@@ -263,7 +261,7 @@ stage_waves = torch.cat(
 )
 widgets.players(stage_waves[:, :32000], list(stages))
 
-# %% mystnb={"figure": {"caption": "The first two seconds of the four events. The burst is a vertical stripe; the damping dims everything above 500 Hz.", "name": "fig-events"}, "image": {"alt": "Four log-mel spectrograms of one event with slow attack, fast attack, burst, and damping"}}
+# %% mystnb={"figure": {"caption": "The first two seconds of the four versions. The burst is a vertical stripe. The damping dims everything above 500 Hz.", "name": "fig-events"}, "image": {"alt": "Four log-mel spectrograms of one event with slow attack, fast attack, burst, and damping"}}
 mels = audiopg.LogMel()(stage_waves)[:, :192]
 plots.spectrogram_wall(mels, list(stages), columns=2)
 plt.show()
@@ -273,9 +271,9 @@ plt.show()
 #
 # Random sounds are awkward for science. A run cannot be repeated, a clip cannot be cited, and two
 # machines that share the work must agree on who draws what. Here every random number comes from a
-# counter-based generator {cite}`salmon2011`: a function that turns an address, (seed, clip, factor,
-# event), into random bits. So the factors of clip $i$ of seed $s$ are a pure function of $(s, i)$,
-# in any batch, in any order, on any machine.
+# counter-based generator {cite}`salmon2011`, a function that turns an address (seed, clip, factor,
+# event) into random bits. So the factors of clip $i$ of seed $s$ are a pure function of $(s, i)$: the
+# same in any batch, in any order, on any machine.
 
 # %%
 together = prior.sample(torch.arange(1000), seed=0)
@@ -289,15 +287,15 @@ print(f"the same bits in every one of its samples: {same}")
 
 # %% [markdown]
 # So anyone can hear this sound again: *AudioPG, preset full, seed 0, clip 617*. A clip that was
-# edited by hand has no such name. It can be described by a scene, as the next section shows.
+# edited by hand has no such name, but a scene can describe it.
 #
 # ## A clip by hand
 #
-# A clip need not come from a prior. A *scene* is the same table written as JSON: clips, their
-# events, and the factors of each by name. A factor that is left out takes a plain default. Scenes
-# are short enough to write by hand, and simple enough for another program to write. The paper's
-# outlook (Section 5.2) proposes such a program: a generative model as a *rule generator*. It
-# composes scenes instead of throwing dice, and arithmetic renders them.
+# A clip need not come from a prior. A *scene* is the table of factors, written as JSON: clips, their
+# events, and all factors by name. A factor that is left out takes a plain default. A scene is short
+# enough to write by hand, and simple enough for a program to write. The paper's outlook (Section 5.2)
+# proposes such a program: a generative model, used as a *rule generator*. The model composes scenes
+# instead of throwing dice, and arithmetic renders them.
 
 # %%
 bell = {"excitation": "fm", "f0": 330, "onset": 0.5, "length": 4}
@@ -316,17 +314,18 @@ same = torch.equal(audiopg.render(again), waves)
 print(f"the same bits after a round trip through JSON: {same}")
 
 # %% [markdown]
-# For those who think in tables, there is also a data frame with one row per event:
+# `to_table` gives a data frame with one row per event:
 
 # %%
 columns = ["excitation", "f0", "onset", "length", "burst_amplitude"]
 to_table(params).query("heard")[columns].round(2)
 
 # %% [markdown]
-# Without the query, the data frame has five rows for every clip, because a clip has at most five
-# events. The column `heard` says which of these events sound, and the query keeps only those. For
-# experiments, `vary` makes copies of one clip that differ in a single factor. Here it damps the
-# bell and the drone more and more.
+# A clip has at most five events, so the data frame has five rows for each clip. The query keeps only
+# the events that sound.
+#
+# `vary` makes copies of one clip that differ in a single factor. Here it damps the bell
+# and the drone more and more.
 
 # %%
 corners = [8000.0, 1000.0, 250.0]
@@ -338,7 +337,7 @@ widgets.players(
 )
 
 # %% [markdown]
-# Every table is checked before it is rendered. An impossible sound is refused with one sentence:
+# Every table is checked before it is rendered. An impossible sound is refused in one sentence:
 
 # %%
 try:
@@ -349,9 +348,9 @@ except audiopg.InputError as error:
 # %% [markdown]
 # ### From words to a scene
 #
-# Here is the smallest rule generator that deserves the name. It knows a few words. A noun gives an
-# event its factors, an adjective changes them, a number repeats the event, and "then" moves on in
-# time. What it writes is a scene, and it never touches a sample.
+# Here is the smallest rule generator that deserves the name. A noun gives an event its factors, an
+# adjective changes them, a number repeats the event, and "then" begins the next event. The generator
+# writes a scene, and never touches a sample.
 
 # %%
 NOUNS = {
@@ -389,40 +388,38 @@ print(json.dumps(written["clips"][0]["events"][-1]))
 widgets.side_by_side({said: from_scene(written)}, columns=1)
 
 # %% [markdown]
-# The rules carry the meaning, and the arithmetic only obeys. Rules of this kind are the paper's answer
-# to its own *semantic gap*: sounds that are alike in physics need not be alike in meaning. A generator
-# that draws every factor independently knows no meaning. It never makes three knocks and then a door,
-# because nothing tells it that these belong together. A language model in the place of our
-# dictionaries would write the same JSON, a few hundred characters a clip.
-# `python -m audiopg synth --json scene.json --out sounds` renders what it writes.
+# The rules carry the meaning, and the arithmetic only obeys. Such rules are the paper's remedy for a
+# weakness that it admits, the *semantic gap*: sounds that are alike in physics need not be alike in
+# meaning. A generator that draws every factor independently knows no meaning. It never makes three
+# knocks and then a door, because nothing tells it that these belong together. A language model in the
+# place of our dictionaries would write the same JSON, a few hundred characters per clip. `python -m
+# audiopg synth --json scene.json --out sounds` renders it.
 #
 # ## What it costs
 #
 # *Can clips be made faster than a network learns from them?* If each clip is heard once, the
-# synthesizer must keep up with the training. The released code makes clips one at a time in NumPy
-# and passes each to Kaldi's filterbank; parallel processes hide the cost. Here a whole batch is
-# made at once, on the device that trains. Five ideas make this fast:
+# synthesizer must keep up with the training. The released code makes clips one at a time in NumPy and
+# passes each clip to Kaldi's filterbank. Parallel processes hide the cost. Here a whole batch is made
+# at once, on the device that trains, and five ideas make this fast:
 #
 # - **A sine of a sum is a sum of products.** Lay 1,024 samples on a grid of 16 rows and 64 columns.
-#   The sample in row $j$ and column $m$ has the time $t_j + \tau_m$. A partial then needs sines for
-#   the rows and the columns only. A product of two small matrices does the rest, for all partials
-#   together.
-# - **A phase may wrap.** The phase of a pulse is a 32-bit integer, and $2^{32}$ stands for one
-#   whole cycle. The integer overflows exactly once a cycle, which is what a phase should do.
+#   The sample in row $j$ and column $m$ has the time $t_j + \tau_m$. So a partial needs sines only at
+#   the 16 times $t_j$ and the 64 times $\tau_m$. A product of two small matrices does the rest, for
+#   all partials together.
+# - **A phase may wrap.** The phase of a pulse is a 32-bit integer, and $2^{32}$ stands for one whole
+#   cycle. After each cycle the integer overflows and begins again, as a phase should.
 # - **A recursion can be cut into blocks.** The low-pass processes 32 samples at a time as a matrix
-#   product. Only two numbers, its state, pass from block to block. A parallel scan passes them on in
-#   rounds. In the first round every block passes them to the next block, in the second round to the
-#   block two further on, then four, and so on.
+#   product. A block passes only two numbers on, the state of the filter. A parallel scan passes the
+#   states on in rounds: first to the next block, then two blocks further, then four, and so on.
 # - **A pass over memory costs more than a multiplication.** A random number takes ten rounds of
 #   integer arithmetic, and an envelope takes three ramps. With tensors, each round and each ramp is a
-#   pass over memory. On a CPU with numba, one loop in machine code finishes a number before it begins
-#   the next, and what lies between stays in the processor. The result is the same as without numba,
-#   bit for bit.
+#   pass over memory. On a CPU with numba, one loop finishes a number inside the processor before it
+#   begins the next. The result is the same as without numba, bit for bit.
 # - **Most of a filterbank is zeros.** Sixteen neighbouring mel bands use between 9 and 77 of the 257
-#   frequencies, so the log-mel multiplies small blocks.
+#   frequencies. So the log-mel multiplies small blocks only.
 #
-# The table is a record of `python -m audiopg bench synth`, in milliseconds a clip. The *reference* is
-# our plain version of what the released code does. It ran beside the library, with as many threads.
+# The table is a record of `python -m audiopg bench synth`, in milliseconds per clip. The *reference*,
+# timed in the same run with as many threads, is our plain version of what the released code does.
 
 # %%
 bench = read_record("bench-synth")["metrics"]
@@ -440,10 +437,10 @@ for device, taken in speed.items():
 
 # %% [markdown]
 # How fast is fast enough? As fast as the network learns. Table 3 of the paper gives the training time
-# for 500,000 clips of the `full` curriculum, on one GPU and with synthesis running alongside. This
-# gives the rate at which the paper's network learns, in clips a second, if these are 100 epochs, as
-# Section 4.1 says. The last line says how many clips our device makes while that network learns from
-# one:
+# for the `full` curriculum, on one GPU and with synthesis running alongside. If this is the time of
+# 100 epochs, as Section 4.1 says, the network learned from 500,000 clips. The first line below gives
+# the network's rate. The last line says how many clips our device makes while that network learns
+# from one:
 
 # %%
 paper_seconds = paper_table("table_3").loc["full", "pre-training (s)"]
@@ -455,13 +452,13 @@ for device, taken in speed.items():
     )
 
 # %% [markdown]
-# So one CPU thread cannot feed the network that the paper trained on a GPU. But a CPU also learns more
-# slowly, and a GPU also makes clips faster. On either, synthesis takes a small part of a step
-# ([chapter 3](03_pretraining.ipynb#how-fast)).
+# So one CPU thread cannot feed the network that the paper trained on a GPU. But a CPU also learns
+# more slowly, and a GPU also makes clips faster: on both, synthesis takes a small part of a training
+# step ([chapter 3](03_pretraining.ipynb#how-fast)).
 #
 # Where does the time go? On one CPU thread, we leave out one part of the rendering at a time and
-# measure the time saved. The last line compares the time of the log-mel with the time of its two main
-# steps in their simplest form: 1,022 Fourier transforms, and a 257 x 128 product after each.
+# measure the time saved. The last line compares the log-mel with its two main steps in their simplest
+# form: 1,022 Fourier transforms, and a product with a full 257 x 128 matrix after each.
 
 # %%
 for part, saved in bench["parts_of_render"].items():
@@ -473,11 +470,10 @@ print(
 )
 
 # %% [markdown]
-# What bounds the speed? Each pair of lines below compares the time of one thing with the time of
-# another. All were measured in the same run. In the second line of a pair, "a clip of `full`" means a
-# clip from a batch of 16. "Random numbers, a sine and a filter" is a yardstick: it draws one random
-# number, computes one sine and takes one step of a filter for each sample, one operation after
-# another:
+# What bounds the speed? Each pair of lines below compares two times that were measured in the same
+# run. In the second line of a pair, "a clip of `full`" means a clip from a batch of 16. "Random
+# numbers, a sine and a filter" is a yardstick. For each sample it draws a random number, computes a
+# sine and takes a step of a filter, one operation after another.
 
 # %%
 for name, others in bench["ratios"].items():
@@ -485,19 +481,16 @@ for name, others in bench["ratios"].items():
         print(f"{name}: {share:.2f} times as long as\n  {other}")
 
 # %% [markdown]
-# On a CPU with numba, the 163,840 random numbers of a clip cost little. Most of the time goes to the
-# tones, which are sines and matrix products, and then to the low-pass, which is matrix products.
-# There are faster algorithms, but they round differently. On one machine the samples of a clip must
-# not change from one version to the next, so we use none of them. A clip rendered by itself takes
-# longer, because rendering is several hundred small operations, and each has a fixed cost that a
-# batch shares. The cost of a band-limited pulse grows with the number of its partials, and at 1 Hz it
-# has almost 8,000. The small blocks of the log-mel still hold zeros. A sparse product would skip
-# those, but it rounds differently, too. The log-mel takes about 1.6 times as long as its transforms,
-# sparse products and logarithms alone.
+# On a CPU with numba, the 163,840 random numbers of a clip cost little. The tones (sines and matrix
+# products) take most of the time, and then the low-pass (matrix products). Faster algorithms exist,
+# such as sparse products for the log-mel, but they round differently. On one machine a clip must not
+# change from one version to the next, so we use none of them. A clip rendered by itself takes longer:
+# each of several hundred small operations has a fixed cost, which a batch shares. The cost of a
+# band-limited pulse grows with its partials; at 1 Hz it has almost 8,000.
 #
 # {numref}`fig-cost` shows how the cost grows.
 
-# %% mystnb={"figure": {"caption": "The time to make a clip, against the number of clips in a batch, of events in a clip, and of partials in a tone. On one CPU thread.", "name": "fig-cost"}, "image": {"alt": "Three panels of two lines each: rendering alone, and with log-mel. Cost falls until a batch of four and is flat beyond; it rises with the number of events and of partials"}}
+# %% mystnb={"figure": {"caption": "The time to make a clip on one CPU thread, against the number of clips in a batch, of events in a clip, and of partials in a tone.", "name": "fig-cost"}, "image": {"alt": "Three panels of two lines each: rendering alone, and with log-mel. Cost falls until a batch of four and is flat beyond; it rises with the number of events and of partials"}}
 labels = {
     "batch": "clips in a batch",
     "events": "events in a clip",
@@ -522,35 +515,33 @@ plt.show()
 # ## What it means
 #
 # None of these parts knows anything about dogs, rain or speech. Together they make onsets and decays,
-# harmonic and inharmonic spectra, bright and dull sounds, dense and sparse clips. Spectrograms of real
-# sounds use the same vocabulary. So the sounds are varied. Whether that is enough to teach a network is
-# the question of the following chapters; [chapter 4](04_transfer.ipynb) has the first answer.
+# harmonic and inharmonic spectra, bright and dull sounds, dense and sparse clips. Spectrograms of
+# real sounds use the same vocabulary. So the sounds are varied. Whether that is enough to teach a
+# network is asked in the following chapters, first in [chapter 4](04_transfer.ipynb).
 #
 # What is uncertain: the paper's formulas and its released code differ in places. The code draws the
-# roll-off $\gamma$ anew for each partial, cuts events out of one long tone, and puts one burst
-# anywhere in a clip. We follow the formulas, {eq}`eq-source` to {eq}`eq-fm`: a clip has one
-# roll-off, the tone of each event starts at the event's own onset, and each burst belongs to an
-# onset.
+# roll-off $\gamma$ anew for each partial, cuts events out of one long tone, and puts one burst anywhere
+# in a clip. We follow the formulas, {eq}`eq-source` to {eq}`eq-fm`: a clip has one roll-off, the tone of
+# each event starts at the event's own onset, and each burst belongs to an onset.
 #
 # ### Change this
 #
 # 1. Set `f0` of `slow` to 60 Hz and `cutoff` to 300 Hz. What does it remind you of?
 # 2. Give the events of a clip their own tones: `audiopg.SynthPrior.preset("full",
 #    shared_source=False)`. Is it easier or harder to count them?
-# 3. Teach `scene_of` a word: a noun "siren", whose pitch you choose, or an adjective "faint". Then write
-#    its scene to a file with `json.dump`, render it with `python -m audiopg synth --json scene.json --out
-#    sounds`, and listen: does the sound deserve the word?
-# 4. Make a glass break: write a scene of many short events like `bell`, ever closer together, each
-#    with a high `f0` and a burst at its onset.
+# 3. Teach `scene_of` a word: a noun "siren", whose pitch you choose, or an adjective "faint". Write the
+#    scene to a file with `json.dump`, and render it with `python -m audiopg synth --json scene.json --out
+#    sounds`. Does the sound deserve the word?
+# 4. Make a glass break: write a scene of many short events like `bell`, ever closer together, each with a
+#    high `f0` and a burst at its onset.
 #
 # ```{dropdown} What you might find
-# 1. A low hum with a slow swell: machinery behind a wall. Much of what makes a sound *mechanical*
-#    is a low fundamental with many partials under a low-pass.
-# 2. Easier: events of different pitch separate, and events of equal pitch fuse. The paper's
-#    curriculum is "predominantly monophonic", so the network rarely meets mixtures of different
-#    sources.
+# 1. A low hum with a slow swell: machinery behind a wall. Much of what makes a sound *mechanical* is a
+#    low fundamental with many partials under a low-pass.
+# 2. Easier: events of different pitch separate, and events of equal pitch fuse. The paper's curriculum is
+#    "predominantly monophonic", so the network rarely meets mixtures of different sources.
 # 3. `ADJECTIVES["faint"] = lambda event: event | {"amplitude": 0.2}` works, but only beside another
-#    event: alone in its clip a faint event is as loud as any, because the peak of a clip is always 1.
-#    So some words describe a sound relative to others, and the generator has to know those others.
+#    event. Alone in its clip, a faint event is as loud as any, because the peak of a clip is always 1. So
+#    some words describe a sound relative to others, and the generator has to know those others.
 # 4. The rhythm convinces sooner than the timbre.
 # ```

@@ -16,8 +16,8 @@
 #
 # *What does the network lose when a part of the synthesizer is taken away?*
 #
-# The paper builds its generator in four steps and trains a network on each (Table 3). This chapter
-# shows what the steps contain, first as sounds and pictures, then as distributions. [Chapter
+# The paper builds its generator in four steps and trains a network on each (Table 3). This chapter shows
+# what the steps contain, first as sounds and pictures, then as distributions. [Chapter
 # 5](05_ablations.ipynb) asks what each step is worth to a network.
 
 # %%
@@ -43,8 +43,8 @@ plots.use_style()
 # | `dynamic` | events with envelopes, bursts | row 3 |
 # | `full` | damping, a noise floor | row 4 |
 #
-# The presets share their random numbers, factor by factor, so clip 5 has the same fundamental
-# frequency in all four. Listen to it grow. {numref}`fig-wall` shows four clips in every preset.
+# The presets share their random numbers, factor by factor. So clip 5 has the same fundamental frequency
+# in all four. Listen to it grow. {numref}`fig-wall` shows four clips in every preset.
 
 # %%
 presets = ["sine", "harmonic", "dynamic", "full"]
@@ -77,10 +77,9 @@ plt.show()
 # %% [markdown]
 # ## Take one part away
 #
-# From `full` back to `sine`, the presets lose their parts in a fixed order. A clip can also lose
-# any single part, because each part is set by a few factors in the clip's row of the table. Clip
-# 2152 of `full` is a tone of 335 Hz with 14 partials in four events, damped at 486 Hz. Hear it
-# whole, then five versions, each without one part. {numref}`fig-parts` shows the same six clips.
+# Each part of a clip is set by a few factors, so any single part can be taken away. Clip 2152 of
+# `full` is a tone of 335 Hz with 14 partials in four events, damped at 486 Hz. Hear it whole, then in
+# five versions that lack one part each ({numref}`fig-parts`).
 
 # %%
 whole = priors["full"].sample(torch.tensor([2152]), seed=0)
@@ -99,16 +98,15 @@ without = torch.cat(
 )
 widgets.players(without, list(parts), columns=3)
 
-# %% mystnb={"figure": {"caption": "Clip 2152 of the `full` preset, whole and with one part taken away at a time.", "name": "fig-parts"}, "image": {"alt": "Six log-mel spectrograms. Without damping the upper partials are as strong as the lower; without noise the ground is black; without bursts the stripes at the onsets are gone; without events the partials run from edge to edge; with one partial a single line is left"}}
+# %% mystnb={"figure": {"caption": "Clip 2152 of the `full` preset: whole, and in five versions that lack one part each.", "name": "fig-parts"}, "image": {"alt": "Six log-mel spectrograms. Without damping the upper partials are as strong as the lower; without noise the ground is black; without bursts the stripes at the onsets are gone; without events the partials run from edge to edge; with one partial a single line is left"}}
 part_mels = log_mel(without)
 plots.spectrogram_wall(part_mels, list(parts), columns=3)
 plt.show()
 
 # %% [markdown]
-# {numref}`fig-removed` shows the difference between the whole clip and the clip without a part.
-# Red marks where the part adds energy, blue where it removes energy.
+# {numref}`fig-removed` shows what each part adds and what it removes.
 
-# %% mystnb={"figure": {"caption": "What each part adds to the clip (red) or removes from it (blue): the whole clip minus the clip without the part.", "name": "fig-removed"}, "image": {"alt": "Five difference spectrograms. Damping is blue above 500 Hz within the events; noise is red everywhere but in the events; bursts are thin red stripes at the onsets; events are blue in the gaps between them; partials are red lines above the first"}}
+# %% mystnb={"figure": {"caption": "The energy that each part adds to the clip (red) or removes from it (blue): the spectrogram of the whole clip minus that of the version without the part.", "name": "fig-removed"}, "image": {"alt": "Five difference spectrograms. Damping is blue above 500 Hz within the events; noise is red everywhere but in the events; bursts are thin red stripes at the onsets; events are blue in the gaps between them; partials are red lines above the first"}}
 plots.spectrogram_wall(
     part_mels[:1] - part_mels[1:],
     ["damping", "noise floor", "bursts", "events", "upper partials"],
@@ -118,23 +116,23 @@ plots.spectrogram_wall(
 plt.show()
 
 # %% [markdown]
-# - *Damping* removes brightness: the higher a partial, the more it loses. It sounds like a wall
-#   between us and the source.
-# - *The noise floor* fills the gaps between events. Without it six tenths of this clip are digital
+# - *Damping* removes brightness: the higher a partial, the more it loses. It sounds like a wall between
+#   us and the source.
+# - *The noise floor* fills the gaps between events. Without it, six tenths of this clip are digital
 #   silence. No microphone delivers that, though edited recordings can contain it.
-# - *Bursts* tell us that something was struck. Three of the four events here have one. The three
-#   together last a seventh of a second, and each covers all frequencies at once.
-# - *Events and envelopes* make things happen in time. Without them every frame is like the one
-#   before.
+# - *Bursts* tell us that something was struck. Three of the four events here have a burst. The three
+#   bursts together last a seventh of a second, and each covers all frequencies at once.
+# - *Events and envelopes* make things happen in time. Without them every frame is like the one before.
 # - *Partials* give the timbre. With one left, only the pitch and the rhythm remain.
 #
-# Every clip is scaled to a peak of 1, so each part also affects the others. Damping, for example,
-# makes the tone quieter, and normalisation then makes the noise floor louder.
+# Every clip is scaled to a peak of 1, so each part also affects the others. Damping, for example, makes
+# the tone quieter, and normalisation then makes the noise floor louder.
 #
 # ## The distributions
 #
 # Most factors are drawn independently, from a range or from a list of choices. With $U$ for the
-# uniform distribution,
+# uniform distribution, the fundamental frequency $f_0$, the number of events $N$, the length $\ell_i$
+# of event $i$ and the cutoff $f_c$ are drawn from
 #
 # $$
 # \begin{aligned}
@@ -145,10 +143,9 @@ plt.show()
 # \end{aligned}
 # $$ (eq-prior)
 #
-# The more events, the shorter each may be: together they are never longer than the clip. Their onsets
-# are drawn independently, so events may overlap. Three clips in ten are not damped.
-# {numref}`fig-factors` shows the factors of 5,000 clips, as many as the paper has in an epoch.
-# Drawing them is quick, because nothing is rendered.
+# The upper bound of a length falls with the number of events, so all events together are never longer
+# than the clip. Onsets are drawn independently, so events may overlap. {numref}`fig-factors` shows
+# the factors of 5,000 clips, as many as the paper has in an epoch.
 
 # %% mystnb={"figure": {"caption": "Factors of 5,000 clips of the `full` preset. Most lengths are short because most clips have several events. The damping corner is the cutoff of the low-pass; at 8,000 Hz the clip is not damped.", "name": "fig-factors"}, "image": {"alt": "Six histograms: flat for fundamental frequency and noise level, five equal bars for the number of events, falling for event length, nearly flat and then falling for onset, flat with a spike at 8,000 Hz for the damping corner"}}
 params = priors["full"].sample(torch.arange(5000), seed=0)
@@ -165,8 +162,8 @@ plots.histograms(drawn)
 plt.show()
 
 # %% [markdown]
-# Here are the same factors in numbers. Half of the draws lie below the middle column, and nine
-# tenths lie between the outer ones.
+# Here they are in numbers. Half of the draws lie below the middle column, and nine tenths between the
+# outer ones.
 
 # %%
 quantiles = {"5 %": 0.05, "half": 0.5, "95 %": 0.95}
@@ -184,9 +181,9 @@ pd.DataFrame(
 # ## How loud is the noise?
 #
 # The peak of every clip is 1, so absolute loudness carries no information. What varies is the
-# *relative intensity*: the power of the source divided by the power of the noise floor. No
-# distribution sets it directly; it follows from all the other factors. For example, a clip with
-# short events is mostly noise floor, so its ratio is low.
+# *relative intensity*, or signal-to-noise ratio: the power of the source divided by the power of the
+# noise floor. This ratio is not drawn, but follows from all the other factors. For example, a clip
+# with short events is mostly noise floor, so its ratio is low.
 
 # %% mystnb={"figure": {"caption": "Signal-to-noise ratio of 200 clips of the `full` preset.", "name": "fig-snr"}, "image": {"alt": "Histogram of the signal-to-noise ratio, from about 10 to 60 decibels"}}
 ratio = audiopg.signal_to_noise(params[:200])
@@ -201,16 +198,19 @@ print(
 # %% [markdown]
 # ## What the steps are worth
 #
-# The paper pre-trained each network on one preset, for 100 epochs as its Section 4.1 says, and
-# fine-tuned it for 50 epochs on real recordings. The columns "ours" are {term}`linear probes <linear
-# probe>` of a small network after a short run, on smaller sets: ESC-10 has ten of the classes of
-# ESC-50. So do not compare the paper's numbers with ours. Compare the order of the rows; [chapter
-# 5](05_ablations.ipynb) discusses how sure that order is. The number after ± is the standard
-# deviation over the {term}`folds <fold>`; Speech Commands has a single test part, called fold 3, and
-# so no deviation. Where a cell holds two accuracies, the first comes from {term}`tokens <token>`
-# averaged over the clip, the second from tokens averaged band by band. The last column is the loss on
-# {term}`held-out` clips of the row's own preset ([chapter 3](03_pretraining.ipynb) defines it). Each
-# preset is a task of its own, so the losses do not say which network is better.
+# In the next table, compare only the order of the rows. [Chapter 5](05_ablations.ipynb) discusses how
+# sure that order is. The paper pre-trained each network on one preset, for 100 epochs as its Section
+# 4.1 says, and fine-tuned it for 50 epochs on real recordings. Our numbers are {term}`linear probes
+# <linear probe>` of a small network after a short run, on smaller sets: ESC-10 has ten of the classes
+# of ESC-50.
+#
+# In the columns "ours", the number after ± is the standard deviation over the {term}`folds <fold>`.
+# Speech Commands has a single test part, called fold 3, and so no deviation. Where a cell holds two
+# accuracies, the first comes from *averaged tokens*, the mean of all {term}`tokens <token>` of a
+# clip. For the second, the *bands are kept apart*: tokens are averaged over time only, in each of
+# eight frequency bands. The last column is the loss ([chapter 3](03_pretraining.ipynb)) on
+# {term}`held-out` clips of the row's own preset. Each preset is a task of its own, so the losses do
+# not say which network is better.
 
 # %%
 scale = audiopg.at_scale(smoke="cpu", paper="paper")
@@ -221,18 +221,18 @@ theirs = theirs.filter(like="%").add_prefix("paper: ")
 theirs.join(ours.replace("", "not run yet").add_prefix("ours: "))
 
 # %% [markdown]
-# In the paper's columns the first step, from `sine` to `harmonic`, gains most on ESC-50. On both sets
-# the last step, damping and noise, gains more than the step before it, events and envelopes. In our
-# columns the last row is ahead of the first on every set. Not every step between them is a gain, and
-# most steps are no larger than the deviations over the folds.
+# In the paper's columns, the step from `sine` to `harmonic` gains most on ESC-50. On both sets, damping
+# and noise (the step to `full`) gain more than events and envelopes (the step to `dynamic`). In our
+# columns, `full` is ahead of `sine` on every set. But not every step between them is a gain, and most
+# steps are no larger than the deviations over the folds.
 #
 # ## Narrow and wide, sparse and crowded
 #
-# Table 4 keeps all parts and changes two distributions of {eq}`eq-prior`: that of the fundamental
-# ({numref}`fig-sensitivity-f0`) and that of the number of events ({numref}`fig-sensitivity-events`).
-# The text of the paper, as we have it, lacks the bounds of "narrow" and "wide" in Hz, and the
-# released code has only the default. So 200 to 1,000 Hz and 20 to 4,000 Hz are our choice; the
-# numbers of events are the paper's.
+# Table 4 of the paper keeps all parts and changes two distributions of {eq}`eq-prior`: that of the
+# fundamental ({numref}`fig-sensitivity-f0`) and that of the number of events
+# ({numref}`fig-sensitivity-events`). The bounds of "narrow" and "wide" are missing from our text of
+# the paper and from the released code. We chose 200 to 1,000 Hz and 20 to 4,000 Hz; the numbers of
+# events are the paper's.
 
 # %%
 settings = {
@@ -293,41 +293,42 @@ theirs = paper_table("table_4").add_prefix("paper: ")
 theirs.join(ours.replace("", "not run yet").add_prefix("ours: "))
 
 # %% [markdown]
-# (On ESC-50 the paper's default has 76.75 % here and 82.00 % as the row `full` above. [Where the paper
-# disagrees with itself](../book/paper.md#where-the-paper-disagrees-with-itself) has more on this.)
+# (On ESC-50 the paper's default has 76.75 % here, but 82.00 % in Table 3, as `full`: one of the
+# places [where the paper disagrees with
+# itself](../book/paper.md#where-the-paper-disagrees-with-itself).)
 #
-# In the paper's columns the range of the fundamental hardly matters. The number of events does
-# matter, but not in one direction: crowded clips help on ESC-50 and hurt on UrbanSound8K. We would
-# call a setting better if it were ahead of the default on all three sets, with both ways of averaging
-# the tokens. In our columns no setting is. The narrow range comes nearest: it is ahead on all three
-# with tokens averaged band by band, but not with tokens averaged over the clip. On the two sets with
-# several test folds no difference from the default is larger than the deviation of the default
-# itself. And crowded clips differ from the default in two ways at once: they have more events, and
-# shorter ones, since each of $N$ events lasts at most $10.24 / N$ seconds.
+# In the paper's columns the range of the fundamental hardly matters. The number of events does matter,
+# but not in one direction: crowded clips help on ESC-50 and hurt on UrbanSound8K.
+#
+# We would call a setting better than the default if it were ahead on all three sets, both with
+# averaged tokens and with the bands kept apart. In our columns no setting is. The narrow range comes
+# nearest: it is ahead on all three sets with the bands kept apart, and on two with averaged tokens.
+# But on the two sets with several test folds, no difference from the default is larger than the
+# deviation of the default itself. And crowded clips differ from the default in two ways at once: they
+# have more events, and shorter ones.
 #
 # ## What it means
 #
-# Taking a part away makes the clips neither shorter nor fewer. It changes *what must be known to
-# predict them*. A network can fill in a masked patch of a sine clip by continuing a line. With
-# events it must know when they end. With damping it must know how spectra tilt. It cannot predict
-# noise at all.
+# Taking a part away makes the clips neither shorter nor fewer. It changes *what must be known to predict
+# them*. In a sine clip, a network can fill in a hidden patch by continuing a line. With events it must
+# know when they end. With damping it must know how spectra tilt. It cannot predict noise at all.
 #
 # What is uncertain: the paper names the four rows but not their exact settings. We read "Freq.,
-# Timbre, Dyn., Filter" as the presets above. The released code has no switch for the rows. It also
-# holds functions that damp with a probability of 0.3 and normalise with a probability of 0.05, but its
-# training does not call them. The functions it does call damp with a probability of 0.7 and always
-# normalise, as we do.
+# Timbre, Dyn., Filter" as the presets above. The released code has no switch for the rows. Its
+# training damps with a probability of 0.7 and always normalises, as we do. The code also holds
+# functions that damp with a probability of 0.3 and normalise with a probability of 0.05, but the
+# training does not call them.
 #
 # ### Change this
 #
-# 1. Separate the two ways in which crowded clips differ: draw single events as short as the crowded
-#    ones, with `audiopg.SynthPrior.preset("full", events=(1, 1), event_length=(0.5, 2.0))`. What does
-#    the wall of spectrograms look like then?
+# 1. Separate the two ways in which crowded clips differ: draw single events as short as the crowded ones,
+#    with `audiopg.SynthPrior.preset("full", events=(1, 1), event_length=(0.5, 2.0))`. What does the wall
+#    of spectrograms look like then?
 # 2. Ask for nonsense: `audiopg.SynthPrior.preset("full", f0=(50, 9000))`.
 #
 # ```{dropdown} What you might find
 # 1. Mostly noise floor. The lengths now roughly agree, but a third thing has changed: how much of a clip
-#    sounds. It is harder than it seems to find two settings that differ in only one way.
+#    is sound. It is harder than it seems to find two settings that differ in only one way.
 # 2. You get an error of one sentence, which names the field and its range. In a sampled sound, a
 #    frequency above half the sample rate cannot be told from one below it.
 # ```

@@ -16,10 +16,10 @@
 #
 # *What is there to learn in guessing what is hidden?*
 #
-# A masked autoencoder {cite}`he2022,huang2022` is shown a quarter of a spectrogram and asked for
-# the rest. Nobody tells it what a partial, an onset or a filter is. But a network that can continue
-# the partials of a tone where they are hidden has, in some form, a notion of what a tone is. This
-# chapter pictures the task, runs it live on a small network, and shows what a longer run learned.
+# A masked autoencoder {cite}`he2022,huang2022` sees a quarter of a spectrogram and has to fill in the
+# rest. Nobody tells it what a partial, an onset or a filter is. But a network that can continue
+# hidden partials has, in some form, a notion of what a tone is. This chapter shows the task, runs it
+# live on a small network, and shows what a longer run learned.
 
 # %%
 import matplotlib.pyplot as plt
@@ -41,13 +41,13 @@ plots.use_style()
 # %% [markdown]
 # ## What the network sees
 #
-# Sound reaches the network as a log-mel spectrogram of 1,024 frames by 128 bands, one frame every
-# 10 ms. The spectrogram is cut into $16 \times 16$ patches: 64 along time, 8 along frequency, 512
-# *tokens* in all. Of these, 384 are hidden at random, a new choice for every clip
-# ({numref}`fig-mask`). The encoder, a vision transformer {cite}`dosovitskiy2021`, processes only
-# the 128 that are left, which saves computation.
+# Sound reaches the network as a log-mel spectrogram of 1,024 frames by 128 mel bands, one frame every 10
+# ms. The spectrogram is cut into $16 \times 16$ patches: 64 along time, 8 along frequency, 512 in all.
+# Below, a *band* is one of the 8 rows of patches. For every clip, 384 patches are chosen at random and
+# hidden ({numref}`fig-mask`). The encoder, a vision transformer {cite}`dosovitskiy2021`, makes a *token*
+# of each of the other 128 patches. It never processes the hidden patches, which saves computation.
 
-# %% mystnb={"figure": {"caption": "A clip, and the quarter of it that the encoder sees.", "name": "fig-mask"}, "image": {"alt": "Left: a log-mel spectrogram of harmonic events. Right: the same with three quarters of its square patches grey"}}
+# %% mystnb={"figure": {"caption": "A clip, and the quarter of its patches that the encoder sees.", "name": "fig-mask"}, "image": {"alt": "Left: a log-mel spectrogram of harmonic events. Right: the same with three quarters of its square patches grey"}}
 prior = audiopg.SynthPrior.preset("full")
 log_mel = audiopg.LogMel()
 held_out = torch.arange(10**6, 10**6 + 3)
@@ -64,32 +64,32 @@ plots.spectrogram_wall(
 plt.show()
 
 # %% [markdown]
-# The numbers in the patches are standardised by the mean and the standard deviation of the
-# curriculum. Over only three clips, the mean may be somewhat off 0 and the standard deviation
-# somewhat off 1:
+# The spectrograms are standardised by the mean and the standard deviation of the preset `full`. Over
+# only three clips, these are 0 and 1 only roughly:
 
 # %%
 print(f"{tuple(mel.shape)}: mean {mel.mean():.3f}, sd {mel.std():.3f}")
 
 # %% [markdown]
-# The decoder puts a learned *mask token* where a patch is missing and predicts every patch. The
-# loss looks only at the set $M$ of hidden patches. Each patch $p_j$ of 256 values is first
-# normalised to zero mean and unit variance, so that a quiet patch counts as much as a loud one:
+# The decoder puts a learned *mask token* in the place of each hidden patch, and predicts every patch. The
+# loss counts only the set $M$ of hidden patches. Each patch $p_j$ of 256 values is first normalised to
+# zero mean and unit variance, so that a quiet patch counts as much as a loud one. With $\hat p_j$ for the
+# prediction, the loss is
 #
 # $$
 # \mathcal{L} = \frac{1}{|M|} \sum_{j \in M} \frac{1}{256}
 # \Bigl\lVert \hat p_j - \frac{p_j - \operatorname{mean} p_j}{\operatorname{sd} p_j} \Bigr\rVert^2
 # $$ (eq-loss)
 #
-# The answer "all patches are flat" scores 1. A loss below 1 means that some of the pattern inside
-# the patches was predicted.
+# The *flat answer*, $\hat p_j = 0$ for every patch, scores 1. A loss below 1 means that some of the
+# pattern inside the patches was predicted.
 #
 # ## A small run, live
 #
-# This trains the `micro` network, with 0.19 million weights instead of the paper's 111 million, for
-# a few seconds. With batches of $B$ clips, step $k$ hears clips $kB$ to $(k+1)B - 1$ of the seed that
-# the run was given. Each clip is heard once, so there is no data set and no epoch in the usual sense:
-# the paper's epoch is a count of 5,000 clips.
+# This trains the `micro` network, with 0.19 million weights instead of the paper's 111 million, for a
+# few seconds. With batches of $B$ clips, step $k = 0, 1, \ldots$ hears clips $kB$ to $(k+1)B - 1$ of
+# the run's seed. Each clip is heard once, so there is no data set, and no epoch in the usual sense:
+# the paper's is a count of 5,000 clips.
 
 # %%
 settings = audiopg.PretrainSettings(
@@ -101,7 +101,7 @@ settings = audiopg.PretrainSettings(
     schedule=audiopg.at_scale(smoke="cosine", paper="constant"),
 )
 
-# %% mystnb={"figure": {"caption": "Loss of the live run, drawn while it goes on. The dashed line is the loss of answering that all patches are flat.", "name": "fig-live-loss"}, "image": {"alt": "A loss curve that falls steeply from about 1.4 to below 1, and then slowly"}}
+# %% mystnb={"figure": {"caption": "Loss of the live run, drawn while it goes on. The dashed line is the loss of the flat answer.", "name": "fig-live-loss"}, "image": {"alt": "A loss curve that falls steeply from about 1.4 to below 1, and then slowly"}}
 run = audiopg.pretrain(
     settings, watch=widgets.LiveLoss(settings), progress=False
 )
@@ -113,15 +113,14 @@ print(
 )
 
 # %% [markdown]
-# To reach a loss of 1, the network has only to learn to say "flat". To go far below 1 takes longer.
-# The curves of the next section stay near 0.87 for a thousand clips or many more before they fall
-# further. We call this stretch the *shelf*.
+# To reach a loss of 1, the network has only to learn the flat answer. To go far below 1 takes longer.
+# The curves of the next section wait near 0.87 until the networks have heard two thousand to twenty
+# thousand clips. We call this stretch the *shelf*.
 #
 # ## A longer run, recorded
 #
-# The network that comes with the package is `tiny`, with 5.8 million weights. It was trained in the
-# same loop on a CPU. Its record says how long this took, on which device and data, and with which
-# commit.
+# The network that comes with the package is `tiny`, with 5.8 million weights. It was trained in the same
+# loop on a CPU. Its record says how long this took, on which device, with which data and at which commit.
 
 # %%
 record = read_record("pretrain-tiny")
@@ -130,7 +129,7 @@ for key in ("device", "seconds", "commit", "date", "data"):
 shown = ("steps", "batch_size", "learning_rate", "schedule")
 print(", ".join(f"{key} {record['settings'][key]}" for key in shown))
 
-# %% mystnb={"figure": {"caption": "Loss by number of clips: the recorded run, two earlier ones of a network of the same size, and one of the paper's network. Medians of 21 steps.", "name": "fig-recorded-loss"}, "image": {"alt": "Four loss curves on a logarithmic axis of clips. All wait near 0.87. The recorded run leaves this shelf after about two thousand clips, two others after five to ten thousand, and the paper's network last, after about twenty thousand"}}
+# %% mystnb={"figure": {"caption": "Loss by number of clips: the recorded run of `tiny`, two earlier runs of a network of this size, and a run of the paper's network. Medians of 21 steps.", "name": "fig-recorded-loss"}, "image": {"alt": "Four loss curves on a logarithmic axis of clips. All wait near 0.87. The recorded run leaves this shelf after about two thousand clips, two others after five to ten thousand, and the paper's network last, after about twenty thousand"}}
 runs = {
     "batches of 8, Muon": record,
     "batches of 32, AdamW": read_record("pretrain-tiny-adamw"),
@@ -158,19 +157,19 @@ base = read_record("pretrain-base-stopped")
 print(f"{base['device']}, {base['seconds']:.0f} s: {base['data']}")
 
 # %% [markdown]
-# The last curve is that of the paper's network, ViT-B, with the paper's settings, but in bfloat16, on
-# a GPU. It waits on the same shelf, for ten times as many clips as the recorded run of `tiny`. Other
-# runs shared the GPU, and the seconds include 50 s of compilation, so the steps alone took less. We
-# had to stop this run after 88 % of its clips, and its weights are lost. So there is no probe of it.
-# But it kept copies of its patch filters, which [chapter 7](07_patch_filters.ipynb) looks at.
+# The last curve is a run of the paper's network, ViT-B, on a GPU. It has the paper's settings, except
+# that it ran in bfloat16. It waits on the same shelf, for ten times as many clips as the recorded run
+# of `tiny`. Other runs shared the GPU, and the seconds include 50 s of compilation, so the steps
+# alone took less. We had to stop this run after 88 % of its clips. Its weights are lost, so they were
+# not probed. But copies of its patch filters were kept; [chapter 7](07_patch_filters.ipynb) looks at
+# them.
 #
 # ## What lies on the shelf?
 #
-# The curves wait at nearly the same height before they fall further. What does a network know
-# there? Two answers that need no network serve as yardsticks. The first says the same for every
-# clip: the average patch of each band. The second is a {term}`ridge regression`, which predicts a hidden
-# patch from the two nearest visible patches of its band, one earlier and one later, and from how
-# near they are. Both are fitted on 64 clips and tested on 32 others.
+# What does a network know on the shelf? Two answers that need no network serve as yardsticks. The
+# first is the average patch of each band, the same for every clip. The second is a {term}`ridge
+# regression` on two visible patches of the same band, the nearest earlier one and the nearest later
+# one, and on how near they are. Both are fitted on 64 clips and tested on 32 others.
 
 
 # %%
@@ -223,8 +222,8 @@ for band in range(8):
         error.append((new_y - answer) ** 2)
 
 # %% [markdown]
-# The networks predict the same hidden patches. Each is asked twice: once with the visible patches of
-# the clip, once with those of another clip in their place. A network that listens must do worse with
+# The networks predict the same hidden patches. Each network is asked twice: once with the visible patches
+# of the clip, once with those of another clip in their place. A network that listens must do worse with
 # the wrong clip.
 
 # %%
@@ -250,19 +249,18 @@ columns = ["loss", "with another clip's patches"]
 pd.DataFrame.from_dict(table, orient="index", columns=columns)
 
 # %% [markdown]
-# The curves wait at the loss of the average patch of the band. The live run has come near it, and
-# does not notice whose patches it is given. So on the shelf a network knows what an average
-# spectrogram looks like. For this the decoder needs to know only where a patch lies, and nothing of
-# what the encoder heard. The loss falls further only when the decoder begins to use what the
-# encoder heard. In `tiny` it does: with the wrong patches the loss is worse than that of a flat
-# answer. `tiny` also beats the regression from two neighbours, which is the least that one should
-# ask of a trained network.
+# The curves wait at about the loss of the average patch. The live run has come near it, and does
+# equally well with the patches of another clip. So on the shelf a network knows what an average
+# spectrogram looks like. For this the decoder needs to know only where a patch lies. The loss falls
+# further only when the decoder begins to use what the encoder heard. In `tiny` it does: with the
+# wrong patches, the loss is worse than that of the flat answer. `tiny` also beats the ridge
+# regression, which is the least that one should ask of a trained network.
 #
-# Part of the average answer is not about sound at all. In the lowest band of patches, the first mel
-# filters are narrower than the spacing of the bins of the Fourier transform. One of them holds no bin,
-# so its row of the spectrogram is always empty. Some of its neighbours touch a bin only at their edge,
-# so their rows are always dark. The average patch knows these rows, and its loss is much lower in this
-# band than in the others. Here is its loss in each band, from the lowest to the highest:
+# Part of the average patch is not about sound at all. In the lowest band, the first mel filters are
+# narrower than the spacing of the bins of the Fourier transform. One filter holds no bin, so its row
+# of the spectrogram is always empty. Others touch a bin only at their edge, so their rows are always
+# dark. The average patch has these rows, so its loss is much lower in this band than in the others.
+# Here is its loss in each band, from the lowest to the highest:
 
 # %%
 print(
@@ -275,11 +273,11 @@ print(
 # %% [markdown]
 # ## What it fills in
 #
-# {numref}`fig-reconstructions` shows three clips that no run has trained on. The network sees the
-# middle picture and answers with the right one. It predicts normalised patches, as {eq}`eq-loss`
-# asks, so it says nothing about their loudness. For the picture we give each hidden patch the mean
-# and the standard deviation that it has in the original clip. Only the *pattern* inside a hidden
-# patch is the network's work.
+# {numref}`fig-reconstructions` shows three clips that no run has trained on. The network sees the middle
+# picture and answers with the right one. It predicts normalised patches, as {eq}`eq-loss` asks, so it
+# says nothing about how loud a patch is. For the picture we give each hidden patch the mean and the
+# standard deviation that it has in the original clip. Only the *pattern* inside a hidden patch is the
+# network's work.
 
 # %% mystnb={"figure": {"caption": "Held-out clips, what the `tiny` network saw of them, and its reconstruction.", "name": "fig-reconstructions"}, "image": {"alt": "Three rows of original, masked and reconstructed log-mel spectrograms. Horizontal lines are continued across hidden patches; noise is replaced by smooth colour"}}
 mel = log_mel(audiopg.render(prior.sample(held_out, seed=0)))
@@ -292,7 +290,7 @@ plots.reconstructions(
 plt.show()
 
 # %% [markdown]
-# How much may be hidden? The network was trained with three quarters hidden, and can be asked for
+# How much may be hidden? The network was trained with three quarters hidden, but can be asked for
 # more. Move the slider until neighbouring partials melt into one block.
 
 # %% tags=["nbval-ignore-output"]
@@ -312,10 +310,10 @@ widgets.figure_sweep(
 )
 
 # %% [markdown]
-# And what does it sound like? A spectrogram has no phases, so we search for a sound that fits it.
-# First we estimate the power at each frequency from the mel bands. Then we look for phases on which
-# neighbouring frames agree. The search leaves a slight roughness in all three kinds of sound. In *what
-# the encoder saw* the hidden patches are silent.
+# And what does it sound like? A spectrogram has no phases. So we estimate the power at each frequency
+# from the mel bands, and then search for phases on which neighbouring frames agree. The search leaves
+# a slight roughness in all sounds, even in the original. In *what the encoder saw* the hidden patches
+# are silent.
 
 # %% tags=["nbval-ignore-output"]
 two = slice(0, 2)
@@ -324,8 +322,8 @@ with torch.no_grad():
 widgets.heard_reconstructions(log_mel, mel[two], output, titles[two])
 
 # %% [markdown]
-# The network has never met a real sound. If ESC-10 {cite}`piczak2015` is at hand, here are two of
-# its recordings, cut or repeated to 10.24 s, with three quarters hidden.
+# The network has never met a real sound. If ESC-10 {cite}`piczak2015` is at hand, here are two of its
+# recordings, cut or repeated to 10.24 s, with three quarters hidden.
 
 # %% tags=["nbval-ignore-output"]
 recordings = find_dataset("esc10", audiopg.data_folder())
@@ -347,10 +345,10 @@ else:
 shown
 
 # %% [markdown]
-# The table, which needs the recordings, compares the loss of `tiny` with that of an untrained
-# network, over the first four recordings of each class. A low loss does not mean that a class is
-# understood: after a bark or a sneeze, many of these recordings are digital silence for most of their
-# length, and flat patches are easily guessed.
+# The next table, which also needs the recordings, has the loss of an untrained network and of `tiny`
+# over the first four recordings of each class. A low loss does not mean that a class is understood.
+# After a bark or a sneeze, many of these recordings are digital silence for most of their length, and
+# flat patches are easily guessed.
 
 # %% tags=["nbval-ignore-output"]
 if recordings is not None:
@@ -373,29 +371,32 @@ if recordings is not None:
 shown
 
 # %% [markdown]
-# A loss below 1 alone would prove little, because the average patch reaches that too. But in most
-# classes that are not mostly silent, the loss is well below the shelf, although the network knows
-# only synthetic sound. This is the first sign in this book that synthetic and real sound have
-# something in common. [Chapter 4](04_transfer.ipynb) asks what it is worth.
+# A loss below 1 alone would prove little, because the average patch reaches that, too. But in most
+# classes that are not mostly silent, the loss is well below the shelf. The network knows only
+# synthetic sound, so this is the first sign in this book that synthetic and real sound have something
+# in common. [Chapter 4](04_transfer.ipynb) asks what it is worth.
 
 # %% [markdown]
 # ## Which recipe?
 #
-# The recipe `paper` is what the paper states: AdamW, a constant rate of $10^{-4}$, batches of 64,
-# single precision. It was made for a GPU. The recipe `cpu` is ours, for a processor. It takes batches
-# of 8 and has no {term}`class token`. Muon {cite}`jordan2024` updates the matrices of the blocks, at
-# a rate of
-# $2 \cdot 10^{-3}$. This rate stays constant, then falls to zero over the last steps. What is each
-# part of the recipe worth? The table begins with two controls and the recipe itself. Each further row
-# changes one part of the recipe, and sometimes a setting that goes with it. With `part-decoded` the
-# decoder predicts only a third of the hidden patches, and attends only to the visible ones. With
-# `adamw` the learning rate is half as large. The row `half-clips-part-decoded` changes two parts. The
-# network is `mini` (6 blocks, 128 wide), trained on 12,800 clips. The judge is a {term}`linear probe`
-# on the recordings that we use for development. For ESC-10 {cite}`piczak2015` and UrbanSound8K
-# {cite}`salamon2014` it uses the first two {term}`folds <fold>`: it is trained on one and tested on
-# the other, then the other way round. For Speech Commands it is tested on the validation part, fold 2
-# in the table. No other fold is touched. Where a cell holds two accuracies, the first comes from
-# tokens averaged over the clip, the second from tokens averaged band by band.
+# A *recipe* is a set of training settings. The recipe `paper` is what the paper states, for a GPU:
+# AdamW, a constant learning rate of $10^{-4}$, batches of 64, single precision. The recipe `cpu` is
+# ours. It takes batches of 8 and has no {term}`class token`. Muon {cite}`jordan2024` updates the
+# matrices of the blocks. Its learning rate of $2 \cdot 10^{-3}$ stays constant, then falls to zero
+# over the last steps.
+#
+# What is each part of `cpu` worth? The next table begins with two controls: an untrained network, and
+# the mean and deviation of each mel band (`log-mel`). Each other row trains `mini` (6 blocks, 128
+# wide) on 12,800 clips. The row `cpu` is the recipe itself. Each row below it changes one part, and
+# sometimes a setting that goes with it. The list after the tables says what changes.
+#
+# The judge is a {term}`linear probe` on the recordings that we use for development. For ESC-10
+# {cite}`piczak2015` and UrbanSound8K {cite}`salamon2014` these are the first two {term}`folds
+# <fold>`: the probe is trained on one and tested on the other, then the other way round. For Speech
+# Commands it is tested on the validation part, fold 2 in the table. No other fold is touched. Where a
+# cell holds two accuracies, the first comes from *averaged tokens*, the mean of all tokens of a clip.
+# For the second, the *bands are kept apart*: tokens are averaged over time only, in each band. The
+# *held-out loss* is {eq}`eq-loss` on clips that no run trains on.
 
 # %%
 scale = audiopg.at_scale(smoke="cpu", paper="paper")
@@ -407,45 +408,48 @@ controls = {
 outcome_table(controls | steps)
 
 # %% [markdown]
-# The next table gives the gain of each recipe over the first, in points, with its standard error
-# over the folds.
+# The next table gives the gain of each row over `cpu`, in points, with its standard error over the folds.
 
 # %%
 gain_table(steps, against=next(iter(steps)))
 
 # %% [markdown]
-# First compare the rows with the controls. With averaged tokens, every recipe is 6 to 16 points
-# above an untrained network on ESC-10 and Speech Commands, after a few minutes of training. The
-# log-mel statistics are harder to beat: on Speech Commands no recipe does so with averaged tokens. With
-# the bands kept apart, every recipe beats them on all three sets.
+# With averaged tokens, every recipe is 6 to 16 points above an untrained network on ESC-10 and Speech
+# Commands, after a few minutes of training. `log-mel` is harder to beat: with averaged tokens, no
+# recipe does so on Speech Commands. With the bands kept apart, every recipe beats `log-mel` on all
+# three sets. The untrained network also does so on two of them.
 #
-# Then compare the rows with one another, but with care. From two folds, the standard error itself is
-# uncertain. And three rows were trained on a GPU (`half-clips-part-decoded`, `decoder-4x256`,
-# `batch-16`): another device alone can change a probe by several points ([chapter
+# Compare the rows with one another with care. Two folds are few, so the standard error itself is
+# uncertain. Three rows (`half-clips-part-decoded`, `decoder-4x256`, `batch-16`) were trained on a
+# GPU. Another device alone can change a probe by several points ([chapter
 # 9](09_beyond.ipynb#what-the-probes-say)), so small differences of these rows mean little.
 #
-# - The row `part-decoded` saves about a sixth of the time. It costs several points on UrbanSound8K
-#   and Speech Commands with averaged tokens, and gains some on ESC-10 with the bands kept apart. If
-#   the network also hears only half of each clip, it loses on UrbanSound8K with both poolings.
-# - A decoder twice as deep and twice as wide (`decoder-4x256`) reaches the lowest loss, but no better
+# - `part-decoded`: the decoder predicts only a third of the hidden patches, and attends only to the
+#   visible ones. This saves about a sixth of the time. It costs several points on UrbanSound8K and Speech
+#   Commands with averaged tokens, and gains some on ESC-10 with the bands kept apart.
+# - `half-clips-part-decoded`: the same, and the network hears only half of each clip. It loses on
+#   UrbanSound8K in both ways of averaging.
+# - `decoder-4x256`: a decoder twice as deep and twice as wide reaches the lowest loss, but no better
 #   probe with averaged tokens.
-# - Batches of 16, in half as many steps, lose a little everywhere.
-# - In the mimetic start {cite}`trockman2023`, the first weights make each token attend to tokens that
-#   are similar to it. It shows no clear gain.
+# - `batch-16`: batches of 16, in half as many steps, lose a little everywhere.
+# - `adamw`: AdamW, at half the learning rate, loses points on UrbanSound8K in both ways of averaging, and
+#   on Speech Commands with averaged tokens.
+# - `mimetic-start`: the first weights make each token attend to similar tokens {cite}`trockman2023`.
+#   It shows no clear gain.
 #
-# So the recipe uses none of these. With AdamW in place of Muon, two of the three sets lose points with
-# averaged tokens. But AdamW, too, has left the shelf after 12,800 clips in batches of 8, which are 1,600
-# steps. In batches of 32 they are 400 steps, and after them the loss of `tiny` with AdamW was still much
-# higher ({numref}`fig-recorded-loss`). The network and the schedule differ, too, but this suggests that
-# the number of steps matters most.
+# So `cpu` uses none of these changes. But AdamW, too, has left the shelf after 1,600 steps, which are
+# 12,800 clips in batches of 8. In batches of 32, 12,800 clips are 400 steps. After these 400 steps,
+# the loss of `tiny` with AdamW was still much higher ({numref}`fig-recorded-loss`). The network and
+# the schedule differ, too, but this suggests that the number of steps matters most.
 #
-# How much time does the recipe `cpu` save? The next record compares it with an older recipe (AdamW,
-# batches of 32, a cosine schedule), which made the first weights of this book. For this record the
-# recipe `cpu` trained `tiny` and `mini` on one thread, in single precision. (The table above has
-# `mini` in bfloat16, which is faster.) For the older recipe (the row "before") we timed 40 of its
-# 2,000 steps in the same way, and multiplied the result by 50. The accuracies in this row are those
-# of the first weights, which were trained in bfloat16. The loss is the mean training loss of their
-# last 100 steps.
+# How much time does `cpu` save? The next record compares it with an older recipe (AdamW, batches of
+# 32, a cosine schedule), which made the first weights of this book.
+#
+# - The rows `cpu` were trained on one thread, in single precision. (The table above has `mini` in
+#   bfloat16, which is faster.) Their loss is the held-out loss.
+# - For the row `before` we timed 40 of the older recipe's 2,000 steps in the same way, and multiplied
+#   by 50. Its accuracies are those of the first weights, which were trained in bfloat16. Its loss is
+#   the mean training loss of their last 100 steps.
 
 # %%
 bench = read_record("bench-recipe")
@@ -469,12 +473,12 @@ pd.DataFrame(
 # With the bands kept apart, `tiny` now reaches with 12,800 clips what the first weights reached with
 # 64,000. It takes less than a quarter of the time that the older recipe would take here. With
 # averaged tokens, `tiny` is two points below the first weights. The smaller `mini` takes a ninth of
-# the time. It is one point short with the bands apart, and three with averaged tokens. Each figure
-# comes from one run and a probe of 400 clips, so four more or four fewer correct clips change it by
-# one point.
+# the older recipe's time. It is one point below the first weights with the bands kept apart, and
+# three with averaged tokens. Each figure comes from one run and a probe of 400 clips, so four correct
+# clips more or fewer change it by one point.
 #
-# The first command below runs the recipes that have no record yet. If there is a GPU, it runs them
-# at the paper's scale. The second command measures the speeds.
+# The first command below runs the recipes that have no record yet. If there is a GPU, it runs them at the
+# paper's scale. The second command measures the speeds.
 #
 # ```
 # python -m audiopg reproduce recipe
@@ -483,18 +487,18 @@ pd.DataFrame(
 #
 # ## How fast
 #
-# A clip costs time twice: to make it, and to learn from it. The second cost is mostly matrix
-# products: a block of width $d$ over $n$ tokens takes
+# A clip costs time twice: to make it, and to learn from it. The second cost is mostly matrix products. A
+# block of width $d$ over $n$ tokens takes
 #
 # $$
 # 24\, n\, d^2 + 4\, n^2 d
 # $$ (eq-flops)
 #
-# operations forwards, and twice as many backwards. Hiding patches pays here, because the encoder's
-# $n$ is 129 instead of 513, the class token included. The paper's network takes 159 billion
-# operations a clip. The record below was made with `tiny` on a CPU. "The peer's way" is that of the
-# paper's released code: processes beside the training make clips one at a time in NumPy. The percentage
-# compares the operations a second of the training with those of one large matrix product on this CPU.
+# operations forwards, and twice as many backwards. Hiding patches pays here: with the class token, the
+# encoder's $n$ is 129 instead of 513. The paper's network takes 159 billion operations a clip. The record
+# below was made with `tiny` on a CPU. "The peer's way" is that of the paper's released code: processes
+# beside the training make clips one at a time in NumPy. The percentage is the training's operations per
+# second, divided by those of one large matrix product on this CPU.
 
 # %%
 bench = read_record("bench-pretrain")
@@ -512,11 +516,11 @@ share = 100 * metrics["share_of_synthesis"]
 print(f"synthesis with log-mel takes {share:.0f} % of the fastest step")
 
 # %% [markdown]
-# The next table compares how many clips a second each kind of hardware learns from. The paper's
-# figure comes from the seconds in its Table 3 for 500,000 clips. Our figure on a GPU is that of the
-# run stopped above, which shared its GPU with others, so it is the least that this GPU can do. Our
-# figure on a CPU is that of the fastest way in the record above. The networks differ, 159 GFLOP a
-# clip against 6.7, so compare the last column, the arithmetic done.
+# How many clips per second does each kind of hardware learn from? The paper's figure is 500,000 clips
+# divided by the seconds in its Table 3. Our figure on a GPU is that of the stopped run, which shared
+# the GPU, so it is the least that this GPU can do. Our figure on a CPU is that of the fastest way in
+# the record above. The networks differ, 159 GFLOP a clip against 6.7, so compare the last column, the
+# arithmetic done.
 
 # %%
 paper_seconds = paper_table("table_3").loc["full", "pre-training (s)"]
@@ -541,9 +545,9 @@ pd.DataFrame(
 ).T
 
 # %% [markdown]
-# On a GPU, what does synthesis take? Two kernels written in Triton {cite}`tillet2019` render the
-# sources and the noise floor there. The record compares them, on the same GPU, with the renderer in
-# plain PyTorch, which a CPU uses too ("by tensors").
+# What does synthesis take on a GPU? There, two kernels written in Triton {cite}`tillet2019` render
+# the sources and the noise floor. The record compares them, on the same GPU, with the plain PyTorch
+# that a CPU uses ("by tensors").
 
 # %%
 kernels = read_record("bench-kernels")
@@ -553,17 +557,17 @@ pd.DataFrame(kernels["metrics"]).T.iloc[:, :4].rename(
 ).round(3)
 
 # %% [markdown]
-# With the kernels, 64 clips of `full` take about 6 ms, their factors and their log-mels included;
-# without them, 35 ms. A step of the run above took 80 ms on average, on a GPU that was shared. So
-# the kernels are worth having. The kernels do not render the additions of `extended` ([chapter
+# With the kernels, 64 clips of `full` take about 6 ms, their factors and their log-mels included; without
+# the kernels, 35 ms. A step of the ViT-B run took 80 ms on average, on a GPU that was shared. So the
+# kernels are worth having. They do not render the additions of the preset `extended` ([chapter
 # 9](09_beyond.ipynb)), so they save little there.
 #
 # ## Eight GPUs, and sixty-four
 #
 # What would limit a run on more processes? This was calculated, not run. In every step, each of $N$
-# processes makes its share of the clips and learns from them; then all add up their gradients.
-# ViT-B with its decoder has 111 million weights, so the gradients are 444 MB in float32, and a ring
-# of $N$ moves $2\,(N - 1)/N$ times as much through every link. Take an H100 at 40 % of its 989
+# processes makes its share of the clips and learns from them. Then all processes add up their gradients.
+# ViT-B with its decoder has 111 million weights, so the gradients are 444 MB in float32. If the processes
+# add them up in a ring, $2\,(N - 1)/N$ times 444 MB go through every link. Take an H100 at 40 % of its 989
 # TFLOP/s and a batch of 256:
 #
 # | | 8 GPUs, one machine | 64 GPUs, eight machines |
@@ -573,19 +577,19 @@ pd.DataFrame(kernels["metrics"]).T.iloc[:, :4].rename(
 # | link | NVLink, 450 GB/s each way | network, 50 GB/s |
 # | gradients to move | 0.78 GB, 1.7 ms | 0.87 GB, 17 ms |
 #
-# Inside one machine the gradients of the last layers travel while the first ones are still computed,
-# and cost next to nothing. Across machines the cables would be busy eleven times as long as the GPUs.
-# A larger batch takes more arithmetic, but moves no more gradients. With batches of some 3,000 clips
-# the GPUs would be busy as long as the cables. So 64 GPUs are worth having only from there on, and
-# then the paper's 500,000 clips are fewer than 170 steps. Then the limit is not the hardware. It is
-# whether so few steps can teach the network anything. Synthesis is no limit: each process makes its
-# own clips and asks nobody.
+# Inside one machine, the gradients of the last layers travel while those of the first layers are
+# still computed, so the exchange costs next to nothing. Across machines, the links would be busy
+# eleven times as long as the GPUs. A larger batch moves no more gradients. With batches of some 3,000
+# clips, the GPUs would be busy as long as the links. So 64 GPUs are worth having only with batches of
+# at least this size. Then the paper's 500,000 clips are fewer than 170 steps, and the limit is not
+# the hardware, but whether so few steps can teach the network anything. Synthesis is no limit: each
+# process makes its own clips and asks nobody.
 #
 # ## What it means
 #
-# On clips of `full` the loss never comes near 0, and should not: noise cannot be guessed, and each of
-# these clips has a noise floor. What can be guessed is whatever ties distant patches together: a
-# partial continues, the partials of a tone start together, a filter darkens all of them.
+# On clips of `full` the loss never comes near 0, and should not: each of these clips has a noise floor,
+# and noise cannot be guessed. What can be guessed is whatever ties distant patches together: a partial
+# continues, the partials of a tone start together, a filter darkens all of them.
 #
 # ## The paper's run beside ours
 #
@@ -597,10 +601,9 @@ pd.DataFrame(kernels["metrics"]).T.iloc[:, :4].rename(
 # | time | under 20 minutes (1,123 s in Table 3) | 555 s for 442,496 clips, then stopped | see the record above |
 # | UrbanSound8K, fine-tuned | 88.17 % | not run yet | [chapter 4](04_transfer.ipynb) |
 #
-# On a machine with one GPU, the first command below runs the paper's pre-training, and the second
-# resumes it after an interruption. With several GPUs or machines, `torchrun` starts a process for
-# each GPU. The batch is divided by clip index, so the clips are the same for any number of
-# processes.
+# On a machine with one GPU, the first command below runs the paper's pre-training, and the second resumes
+# it after an interruption. With several GPUs or machines, `torchrun` starts a process for each GPU. The
+# batch is divided by clip index, so the clips are the same for any number of processes.
 #
 # ```
 # python -m audiopg pretrain --recipe paper --out runs/paper
@@ -611,22 +614,22 @@ pd.DataFrame(kernels["metrics"]).T.iloc[:, :4].rename(
 #     --rdzv-endpoint=HOST:29500 -m audiopg pretrain --recipe paper --out runs/paper
 # ```
 #
-# `python -m audiopg pretrain --help` lists what else it can do: learn from recordings instead of
-# synthesis, start from given weights, stop after some minutes, save pictures along the way.
+# `python -m audiopg pretrain --help` lists what else it can do: learn from recordings, start
+# from given weights, stop after some minutes, save pictures.
 #
-# What is uncertain: the 1,123 s may be those of 50 epochs instead of 100 ([where the paper
-# disagrees with itself](../book/paper.md#where-the-paper-disagrees-with-itself)). The paper states
-# a batch of 64, but its released code has 16. The released code normalises with constants from
-# another data set; we use those of the `full` curriculum.
+# What is uncertain: the 1,123 s may be those of 50 epochs instead of 100 ([where the paper disagrees with
+# itself](../book/paper.md#where-the-paper-disagrees-with-itself)). The paper states a batch of 64, but
+# its released code has 16. The released code normalises with constants from another data set; we use
+# those of the `full` curriculum.
 #
 # ### Change this
 #
 # 1. Hide less: `mask_ratio=0.5` in the settings. The loss falls faster. Is that progress?
-# 2. Train on `prior="sine"` and ask the result for its loss on the held-out clips above.
+# 2. Train on `prior="sine"`, and ask the result for its loss on the held-out clips above.
 #
 # ```{dropdown} What you might find
-# 1. With half the patches in view most hidden ones have visible neighbours, and copying from a
+# 1. With half of the patches in view, most hidden ones have visible neighbours, and copying from a
 #    neighbour is enough. A lower loss on an easier task says nothing about what was learned.
-# 2. Its loss on its own curriculum is far lower than on these clips.
-#    [Chapter 5](05_ablations.ipynb) makes a table of this.
+# 2. Its loss on its own curriculum is far lower than on these clips. [Chapter 5](05_ablations.ipynb)
+#    makes a table of this.
 # ```
