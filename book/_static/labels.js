@@ -45,10 +45,14 @@ document.addEventListener("DOMContentLoaded", () => {
       if (equation.scrollWidth > equation.clientWidth + 1) equation.tabIndex = 0;
       else equation.removeAttribute("tabindex");
     }
-    const boxes = ".bd-content .pst-scrollable-table-container, .bd-content .cell_output .text_html";
-    for (const box of document.querySelectorAll(boxes)) {
-      const table = box.querySelector("table");
-      const wider = table && box.scrollWidth > box.clientWidth + 1;
+    // On a phone the letters of a wide figure would be too small to read, so it scrolls as a table does.
+    for (const image of document.querySelectorAll(".bd-content figure.align-default > img")) {
+      image.classList.toggle("legible", image.naturalWidth > 700);
+    }
+    const boxes = ".pst-scrollable-table-container, .cell_output .text_html, figure.align-default";
+    for (const box of document.querySelectorAll(`.bd-content :is(${boxes})`)) {
+      const content = box.querySelector("table, img.legible");
+      const wider = content && box.scrollWidth > box.clientWidth + 1;
       box.classList.toggle("wider", Boolean(wider));
       if (!wider) {
         for (const name of ["tabindex", "role", "aria-label"]) box.removeAttribute(name);
@@ -56,7 +60,8 @@ document.addEventListener("DOMContentLoaded", () => {
       }
       box.tabIndex = 0;
       box.setAttribute("role", "region");
-      box.setAttribute("aria-label", "A table that scrolls sideways");
+      const what = content.matches("table") ? "table" : "figure";
+      box.setAttribute("aria-label", `A ${what} that scrolls sideways`);
     }
   };
   // One sound at a time, or nobody can compare two.
@@ -65,7 +70,8 @@ document.addEventListener("DOMContentLoaded", () => {
   }, true);
   window.MathJax?.startup?.promise?.then(fit);
   fit();
-  window.addEventListener("resize", fit);
+  // Images have a width once they are there.
+  for (const event of ["load", "resize"]) window.addEventListener(event, fit);
   // What was folded has no width before it is opened.
   document.addEventListener("toggle", fit, true);
 });

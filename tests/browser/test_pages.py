@@ -25,8 +25,8 @@ OVERFLOWING = """() => {
 }"""
 
 
-# What ends before it is all there: equations, tables and captions whose box is too small for them. A
-# table may scroll on a phone, in a box that says so and that a keyboard reaches.
+# What ends before it is all there: equations, tables, figures and captions whose box is too small for
+# them. A table or figure may scroll on a phone, in a box that says so and that a keyboard reaches.
 CLIPPED = """(mayScroll) => {
   for (const folded of document.querySelectorAll("details")) folded.open = true;
   const overfull = (element) => element.scrollWidth > element.clientWidth + 1;
@@ -40,7 +40,13 @@ CLIPPED = """(mayScroll) => {
     const wide = table.getBoundingClientRect().width > box.clientWidth + 1;
     if (table.checkVisibility() && wide && !(mayScroll && told(box))) clipped.push(table);
   }
-  return clipped.map((element) => `${element.tagName}: ${element.textContent.trim().slice(0, 80)}`);
+  for (const image of document.querySelectorAll(".bd-article figure.align-default > img")) {
+    const wide = image.clientWidth > image.parentElement.clientWidth + 1;
+    // Of 11 point at 130 dots an inch, letters of 0.6 of their size have some 12 pixels.
+    const legible = image.clientWidth > 0.6 * image.naturalWidth;
+    if (!legible || (wide && !(mayScroll && told(image.parentElement)))) clipped.push(image);
+  }
+  return clipped.map((one) => `${one.tagName}: ${(one.alt || one.textContent).trim().slice(0, 80)}`);
 }"""
 
 
