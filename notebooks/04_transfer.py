@@ -114,14 +114,14 @@ print(
 # folds keep together all clips of one recording and, in Speech Commands, all clips of one speaker.
 # But a few recordings are in two folds: 4 of the 1,524 of ESC-50 (9 of 2,000 clips), and 5 of the
 # 1,297 of UrbanSound8K (152 of 8,732 clips). Each of these recordings has clips in two classes. None
-# of their clips is ours. If a set has such recordings, `audiopg probe --by-source` and
+# of their clips is among ours. If a set has such recordings, `audiopg probe --by-source` and
 # `probe_features(..., by_source=True)` leave all recordings of the test fold out of training.
 #
 # If clips are dealt to the folds at random, a classifier can recognise the recording instead of the
 # sound. That is *leakage*: something about the test clips has reached the training. How much is it
-# worth? We dealt the clips of each class at random, three times. *Torn* clips share their recording
-# with a clip of another fold. *By source* means that training leaves out the recordings of the test
-# fold:
+# worth? We dealt the clips of each class over the folds anew, at random, three times. *Torn* clips
+# share their recording with a clip of another fold. *By source* means that training leaves out the
+# recordings of the test fold:
 
 # %%
 leakage = read_record("bench-leakage")["metrics"]
@@ -141,7 +141,7 @@ pd.DataFrame(
 ).T
 
 # %% [markdown]
-# On UrbanSound8K, where a recording gives many clips, random folds seem to add thirty points (per
+# On UrbanSound8K, where a recording gives many clips, dealing anew seems to add thirty points (per
 # cent of accuracy). Nothing was learned better: the recordings were recognised. By source, the
 # accuracy falls far below that of the official folds, because few clips are left to learn from. On
 # ESC-10 only a third of the clips are torn, and the accuracy of the official folds lies within the
