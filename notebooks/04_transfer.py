@@ -16,11 +16,11 @@
 #
 # *Does a network that has never heard real sounds know anything about them?*
 #
-# There are two ways to ask. The linear probe freezes the encoder, makes one vector of each recording
-# and trains a linear classifier on the vectors. If this classifier can tell two sounds apart, the
-# encoder had already separated them. Fine-tuning trains the encoder along with the classifier, and asks
-# what its weights are worth as a starting point. Both are easy to get wrong in one's own favour, so
-# a large part of this chapter is about what to compare with, and how sure one may be.
+# There are two ways to ask. A *linear probe* freezes the encoder, makes one vector of each clip, and
+# trains a linear classifier on the vectors. If this classifier can tell two sounds apart, the encoder
+# had already separated them. *Fine-tuning* trains the encoder too, and shows what its weights are
+# worth as a starting point. With both it is easy to flatter one's own network. So much of this
+# chapter is about what to compare with, and how sure one may be.
 
 # %%
 from pathlib import Path
@@ -70,9 +70,9 @@ pd.set_option("display.max_colwidth", None)
 # | FSD50K {cite}`fonseca2022` | 51,197 of 0.3 to 30 s, several labels each | 200 | official development and evaluation parts | mean average precision |
 # | Speech Commands V2 {cite}`warden2018` | 105,829 of 1 s | 35 | official lists | accuracy |
 #
-# The lengths of the clips, of all four sets, and the number of classes of FSD50K come from the papers
-# that introduced the sets. The paper states the rest of this table. This chapter uses three of the
-# sets, as far as they are at hand:
+# The lengths of the clips and the number of classes of FSD50K come from the papers that introduced
+# the sets. The paper states the rest. Here a *clip* is one item of a set, and a *recording* is what
+# clips were cut from. This chapter uses parts of three sets:
 #
 # | set | what is at hand | tested on | may be compared with |
 # | --- | --- | --- | --- |
@@ -80,15 +80,14 @@ pd.set_option("display.max_colwidth", None)
 # | UrbanSound8K {cite}`salamon2014` | folds 1, 2 and 10, 2,598 clips of 10 classes | each of the 3, trained on the other 2 | nothing published: the official protocol trains on 9 folds |
 # | Speech Commands v0.02 {cite}`warden2018` | the 10 command words of the official test set, 4,074 clips | a fifth of these clips, by speakers who are not in training | nothing published: the usual task has 35 words and ten times the speakers |
 #
-# By the official lists, all clips of Speech Commands that are at hand would be test clips. So their
-# speakers were dealt anew into training, validation and testing. FSD50K is not at hand. We have
-# tested its loader and its measure, mean average precision, only on made-up files.
+# Our clips of Speech Commands all come from the official test set. So we divided their speakers anew
+# into training, validation and testing. We have no clips of FSD50K: its loader and its measure, mean
+# average precision, were tested only on made-up files.
 #
 # This page is computed on ESC-10: dog, rooster, rain, sea waves, crackling fire, crying baby,
-# sneezing, clock tick, helicopter and chainsaw, 40 clips each. Piczak reports for this set 95.7 % for
-# human listeners and 72.7 % for a random forest on MFCCs. In ESC-10 each fold has eight clips of each
-# class. This page uses three of the eight, so that it takes less than a minute. The records further
-# down use all of them.
+# sneezing, clock tick, helicopter and chainsaw, 40 clips each. Piczak reports 95.7 % for human
+# listeners and 72.7 % for a random forest on MFCCs. Each fold has eight clips of each class. This
+# page uses three of the eight, to take less than a minute.
 
 # %% tags=["nbval-ignore-output"]
 clips = find_dataset("esc10", audiopg.data_folder())
@@ -112,15 +111,16 @@ print(
 # ### Folds, and what leakage would be
 #
 # A fold is a part of the clips, used for testing while the others are used for training. The official
-# folds keep together what was cut from one recording, and, in Speech Commands, what one speaker said.
-# There are exceptions: 4 of the 1,524 recordings of ESC-50 (9 of 2,000 clips) and 5 of the 1,297 of
-# UrbanSound8K (152 of 8,732 clips) are in two folds. Each of these recordings has clips in two
-# classes. No such clip is among ours. If a set has such recordings, `audiopg probe --by-source` and
-# `probe_features(..., by_source=True)` leave every recording of the test fold out of training. If the
-# clips are dealt out anew at random, a classifier can do well by recognising the recording instead of
-# the sound. That is *leakage*: something about the test clips has reached the training. How much is
-# it worth? We dealt the clips of each class over the folds anew, three times. *Torn* clips share
-# their recording with a clip of another fold. *By source* means that training leaves out the
+# folds keep together all clips of one recording and, in Speech Commands, all clips of one speaker.
+# But a few recordings are in two folds: 4 of the 1,524 of ESC-50 (9 of 2,000 clips), and 5 of the
+# 1,297 of UrbanSound8K (152 of 8,732 clips). Each of these recordings has clips in two classes. None
+# of their clips is among ours. If a set has such recordings, `audiopg probe --by-source` and
+# `probe_features(..., by_source=True)` leave all recordings of the test fold out of training.
+#
+# If clips are dealt to the folds at random, a classifier can recognise the recording instead of the
+# sound. That is *leakage*: something about the test clips has reached the training. How much is it
+# worth? We dealt the clips of each class over the folds anew, at random, three times. *Torn* clips
+# share their recording with a clip of another fold. *By source* means that training leaves out the
 # recordings of the test fold:
 
 # %%
@@ -141,50 +141,50 @@ pd.DataFrame(
 ).T
 
 # %% [markdown]
-# On UrbanSound8K, where a recording gives many slices, the new folds seem to add thirty points.
-# Nothing was learned better: the recordings were recognised. If training leaves them out, the accuracy
-# falls far below the official one, because few clips are left to learn from. On ESC-10 only a third of
-# the clips are torn, and the official folds lie within the range of the three random divisions.
-# (`python -m audiopg bench leakage` measured this.)
+# On UrbanSound8K, where a recording gives many clips, dealing anew seems to add thirty points (per
+# cent of accuracy). Nothing was learned better: the recordings were recognised. By source, the
+# accuracy falls far below that of the official folds, because few clips are left to learn from. On
+# ESC-10 only a third of the clips are torn, and the accuracy of the official folds lies within the
+# range of the three random divisions. (`python -m audiopg bench leakage` measured this.)
 #
 # Leakage has less obvious forms too:
 #
-# - features standardised with the mean of *all* clips, test clips among them,
-# - a strength of regularisation, a learning rate or a recipe chosen for what it scores on the test
-#   fold,
-# - the *best epoch* reported, found by testing after each, as the paper's released code does,
+# - features standardised with the mean of *all* clips, test clips included,
+# - a strength of regularisation, a learning rate or a recipe chosen by its score on the test fold,
+# - the *best epoch* reported, found by testing after each epoch, as the paper's released code does,
 # - an encoder pre-trained on recordings that it is later tested on, with or without their labels.
 #
-# Here the settings of a probe are always chosen on training folds or a validation part, and a test
-# fold is touched once, at the end. The recipes of pre-training, however, were compared on folds 1 and
-# 2 of ESC-10 and UrbanSound8K ([chapter 3](03_pretraining.ipynb)). Any other exception is stated
-# beside the numbers that it concerns.
+# In this chapter the settings of a probe are chosen on training folds or a validation part, and a
+# test fold is used once, at the end. But the recipes of pre-training were compared on folds 1 and 2
+# of ESC-10 and UrbanSound8K ([chapter 3](03_pretraining.ipynb)). Any other exception is stated beside
+# its numbers.
 #
 # ## The linear probe
 #
-# A recording goes in at its own length. A short one is not repeated to 10.24 s. It has fewer tokens,
-# and the later position embeddings are not used. With mean pooling, its tokens are averaged to one
-# vector $z$ of 192 numbers. With frequency pooling, as in M2D (another masked model of audio), the
-# tokens of the 8 bands of a time step are concatenated, then averaged over time, which gives 1,536
-# numbers. The probe is multinomial logistic regression,
+# A clip goes into the encoder at its own length. A short clip is not repeated to 10.24 s: it has
+# fewer tokens. With *mean pooling*, all tokens of a clip are averaged to one vector $z$ of 192
+# numbers. With *frequency pooling*, as in M2D (another masked model of audio), the tokens of each of
+# the 8 frequency bands are averaged over time by themselves. Together these 8 averages are a vector
+# $z$ of 1,536 numbers. The probe is multinomial logistic regression,
 #
 # $$
 # p(c \mid z) \propto \exp\bigl(w_c^{\top} z + b_c\bigr),
 # $$ (eq-probe)
 #
-# on features standardised over the training folds, where $w_c$ and $b_c$ are the weights and the
-# bias of class $c$. The strength of regularisation is chosen by leaving out one training fold at a
-# time, or, for Speech Commands, on its validation part.
+# where $p(c \mid z)$ is the probability of class $c$, and $w_c$ and $b_c$ are its weights and bias.
+# The numbers in $z$ are first standardised over the training folds. The strength of regularisation is
+# chosen by leaving out one training fold at a time, or, for Speech Commands, on the validation part.
 #
 # ### Against what?
 #
-# A figure for the trained encoder alone would mean little. Its rivals, on the same clips and folds:
+# The accuracy of the trained encoder alone would mean little. Its rivals, on the same clips and
+# folds, are:
 #
 # - **majority class**: the most frequent class in training, which needs no hearing,
-# - **log-mel mean**: the spectrogram averaged over time, no network at all,
+# - **log-mel mean**: the spectrogram averaged over time, without a network,
 # - **log-mel mean and deviation**: the same with the standard deviation of each band,
-# - **random encoder**: the same network with its initial weights. A random network over a good
-#   front end is a respectable feature extractor, which is easy to forget.
+# - **random encoder**: the same network, untrained, with its initial weights. A random network over a
+#   good front end is a respectable feature extractor, which is easy to forget.
 
 # %% tags=["nbval-ignore-output"]
 encoders = {
@@ -198,24 +198,24 @@ results = probe_features(clips, features)
 probe_table(results, len(clips.classes))
 
 # %% [markdown]
-# The table has the accuracy in per cent on each fold, their mean, and the standard deviation over
-# folds, with mean pooling. The records below use all clips and both kinds of pooling.
+# The table has accuracies in per cent, with mean pooling, and their mean and standard deviation over
+# folds. The records below use all clips and both poolings.
 #
 # ### How sure?
 #
-# With 80 clips in a fold of ESC-10 one clip is 1.25 points, and with this page's 30 it is 3.3. So
-# two questions come first.
+# A fold of ESC-10 has 80 clips, so one clip is 1.25 points. On this page a fold has 30, and one clip
+# is 3.3 points. So we ask two questions first.
 #
 # *What would other clips of the same kind have given?* The **bootstrap** treats the test fold as if
-# it were all clips of this kind. It draws as many clips from the fold as it has, with replacement,
-# and computes the accuracy anew, ten thousand times. The middle 95 % of the results are the
-# interval.
+# it were all clips of this kind. Ten thousand times, it draws as many clips from the fold as there
+# are in it, with replacement, and computes their accuracy. The interval is the middle 95 % of these
+# accuracies.
 #
-# *Is the difference between two rows more than luck?* Intervals that overlap do not answer this.
-# Both rows heard the same clips, and a clip that is hard for one is often hard for the other. What
-# counts are the clips on which just one of the two is right: $a$ clips for one row, $b$ for the
-# other. If the rows were equally good, each of these clips would be a toss of a coin. **McNemar's
-# test** asks how often coins would be at least as lopsided:
+# *Is the difference between two rows more than luck?* Intervals that overlap do not answer this. Both
+# rows heard the same clips, and a clip that is hard for one is often hard for the other. What counts
+# are the clips on which just one row is right: $a$ clips for one row, $b$ for the other. If the rows
+# were equally good, each of these clips would be a toss of a coin. **McNemar's test** asks how often
+# coins would be at least as lopsided:
 #
 # $$
 # p = \min\Bigl(1,\ 2 \sum_{k=0}^{\min(a, b)} \binom{a + b}{k}\, 2^{-(a+b)}\Bigr)
@@ -232,9 +232,9 @@ for rival in ("log-mel mean and deviation", "random encoder"):
     print(f"only AudioPG is right on {a} clips, only {rival} on {b}")
 
 # %% [markdown]
-# Ask often enough, and something will be lopsided by luck. **Holm's correction** pays for the
-# number of questions: the smallest of $n$ p-values is multiplied by $n$, the next by $n - 1$, and
-# so on. By mere convention, a difference with a p-value below 0.05 counts as more than luck.
+# If we ask often enough, something will be lopsided by luck. **Holm's correction** accounts for the
+# number of questions: it multiplies the smallest of $n$ p-values by $n$, the next by $n - 1$, and so
+# on. By mere convention, a difference with a p-value below 0.05 counts as more than luck.
 
 # %% tags=["nbval-ignore-output"]
 tested = significance_table(
@@ -252,11 +252,13 @@ tested.fillna("–")
 # The same probe was run on all three sets, with two more rivals: an encoder pre-trained on **real
 # audio**, and one pre-trained on **synthetic clips** to compare it with. Both are small runs of a
 # smaller network, `mini`. The real audio comes from the other sets, never from the set that is
-# tested. Speech Commands is the exception: there we use the encoder made for ESC-10, which heard
-# UrbanSound8K and training clips of Speech Commands, but no test speaker. The first table says how
-# many clips each encoder heard, of what, and in how many minutes by the clock. Compare the two small
-# runs with each other. The row "AudioPG, tiny" is a larger network that heard more, so its lead over
-# them says little. In the second table, p compares each row with `tiny`, mean pooling.
+# tested. Speech Commands is an exception: there we use the encoder made for ESC-10, which heard
+# UrbanSound8K and training clips of Speech Commands, but no test speaker.
+#
+# The first table says what each encoder heard, and in how many minutes by the clock. Compare the two
+# small runs with each other. `tiny` is a larger network that heard more, so its lead over them says
+# little. In the second table, p compares each row with the row "AudioPG, tiny", which has mean
+# pooling.
 
 # %%
 SETS = {
@@ -347,10 +349,9 @@ axis.set_xlabel("accuracy (%)")
 plt.show()
 
 # %% [markdown]
-# What is such a number worth? We tried three small networks of others in the same probe on ESC-10.
-# They were trained on recordings, and their weights come inside packages. One finds the pitch of a
-# voice or an instrument, one tells speakers apart, and one only says whether somebody speaks. None
-# was made for sounds like these.
+# What is such an accuracy worth? We probed three small networks of others on ESC-10. They were
+# trained on recordings, and their weights come inside packages. One finds the pitch of a voice or an
+# instrument, one tells speakers apart, and one only says whether somebody speaks.
 
 # %%
 packaged = read_record("packaged-encoders")
@@ -366,15 +367,15 @@ sizes |= {
 pd.DataFrame({"accuracy (%)": shown, "numbers a clip": sizes})
 
 # %% [markdown]
-# The detector of speech, with 128 numbers per clip, does no worse than our network. So an accuracy
-# in the eighties on ESC-10 does not say that a network has learned about sounds in general: a small
-# network that heard real speech and noise gets there too, though nobody asked it about dogs or
-# rain. `python -m audiopg bench packaged` measured these figures.
+# The detector of speech, with 128 numbers per clip, does no worse than our network. It heard real
+# speech and noise, though nobody asked it about dogs or rain. So an accuracy in the eighties on
+# ESC-10 does not say that a network has learned about sounds in general. `python -m audiopg bench
+# packaged` measured these figures.
 #
-# Back to the three sets. Between the two small runs the intervals overlap on every set, so these tables do
-# not tell whether synthetic clips or recordings taught more ([chapter 5](05_ablations.ipynb) has more runs
-# of both). Here are the leads of `tiny` with mean pooling over the other rows, in
-# points, and whether they are more than luck at 0.05:
+# The intervals of the two small runs overlap on every set. So these tables do not tell which taught
+# more, synthetic clips or recordings ([chapter 5](05_ablations.ipynb) has more runs of both). Here
+# are the leads of `tiny` with mean pooling over the other rows, in points. "More than luck" is judged
+# at 0.05:
 
 # %%
 for title, table in tables.items():
@@ -387,18 +388,18 @@ for title, table in tables.items():
         print(f"  {gap:+5.1f} over {row}: {verdict}, p = {p:.1g}")
 
 # %% [markdown]
-# In Section 4.2 the paper says that a linear probe on ESC-50 improves over a raw log-mel baseline;
-# the text that we have gives no number. Here the rows *log-mel mean* and *log-mel mean and
-# deviation* are such baselines.
+# The paper says that a linear probe on ESC-50 improves over a raw log-mel baseline (Section 4.2). The
+# text that we have gives no number. Here *log-mel mean* and *log-mel mean and deviation* are such
+# baselines.
 #
-# Two readings matter most. The random encoder differs from `tiny` in its weights alone. So the lead
-# over the *random encoder* says that pre-training on synthetic sound taught something that also
-# holds for real sounds. The lead over *log-mel mean and deviation* says whether a network was worth
-# having at all. On Speech Commands, with mean pooling, it was not.
+# Two leads matter most. The random encoder differs from `tiny` in its weights alone. So the lead over
+# it says that pre-training on synthetic sound taught something that also holds for real sounds. The
+# lead over *log-mel mean and deviation* says whether a network was worth having at all. On Speech
+# Commands, with mean pooling, it was not.
 #
-# The pooling matters as much. With mean pooling, a token has to say by itself at which frequency it
-# heard something. With frequency pooling the bands stay apart, so the frequency is known from where a
-# number stands in the vector. An untrained network gets that for nothing.
+# The pooling matters as much. With mean pooling, each token must itself say at which frequency it
+# heard something. With frequency pooling, the place of a number in the vector says so. An untrained
+# network gets that for nothing. Here are the leads of `tiny` over the random encoder, in points:
 
 # %%
 pools = ("", ", frequency pooling")
@@ -413,16 +414,14 @@ columns = ["mean pooling", "frequency pooling"]
 pd.DataFrame.from_dict(leads, orient="index", columns=columns).round(1)
 
 # %% [markdown]
-# These are the leads of `tiny` over the same network untrained, in points. The lead is always
-# smaller with frequency pooling: part of what pre-training gave to the averaged tokens is
-# information about frequency.
+# The lead is always smaller with frequency pooling. So a part of what pre-training gave to the
+# averaged tokens is information about frequency.
 #
 # ### More clips, and other recipes
 #
-# The next figures come from records of the probe on ESC-10, with each clip cut or repeated to 10.24 s,
-# as in the paper. They compare an untrained network, the weights that come with the package, and three
-# earlier runs of a network of the same size, in batches of 32, with a rate of 0.001. The earlier
-# networks had a class token, which today's lacks.
+# The next figures come from records of the probe on ESC-10, with each clip cut or repeated to 10.24
+# s, as in the paper. Three rows are earlier runs of a network of the same size, with batches of 32
+# and a learning rate of 0.001. Those networks had a class token, which today's `tiny` lacks.
 
 # %%
 looped = read_record("probe-esc10-tiny")["metrics"]
@@ -454,16 +453,17 @@ print("loss after 64,000 clips in batches of 32:", end=" ")
 print(", ".join(f"{loss:.3f} with {name}" for name, loss in losses.items()))
 
 # %% [markdown]
-# Compare the two losses in the last line with the accuracies of the two runs that heard 64,000
-# clips. With batches of 32 and a cosine schedule, Muon guesses hidden patches of synthetic sound
-# better than AdamW does, but its features are worth less on recordings. A lower loss alone does not
-# make a better encoder, so the probe has to be measured every time. For batches of 8,
-# [chapter 3](03_pretraining.ipynb) compares the two on recordings. Each row here is one seed.
+# Compare the two losses in the last line with the accuracies after 64,000 clips. These two runs had
+# batches of 32 and a cosine schedule. With Muon, the network guesses hidden patches of synthetic
+# sound better than with AdamW, but its features are worth less on recordings. So a lower loss alone
+# does not make a better encoder, and one has to probe it every time. For batches of 8, [chapter
+# 3](03_pretraining.ipynb) compares the two on recordings. Each row here is one seed.
 #
 # ## Fine-tuning
 #
-# Now the encoder learns too. A linear layer $W$, at first zero, takes the mean of the $L$
-# tokens $h_t(x; \theta)$ of a clip. Encoder and layer are trained together,
+# Now the encoder, with weights $\theta$, learns too. A linear layer with weights $W$ and bias $b$, at
+# first zero, takes the mean of the $L$ tokens $h_t(x; \theta)$ of a clip $x$. Together, encoder and
+# layer learn to predict the label $y_i$ of each clip $x_i$,
 #
 # $$
 # \begin{gathered}
@@ -472,17 +472,17 @@ print(", ".join(f"{loss:.3f} with {name}" for name, loss in losses.items()))
 # \end{gathered}
 # $$ (eq-finetune)
 #
-# where $\tilde x_i$ is a clip changed at random, anew in every epoch. The paper fine-tunes for 300
-# epochs in its main results and for 50 in its ablations, on clips cut or repeated to 10.24 s, with
-# SpecAugment, mixup and drop path. Ours, `fast`, is for a CPU. It takes clips at their own length,
-# rolls them in time by a random amount and leaves out 60 % of their patches. Each layer has a smaller
-# learning rate than the layer after it (layer-wise decay). The test fold is scored once, after the
-# last epoch.
+# where $\tilde x_i$ is the clip changed at random, anew in every epoch. The paper fine-tunes for 300
+# epochs in its main results and for 50 in its ablations. It uses clips cut or repeated to 10.24 s,
+# SpecAugment, mixup and drop path. Our recipe, `fast`, is for a CPU. It takes clips at their own
+# length, rolls them in time by a random amount, and leaves out 60 % of their patches. Each layer has
+# a smaller learning rate than the layer after it (layer-wise decay). The test fold is scored once,
+# after the last epoch.
 #
-# The control is the same network **from scratch**: same recipe, same clips, same epochs, random weights
-# to begin with. The comparison is a little unfair to it. The recipe was chosen for pre-trained weights.
-# It hardly changes the lower layers, which suits such weights better than random ones. A long run from
-# scratch should do better.
+# The control is the same network **from scratch**: it starts from random weights, with the same
+# recipe, clips and epochs. The comparison is a little unfair to the control. The recipe was chosen
+# for pre-trained weights, and hardly changes the lower layers, which suits random weights less. A
+# long run from scratch should do better.
 
 # %%
 tuned = {
@@ -512,13 +512,12 @@ for title, record in tuned.items():
 readable(fine)
 
 # %% [markdown]
-# These are small runs on one core of a CPU, with only a few epochs on UrbanSound8K and Speech
-# Commands; more should raise both rows. The figure to read is the gap between them, and it holds
-# for this length of training alone.
+# These are small runs on one core, with few epochs on UrbanSound8K and Speech Commands. What to read
+# is the gap between the two rows. It holds for this length of training alone.
 #
-# Here is another exception to the rule that a test fold has no part in any choice. `fast` was chosen by
-# fine-tuning earlier weights on folds 3 to 5 of ESC-10 and testing them on fold 2; fold 1 was not used.
-# So **fold 2 of ESC-10 is not clean**. Here is the mean without it, beside the mean of all five:
+# One test fold had a part in a choice: **fold 2 of ESC-10 is not clean**. We chose `fast` by
+# fine-tuning earlier weights on folds 3 to 5 of ESC-10 and testing them on fold 2. Fold 1 was not
+# used. Here is the mean without it, beside the mean of all five:
 
 # %%
 folds = fine["ESC-10"].drop(index="chance").filter(like="fold")
@@ -530,8 +529,8 @@ folds.assign(
 ).round(1)
 
 # %% [markdown]
-# The next table compares the frozen encoder with the fine-tuned one, as means over the test folds
-# in per cent. All its networks use mean pooling:
+# The next table compares the frozen encoder with the fine-tuned one, as means over the test folds in
+# per cent, all with mean pooling:
 
 # %%
 rows = {
@@ -556,16 +555,17 @@ pd.DataFrame(
 
 # %% [markdown]
 # With the same recipe and the same few epochs, the pre-trained network is far ahead of the one from
-# scratch on every set. The one from scratch stays below log-mel statistics, which need no network.
-# In this time fine-tuning gains little over frozen features: nothing on ESC-10, some points on the
-# other two. On Speech Commands these points only bring the network close to the log-mel statistics.
-# With frequency pooling, in the table of the three sets above, the frozen features are clearly ahead
-# of this fine-tuning on Speech Commands, and level with it or a point ahead on the other two.
+# scratch on every set. The one from scratch stays below log-mel statistics, which need no network. In
+# this time fine-tuning gains little over frozen features: nothing on ESC-10, some points on the other
+# two sets. On Speech Commands it only comes close to the log-mel statistics.
+#
+# Frozen features with frequency pooling are in the table of the three sets above. They are clearly
+# ahead of this fine-tuning on Speech Commands, and level or a point ahead on the other two sets.
 #
 # ## Where it errs
 #
-# Which classes does the probe take for one another? {numref}`fig-confusion` counts the answers of the
-# probe that this page computed.
+# Which classes does this page's probe take for one another? {numref}`fig-confusion` counts its
+# answers.
 
 # %% mystnb={"figure": {"caption": "Confusions of the probe that this page computed on the trained encoder, all folds together, rows normalised.", "name": "fig-confusion"}, "image": {"alt": "A confusion matrix, bright along its diagonal, with a few lighter cells beside it"}} tags=["nbval-ignore-output"]
 ours = results["AudioPG, tiny"]
@@ -573,28 +573,33 @@ plots.confusion(confusion_matrix(ours, clips), clips.classes)
 plt.show()
 
 # %% [markdown]
-# Which confusions are frequent, and why? The paper sorts its confusions into kinds, by what the two
-# sounds share (Table 2): *transient*, impulsive bursts or rhythmic onsets; *mechanical*, low rumble
-# or periodic modulation; *broadband*, textures of noise; *semantic or phonetic*, a broad category or
-# a vocal tract. The next table is the paper's, after fine-tuning for 300 epochs. Rates are per cent
-# of the clips of the true class. The paper ticks the kinds ("error sources") of each confusion. The
-# text that we have tells how many are ticked (the last column), but not which ones. The paper's prose
-# names some: footsteps and fireworks share transients; helicopters and engines, fans and vehicles,
-# vacuum cleaners and washing machines are mechanical; "forward" and "four", "tree" and "three" share
-# formants and first consonants.
+# Why are some confusions frequent? The paper sorts them into kinds, by what the two sounds share
+# (Table 2):
+#
+# - *transient*: impulsive bursts or rhythmic onsets,
+# - *mechanical*: low rumble or periodic modulation,
+# - *broadband*: textures of noise,
+# - *semantic or phonetic*: a broad category or a vocal tract.
+#
+# The next table is the paper's, after fine-tuning for 300 epochs. Rates are per cent of the clips of
+# the true class. The paper ticks the kinds ("error sources") of each confusion, but the text that we
+# have tells only how many are ticked (the last column). The paper's prose names some. Footsteps and
+# fireworks share transients. Helicopters and engines, fans and vehicles, vacuum cleaners and washing
+# machines are mechanical. "Forward" and "four", "tree" and "three" share formants and first
+# consonants.
 
 # %%
 paper_table("table_2")
 
 # %% [markdown]
-# The rates of ESC-50 are multiples of one eighth. Each fold of ESC-50 has eight clips of each class.
-# So these rates seem to come from a single fold, where one clip more or less makes 12.5 points. The
-# paper's prose also mentions "severe confusions between shatter and crushing" in FSD50K, which its
-# table does not have.
+# The rates of ESC-50 are multiples of one eighth, and each fold of ESC-50 has eight clips of each
+# class. So these rates seem to come from a single fold, where one clip is 12.5 points. The paper's
+# prose also mentions "severe confusions between shatter and crushing" in FSD50K, which its table does
+# not have.
 #
-# And these are ours, from the records of the fine-tuned networks. The column "kinds" has the kinds of
-# sound that both classes share. The paper's last kind is "semantic or phonetic". We count only the
-# phonetic part, a shared vocal tract.
+# Here are our own confusions, from the records of the fine-tuned networks. The column "kinds" has
+# what both classes share. Of "semantic or phonetic" we count only the phonetic part, a shared vocal
+# tract.
 
 # %%
 found = {
@@ -614,9 +619,9 @@ plt.show()
 # %% [markdown]
 # ### How often would any pair share a kind?
 #
-# Many pairs of classes share a kind, confused or not. The next table shows how many do, in per
-# cent. The first column counts all ordered pairs of two classes: that is the *base rate*. The
-# second counts only the four most frequent confusions. The third counts every confused clip once.
+# Many pairs of classes share a kind, confused or not. The next table says how many, in per cent. The
+# first column counts all ordered pairs of classes: that is the *base rate*. The second counts the
+# four most frequent confusions. The third counts every confused clip once.
 
 # %%
 rows = {}
@@ -636,19 +641,19 @@ for title, record in tuned.items():
 pd.DataFrame.from_dict(rows, orient="index").round(0).astype(int)
 
 # %% [markdown]
-# Every word comes from a vocal tract, so on Speech Commands every pair shares a kind, and the kind
-# explains nothing. On ESC-10, clips are confused within a kind far more often than the base rate,
-# and on UrbanSound8K somewhat more often. The paper says that "a substantial fraction of these
-# errors corresponds to acoustically similar pairs". It gives no base rate, so we cannot tell its
-# fraction from chance.
+# Every word comes from a vocal tract. So on Speech Commands every pair shares a kind, and the kind
+# explains nothing. On ESC-10, clips are confused within a kind far more often than the base rate, on
+# UrbanSound8K somewhat more often. The paper says that "a substantial fraction of these errors
+# corresponds to acoustically similar pairs". It gives no base rate, so we cannot tell its fraction
+# from chance.
 #
 # The paper explains such errors by a *semantic gap* (Section 5.2): what is near in physics need not
 # be near in meaning, and the generator knows no meaning. [Chapter
-# 1](01_synthesizer.ipynb#from-words-to-a-scene) tries the remedy that it proposes, rules that write
-# scenes.
+# 1](01_synthesizer.ipynb#from-words-to-a-scene) tries the remedy that the paper proposes, rules that
+# write scenes.
 #
-# A kind is only as good as its reasons, and we decided which class is of which kind. Here are our
-# choices for ESC-10, to be argued with; `kinds_table` has the other sets.
+# We decided which class is of which kind. Here are our choices for ESC-10 and our reasons, to be
+# argued with; `kinds_table` has the other sets.
 
 # %% tags=["nbval-ignore-output"]
 stated = kinds_table("ESC-10")
@@ -657,11 +662,10 @@ stated.loc[[name for name in clips.classes if name in stated.index]]
 # %% [markdown]
 # ### Hear it
 #
-# Here are the two most frequent confusions of this page's probe. There are three sounds of each: a clip
-# that was taken for another class, the clip of that other class nearest to it in the embedding
-# space, and the nearest of 32 synthetic clips, cut to the length of the recordings. Synthetic clips
-# are the only kind of sound that this network had ever met. Nearness is the cosine of the angle
-# between embeddings, each dimension standardised.
+# Here are the two most frequent confusions of this page's probe, three sounds for each. The first is
+# a clip that was taken for another class. The second is the clip of that other class nearest to it in
+# the embedding space. The third is the nearest of 32 synthetic clips, cut to the length of the
+# recordings. Nearness is the cosine of the angle between embeddings, each dimension standardised.
 
 # %% tags=["nbval-ignore-output"]
 frequent = most_confused(ours, clips, most=2)
@@ -693,15 +697,15 @@ widgets.seen_and_heard(shown, [label.replace("_", " ") for label in labels])
 frequent
 
 # %% [markdown]
-# Read the column "why" of the table, then listen to the first two clips of each confusion. Do you
-# hear the reason, or is one clip simply an odd example of its class? A kind explains a confusion only
-# if the ear agrees.
+# Read the column "why", then listen to the first two clips of each confusion. Do you hear the reason,
+# or is one clip simply an odd example of its class? A kind explains a confusion only if the ear
+# agrees.
 #
 # ## The paper's figures
 #
-# The paper fine-tunes a ViT-B, whose encoder is sixteen times the size of that of `tiny`, for 300
-# epochs on whole sets. Here is its Table 1, all of it, for reference: other work as the paper reports
-# it, then its own rows. IN is ImageNet, AS AudioSet, LS LibriSpeech.
+# The paper fine-tunes a ViT-B for 300 epochs on whole sets. Its encoder is sixteen times as large as
+# that of `tiny`. Here is the paper's whole Table 1: other work as the paper reports it, then its own
+# rows. IN is ImageNet, AS AudioSet, LS LibriSpeech.
 
 # %%
 own = paper_table("table_1")
@@ -713,12 +717,13 @@ table_1.fillna("–")
 # Some of these rows have other figures elsewhere in the paper ([where the paper disagrees with
 # itself](../book/paper.md#where-the-paper-disagrees-with-itself)).
 #
-# What can be compared? Not the numbers. ESC-10 is an easier part of ESC-50. On UrbanSound8K we
-# train on two folds, where the official protocol trains on nine. On Speech Commands ten words are
-# easier than 35, but there are fewer speakers to learn from. Only the *shape* can be compared: from
-# scratch against pre-trained, on the same clips with the same recipe. We have not yet run any
-# of the paper's fine-tuning at its own scale. The next table lists the runs that are missing. The last one,
-# on ESC-10, is a goal of our own, because the paper has no ESC-10:
+# What can be compared? Not the numbers. ESC-10 is an easier part of ESC-50. On UrbanSound8K we train
+# on two folds, where the official protocol trains on nine. On Speech Commands ten words are easier
+# than 35, but we have fewer speakers. Only the *shape* can be compared: pre-trained against from
+# scratch, with the same clips and recipe.
+#
+# We have not yet run any of the paper's fine-tuning at its own scale. The last run of this table is a
+# goal of our own, because the paper has no ESC-10:
 #
 # | our run | status |
 # | --- | --- |
@@ -729,10 +734,10 @@ table_1.fillna("–")
 # | fine-tuning ViT-B, ESC-10, 5 folds of 50 epochs (the goal: under 3 minutes on an H100) | not run yet |
 #
 # How fast is fine-tuning on one machine, and how much of a step is spent on data? "The usual way"
-# decodes files and makes log-mels clip by clip, in the workers of a `DataLoader`. Each way of ours is
-# compared with the usual way at the same length of clips. The recipe `fast` also leaves out 60 % of the
-# patches, which the usual way does not. So the line of `fast` shows two savings together: faster data
-# and fewer patches.
+# decodes files and makes log-mels clip by clip, in the workers of a `DataLoader`. Each line compares
+# one of our ways with the usual way, on clips of the same length. The line of `fast` shows two
+# savings together: faster data, and fewer patches. `fast` leaves out 60 % of them, the usual way
+# none.
 
 # %%
 bench = read_record("bench-transfer")
@@ -767,25 +772,24 @@ for device, rate in bench["metrics"]["embedded_clips_per_second"].items():
 #
 # ## What it means
 #
-# Yes, it knows something. On all three sets the features of `tiny` tell the classes apart better than
-# those of the same network untrained, with both kinds of pooling. With the bands kept apart they are
-# also ahead of log-mel statistics on all three sets; with averaged tokens, on two. As a start for
-# fine-tuning its weights are far ahead of random ones, at least for as few epochs as here. But this
-# does not show that `tiny` knows more of sound than other small networks do: on ESC-10 a small
+# Yes, it knows something. On all three sets, with both kinds of pooling, the features of `tiny` tell
+# the classes apart better than those of the same network untrained. With frequency pooling they are
+# also ahead of log-mel statistics on all three sets; with mean pooling, on two. As a start for
+# fine-tuning, the weights of `tiny` are far ahead of random ones, at least for so few epochs. But
+# this does not show that `tiny` knows more of sound than other small networks do: on ESC-10 a small
 # detector of speech does as well.
 #
-# What is uncertain: each row rests on one seed of pre-training and one of fine-tuning. The
-# intervals say how much a figure would vary with other test clips, not with other weights. They
-# also treat clips as independent, which slices of one recording are not. The paper's released code
-# reports one fold at its best epoch. We do not know whether the paper's figures were made like
-# this.
+# What is uncertain: each row rests on one seed of pre-training and one of fine-tuning. The intervals
+# say how much a figure would vary with other test clips, not with other weights. They also treat
+# clips as independent, which clips of one recording are not. The paper's released code reports one
+# fold at its best epoch; we do not know whether the paper's figures were made like this.
 #
 # ### Change this
 #
-# 1. Add the random encoder with `seed=2`, and two or three more. How far do
-#    they differ from one another?
-# 2. Deal the clips of ESC-10 over the folds anew, at random (`dataclasses.replace(clips, folds=...)`),
-#    and probe again. Is the difference leakage?
+# 1. Add the random encoder with `seed=2`, and two or three more. How far do they differ from one
+#    another?
+# 2. Deal the clips of ESC-10 over the folds anew, at random (`dataclasses.replace(clips,
+#    folds=...)`), and probe again. Is the difference leakage?
 #
 # ```{dropdown} What you might find
 # 1. By a point or two. Read the tables above on that scale.
@@ -796,10 +800,10 @@ for device, rate in bench["metrics"]["embedded_clips_per_second"].items():
 # %% [markdown]
 # ## Your own recordings
 #
-# All of this can be asked of recordings of your own. Sort them into folders, one for each class. Or
-# write a table with a row for each clip, and give its path instead of the folder. A row has the file,
-# the label and, if the clip is only a part of the file, its start and end in seconds. The library
-# also reads the tables of Raven, Audacity, Kaldi and others ([the reference](../book/api/datasets.md)
+# All of this works with recordings of your own. Sort them into folders, one for each class. Or write
+# a table, and give its path instead of the folder. Each row has the file and the label of a clip. If
+# the clip is a part of the file, the row also has its start and end in seconds. The library also
+# reads the tables of Raven, Audacity, Kaldi and others ([the reference](../book/api/datasets.md)
 # lists the formats). Then three commands do what this chapter did:
 #
 # ```
@@ -809,9 +813,9 @@ for device, rate in bench["metrics"]["embedded_clips_per_second"].items():
 #     --columns label=species,group=site --out runs/birds
 # ```
 #
-# The first says what is there and what is wrong, before anything is trained. In a notebook
-# `read_dataset` is enough. Here the page makes a folder, of low and of high notes; put the path of
-# yours in its place.
+# The first says what is there and what is wrong, before anything is trained. In a notebook,
+# `read_dataset` is enough. The next cell makes a folder of low and high notes; put the path of yours
+# in its place.
 
 # %%
 made = TemporaryDirectory()
@@ -836,11 +840,11 @@ table.rename_axis(index="fold", columns="clips")
 probe_table(own_results, len(own.classes))
 
 # %% [markdown]
-# Read all rows before you trust one of them. With few clips, and classes that a plain spectrum can tell
-# apart, the controls may well be ahead.
+# Read all rows before you trust one of them. With few clips, and with classes that a plain spectrum
+# can tell apart, the controls may well be ahead.
 #
 # The clips were dealt to the folds at random, from a seed, with each class spread evenly. Clips of
-# one recording in two folds would flatter every encoder, so clips stay together if they come from
-# one file, from files with the same content, or from one group. Name a group (a site, a speaker, a
-# night) wherever clips share more than their class: nobody but you knows. If your table already has
-# folds, they are kept, and you are told which recordings they share.
+# one recording in two folds would flatter every encoder. So clips stay together if they come from one
+# file, from files with the same content, or from one group. Name a group (a site, a speaker, a night)
+# wherever clips share more than their class: nobody but you knows. If your table already has folds,
+# they are kept, and you are told which recordings they share.

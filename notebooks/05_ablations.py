@@ -16,11 +16,11 @@
 #
 # *Which part of the synthesizer does the work?*
 #
-# [Chapter 2](02_curriculum.ipynb) took the generator apart for the ear. Here a network is trained
-# on each stage, with equal numbers of clips. Then we ask two things: what the network can
-# reconstruct, and how well a linear probe of its features does on real recordings. To run live on a
-# CPU in less than a minute, the networks are very small and the runs very short. This first part
-# shows how the experiment works; its numbers are not the result.
+# We train a network on each of the four curricula that [chapter 2](02_curriculum.ipynb) made for the
+# ear, with equal numbers of clips. Then we ask what the network can reconstruct, and how well a
+# linear probe of its features does on real recordings. To run live on a CPU in less than a minute,
+# the networks of this first part are very small and the runs very short. They show how the experiment
+# works; their numbers are not the result.
 
 # %%
 import matplotlib.pyplot as plt
@@ -41,9 +41,9 @@ plots.use_style()
 # %% [markdown]
 # ## Four networks, equal clips
 #
-# The four networks have the same initial weights, masks and number of clips; only the sounds
-# differ. Clip $i$ has the same fundamental in all four curricula, because each factor is drawn from
-# its own random stream.
+# The four networks have the same initial weights, masks and number of clips; only the sounds differ.
+# Clip $i$ has the same fundamental in all four curricula, because each factor is drawn from its own
+# random stream.
 
 # %%
 presets = ["sine", "harmonic", "dynamic", "full"]
@@ -64,8 +64,7 @@ for name in presets:
 # ## Who can reconstruct what?
 #
 # Each network is tested on held-out clips of every curriculum. A row is a network, a column the
-# curriculum that it reconstructs; a loss of 1 is what a network gets for answering that every patch is
-# flat.
+# curriculum that it reconstructs. A network that calls every patch flat would have a loss of 1.
 
 # %%
 log_mel = audiopg.LogMel()
@@ -85,10 +84,11 @@ for heard in presets:
 loss.round(2)
 
 # %% [markdown]
-# Two things stand out. In each column, the lowest loss belongs to the network that heard that
-# curriculum, in two of them by a hair. After so short a run, a loss may even be above 1, worse than
-# flat. The `dynamic` column is low for every network, for a reason that has nothing to do with
-# learning. Between its events there is digital silence, whose patches really are flat; the noise
+# In each column the network that heard that curriculum has the lowest loss, in two columns by a hair.
+# After so short a run, a loss may even be above 1, worse than flat.
+#
+# The `dynamic` column is low for every network, for a reason that has nothing to do with learning.
+# Between the events of `dynamic` there is digital silence, whose patches really are flat. The noise
 # floor of `full` leaves no such easy patches. So losses must not be compared across columns.
 #
 # ## What a probe makes of them
@@ -119,19 +119,18 @@ print(f"{clips.name}, {len(clips)} clips, linear probe, per cent")
 probe_table(results, len(clips.classes))
 
 # %% [markdown]
-# At this scale, 128 clips of pre-training and one seed, the differences between the curricula are
-# no larger than the standard deviation over folds. So their order says nothing. None of the four is
-# clearly ahead of the untrained network. A training this short hardly helps a probe. The mean and
-# deviation of the log-mel bands, without any network, are ahead of all of them.
+# At this scale, 128 clips of pre-training and one seed, the order of the four curricula says nothing.
+# They differ by no more than the standard deviation over folds. None of the four networks is clearly
+# ahead of the untrained one ("random encoder"): so short a training hardly helps a probe. Log-mel
+# mean and deviation, without any network, are ahead of all of them.
 #
 # ## The experiment, recorded
 #
-# Here is the same question with more patience. A network of 6 blocks, 128 wide (`mini`, 1.2 million
-# weights in its encoder), trains on 12,800 clips of each curriculum by the recipe `cpu` of [chapter
-# 3](03_pretraining.ipynb), in some 6 to 34 minutes on one core. It is small because a small network learns
-# something in this time, where a large one would hardly learn. At `AUDIOPG_SCALE=paper` it is the
-# paper's network. The rows "untrained" and "log-mel" say what a probe reaches without any
-# pre-training.
+# Here is the same question with more patience. The network `mini` (6 blocks, 128 wide, 1.2 million
+# weights in its encoder) trains on 12,800 clips of each curriculum by the recipe `cpu` of [chapter
+# 3](03_pretraining.ipynb). This takes some 6 to 34 minutes on one core; a large network would hardly
+# learn anything in this time. At `AUDIOPG_SCALE=paper` the network is the paper's. The rows
+# "untrained" and "log-mel" say what a probe reaches without any pre-training.
 
 # %%
 scale = audiopg.at_scale(smoke="cpu", paper="paper")
@@ -145,25 +144,27 @@ rows = {
 outcome_table(rows)
 
 # %% [markdown]
-# Each cell is the accuracy in per cent, ± the standard deviation over test folds; Speech Commands has
-# one test part, here called fold 3, so its cells show no deviation. Where a cell holds two
-# accuracies, the first comes from tokens averaged over the clip. The second averages the tokens of
-# each of the eight rows of patches (16 mel bands each) by themselves, so these bands are kept apart.
-# *Log-mel* is the mean and the deviation of each of the 128 mel bands. *CPU min* are the minutes that
-# a core worked on the pre-training, on average over the seeds. `dynamic` has the most because one of
-# its two seeds ran on a slower processor. The *held-out loss* is measured on the curriculum that the
-# row was trained on (on `full` for recordings), so it cannot be compared between curricula. The last
-# two rows repeat a comparison of the paper: the same network was trained on recordings instead. It
-# heard 12,800 windows of recordings, as many as the others heard clips. A window is as long as a
-# clip. The recordings come from the other sets at hand, never from the set that is probed, so each of
-# these rows has figures for one set only.
+# How to read this table:
 #
-# The worth of a part is the difference of two rows, tested on the same folds. Let $a_k$ and $b_k$
-# be the accuracies of the two on fold $k$ of $F$, averaged over $n_a$ and $n_b$ seeds, and $s^2$
-# the variance between seeds of the same row, averaged over the rows of a table that have several
-# seeds. Because $s^2$ depends on the other rows of a table, the same gain can have a
-# different error in a different table. Where no row of a table has several
-# seeds, $s^2$ is unknown, and its term is left out. The gain and its standard error are
+# - Each cell is the accuracy in per cent, ± the standard deviation over test folds. Speech Commands
+#   has one test part, here called fold 3, so its cells show no deviation.
+# - Where a cell holds two accuracies, the first is of *averaged tokens* (chapter 4's mean pooling).
+#   The second is with the *bands kept apart* (frequency pooling): the tokens of each of the eight
+#   rows of patches, 16 mel bands high, are averaged by themselves.
+# - *Log-mel* is the mean and the deviation of each of the 128 mel bands.
+# - *CPU min* are the minutes of one core for the pre-training, averaged over the seeds. `dynamic` has
+#   the most because one of its two seeds ran on a slower processor.
+# - The *held-out loss* is measured on the curriculum of the row (for recordings, on `full`). So it
+#   cannot be compared between curricula.
+# - The last two rows repeat a comparison of the paper: the same network was trained on recordings
+#   instead. It heard 12,800 windows of recordings, each as long as a clip. The recordings come from
+#   the other sets at hand, never from the set that is probed. So each of these rows has figures for
+#   one set only.
+#
+# A *gain* is the difference of two rows, tested on the same folds. Let $a_k$ and $b_k$ be the
+# accuracies of the two rows on fold $k$ of $F$, averaged over $n_a$ and $n_b$ seeds. Let $s^2$ be the
+# variance between seeds of the same row, averaged over the rows of a table that have several seeds.
+# The gain $\Delta$ and its standard error are
 #
 # $$
 # \begin{aligned}
@@ -173,7 +174,11 @@ outcome_table(rows)
 # \end{aligned}
 # $$ (eq-gain)
 #
-# Here is the gain of each row over the one above it, in points:
+# Because $s^2$ depends on the other rows of a table, the same gain can have a different error in a
+# different table. If no row of a table has several seeds, $s^2$ is unknown, and its term is left out.
+#
+# Each curriculum adds a stage to the one before: partials, then events and envelopes, then damping
+# and noise. Here is the gain of each stage, in points:
 
 # %%
 gain_table({name: rows[name] for name in presets})
@@ -189,33 +194,34 @@ pd.concat(
 ).fillna("–")
 
 # %% [markdown]
-# The curriculum decides what is learned. From `sine` to `full` the probe gains on all three sets and
-# with both poolings, by more than two standard errors on the two sets with folds. Two of the three
-# stages gain more than two standard errors, each on one set. Partials (`sine → harmonic`) do so on
-# UrbanSound8K with averaged tokens. Damping and noise (`dynamic → full`) do so on ESC-10 with both
-# poolings. With averaged tokens, partials also gain on ESC-10, and damping and noise on UrbanSound8K,
-# but by less than two standard errors. The gains of events and envelopes (`harmonic → dynamic`) are
-# smaller than their errors on the two sets with folds. On spoken words every stage adds something.
+# The curriculum decides what is learned. From `sine` to `full` the probe gains on all three sets with
+# both poolings, by more than two standard errors on the two sets with folds.
+#
+# Two of the three stages gain more than two standard errors, each on one set. Partials (`sine →
+# harmonic`) do so on UrbanSound8K with averaged tokens. Damping and noise (`dynamic → full`) do so on
+# ESC-10 with both poolings. With averaged tokens, two further gains are smaller than two standard
+# errors: partials on ESC-10, and damping and noise on UrbanSound8K. The gains of events and envelopes
+# (`harmonic → dynamic`) are smaller than their errors on the two sets with folds. On spoken words
+# every stage adds something.
+#
 # Learning from too simple a world can be worse than not learning. With the bands kept apart, networks
 # that have heard only `sine` or `harmonic` fall behind an untrained one on ESC-10 and on Speech
 # Commands.
 #
-# Recordings are not a better teacher here. The network `full` has heard nothing real. But in all four
-# cells it is ahead of the same network trained on as many windows of recordings of the other sets: in
-# one cell by more than two standard errors, in the others by less than one. These recordings are
-# shorter than a clip, though, and are repeated to fill it, which [chapter 8](08_adaptation.ipynb)
-# finds to be a handicap.
+# Recordings are not a better teacher here. The network `full` has heard nothing real. Yet its four
+# gains over the network that heard recordings are all positive: one is more than two standard errors,
+# the others less than one. But these recordings are shorter than a clip and are repeated to fill it,
+# which [chapter 8](08_adaptation.ipynb) finds to be a handicap.
 #
-# The untrained network and log-mel statistics cost nothing. Over the untrained network,
-# pre-training on `full` adds ten points and more to averaged tokens. With the bands kept apart, an
-# untrained network already does well, and the gain is smaller. Averaged tokens of `full` are not
-# clearly better than log-mel statistics: they are ahead by less than two standard errors on two
-# sets, and behind on Speech Commands. With the bands kept apart, the features of `full` are
-# ahead on all three.
+# The untrained network and log-mel statistics cost nothing. Over the untrained network, pre-training
+# on `full` adds ten points and more to averaged tokens. With the bands kept apart, an untrained
+# network already does well, and the gain is smaller. Averaged tokens of `full` are not clearly better
+# than log-mel statistics: they are ahead by less than two standard errors on two sets, and behind on
+# Speech Commands. With the bands kept apart, the features of `full` are ahead on all three sets.
 #
-# These are linear probes, where the paper fine-tunes. So the four networks and the one that heard
-# recordings are fine-tuned on ESC-10, for eight epochs, beside one that starts from random weights.
-# The table has the mean over the five folds, of one seed:
+# These are linear probes, but the paper fine-tunes. So we fine-tuned the four networks on ESC-10 for
+# eight epochs, beside the one that heard recordings and one with random weights ("scratch"). The
+# table has the mean over the five folds, of one seed:
 
 # %%
 tuned = {
@@ -225,7 +231,7 @@ tuned = {
 outcome_table(tuned)[["ESC-10", "seeds"]]
 
 # %% [markdown]
-# Here is the gain of each row over the one above it, and at last that of `full` over recordings:
+# Here is the gain of each row over the row above it, and at last that of `full` over recordings:
 
 # %%
 in_order = {name: tuned[name] for name in ("scratch", *presets)}
@@ -235,17 +241,19 @@ pd.concat([gain_table(in_order), gain_table(against_real)])
 # %% [markdown]
 # The four networks rise in the order of the paper's Table 3. Even `sine` is worth nine points over
 # random weights, and damping and noise add six. The gain of partials is only a little larger than its
-# standard error, and that of events and envelopes is smaller than its error. Recordings of the other
-# sets are worth fourteen points over random weights, and `full` is four to five points ahead of them.
-# So synthesis is a good place to start from, as the paper says, at least for so few epochs. One seed
-# cannot show whether it is a better one than recordings, because these errors leave out how much
-# seeds differ. The rows `sine`, `harmonic` and `dynamic` were trained on another processor than the
-# other three.
+# standard error. The gain of events and envelopes is smaller than its error.
 #
-# Here is the paper's table. Its network is a ViT-B, after 100 epochs of 5,000 clips, as its Section
-# 4.1 says, and 50 epochs of fine-tuning, unless a row says otherwise. On the whole its rows and ours
-# rise in the same order. {numref}`fig-table-3` draws its first four rows. "Filter" is the damping;
-# the paper's text adds background noise to it. Both rows of recordings draw on 100 hours of FSD50K.
+# Recordings of the other sets are worth fourteen points over random weights, and `full` is four to
+# five points ahead of recordings. So synthesis is a good place to start from, as the paper says, at
+# least for so few epochs. One seed cannot show whether it is a better place than recordings, because
+# these errors leave out how much seeds differ. The rows `sine`, `harmonic` and `dynamic` were trained
+# on another processor than the other three.
+#
+# Here is the paper's Table 3. Its network is a ViT-B. Unless a row says otherwise, pre-training took
+# 100 epochs of 5,000 clips, as Section 4.1 says, and fine-tuning 50 epochs. On the whole the paper's
+# rows and ours rise in the same order. {numref}`fig-table-3` draws the first four rows. "Filter" is
+# the damping; the paper's text adds background noise to it. Both rows of recordings draw on 100 hours
+# of FSD50K.
 
 # %%
 paper = paper_table("table_3")
@@ -266,12 +274,12 @@ plt.show()
 # %% [markdown]
 # ### How much is silent?
 #
-# In the paper's table, `full` is ahead of recordings that had the same time. Why? The paper offers
-# one reason (Section 4.3): recordings have near-silent stretches, from which nothing is learned,
-# and synthesis has fewer. That can be counted, in 64 synthetic clips of each curriculum and in
-# recordings at hand, each at its own length. The first column is the share of frames of 25 ms that
-# are more than 60 dB weaker than the loudest frame of their clip. The second column counts digital
-# silence alone, samples that are exactly zero.
+# In the paper's table, `full` is ahead of recordings that had the same time. The paper offers one
+# reason (Section 4.3): recordings have near-silent stretches, from which nothing is learned, and
+# synthesis has fewer. That can be counted. We take 64 synthetic clips of each curriculum, and 100
+# recordings of each set at hand, at their own length. The first column is the share of frames of 25
+# ms that are at least 60 dB weaker than the loudest frame of their clip. The second column counts
+# digital silence alone: samples that are exactly zero.
 
 
 # %% tags=["nbval-ignore-output"]
@@ -307,16 +315,15 @@ silent = pd.DataFrame.from_dict(counted, orient="index", columns=columns)
 silent.round(1)
 
 # %% [markdown]
-# The reason holds for `full` beside ESC-10 and Speech Commands, but not beside UrbanSound8K, which is
-# hardly ever silent. It does not hold for synthesis as such. About half of `dynamic`, which lacks the
-# noise floor, is silent. That is more than in any of these sets of recordings. In the paper's table
-# it is still ahead of `harmonic`, which is never silent. So silence alone does not decide. And
-# recordings differ: those of ESC-10 are often silent around a short sound, those of UrbanSound8K
-# hardly ever. FSD50K, from which the paper draws its recordings, is not at hand.
+# The reason holds for `full` against ESC-10 and Speech Commands, but not against UrbanSound8K, which
+# is hardly ever silent. Nor does it hold for synthesis as such. `dynamic`, which lacks the noise
+# floor, is silent for about half of the time, more than any of these sets. In the paper's table
+# `dynamic` is still ahead of `harmonic`, which is never silent. So silence alone does not decide.
+# FSD50K, from which the paper draws its recordings, is not at hand.
 #
 # ## What does an hour buy?
 #
-# Figure 3 of the paper sets accuracy against the time of pre-training, on synthesis and on
+# Figure 3 of the paper shows accuracy over the time of pre-training, for synthesis and for
 # recordings. The text that we have lacks the curves, but Table 3 has points that lie on them.
 # {numref}`fig-figure-3` draws these points.
 
@@ -341,10 +348,10 @@ figure.legend(*handles, loc="outside upper left", ncols=2)
 plt.show()
 
 # %% [markdown]
-# For our figure we train for four times as many clips as above, on synthesis and on recordings, and
-# probe the networks on the way, after 800, 1,600, 3,200 clips and so on. `python -m audiopg
-# reproduce long` makes these rows again. The first table shows what each run reached.
-# {numref}`fig-efficiency` shows how it came there, on ESC-10 and with averaged tokens.
+# For our figure we train for four times as many clips as above, on synthesis and on recordings. We
+# probe the networks on the way, after 800, 1,600, 3,200 clips and so on. `python -m audiopg reproduce
+# long` makes these rows again. The first table shows what each run reached. {numref}`fig-efficiency`
+# shows the way there, on ESC-10 and with averaged tokens.
 
 # %%
 long = {
@@ -404,8 +411,8 @@ if curves:
     plt.show()
 
 # %% [markdown]
-# The next table has the probes along the way on every set. In each cell the first accuracy comes from
-# averaged tokens, the second from tokens averaged band by band:
+# The next table has the probes along the way on every set. In each cell the first accuracy is of
+# averaged tokens, the second with the bands kept apart:
 
 # %%
 stages = {}
@@ -425,31 +432,33 @@ pd.DataFrame(stages).rename_axis("clips heard")
 # %% [markdown]
 # With synthesis the probe rises on ESC-10 and UrbanSound8K, unevenly, up to 25,600 clips. From there
 # to the end of the run, at 51,200 clips, three of the four accuracies on these two sets change by
-# less than a point. Recordings give less in the end. With averaged tokens they are ahead on ESC-10 up
-# to 6,400 clips, and gain 0.2 points after that. On UrbanSound8K they are ahead only at 12,800 clips,
-# and fall after that. With the bands kept apart they rise longer, but at the end synthesis is ahead on
-# both sets and with both poolings, in three of four cases by about two standard errors or more. In
-# the paper it is the other way round: with far more time, recordings come out ahead.
+# less than a point.
+#
+# Recordings give less in the end. With averaged tokens they are ahead of synthesis on ESC-10 up to
+# 6,400 clips, and gain 0.2 points after that. On UrbanSound8K they are ahead only at 12,800 clips,
+# and fall after that. With the bands kept apart they rise longer. But at the end synthesis is ahead
+# on both sets with both poolings, in three of four cases by about two standard errors or more. In the
+# paper recordings come out ahead in the end.
 #
 # This does not yet make synthesis the better teacher, for three reasons. First, our recordings are
-# few. The network in the row for ESC-10 heard each recording ten times on average, that in the row
-# for UrbanSound8K seventeen times. No network heard a synthetic clip twice. Second, they are short, a
-# second to five, so they are repeated to fill a clip. [Chapter 8](08_adaptation.ipynb) shows that a
-# network then learns to copy what it should fill in. Third, each of these runs has one seed, so the
-# errors in the table of gains leave out how much seeds differ. The [scoreboard of the
-# preface](../book/preface.md#what-we-found) adds the variance between seeds to these errors. With it,
-# our runs cannot tell which of the two teaches more.
+# few. On average the network heard each recording ten times in the row for ESC-10, and seventeen
+# times in the row for UrbanSound8K. It heard no synthetic clip twice. Second, our recordings are
+# short, a second to five, so they are repeated to fill a clip. [Chapter 8](08_adaptation.ipynb) shows
+# that a network then learns to copy what it should fill in. Third, each of these runs has one seed,
+# so the errors in the table of gains leave out how much seeds differ. The [scoreboard of the
+# preface](../book/preface.md#what-we-found) adds the variance between seeds to these errors. With
+# this variance, our runs cannot tell which of the two teaches more.
 #
-# On Speech Commands, where only the run on synthesis is probed, averaged tokens are at their best
-# after 6,400 clips and never come back to that. From there on, the accuracy with the bands kept
-# apart still rises. One possible reason: what the tokens learn late in training depends on where in
-# frequency they stand, and an average over all tokens loses that.
+# On Speech Commands only the run on synthesis is probed. Averaged tokens do best at 6,400 clips, and
+# worse from there on. With the bands kept apart, the accuracy still rises. One possible reason: what
+# the tokens learn late in training depends on where in frequency they stand, and an average over all
+# tokens loses that.
 #
 # ## How wide, how many
 #
-# Table 4 of the paper asks how much depends on two settings of the curriculum: the range of $f_0$,
-# and how many events a clip has. The text that we have does not say what "narrow" and "wide" are.
-# We chose 200 to 1,000 Hz and 20 to 4,000 Hz; the default is 50 to 2,000 Hz.
+# Table 4 of the paper asks how much depends on two settings of the curriculum: the range of the
+# fundamental $f_0$, and how many events a clip has. The text that we have does not say what "narrow"
+# and "wide" are. We chose 200 to 1,000 Hz and 20 to 4,000 Hz; the default is 50 to 2,000 Hz.
 
 # %%
 density = {
@@ -465,48 +474,48 @@ outcome_table(density)
 gain_table(density, against="default f0, 1-5 events")
 
 # %% [markdown]
-# And here is the paper's table:
+# Here is the paper's table:
 
 # %%
 paper_table("table_4")
 
 # %% [markdown]
-# In the paper's table the range of the fundamental hardly matters, and single events cost most. Our
-# rows agree about the range, though their errors are too large to settle it. On ESC-10 and
-# UrbanSound8K the narrow range is level with the default or up to two points above it, and the wide
-# one level or up to two points below. But our rows do not show that single events cost most. With
-# one event per clip, the probe stays within a point of the default on these two sets, and loses
-# some points only on Speech Commands. On ESC-10, crowded clips gain with averaged tokens, as in the
-# paper on ESC-50, and lose a little with the bands kept apart. Each of these rows except the
-# default has one seed.
+# In the paper's table the range of $f_0$ hardly matters, and single events cost most. Our rows agree
+# about the range, though their errors are too large to settle it. On ESC-10 and UrbanSound8K the
+# narrow range is level with the default or up to two points above it. The wide range is level or up
+# to two points below.
+#
+# But our rows do not show that single events cost most. With one event per clip, the probe stays
+# within a point of the default on these two sets, and loses some points only on Speech Commands. On
+# ESC-10, clips of 5 to 10 events gain with averaged tokens, as in the paper on ESC-50, and lose a
+# little with the bands kept apart. Each of these rows except the default has one seed.
 #
 # One command makes all rows: `make paper`, or `python -m audiopg reproduce curriculum` for some of
-# them. It resumes where it was stopped, and `--list` says how long each row takes. With a GPU it
-# runs at the paper's scale, which has not been done yet.
+# them. It resumes where it was stopped, and `--list` says how long each row takes. With a GPU it runs
+# at the paper's scale, which has not been done yet.
 #
 # ## What it means
 #
-# In the paper each stage helps on both sets, and damping and noise help more than the dynamics before
+# In the paper each stage helps on both sets, and damping and noise help more than the stage before
 # them. Our rows agree that the last row is ahead of the first. They also agree that damping and noise
 # help more than events and envelopes, whose gain cannot be told from luck. Our rows cannot tell how
-# much each step is worth at the paper's scale: the network is small, it heard 12,800 clips, and the
-# recordings are few. Why would damping help? It is a low-pass filter, and one possible reason is that
-# every real sound is filtered too: it reaches the microphone through bodies, rooms and distance.
+# much each stage is worth at the paper's scale: the network is small, it heard 12,800 clips, and the
+# recordings are few. Why would damping help? One possible reason: damping is a low-pass filter, and
+# every real sound is filtered too, by bodies, rooms and distance on its way to the microphone.
 #
 # The paper also claims that, in the same short time, synthesis is a better start than recordings, and
 # that recordings come out ahead with far more time. In our rows `full` is ahead of recordings, but
 # hardly by more than luck. With four times the clips it is further ahead. But our recordings are
 # short and few, so this is no verdict on recordings in general.
 #
-# What is uncertain: the paper's table has one run a row and no interval. Ours have one or two seeds, as
-# the column *seeds* says, so only a few rows tell how much depends on the seed. The recordings are the
-# few that were at hand. On average the network heard 2.5 windows of each recording in the row for
-# ESC-10, and 4.2 in the row for UrbanSound8K, while no synthetic clip came twice. The folds of
-# UrbanSound8K are three of its ten.
+# What is uncertain: the paper's table has one run a row and no interval. Ours have one or two seeds
+# (the column *seeds*), so only a few rows tell how much depends on the seed. On average the network
+# heard 2.5 windows of each recording in the row for ESC-10, and 4.2 in the row for UrbanSound8K,
+# while no synthetic clip came twice. The folds of UrbanSound8K are three of its ten.
 #
 # On ESC-50, the paper's Table 4 has 76.75 % for the default setting, but its Table 3 has 82.00 %.
 # Both state the same number of fine-tuning epochs. [Where the paper disagrees with
-# itself](../book/paper.md#where-the-paper-disagrees-with-itself) collects this and other such places.
+# itself](../book/paper.md#where-the-paper-disagrees-with-itself) collects such places.
 #
 # ### Change this
 #

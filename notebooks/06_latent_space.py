@@ -14,13 +14,14 @@
 # %% [markdown]
 # # What the latent space knows
 #
-# *The paper reads pitch from its embedding with $R^2 = 0.99$. Is that knowledge, or is it arithmetic?*
+# *The paper reads pitch from its embedding with $R^2 = 0.99$. Is that knowledge, or is it
+# arithmetic?*
 #
-# The synthesizer knows the truth about each clip: its pitch, its loudness over the noise, its
-# onset. So we can ask an encoder about them. The paper does, and finds single neurons that track
-# pitch and a linear read-out that is all but perfect (Section 4.4). This chapter asks the same
-# questions of the trained encoder and of three controls: an untrained network, no network at all,
-# and a network that learned from recordings.
+# The synthesizer knows the truth about each clip: its pitch, its loudness over the noise, its onset.
+# So we can ask an encoder about these factors. The paper does, and finds single neurons that track
+# pitch and an all but perfect linear read-out (Section 4.4). This chapter asks the same of the
+# trained encoder and of three controls: an untrained network, no network at all, and a network that
+# learned from recordings.
 
 # %%
 import matplotlib.pyplot as plt
@@ -52,22 +53,21 @@ plots.use_style()
 # %% [markdown]
 # ## What is mutual information?
 #
-# Suppose somebody tells you how strongly one neuron, that is, one dimension of the embedding,
-# responds to a clip that you have not heard. How much less unsure are you now about the pitch of
-# that clip? *Mutual information* answers with a number, in units called nats (one nat is 1.44
-# bits):
+# A *neuron* is one dimension of the embedding. Suppose somebody tells you how strongly a neuron
+# responds to a clip that you have not heard. How much less unsure are you now about the pitch of that
+# clip? *Mutual information* answers with a number, in units called nats (one nat is 1.44 bits):
 #
 # $$
 # I(z; g) = \iint p(z, g) \log \frac{p(z, g)}{p(z)\, p(g)} \, dz \, dg
 # $$ (eq-information)
 #
-# Here $z$ is the activation of the neuron and $g$ is the pitch. $p(z, g)$ says how often the two occur
-# together, and $p(z)\,p(g)$ how often they would if they were independent. If these two are equal
-# everywhere, the logarithm is 0 and the neuron tells nothing about the pitch. One nat makes the range
-# of possible pitches about 2.7 times as narrow.
+# Here $z$ is the activation of the neuron and $g$ is the pitch. $p(z, g)$ says how often the two
+# occur together, and $p(z)\,p(g)$ how often they would if they were independent. If these two are
+# equal everywhere, the logarithm is 0 and the neuron tells nothing about the pitch. One nat makes the
+# range of possible pitches about 2.7 times as narrow.
 #
-# Correlation asks something narrower: how well a *straight line* relates the two quantities. Here
-# are four made-up pairs for which we know what to expect.
+# Correlation asks something narrower: how well a *straight line* relates the two quantities. Here are
+# four made-up pairs for which we know what to expect.
 
 # %% mystnb={"figure": {"caption": "Four pairs of 2,000 samples each. Correlation detects only the first; mutual information detects all but the last.", "name": "fig-toys"}, "image": {"alt": "Four scatter plots: a blurred rising line, a blurred parabola, a ring, and a shapeless cloud"}}
 generator = torch.Generator().manual_seed(0)
@@ -101,22 +101,24 @@ pd.DataFrame(
 # %% [markdown]
 # ## How it is estimated
 #
-# The integral needs densities, but we have samples. One could cut both axes into bins and count,
-# but the answer would depend on the bins. The estimator of Kraskov and others {cite}`kraskov2004`
-# lets the samples choose the scale. Around each of the $n$ samples it draws the square that reaches
-# to the $k$-th nearest neighbour. Along each axis alone it counts the samples within that reach,
-# $n_z$ and $n_g$. If the two quantities are related, the $k$ neighbours lie
-# close by along both axes, so the square is small and the counts are, too. If they are unrelated, the
-# square must be large to hold $k$ samples, and many samples lie within that reach along each axis.
+# The integral needs densities, but we have samples. We could count in bins, but the answer would
+# depend on the bins. The estimator of Kraskov and others {cite}`kraskov2004` lets the samples choose
+# the scale. Around each of the $n$ samples it draws a square that just reaches the $k$-th nearest
+# neighbour. Then it counts the samples that lie within the square's reach along one axis alone: $n_z$
+# along the first axis, $n_g$ along the second.
+#
+# If the two quantities are related, the $k$ neighbours lie close by along both axes. So the square is
+# small, and so are the counts. If the quantities are unrelated, the square must be large to hold $k$
+# samples, and the counts are large too.
 #
 # $$
 # \hat I = \psi(k) + \psi(n) - \bigl\langle \psi(n_z + 1) + \psi(n_g + 1) \bigr\rangle
 # $$ (eq-kraskov)
 #
-# $\psi$ is the digamma function, close to a logarithm, and $\langle\cdot\rangle$ is the mean over
-# all samples. We take $k = 3$ throughout, as is usual. Both axes are first scaled, and single
-# outliers do not affect the scale. Then we add noise of $10^{-10}$ times the deviation of the data, as the
-# authors advise, so that no two values are equal.
+# $\psi$ is the digamma function, close to a logarithm, and $\langle\cdot\rangle$ is the mean over all
+# samples. We take $k = 3$ throughout, as is usual. First each axis is divided by its standard
+# deviation, on which single outliers have hardly any effect. Then we add noise of $10^{-10}$ standard
+# deviations, as the authors advise, so that no two values are equal.
 
 # %% mystnb={"figure": {"caption": "The estimator at one sample (orange) of the ring. The square reaches to its third neighbour; each strip holds the samples counted along one axis.", "name": "fig-neighbourhood"}, "image": {"alt": "A ring of dots with one marked; a small square around it, a blue vertical and an orange horizontal strip through it, each holding some of the other dots"}}
 a, b = (values[:150] for values in pairs["a ring"])
@@ -150,9 +152,9 @@ figure.legend(loc="outside upper left", ncols=3, fontsize="small")
 plt.show()
 
 # %% [markdown]
-# For two Gaussians of correlation $c$ the true value is $-\tfrac12 \log(1 - c^2)$, so we can check
-# the estimator. It scatters about the truth, here by at most 0.02 nats, and on average less with
-# 10,000 samples.
+# For two Gaussian quantities of correlation $c$ the true value is $-\tfrac12 \log(1 - c^2)$, so we
+# can check the estimator. It scatters about the truth, here by at most 0.02 nats, and on average less
+# with 10,000 samples.
 
 # %%
 x, noise = torch.randn(2, 10_000, generator=generator, dtype=torch.float64)
@@ -173,23 +175,24 @@ table = pd.DataFrame.from_dict(table, orient="index").round(3)
 table.rename_axis("correlation")
 
 # %% [markdown]
-# The estimator has three properties. It can be slightly *negative* for unrelated quantities; we keep
-# such values, because cutting them at zero would make noise look like information. It does not depend
-# on units, because both axes are scaled first. Taking the logarithm of a frequency does change the
-# estimate a little, but not the quantity that is estimated. And a neuron that never changes gives
-# exactly zero.
+# The estimator has three properties. First, it can be slightly *negative* for unrelated quantities.
+# We keep such values, because cutting them at zero would make noise look like information. Second, it
+# does not depend on units, because each axis is scaled. The logarithm of a frequency has the same
+# true information as the frequency itself, but a slightly different estimate. Third, a neuron that
+# never changes gives exactly zero.
 #
 # ## Clips with known factors
 #
-# This page uses 250 clips of a seed that no network was trained on. They are short, one event
-# within 2.56 s, so that this page can embed them in less than a minute. The recorded run below uses
-# many more clips, of full length. All factors vary at once, and we ask about three of them: the
-# fundamental frequency, in octaves; the relative intensity, which is the power of the source over
-# that of the noise floor, in decibels; and the onset.
+# This page uses 250 clips of a seed that no network was trained on. They are short, one event within
+# 2.56 s, so that the page takes less than a minute. The recorded run below uses many more clips, of
+# full length. All factors vary at once, and we ask about three of them. The fundamental frequency is
+# in octaves. The relative intensity, or intensity for short, is the power of the source over that of
+# the noise floor, in decibels. The third is the onset.
 #
 # Three "encoders" answer live: the trained one that comes with the package, the same network
-# untrained, and no network at all. The last has only the mean and the deviation of each band of the
-# log-mel spectrogram. All the analyses below take plain arrays, so you can try your own embeddings.
+# untrained ("random"), and no network at all ("log-mel"). The last has only the mean and the
+# deviation of each band of the log-mel spectrogram. The analyses below take plain arrays, so you can
+# try your own embeddings.
 
 # %%
 SECONDS = audiopg.at_scale(smoke=2.56, paper=10.24)
@@ -230,8 +233,8 @@ plots.histograms({UNITS[name]: v for name, v in factors.items()})
 plt.show()
 
 # %% [markdown]
-# The recorded run comes from `audiopg analyze`. It adds a fourth encoder, the smaller network
-# `mini`, which learned from recordings (city sounds and spoken words).
+# The recorded run comes from `audiopg analyze`. It adds a fourth encoder, the smaller network `mini`,
+# which learned from recordings (city sounds and spoken words).
 
 # %%
 record = read_record("analysis-tiny")
@@ -271,10 +274,10 @@ print(f"of {heard['of']}")
 # %% [markdown]
 # ## One neuron at a time
 #
-# How much does each dimension by itself tell about pitch? The figure sorts them, best first. But
-# among many dimensions the best one looks good by luck alone. To measure that luck, we shuffle the
-# pitches among the clips and note the *maximum* over all dimensions. Of 100 such shuffles (200 in
-# the recorded run), 95 % stay below the dotted line.
+# How much does each neuron by itself tell about pitch? The figure sorts the neurons, best first. But
+# among many neurons the best one looks good by luck alone. To measure that luck, we shuffle the
+# pitches among the clips 100 times (200 in the recorded run), and note the *maximum* over all neurons
+# each time. 95 % of these maxima stay below the dotted line.
 
 # %% mystnb={"figure": {"caption": "Live: information of each dimension about log f0, in descending order, for the short clips of this page. Dotted: the chance level of the trained encoder's best dimension.", "name": "fig-information"}, "image": {"alt": "Three falling curves of mutual information over dimensions, which begin above a dotted line for chance and cross it"}}
 trained = factor_information(
@@ -291,10 +294,10 @@ plots.information_bars(curves, trained.threshold, "log f0")
 plt.show()
 
 # %% [markdown]
-# The table shows the best neurons of the trained encoder. Each has a 95 % interval and a p-value
-# that accounts for all dimensions together. The interval comes from how far estimates on disjoint
-# parts of the clips differ. The usual bootstrap draws clips with replacement, so some would appear
-# twice. An estimator that looks at nearest neighbours would take these copies for information.
+# The table shows the best neurons of the trained encoder, with a p-value that accounts for all
+# neurons together. The 95 % interval comes from how far estimates on disjoint parts of the clips
+# differ. The usual bootstrap would draw some clips twice, and an estimator that looks at nearest
+# neighbours would take these copies for information.
 
 # %%
 trained.table(5).round(3)
@@ -302,9 +305,10 @@ trained.table(5).round(3)
 # %% [markdown]
 # ### Turn through the neurons
 #
-# The slider shows four neurons for each factor, the most informative ones that no factor before has,
-# and how they respond as each factor varies. Each dot is a clip, the line a running median. Look for
-# a slope in one panel only: such a neuron would have a factor to itself.
+# The slider shows four neurons for each factor: its most informative ones, except those already
+# chosen for an earlier factor. Each panel shows how the neuron responds as one factor varies. Each
+# dot is a clip, the line a running median. Look for a slope in one panel only: such a neuron would
+# have a factor to itself.
 
 # %% tags=["nbval-ignore-output"]
 information = {
@@ -349,11 +353,11 @@ widgets.figure_sweep("neuron", shown, alts)
 # %% [markdown]
 # ### The recorded run
 #
-# The table shows the best neuron for each factor and encoder, on the full clips. Because it was
-# chosen as best on the first set of clips, its estimate there tends to be too high. The columns
+# The table shows the best neuron for each factor and encoder, on the full clips. A neuron that is
+# chosen as best on some clips tends to have too high an estimate on these clips. So the columns
 # "again" and "and again" measure the same neuron on two sets of other clips. To save time, the
-# shuffles behind p use only the first 1,000 clips. With fewer clips, higher values arise by chance, so
-# p errs on the safe side.
+# shuffles behind p use only the first 1,000 clips. Fewer clips give higher values by chance, so p
+# errs on the safe side.
 
 # %%
 best = recorded("neurons").groupby(["factor", "embeddings"]).first()
@@ -378,11 +382,11 @@ plots.information_bars(
 plt.show()
 
 # %% [markdown]
-# How much of a best neuron's score is the luck of the choice? The next table averages over the ten
-# best neurons for each factor and encoder. The first column has their nats on the clips by which
-# they were chosen, the second the mean of the two estimates on other clips. Each of the two comes from
-# 400 clips. How far the two lie apart tells how uncertain one of them is. The last column has this
-# uncertainty, as a standard deviation.
+# How much of a best neuron's estimate is the luck of the choice? The next table averages over the ten
+# best neurons for each factor and encoder. The first column has their nats on the clips by which they
+# were chosen. The second column has their nats on other clips, as the mean of two estimates from 400
+# clips each. The last column has the scatter of one such estimate: a standard deviation, computed
+# from how far the two lie apart.
 
 # %%
 kept = recorded("neurons")
@@ -402,28 +406,28 @@ pd.DataFrame(
 ).loc[rows].round(3)
 
 # %% [markdown]
-# For pitch the best neurons of each encoder lose a part of their nats on other clips. For each of the
-# four encoders this loss is about half to twice the scatter of one estimate. An average of ten
-# independent estimates would scatter less than one of them. But these ten share their clips, so their
-# average may scatter nearly as much. So the loss cannot be told from scatter. In the table above the
-# figure, the trained encoder's best neuron for pitch keeps a quarter of its nats on one set of other
-# clips, and nearly all of them on the next. So the *number* of a best neuron, such as the paper's
-# 343, is a fact about one set of clips. What the best neurons tell about intensity holds on other
-# clips. In every encoder but the one of recordings, the best neuron for intensity also has more nats
-# than the best neuron for pitch.
+# For pitch the best neurons of each encoder lose a part of their nats on other clips: about half to
+# twice the scatter of one estimate. The ten estimates share their clips, so their average may scatter
+# nearly as much as one of them. So the loss cannot be told from scatter. Take the trained encoder's
+# best neuron for pitch, in the table above the figure. It keeps a quarter of its nats on one set of
+# other clips, and nearly all of them on the next. So the *index* of a best neuron, such as the
+# paper's 343, is a fact about one set of clips.
+#
+# What the best neurons tell about intensity holds on other clips. In every encoder but the one that
+# heard recordings, the best neuron for intensity also has more nats than the best neuron for pitch.
 #
 # The smallest p that 200 shuffles allow is 1 in 201. Where it is reached, the neuron very likely
-# tells something about the factor. Whether *training* put it there is another question. To answer
-# it, compare the rows of the random network and of the log-mel bands.
+# tells something about the factor. To see whether *training* put it there, compare the rows of the
+# random network and of log-mel.
 #
 # ### One factor at a time
 #
 # The paper's best neuron for pitch has 1.73 nats; ours has a seventh of that. Perhaps the paper
 # varied one factor at a time in the clips of its analysis; it does not say. So here is a *controlled*
-# analysis. Beside it we repeat the *natural* one, in which all factors move. Both use a hundred clips
-# of this page. The controlled one has three sets of clips, one for each factor. In each set only that
-# factor moves, over the values of the first hundred clips above. All else stays as in one clip, down
-# to the noise samples.
+# analysis, in which only one factor moves, beside the *natural* one, in which all factors move. The
+# natural analysis uses the first hundred clips of this page. The controlled one has a set of a
+# hundred clips for each factor. In each set only that factor moves, with its values from the natural
+# clips. All else is that of one clip, down to the noise samples.
 
 # %%
 FEW = audiopg.at_scale(smoke=100, paper=5000)
@@ -470,29 +474,32 @@ pd.DataFrame(
 ).astype(float).round(2)
 
 # %% [markdown]
-# These are the best neurons of short clips, in nats. If one factor moves, everything in the clip
-# follows it: a neuron that responds to *any* change now tells about this one. The numbers become
-# several times as large, and reach the size of the paper's. The untrained network's numbers rise too;
-# for intensity and the onset they are as high or higher. With nothing else moving, only the number of
-# clips limits the estimate: with 100 clips it can reach about 3.7 nats. So a figure such as the paper's
-# 1.73 means little before one knows what else varied, and what an untrained network gets on the same
-# clips.
+# These are the best neurons of short clips, in nats. If only one factor moves, every change in the
+# clip comes from this factor. So a neuron that responds to *any* change tells about this factor. The
+# numbers become several times as large, and reach the size of the paper's. The untrained network's
+# numbers rise too; for intensity and the onset they are as high or higher. With nothing else moving,
+# only the number of clips limits the estimate: with 100 clips it can reach about 3.7 nats. So a
+# figure such as the paper's 1.73 means little unless one knows what else varied, and what an
+# untrained network gets on the same clips.
 #
 # ## A neuron of its own?
 #
-# If a factor had one neuron to itself, the best neuron would be far ahead of the second. The
-# *mutual information gap* {cite}`chen2018` is the lead in nats, as a share of the factor's entropy:
+# If a factor had one neuron to itself, the best neuron would be far ahead of the second. The *mutual
+# information gap* {cite}`chen2018` is this lead in nats, as a share of the factor's entropy:
 #
 # $$
 # \mathrm{MIG} = \frac{I(z_{(1)}; g) - I(z_{(2)}; g)}{H(g)}
 # $$ (eq-gap)
 #
-# where $z_{(1)}$ and $z_{(2)}$ are the two best dimensions for the factor $g$, and $H(g)$ is its
-# entropy. The entropy of a factor with a few classes is well defined. That of a continuous factor
-# depends on how we cut it into bins, and the paper does not say how it did. The first column
-# divides the gap in Kraskov's estimate by the entropy of 20 bins. The second is the standard one
-# {cite}`locatello2019`: it takes the gap in the binned information instead. The third is the same
-# idea for straight lines, the gap in the $R^2$ of single dimensions (SAP, {cite}`kumar2018`).
+# where $z_{(1)}$ and $z_{(2)}$ are the two best neurons for the factor $g$, and $H(g)$ is its
+# entropy. The entropy of a continuous factor depends on how we cut the factor into bins, and the
+# paper does not say how it did. The table has three gaps:
+#
+# - "information": the gap in Kraskov's estimate, divided by the entropy of 20 bins,
+# - "binned information": the same with the information of these bins, which is the standard form
+#   {cite}`locatello2019`,
+# - "R²": the same idea for straight lines, the gap in the $R^2$ of single neurons (SAP,
+#   {cite}`kumar2018`).
 
 # %%
 gaps = recorded("gaps").pivot(
@@ -502,29 +509,28 @@ gaps = gaps[["information", "binned information", "R²"]].loc[rows]
 gaps.round(3)
 
 # %% [markdown]
-# Another score uses forests of decision trees (DCI, {cite}`eastwood2018`). *Disentanglement* is 1
-# if every dimension serves one factor. *Completeness* is 1 if every factor needs one dimension.
+# Another score uses forests of decision trees (DCI, {cite}`eastwood2018`). *Disentanglement* is 1 if
+# every neuron serves one factor. *Completeness* is 1 if every factor needs one neuron.
 # *Informativeness* is how well the forest reads the factor on held-out clips, in $R^2$.
 
 # %%
 recorded("dci").set_index(["embeddings", "factor"]).round(2)
 
 # %% [markdown]
-# For pitch and intensity no network is ahead of log-mel in the three scores of DCI, and log-mel learned
-# nothing.
+# For pitch and intensity no network is ahead of log-mel in the three scores of DCI, and log-mel
+# learned nothing.
 #
-# Gaps near zero are not bad news by themselves. The paper calls its own gaps "low" and reads them
-# as a distributed code, in which many neurons know a little. But a random projection of anything is
-# also distributed.
+# Gaps near zero are not bad news by themselves. The paper calls its own gaps "low" and reads them as
+# a distributed code, in which many neurons know a little. But a random projection of anything is also
+# distributed.
 #
 # ## All neurons together
 #
 # A ridge regression reads a factor from the whole embedding. We fit it on three quarters of the
-# clips, choose its settings there, and score it on the rest, five times over. $R^2$ is the share of
-# variance explained on the held-out clips, averaged over the five splits. The interval belongs
-# to a slightly different number: we pool the held-out clips of all five splits, compute one $R^2$ from
-# them, and bootstrap that. A bad split lowers the average more than it lowers the pooled $R^2$, so the
-# average can lie below the interval.
+# clips, choose its settings there, and score it on the rest. We do this five times, with five random
+# splits of the clips. $R^2$ is the share of variance explained on the held-out clips, averaged over
+# the five splits. The interval is a bootstrap of the held-out clips of the first split alone. So the
+# average can lie outside the interval.
 
 # %%
 live = ridge_comparison(embeddings, factors).table()
@@ -544,7 +550,7 @@ def readable(table):
 readable(live).loc[list(embeddings)]
 
 # %% [markdown]
-# Those were short clips, live. The recorded run used clips of full length:
+# The recorded run used clips of full length:
 
 # %%
 ridge = recorded("ridge").set_index(["embeddings", "factor"])
@@ -565,14 +571,14 @@ plots.grouped_bars(means, "held-out R²", spreads)
 plt.show()
 
 # %% [markdown]
-# Compare the encoders within a column, not the factors within a row. What log-mel or an untrained
-# network can read was in the input already; only what the trained network adds was learned. An average
-# over time cannot say when something happened, unless each token carries its time. That is why log-mel
-# knows little of the onset.
+# Compare the encoders within a column, not the factors within a row. What can be read from log-mel or
+# an untrained network was in the input already. Only what the trained network adds was learned.
+# Log-mel knows little of the onset: an average over time cannot say when something happened, unless
+# each token carries its time.
 #
 # ### Where in the network?
 #
-# Here is the same question layer by layer: we average the tokens before the first block, and after
+# Here is the same question layer by layer, with the tokens averaged before the first block and after
 # each block.
 
 # %% mystnb={"figure": {"caption": "The recorded run: held-out R² of each factor by layer, on 1,000 of the clips.", "name": "fig-layers"}, "image": {"alt": "Three panels, one a factor, each with two curves over thirteen layers and a shorter one over seven"}}
@@ -600,16 +606,15 @@ figure.legend(
 plt.show()
 
 # %% [markdown]
-# In the trained network pitch is read better from block to block up to the ninth, and intensity up to
-# the fifth, after which it hardly changes. The onset is read best after the first block, and less well
-# from there on.
+# In the trained network pitch is read better from block to block up to the ninth. Intensity is read
+# better up to the fifth block, and hardly changes after that. The onset is read best after the first
+# block, and less well from there on.
 #
 # ### How much training does it take?
 #
-# The curve shows the network `mini` after more and more clips of synthesis, and at its last point
-# the larger `tiny`. The separate point is `mini` after windows of recordings instead. The
-# horizontal lines are two controls that heard nothing: log-mel statistics, and an untrained network of
-# the size of `tiny`.
+# The curve shows the network `mini` after more and more synthetic clips; its last point is the larger
+# `tiny`. The separate point is `mini` after windows of recordings. The horizontal lines are log-mel
+# statistics and an untrained network of the size of `tiny`.
 
 # %% mystnb={"figure": {"caption": "The recorded run: held-out R² of the onset over the clips heard in pre-training, on the first 1,000 clips. Whiskers: standard deviation over five splits.", "name": "fig-clips-heard"}, "image": {"alt": "A curve over the number of clips on a logarithmic axis, with one separate point for recordings and two horizontal lines"}}
 curve = recorded("clips heard").set_index(["embeddings", "factor"])
@@ -630,14 +635,14 @@ by_clips[list(factors)].round(3)
 
 # %% [markdown]
 # The $R^2$ of the onset rises with the number of clips that `mini` hears, and is low again for
-# `tiny`. The two differ in size and in length of training, so this does not tell which of them is
+# `tiny`. The two networks differ in size and in length of training, and this does not tell which is
 # the reason.
 #
 # ## How many directions are in use?
 #
-# *Principal components* are the directions in which the embeddings vary most, in descending order
-# and at right angles. The paper finds 96.49 % of the variance in the first 20. Information about
-# loudness is highest in the first component, about pitch in the fifth (its Figure 5).
+# *Principal components* are the directions in which the embeddings vary most, in descending order and
+# at right angles. The paper finds 96.49 % of the variance in the first 20. The first component has
+# the most information about amplitude, the fifth the most about pitch (the paper's Figure 5).
 # {numref}`fig-components` shows the same for our embeddings.
 
 # %% mystnb={"figure": {"caption": "The recorded run, trained encoder, in the form of the paper's Figure 5: share of variance of each principal component, and its mutual information with each factor.", "name": "fig-components"}, "image": {"alt": "Above, a steeply falling curve of variance shares; below, three curves of mutual information over components, each with its own peaks"}}
@@ -668,17 +673,19 @@ pd.DataFrame(
 # %% [markdown]
 # A few components that hold nearly all the variance are no evidence of learning: untrained features
 # have them too. Their *orthogonality* is no evidence either: principal components are orthogonal by
-# construction, whatever the factors do.
+# construction.
 #
-# To ask whether two factors have separate subspaces, we must find a subspace for each factor on its
-# own. We split the clips into two halves. On each half we sort the clips by the factor and fit three
-# ridge regressions: one predicts a clip's place in this order, the other two predict a parabola and a
-# cubic curve of this place. Their weights give three directions. The smallest angle between two such
-# subspaces is 0° if they share a direction and 90° if they have nothing in common. Between random
-# subspaces of the same size it is about 80°. The figure is a matrix of these angles: a factor on one
-# half of the clips against a factor on the other half. A small angle on its diagonal means that a
-# factor's subspace is found again on other clips. Off the diagonal, where two factors are compared,
-# an angle as large as that of random subspaces means that the factors are kept apart.
+# To ask whether two factors are kept apart, we find a subspace for each factor on its own. We sort
+# the clips by the factor, and fit three ridge regressions. The first predicts a clip's place in this
+# order. The other two predict a parabola and a cubic curve of this place. The weights of the three
+# regressions span the subspace of the factor. The smallest angle between two subspaces is 0° if they
+# share a direction, and 90° if they have nothing in common. Between random subspaces of the same size
+# this angle is about 80°.
+#
+# The figure is a matrix of these angles. We split the clips into two halves, and compare a factor on
+# one half with a factor on the other half. A small angle on the diagonal means that a factor's
+# subspace is found again on other clips. Off the diagonal are two different factors. If their angle
+# is as large as that of random subspaces, the factors are kept apart.
 
 # %% mystnb={"figure": {"caption": "The recorded run, trained encoder: smallest angle between the subspaces of two factors, one found on each half of the clips. The mark on the bar is chance.", "name": "fig-angles"}, "image": {"alt": "A three by three matrix of angles in degrees, smallest on the diagonal"}}
 angles = {
@@ -708,10 +715,10 @@ pd.DataFrame(
 # %% [markdown]
 # ## Move along a direction, and look
 #
-# Another way to ask what a direction means is to push every token of a clip along it and let the
+# What does a direction mean? One way to ask is to push every token of a clip along it and let the
 # decoder paint the result. The direction of a factor says how the embeddings of the clips change, on
-# average, as the factor grows. The steps are in standard deviations of the factor, and go far beyond
-# the range of values in the clips.
+# average, as the factor grows. The slider counts the push in standard deviations of the factor, and
+# goes far beyond the values in the clips.
 
 # %% tags=["nbval-ignore-output"]
 model = load_model("tiny").requires_grad_(False)
@@ -743,8 +750,7 @@ widgets.figure_sweep(
 )
 
 # %% [markdown]
-# Would any push of the same length change the picture as much? Here we push by the same lengths in
-# random directions:
+# Would any push of the same length change the picture as much? Here are pushes in random directions:
 
 # %%
 generator = torch.Generator().manual_seed(0)
@@ -766,17 +772,17 @@ table.rename_axis("change of the picture (root mean square)")
 
 # %% [markdown]
 # A random push changes the picture about as much, and for pitch even more. Now look at the partials
-# in the slider's pictures. A direction from which the pitch can be *read* is not a knob that
-# *turns* the pitch. The decoder repaints textures and edges but leaves the lines where they were.
-# Perhaps this is because all tokens get the same push: each still says what its own patch holds, and
-# so where the lines are.
+# in the slider's pictures. The decoder repaints textures and edges but leaves the partials where they
+# were. So a direction from which the pitch can be *read* is not a knob that *turns* the pitch.
+# Perhaps this is because all tokens get the same push: each token still says what its own patch
+# holds, and so where the partials are.
 #
 # ## Silence the neurons that know
 #
 # If pitch lived in a few neurons, silencing them would blind the probe. We take the probe of all
-# neurons, set the $k$ most informative ones to their mean, and compare with $k$ random ones (the
-# band holds the middle 95 % of 200 draws). A second probe, trained anew without these neurons,
-# shows how much the others can make up for.
+# neurons and set the $k$ most informative ones to their mean. For comparison we silence $k$ random
+# ones; the band holds the middle 95 % of 200 draws. A second probe, trained anew without the $k$ most
+# informative neurons, shows how much the others can make up for.
 
 # %% mystnb={"figure": {"caption": "Live, trained encoder: held-out R² with more and more neurons silenced.", "name": "fig-ablation"}, "image": {"alt": "Three panels over the number of silenced neurons on a logarithmic axis: curves that fall as more neurons are silenced, the relearnt one last"}}
 plots.ablation_curves(
@@ -792,8 +798,8 @@ plots.ablation_curves(
 plt.show()
 
 # %% [markdown]
-# The recorded run silences ten neurons of every encoder. The columns show the intact probe, the
-# probe without the ten best, without ten random ones, and trained anew without the ten best.
+# The recorded run silences ten neurons of every encoder. The columns show the intact probe, the probe
+# without the ten best, without ten random ones, and trained anew without the ten best.
 
 # %%
 silenced = recorded_figures(Ablation, "ablation")
@@ -810,10 +816,10 @@ for factor, name in rows:
 pd.DataFrame.from_dict(left, orient="index").round(2)
 
 # %% [markdown]
-# Losing ten random neurons can cost more than losing the ten best. A linear probe of all neurons
-# can have large weights that cancel each other, and silencing any of them upsets the balance. The
-# last column is what matters: trained anew, the probe loses next to nothing, for any encoder. No
-# factor depends on its ten best neurons.
+# Losing ten random neurons can cost more than losing the ten best. A linear probe of all neurons can
+# have large weights that cancel each other, and silencing any of them upsets the balance. The last
+# column is what matters: trained anew, the probe loses next to nothing, for any encoder. No factor
+# depends on its ten best neurons.
 #
 # ## Beside the paper's figures
 #
@@ -843,9 +849,8 @@ theirs = paper.iloc[:, [1, 2, 3]].set_axis(
 pd.concat({"the paper's": theirs, "ours": ours}, axis=1)
 
 # %% [markdown]
-# The paper also names the neurons that tell most, 343, 666 and 437 of 768. Of the components, it
-# names the first for amplitude and the fifth for frequency. A neuron's number means nothing in
-# another network, so only the nats can be compared.
+# The paper also names its best neurons, 343, 666 and 437 of 768, and its best components. The index
+# of a neuron means nothing in another network, so only the nats can be compared.
 
 # %%
 each = components.loc["trained"]
@@ -878,14 +883,13 @@ print(
 # %% [markdown]
 # | our run at the paper's scale | status |
 # | --- | --- |
-# | ViT-B, 5,000 clips, beside its random twin and raw log-mel | not run yet |
+# | ViT-B, 5,000 clips, beside the same network untrained and raw log-mel | not run yet |
 #
 # ## How fast
 #
 # Our implementation is exact and finds neighbours in a k-d tree. The usual tool, scikit-learn's
 # `mutual_info_regression`, loops over the dimensions. Both ran on the same machine in the same run.
-# We timed scikit-learn on a few of the dimensions and scaled the time up to all, as the record
-# says.
+# We timed scikit-learn on a few of the dimensions and scaled the time up to all.
 
 # %%
 bench = read_record("bench-information")
@@ -905,8 +909,8 @@ for name, figures in bench["metrics"].items():
         )
 
 # %% [markdown]
-# One command made the recorded run of this page. It takes any run or checkpoint. It stores its
-# embeddings, so it can continue after an interruption:
+# This command made the recorded run. It takes any run or checkpoint, and stores its embeddings, so it
+# can continue after an interruption:
 #
 # ```
 # python -m audiopg analyze tiny --controls --beside runs/real --by-clips runs/synthetic \
@@ -916,22 +920,23 @@ for name, figures in bench["metrics"].items():
 #
 # ## What it means
 #
-# A high $R^2$ alone is no evidence of learning, and neither is a small p-value: an untrained
-# network has both. So a read-out of pitch mixes two things: most of its $R^2$ is there before training, and
-# training adds the rest. The evidence is how far the trained encoder differs from its
-# controls. For these weights it says three things.
+# Is it knowledge, or arithmetic? A read-out of pitch is both: most of its $R^2$ is there before
+# training, and training adds the rest. A high $R^2$ alone is no evidence of learning, and neither is
+# a small p-value: an untrained network has both. The evidence is how far the trained encoder differs
+# from its controls. For these weights it says three things.
 #
-# - *Pitch* is what training improved most, in points of $R^2$. A linear read-out explains more of it
-#   from the trained encoder than from the untrained twin or the log-mel statistics, and the intervals
-#   lie apart. The trained encoder's best neuron is no better than the best dimension of the others,
-#   within the wide scatter of these estimates. So the knowledge is in many neurons together.
+# - *Pitch* is what training improved most, in points of $R^2$. A linear read-out explains more of
+#   pitch from the trained encoder than from the untrained network or the log-mel statistics, and the
+#   intervals lie apart. But the trained encoder's best neuron is no better than the best dimension of
+#   the others, within the wide scatter of these estimates. So the knowledge is in many neurons
+#   together.
 # - *Loudness over the noise* is read better after training, too. But one log-mel statistic by itself,
 #   the deviation of the lowest band, tells more about it than any neuron.
 # - *The onset* shows that learning can also take something away. Log-mel statistics, which average
 #   over time, tell little about it. An untrained network, which has position embeddings, explains
-#   more than half of the onset's variance. `mini` explains more than this untrained network, which
-#   has the size of `tiny`, once it has learned from 3,200 synthetic clips. `tiny`, which learned from
-#   the most clips, explains less than both.
+#   more than half of the onset's variance. After 3,200 synthetic clips, `mini` explains more than
+#   this untrained network (of the size of `tiny`). `tiny`, which learned from the most clips,
+#   explains less than both.
 #
 # The factors hardly have neurons of their own: the gaps are near zero for every encoder. In the
 # trained network the subspaces of the factors lie about as far apart as random ones. This owes little
@@ -940,19 +945,19 @@ for name, figures in bench["metrics"].items():
 # the untrained network.
 #
 # What is uncertain: the paper speaks of "amplitude" and "temporal position", which we take to mean
-# relative intensity and first onset. Its clips for the analysis may vary one factor at a time,
-# which makes every factor easier to read, as the controlled analysis shows. Each encoder was
+# relative intensity and first onset. The paper's clips for the analysis may vary one factor at a
+# time, which makes every factor easier to read, as the controlled analysis shows. Each encoder was
 # trained with one seed, and the intervals here do not include that variation. The encoder of
 # recordings is smaller than `tiny` and heard fewer clips; the fair comparison is with `mini` on
 # synthesis, at equal clips.
 #
 # ### Change this
 #
-# 1. Replace `log f0` by the fundamental itself, `params.f0[:, 0]`. Which estimate changes, and
-#    which does not?
+# 1. Replace `log f0` by the fundamental itself, `params.f0[:, 0]`. Which estimate changes, and which
+#    does not?
 # 2. Ask about a factor that cannot be heard, such as `params.clip`.
-# 3. In the controlled analysis, let another clip stand still: `still = params[1:2]`. Which
-#    nats stay the same?
+# 3. In the controlled analysis, let another clip stand still: `still = params[1:2]`. Which nats stay
+#    the same?
 #
 # ```{dropdown} What you might find
 # 1. $R^2$ changes, because a linear read-out depends on the scale. Mutual information hardly does:
