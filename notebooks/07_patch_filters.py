@@ -172,11 +172,11 @@ pd.DataFrame.from_dict(rows, orient="index").round(3)
 # %% [markdown]
 # ## Snapshots that can be compared
 #
-# A run can store its projection at regular steps (`filters_every`), for `tiny` in about 100 kilobytes
-# a snapshot. To undo flips and exchanges, we rotate the components of each snapshot within the space
-# they span, as close as possible to those of the next snapshot. Let the columns of $B$ be the
-# components of one snapshot, and the columns of $A$ those of the next. The best rotation $\Omega$,
-# flips included, has a closed form (Procrustes):
+# A run can store its projection at regular steps (`filters_every`). For `tiny` a snapshot takes about
+# 100 kilobytes. To undo flips and exchanges, we rotate the components of each snapshot within the
+# space they span, to bring them as close as possible to those of the next. Let the columns of $B$ be
+# the components of one snapshot, and the columns of $A$ those of the next. The best rotation
+# $\Omega$, flips included, has a closed form (Procrustes):
 #
 # $$
 # \begin{gathered}
@@ -328,9 +328,9 @@ plots.filter_growth(growths["recordings"])
 plt.show()
 
 # %% [markdown]
-# The table has these figures at the second, the middle and the last snapshot of each run. The rows
-# "added" are about what training added. They begin at step 200, so their second snapshot is that of
-# step 400.
+# The table shows concentration and share of variance at the second, the middle and the last snapshot
+# of each run. The rows "added" are about what training added. They begin at step 200, so their second
+# snapshot is that of step 400.
 
 # %%
 rows = {}
@@ -386,13 +386,13 @@ pd.Series(
 ).round(2).to_frame()
 
 # %% [markdown]
-# In part the filters are the same. What the two runs added has far more in common than chance. The
-# projections have more in common with each other than either has with the beginning.
+# In part the filters are the same. What the two runs added has far more in common than chance would
+# give. The projections have more in common with each other than either has with the beginning.
 #
 # ## The paper's network, with its settings
 #
 # The paper's Figure 6 shows ViT-B. We trained ViT-B with the paper's settings on a GPU, and had to
-# stop after 88 % of the clips ([chapter 3](03_pretraining.ipynb#a-longer-run-recorded)). The first
+# stop after 88 % of the clips ([chapter 3](03_pretraining.ipynb#a-longer-run-recorded)). The next
 # figure shows its projection, as the paper's figure does:
 
 # %% mystnb={"figure": {"caption": "Principal filters of ViT-B during training with the paper's settings.", "name": "fig-base"}, "image": {"alt": "Five rows of eight small pictures, all of them random texture that hardly changes from row to row"}}
@@ -434,18 +434,18 @@ pd.DataFrame.from_dict(rows, orient="index")[columns].rename_axis(
 # noise is 0.1 points.
 #
 # Why does the paper see bands where we see noise? We can only guess. The initial weights of our
-# network have the size that He et al. {cite}`he2022` use. The paper's may be smaller. Smaller initial
-# weights, a higher rate or more steps would let what was learned show through. Our run lacks the last
-# 12 % of the clips. They would hardly help: the added share of the energy grows by about 0.1 points
-# in a thousand steps.
+# network have the size that He et al. {cite}`he2022` use. Those of the paper's network may be
+# smaller. Smaller initial weights, a higher rate or more steps would let what was learned show
+# through. Our run lacks the last 12 % of the clips. They would hardly help: the added share of the
+# energy grows by about 0.1 points in a thousand steps.
 #
 # ## What it means
 #
 # The first layer looks above all for what lasts: a partial, or a step between two bands. It also
-# looks for beginnings and ends. The loss does not ask for smooth filters. They help to predict,
-# because neighbouring bins of a spectrogram vary together. Stripes along time suit any sustained
-# sound, and both runs of `mini` grow them. The sounds may explain where the two runs differ: held
-# notes have narrow lines, and recordings have broad lines and change more along time.
+# looks for beginnings and ends. The loss does not ask for smooth filters. Smooth filters help to
+# predict, because neighbouring bins of a spectrogram vary together. Stripes along time suit any
+# sustained sound, and both runs of `mini` grow them. The sounds may explain where the two runs
+# differ: held notes have narrow lines, and recordings have broad lines and change more along time.
 #
 # | the paper's Figure 6 | ours |
 # | --- | --- |
@@ -456,8 +456,9 @@ pd.DataFrame.from_dict(rows, orient="index")[columns].rename_axis(
 #
 # The paper describes its later components as frequency-selective bands that align with harmonic
 # stacks, and onset-sensitive edges. The projection of `tiny` shows both, after a fifth as many clips
-# and at twenty times the learning rate. What training added to ViT-B shows both, too. What training
-# added to the two runs of `mini`, after a fortieth as many clips, shows bands and no clear edges.
+# as the paper's network and at twenty times its learning rate. What training added to ViT-B shows
+# both, too. What training added to the two runs of `mini`, after a fortieth as many clips, shows
+# bands and no clear edges.
 #
 # What is uncertain: there is one run of each kind. Concentration says that a picture is orderly, not
 # that its order is useful. Principal components show what many filters share, so a filter that works
