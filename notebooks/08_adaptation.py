@@ -89,8 +89,8 @@ adapted = audiopg.pretrain(settings, progress=False).model.cpu().eval()
 # %% [markdown]
 # ## What has changed
 #
-# Both networks fill in clips that neither has trained on: 20 clips of the target, and 20 new clips of
-# the `full` curriculum. The table shows their losses.
+# The networks before and after adapting fill in clips that neither has trained on: 20 clips of the
+# target, and 20 new clips of the `full` curriculum. The table shows their losses.
 
 # %% tags=["nbval-ignore-output"]
 first = load_model(settings.start)
@@ -151,9 +151,9 @@ widgets.heard_reconstructions(log_mel, one, outputs[1], ["after adapting"])
 # ## Is it worth anything?
 #
 # A lower loss does not yet make a better encoder ([chapter 4](04_transfer.ipynb) has an example). So
-# we probe the networks of recorded runs. These runs begin with the network `full` of [chapter
-# 5](05_ablations.ipynb), which was trained on 12,800 synthesized clips. They continue on 12,800
-# windows of the target's recordings, without labels:
+# we probe the networks of recorded runs. The runs that adapt begin with the network `full` of
+# [chapter 5](05_ablations.ipynb), which was trained on 12,800 synthesized clips. The control begins
+# with random weights. Both hear 12,800 windows of the target's recordings, without labels:
 #
 # - ESC-10: folds 1 to 4;
 # - UrbanSound8K: folds 1 and 2 of the three that we use (1, 2 and 10);
