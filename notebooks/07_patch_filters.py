@@ -81,7 +81,7 @@ plt.show()
 # %% [markdown]
 # The upper row is noise. The lower row has narrow horizontal stripes, which run along time, and edges
 # at the first or the last frame of the patch. After a shorter training, the random initial weights
-# still hide what was learned (see the recorded runs below).
+# still hide what was learned, as shown below.
 #
 # ## What training added
 #
@@ -254,8 +254,7 @@ widgets.figure_sweep(
 #
 # Two recorded runs of `mini` (1.7 million weights) differ only in what they heard. One heard the
 # synthesizer's clips, the other windows of recordings (city sounds and spoken words). Both began with
-# the same weights and heard equally many clips. The snapshots are evenly spaced, and each is rotated
-# towards the next.
+# the same weights and heard equally many clips. Each snapshot is rotated towards the next.
 
 # %%
 record = read_record("analysis-tiny")
@@ -289,7 +288,7 @@ widgets.figure_sweep(
 )
 
 # %% [markdown]
-# The next figure shows the projection itself, as the paper's Figure 6 does. Each row is a snapshot:
+# The next figure shows the projection itself, one row a snapshot, as the paper's Figure 6 does:
 
 
 # %% mystnb={"figure": {"caption": "Principal filters of the recorded run on synthesis during training, in the form of the paper's Figure 6.", "name": "fig-figure-6"}, "image": {"alt": "Five rows of eight small pictures: random texture in the first; towards the last, broad patches of one sign and horizontal stripes in the texture"}}
@@ -329,8 +328,7 @@ plt.show()
 
 # %% [markdown]
 # The table shows concentration and share of variance at the second, the middle and the last snapshot
-# of each run. The rows "added" are about what training added. They begin at step 200, so their second
-# snapshot is that of step 400.
+# of each run. The rows "added" begin at step 200, so their second snapshot is that of step 400.
 
 # %%
 rows = {}

@@ -30,9 +30,8 @@
 # $$ (eq-adapt)
 #
 # Here $\mathcal{L}$ is the loss of {eq}`eq-loss`, $x$ is a recording of the target, and $M$ is the
-# set of hidden patches. The loop and the loss are those of chapter 3; only the sounds and the initial
-# weights differ. A control starts at random weights instead. It tells what the recordings alone are
-# worth.
+# set of hidden patches. Only the sounds and the initial weights differ from chapter 3. A control
+# starts at random weights instead. It tells what the recordings alone are worth.
 
 # %%
 import tempfile
@@ -278,8 +277,7 @@ paper_table("table_5").astype(object).fillna("–")
 #
 # What is uncertain: each row is one run. We tuned neither the number of steps nor the rate. We did
 # not mix in synthetic clips, which might have kept the network from forgetting. We did not join
-# recordings instead of repeating them. Tuning needs a validation split apart from the test folds, as
-# in chapter 9.
+# recordings instead of repeating them. Tuning needs development folds, as in chapter 9.
 #
 # ### Change this
 #

@@ -193,8 +193,8 @@ turned(
 turned("glide", "glide", [-1, -0.5, 0, 0.5, 1], "octaves", f0=300.0)
 
 # %% [markdown]
-# Here are ten vowels from a mouth of one size. Their formants are averages over 33 male speakers
-# {cite}`peterson1952`. {numref}`fig-vowels` shows where the formants lie.
+# Here are ten vowels from a mouth of one size. Their formants, shown in {numref}`fig-vowels`, are
+# averages over 33 male speakers {cite}`peterson1952`.
 
 # %%
 voices = {
@@ -346,7 +346,7 @@ gain_table(additions, against="full")
 # We choose the two additions with the largest gain on average over the six figures of their row:
 # `formants` and `motion`. We compare both with `full` on folds that had no part in the choice: folds
 # 3 to 5 of ESC-10, fold 10 of UrbanSound8K, and the test part of Speech Commands. Each row now has
-# two seeds; one of them is that of the table above.
+# two seeds; one of them is the seed by which the additions were chosen.
 
 # %%
 chosen = {
@@ -390,12 +390,12 @@ costs[["time", "rendering_time"]].rename(
 # %% [markdown]
 # ## What it means
 #
-# Can sounds that the paper's synthesizer lacks make a better curriculum? All six together do not:
-# `extended`, tested on all folds, is ahead on the sounds of cities, and not on the other two sets.
-# Added alone, formants gain on ESC-10, and motion on the sounds of cities. But these gains are not
-# much larger than the effect of another processor. No curriculum here is better everywhere. One seed
-# cannot tell whether the auxiliary head, with its free labels, helps. The paper has no experiment of
-# this kind: such sounds are its future work.
+# Can sounds that the paper's synthesizer lacks make a better curriculum? All six together do not: on
+# all folds `extended` is ahead on the sounds of cities, and not on the other two sets. Added alone,
+# formants gain on ESC-10, and motion on the sounds of cities. But these gains are not much larger
+# than the effect of another processor. No curriculum here is better everywhere. One seed cannot tell
+# whether the auxiliary head, with its free labels, helps. The paper has no experiment of this kind:
+# such sounds are its future work.
 #
 # What is uncertain: we set the probabilities and ranges of the additions by judgement and from the
 # sources named in the code, without a search. A vowel here stands still, whereas speech mostly moves
