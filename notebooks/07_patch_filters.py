@@ -16,15 +16,15 @@
 #
 # *What does the first layer look for?*
 #
-# The first layer projects each $16 \times 16$ patch of the spectrogram onto its filters, one for
-# each dimension of the network. A filter is itself a $16 \times 16$ picture: 160 ms by 16 mel
-# bands. So we can look at the first layer before, during and after training. The paper does so in
-# its Figure 6, and sees noise turn into bands and edges.
+# The first layer projects each $16 \times 16$ patch of the spectrogram onto its filters, one filter
+# for each dimension of the network. This layer is the *patch projection*, or projection for short. A
+# filter is itself a $16 \times 16$ picture: 160 ms by 16 mel bands. The paper looks at the filters
+# during training, in its Figure 6, and sees noise turn into bands and edges.
 #
-# Two things make such pictures treacherous. First, noise also looks structured when one wants it
-# to. Second, principal components have no sign and, where their variances are close, no fixed
-# order. They flip and trade places from one snapshot to the next although nothing has changed. This
-# chapter measures the first problem and corrects the second.
+# Two things make such pictures treacherous. First, people see structure even in noise. Second, the
+# principal components of the filters have no sign and, if their variances are close, no fixed order.
+# From one snapshot of the weights to the next they flip and trade places, although nothing has
+# changed. This chapter measures the first problem and corrects the second.
 
 # %%
 import matplotlib.pyplot as plt
@@ -58,7 +58,8 @@ COLUMNS = [f"PC {place}" for place in range(1, 9)]
 # The columns of $V$ are the *principal components*. As pictures of $16 \times 16$ values, they show
 # what the filters have in common, in descending order of the variance they account for.
 #
-# First, the `tiny` network that comes with the package, before and after its training.
+# The first figure shows the components of `tiny`, the network that comes with the package, before and
+# after its training.
 
 # %% mystnb={"figure": {"caption": "The first eight principal components of the patch projection of `tiny`: at initialisation and after training. Time runs to the right, frequency upwards; red and blue are weights of opposite sign.", "name": "fig-tiny-filters"}, "image": {"alt": "Two rows of eight small square pictures: random texture above; below, narrow horizontal stripes, and vertical stripes at the left and right edges"}}
 projections = {
@@ -78,14 +79,14 @@ plots.filter_grid(
 plt.show()
 
 # %% [markdown]
-# The first row is noise. The second has narrow horizontal stripes, which run along time, and edges at
-# the first or the last frame of the patch. After a shorter training, however, the random initial
-# weights still hide what was learned, as the recorded runs below show.
+# The upper row is noise. The lower row has narrow horizontal stripes, which run along time, and edges
+# at the first or the last frame of the patch. After a shorter training, the random initial weights
+# still hide what was learned, as shown below.
 #
 # ## What training added
 #
-# So subtract the initial weights. We know them, because we know the seed of the run. With $W_t$ the
-# projection after $t$ steps, look at $W_t - W_0$.
+# So we subtract the initial weights. We know them, because we know the seed of the run. If $W_t$ is
+# the projection after $t$ steps, training added $W_t - W_0$.
 
 # %% mystnb={"figure": {"caption": "The same network: principal components of the trained projection, and of what training added.", "name": "fig-tiny-changes"}, "image": {"alt": "Two rows of eight small pictures, much alike: horizontal stripes of alternating sign, and vertical stripes at the edges; the lower row has a little more texture"}}
 added = projections["trained"] - projections["untrained"]
@@ -103,32 +104,29 @@ energy = trained.square().sum()
 left = (first * trained).sum() / first.square().sum()
 taken = ((1 - left) * first).square().sum() / energy
 print(f"what was added: {added.square().sum() / energy:.1%} of the energy")
-print(f"of this, the shrinking of the first weights: {taken:.1%}")
+print(f"the shrinking of the initial weights: {taken:.1%} of the energy")
 
 # %% [markdown]
-# Here it hardly matters whether we subtract, since most of the weights' energy was learned. But the
-# difference holds more than what was learned. Training also shrinks the first weights, so $W_t - W_0$
-# contains a negative share of $W_0$, which is noise. This is why the lower row has more texture.
+# For `tiny` the subtraction hardly matters, because training added most of the energy of the weights.
+# But training also shrinks the initial weights. So $W_t-W_0$ contains a negative share of $W_0$,
+# which is noise. This gives the lower row more texture.
 #
-# Stripes along time are frequency filters: they respond to a partial at one height in the patch, or to
-# the step between two bands. Patterns that change along time respond to beginnings and ends. In the row
-# *trained* the first component compares the last frame of the patch with the others, and the third
-# compares the first frame with the others. We suspect that they help to continue a sound into the next
-# patch.
+# Stripes along time are frequency filters. They respond to a partial at one height in the patch, or
+# to the step between two bands. Patterns that change along time respond to beginnings and ends. In
+# the row *trained*, the first component compares the last frame of the patch with the others, and the
+# third compares the first frame with the others.
 #
 # ## Is that structure, or do we see faces in clouds?
 #
-# A measure helps. Take a picture's two-dimensional spectrum. A stripe pattern has all its energy at
-# one frequency. A band across the patch has its energy at a few low frequencies, and noise has some
-# at every frequency. The *spectral concentration* is the share of the energy in the 12 strongest of
-# the 255 frequencies:
+# A measure helps. Take the two-dimensional spectrum of a picture. A stripe pattern has all its energy
+# at one frequency, a band across the patch at a few low frequencies, and noise at all of them. The
+# *spectral concentration* is the share of the energy in the 12 strongest of the 255 frequencies:
 #
 # $$
 # C = \frac{\sum_{12\ \text{strongest}} |F_{uv}|^2}{\sum_{(u, v) \neq (0, 0)} |F_{uv}|^2}
 # $$ (eq-concentration)
 #
-# where $F$ is the Fourier transform of the picture. Here is the concentration of pictures that we
-# know:
+# where $F$ is the Fourier transform of the picture. Here is the concentration of pictures that we know:
 
 # %% mystnb={"figure": {"caption": "Five made-up pictures and their spectral concentration.", "name": "fig-toy-filters"}, "image": {"alt": "Five small pictures: stripes, a horizontal band, a vertical edge, a smooth blob, and noise"}}
 generator = torch.Generator().manual_seed(0)
@@ -154,8 +152,8 @@ plots.filter_grid(pictures[None], [""], titles)
 plt.show()
 
 # %% [markdown]
-# Noise does not score 0, because among many random frequencies some stand out. So the filters need
-# a control of their own. We shuffle the weights within each filter, which keeps their values and
+# Noise does not score 0, because some of many random frequencies always stand out. So the filters
+# need a control of their own. We shuffle the weights within each filter, which keeps their values and
 # destroys their arrangement, and repeat the analysis.
 
 # %%
@@ -174,11 +172,11 @@ pd.DataFrame.from_dict(rows, orient="index").round(3)
 # %% [markdown]
 # ## Snapshots that can be compared
 #
-# A run can store its projection at regular steps (`filters_every`), in about 100 kilobytes each for
-# `tiny`. Between two snapshots the components may flip their sign or trade places. So we rotate the
-# components of each snapshot within the space they span, to bring them as close as possible to those
-# of the next snapshot. With the components of one snapshot as the columns of $B$, and those of the
-# next as the columns of $A$, the best rotation, flips included, has a closed form (Procrustes):
+# A run can store its projection at regular steps (`filters_every`). For `tiny` a snapshot takes about
+# 100 kilobytes. To undo flips and exchanges, we rotate the components of each snapshot within the
+# space they span, to bring them as close as possible to those of the next. Let the columns of $B$ be
+# the components of one snapshot, and the columns of $A$ those of the next. The best rotation
+# $\Omega$, flips included, has a closed form (Procrustes):
 #
 # $$
 # \begin{gathered}
@@ -187,9 +185,9 @@ pd.DataFrame.from_dict(rows, orient="index").round(3)
 # \end{gathered}
 # $$ (eq-procrustes)
 #
-# The figure shows the effect on two snapshots of a small network that this page trains. The upper
-# row is the later snapshot. The middle row is the earlier one, not rotated; the lower row is the
-# earlier one, rotated.
+# Here $U$, $S$ and $V$ are those of $B^\top A$. The figure shows two snapshots of a small network
+# that this page trains. The rows are the later snapshot, the earlier one as it is, and the earlier
+# one rotated (*turned*).
 
 # %%
 settings = audiopg.PretrainSettings(
@@ -254,9 +252,9 @@ widgets.figure_sweep(
 # %% [markdown]
 # ## A longer run, on synthesis and on recordings
 #
-# Two recorded runs of `mini` differ only in what they heard: the synthesizer's clips, or windows of
-# recordings (city sounds and spoken words). They began with the same weights and heard equally many
-# clips. The snapshots are evenly spaced, and each is rotated towards the next.
+# Two recorded runs of `mini` (1.7 million weights) differ only in what they heard. One heard the
+# synthesizer's clips, the other windows of recordings (city sounds and spoken words). Both began with
+# the same weights and heard equally many clips. Each snapshot is rotated towards the next.
 
 # %%
 record = read_record("analysis-tiny")
@@ -290,7 +288,7 @@ widgets.figure_sweep(
 )
 
 # %% [markdown]
-# Like the paper's Figure 6, the next figure shows the projection itself, one row a snapshot:
+# The next figure shows the projection itself, one row a snapshot, as the paper's Figure 6 does:
 
 
 # %% mystnb={"figure": {"caption": "Principal filters of the recorded run on synthesis during training, in the form of the paper's Figure 6.", "name": "fig-figure-6"}, "image": {"alt": "Five rows of eight small pictures: random texture in the first; towards the last, broad patches of one sign and horizontal stripes in the texture"}}
@@ -315,10 +313,10 @@ plt.show()
 # %% [markdown]
 # ### Measured
 #
-# The upper panels show the concentration of the projection's components, and that of its shuffled
-# weights (the band spans five shuffles). The lower panels show two more things. One is how much of
-# the filters' variance the eight components hold. The other is how much the space of these
-# components has in common with that of the last step.
+# In each figure, the upper panel shows the concentration of the projection's components, and that of
+# its shuffled weights (the band spans five shuffles). The lower panel shows the share of the filters'
+# variance that the eight components hold, and how much their space has in common with the space at
+# the last step.
 
 # %% mystnb={"figure": {"caption": "Structure of the patch filters through training on synthesis.", "name": "fig-growth-synthesis"}, "image": {"alt": "Above, two curves of spectral concentration over steps, for the filters and the shuffled control; below, two curves in per cent"}}
 plots.filter_growth(growths["synthesis"])
@@ -329,9 +327,8 @@ plots.filter_growth(growths["recordings"])
 plt.show()
 
 # %% [markdown]
-# The same in numbers, at the second, the middle and the last snapshot of each run. The rows "added" are
-# about what training added. At step 0 nothing had been added, so their first snapshot is that of step
-# 200, and their second that of step 400.
+# The table shows concentration and share of variance at the second, the middle and the last snapshot
+# of each run. The rows "added" begin at step 200, so their second snapshot is that of step 400.
 
 # %%
 rows = {}
@@ -347,16 +344,18 @@ pd.DataFrame.from_dict(rows, orient="index")[columns].rename_axis(
 ).round(3)
 
 # %% [markdown]
-# In both runs the projection begins no more concentrated than its shuffled weights, as step 0 in
-# the figures shows. From step 200 on it is clearly more concentrated.
+# In both runs the projection is no more concentrated than its shuffled weights at step 0 (see the
+# figures), and clearly more concentrated from step 200 on.
 #
 # ### The same filters?
 #
 # How much do the two runs' spaces of eight components have in common at the end? We take the mean
-# squared cosine of their principal angles. It is 1 for the same space and on average 8/256 for
-# unrelated spaces. The projections began as the same space, and still share whatever training left
-# alone. So we compare them with that first space, too. What training added did not begin as the
-# same space, so we compare it with chance.
+# squared cosine of the principal angles between two spaces. It is 1 for the same space and on average
+# 8/256 for unrelated spaces.
+#
+# Both projections began with the same weights, and share whatever training left alone. So we compare
+# each with the beginning, too. What training added has no common beginning, so we compare it with
+# chance.
 
 
 # %%
@@ -385,14 +384,14 @@ pd.Series(
 ).round(2).to_frame()
 
 # %% [markdown]
-# In part they are the same: what the two runs added has far more in common than chance, and the
-# projections have more in common than either has with the beginning.
+# In part the filters are the same. What the two runs added has far more in common than chance would
+# give. The projections have more in common with each other than either has with the beginning.
 #
 # ## The paper's network, with its settings
 #
-# The paper's Figure 6 shows ViT-B. We trained it with the paper's settings on a GPU, and had to
-# stop after 88 % of the clips ([chapter 3](03_pretraining.ipynb#a-longer-run-recorded)). The
-# snapshots of the projection are kept. First, as in the paper's figure, the projection itself:
+# The paper's Figure 6 shows ViT-B. We trained ViT-B with the paper's settings on a GPU, and had to
+# stop after 88 % of the clips ([chapter 3](03_pretraining.ipynb#a-longer-run-recorded)). The next
+# figure shows its projection, as the paper's figure does:
 
 # %% mystnb={"figure": {"caption": "Principal filters of ViT-B during training with the paper's settings.", "name": "fig-base"}, "image": {"alt": "Five rows of eight small pictures, all of them random texture that hardly changes from row to row"}}
 record = read_record("pretrain-base-stopped")
@@ -422,28 +421,29 @@ pd.DataFrame.from_dict(rows, orient="index")[columns].rename_axis(
 ).round(3)
 
 # %% [markdown]
-# This does not reproduce the paper's figure. The projection looks random to the end: its components
-# are hardly more concentrated than those of shuffled weights. At a rate of $10^{-4}$, training
-# changes the weights too little to be seen beside their random beginning. What it added is orderly,
-# and much like what `tiny` learned: stripes along time, edges at the first and the last frame. With
-# more training it becomes less orderly, not more. Part of the reason is weight decay. Over 6,900
-# steps it shrinks the first weights by 3.4 %, and the difference contains this part as noise. What
-# training added holds 0.8 % of the energy of the weights, and this noise is 0.1 points of it.
+# This figure does not reproduce the paper's. The projection looks random to the end: its components
+# are hardly more concentrated than those of shuffled weights. At a learning rate of $10^{-4}$,
+# training changes the weights too little to be seen beside their random beginning.
 #
-# Why does the paper see bands where we see noise? We can only guess. Our network begins with
-# weights of the size that He et al. {cite}`he2022` use. The paper's may begin with smaller ones.
-# Smaller first weights, a higher rate or more steps would let what was learned show through. Our run
-# lacks the last 12 % of the clips. They would hardly help: the share of the energy that training added
-# grows by about 0.1 points in a thousand steps.
+# What training added is orderly, and much like what `tiny` learned: stripes along time, edges at the
+# first and the last frame. With more training, the added part becomes less orderly, not more. Part of
+# the reason is weight decay. Over 6,900 steps it shrinks the initial weights by 3.4 %, which adds
+# noise to $W_t-W_0$. What training added holds 0.8 % of the energy of the weights, of which this
+# noise is 0.1 points.
+#
+# Why does the paper see bands where we see noise? We can only guess. The initial weights of our
+# network have the size that He et al. {cite}`he2022` use. Those of the paper's network may be
+# smaller. Smaller initial weights, a higher rate or more steps would let what was learned show
+# through. Our run lacks the last 12 % of the clips. They would hardly help: the added share of the
+# energy grows by about 0.1 points in a thousand steps.
 #
 # ## What it means
 #
-# The first layer looks above all for what lasts: a partial, or a step between two bands. It also looks
-# for beginnings and ends. The loss that trains it comes many layers later. Nothing makes it prefer
-# smooth pictures, except that they help to predict: neighbouring bins of a spectrogram vary together.
-# Stripes along time suit any sustained sound, and both runs grow them. Where the two runs differ, the
-# sounds may be the reason. A curriculum of held notes has narrow lines. Recordings have broad lines and
-# change more along time.
+# The first layer looks above all for what lasts: a partial, or a step between two bands. It also
+# looks for beginnings and ends. The loss does not ask for smooth filters. Smooth filters help to
+# predict, because neighbouring bins of a spectrogram vary together. Stripes along time suit any
+# sustained sound, and both runs of `mini` grow them. The sounds may explain where the two runs
+# differ: held notes have narrow lines, and recordings have broad lines and change more along time.
 #
 # | the paper's Figure 6 | ours |
 # | --- | --- |
@@ -453,22 +453,23 @@ pd.DataFrame.from_dict(rows, orient="index")[columns].rename_axis(
 # | nothing on what training added | above |
 #
 # The paper describes its later components as frequency-selective bands that align with harmonic
-# stacks, and onset-sensitive edges. The projection of `tiny`, after a fifth as many clips as the
-# paper's and at twenty times its rate, shows both. What training added to ViT-B shows both, too. The two
-# runs of `mini`, after a fortieth as many clips, show bands in what training added, and no clear edges.
+# stacks, and onset-sensitive edges. The projection of `tiny` shows both, after a fifth as many clips
+# as the paper's network and at twenty times its learning rate. What training added to ViT-B shows
+# both, too. What training added to the two runs of `mini`, after a fortieth as many clips, shows
+# bands and no clear edges.
 #
-# What is uncertain: there is one run of each kind. Concentration says
-# that a picture is orderly, not that its order is useful. And principal components show what many
-# filters share, so a filter that works alone stays hidden.
+# What is uncertain: there is one run of each kind. Concentration says that a picture is orderly, not
+# that its order is useful. Principal components show what many filters share, so a filter that works
+# alone stays hidden.
 #
 # ### Change this
 #
 # 1. Show single filters: `plots.filter_grid(weight[:8].reshape(1, 8, 16, 16), ...)` with the
 #    projection of `tiny`.
-# 2. Train the live network on `prior="sine"`. Compare the last picture of the slider with that of the
+# 2. Train the live network on `prior="sine"`. Compare the last picture of its slider with that of the
 #    `full` curriculum.
 #
 # ```{dropdown} What you might find
-# 1. Most of them are stripes or edges, each a mixture of several components.
+# 1. Most filters are stripes or edges, each a mixture of several components.
 # 2. Horizontal bands come first: steady sines have no edge in time to look for.
 # ```

@@ -14,12 +14,12 @@
 # %% [markdown]
 # # Adapting to a target domain
 #
-# *If you have recordings of the place you want to listen in, but no labels: are they of use?*
+# *You have recordings of the place you want to listen in, but no labels. Are they of use?*
 #
-# A microphone in a workshop records hours of sound, and there is nobody to annotate them. The
-# network of chapter 3 has never been there. But guessing what is hidden needs no labels. So the
-# network can go on learning from other sounds, starting from the weights $\theta_0$ that it learned
-# on synthesis:
+# A microphone in a workshop records hours of sound, and there is nobody to annotate them. The network
+# of chapter 3 has never heard this workshop. But it needs no labels to guess what is hidden. So the
+# network can go on learning from these recordings, starting from the weights $\theta_0$ that it
+# learned on synthesis:
 #
 # $$
 # \begin{gathered}
@@ -29,10 +29,9 @@
 # \end{gathered}
 # $$ (eq-adapt)
 #
-# with $\mathcal{L}$ the loss of {eq}`eq-loss`, $x$ a recording of the target and $M$ the hidden
-# patches. The loop and the loss are those of chapter 3; only the sounds and the initial weights
-# differ. The control starts at random weights instead: it tells what the recordings alone are
-# worth.
+# Here $\mathcal{L}$ is the loss of {eq}`eq-loss`, $x$ is a recording of the target, and $M$ is the
+# set of hidden patches. Only the sounds and the initial weights differ from chapter 3. A control
+# starts at random weights instead. It tells what the recordings alone are worth.
 
 # %%
 import tempfile
@@ -56,9 +55,9 @@ plots.use_style()
 # %% [markdown]
 # ## Adapt, live
 #
-# The target is ESC-10 {cite}`piczak2015`, if it is at hand. The network hears folds 1 to 4, without
-# their labels, and fold 5 is kept for testing. We take the weights of `tiny` that come with the
-# book and train them for a few more steps, each on random windows of recordings.
+# The target is ESC-10 {cite}`piczak2015`, if it is at hand. The network hears folds 1 to 4 without
+# their labels. Fold 5 is kept for testing. We take the weights of `tiny` that come with the book, and
+# train them for a few more steps on random windows of the recordings.
 
 # %% tags=["nbval-ignore-output"]
 clips = find_dataset("esc10", audiopg.data_folder())
@@ -89,8 +88,8 @@ adapted = audiopg.pretrain(settings, progress=False).model.cpu().eval()
 # %% [markdown]
 # ## What has changed
 #
-# Both networks are asked to fill in clips that neither has trained on: 20 of the target, and 20 new
-# ones of the `full` curriculum.
+# The networks before and after adapting fill in clips that neither has trained on: 20 clips of the
+# target, and 20 new clips of the `full` curriculum. The table shows their losses.
 
 # %% tags=["nbval-ignore-output"]
 first = load_model(settings.start)
@@ -120,15 +119,15 @@ for name, model in (("before", first), ("after", adapted)):
 pd.DataFrame.from_dict(loss, orient="index").round(3)
 
 # %% [markdown]
-# Read down the columns. In the first, the loss on the target falls, as was asked for. In the
-# second, the loss on synthetic sound rises: this is the price. A network that goes on learning
-# forgets what it no longer hears: as it learns the target, it loses some of the synthesizer.
+# The first column shows what we wanted: the loss on the target falls. The second column shows the
+# price: the loss on synthetic sound rises. A network that goes on learning forgets what it no longer
+# hears.
 #
 # ## See and hear it
 #
-# {numref}`fig-adapted` shows how both networks fill in one clip of the target. If the target is ESC-10,
-# look where sound was hidden. There the lower row should have more of the texture that recordings have
-# and the synthesizer lacks.
+# {numref}`fig-adapted` shows how both networks fill in one clip of the target. If the target is
+# ESC-10, look where sound was hidden. There the lower row should have more of the texture that
+# recordings have and the synthesizer lacks.
 
 # %% mystnb={"figure": {"caption": "A held-out clip of the target, what is seen of it, and the reconstruction before adapting (above) and after (below).", "name": "fig-adapted"}, "image": {"alt": "Two rows of original, masked and reconstructed log-mel spectrograms of the same clip"}} tags=["nbval-ignore-output"]
 one = heard["the target"][:1]
@@ -151,14 +150,18 @@ widgets.heard_reconstructions(log_mel, one, outputs[1], ["after adapting"])
 # ## Is it worth anything?
 #
 # A lower loss does not yet make a better encoder ([chapter 4](04_transfer.ipynb) has an example). So
-# the recorded runs use the probe. They begin with the network `full` of [chapter
-# 5](05_ablations.ipynb), which was trained on 12,800 synthesized clips. They continue on another
-# 12,800 windows of the target's recordings, without labels. For ESC-10 these are folds 1 to 4, for
-# UrbanSound8K folds 1 and 2 of the three that we use (1, 2 and 10), and for Speech Commands the
-# training part of our ten words. A linear probe is then trained on the same recordings and tested on
-# the part left out, which the network has not heard. Each cell has one test fold and one seed. It
-# gives two accuracies in per cent: first from averaged tokens, then from tokens averaged band by
-# band. Fold 3 of Speech Commands is its test part.
+# we probe the networks of recorded runs. The runs that adapt begin with the network `full` of
+# [chapter 5](05_ablations.ipynb), which was trained on 12,800 synthesized clips. The control begins
+# with random weights. Both hear 12,800 windows of the target's recordings, without labels:
+#
+# - ESC-10: folds 1 to 4;
+# - UrbanSound8K: folds 1 and 2 of the three that we use (1, 2 and 10);
+# - Speech Commands: the training part of our ten words.
+#
+# A linear probe is then trained on the same recordings. It is tested on the part left out, which the
+# network has not heard. Each cell has one test fold and one seed, and two accuracies in per cent. The
+# first is that of averaged tokens, the second that of tokens averaged band by band (the bands *kept
+# apart*). Fold 3 of Speech Commands is its test part.
 
 # %%
 scale = audiopg.at_scale(smoke="cpu", paper="paper")
@@ -189,32 +192,38 @@ table.replace("", "not run yet").fillna("not run yet")
 outcomes[took]
 
 # %% [markdown]
-# The *held-out loss* is measured on synthetic clips of `full`. For the networks that went on to a
-# target, it says what was forgotten: whichever the target, it is higher than before. After Speech
-# Commands it is about 1, which is no better than guessing each patch's mean.
+# The *held-out loss* is measured on synthetic clips of `full`. In the rows *adapt-to*, its rise shows
+# how much was forgotten. It rises with every target. After Speech Commands it is about 1, no better
+# than guessing each patch's mean.
 #
-# The probes do not agree about what was gained. On ESC-10 the rows differ by two clips of 80 at
-# most, so nothing can be told. On UrbanSound8K the network that went on to the target loses five
-# points with averaged tokens and gains six with the bands kept apart. On Speech Commands it loses
-# twelve and fifteen points. It ends there below the network that heard the target alone. These are
-# single runs of one seed, tested on one fold. But the two larger test folds have more than 800
-# clips, so one accuracy has a standard error of less than two points. So the choice of test clips does
-# not explain the drop on Speech Commands. A second training can harm. `python -m audiopg reproduce
-# adapt target before` makes these rows again; with `--scale paper` it runs at the paper's size, on
-# a GPU.
+# The probes do not agree about what was gained:
+#
+# - On ESC-10 the rows differ by two clips of 80 at most, so nothing can be told.
+# - On UrbanSound8K the network that went on to the target loses five points with averaged tokens, and
+#   gains six with the bands kept apart.
+# - On Speech Commands it loses twelve and fifteen points. It ends below the network that heard the
+#   target alone.
+#
+# These are single runs of one seed, tested on one fold. But on the two larger test folds, of more
+# than 800 clips, an accuracy has a standard error of less than two points. So the choice of test
+# clips does not explain the drop on Speech Commands. A second training can harm.
+#
+# `python -m audiopg reproduce adapt target before` makes these rows again. With `--scale paper` it
+# runs at the paper's size, on a GPU.
 #
 # ## Filled in, or copied?
 #
-# Why should a network that goes on to speech become worse at speech? Its training loss has a clue.
-# On Speech Commands it falls to 0.25, and on the other two targets it stays above 0.5. But a spoken
-# word lasts a second. To fill 10.24 s it is repeated ten times (Section 4.1 of the paper does so too).
-# Whatever is masked can be heard elsewhere in the clip, in a repeat. Then the best way to fill in a
-# patch is to find the repeat and copy it, and what words sound like does not matter. The probe
-# takes every clip at its own length, where nothing is repeated.
+# Why should a network that goes on to speech become worse at speech? Its training loss has a clue. On
+# Speech Commands this loss falls to 0.25, on the other two targets it stays above 0.5. A spoken word
+# lasts a second, and is repeated ten times to fill 10.24 s (as in Section 4.1 of the paper). So what
+# is masked in one repeat can be heard in another. Then the best way to fill in a patch is to copy it
+# from a repeat, and what words sound like does not matter. The probe takes every clip at its own
+# length, where nothing is repeated.
 #
-# If this is so, the network should fail where nothing repeats. In the next table each network fills in
-# 100 test clips of the target (the 80 that there are for ESC-10) in two ways: *repeated*, as in its
-# training, and *joined* end to end with other clips of the same set, so that nothing comes twice.
+# If this is so, the network should fail where nothing repeats. In the next table each network fills
+# in 100 test clips of the target (80 for ESC-10) in two ways. *Repeated* clips are repeated as in
+# training. *Joined* clips are put end to end with other clips of the same set, so that nothing comes
+# twice.
 
 # %%
 names = dict(
@@ -229,35 +238,33 @@ losses = {
 pd.DataFrame.from_dict(losses, orient="index").round(3)
 
 # %% [markdown]
-# That is what happens. On Speech Commands the loss of repeated words falls from 0.78 to 0.25, and
-# that of joined words rises from 0.84 to 1.39, far worse than guessing the mean. The network has
-# learned to copy and has unlearned to fill in. Recordings of UrbanSound8K last up to four seconds.
-# There the loss of repeated clips falls, and that of joined clips does not. Only on ESC-10, whose
-# clips last five seconds and come about twice, do both fall. The network that heard synthesis alone
-# makes little use of repeats: its own clips are ten seconds long and have none.
+# The network does fail. On Speech Commands adapting lowers the loss of repeated words from 0.78 to
+# 0.25. It raises the loss of joined words from 0.84 to 1.39, far worse than guessing the mean. The
+# network has learned to copy and has unlearned to fill in. Recordings of UrbanSound8K last up to four
+# seconds: the loss of repeated clips falls, and that of joined clips does not. Clips of ESC-10 last
+# five seconds and come about twice: both losses fall. The network that heard synthesis alone makes
+# little use of repeats, because its own clips last ten seconds and have none.
 #
-# This concerns every comparison with recordings in this book, and it favours synthesis: see
-# [chapter 5](05_ablations.ipynb). The paper's recordings, those of FSD50K, last 0.3 to 30 s, and its
-# text does not say how many of them were repeated. `python -m audiopg bench repeats` makes the
-# table again.
+# Repeats affect every comparison with recordings in this book, and favour synthesis ([chapter
+# 5](05_ablations.ipynb)). The paper's recordings, those of FSD50K, last 0.3 to 30 s. Its text does
+# not say how many of them were repeated. `python -m audiopg bench repeats` makes the table again.
 #
 # ## The paper's figures
 #
-# This is the paper's Table 5: masked autoencoding continues on the recordings of FSD50K
+# This is the paper's Table 5. Masked autoencoding continues on the recordings of FSD50K
 # {cite}`fonseca2022`, then the whole network is fine-tuned on each set.
 
 # %%
 paper_table("table_5").astype(object).fillna("–")
 
 # %% [markdown]
-# The first three rows are other work, fine-tuned without adaptation. The paper concludes that
-# adapted AudioPG outperforms models pre-trained on AudioSet "on aligned environmental domains". In
-# this table that holds on UrbanSound8K and FSD50K. On ESC-50 AudioPG is ahead of MAE-AST and, by a
-# tenth of a point, of MaskSpec, but three points behind MSM-MAE.
+# The first three rows are other work, fine-tuned without adaptation. The paper concludes that adapted
+# AudioPG outperforms models pre-trained on AudioSet "on aligned environmental domains". In this table
+# the conclusion holds on UrbanSound8K and FSD50K. On ESC-50 AudioPG is ahead of MAE-AST and, by a
+# tenth of a point, of MaskSpec. It is three points behind MSM-MAE.
 #
 # The paper compares AudioPG with weights that were pre-trained on photographs. We have no such run,
-# and compare with the same network from scratch. Both comparisons ask whether synthetic sound is a
-# good place to start from. At the paper's scale: not run yet.
+# and compare with the same network from scratch. At the paper's scale: not run yet.
 #
 # ## What it means
 #
@@ -265,23 +272,22 @@ paper_table("table_5").astype(object).fillna("–")
 # made the network worse, most likely because repeats teach it to copy. With recordings of four
 # seconds it gained with one pooling and lost with the other. With recordings of five seconds our test
 # clips are too few to tell. The training loss does not show whether adapting helped or harmed. So
-# first look at how long your recordings are (`python -m audiopg data PATH` prints it). Then probe the
-# encoder both before and after adapting.
+# first look at the length of your recordings (`python -m audiopg data PATH` prints it), then probe
+# the encoder before and after adapting.
 #
-# What is uncertain: each row is one run. We tuned neither the number of steps nor the rate. Nor did
-# we mix in synthetic clips, which might have kept the network from forgetting, or join recordings
-# instead of repeating them. Tuning needs a validation split apart from the test folds, as in
-# chapter 9.
+# What is uncertain: each row is one run. We tuned neither the number of steps nor the rate. We did
+# not mix in synthetic clips, which might have kept the network from forgetting. We did not join
+# recordings instead of repeating them. Tuning needs development folds, as in chapter 9.
 #
 # ### Change this
 #
-# 1. Adapt for four times as many steps. When does the first column stop falling, and what happens
-#    to the second?
+# 1. Adapt for four times as many steps. When does the first column stop falling, and what happens to
+#    the second?
 # 2. Adapt with `learning_rate=1e-3`, then with `1e-4`. Which forgets less for the same gain?
 #
 # ```{dropdown} What you might find
-# 1. The first column still falls after four times the steps, but more slowly: the further steps gain a
-#    third of what the first twelve gained. The second column rises three times as far.
+# 1. The first column still falls, but more slowly: the further steps gain a third of what the first
+#    twelve gained. The second column rises three times as far.
 # 2. On ESC-10 the higher rate gains little more than the chapter's, and forgets five times as much.
 #    The lower rate gains three quarters as much, and forgets a fifth. Compare what is forgotten for
 #    the same gain.

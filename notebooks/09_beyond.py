@@ -19,7 +19,7 @@
 #
 # The paper itself says what its generator lacks: noise textures, vocal tracts, the modulation of
 # machines, mixtures. It cannot make rain, a word, an engine or a street. This chapter adds six
-# things, each with a few factors of an event or a clip, and lets you hear them. The second half asks
+# things, each with a few factors of an event or a clip, and lets you hear them. Its second half asks
 # whether a network learns more from them.
 
 # %%
@@ -52,7 +52,7 @@ pd.set_option("display.max_colwidth", None)
 # %% [markdown]
 # ## The equation, extended
 #
-# An event of the paper is $a\,e(t)\,u(t)$. With additions it is
+# An event of the paper is $a\,e(t)\,u(t)$: an amplitude, an envelope and a tone. With additions it is
 #
 # $$
 # \begin{gathered}
@@ -62,12 +62,12 @@ pd.set_option("display.max_colwidth", None)
 # \end{gathered}
 # $$ (eq-beyond)
 #
-# Here $\theta$ is the phase, in cycles, of a pitch that glides by $g$ octaves over the event's length
-# $L$ and swings by the share $d$ at the rate $r$. $n$ is noise of low frequencies, which the sine moves
-# up to that pitch, and $\sigma$ is its share. $m$ is a periodic gain. If there are formants, $u$ passes
-# through the resonances of a vocal tract. At their neutral values, $g = d = \sigma = 0$ and $m = 1$,
-# the additions leave the paper's event as it is, bit for bit. After damping, reverberation may be added
-# to the clip.
+# Here $\theta$ is the phase of the tone, in cycles. The pitch starts at $f_0$, glides by $g$ octaves
+# over the event's length $L$, and swings by the share $d$ at the rate $r$. The noise $n$ has low
+# frequencies, and the sine moves it up to the pitch. Its share is $\sigma$. The gain $m$ is periodic.
+# If there are formants, $u$ passes through the resonances of a vocal tract. With $g=d=\sigma=0$,
+# $m=1$ and no formants, the event is the paper's, bit for bit. After damping, reverberation may be
+# added to the clip.
 #
 # | addition | factors | what it is for |
 # | --- | --- | --- |
@@ -81,7 +81,7 @@ pd.set_option("display.max_colwidth", None)
 # ## One event, many ways
 #
 # The first event is a sawtooth of 150 Hz without any addition: the paper's synthesizer could make it.
-# It starts after one second. Each of the others adds something to it. Compare them with the first.
+# Each of the other events adds something to it.
 
 # %%
 plain = audiopg.SynthPrior.preset("dynamic").sample(
@@ -142,16 +142,15 @@ widgets.seen_and_heard(
 # %% [markdown]
 # The noise needs no random numbers of its own: it is made from the white noise that is also the
 # clip's noise floor. For a bandwidth $W$ we take $2W$ samples of that white noise per second and join
-# them by straight lines, which gives the power spectrum $\operatorname{sinc}^4(f / 2W)$. Multiplying
-# by a sine moves this band up to the pitch. A band at least as wide as the pitch is high stays where
-# it is. The vowel is the same sawtooth with each partial weighted by three resonances in cascade
-# {cite}`klatt1980`. For the room we convolve the clip with white noise that decays exponentially
-# {cite}`moorer1979`.
+# them by straight lines. The result has the power spectrum $\operatorname{sinc}^4(f / 2W)$. The sine
+# moves this band up to the pitch, unless $W \ge f_0$. The vowel is the same sawtooth, with each
+# partial weighted by three resonances in cascade {cite}`klatt1980`. For the room we convolve the clip
+# with white noise that decays exponentially {cite}`moorer1979`.
 #
 # ## Turn them
 #
-# Each slider changes one factor of an event, and nothing else. The event may differ from the one above,
-# so that the factor can be heard: the bandwidth of the noise, for one, needs noise.
+# Each slider changes one factor of an event. The event may differ from the one above, so that the
+# factor can be heard: the bandwidth of noise, for example, needs noise.
 
 
 # %%
@@ -177,8 +176,8 @@ turned(
 )
 
 # %% [markdown]
-# Below 10 Hz you hear separate knocks, at about 20 Hz an engine. At 80 Hz the impulses begin to
-# have a pitch of their own.
+# Below 10 Hz you hear separate knocks, at about 20 Hz an engine. At 80 Hz the impulses begin to have
+# a pitch of their own.
 
 # %% tags=["nbval-ignore-output"]
 turned(
@@ -194,8 +193,8 @@ turned(
 turned("glide", "glide", [-1, -0.5, 0, 0.5, 1], "octaves", f0=300.0)
 
 # %% [markdown]
-# Here are ten vowels from a mouth of one size; the formants are averages over 33 male speakers
-# {cite}`peterson1952`. {numref}`fig-vowels` shows where the formants lie.
+# Here are ten vowels from a mouth of one size. Their formants, shown in {numref}`fig-vowels`, are
+# averages over 33 male speakers {cite}`peterson1952`.
 
 # %%
 voices = {
@@ -219,11 +218,12 @@ plt.show()
 # %% [markdown]
 # ## The preset `extended`
 #
-# `extended` is `full` with all six additions. Each has its own probability, so a clip has some and not
-# others. `full+noise` is `full` with one of them, `extended-noise` is `extended` without it, and so on.
-# Any of these can be the `--prior` of `python -m audiopg pretrain`. The additions draw from their own
-# streams of random numbers. So clip $i$ of `full+noise` is clip $i$ of `full`, with noise in some of
-# its events. {numref}`fig-extended` compares `full` with `extended`, clip by clip.
+# `extended` is `full` with all six additions. Each addition has its own probability, so a clip has
+# some and not others. `full+noise` is `full` with noise alone, and `extended-noise` is `extended`
+# without noise. The other additions have such presets, too. Each of these can be the `--prior` of
+# `python -m audiopg pretrain`. The additions draw from their own streams of random numbers. So clip 3
+# of `full+noise` is clip 3 of `full`, with noise in some of its events. {numref}`fig-extended`
+# compares `full` with `extended`, clip by clip.
 
 # %%
 full = audiopg.SynthPrior.preset("full")
@@ -263,9 +263,9 @@ widgets.players(
 # %% [markdown]
 # ## Labels for nothing
 #
-# The paper leaves one more thing unused: the synthesizer knows what it plays. So we add an
-# auxiliary head, one linear layer on the mean of the unmasked tokens, which predicts summaries $y$
-# of the clip's factors at little cost:
+# The paper leaves one more thing unused: the synthesizer knows what it plays. So we add an *auxiliary
+# head*, one linear layer on the mean of the unmasked tokens. At little cost it predicts *summaries*
+# $y$ of the clip's factors:
 #
 # $$
 # \mathcal{L}' = \mathcal{L}
@@ -273,9 +273,9 @@ widgets.players(
 # $$ (eq-auxiliary)
 #
 # Here $\mathcal{L}$ is the loss of {eq}`eq-loss`, $w$ is the setting `auxiliary_weight`, $S$ is the
-# number of summaries, $\hat y_s$ is the answer of the head, and $\mu_s$ and $\sigma_s$ are the mean
-# and deviation of a summary over the prior. The head is thrown away afterwards. The table lists the
-# summaries, their mean and deviation over `extended`, and their values for its clip 3:
+# number of summaries, and $\hat y_s$ is the answer of the head. $\mu_s$ and $\sigma_s$ are the mean
+# and the standard deviation of a summary  over the prior. The head is thrown away afterwards. The
+# table lists the summaries over `extended` and for its clip 3:
 
 # %%
 mean, deviation = spread(priors["extended"])
@@ -286,12 +286,12 @@ pd.DataFrame(columns, index=list(SUMMARIES)).round(2)
 # %% [markdown]
 # ## What the probes say
 #
-# We train networks on `extended` and on `full`, with the same recipe and number of clips, and test
-# both on the same folds as in [chapter 5](05_ablations.ipynb). The held-out loss is measured on
-# unheard clips of the row's own prior. Where a cell holds two accuracies, the first comes from tokens
-# averaged over the clip, the second from tokens averaged band by band. In the first table, ± is the
-# standard deviation over the folds; in the second, it is the standard error of the gain,
-# {eq}`eq-gain`.
+# We train networks on `extended` and on `full`, with the same recipe and number of clips. We test
+# both on the same folds as in [chapter 5](05_ablations.ipynb). The held-out loss is measured on new
+# clips of the row's own preset. Where a cell holds two accuracies, the first is that of averaged
+# tokens, and the second that of tokens averaged band by band (the bands *kept apart*). In the first
+# table, ± is the standard deviation over the folds. In the second, ± is the standard error of the
+# gain, {eq}`eq-gain`.
 
 # %%
 scale = audiopg.at_scale(smoke="cpu", paper="paper")
@@ -307,16 +307,17 @@ outcome_table(pair)
 gain_table({row: pair[row] for row in ("full", "extended")})
 
 # %% [markdown]
-# In these tables `extended` is ahead on UrbanSound8K, the sounds of cities. With the bands kept
-# apart its lead is more than three standard errors, with averaged tokens little more than one. On
-# Speech Commands it is behind with averaged tokens. On ESC-10 the two do not differ. We wanted a
-# curriculum that is better on all three sets, and these tables do not show that `extended` is.
-# `extended` and `full` were each trained with two seeds.
+# On UrbanSound8K, the sounds of cities, `extended` is ahead. Its lead is more than three standard
+# errors with the bands kept apart, and little more than one with averaged tokens. On Speech Commands
+# it is behind with averaged tokens. On ESC-10 the difference is less than its standard error. We
+# wanted a curriculum that is better on all three sets. These tables, with two seeds for each of the
+# two, do not show that `extended` is.
 #
-# The next table compares `full` with each addition alone, and with the auxiliary head, on
-# development folds. For ESC-10 and UrbanSound8K these are folds 1 and 2: we train on one and
-# test on the other, then the other way round. For Speech Commands we test on the validation part.
-# No other fold is touched, so we may choose rows by this table and test the choice on the rest.
+# The next table compares `full` with each addition alone, with `extended`, and with the auxiliary
+# head, on development folds. For ESC-10 and UrbanSound8K these are folds 1 and 2: a probe is trained
+# on one and tested on the other, then the other way round. For Speech Commands it is tested on the
+# validation part. No other fold is touched, so we may choose rows by this table and test the choice
+# on the rest.
 
 # %%
 additions = {
@@ -329,21 +330,23 @@ additions = {
 gain_table(additions, against="full")
 
 # %% [markdown]
-# The row *full, elsewhere* is no addition. It is the row `cpu` of [chapter 3](03_pretraining.ipynb):
-# the same recipe and seed as `full`, in bfloat16 as well, but on another processor, and compiled. So
-# the same sums were rounded in another order. This alone is worth up to seven points with averaged
-# tokens, and one with the bands kept apart. (On the test part of Speech Commands it is three points
-# even then: compare `full` in the first table of this section with `full` in the table below.) A gain
-# must be larger than that to mean anything. Few figures clearly are: those of `formants` and
-# `extended` on ESC-10, and of `motion` on UrbanSound8K. And the rows `noise`, `reverberation`,
-# `extended` and the auxiliary head were themselves trained on the other processor.
+# The row *full, elsewhere* is no addition but the row `cpu` of [chapter 3](03_pretraining.ipynb).
+# Its recipe, seed and precision (bfloat16) are those of `full`. But it was compiled, and trained on
+# another processor, so the same sums were rounded in another order.
+#
+# This rounding alone is worth up to seven points with averaged tokens, and one point with the bands
+# kept apart. On the test part of Speech Commands it is worth three points even with the bands kept
+# apart (compare `full` in the first table of this section and in the table below). A gain must be
+# larger than that to mean anything. In both figures of a cell, only three gains clearly are: those of
+# `formants` and `extended` on ESC-10, and of `motion` on UrbanSound8K. And the rows `noise`,
+# `reverberation`, `extended` and the auxiliary head were themselves trained on the other processor.
 #
 # ### Chosen here, tested there
 #
 # We choose the two additions with the largest gain on average over the six figures of their row:
-# `formants` and `motion`. Both are then compared with `full` on the folds that had no part in the choice:
-# folds 3 to 5 of ESC-10, fold 10 of UrbanSound8K, and the test part of Speech Commands. Each row now has
-# two seeds.
+# `formants` and `motion`. We compare both with `full` on folds that had no part in the choice: folds
+# 3 to 5 of ESC-10, fold 10 of UrbanSound8K, and the test part of Speech Commands. Each row now has
+# two seeds; one of them is the seed by which the additions were chosen.
 
 # %%
 chosen = {
@@ -358,22 +361,23 @@ outcome_table(chosen)
 gain_table(chosen, against="full")
 
 # %% [markdown]
-# With averaged tokens, each addition gains where it had gained most, and less than before. `formants`
-# was ahead on ESC-10 by twelve points with averaged tokens, and is ahead by four. `motion` was ahead
-# on UrbanSound8K by nine, and is ahead by one. With the bands kept apart it keeps its four points
-# there, on a single fold. But `formants` loses up to three points on the other two sets, and `motion`
-# as much on Speech Commands. So neither addition is better on all three sets. The table also shows
-# how much a gain shrinks on new folds if it was chosen because it was large: from twelve points to
-# four, and from nine to one. One of the two seeds is the one by which the additions were chosen.
+# With averaged tokens, each addition still gains on the set where it had gained most, but less than
+# before. `formants` was ahead on ESC-10 by twelve points, and is now ahead by four. `motion` was
+# ahead on UrbanSound8K by nine, and is now ahead by one. With the bands kept apart, `motion` keeps
+# its four points there, on a single fold.
 #
-# Rows that say "not run yet" have no record; `python -m audiopg reproduce beyond chosen` makes them. At the
-# paper's size, on a GPU (`--scale paper`), nothing is chosen before `beyond` has run.
+# But `formants` loses up to three points on the other two sets, and `motion` loses as much on Speech
+# Commands. So neither addition is better on all three sets. The table also shows that a gain shrinks
+# on new folds if it was chosen because it was large.
+#
+# Rows that say "not run yet" have no record. `python -m audiopg reproduce beyond chosen` makes them.
+# At the paper's size, on a GPU (`--scale paper`), nothing is chosen before `beyond` has run.
 #
 # ## What it costs
 #
-# The table shows two times for each prior: that of a training step, and that of rendering the clips
-# alone. Both are relative to `full` in the same run. Where a step takes as long as with `full`, the
-# same number of clips also means the same time.
+# For each prior the table shows the time of a training step and that of rendering alone, both
+# relative to `full` in the same run. If a step takes as long as with `full`, the same number of clips
+# also means the same time.
 
 # %%
 bench = read_record("bench-beyond")
@@ -386,27 +390,26 @@ costs[["time", "rendering_time"]].rename(
 # %% [markdown]
 # ## What it means
 #
-# Can sounds that the paper's synthesizer lacks make a better curriculum? Not all of them together,
-# where all folds were tested: `extended` is ahead on the sounds of cities, and not on the other two
-# sets. Added by themselves, formants gain on ESC-10, and pitch in motion on the sounds of cities, but
-# not by much more than another processor does. No curriculum here is better everywhere. One seed
-# cannot tell whether the auxiliary head, with its free labels, helps. The paper has no experiment of
-# this kind: it lists these sounds as future work.
+# Can sounds that the paper's synthesizer lacks make a better curriculum? All six together do not: on
+# all folds `extended` is ahead on the sounds of cities, and not on the other two sets. Added alone,
+# formants gain on ESC-10, and motion on the sounds of cities. But these gains are not much larger
+# than the effect of another processor. No curriculum here is better everywhere. One seed cannot tell
+# whether the auxiliary head, with its free labels, helps. The paper has no experiment of this kind:
+# such sounds are its future work.
 #
 # What is uncertain: we set the probabilities and ranges of the additions by judgement and from the
-# sources named in the code, without a search. A vowel here stands still, whereas speech mostly
-# moves from one to the next. When a pitch moves, its formants move with it. In a mouth they do not.
+# sources named in the code, without a search. A vowel here stands still, whereas speech mostly moves
+# from one to the next. When a pitch moves, its formants move with it. In a mouth they do not.
 #
 # ### Change this
 #
-# 1. Make a helicopter: noise from 0 to 2 kHz, impulses 11 a second, and a little jitter. What is
-#    missing?
+# 1. Make a helicopter: noise from 0 to 2 kHz, impulses 11 a second, and a little jitter. What is missing?
 # 2. Draw clips of `extended-reverberation` beside `extended`, with the same seed. Which of the two
 #    can you tell from a recording?
 #
 # ```{dropdown} What you might find
-# 1. `plain.edit(noise_share=1.0, noise_bandwidth=2000.0, modulation_depth=1.0,
-#    modulation_rate=11.0, modulation_decay=4.0, modulation_jitter=0.3)` is close. The steady tone
-#    of the turbine is missing: add it as a second event.
+# 1. `plain.edit(noise_share=1.0, noise_bandwidth=2000.0, modulation_depth=1.0, modulation_rate=11.0,
+#    modulation_decay=4.0, modulation_jitter=0.3)` is close. The steady tone of the turbine is
+#    missing: add it as a second event.
 # 2. Without a room, a sound ends abruptly. Recordings rarely do.
 # ```
