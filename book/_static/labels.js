@@ -31,8 +31,8 @@ document.addEventListener("DOMContentLoaded", () => {
   for (const entry of document.querySelectorAll(".citation-list > .citation")) {
     entry.setAttribute("role", "listitem");
   }
-  // What is wider than the page: an equation becomes smaller, down to three fifths; a table scrolls
-  // in its box, which says so, and takes the arrow keys as well. So does an equation that is still wider.
+  // What is wider than the page: an equation or a figure becomes smaller, down to three fifths; a table
+  // scrolls in its box, which says so, and takes the arrow keys as well. So does what is still wider.
   const LEAST = 0.6;
   const fit = () => {
     for (const equation of document.querySelectorAll('mjx-container[display="true"]')) {
@@ -45,13 +45,13 @@ document.addEventListener("DOMContentLoaded", () => {
       if (equation.scrollWidth > equation.clientWidth + 1) equation.tabIndex = 0;
       else equation.removeAttribute("tabindex");
     }
-    // On a phone the letters of a wide figure would be too small to read, so it scrolls as a table does.
+    // The letters of a figure stay large enough to read; on a phone it scrolls, as a table does.
     for (const image of document.querySelectorAll(".bd-content figure.align-default > img")) {
-      image.classList.toggle("legible", image.naturalWidth > 700);
+      image.style.minWidth = `${LEAST * image.naturalWidth}px`;
     }
     const boxes = ".pst-scrollable-table-container, .cell_output .text_html, figure.align-default";
     for (const box of document.querySelectorAll(`.bd-content :is(${boxes})`)) {
-      const content = box.querySelector("table, img.legible");
+      const content = box.querySelector("table, img");
       const wider = content && box.scrollWidth > box.clientWidth + 1;
       box.classList.toggle("wider", Boolean(wider));
       if (!wider) {

