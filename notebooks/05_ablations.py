@@ -262,11 +262,11 @@ pd.concat([gain_table(in_order), gain_table(against_real)])
 # another processor than the other three.
 #
 # Here is the paper's Table 3. Its network is a ViT-B. Unless a row says otherwise, pre-training took
-# 100 epochs of 5,000 clips, as Section 4.1 says, and fine-tuning 50 epochs. On the whole the paper's
-# rows and ours rise in the same order. {numref}`fig-table-3` draws the first four rows. "Filter" is
-# the damping; the paper's text adds background noise to it. Both rows of recordings draw on 100 hours
-# of FSD50K. This set, ESC-50 and UrbanSound8K are all cut from Freesound. Neither the paper's text
-# nor its released code leaves out recordings that they share.
+# 100 epochs, as Section 4.1 says, and fine-tuning 50 epochs. On the whole the paper's rows and ours
+# rise in the same order. {numref}`fig-table-3` draws the first four rows. "Filter" is the damping;
+# the paper's text adds background noise to it. Both rows of recordings draw on 100 hours of FSD50K.
+# This set, ESC-50 and UrbanSound8K are all cut from Freesound. Neither the paper's text nor its
+# released code leaves out recordings that they share.
 
 # %%
 paper = paper_table("table_3")
