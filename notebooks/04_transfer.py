@@ -183,8 +183,9 @@ pd.DataFrame(
 # - **majority class**: the most frequent class in training, which needs no hearing,
 # - **log-mel mean**: the spectrogram averaged over time, without a network,
 # - **log-mel mean and deviation**: the same with the standard deviation of each band,
-# - **random encoder**: the same network, untrained, with its initial weights. A random network over a
-#   good front end is a respectable feature extractor, which is easy to forget.
+# - **random encoder**: the same network, untrained, with random weights of another seed than those
+#   that `tiny` began with. A random network over a good front end is a respectable feature extractor,
+#   which is easy to forget.
 
 # %% tags=["nbval-ignore-output"]
 encoders = {

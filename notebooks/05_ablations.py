@@ -159,7 +159,9 @@ outcome_table(rows)
 #   rows of patches, 16 mel bands high, are averaged by themselves.
 # - *Log-mel* is the mean and the deviation of each of the 128 mel bands.
 # - *CPU min* are the minutes of one core for the pre-training, averaged over the seeds. `dynamic` has
-#   the most because one of its two seeds ran on a slower processor.
+#   the most because one of its two seeds ran on a slower processor, in single precision.
+# - The rows of recordings and a second seed of `harmonic` ran on another processor than the other
+#   rows. [Chapter 9](09_beyond.ipynb#what-the-probes-say) shows how much that alone can change.
 # - The *held-out loss* is measured on the curriculum of the row (for recordings, on `full`). So it
 #   cannot be compared between curricula.
 # - The last four rows repeat a comparison of the paper: the same network was trained on recordings
@@ -251,15 +253,15 @@ against_real = {name: tuned[name] for name in ("real", "full")}
 pd.concat([gain_table(in_order), gain_table(against_real)])
 
 # %% [markdown]
-# The four networks rise in the order of the paper's Table 3. Even `sine` is worth nine points over
-# random weights, and damping and noise add six. The gain of partials is only a little larger than its
-# standard error. The gain of events and envelopes is smaller than its error.
+# The four networks rise in the order of the paper's Table 3. Even `sine` is worth nearly ten points
+# over random weights, and damping and noise add more than seven. The gain of partials is less than
+# two standard errors, that of events and envelopes less than one.
 #
-# Recordings with words are worth fourteen points over random weights, and `full` is four to five
-# points ahead of recordings. So synthesis is a good place to start from, as the paper says, at least
-# for so few epochs. One seed cannot show whether it is a better place than recordings, because these
-# errors leave out how much seeds differ. The rows `sine`, `harmonic` and `dynamic` were trained on
-# another processor than the other three.
+# Recordings with words are worth TODO-RESULT points over random weights, and `full` is TODO-RESULT
+# points ahead of them. So synthesis is a good place to start from, as the paper says, at least for so
+# few epochs. One seed cannot show whether it is a better place than recordings, because these errors
+# leave out how much seeds differ. The network of recordings was pre-trained on another processor than
+# the four curricula.
 #
 # Here is the paper's Table 3. Its network is a ViT-B. Unless a row says otherwise, pre-training took
 # 100 epochs, as Section 4.1 says, and fine-tuning 50 epochs. On the whole the paper's rows and ours
@@ -363,9 +365,10 @@ plt.show()
 # %% [markdown]
 # For our figure we train for four times as many clips as above, on synthesis and on recordings with
 # words. Only these two long runs also heard the few recordings that the probed set shares. This can
-# only favour recordings. We probe the networks on the way, after 800, 1,600, 3,200 clips and so on.
-# `python -m audiopg reproduce long` makes these rows again. The first table shows what each run
-# reached. {numref}`fig-efficiency` shows the way there, on ESC-10 and with averaged tokens.
+# only favour recordings. They also ran on another processor than the run on synthesis. We probe the
+# networks on the way, after 800, 1,600, 3,200 clips and so on. `python -m audiopg reproduce long`
+# makes these rows again. The first table shows what each run reached. {numref}`fig-efficiency` shows
+# the way there, on ESC-10 and with averaged tokens.
 
 # %%
 long = {
@@ -444,9 +447,9 @@ for label, name in long.items():
 pd.DataFrame(stages).rename_axis("clips heard")
 
 # %% [markdown]
-# With synthesis the probe rises on ESC-10 and UrbanSound8K, unevenly, up to 25,600 clips. From there
-# to the end of the run, at 51,200 clips, three of the four accuracies on these two sets change by
-# less than a point.
+# All stages but the last are probed before the learning rate falls. With synthesis the probe rises on
+# ESC-10 and UrbanSound8K, unevenly, up to 25,600 clips. From there to the end of the run, at 51,200
+# clips, three of the four accuracies on these two sets change by less than a point.
 #
 # Recordings give less in the end. With averaged tokens they are ahead of synthesis on ESC-10 up to
 # 6,400 clips, and gain 0.2 points after that. On UrbanSound8K they are ahead only at 12,800 clips,
@@ -503,7 +506,8 @@ paper_table("table_4")
 # But our rows do not show that single events cost most. With one event per clip, the probe stays
 # within a point of the default on these two sets, and loses some points only on Speech Commands. On
 # ESC-10, clips of 5 to 10 events gain with averaged tokens, as in the paper on ESC-50, and lose a
-# little with the bands kept apart. Each of these rows except the default has one seed.
+# little with the bands kept apart. Each of these rows except the default has one seed, and the wide
+# range ran on another processor.
 #
 # One command makes all rows: `make paper`, or `python -m audiopg reproduce curriculum` for some of
 # them. It resumes where it was stopped, and `--list` says how long each row takes. With a GPU it runs
