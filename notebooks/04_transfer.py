@@ -252,9 +252,8 @@ for rival in ("log-mel mean and deviation", "random encoder"):
 # $$ (eq-permutation)
 #
 # where $\Delta_r$ is the difference after exchange $r$. The smallest possible p-value is about
-# 0.0001. Where each clip has a source of its own, an exchange is a toss of a coin for each clip that
-# just one row has right. **McNemar's test** computes that case exactly. For clips that share sources
-# its p-values would be too small.
+# 0.0001. **McNemar's test** computes the same exactly, but is right only where each clip has a source
+# of its own.
 #
 # If we ask often enough, some difference will be large by luck. **Holm's correction** accounts for
 # the number of questions: it multiplies the smallest of $n$ p-values by $n$, the next by $n - 1$, and

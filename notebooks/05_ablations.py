@@ -222,10 +222,9 @@ pd.concat(
 # Commands.
 #
 # Are recordings a better teacher? The network `full` has heard nothing real. Its four gains over the
-# networks that heard recordings with words are TODO-RESULT. But half or more of what these networks
-# heard are words of a second, and [chapter 8](08_adaptation.ipynb) finds that repeating them is a
-# handicap. Without words, the gains of `full` are TODO-RESULT. Even these recordings last five
-# seconds at most, and are repeated to fill a clip.
+# networks that heard recordings with words are TODO-RESULT. Without words, the gains of `full` are
+# TODO-RESULT. But all these recordings are shorter than a clip and are repeated to fill it, which
+# [chapter 8](08_adaptation.ipynb) finds to be a handicap, above all for words.
 #
 # The untrained network and log-mel statistics cost nothing. Over the untrained network, pre-training
 # on `full` adds ten points and more to averaged tokens. With the bands kept apart, an untrained
@@ -267,8 +266,6 @@ pd.concat([gain_table(in_order), gain_table(against_real)])
 # 100 epochs, as Section 4.1 says, and fine-tuning 50 epochs. On the whole the paper's rows and ours
 # rise in the same order. {numref}`fig-table-3` draws the first four rows. "Filter" is the damping;
 # the paper's text adds background noise to it. Both rows of recordings draw on 100 hours of FSD50K.
-# This set, ESC-50 and UrbanSound8K are all cut from Freesound. Neither the paper's text nor its
-# released code leaves out recordings that they share.
 
 # %%
 paper = paper_table("table_3")
@@ -459,13 +456,12 @@ pd.DataFrame(stages).rename_axis("clips heard")
 #
 # This does not yet make synthesis the better teacher, for three reasons. First, our recordings are
 # few. On average the network heard each file ten times in the row for ESC-10, and seventeen times in
-# the row for UrbanSound8K. It heard no synthetic clip twice. Second, our recordings are short and are
-# repeated to fill a clip. As above, half of the windows of one row, and 87 % of those of the other,
-# are single words. [Chapter 8](08_adaptation.ipynb) shows that a network then learns to copy what it
-# should fill in. Third, each of these runs has one seed, so the errors in the table of gains leave
-# out how much seeds differ. The [scoreboard of the preface](../book/preface.md#what-we-found) adds
-# the variance between seeds to these errors. With this variance, our runs cannot tell which of the
-# two teaches more.
+# the row for UrbanSound8K. It heard no synthetic clip twice. Second, our recordings are short, half
+# or more of them single words, so they are repeated to fill a clip. [Chapter 8](08_adaptation.ipynb)
+# shows that a network then learns to copy what it should fill in. Third, each of these runs has one
+# seed, so the errors in the table of gains leave out how much seeds differ. The [scoreboard of the
+# preface](../book/preface.md#what-we-found) adds the variance between seeds to these errors. With
+# this variance, our runs cannot tell which of the two teaches more.
 #
 # On Speech Commands only the run on synthesis is probed. Averaged tokens do best at 6,400 clips, and
 # worse from there on. With the bands kept apart, the accuracy still rises. One possible reason: what
