@@ -16,7 +16,10 @@ from audiopg.synth import PRIORS
 
 @dataclass(frozen=True)
 class PretrainSettings:
-    """Everything that determines a pre-training run; the defaults are the paper's (Section 4.1).
+    """Everything that determines a pre-training run; the defaults are the paper's.
+
+    Its text states the network, AdamW, the batch and the epochs (Section 4.1); its released code has
+    the learning rate, the weight decay and the clips of an epoch.
 
     Step k trains on the clips k * batch_size to (k + 1) * batch_size - 1 of the seed, each heard
     once: 7,813 steps of 64 are the paper's 100 epochs of 5,000 clips.

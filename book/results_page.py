@@ -91,6 +91,7 @@ ROWS = {
         "full, 500 epochs": _reproduced("long"),
         "real audio, full training": _reproduced("long-real-for"),
         "real audio, time-matched": _reproduced("real-for", "finetuned-real-*"),
+        "real audio, without words": _reproduced("sounds-for"),
         "from scratch": _reproduced("finetuned-scratch"),
         "untrained": _reproduced("untrained"),
         "log-mel mean and deviation": _reproduced("log-mel"),

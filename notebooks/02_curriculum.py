@@ -145,7 +145,7 @@ plt.show()
 #
 # The upper bound of a length falls with the number of events, so all events together are never longer
 # than the clip. Onsets are drawn independently, so events may overlap. {numref}`fig-factors` shows
-# the factors of 5,000 clips, as many as the paper has in an epoch.
+# the factors of 5,000 clips, an epoch of the paper's released code.
 
 # %% mystnb={"figure": {"caption": "Factors of 5,000 clips of the `full` preset. Most lengths are short because most clips have several events. The damping corner is the cutoff of the low-pass; at 8,000 Hz the clip is not damped.", "name": "fig-factors"}, "image": {"alt": "Six histograms: flat for fundamental frequency and noise level, five equal bars for the number of events, falling for event length, nearly flat and then falling for onset, flat with a spike at 8,000 Hz for the damping corner"}}
 params = priors["full"].sample(torch.arange(5000), seed=0)

@@ -89,7 +89,7 @@ print(f"{tuple(mel.shape)}: mean {mel.mean():.3f}, sd {mel.std():.3f}")
 # This trains the `micro` network, with 0.19 million weights instead of the paper's 111 million, for a
 # few seconds. With batches of $B$ clips, step $k = 0, 1, \ldots$ hears clips $kB$ to $(k+1)B - 1$ of
 # the run's seed. Each clip is heard once, so there is no data set, and no epoch in the usual sense:
-# the paper's is a count of 5,000 clips.
+# that of the paper's released code is a count of 5,000 clips.
 
 # %%
 settings = audiopg.PretrainSettings(
@@ -157,12 +157,12 @@ base = read_record("pretrain-base-stopped")
 print(f"{base['device']}, {base['seconds']:.0f} s: {base['data']}")
 
 # %% [markdown]
-# The last curve is a run of the paper's network, ViT-B, on a GPU. It has the paper's settings, except
-# that it ran in bfloat16. It waits on the same shelf, for ten times as many clips as the recorded run
-# of `tiny`. Other runs shared the GPU, and the seconds include 50 s of compilation, so the steps
-# alone took less. We had to stop this run after 88 % of its clips. Its weights are lost, so they were
-# not probed. But copies of its patch filters were kept; [chapter 7](07_patch_filters.ipynb) looks at
-# them.
+# The last curve is a run of the paper's network, ViT-B, on a GPU. It has the settings of the recipe
+# `paper` (below), except that it ran in bfloat16. It waits on the same shelf, for ten times as many
+# clips as the recorded run of `tiny`. Other runs shared the GPU, and the seconds include 50 s of
+# compilation, so the steps alone took less. We had to stop this run after 88 % of its clips. Its
+# weights are lost, so they were not probed. But copies of its patch filters were kept; [chapter
+# 7](07_patch_filters.ipynb) looks at them.
 #
 # ## What lies on the shelf?
 #
@@ -379,11 +379,12 @@ shown
 # %% [markdown]
 # ## Which recipe?
 #
-# A *recipe* is a set of training settings. The recipe `paper` is what the paper states, for a GPU:
-# AdamW, a constant learning rate of $10^{-4}$, batches of 64, single precision. The recipe `cpu` is
-# ours. It takes batches of 8 and has no {term}`class token`. Muon {cite}`jordan2024` updates the
-# matrices of the blocks. Its learning rate of $2 \cdot 10^{-3}$ stays constant, then falls to zero
-# over the last steps.
+# A *recipe* is a set of training settings. The recipe `paper`, for a GPU, has AdamW and batches of
+# 64, as the paper states. A constant learning rate of $10^{-4}$ and a weight decay of 0.05 are those
+# of the paper's released code. The recipe computes in single precision, the released code in mixed
+# precision. The recipe `cpu` is ours. It takes batches of 8 and has no {term}`class token`. Muon
+# {cite}`jordan2024` updates the matrices of the blocks. Its learning rate of $2 \cdot 10^{-3}$ stays
+# constant, then falls to zero over the last steps.
 #
 # What is each part of `cpu` worth? The next table begins with two controls: an untrained network, and
 # the mean and deviation of each mel band (`log-mel`). Each other row trains `mini` (6 blocks, 128
@@ -596,7 +597,7 @@ pd.DataFrame(kernels["metrics"]).T.iloc[:, :4].rename(
 # | | paper | ours, `paper` scale | ours, shipped `tiny` |
 # | --- | --- | --- | --- |
 # | network | ViT-B, decoder 8 × 512 | the same | 192 wide, 12 deep, decoder 2 × 128 |
-# | clips | 100 epochs of 5,000 | 500,032 | see the record above |
+# | clips | 100 epochs, each of 5,000 in the released code | 500,032 | see the record above |
 # | hardware | one RTX 4090 | one H200, shared with other runs | CPU |
 # | time | under 20 minutes (1,123 s in Table 3) | 555 s for 442,496 clips, then stopped | see the record above |
 # | UrbanSound8K, fine-tuned | 88.17 % | not run yet | [chapter 4](04_transfer.ipynb) |
