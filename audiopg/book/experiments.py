@@ -442,9 +442,9 @@ def gain_table(
     """What each row of a table is worth over the row above it, or over one row, from the records.
 
     Both were tested on the same folds, so the gain is the mean of the differences fold by fold. Its
-    standard error has two parts: that of this mean, and the luck of the seeds, which is how far the
-    seeds of one row lie apart, in all rows that have several. With one fold, or where no row has
-    several seeds, that part is unknown and left out.
+    standard error has two parts: that of this mean (`paired_gain`), and the luck of the seeds, which
+    is how far the seeds of one row lie apart, in all rows that have several. With one fold there is
+    no error; where no row has several seeds, their part is unknown and left out.
 
     Args:
         rows: what to call a row, and the name of its experiment without a seed.
@@ -642,8 +642,16 @@ def paired_gain(
 ) -> tuple[float, float, float]:
     """What one row has more than another, both (seeds, folds), with its error.
 
+    Folds of a cross-validation share clips to train on, so their differences do not vary
+    independently, and their variance over F folds is too small for that of their mean. So 1/F becomes
+    1/F + 1/(F - 1): the correction of Nadeau and Bengio (2003), who add the ratio of test clips to
+    training clips. Theirs is an approximation; no estimate from one cross-validation is unbiased
+    (Bengio and Grandvalet, 2004). Where networks were also trained on folds that are not compared
+    here, such as those for development, the ratio is smaller than 1/(F - 1), so the error is an upper
+    bound.
+
     Args:
-        after, before: the two rows.
+        after, before: the two rows; each fold was the test fold once.
         luck: the variance between seeds of one row and its degrees of freedom, 0 where not known.
 
     Returns:
@@ -654,7 +662,8 @@ def paired_gain(
     gain = after.mean(0) - before.mean(0)
     if len(gain) == 1:
         return float(gain[0]), math.nan, math.nan
-    parts = [(gain.var(ddof=1) / len(gain), len(gain) - 1)]
+    overlap = 1 / (len(gain) - 1)
+    parts = [(gain.var(ddof=1) * (1 / len(gain) + overlap), len(gain) - 1)]
     if luck[0]:
         parts.append((luck[0] * (1 / len(after) + 1 / len(before)), luck[1]))
     return float(gain.mean()), *combined_error(parts)

@@ -82,10 +82,13 @@ def test_without_records_nothing_is_told(scoreboard, tmp_path):
 @pytest.mark.parametrize(
     ("full", "dynamic", "told", "expected"),
     [
-        # Gains of 4, 6 and 8 points: 6 ± 4.97 by Student's t of two degrees of freedom.
-        ((0.54, 0.62, 0.68), (0.5, 0.56, 0.6), "+6.0 ± 1.2", "holds"),
-        # The same average from two folds: 6 ± 25.4.
-        ((0.54, 0.68), (0.5, 0.6), "+6.0 ± 2.0", "cannot be told here"),
+        # Gains of 5, 6 and 7 points: variance 1 · (1/3 + 1/2), so 6 ± 3.93 by Student's t of two
+        # degrees of freedom.
+        ((0.55, 0.62, 0.67), (0.5, 0.56, 0.6), "+6.0 ± 0.9", "holds"),
+        # Gains of 4, 6 and 8: 6 ± 7.86; 4.97 if the folds shared no clips to train on.
+        ((0.54, 0.62, 0.68), (0.5, 0.56, 0.6), "+6.0 ± 1.8", "cannot be told here"),
+        # The same average from two folds: variance 8 · (1/2 + 1/1), so 6 ± 44.
+        ((0.54, 0.68), (0.5, 0.6), "+6.0 ± 3.5", "cannot be told here"),
     ],
 )
 def test_a_gain_is_that_of_the_records(scoreboard, tmp_path, full, dynamic, told, expected):
@@ -124,6 +127,6 @@ def test_a_gain_of_the_weights_is_paired_over_the_folds_of_their_record(scoreboa
         (tmp_path / f"finetune-{name}-tiny.json").write_text(json.dumps(record))
     measure = scoreboard.of_weights("finetune-{}-tiny", "-scratch-tiny")
     assert [str(one) for one in measure(tmp_path)] == [
-        "esc10 +6.0 ± 2.0",
+        "esc10 +6.0 ± 3.5",
         "speech_commands +25.0",
     ]
