@@ -15,6 +15,7 @@ from audiopg.book.experiments import (
     efficiency,
     experiments,
     gain_table,
+    gains,
     is_recorded,
     outcome_table,
     paired_gain,
@@ -270,6 +271,29 @@ def test_a_single_fold_has_no_standard_error(tmp_path):
         write(tmp_path, f"{name}-cpu", (0.5,), tested=URBAN, apart=(apart,))
     table = spaced(gain_table(rows, folder=tmp_path))
     assert table.to_numpy().tolist() == [["+0.0 / -10.0"]]
+
+
+def test_a_gain_on_folds_that_are_named_is_that_of_records_of_these_folds_alone(tmp_path):
+    random, part = np.random.default_rng(0), tmp_path / "part"
+    part.mkdir()
+    for name in ("a-cpu", "b-cpu", "b-cpu-seed1"):
+        values, apart = random.uniform(0, 1, (2, 5)).tolist()
+        write(tmp_path, name, values, apart=apart)
+        write(part, name, values[2:], apart=apart[2:])
+    rows = {"a": "a-cpu", "b": "b-cpu"}
+    table = gain_table(rows, folder=tmp_path, folds={"esc10": ["3", "4", "5"]})
+    assert table.equals(gain_table(rows, folder=part))
+    assert not table.equals(gain_table(rows, folder=tmp_path))
+    assert gain_table(rows, folder=tmp_path, folds={"urbansound8k": ["10"]}).equals(
+        gain_table(rows, folder=tmp_path)
+    )
+    one = gains("b-cpu", "a-cpu", folder=tmp_path, folds={"esc10": ["4"]})
+    assert set(one) == {"ESC-10", "ESC-10 by frequency"}
+    assert all(np.isnan(error) for _, error, _ in one.values())
+    with pytest.raises(InputError, match=r"not tested on fold '7'; choose from \['1', '2', '3'"):
+        gain_table(rows, folder=tmp_path, folds={"esc10": ["7"]})
+    with pytest.raises(InputError, match="no set is called 'ESC-10'"):
+        gain_table(rows, folder=tmp_path, folds={"ESC-10": ["3"]})
 
 
 def test_efficiency_follows_a_run_on_its_way(tmp_path):
