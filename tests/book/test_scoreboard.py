@@ -52,6 +52,13 @@ def judged(scoreboard, figures, margin=None):
         ([(5.0, 1.0), (-6.0, math.nan)], "cannot be told here"),
         ([(5.0, 1.0), (6.0, math.nan)], "holds"),
         ([(-5.0, 1.0), (6.0, math.nan)], "does not hold"),
+        # The average of 8 and -4 is 2 ± 1.4; each is more than two errors from 0 by itself.
+        ([(8.0, 1.0), (-4.0, 1.0)], "mixed"),
+        ([(-8.0, 1.0), (2.0, 1.0)], "mixed"),
+        ([(8.0, 1.0), (-1.9, 1.0)], "cannot be told here"),
+        ([(-8.0, 1.0), (1.9, 1.0)], "does not hold"),
+        # With two degrees of freedom, 2.5 errors are within chance.
+        ([(-8.0, 1.0), (2.5, 1.0, 2)], "does not hold"),
     ],
 )
 def test_the_interval_of_the_average_decides(scoreboard, figures, expected):
@@ -70,6 +77,35 @@ def test_the_interval_of_the_average_decides(scoreboard, figures, expected):
 )
 def test_no_difference_is_a_claim_too(scoreboard, figure, expected):
     assert judged(scoreboard, [figure], margin=3) == expected
+
+
+@pytest.mark.parametrize(
+    ("figures", "expected"),
+    [
+        # Opposite figures have an average of 0 ± 0.7, which says nothing of either.
+        ([(2.5, 1.0), (-2.5, 1.0)], "cannot be told here"),
+        ([(5.5, 1.0), (-5.5, 1.0)], "does not hold"),
+        ([(5.5, 1.0), (0.0, 1.0)], "mixed"),
+        ([(5.5, 1.0), (0.0, 2.0)], "does not hold"),
+        ([(0.9, 1.0), (-0.9, 1.0)], "holds"),
+        ([(0.9, 1.0), (3.1, math.nan)], "cannot be told here"),
+        ([(0.9, 1.0), (2.9, math.nan)], "holds"),
+    ],
+)
+def test_that_there_is_no_difference_is_asked_of_each_figure(scoreboard, figures, expected):
+    assert judged(scoreboard, figures, margin=3) == expected
+
+
+@pytest.mark.parametrize(
+    ("p", "expected"),
+    [(0.04, "mixed"), (0.06, "cannot be told here"), (math.nan, "cannot be told here")],
+)
+def test_a_paired_test_tells_the_side_of_a_figure_without_an_error(scoreboard, p, expected):
+    claim = scoreboard.Claim("", "", "", scoreboard.nothing, "05_ablations")
+    without = scoreboard.Measured("", -6.0, math.nan, p=p)
+    assert scoreboard.verdict(claim, [scoreboard.Measured("", 5.0, 1.0), without]) == expected
+    # It tells the side, not how far the figure would lie from 0 elsewhere.
+    assert scoreboard.verdict(claim, [without]) == "cannot be told here"
 
 
 def test_without_records_nothing_is_told(scoreboard, tmp_path):
@@ -113,20 +149,23 @@ def test_every_chapter_of_a_claim_is_there(scoreboard):
 
 
 def test_a_gain_of_the_weights_is_paired_over_the_folds_of_their_record(scoreboard, tmp_path):
-    """Folds 1 and 2 gain 4 and 8 points; a set with one test part has no error."""
+    """Folds 1 and 2 gain 4 and 8 points; a set with one test part has the p-value of the record."""
     rows = {
         "folds": ({"1": 0.54, "2": 0.68}, {"1": 0.5, "2": 0.6}),
         "part": ({"3": 0.5}, {"3": 0.25}),
     }
     for name, rows_of in (("esc10", rows["folds"]), ("speech_commands", rows["part"])):
         metrics = {
-            "finetune-x-scratch-tiny": {"accuracy": rows_of[1]},
-            "this encoder": {"accuracy": rows_of[0]},
+            "finetune-x-scratch-tiny": {"accuracy": rows_of[1], "p_holm": 0.0312},
+            "this encoder": {"accuracy": rows_of[0], "p_holm": None},
         }
         record = {"metrics": metrics, "data": f"{name}, all clips"}
         (tmp_path / f"finetune-{name}-tiny.json").write_text(json.dumps(record))
     measure = scoreboard.of_weights("finetune-{}-tiny", "-scratch-tiny")
     assert [str(one) for one in measure(tmp_path)] == [
         "esc10 +6.0 ± 3.5",
-        "speech_commands +25.0",
+        "speech_commands +25.0, p = 0.03",
     ]
+    del metrics["finetune-x-scratch-tiny"]["p_holm"]
+    (tmp_path / "finetune-speech_commands-tiny.json").write_text(json.dumps(record))
+    assert str(list(measure(tmp_path))[1]) == "speech_commands +25.0"
