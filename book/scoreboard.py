@@ -158,18 +158,25 @@ def decoded(folder: Path) -> Iterable[Measured]:
 
 
 def apart(folder: Path) -> Iterable[Measured]:
-    """Angles between the directions of two factors, less the angle of two random ones, in degrees."""
+    """Angles between the directions of two factors, less the angle of two random ones, in degrees.
+
+    The error is that of the angle between two random ones, where the record has their range.
+    """
     record = read_record("analysis-tiny", folder)
     if record is None:
         return
     table = read_table(record["metrics"]["angles"])
     table = table[table["embeddings"] == THIS].set_index("factor")
     factors = list(table.index)
+    error = math.nan
+    if "chance, low" in table:
+        width = 2 * student.ppf(QUANTILE, math.inf)
+        error = (table["chance, high"] - table["chance, low"]).iloc[0] / width
     for place, one in enumerate(factors):
         for other in factors[place + 1 :]:
             angle = table.loc[one, other]
             excess = angle - table.loc[one, "chance"]
-            yield Measured(f"{one} and {other}, {angle:.0f}°:", excess, math.nan)
+            yield Measured(f"{one} and {other}, {angle:.0f}°:", excess, error)
 
 
 def ordered(folder: Path) -> Iterable[Measured]:
@@ -288,7 +295,7 @@ CLAIMS = (
     Claim(
         "They lie in orthogonal subspaces.",
         "said of Figure 5, without a number (Section 4.4)",
-        "by how many degrees the angle between two factors exceeds that of random directions; no interval",
+        "by how many degrees the angle between two factors exceeds that of random directions",
         apart,
         "06_latent_space",
     ),

@@ -141,6 +141,26 @@ def test_a_gain_is_that_of_the_records(scoreboard, tmp_path, full, dynamic, told
     assert "frequency" not in row
 
 
+def test_angles_have_the_error_of_random_ones_where_the_record_has_their_range(
+    scoreboard, tmp_path
+):
+    """Chance is 80 degrees, and 95 % of it within 1.96 · 2.5 degrees."""
+    columns = ["embeddings", "factor", "a", "b", "chance", "chance, low", "chance, high"]
+    data = [["this encoder", "a", 20.0, 70.0, 80.0, 75.1, 84.9]]
+    data.append(["this encoder", "b", 70.0, 20.0, *data[0][4:]])
+    for last, told, expected in (
+        (5, "-10.0", "cannot be told here"),
+        (7, "-10.0 ± 2.5", "does not hold"),
+    ):
+        angles = {"columns": columns[:last], "data": [row[:last] for row in data]}
+        path = tmp_path / "analysis-tiny.json"
+        path.write_text(json.dumps({"metrics": {"angles": angles}}))
+        found = list(scoreboard.apart(tmp_path))
+        assert [str(one) for one in found] == [f"a and b, 70°: {told}"]
+        (claim,) = (claim for claim in scoreboard.CLAIMS if claim.measure is scoreboard.apart)
+        assert scoreboard.verdict(claim, found) == expected
+
+
 def test_every_chapter_of_a_claim_is_there(scoreboard):
     chapters = {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")}
     assert {claim.chapter for claim in scoreboard.CLAIMS} <= chapters
