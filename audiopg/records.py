@@ -9,7 +9,7 @@ import base64
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import TypeVar
 
@@ -178,12 +178,16 @@ def pack(found: object) -> dict:
 def unpack(kind: type[Found], packed: Mapping) -> Found:
     """What `pack` packed, to its 16 bits; of the dataclass that it was.
 
+    A field that was added to the dataclass after the record was made has its default.
+
     Raises:
         InputError: for something else.
     """
     values = {}
     for field in fields(kind):
         if field.name not in packed:
+            if field.default is not MISSING:
+                continue
             raise InputError(f"the record has no {field.name!r} of {kind.__name__}; run it again.")
         value = packed[field.name]
         if isinstance(value, dict):

@@ -260,6 +260,7 @@ def test_what_analyses_found_comes_back_to_16_bits():
         FactorInformation(*torch.from_numpy(random.standard_normal((3, 7)))),
         Ablation(np.array([1, 2]), 0.75, np.array([0.5, -1e9]), random.random((2, 3)), np.ones(2)),
         SubspaceAngles(("a", "b"), random.random((2, 2, 3)) * 90, np.array([70.0, 80.0, 85.0])),
+        SubspaceAngles(("a",), np.ones((1, 1, 2)), np.ones(2), random.random((2, 2)) * 90),
         filter_growth([0, 40], random.standard_normal((2, 30, 256)), 2, repeats=2),
     ]
     for one in found:
@@ -275,6 +276,10 @@ def test_what_analyses_found_comes_back_to_16_bits():
                 np.testing.assert_allclose(np.asarray(back), expected, rtol=2**-11, atol=1e-7)
             else:
                 assert back == value
+    # A record from before the range of chance was kept.
+    before = pack(found[2])
+    del before["chance_range"]
+    assert unpack(SubspaceAngles, before).chance_range is None
     with pytest.raises(InputError, match="no 'steps' of FilterGrowth"):
         unpack(FilterGrowth, {})
 

@@ -19,7 +19,8 @@ from audiopg.errors import InputError
 from audiopg.inputs import as_embeddings, as_float64, random_by, whole_number, whole_seed
 from audiopg.mae import MaskedAutoencoder, patchify, unpatchify
 
-_CHANCE_DRAWS = 100
+# Enough for the ends of the middle 95 %, to some tenths of a degree.
+_CHANCE_DRAWS = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,18 +33,24 @@ class SubspaceAngles:
             clips and one found on the other. On the diagonal they tell how well a factor's own
             subspace is found again.
         chance: (n,) the median of random subspaces of as many dimensions.
+        chance_range: (2, n) the ends of the middle 95 % of these; None in records that were made when
+            only the median was kept. Each is of one pair of subspaces, where an angle of two factors
+            is the mean of two pairs; these share the factors, so their mean counts as one pair.
     """
 
     factors: tuple[str, ...]
     angles: np.ndarray
     chance: np.ndarray
+    chance_range: np.ndarray | None = None
 
     def table(self) -> DataFrame:
-        """The smallest angle of each pair of factors, and that of chance."""
+        """The smallest angle of each pair of factors, and that of chance: median and, if known, range."""
         import pandas
 
         table = pandas.DataFrame(self.angles[..., 0], index=self.factors, columns=self.factors)
         table["chance"] = self.chance[0]
+        if self.chance_range is not None:
+            table["chance, low"], table["chance, high"] = self.chance_range[:, 0]
         return table
 
 
@@ -128,8 +135,9 @@ def subspace_angles(
         return np.linalg.qr(random.standard_normal((embeddings.shape[1], dimensions)))[0].T
 
     chance = [principal_angles(drawn(), drawn()) for _ in range(_CHANCE_DRAWS)]
+    low, median, high = np.quantile(chance, (0.025, 0.5, 0.975), axis=0)
     return SubspaceAngles(
-        tuple(factors), (angles + angles.swapaxes(0, 1)) / 2, np.median(chance, axis=0)
+        tuple(factors), (angles + angles.swapaxes(0, 1)) / 2, median, np.stack((low, high))
     )
 
 

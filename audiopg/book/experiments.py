@@ -5,7 +5,7 @@
 
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -60,6 +60,8 @@ PARTS = {
     "the training part and tested on the validation part",
     "final": "tested on the folds that development left alone",
 }
+# Names of folds, by the set.
+Folds = Mapping[str, Sequence[str]]
 # What is probed: the network after its pre-training, as it begins, or statistics of log-mels.
 FEATURES = ("trained", "untrained", "log-mel")
 
@@ -438,27 +440,33 @@ def gain_table(
     rows: Mapping[str, str],
     against: str | None = None,
     folder: str | os.PathLike | None = None,
+    folds: Folds | None = None,
 ) -> "pandas.DataFrame":
     """What each row of a table is worth over the row above it, or over one row, from the records.
 
     Both were tested on the same folds, so the gain is the mean of the differences fold by fold. Its
-    standard error has two parts: that of this mean, and the luck of the seeds, which is how far the
-    seeds of one row lie apart, in all rows that have several. With one fold, or where no row has
-    several seeds, that part is unknown and left out.
+    standard error has two parts: that of this mean (`paired_gain`), and the luck of the seeds, which
+    is how far the seeds of one row lie apart, in all rows that have several. With one fold there is
+    no error; where no row has several seeds, their part is unknown and left out.
 
     Args:
         rows: what to call a row, and the name of its experiment without a seed.
         against: the row that all others are compared with; the one above each when None.
         folder: of the records.
+        folds: names of the folds to compare on, such as ``{"esc10": ["3", "4", "5"]}``; of a set that
+            is not named, and when None, all.
 
     Returns:
         For each comparison, and each set that both were tested on, "gain ± standard error" in
         points, for one pooling and the other as in `outcome_table`; a dash for other sets, "not run
         yet" where one of the two has no record.
+
+    Raises:
+        InputError: for a set or a fold that there is not.
     """
     import pandas
 
-    accuracies = {label: _accuracies_by_set(name, folder) for label, name in rows.items()}
+    accuracies = {label: _accuracies_by_set(name, folder, folds) for label, name in rows.items()}
     sets = list(dict.fromkeys(tested for found in accuracies.values() for tested in found))
     pairs = pairwise(rows) if against is None else ((against, row) for row in rows)
     table = {}
@@ -478,6 +486,7 @@ def gains(
     before: str,
     alike: Iterable[str] = (),
     folder: str | os.PathLike | None = None,
+    folds: Folds | None = None,
 ) -> dict[str, tuple[float, float, float]]:
     """What one experiment is worth over another, in points, as in `gain_table`.
 
@@ -485,13 +494,14 @@ def gains(
         after, before: names of experiments without a seed.
         alike: further ones, whose seeds tell of the luck of a seed as well.
         folder: of the records.
+        folds: to compare on, as in `gain_table`.
 
     Returns:
         `paired_gain` for each set and pooling that both were tested on; nothing where one of the two
         has no record.
     """
     names = (after, before, *alike)
-    accuracies = {name: _accuracies_by_set(name, folder) for name in names}
+    accuracies = {name: _accuracies_by_set(name, folder, folds) for name in names}
     found = _gains(accuracies, after, before)
     return {_label(tested): gain for tested, gain in found.items()}
 
@@ -577,7 +587,8 @@ def _label(tested: str) -> str:
 
 def _short(tested: str) -> str:
     """How `experiments` calls a set that has the name ``tested``."""
-    return tested.partition(",")[0].replace("-", "").replace(" ", "_").lower()
+    name = tested.partition(",")[0].removesuffix(" by frequency").removesuffix(" v0.02")
+    return name.replace("-", "").replace(" ", "_").lower()
 
 
 def _tested(record: dict) -> dict[str, dict]:
@@ -603,16 +614,29 @@ def _sets_of(records: list[dict]) -> list[str]:
     return list(_tested(records[0])) if records else []
 
 
-def _accuracies(records: list[dict], tested: str) -> np.ndarray:
-    """Of one experiment on one set, in per cent: (seeds, folds)."""
+def _accuracies(records: list[dict], tested: str, folds: Sequence[str] | None = None) -> np.ndarray:
+    """Of one experiment on one set, in per cent: (seeds, folds); of all folds, or those named."""
     found = [_tested(record)[tested]["accuracy"] for record in records]
-    return 100 * np.array([list(folds.values()) for folds in found])
+    folds = list(found[0] if folds is None else folds)
+    if unknown := [fold for fold in folds if fold not in found[0]]:
+        raise InputError(
+            f"{_label(tested)} was not tested on fold {unknown[0]!r}; choose from {list(found[0])}."
+        )
+    return 100 * np.array([[each[fold] for fold in folds] for each in found])
 
 
-def _accuracies_by_set(name: str, folder: str | os.PathLike | None) -> dict[str, np.ndarray]:
+def _accuracies_by_set(
+    name: str, folder: str | os.PathLike | None, folds: Folds | None = None
+) -> dict[str, np.ndarray]:
     """Of one experiment on every set, as `_accuracies`; nothing where it has no record."""
+    folds = folds or {}
+    if unknown := [tested for tested in folds if tested not in SETS]:
+        raise InputError(f"no set is called {unknown[0]!r}; choose from {list(SETS)}.")
     records = _seeds_of(name, folder)
-    return {tested: _accuracies(records, tested) for tested in _sets_of(records)}
+    return {
+        tested: _accuracies(records, tested, folds.get(_short(tested)))
+        for tested in _sets_of(records)
+    }
 
 
 def _gains(
@@ -642,8 +666,16 @@ def paired_gain(
 ) -> tuple[float, float, float]:
     """What one row has more than another, both (seeds, folds), with its error.
 
+    Folds of a cross-validation share clips to train on, so their differences do not vary
+    independently, and their variance over F folds is too small for that of their mean. So 1/F becomes
+    1/F + 1/(F - 1): the correction of Nadeau and Bengio (2003), who add the ratio of test clips to
+    training clips. Theirs is an approximation; no estimate from one cross-validation is unbiased
+    (Bengio and Grandvalet, 2004). Where networks were also trained on folds that are not compared
+    here, such as those for development, the ratio is smaller than 1/(F - 1), so the error is an upper
+    bound.
+
     Args:
-        after, before: the two rows.
+        after, before: the two rows; each fold was the test fold once.
         luck: the variance between seeds of one row and its degrees of freedom, 0 where not known.
 
     Returns:
@@ -654,7 +686,8 @@ def paired_gain(
     gain = after.mean(0) - before.mean(0)
     if len(gain) == 1:
         return float(gain[0]), math.nan, math.nan
-    parts = [(gain.var(ddof=1) / len(gain), len(gain) - 1)]
+    overlap = 1 / (len(gain) - 1)
+    parts = [(gain.var(ddof=1) * (1 / len(gain) + overlap), len(gain) - 1)]
     if luck[0]:
         parts.append((luck[0] * (1 / len(after) + 1 / len(before)), luck[1]))
     return float(gain.mean()), *combined_error(parts)

@@ -1,8 +1,11 @@
 """Directions and angles of latent spaces that are built by hand, and traversals of a decoder."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import scipy.linalg
+import scipy.stats
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -69,10 +72,24 @@ def test_angles_tell_shared_subspaces_from_separate_ones():
     assert table.loc["size", "heat"] < 10
     assert table.loc["turn", "size"] > 70
     np.testing.assert_array_equal(result.angles, result.angles.swapaxes(0, 1))
-    # The angle between random lines in 8 dimensions: half are nearer than this.
-    cosines = np.abs(np.random.default_rng(0).standard_normal((100_000, 8)))
-    median = np.degrees(np.arccos(np.median(cosines[:, 0] / np.linalg.norm(cosines, axis=1))))
-    assert result.chance[0] == pytest.approx(median, abs=8)
+
+
+def test_chance_is_the_middle_of_random_subspaces():
+    """Of random lines in 8 dimensions the squared cosine has a beta distribution, (1/2, 7/2)."""
+    embeddings, factors = made()
+    result = subspace_angles(embeddings, factors, dimensions=1)
+    assert result.chance_range.shape == (2, 1)
+    found = [result.chance_range[0, 0], result.chance[0], result.chance_range[1, 0]]
+    for share, angle in zip((0.025, 0.5, 0.975), found, strict=True):
+        # The share of 1,000 draws below a quantile has this standard error, four times.
+        error = 4 * (share * (1 - share) / 1000) ** 0.5
+        below = scipy.stats.beta(0.5, 3.5).sf(np.cos(np.radians(angle)) ** 2)
+        assert abs(below - share) < error
+    table = result.table()
+    assert (table["chance, low"] == result.chance_range[0, 0]).all()
+    assert (table["chance, high"] == result.chance_range[1, 0]).all()
+    without = dataclasses.replace(result, chance_range=None).table()
+    assert without.columns.tolist() == ["turn", "size", "heat", "chance"]
 
 
 def test_a_direction_is_the_slope_over_the_factor():

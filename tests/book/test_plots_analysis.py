@@ -1,5 +1,6 @@
 """The figures of the analyses show the numbers they are given."""
 
+import dataclasses
 from itertools import pairwise
 
 import matplotlib as mpl
@@ -84,6 +85,10 @@ def test_angles_are_written_in_their_squares():
     assert [text.get_text() for text in axis.texts] == ["5°", "60°", "60°", "8°"]
     assert [tick.get_text() for tick in axis.get_yticklabels()] == ["f0", "onset"]
     assert 75.0 in bar.lines[0].get_ydata()
+    assert len(bar.lines) == 1
+    wide = dataclasses.replace(found, chance_range=np.array([[70.0, 81.0], [79.0, 88.0]]))
+    lines = plots.angle_matrix(wide).axes[1].lines
+    assert [line.get_ydata()[0] for line in lines] == [75.0, 70.0, 79.0]
 
 
 def test_growth_is_drawn_over_steps():

@@ -52,6 +52,13 @@ def judged(scoreboard, figures, margin=None):
         ([(5.0, 1.0), (-6.0, math.nan)], "cannot be told here"),
         ([(5.0, 1.0), (6.0, math.nan)], "holds"),
         ([(-5.0, 1.0), (6.0, math.nan)], "does not hold"),
+        # The average of 8 and -4 is 2 ± 1.4; each is more than two errors from 0 by itself.
+        ([(8.0, 1.0), (-4.0, 1.0)], "mixed"),
+        ([(-8.0, 1.0), (2.0, 1.0)], "mixed"),
+        ([(8.0, 1.0), (-1.9, 1.0)], "cannot be told here"),
+        ([(-8.0, 1.0), (1.9, 1.0)], "does not hold"),
+        # With two degrees of freedom, 2.5 errors are within chance.
+        ([(-8.0, 1.0), (2.5, 1.0, 2)], "does not hold"),
     ],
 )
 def test_the_interval_of_the_average_decides(scoreboard, figures, expected):
@@ -72,6 +79,35 @@ def test_no_difference_is_a_claim_too(scoreboard, figure, expected):
     assert judged(scoreboard, [figure], margin=3) == expected
 
 
+@pytest.mark.parametrize(
+    ("figures", "expected"),
+    [
+        # Opposite figures have an average of 0 ± 0.7, which says nothing of either.
+        ([(2.5, 1.0), (-2.5, 1.0)], "cannot be told here"),
+        ([(5.5, 1.0), (-5.5, 1.0)], "does not hold"),
+        ([(5.5, 1.0), (0.0, 1.0)], "mixed"),
+        ([(5.5, 1.0), (0.0, 2.0)], "does not hold"),
+        ([(0.9, 1.0), (-0.9, 1.0)], "holds"),
+        ([(0.9, 1.0), (3.1, math.nan)], "cannot be told here"),
+        ([(0.9, 1.0), (2.9, math.nan)], "holds"),
+    ],
+)
+def test_that_there_is_no_difference_is_asked_of_each_figure(scoreboard, figures, expected):
+    assert judged(scoreboard, figures, margin=3) == expected
+
+
+@pytest.mark.parametrize(
+    ("p", "expected"),
+    [(0.04, "mixed"), (0.06, "cannot be told here"), (math.nan, "cannot be told here")],
+)
+def test_a_paired_test_tells_the_side_of_a_figure_without_an_error(scoreboard, p, expected):
+    claim = scoreboard.Claim("", "", "", scoreboard.nothing, "05_ablations")
+    without = scoreboard.Measured("", -6.0, math.nan, p=p)
+    assert scoreboard.verdict(claim, [scoreboard.Measured("", 5.0, 1.0), without]) == expected
+    # It tells the side, not how far the figure would lie from 0 elsewhere.
+    assert scoreboard.verdict(claim, [without]) == "cannot be told here"
+
+
 def test_without_records_nothing_is_told(scoreboard, tmp_path):
     shutil.copy(RESULTS / "paper.json", tmp_path)
     table = scoreboard.scoreboard(tmp_path)
@@ -82,10 +118,13 @@ def test_without_records_nothing_is_told(scoreboard, tmp_path):
 @pytest.mark.parametrize(
     ("full", "dynamic", "told", "expected"),
     [
-        # Gains of 4, 6 and 8 points: 6 ± 4.97 by Student's t of two degrees of freedom.
-        ((0.54, 0.62, 0.68), (0.5, 0.56, 0.6), "+6.0 ± 1.2", "holds"),
-        # The same average from two folds: 6 ± 25.4.
-        ((0.54, 0.68), (0.5, 0.6), "+6.0 ± 2.0", "cannot be told here"),
+        # Gains of 5, 6 and 7 points: variance 1 · (1/3 + 1/2), so 6 ± 3.93 by Student's t of two
+        # degrees of freedom.
+        ((0.55, 0.62, 0.67), (0.5, 0.56, 0.6), "+6.0 ± 0.9", "holds"),
+        # Gains of 4, 6 and 8: 6 ± 7.86; 4.97 if the folds shared no clips to train on.
+        ((0.54, 0.62, 0.68), (0.5, 0.56, 0.6), "+6.0 ± 1.8", "cannot be told here"),
+        # The same average from two folds: variance 8 · (1/2 + 1/1), so 6 ± 44.
+        ((0.54, 0.68), (0.5, 0.6), "+6.0 ± 3.5", "cannot be told here"),
     ],
 )
 def test_a_gain_is_that_of_the_records(scoreboard, tmp_path, full, dynamic, told, expected):
@@ -102,6 +141,26 @@ def test_a_gain_is_that_of_the_records(scoreboard, tmp_path, full, dynamic, told
     assert "frequency" not in row
 
 
+def test_angles_have_the_error_of_random_ones_where_the_record_has_their_range(
+    scoreboard, tmp_path
+):
+    """Chance is 80 degrees, and 95 % of it within 1.96 · 2.5 degrees."""
+    columns = ["embeddings", "factor", "a", "b", "chance", "chance, low", "chance, high"]
+    data = [["this encoder", "a", 20.0, 70.0, 80.0, 75.1, 84.9]]
+    data.append(["this encoder", "b", 70.0, 20.0, *data[0][4:]])
+    for last, told, expected in (
+        (5, "-10.0", "cannot be told here"),
+        (7, "-10.0 ± 2.5", "does not hold"),
+    ):
+        angles = {"columns": columns[:last], "data": [row[:last] for row in data]}
+        path = tmp_path / "analysis-tiny.json"
+        path.write_text(json.dumps({"metrics": {"angles": angles}}))
+        found = list(scoreboard.apart(tmp_path))
+        assert [str(one) for one in found] == [f"a and b, 70°: {told}"]
+        (claim,) = (claim for claim in scoreboard.CLAIMS if claim.measure is scoreboard.apart)
+        assert scoreboard.verdict(claim, found) == expected
+
+
 def test_every_chapter_of_a_claim_is_there(scoreboard):
     chapters = {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")}
     assert {claim.chapter for claim in scoreboard.CLAIMS} <= chapters
@@ -110,20 +169,23 @@ def test_every_chapter_of_a_claim_is_there(scoreboard):
 
 
 def test_a_gain_of_the_weights_is_paired_over_the_folds_of_their_record(scoreboard, tmp_path):
-    """Folds 1 and 2 gain 4 and 8 points; a set with one test part has no error."""
+    """Folds 1 and 2 gain 4 and 8 points; a set with one test part has the p-value of the record."""
     rows = {
         "folds": ({"1": 0.54, "2": 0.68}, {"1": 0.5, "2": 0.6}),
         "part": ({"3": 0.5}, {"3": 0.25}),
     }
     for name, rows_of in (("esc10", rows["folds"]), ("speech_commands", rows["part"])):
         metrics = {
-            "finetune-x-scratch-tiny": {"accuracy": rows_of[1]},
-            "this encoder": {"accuracy": rows_of[0]},
+            "finetune-x-scratch-tiny": {"accuracy": rows_of[1], "p_holm": 0.0312},
+            "this encoder": {"accuracy": rows_of[0], "p_holm": None},
         }
         record = {"metrics": metrics, "data": f"{name}, all clips"}
         (tmp_path / f"finetune-{name}-tiny.json").write_text(json.dumps(record))
     measure = scoreboard.of_weights("finetune-{}-tiny", "-scratch-tiny")
     assert [str(one) for one in measure(tmp_path)] == [
-        "esc10 +6.0 ± 2.0",
-        "speech_commands +25.0",
+        "esc10 +6.0 ± 3.5",
+        "speech_commands +25.0, p = 0.03",
     ]
+    del metrics["finetune-x-scratch-tiny"]["p_holm"]
+    (tmp_path / "finetune-speech_commands-tiny.json").write_text(json.dumps(record))
+    assert str(list(measure(tmp_path))[1]) == "speech_commands +25.0"
