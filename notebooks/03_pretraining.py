@@ -409,7 +409,8 @@ controls = {
 outcome_table(controls | steps)
 
 # %% [markdown]
-# The next table gives the gain of each row over `cpu`, in points, with its standard error over the folds.
+# The next table gives the gain of each row over `cpu`, in points, with its standard error over the
+# two folds ({eq}`eq-gain`).
 
 # %%
 gain_table(steps, against=next(iter(steps)))
