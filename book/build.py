@@ -41,7 +41,9 @@ def execution_key(root: Path) -> str:
     """
     digest = hashlib.sha256()
     files = [*root.glob("audiopg/**/*"), *root.glob("results/**/*"), root / "requirements.lock"]
-    for path in sorted(path for path in files if path.is_file() and path.suffix != ".pyc"):
+    # What is compiled, by Python or by Numba, is made by the chapters themselves.
+    files = [path for path in files if path.is_file() and "__pycache__" not in path.parts]
+    for path in sorted(files):
         digest.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes() + b"\0")
     data = data_folder()
     recordings = sorted(os.listdir(data)) if data else []
