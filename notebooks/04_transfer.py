@@ -426,7 +426,7 @@ for title, table in tables.items():
 # Two leads matter most. The random encoder differs from `tiny` in its weights alone. So the lead over
 # it says that pre-training on synthetic sound taught something that also holds for real sounds. The
 # lead over *log-mel mean and deviation* says whether a network was worth having at all. On Speech
-# Commands, with mean pooling, it was not.
+# Commands, with mean pooling, nothing shows that it was.
 #
 # The pooling matters as much. With mean pooling, each token must itself say at which frequency it
 # heard something. With frequency pooling, the place of a number in the vector says so. An untrained
