@@ -321,8 +321,8 @@ columns = ["excitation", "f0", "onset", "length", "burst_amplitude"]
 to_table(params).query("heard")[columns].round(2)
 
 # %% [markdown]
-# A clip has at most five events, so the data frame has five rows for each clip. The query keeps only
-# the events that sound.
+# A clip of `full` has at most five events, so the data frame has five rows for each clip. The query
+# keeps only the events that sound.
 #
 # `vary` makes copies of one clip that differ in a single factor. Here it damps the bell
 # and the drone more and more.
@@ -438,9 +438,9 @@ for device, taken in speed.items():
 # %% [markdown]
 # How fast is fast enough? As fast as the network learns. Table 3 of the paper gives the training time
 # for the `full` curriculum, on one GPU and with synthesis running alongside. If this is the time of
-# 100 epochs, as Section 4.1 says, the network learned from 500,000 clips. The first line below gives
-# the network's rate. The last line says how many clips our device makes while that network learns
-# from one:
+# 100 epochs, as Section 4.1 says, the network learned from 500,000 clips: an epoch of the released
+# code has 5,000. The first line below gives the network's rate. The last line says how many clips our
+# device makes while that network learns from one:
 
 # %%
 paper_seconds = paper_table("table_3").loc["full", "pre-training (s)"]
@@ -481,12 +481,13 @@ for name, others in bench["ratios"].items():
         print(f"{name}: {share:.2f} times as long as\n  {other}")
 
 # %% [markdown]
-# On a CPU with numba, the 163,840 random numbers of a clip cost little. The tones (sines and matrix
-# products) take most of the time, and then the low-pass (matrix products). Faster algorithms exist,
-# such as sparse products for the log-mel, but they round differently. On one machine a clip must not
-# change from one version to the next, so we use none of them. A clip rendered by itself takes longer:
-# each of several hundred small operations has a fixed cost, which a batch shares. The cost of a
-# band-limited pulse grows with its partials; at 1 Hz it has almost 8,000.
+# On a CPU with numba, the 163,840 random numbers of a clip cost little. Most of the time goes into
+# the log-mel. Of the rendering, the tones (sines and matrix products) take the largest part, and the
+# low-pass (matrix products) the next. Faster algorithms exist, such as sparse products for the
+# log-mel, but they round differently. On one machine a clip must not change from one version to the
+# next, so we use none of them. A clip rendered by itself takes longer: each of several hundred small
+# operations has a fixed cost, which a batch shares. The cost of a band-limited pulse grows with its
+# partials; at 1 Hz it has almost 8,000.
 #
 # {numref}`fig-cost` shows how the cost grows.
 
@@ -520,9 +521,10 @@ plt.show()
 # network is asked in the following chapters, first in [chapter 4](04_transfer.ipynb).
 #
 # What is uncertain: the paper's formulas and its released code differ in places. The code draws the
-# roll-off $\gamma$ anew for each partial, cuts events out of one long tone, and puts one burst anywhere
-# in a clip. We follow the formulas, {eq}`eq-source` to {eq}`eq-fm`: a clip has one roll-off, the tone of
-# each event starts at the event's own onset, and each burst belongs to an onset.
+# roll-off $\gamma$ anew for each partial, puts at most one burst anywhere in one long tone, and cuts
+# the events out of this tone. We follow the formulas, {eq}`eq-source` to {eq}`eq-fm`: a clip has one
+# roll-off, the tone of each event starts at the event's own onset, and each burst belongs to an
+# onset.
 #
 # ### Change this
 #

@@ -221,10 +221,10 @@ theirs = theirs.filter(like="%").add_prefix("paper: ")
 theirs.join(ours.replace("", "not run yet").add_prefix("ours: "))
 
 # %% [markdown]
-# In the paper's columns, the step from `sine` to `harmonic` gains most on ESC-50. On both sets, damping
-# and noise (the step to `full`) gain more than events and envelopes (the step to `dynamic`). In our
-# columns, `full` is ahead of `sine` on every set. But not every step between them is a gain, and most
-# steps are no larger than the deviations over the folds.
+# In the paper's columns, the largest step on ESC-50 is the first, from `sine` to `harmonic`. On
+# ESC-50 and on UrbanSound8K, damping and noise (the step to `full`) gain more than events and
+# envelopes (the step to `dynamic`). In our columns, `full` is ahead of `sine` on every set. But not
+# every step between them is a gain, and most steps are no larger than the deviations over the folds.
 #
 # ## Narrow and wide, sparse and crowded
 #
@@ -249,7 +249,7 @@ widgets.players(
     varied, [f"{name}, seed 0, clip 27" for name in settings], columns=3
 )
 
-# %% mystnb={"figure": {"caption": "Clip 27 of seed 0 under the five settings of Table 4. Its fundamental lies at the same fraction of each range, so it moves with the bounds.", "name": "fig-sensitivity-wall"}, "image": {"alt": "Five log-mel spectrograms of one clip: three events of three lines each, lower with the narrow range and higher with the wide one; then a single short event near the end; then many short ones"}}
+# %% mystnb={"figure": {"caption": "Clip 27 of seed 0 under the five settings of Table 4. Its fundamental lies at the same fraction of each range, so it moves with the bounds.", "name": "fig-sensitivity-wall"}, "image": {"alt": "Five log-mel spectrograms of one clip: three events of two or three lines each, lower with the narrow range and higher with the wide one; then a single short event near the end; then many short ones"}}
 plots.spectrogram_wall(log_mel(varied), list(settings), columns=3)
 plt.show()
 
@@ -327,7 +327,7 @@ theirs.join(ours.replace("", "not run yet").add_prefix("ours: "))
 # 2. Ask for nonsense: `audiopg.SynthPrior.preset("full", f0=(50, 9000))`.
 #
 # ```{dropdown} What you might find
-# 1. Mostly noise floor. The lengths now roughly agree, but a third thing has changed: how much of a clip
+# 1. Mostly noise floor. The lengths are now closer, but a third thing has changed: how much of a clip
 #    is sound. It is harder than it seems to find two settings that differ in only one way.
 # 2. You get an error of one sentence, which names the field and its range. In a sampled sound, a
 #    frequency above half the sample rate cannot be told from one below it.

@@ -403,10 +403,10 @@ pd.DataFrame({"accuracy (%)": shown, "numbers a clip": sizes})
 # ESC-10 does not say that a network has learned about sounds in general. `python -m audiopg bench
 # packaged` measured these figures.
 #
-# The records test each row against `tiny` alone, so they have no p-value for the two small runs.
-# [Chapter 5](05_ablations.ipynb) compares synthetic clips with recordings fold by fold. Here are the
-# leads of `tiny` with mean pooling over the other rows, in points. "More than luck" is judged at
-# 0.05:
+# The records test each row against `tiny` alone. So they have no p-value for the difference between
+# the two small runs. [Chapter 5](05_ablations.ipynb) compares synthetic clips with recordings fold by
+# fold. Here are the leads of `tiny` with mean pooling over the other rows, in points. "More than
+# luck" is judged at 0.05:
 
 # %%
 for title, table in tables.items():
@@ -554,7 +554,7 @@ readable(fine)
 folds = fine["ESC-10"].drop(index="chance").filter(like="fold")
 folds.assign(
     **{
-        "mean": folds.mean(axis=1),
+        "mean": fine["ESC-10"]["mean"],
         "mean without fold 2": folds.drop(columns="fold 2").mean(axis=1),
     }
 ).round(1)
@@ -823,7 +823,7 @@ for device, rate in bench["metrics"]["embedded_clips_per_second"].items():
 #    folds=...)`), and probe again. Is the difference leakage?
 #
 # ```{dropdown} What you might find
-# 1. By a point or two. Read the tables above on that scale.
+# 1. By one to three points. Read the tables above on that scale.
 # 2. On ESC-10 it is hard to tell from luck. On UrbanSound8K it is thirty points, as in the table of the
 #    section on folds. A fold that is dealt without a look at recordings cannot be trusted.
 # ```

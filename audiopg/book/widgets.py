@@ -556,7 +556,7 @@ class Explorer:
         preset: the widget that chooses the prior of the drawn clip.
         seed: the one of its seed.
         clip: the one of its index.
-        surprise: the button that takes any clip.
+        surprise: the button that takes the next clip.
         event: the widget that says which event the sliders of one event turn: 1 is the first in
             time.
         sliders: factor -> its widget; those that cannot be heard in the clip are hidden.
