@@ -1,6 +1,7 @@
 """`audiopg finetune`: an encoder fine-tuned on a benchmark, and compared."""
 
 import argparse
+import math
 from pathlib import Path
 
 from audiopg.commands import common
@@ -158,6 +159,8 @@ def _print_result(result: FinetuneResult, clips: LabelledClips, settings: Finetu
     if len(result.folds) > 1:
         print(f"{100 * result.mean:.1f} ± {100 * result.standard_deviation:.1f} over the folds")
     low, high = bootstrap_interval(result, clips.labels, clips.folds, sources=clips.sources)
+    if math.isnan(low):
+        return
     print(
         "95 % interval of the mean, by the bootstrap over sources: "
         f"{100 * low:.1f} to {100 * high:.1f}"

@@ -197,7 +197,8 @@ def bootstrap_interval(
             ``LabelledClips.sources``; None where every clip is a recording of its own.
 
     Returns:
-        The ends of the interval, in [0, 1].
+        The ends of the interval, in [0, 1]; NaN, with a warning, where all clips of a fold have one
+        source, which does not tell how far others would lie apart.
 
     Raises:
         InputError: for labels, folds or sources that are not those of the clips.
@@ -205,27 +206,41 @@ def bootstrap_interval(
     labels, places = _of_result(result, labels, folds)
     sources = _sources(sources, len(places))
     generator = random_by(seed)
-    resamples = _RESAMPLES[result.metric]
-    means = np.zeros(resamples)
+    means = np.zeros(_RESAMPLES[result.metric])
     for place in range(places.max() + 1):
         rows = places == place
-        _, source, sizes = np.unique(sources[rows], return_inverse=True, return_counts=True)
-        n = len(sizes)
-        if result.metric == "accuracy":
-            # How many sources with so many clips, and so many of them right, is all that matters.
-            right = np.bincount(source, _correct(result, labels)[rows])
-            outcomes, held = np.unique(np.stack((right, sizes)), axis=1, return_counts=True)
-            drawn = generator.multinomial(n, held / n, resamples)
-            means += (drawn @ outcomes[0]) / (drawn @ outcomes[1])
-        else:
-            counts = generator.multinomial(n, np.full(n, 1 / n), resamples)[:, source]
-            scores = _by_seed(result)[:, rows]
-            each = [mean_average_precision(one, labels[rows], counts) for one in scores]
-            means += np.mean(each, axis=0)
-    low, high = np.nanquantile(
-        means / (places.max() + 1), [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2]
-    ).tolist()
+        if rows.sum() > 1 and len(np.unique(sources[rows])) == 1:
+            warnings.warn(
+                "all clips of a test fold have one source, so there is no interval; deal fewer folds, or "
+                "name smaller groups.",
+                stacklevel=2,
+            )
+            return np.nan, np.nan
+        means += _resampled(result, labels, rows, sources[rows], generator)
+    ends = [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2]
+    low, high = np.nanquantile(means / (places.max() + 1), ends).tolist()
     return low, high
+
+
+def _resampled(
+    result: Tested,
+    labels: np.ndarray,
+    rows: np.ndarray,
+    sources: np.ndarray,
+    generator: np.random.Generator,
+) -> np.ndarray:
+    """The metric of one fold, whose clips are ``rows``, for sources drawn anew: (resamples,)."""
+    _, source, sizes = np.unique(sources, return_inverse=True, return_counts=True)
+    n, resamples = len(sizes), _RESAMPLES[result.metric]
+    if result.metric == "accuracy":
+        # How many sources with so many clips, and so many of them right, is all that matters.
+        right = np.bincount(source, _correct(result, labels)[rows])
+        outcomes, held = np.unique(np.stack((right, sizes)), axis=1, return_counts=True)
+        drawn = generator.multinomial(n, held / n, resamples)
+        return (drawn @ outcomes[0]) / (drawn @ outcomes[1])
+    counts = generator.multinomial(n, np.full(n, 1 / n), resamples)[:, source]
+    scores = _by_seed(result)[:, rows]
+    return np.mean([mean_average_precision(one, labels[rows], counts) for one in scores], axis=0)
 
 
 def mcnemar(first: np.ndarray, second: np.ndarray) -> float:

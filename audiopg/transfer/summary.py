@@ -56,7 +56,7 @@ def summarise(
             result.metric: dict(zip(map(str, result.folds), values, strict=True)),
             "mean": result.mean,
             "standard_deviation": _number(result.standard_deviation),
-            "interval_95": list(bootstrap_interval(result, **asked)),
+            "interval_95": [_number(end) for end in bootstrap_interval(result, **asked)],
             "p_against_this_encoder": _number(significance.loc[name, "p"]),
             "p_holm": _number(significance.loc[name, "p (Holm)"]),
         }

@@ -241,6 +241,20 @@ def test_a_recording_cut_into_many_clips_counts_once():
     assert paired_p_value(*cut, *of_cut) < exact / 10
 
 
+def test_a_fold_of_one_source_has_no_interval():
+    folds, labels = np.repeat([1, 2], 20), np.zeros(40, dtype=int)
+    one, other = (right_and_wrong(np.arange(40) % n > 0, folds) for n in (2, 3))
+    with pytest.warns(
+        UserWarning, match="^all clips of a test fold have one source, so there is no"
+    ):
+        assert np.isnan(bootstrap_interval(one, labels, folds, sources=folds)).all()
+    with pytest.warns(UserWarning, match="one source"):
+        table = significance_table({"a": one, "b": other}, labels, folds, "a", folds)
+    assert table[["95 % from", "95 % to"]].isna().all(axis=None)
+    # Both folds differ the same way: half of the four ways to exchange them.
+    assert table.loc["b", "p"] == pytest.approx(0.5, abs=0.02)
+
+
 def test_the_interval_over_sources_is_that_of_a_plain_loop():
     rng = np.random.default_rng(4)
     # A source in two folds is two; those of a fold have one to six clips.
