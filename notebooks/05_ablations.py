@@ -166,9 +166,9 @@ outcome_table(rows)
 #   cannot be compared between curricula.
 # - The last four rows repeat a comparison of the paper: the same network was trained on recordings
 #   instead. It heard 12,800 windows of recordings, each as long as a clip. The recordings come from
-#   the other sets at hand, never from the set that is probed. ESC-10 and UrbanSound8K have a few
-#   recordings in common ([field notes](../book/field_notes.md#data-sets-and-their-tables)), and these
-#   were left out. So each of these rows has figures for one set only.
+#   the other sets at hand, never from the set that is probed. So each of these rows has figures for one
+#   set only. ESC-10 and UrbanSound8K have a few recordings in common ([field
+#   notes](../book/field_notes.md#data-sets-and-their-tables)), and these were left out.
 # - The rows *with words* draw on the other set of sounds and on Speech Commands. Each file is heard
 #   equally often. So half of the windows of the row for ESC-10, and 87 % of those of the row for
 #   UrbanSound8K, are single spoken words of a second, repeated ten times. The rows *without words*
@@ -229,8 +229,8 @@ gains_of_full()
 #
 # No single stage is beyond chance on any one set. Damping and noise (`dynamic → full`) gain two
 # standard errors on ESC-10 with the bands kept apart, and partials (`sine → harmonic`) as much on
-# UrbanSound8K with averaged tokens. All other gains on the two sets with folds are smaller, and those
-# of events and envelopes (`harmonic → dynamic`) are smaller than their errors. On spoken words every
+# UrbanSound8K with averaged tokens. All other gains on the two sets with folds are less than two standard
+# errors, and those of events and envelopes (`harmonic → dynamic`) are less than one. On spoken words every
 # stage adds something.
 #
 # Learning from too simple a world can be worse than not learning. With the bands kept apart, networks
@@ -245,8 +245,8 @@ gains_of_full()
 # The untrained network and log-mel statistics cost nothing. Over the untrained network, pre-training
 # on `full` adds ten points and more to averaged tokens. With the bands kept apart, an untrained
 # network already does well, and the gain is smaller. Averaged tokens of `full` are not clearly better
-# than log-mel statistics: they are ahead by half a standard error and by one on two sets, and behind on
-# Speech Commands. With the bands kept apart, the features of `full` are ahead on all three sets.
+# than log-mel statistics: they are ahead by half a standard error on ESC-10 and by one on UrbanSound8K, and
+# behind on Speech Commands. With the bands kept apart, the features of `full` are ahead on all three sets.
 #
 # The recipe of all these networks was chosen with `full`, on folds 1 and 2 of ESC-10 and UrbanSound8K
 # ([chapter 3](03_pretraining.ipynb)). So it may suit `full`, and these folds, too well. The next table
@@ -406,11 +406,11 @@ plt.show()
 
 # %% [markdown]
 # For our figure we train for four times as many clips as above, on synthesis and on recordings with
-# words. Only these two long runs also heard the few recordings that the probed set shares. This can
-# only favour recordings. They also ran on another processor than the run on synthesis. We probe the
-# networks on the way, after 800, 1,600, 3,200 clips and so on. `python -m audiopg reproduce long`
-# makes these rows again. The first table shows what each run reached. {numref}`fig-efficiency` shows
-# the way there, on ESC-10 and with averaged tokens.
+# words. The two long runs on recordings also heard the few recordings that their set shares with the
+# set that is probed. This can only favour recordings. These two runs used another processor than the
+# long run on synthesis. We probe the networks on the way, after 800, 1,600, 3,200 clips and so on.
+# `python -m audiopg reproduce long` makes these rows again. The first table shows what each run
+# reached. {numref}`fig-efficiency` shows the way there, on ESC-10 and with averaged tokens.
 
 # %%
 long = {
@@ -489,7 +489,8 @@ for label, name in long.items():
 pd.DataFrame(stages).rename_axis("clips heard")
 
 # %% [markdown]
-# All stages but the last are probed before the learning rate falls. With synthesis the probe rises on
+# All rows of this table were probed before the learning rate falls. The probe at the end of the run,
+# after 51,200 clips, is in the first table. With synthesis the probe rises on
 # ESC-10 and UrbanSound8K, unevenly, up to 25,600 clips. From there to the end of the run, at 51,200
 # clips, three of the four accuracies on these two sets change by less than a point.
 #
@@ -557,13 +558,14 @@ paper_table("table_4")
 # ## What it means
 #
 # In the paper each stage helps on both sets, and damping and noise help more than the stage before
-# them. Our rows agree that the last row is ahead of the first. They also agree that damping and noise
-# help more than events and envelopes. But with linear probes, no stage by itself is beyond chance: in
-# the [scoreboard](../book/preface.md#what-we-found) partials, and damping and noise, just miss it.
-# Fine-tuned on ESC-10, damping and noise are just beyond it, with one seed. Our rows cannot tell how
-# much each stage is worth at the paper's scale: the network is small, it heard 12,800 clips, and the
-# recordings are few. Why would damping help? One possible reason: damping is a low-pass filter, and
-# every real sound is filtered too, by bodies, rooms and distance on its way to the microphone.
+# them. Our rows agree that the last row is ahead of the first. They also agree, in five of six
+# figures, that damping and noise help more than events and envelopes. But with linear probes, no
+# stage by itself is beyond chance: in the [scoreboard](../book/preface.md#what-we-found) partials,
+# and damping and noise, just miss it. Fine-tuned on ESC-10, damping and noise are just beyond it,
+# with one seed. Our rows cannot tell how much each stage is worth at the paper's scale: the network
+# is small, it heard 12,800 clips, and the recordings are few. Why would damping help? One possible
+# reason: damping is a low-pass filter, and every real sound is filtered too, by bodies, rooms and
+# distance on its way to the microphone.
 #
 # The paper also claims that, in the same short time, synthesis is a better start than recordings, and
 # that recordings come out ahead with far more time. In our rows `full` is ahead of recordings, but

@@ -25,6 +25,7 @@
 
 # %%
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import torch
 
@@ -105,8 +106,8 @@ pd.DataFrame(
 # The integral needs densities, but we have samples. We could count in bins, but the answer would
 # depend on the bins. The estimator of Kraskov and others {cite}`kraskov2004` lets the samples choose
 # the scale. Around each of the $n$ samples it draws a square that just reaches the $k$-th nearest
-# neighbour. Then it counts the samples that lie within the square's reach along one axis alone: $n_z$
-# along the first axis, $n_g$ along the second.
+# neighbour. Then it counts, for each axis by itself, the samples that lie within the square's reach
+# along that axis, wherever they lie along the other: $n_z$ along the first, $n_g$ along the second.
 #
 # If the two quantities are related, the $k$ neighbours lie close by along both axes. So the square is
 # small, and so are the counts. If the quantities are unrelated, the square must be large to hold $k$
@@ -118,7 +119,8 @@ pd.DataFrame(
 #
 # $\psi$ is the digamma function, close to a logarithm, and $\langle\cdot\rangle$ is the mean over all
 # samples. We take $k = 3$ throughout, as is usual. First each axis is divided by its standard
-# deviation, on which single outliers have hardly any effect. Then we add noise of $10^{-10}$ standard
+# deviation. For this deviation, values very far from the median count as less far, so that single
+# outliers have hardly any effect. Then we add noise of $10^{-10}$ standard
 # deviations, as the authors advise, so that no two values are equal.
 
 # %% mystnb={"figure": {"caption": "The estimator at one sample (orange) of the ring. The square reaches to its third neighbour; each strip holds the samples counted along one axis.", "name": "fig-neighbourhood"}, "image": {"alt": "A ring of dots with one marked; a small square around it, a blue vertical and an orange horizontal strip through it, each holding some of the other dots"}}
@@ -408,11 +410,12 @@ pd.DataFrame(
 
 # %% [markdown]
 # For pitch the best neurons of each encoder lose a part of their nats on other clips: about half to
-# twice the scatter of one estimate. The ten estimates share their clips, so their average may scatter
-# nearly as much as one of them. So the loss cannot be told from scatter. Take the trained encoder's
-# best neuron for pitch, in the table above the figure. It keeps a quarter of its nats on one set of
-# other clips, and nearly all of them on the next. So the *index* of a best neuron, such as the
-# paper's 343, is a fact about one set of clips.
+# twice the scatter of one estimate. The ten neurons are measured on the same clips, so their average
+# may scatter nearly as much as one of them. For the trained encoder the loss cannot be told from
+# scatter. For the other three it is larger. Take the trained encoder's best neuron for pitch, in the
+# table above the figure. It keeps a quarter of its nats on one set of other clips, and nearly all of
+# them on the next. So the *index* of a best neuron, such as the paper's 343, is a fact about one set
+# of clips.
 #
 # What the best neurons tell about intensity holds on other clips. In every encoder but the one that
 # heard recordings, the best neuron for intensity also has more nats than the best neuron for pitch.

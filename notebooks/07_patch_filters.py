@@ -425,8 +425,9 @@ pd.DataFrame.from_dict(rows, orient="index")[columns].rename_axis(
 # are hardly more concentrated than those of shuffled weights. At a learning rate of $10^{-4}$,
 # training changes the weights too little to be seen beside their random beginning.
 #
-# What training added is orderly, and much like what `tiny` learned: stripes along time, edges at the
-# first and the last frame. With more training, the added part becomes less orderly, not more. Part of
+# What training added is orderly. Its first component is an even picture in every row, which `tiny` does
+# not have. The others are much like what `tiny` learned: stripes along time, edges at the first and
+# the last frame. With more training, the added part becomes less orderly, not more. Part of
 # the reason is weight decay. Over 6,900 steps it shrinks the initial weights by 3.4 %, which adds
 # noise to $W_t-W_0$. What training added holds 0.8 % of the energy of the weights, of which this
 # noise is 0.1 points.

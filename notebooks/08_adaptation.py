@@ -207,9 +207,9 @@ outcomes[took]
 # These are single runs of one seed, tested on one fold. The two larger test folds have more than 800
 # clips, but these come from few recordings and speakers ([chapter 4](04_transfer.ipynb#how-sure)).
 # Chapter 4's intervals allow for that. On Speech Commands they reach some six points to either side,
-# and the drop is twice as large. So the choice of test clips hardly explains it: a second training
-# can harm. On UrbanSound8K they reach six points for three folds together, so a single fold leaves
-# the gain and the loss in doubt.
+# and the drop is twice as large. So the choice of test clips hardly explains the drop. Going on to
+# the target can harm, unless the one seed was unlucky. On UrbanSound8K they reach six points for
+# three folds together, so a single fold leaves the gain and the loss in doubt.
 #
 # `python -m audiopg reproduce adapt target before` makes these rows again. With `--scale paper` it
 # runs at the paper's size, on a GPU.
