@@ -201,6 +201,42 @@ def as_float64(values: object, name: str = "values") -> Tensor:
         raise InputError(f"no array of numbers was given for {name} ({error}).") from error
 
 
+def as_labels(labels: Array, clips: int) -> np.ndarray:
+    """(clips,) int64, or (clips, classes) bool."""
+    labels = as_array(labels, "labels")
+    if labels.ndim == 2 and labels.dtype == bool and len(labels) == clips:
+        return labels
+    labels = as_integers("labels", labels, clips)
+    # Numbers of species or of a catalogue would make a column of scores for each that there might be.
+    if len(wrong := labels[(labels < 0) | (labels >= 10**5)]):
+        raise InputError(
+            f"labels hold {wrong[0]}; count the classes from 0, as numpy.unique(labels, "
+            "return_inverse=True) does."
+        )
+    return labels
+
+
+def as_integers(name: str, values: Array, clips: int) -> np.ndarray:
+    """``values``, (clips,) or one column, as (clips,) int64."""
+    values = as_array(values, name)
+    values = values[:, 0] if values.shape == (clips, 1) else values
+    if values.shape != (clips,) or not np.issubdtype(values.dtype, np.integer):
+        several = ", or (clips, classes) bool" if name == "labels" else ""
+        raise InputError(
+            f"{name} have shape {values.shape} and type {values.dtype}; "
+            f"give one integer for each of the {clips} clips{several}."
+        )
+    return values.astype(np.int64)
+
+
+def as_array(values: Array, name: str) -> np.ndarray:
+    """Labels, folds or sources as an array, of any shape and type."""
+    if not isinstance(values, Tensor):
+        return unmasked(values, name)
+    require_memory(values, name)
+    return values.detach().cpu().numpy()
+
+
 def as_embeddings(values: Array, name: str = "embeddings", any_scale: bool = False) -> Tensor:
     """Embeddings as a detached (clips, dimensions) float64 tensor, on the device they are on.
 

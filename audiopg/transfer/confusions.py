@@ -24,6 +24,9 @@ def confusion_matrix(result: Tested, clips: LabelledClips) -> np.ndarray:
     Where a clip has one class, all test clips are counted, over all seeds; so a row sums to its
     clips. Where it can have several, a clip of class a that is not of class b counts in row a and
     column b if b is given a probability of a half or more; the diagonal counts what was found.
+
+    Raises:
+        InputError: for a result of other clips.
     """
     return _count(result, clips)[0]
 
@@ -122,7 +125,13 @@ def nearest_clips(
 
 def _count(result: Tested, clips: LabelledClips) -> tuple[np.ndarray, np.ndarray]:
     """Confusions, and out of how many: (classes, classes) int64 each."""
-    n_classes = len(clips.classes)
+    n_classes, (tested, known) = len(clips.classes), result.scores.shape[-2:]
+    metric = "mAP" if clips.multi_label else "accuracy"
+    if (result.metric, tested) != (metric, len(clips)) or known > n_classes:
+        raise InputError(
+            f"the result is the {result.metric} of {tested} clips of {known} classes, not that of "
+            f"the {len(clips)} clips of {clips.name}; give the clips that it was made with."
+        )
     labels, counts = clips.labels, np.zeros((n_classes, n_classes), dtype=np.int64)
     if not clips.multi_label:
         for predictions in np.atleast_2d(result.predictions):

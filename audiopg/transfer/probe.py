@@ -22,13 +22,17 @@ from torch import Tensor
 
 from audiopg._types import Array, DataFrame
 from audiopg.errors import InputError
-from audiopg.inputs import as_embeddings, as_float64, whole_number
+from audiopg.inputs import (
+    as_array,
+    as_embeddings,
+    as_float64,
+    as_integers,
+    as_labels,
+    whole_number,
+)
 from audiopg.transfer.logistic import fit_logistic
 from audiopg.transfer.statistics import (
     Tested,
-    as_array,
-    as_integers,
-    as_labels,
     metric_of,
     require_positives,
 )

@@ -12,11 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import binomtest
-from torch import Tensor
 
 from audiopg._types import Array, DataFrame
 from audiopg.errors import InputError
-from audiopg.inputs import random_by, require_memory, unmasked
+from audiopg.inputs import as_integers, as_labels, random_by
 
 # Of the bootstrap and of permutations; average precision has to be computed anew in each.
 _RESAMPLES = {"accuracy": 10_000, "mAP": 1_000}
@@ -66,42 +65,6 @@ class Tested:
 def deviation(values: np.ndarray) -> float:
     """Sample standard deviation (n - 1); nan for a single value."""
     return float(values.std(ddof=1)) if len(values) > 1 else float("nan")
-
-
-def as_labels(labels: Array, clips: int) -> np.ndarray:
-    """(clips,) int64, or (clips, classes) bool."""
-    labels = as_array(labels, "labels")
-    if labels.ndim == 2 and labels.dtype == bool and len(labels) == clips:
-        return labels
-    labels = as_integers("labels", labels, clips)
-    # Numbers of species or of a catalogue would make a column of scores for each that there might be.
-    if len(wrong := labels[(labels < 0) | (labels >= 10**5)]):
-        raise InputError(
-            f"labels hold {wrong[0]}; count the classes from 0, as numpy.unique(labels, "
-            "return_inverse=True) does."
-        )
-    return labels
-
-
-def as_integers(name: str, values: Array, clips: int) -> np.ndarray:
-    """``values``, (clips,) or one column, as (clips,) int64."""
-    values = as_array(values, name)
-    values = values[:, 0] if values.shape == (clips, 1) else values
-    if values.shape != (clips,) or not np.issubdtype(values.dtype, np.integer):
-        several = ", or (clips, classes) bool" if name == "labels" else ""
-        raise InputError(
-            f"{name} have shape {values.shape} and type {values.dtype}; "
-            f"give one integer for each of the {clips} clips{several}."
-        )
-    return values.astype(np.int64)
-
-
-def as_array(values: Array, name: str) -> np.ndarray:
-    """Labels, folds or sources as an array, of any shape and type."""
-    if not isinstance(values, Tensor):
-        return unmasked(values, name)
-    require_memory(values, name)
-    return values.detach().cpu().numpy()
 
 
 def metric_of(scores: np.ndarray, labels: np.ndarray) -> float:

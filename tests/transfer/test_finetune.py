@@ -391,6 +391,13 @@ def test_labels_and_folds_are_taken_whatever_holds_them(clips, waves, whole):
         quiet(replace(clips, labels=clips.labels.astype(float)), waves)
 
 
+def test_a_run_is_resumed_with_its_classes_in_their_order(clips, waves, tmp_path):
+    quiet(clips, waves, folds=[1], out=tmp_path)
+    turned = replace(clips, classes=clips.classes[::-1])
+    with pytest.raises(InputError, match="began with other names of classes, or another order"):
+        quiet(turned, waves, folds=[1], out=tmp_path, resume=True)
+
+
 def test_each_fold_is_left_out_of_its_own_training(clips):
     assert rows(clips) == [(1, [2, 3], [1]), (2, [1, 3], [2]), (3, [1, 2], [3])]
     assert rows(clips, [3, 1, 3]) == [(3, [1, 2], [3]), (1, [2, 3], [1])]
