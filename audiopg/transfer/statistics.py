@@ -15,7 +15,14 @@ from scipy.stats import binomtest
 
 from audiopg._types import Array, DataFrame
 from audiopg.errors import InputError
-from audiopg.inputs import as_integers, as_labels, random_by
+from audiopg.inputs import (
+    as_array,
+    as_embeddings,
+    as_float64,
+    as_integers,
+    as_labels,
+    random_by,
+)
 
 # Of the bootstrap and of permutations; average precision has to be computed anew in each.
 _RESAMPLES = {"accuracy": 10_000, "mAP": 1_000}
@@ -70,13 +77,21 @@ def deviation(values: np.ndarray) -> float:
 def metric_of(scores: np.ndarray, labels: np.ndarray) -> float:
     """Accuracy, or mean average precision for labels (clips, classes) bool, of (clips, classes)."""
     if labels.ndim == 2:
-        return float(mean_average_precision(scores, labels)[0])
+        return float(_precisions(scores, labels)[0])
     return float((scores.argmax(axis=1) == labels).mean())
 
 
-def mean_average_precision(
-    scores: np.ndarray, labels: np.ndarray, counts: np.ndarray | None = None
-) -> np.ndarray:
+def _as_bool(values: Array, name: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Of one shape: False and True, or 0 and 1."""
+    array = as_array(values, name)
+    if array.shape != shape or array.dtype.kind not in "biuf" or not np.isin(array, (0, 1)).all():
+        raise InputError(
+            f"{name} have shape {array.shape} and type {array.dtype}; give bool of shape {shape}."
+        )
+    return array.astype(bool)
+
+
+def mean_average_precision(scores: Array, labels: Array, counts: Array | None = None) -> np.ndarray:
     """The mean over classes of the average precision, as of `sklearn.metrics`.
 
     The average precision of a class is the mean, over its clips, of the precision among those that
@@ -89,8 +104,27 @@ def mean_average_precision(
 
     Returns:
         (resamples,) in [0, 1]; a single one without counts. NaN where no class has a clip.
+
+    Raises:
+        InputError: for shapes that do not agree, scores that are not finite, labels other than False
+            and True (or 0 and 1), or counts below 0.
     """
-    scores, labels = np.asarray(scores), np.asarray(labels)
+    scores = as_embeddings(scores, "scores", any_scale=True).cpu().numpy()
+    labels = _as_bool(labels, "labels", scores.shape)
+    if counts is not None:
+        counts = as_float64(counts, "counts").cpu().numpy()
+        if counts.shape[1:] != (len(scores),) or not (np.isfinite(counts) & (counts >= 0)).all():
+            raise InputError(
+                f"counts have shape {counts.shape}, or are not all 0 or more; give (resamples, "
+                f"{len(scores)}), how often each clip is there."
+            )
+    return _precisions(scores, labels, counts)
+
+
+def _precisions(
+    scores: np.ndarray, labels: np.ndarray, counts: np.ndarray | None = None
+) -> np.ndarray:
+    """As `mean_average_precision`, of arrays that fit together."""
     counts = np.ones((1, len(scores))) if counts is None else counts
     order = np.argsort(-scores, axis=0, kind="stable")
     ranked, hits = (np.take_along_axis(values, order, axis=0) for values in (scores, labels))
@@ -183,7 +217,7 @@ def bootstrap_interval(
         else:
             counts = generator.multinomial(n, np.full(n, 1 / n), resamples)[:, source]
             scores = _by_seed(result)[:, rows]
-            each = [mean_average_precision(one, labels[rows], counts) for one in scores]
+            each = [_precisions(one, labels[rows], counts) for one in scores]
             means += np.mean(each, axis=0)
     low, high = np.nanquantile(
         means / (places.max() + 1), [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2]
@@ -191,7 +225,7 @@ def bootstrap_interval(
     return low, high
 
 
-def mcnemar(first: np.ndarray, second: np.ndarray) -> float:
+def mcnemar(first: Array, second: Array) -> float:
     """The exact McNemar test: whether one classifier is right where the other is wrong as often.
 
     Of the clips on which just one of the two is right, under the null hypothesis either is with
@@ -202,8 +236,12 @@ def mcnemar(first: np.ndarray, second: np.ndarray) -> float:
 
     Returns:
         The two-sided p-value, 1 where they are right on the same clips.
+
+    Raises:
+        InputError: for different numbers of clips, or for what is not bool, or 0 and 1.
     """
-    first, second = np.asarray(first), np.asarray(second)
+    clips = (as_array(first, "first").size,)
+    first, second = _as_bool(first, "first", clips), _as_bool(second, "second", clips)
     only_first, only_second = int((first & ~second).sum()), int((~first & second).sum())
     # By the smaller of the two, so that the order of the classifiers changes not a bit.
     fewer, n = min(only_first, only_second), only_first + only_second
@@ -292,7 +330,7 @@ def _exchanged_precisions(
         swap = exchanged[:, None]
         pair = np.where(swap, other, one), np.where(swap, one, other)
         return sum(
-            float(np.subtract(*(mean_average_precision(s[at], labels[at])[0] for s in pair)))
+            float(np.subtract(*(_precisions(s[at], labels[at])[0] for s in pair)))
             for at in (places == place for place in range(places.max() + 1))
         )
 
@@ -301,7 +339,7 @@ def _exchanged_precisions(
     return difference(np.zeros(len(places), dtype=bool)), np.array([*map(difference, draws)])
 
 
-def holm(p_values: np.ndarray) -> np.ndarray:
+def holm(p_values: Array) -> np.ndarray:
     """P-values of several tests, raised so that a false alarm among all of them stays as rare.
 
     The smallest of n is multiplied by n, the next by n - 1, and so on; none falls below one before
@@ -312,8 +350,17 @@ def holm(p_values: np.ndarray) -> np.ndarray:
 
     Returns:
         (n,), at most 1.
+
+    Raises:
+        InputError: for what is not (n,), or not between 0 and 1, such as the NaN of a row that was
+            not tested.
     """
-    p_values = np.asarray(p_values, dtype=np.float64)
+    p_values = as_float64(p_values, "p_values").cpu().numpy()
+    if p_values.ndim != 1 or not ((p_values >= 0) & (p_values <= 1)).all():
+        raise InputError(
+            f"p_values have shape {p_values.shape}, or are not all between 0 and 1; give (n,) of "
+            "them, and leave out what was not tested."
+        )
     order = np.argsort(p_values, kind="stable")
     raised = np.maximum.accumulate(p_values[order] * np.arange(len(order), 0, -1))
     adjusted = np.empty_like(p_values)
