@@ -15,6 +15,7 @@ import torch
 
 from audiopg import analysis, environment
 from audiopg._types import DataFrame
+from audiopg.analysis.cache import fingerprint
 from audiopg.commands import common
 from audiopg.errors import InputError
 from audiopg.frontend import LogMel
@@ -38,7 +39,7 @@ _ROOM = 5e6
 _AMOUNTS = (-12.0, -6.0, 0.0, 6.0, 12.0)
 # The flags that make an analysis the one it is.
 _SETTINGS = ("model", "beside", "by_clips", "controls", "clips", "seed", "seeds", "permutations")
-_SETTINGS += ("null_clips", "precision")
+_SETTINGS += ("other_clips", "null_clips", "precision")
 # Embeddings by row, and factors, of a set of clips.
 _Set = tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]
 EXAMPLES = (
@@ -187,6 +188,10 @@ def _load(options: argparse.Namespace, device: torch.device) -> _Asked:
         name: _filters(path) for name, path in named.items() if (Path(path) / "filters").is_dir()
     }
     said = {name: getattr(options, name) for name in _SETTINGS}
+    weighed = {path: candidates[name] for name, path in named.items() if name in candidates} | grown
+    said["weights"] = {
+        path: fingerprint(one.state_dict(), one.log_mel.settings) for path, one in weighed.items()
+    }
     _refuse_other_analysis(options.out, said)
     settings = said | {
         "other_clips": options.other_clips,
@@ -269,7 +274,13 @@ def _refuse_other_analysis(folder: Path, asked: dict) -> None:
     """Raise InputError where tables and figures of another analysis would lie beside the new ones."""
     before = read_record("analysis", folder)
     for name, value in asked.items() if before else ():
-        was = before.get("settings", {}).get(name)
+        # An analysis of an older version does not say which weights it is of.
+        was = before.get("settings", {}).get(name, value if name == "weights" else None)
+        if was != value and name == "weights":
+            raise InputError(
+                f"{folder} holds an analysis of other weights: {' or '.join(value)} has changed since "
+                "then; name another folder."
+            )
         if was != value:
             raise InputError(
                 f"{folder} holds an analysis with {name} = {was!r}, not {value!r}; name another folder."
