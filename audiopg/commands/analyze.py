@@ -19,6 +19,7 @@ from audiopg.analysis.cache import fingerprint
 from audiopg.commands import common
 from audiopg.errors import InputError
 from audiopg.frontend import LogMel
+from audiopg.inputs import whole_number, whole_seed
 from audiopg.mae import Encoder, MaskedAutoencoder
 from audiopg.pretrained import load_encoder, load_model, shipped_weights
 from audiopg.pretraining import read_settings
@@ -40,6 +41,8 @@ _AMOUNTS = (-12.0, -6.0, 0.0, 6.0, 12.0)
 # The flags that make an analysis the one it is.
 _SETTINGS = ("model", "beside", "by_clips", "controls", "clips", "seed", "seeds", "permutations")
 _SETTINGS += ("other_clips", "null_clips", "precision")
+# The least that can be computed with: 5 clips of information, in 5 parts its error, or of a null.
+_LEAST = {"clips": 25, "other_clips": 5, "seeds": 1, "permutations": 1, "null_clips": 5}
 # Embeddings by row, and factors, of a set of clips.
 _Set = tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]
 EXAMPLES = (
@@ -122,10 +125,13 @@ class _Asked:
 def _analyze_into(held: RunFolder, options: argparse.Namespace) -> None:
     """Analyse, with the folder held for this process alone."""
     began = time.perf_counter()
-    if options.seeds < 1:
-        raise InputError(f"seeds is {options.seeds}; give at least 1.")
     if options.other_clips is None:
         options.other_clips = options.clips
+    for name, lowest in _LEAST.items():
+        if getattr(options, name) is not None:
+            whole_number(getattr(options, name), name, lowest=lowest)
+    whole_seed(options.seed)
+    whole_seed(options.seed + options.seeds - 1)
     plots, device = common.load_plots("analyze"), environment.best_device()
     options.precision = environment.settle_precision(options.precision, device)
     asked = _load(options, device)

@@ -279,15 +279,22 @@ def test_a_folder_with_another_analysis_is_refused_before_the_work(tmp_path, mon
     ("arguments", "message"),
     [
         (["--seeds", "0"], "seeds is 0"),
-        (["--clips", "0"], "clips is 0; give a whole number, 1 or more"),
-        (["--clips", "20", "--seeds", "1"], "20 clips in 5 parts leave 4 a part"),
-        (["--permutations", "0", "--clips", "25", "--seeds", "1"], "permutations is 0"),
+        (["--clips", "0"], "clips is 0; give a whole number, 25 or more"),
+        (["--clips", "24", "--seeds", "1"], "clips is 24; give a whole number, 25 or more"),
+        (["--permutations", "0"], "permutations is 0"),
+        (["--permutations", "-1"], "permutations is -1"),
+        (["--null-clips", "4"], "null_clips is 4; give a whole number, 5 or more"),
+        (["--other-clips", "4"], "other_clips is 4; give a whole number, 5 or more"),
+        (["--seed", str(2**63 - 2)], f"seed is {2**63}; give a 64-bit whole number"),
         (["--beside", "nowhere"], "nowhere is not a file"),
         (["--by-clips", "nowhere"], "nowhere does not say what it heard"),
     ],
 )
 def test_bad_input_is_one_sentence(arguments, message, tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("AUDIOPG_CACHE", str(tmp_path / "cache"))
+    def work(*_, **__):
+        raise AssertionError("clips are embedded")
+
+    monkeypatch.setattr(command.analysis, "embed_clips", work)
     save_model(MaskedAutoencoder.preset("micro"), tmp_path / "model.safetensors")
     call = ["analyze", str(tmp_path / "model.safetensors"), "--out", str(tmp_path / "out")]
     assert main([*call, *arguments]) == 2
