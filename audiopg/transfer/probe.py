@@ -188,6 +188,17 @@ def class_shares(
     return clips.result([np.nan] * len(clips.tested), scores)
 
 
+def require_probe(labels: Array, folds: Array, **split: object) -> None:
+    """Raise InputError where `linear_probe` would refuse, whatever the features, before they are made."""
+    clips = len(np.atleast_1d(as_array(labels, "labels")))
+    with warnings.catch_warnings():
+        # The probe says them.
+        warnings.simplefilter("ignore")
+        clips = _checked(labels, folds, clips, **split)
+        for fold in clips.tested:
+            _split(clips, fold)
+
+
 def _checked(
     labels: Array,
     folds: Array,
