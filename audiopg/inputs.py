@@ -28,8 +28,14 @@ HIGHEST_SAMPLE_RATE = 10_000_000
 _SMALLEST, _GREATEST = 1e-100, 1e100
 
 
-def whole_number(value: object, name: str, wanted: str = "a whole number", lowest: int = 1) -> int:
-    """A count up to 2**31 - 1, of Python, NumPy or torch; True and False are none.
+def whole_number(
+    value: object,
+    name: str,
+    wanted: str = "a whole number",
+    lowest: int = 1,
+    below: int = 2**31,
+) -> int:
+    """A count, of Python, NumPy or torch; True and False are none.
 
     For the message: what it is called, and what to give instead.
 
@@ -37,7 +43,7 @@ def whole_number(value: object, name: str, wanted: str = "a whole number", lowes
         InputError: for anything else.
     """
     number = real(value)
-    if number is None or not lowest <= number < 2**31 or number != int(number):
+    if number is None or not lowest <= number < below or number != int(number):
         raise InputError(f"{name} is {shown(value)}; give {wanted}, {lowest} or more.")
     return int(number)
 

@@ -276,8 +276,9 @@ def read_window(
     Raises:
         InputError: as `load_audio`; for a first sample below 0, or no samples.
     """
-    if first < 0 or samples < 1:
-        raise InputError(f"{samples} samples from {first} were asked for; give 1 or more, from 0.")
+    # A day at 48 kHz is 2**32 samples.
+    first = whole_number(first, "first", lowest=0, below=2**63)
+    samples = whole_number(samples, "samples", below=2**63)
     kept, rate = [], 0
     with _named(path), closing(mono_blocks(examine(path), first, channel)) as blocks:
         for rate, block in blocks:  # noqa: B007 - the rate is that of all

@@ -431,9 +431,13 @@ def test_load_clips_refuses_a_setting_below_1(tmp_path, setting, message):
 
 def test_a_window_that_no_file_has_is_refused_and_the_file_is_not_called_damaged(tmp_path):
     soundfile.write(tmp_path / "a.wav", np.ones(100), 16000)
-    for first, samples in ((-1, 5), (5, 0), (5, -3)):
-        with pytest.raises(InputError, match=f"{samples} samples from {first} were asked for"):
-            read_window(tmp_path / "a.wav", first, samples)
+    for first in (-1, 1.5, "3", None, np.nan, True, 2**63):
+        with pytest.raises(InputError, match=r"first is .*; give a whole number, 0 or more"):
+            read_window(tmp_path / "a.wav", first, 5)
+    for samples in (0, -3, 1.5, "3", None):
+        with pytest.raises(InputError, match=r"samples is .*; give a whole number, 1 or more"):
+            read_window(tmp_path / "a.wav", 5, samples)
+    assert len(read_window(tmp_path / "a.wav", np.int32(5), torch.tensor(7.0))[0]) == 7
     with pytest.raises(InputError, match="holds no samples"):
         read_window(tmp_path / "a.wav", 10**12, 5)
 
