@@ -16,6 +16,7 @@ from audiopg.errors import InputError
 from audiopg.frontend import LogMel, fit_length, whole_frames
 from audiopg.inputs import as_named
 from audiopg.mae import BANDS, Encoder
+from audiopg.pretrained import require_encoder
 from audiopg.synth.parameters import CLIP_SAMPLES
 from audiopg.transfer import probe
 from audiopg.transfer.waves import Waves, as_clips, batches_by_length, require_windows
@@ -135,6 +136,8 @@ def clip_features(
             embedded.
     """
     encoders = as_named(encoders, "encoders")
+    for encoder in encoders.values():
+        require_encoder(encoder)
     by_band = [name + _BY_BAND for name in encoders] if pooling == "both" else []
     _require_unlike([*encoders, *by_band, *((_SHARES, *_STATISTICS) if controls else ())])
     waves, log_mel = as_clips(waves), LogMel()
