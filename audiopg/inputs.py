@@ -236,10 +236,12 @@ def as_integers(name: str, values: Array, clips: int) -> np.ndarray:
 
 
 def as_array(values: Array, name: str) -> np.ndarray:
-    """Labels, folds or sources as an array, of any shape and type."""
+    """What a tensor, a list or a table holds, as an array of any shape and type."""
     if not isinstance(values, Tensor):
         return unmasked(values, name)
     require_memory(values, name)
+    # NumPy has no bfloat16, in which a model under autocast answers.
+    values = values.float() if values.dtype == torch.bfloat16 else values
     return values.detach().cpu().numpy()
 
 

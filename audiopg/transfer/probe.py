@@ -33,6 +33,7 @@ from audiopg.inputs import (
 from audiopg.transfer.logistic import fit_logistic
 from audiopg.transfer.statistics import (
     Tested,
+    as_results,
     metric_of,
     require_positives,
 )
@@ -357,7 +358,7 @@ def log_mel_mean(mel: Tensor) -> Tensor:
     Returns:
         (clips, bands).
     """
-    return mel.mean(dim=-2)
+    return torch.as_tensor(mel).mean(dim=-2)
 
 
 def log_mel_statistics(mel: Tensor) -> Tensor:
@@ -369,7 +370,7 @@ def log_mel_statistics(mel: Tensor) -> Tensor:
     Returns:
         (clips, 2 · bands), means first.
     """
-    deviation, mean = torch.std_mean(mel, dim=-2, correction=0)
+    deviation, mean = torch.std_mean(torch.as_tensor(mel), dim=-2, correction=0)
     return torch.cat((mean, deviation), dim=-1)
 
 
@@ -389,6 +390,7 @@ def probe_table(results: Mapping[str, Tested], n_classes: int) -> DataFrame:
     import pandas
 
     n_classes = whole_number(n_classes, "n_classes", "the classes that a probe tells apart", 2)
+    results = as_results(results)
     metrics = {result.metric for result in results.values()}
     if len(metrics) > 1:
         raise InputError(f"the results are of {sorted(metrics)}; put those of one into a table.")

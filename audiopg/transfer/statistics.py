@@ -21,7 +21,9 @@ from audiopg.inputs import (
     as_float64,
     as_integers,
     as_labels,
+    as_named,
     random_by,
+    shown,
 )
 
 # Of the bootstrap and of permutations; average precision has to be computed anew in each.
@@ -216,7 +218,7 @@ def bootstrap_interval(
             means += (drawn @ outcomes[0]) / (drawn @ outcomes[1])
         else:
             counts = generator.multinomial(n, np.full(n, 1 / n), resamples)[:, source]
-            scores = _by_seed(result)[:, rows]
+            scores = by_seed(result)[:, rows]
             each = [_precisions(one, labels[rows], counts) for one in scores]
             means += np.mean(each, axis=0)
     low, high = np.nanquantile(
@@ -278,7 +280,7 @@ def paired_p_value(
         InputError: for results of different clips or metrics, mAP over several seeds, or labels,
             folds or sources that are not those of the clips.
     """
-    tested = [~np.isnan(_by_seed(result)[0]).any(axis=1) for result in (first, second)]
+    tested = [~np.isnan(by_seed(result)[0]).any(axis=1) for result in (first, second)]
     if first.metric != second.metric or not np.array_equal(*tested):
         raise InputError(
             "the two results are not of the same clips and metric; test both on the same folds."
@@ -322,9 +324,9 @@ def _exchanged_precisions(
     generator: np.random.Generator,
 ) -> tuple[float, np.ndarray]:
     """The difference of mAP, summed over folds: as found, and (resamples,) after exchanges of sources."""
-    if len(_by_seed(first)) > 1 or len(_by_seed(second)) > 1:
+    if len(by_seed(first)) > 1 or len(by_seed(second)) > 1:
         raise InputError("results over several seeds have no paired test of mAP; give one seed.")
-    one, other = _by_seed(first)[0], _by_seed(second)[0]
+    one, other = by_seed(first)[0], by_seed(second)[0]
 
     def difference(exchanged: np.ndarray) -> float:
         swap = exchanged[:, None]
@@ -393,6 +395,7 @@ def significance_table(
     """
     import pandas
 
+    results = as_results(results)
     if against not in results:
         raise InputError(f"no row is called {against!r}; choose from {list(results)}.")
     gap = f"over {against}"
@@ -419,9 +422,9 @@ def _of_result(result: Tested, labels: Array, folds: Array) -> tuple[np.ndarray,
 
     A fine-tuning that validates is named after its test folds, and reports on other folds.
     """
-    clips = _by_seed(result).shape[1]
+    clips = by_seed(result).shape[1]
     labels, folds = as_labels(labels, clips), as_integers("folds", folds, clips)
-    untested = np.isnan(_by_seed(result)).any(axis=(0, 2))
+    untested = np.isnan(by_seed(result)).any(axis=(0, 2))
     found = np.unique(folds[~untested]).tolist()
     if not found or untested[np.isin(folds, found)].any():
         raise InputError(
@@ -439,8 +442,24 @@ def _sources(sources: Array | None, clips: int) -> np.ndarray:
     return np.arange(clips) if sources is None else as_integers("sources", sources, clips)
 
 
-def _by_seed(result: Tested) -> np.ndarray:
+def as_results(results: object) -> dict[str, Tested]:
+    """Results by the name of their row.
+
+    Raises:
+        InputError: for what has no names, or is no result.
+    """
+    results = as_named(results, "results")
+    for result in results.values():
+        by_seed(result)
+    return results
+
+
+def by_seed(result: Tested) -> np.ndarray:
     """(seeds, clips, classes)."""
+    if not hasattr(result, "scores") or not hasattr(result, "metric"):
+        raise InputError(
+            f"{shown(result)} is no result; give what linear_probe, finetune or read_result returns."
+        )
     return result.scores if result.scores.ndim == 3 else result.scores[None]
 
 

@@ -65,6 +65,12 @@ def test_a_result_of_other_clips_is_refused():
     assert confusion_matrix(result, as_column).tolist() == [[1, 1, 0], [0, 1, 0], [0, 0, 1]]
 
 
+@pytest.mark.parametrize("most", [0, -1, 1.5, None, "3"])
+def test_a_number_of_rows_that_is_none_is_refused(most):
+    with pytest.raises(InputError, match=r"most is .*; give a whole number, 1 or more"):
+        most_confused(predicted([0, 1], 2), labelled([0, 1], list("ab")), most)
+
+
 def test_the_matrix_is_that_of_scikit_learn_over_what_was_tested():
     rng = np.random.default_rng(0)
     labels, predictions = rng.integers(0, 5, 200), rng.integers(0, 5, 200)

@@ -513,6 +513,9 @@ def test_a_finished_run_is_read_again(stopped, clips, waves, whole):
         read_result(stopped, other, folds=[1])
     with pytest.raises(InputError, match="holds no run to resume"):
         read_result(stopped / "seed-0", clips)
+    for path in (None, 3, math.nan):
+        with pytest.raises(InputError, match=r"names no run; give a path"):
+            read_result(path, clips)
     assert read_result(stopped, clips, [1], waves).values == one.values
     others = [*waves[:7], -waves[7], *waves[8:]]
     with pytest.raises(InputError, match="of other clips than these 30 of Sounds"):

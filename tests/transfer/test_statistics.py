@@ -19,6 +19,7 @@ from audiopg.transfer import (
     mcnemar,
     mean_average_precision,
     paired_p_value,
+    probe_table,
     significance_table,
 )
 
@@ -89,6 +90,25 @@ def make_ranking(clips=60, classes=4, skill=1.0, seed=0):
     rng = np.random.default_rng(seed)
     labels = rng.random((clips, classes)) < 0.3
     return skill * labels + rng.normal(size=labels.shape), labels
+
+
+@pytest.mark.parametrize("given", [None, "probe", 0.9, np.ones((4, 2)), [0.1] * 1000])
+def test_what_is_no_result_is_one_sentence(given):
+    labels, folds = np.arange(4) % 2, np.arange(4) // 2
+    good = right_and_wrong([True, False, True, True], folds)
+    for use in (
+        lambda: bootstrap_interval(given, labels, folds),
+        lambda: paired_p_value(good, given, labels, folds),
+        lambda: probe_table({"row": given}, 2),
+        lambda: significance_table({"this": good, "row": given}, labels, folds, "this"),
+        lambda: significance_table(given, labels, folds, "this"),
+        lambda: significance_table([given], labels, folds, "this"),
+    ):
+        with pytest.raises(
+            InputError, match=r"is no result; give what|results are given as"
+        ) as said:
+            use()
+        assert len(str(said.value)) < 200
 
 
 RIGHT = np.array([True, True, False, True])
