@@ -385,7 +385,7 @@ def test_several_labels_a_clip_and_sources_are_kept_row_by_row(root, tmp_path):
     clips = write_clips(tmp_path / "audio", [*LENGTHS, 800])
     damage(clips)
     labels, sources = np.eye(6, 3, dtype=bool), np.arange(6) // 2
-    clips = replace(clips, labels=labels, sources=sources)
+    clips = replace(clips, labels=labels, sources=sources, classes=["a", "b", "c"])
     waves = cached_waves(clips, skip_bad=True, progress=False)
     assert waves.clips.labels.tolist() == labels[[2, 4, 5]].tolist()
     assert waves.clips.sources.tolist() == [1, 2, 2]
