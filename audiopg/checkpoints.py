@@ -134,7 +134,7 @@ def _reopen(run: Run) -> dict | None:
     _require_continued(path, before, settings, runs.step_of(done[-1]) if done else 0, free)
     if origin is None:
         return None
-    if settings.audio and was != {name: run.heard[name] for name in was or run.heard}:
+    if settings.audio and was != {name: run.heard.get(name) for name in was or run.heard}:
         raise InputError(
             f"{settings.audio} holds other recordings than when the run in {path} began; "
             "put the same files back, or name another folder for a new run."
@@ -163,14 +163,11 @@ def _require_continued(
 def _load_newest(run: Run, name: str | None, free: tuple[str, ...]) -> bool:
     """Restore the newest checkpoint that reads well, of the run of that name; whether there is one."""
     for checkpoint in reversed(runs.named_as_checkpoints(run.folder.path)):
-        read = partial(_read_checkpoint, run, name)
+        read = partial(_read_checkpoint, run, name, free)
         found = runs.read_checkpoint(run.folder, checkpoint, read, "going back to the one before")
         if found is None:
             continue
         state, source, kept = found
-        if state["settings"]:
-            done = len(state["losses"])
-            _require_continued(checkpoint, state["settings"], run.settings, done, free)
         _copy_weights(source, run.model)
         for slot, values, key, like in run.moments():
             values[key] = kept[slot].to(like.device, copy=True)
@@ -181,7 +178,7 @@ def _load_newest(run: Run, name: str | None, free: tuple[str, ...]) -> bool:
 
 
 def _read_checkpoint(
-    run: Run, name: str | None, path: Path
+    run: Run, name: str | None, free: tuple[str, ...], path: Path
 ) -> tuple[dict, MaskedAutoencoder, dict[str, Tensor]]:
     """What a checkpoint of the run of that name holds: its state, weights, the optimisers' tensors."""
     said = runs.unsealed(read_json(path / "state.json"), "state.json")
@@ -190,6 +187,12 @@ def _read_checkpoint(
         "seconds": float(said.get("seconds", 0.0)),
         "settings": PretrainSettings(**said["settings"]) if "settings" in said else None,
     }
+    if state["settings"] and said.get("run") == name:
+        # Asked first, so that no network of these settings is called damaged where others were edited.
+        try:
+            _require_continued(path, state["settings"], run.settings, len(state["losses"]), free)
+        except InputError as error:
+            raise runs.ForeignCheckpoint(str(error)) from None
     source = load_model(path / "model.safetensors")
     kept, _ = runs.read_tensors(path / "optimiser.safetensors")
     for file in ("model", "optimiser"):

@@ -178,7 +178,12 @@ def settle_precision(precision: str, device: torch.device | str) -> str:
     Args:
         precision: one of ``PRECISION_CHOICES``. "auto" is the `best_precision`; any other is kept,
             with a warning where the device is bad at it.
+
+    Raises:
+        InputError: for any other word.
     """
+    if precision not in PRECISION_CHOICES:
+        raise InputError(f"precision is {precision!r}; choose from {', '.join(PRECISION_CHOICES)}.")
     best = best_precision(device)
     if precision == "auto":
         return best
@@ -399,9 +404,15 @@ def write_json(path: AnyPath, content: object, indent: int | None = 2) -> None:
     JSON has neither NaN nor infinity, and many programs that read it refuse a file with either.
 
     Raises:
+        InputError: for what JSON cannot hold, such as a set.
         OSError: when the file cannot be written (see `writing`).
     """
-    text = json.dumps(_finite(content), indent=indent, allow_nan=False)
+    try:
+        text = json.dumps(_finite(content), indent=indent, allow_nan=False)
+    except TypeError as error:
+        raise InputError(
+            f"{path} is not written: {error}; give numbers, text, lists and dicts."
+        ) from error
     with atomic_path(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
 
@@ -411,8 +422,14 @@ def _finite(content: object) -> object:
         content = content.tolist()
     if isinstance(content, float):
         return content if math.isfinite(content) else None
+    if isinstance(content, os.PathLike):
+        return os.fspath(content)
     if isinstance(content, dict):
-        return {name: _finite(value) for name, value in content.items()}
+        # The folds that numpy.unique gives are numbers of NumPy.
+        named = (
+            (getattr(name, "item", lambda name=name: name)(), v) for name, v in content.items()
+        )
+        return {name: _finite(value) for name, value in named}
     return [_finite(value) for value in content] if isinstance(content, list | tuple) else content
 
 

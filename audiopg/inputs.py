@@ -28,8 +28,14 @@ HIGHEST_SAMPLE_RATE = 10_000_000
 _SMALLEST, _GREATEST = 1e-100, 1e100
 
 
-def whole_number(value: object, name: str, wanted: str = "a whole number", lowest: int = 1) -> int:
-    """A count up to 2**31 - 1, of Python, NumPy or torch; True and False are none.
+def whole_number(
+    value: object,
+    name: str,
+    wanted: str = "a whole number",
+    lowest: int = 1,
+    below: int = 2**31,
+) -> int:
+    """A count, of Python, NumPy or torch; True and False are none.
 
     For the message: what it is called, and what to give instead.
 
@@ -37,7 +43,7 @@ def whole_number(value: object, name: str, wanted: str = "a whole number", lowes
         InputError: for anything else.
     """
     number = real(value)
-    if number is None or not lowest <= number < 2**31 or number != int(number):
+    if number is None or not lowest <= number < below or number != int(number):
         raise InputError(f"{name} is {shown(value)}; give {wanted}, {lowest} or more.")
     return int(number)
 
@@ -199,6 +205,44 @@ def as_float64(values: object, name: str = "values") -> Tensor:
         return torch.from_numpy(np.array(array, dtype=np.float64, order="C"))
     except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"no array of numbers was given for {name} ({error}).") from error
+
+
+def as_labels(labels: Array, clips: int) -> np.ndarray:
+    """(clips,) int64, or (clips, classes) bool."""
+    labels = as_array(labels, "labels")
+    if labels.ndim == 2 and labels.dtype == bool and len(labels) == clips:
+        return labels
+    labels = as_integers("labels", labels, clips)
+    # Numbers of species or of a catalogue would make a column of scores for each that there might be.
+    if len(wrong := labels[(labels < 0) | (labels >= 10**5)]):
+        raise InputError(
+            f"labels hold {wrong[0]}; count the classes from 0, as numpy.unique(labels, "
+            "return_inverse=True) does."
+        )
+    return labels
+
+
+def as_integers(name: str, values: Array, clips: int) -> np.ndarray:
+    """``values``, (clips,) or one column, as (clips,) int64."""
+    values = as_array(values, name)
+    values = values[:, 0] if values.shape == (clips, 1) else values
+    if values.shape != (clips,) or not np.issubdtype(values.dtype, np.integer):
+        several = ", or (clips, classes) bool" if name == "labels" else ""
+        raise InputError(
+            f"{name} have shape {values.shape} and type {values.dtype}; "
+            f"give one integer for each of the {clips} clips{several}."
+        )
+    return values.astype(np.int64)
+
+
+def as_array(values: Array, name: str) -> np.ndarray:
+    """What a tensor, a list or a table holds, as an array of any shape and type."""
+    if not isinstance(values, Tensor):
+        return unmasked(values, name)
+    require_memory(values, name)
+    # NumPy has no bfloat16, in which a model under autocast answers.
+    values = values.float() if values.dtype == torch.bfloat16 else values
+    return values.detach().cpu().numpy()
 
 
 def as_embeddings(values: Array, name: str = "embeddings", any_scale: bool = False) -> Tensor:

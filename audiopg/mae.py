@@ -202,6 +202,7 @@ def training_tokens(
         whole_seed(seed),
         share(mask_ratio, "mask_ratio"),
     )
+    tokens = whole_number(tokens, "tokens")
     if decoded_share != 1:
         decoded_share = share(decoded_share, "decoded_share")
     if window is not None and (window := whole_number(window, "window")) > tokens // BANDS:

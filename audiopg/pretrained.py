@@ -156,6 +156,16 @@ def load_encoder(name_or_path: AnyPath) -> Encoder:
     return _model(path, tensors, said["audiopg"]).encoder.requires_grad_(False)
 
 
+def require_encoder(given: object) -> None:
+    """Raise InputError for what embeds nothing, such as the name of weights or a whole autoencoder."""
+    if isinstance(given, type) or not callable(getattr(given, "embed", None)):
+        name = given if isinstance(given, AnyPath) else "tiny"
+        remedy = f"give one, such as audiopg.load_encoder({os.fspath(name)!r})"
+        if isinstance(given, MaskedAutoencoder):
+            remedy = "give its part .encoder"
+        raise InputError(f"{shown(given)} is no encoder; {remedy}.")
+
+
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """The tensors of a file by name, and what its header says."""
     try:

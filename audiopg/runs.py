@@ -30,7 +30,7 @@ from torch.optim import Optimizer
 from audiopg._types import AnyPath
 from audiopg.environment import atomic_path, provenance, write_json, writing
 from audiopg.errors import InputError
-from audiopg.inputs import read_json, read_object, shown
+from audiopg.inputs import as_path, read_json, read_object, shown
 
 Settings = TypeVar("Settings")
 Content = TypeVar("Content")
@@ -197,7 +197,7 @@ def read_settings_of(path: AnyPath, name: str, make: Callable[[dict], Settings])
     Raises:
         InputError: for a folder without a run, or a file that cannot be read or is damaged.
     """
-    file = Path(path, name)
+    file = as_path(path, "run") / name
     try:
         found = read_json(file, "name another folder")
     except FileNotFoundError as error:

@@ -245,6 +245,26 @@ def test_what_safetensors_says_of_a_write_that_failed_is_understood(tmp_path, la
         np.save(file, np.zeros(1000))
 
 
+def test_json_takes_paths_and_the_numbers_of_numpy_as_names(tmp_path):
+    folds = {fold: Path("a") / f"{fold}" for fold in np.unique([2, 1, 2])}
+    write_json(tmp_path / "a.json", folds)
+    assert json.loads((tmp_path / "a.json").read_text()) == {"1": "a/1", "2": "a/2"}
+    for content in ({1, 2}, [b"a"], {(1, 2): 3}):
+        with pytest.raises(
+            InputError, match=r"b\.json is not written: .*; give numbers, text, lists"
+        ):
+            write_json(tmp_path / "b.json", content)
+    assert not (tmp_path / "b.json").exists()
+
+
+def test_a_precision_that_there_is_not_is_refused():
+    for word in ("abc", "float16", None):
+        with pytest.raises(
+            InputError, match=r"precision is .*; choose from auto, float32, bfloat16"
+        ):
+            settle_precision(word, CPU)
+
+
 def test_json_has_null_for_what_is_no_finite_number(tmp_path):
     path = tmp_path / "file.json"
     content = {"a": [1.5, float("nan")], "b": ({"c": float("inf")}, np.float64("nan"), True, 3)}

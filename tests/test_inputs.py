@@ -8,10 +8,12 @@ from collections import deque
 from dataclasses import asdict, replace
 from fractions import Fraction
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pandas
 import pytest
+import soundfile
 import torch
 
 from audiopg import InputError, LogMel, SynthPrior, analysis, render
@@ -701,3 +703,26 @@ def test_what_lies_near_is_found_in_tables_too():
     assert found[:, 0].tolist() == list(range(5))
     expected = nearest_clips(torch.from_numpy(FEATURES[:5]), torch.from_numpy(FEATURES))
     assert np.array_equal(cosines, expected[1])
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("runs/first", r"'runs/first' is no encoder; .* audiopg\.load_encoder\('runs/first'\)\.$"),
+        (Path("a"), r"PosixPath\('a'\) is no encoder; .* audiopg\.load_encoder\('a'\)\.$"),
+        (None, r"None is no encoder; .* audiopg\.load_encoder\('tiny'\)\.$"),
+        (np.ones(3), r"is no encoder; give one, such as audiopg\.load_encoder\('tiny'\)\.$"),
+        (Encoder, r"is no encoder; give one"),
+        (MaskedAutoencoder.preset("micro"), r"is no encoder; give its part \.encoder\.$"),
+    ],
+)
+def test_what_is_no_encoder_is_refused_with_the_call_that_gives_one(tmp_path, given, message):
+    soundfile.write(tmp_path / "a.wav", WAVES[0], 16000)
+    for take in (
+        lambda: embed_files([tmp_path / "a.wav"], given, progress=False),
+        lambda: clip_features(WAVES, {"row": given}, progress=False),
+        lambda: embed_clips(given, SynthPrior().sample([0], 0), progress=False),
+        lambda: embed_clips(given, SynthPrior().sample([0], 0), layers=True, progress=False),
+    ):
+        with pytest.raises(InputError, match=message):
+            take()

@@ -132,6 +132,12 @@ def test_masked_patches_do_not_reach_the_prediction(model, mel):
     assert not torch.allclose(other.prediction, output.prediction)
 
 
+@pytest.mark.parametrize("tokens", [0, -4, True, 1.5, None])
+def test_a_number_of_tokens_that_is_none_is_refused(tokens):
+    with pytest.raises(InputError, match=r"tokens is .*; give a whole number, 1 or more"):
+        visible_tokens(torch.arange(2), 0, tokens, 0.75)
+
+
 @pytest.mark.parametrize("window", [None, 24])
 def test_a_share_of_the_masked_patches_is_drawn_by_seed_and_clip(window):
     clips = torch.arange(400)

@@ -699,15 +699,26 @@ def test_an_optimiser_copied_from_another_run_is_refused(run_folder, tmp_path):
         ({"prior": "sine"}, "prior = 'full', not 'sine'"),
         ({"learning_rate": 1e-5}, "learning_rate = 0.001, not 1e-05"),
         ({"cooldown_steps": 4}, "cooldown_steps = 0, not 4"),
+        # Of another network, which the weights do not fit; they are as good as they were.
+        ({"preset": "mini"}, "preset = 'micro', not 'mini'"),
+        ({"class_token": False}, "class_token = True, not False"),
+        ({"decoder_width": 32}, "decoder_width = None, not 32"),
+        ({"optimiser": "muon"}, "optimiser = 'adamw', not 'muon'"),
+        ({"auxiliary_weight": 0.5}, "auxiliary_weight = 0.0, not 0.5"),
     ],
 )
-def test_settings_that_were_edited_are_not_those_of_the_checkpoints(run_folder, change, said):
+def test_settings_that_were_edited_are_not_those_of_the_checkpoints(
+    run_folder, change, said, whole
+):
     before = json.loads((run_folder / "settings.json").read_text())
     (run_folder / "settings.json").write_text(json.dumps(before | change))
     with pytest.raises(
         InputError, match=f"step-00000004 was run with {said}; resume with the same"
     ):
         quiet(read_settings(run_folder), run_folder, resume=True)
+    assert not list(run_folder.glob("damaged-*"))
+    (run_folder / "settings.json").write_text(json.dumps(before))
+    assert_same_run(quiet(out=run_folder, resume=True), whole)
 
 
 def test_a_file_named_as_a_checkpoint_is_put_aside(run_folder, capsys, whole):
@@ -1045,6 +1056,13 @@ def test_a_run_on_recordings_resumes_to_the_same_bits(tmp_path, recordings, whol
     moved = replace(settings, audio=str(recordings.rename(tmp_path / "moved")))
     assert_same_run(quiet(moved, tmp_path / "run", resume=True), uninterrupted)
     assert read_settings(tmp_path / "run") == moved
+    said = (tmp_path / "run/provenance.json").read_text()
+    more = json.loads(said)
+    more["recordings"]["codec"] = "flac"
+    (tmp_path / "run/provenance.json").write_text(json.dumps(more))
+    with pytest.raises(InputError, match="holds other recordings than when the run in"):
+        quiet(moved, tmp_path / "run", resume=True)
+    (tmp_path / "run/provenance.json").write_text(said)
     # Other samples under the same names, of the same lengths, are other recordings.
     good = (tmp_path / "moved/2.flac").read_bytes()
     wave, rate = soundfile.read(tmp_path / "moved/2.flac")

@@ -12,6 +12,7 @@ from audiopg.errors import InputError
 from audiopg.frontend import LogMel
 from audiopg.inputs import real, shown, whole_number
 from audiopg.mae import Encoder
+from audiopg.pretrained import require_encoder
 from audiopg.synth import (
     CLIP_SECONDS,
     EXCITATIONS,
@@ -141,8 +142,10 @@ def embed_clips(
         dimensions).
 
     Raises:
-        InputError: for layers of a front end, or a batch size below 1.
+        InputError: for what is no encoder, layers of a front end, or a batch size below 1.
     """
+    if not isinstance(encoder, LogMel):
+        require_encoder(encoder)
     if layers and not isinstance(encoder, Encoder):
         raise InputError("a front end has no layers; give an encoder.")
     batch_size = whole_number(batch_size, "batch_size")

@@ -18,6 +18,9 @@ from audiopg.analysis.information import as_factor, as_factors
 from audiopg.errors import InputError
 from audiopg.inputs import as_embeddings, as_float64, as_named, random_by, share, whole_number
 
+# So many times its span from 0, float32 keeps 14 bits of a column.
+_FAR = 1000
+
 
 @dataclass(frozen=True, eq=False)
 class Gaps:
@@ -203,7 +206,8 @@ def dci(
 
     Raises:
         InputError: when shapes do not agree, a value is not finite, a factor does not vary in
-            either part, or there are too few clips, dimensions, factors or trees.
+            either part, embeddings do not vary, or there are too few clips, dimensions, factors or
+            trees.
     """
     embeddings = _below_one(as_embeddings(embeddings).cpu().numpy())
     clips, dimensions = embeddings.shape
@@ -226,15 +230,22 @@ def dci(
         forest.fit(embeddings[train], values[train])
         importance.append(forest.feature_importances_)
         informativeness.append(r2_score(values[test], forest.predict(embeddings[test])))
+    if not np.any(importance):
+        raise InputError(
+            "embeddings do not vary, so no dimension is of use for a factor; check the encoder."
+        )
     return DCI(tuple(factors), np.stack(importance, axis=1), np.array(informativeness))
 
 
 def _below_one(values: np.ndarray) -> np.ndarray:
     """(clips, ...) over a power of two for each column, which is exact.
 
-    A forest of scikit-learn takes values less than 1e-7 apart for equal, and variances below 2e-16
+    A column that lies far from 0 for its span is moved there first. A forest of scikit-learn takes values less than 1e-7 apart for equal, and variances below 2e-16
     for none, whatever the scale; it computes in float32.
     """
+    low, high = values.min(axis=0), values.max(axis=0)
+    is_far = np.maximum(-low, high) > _FAR * (high - low)
+    values = values - np.where(is_far, low / 2 + high / 2, 0.0)
     return np.ldexp(values, -np.frexp(np.abs(values).max(axis=0))[1])
 
 

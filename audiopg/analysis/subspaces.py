@@ -92,7 +92,7 @@ def ridge_subspace(embeddings: Array, factor: Array, dimensions: int = 3) -> np.
     return np.linalg.svd(weights, full_matrices=False)[2]
 
 
-def principal_angles(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+def principal_angles(one: Array, other: Array) -> np.ndarray:
     """Angles between two subspaces: the smallest there is, then the next at right angles to it.
 
     Args:
@@ -101,9 +101,24 @@ def principal_angles(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
     Returns:
         (min(n, m),) degrees, ascending; 0 in common, 90 orthogonal.
+
+    Raises:
+        InputError: for rows that are not orthonormal, or of different lengths.
     """
+    one, other = _orthonormal(one, "one"), _orthonormal(other, "other")
+    if one.shape[1] != other.shape[1]:
+        raise InputError(f"one has rows of {one.shape[1]} dimensions, other of {other.shape[1]}.")
     cosines = np.linalg.svd(one @ other.T, compute_uv=False)
     return np.degrees(np.arccos(np.clip(cosines, 0, 1)))
+
+
+def _orthonormal(rows: Array, name: str) -> np.ndarray:
+    rows = as_embeddings(rows, name).cpu().numpy()
+    if np.abs(rows @ rows.T - np.eye(len(rows))).max() > 1e-6:
+        raise InputError(
+            f"the rows of {name} are not orthonormal; give those of np.linalg.qr(rows.T)[0].T."
+        )
+    return rows
 
 
 def subspace_angles(

@@ -26,6 +26,7 @@ from torch import Tensor
 from audiopg.analysis import Ablation, FilterGrowth, SubspaceAngles
 from audiopg.errors import InputError
 from audiopg.frontend import HOP, LOWEST_HZ, MEL_BANDS, LogMel, mel
+from audiopg.inputs import as_array
 from audiopg.mae import PIXELS, unpatchify
 from audiopg.synth import CLIP_SECONDS, SAMPLE_RATE, ClipParameters, render
 from audiopg.synth.parameters import NYQUIST
@@ -673,7 +674,7 @@ def filter_growth(growth: FilterGrowth) -> Figure:
 
 
 def _array(values: ArrayLike | Tensor) -> np.ndarray:
-    return values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
+    return as_array(values, "the picture")
 
 
 def _check_mels(name: str, mels: np.ndarray) -> None:

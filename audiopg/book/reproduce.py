@@ -30,6 +30,7 @@ from audiopg.transfer import ProbeResult, probe_features
 from audiopg.transfer.compare import clip_features
 from audiopg.transfer.finetune import FinetuneResult, finetune, read_result
 from audiopg.transfer.summary import finetune_record
+from audiopg.transfer.waves import sha256
 
 # Clips that no run trains on, for a loss that experiments can share.
 _HELD_OUT = torch.arange(2**41, 2**41 + 256)
@@ -354,13 +355,25 @@ def _figures(experiment: Experiment, result: PretrainResult | None, workshop: _W
 def _milestones(experiment: Experiment, workshop: _Workshop) -> dict[str, dict] | None:
     """The figures of a run on its way, by the clips it had heard; None where the time is over.
 
-    The run keeps them in ``milestones.json``.
+    The run keeps them in ``milestones.json``, beside what says which recordings they are of.
     """
     run = workshop.out / experiment.folder
     kept = run / "milestones.json"
     found = read_object(kept, "delete the run") if kept.exists() else {}
-    for steps in experiment.milestones:
-        clips = str(steps * experiment.settings.batch_size)
+    asked = {str(n * experiment.settings.batch_size): n for n in experiment.milestones}
+    # A file of before does not say what it is of.
+    of = found.get("of", {})
+    wrong = [clips for clips in asked if clips in found and not _is_figures(found[clips])]
+    if wrong or not isinstance(of, dict):
+        raise InputError(f"{kept} is damaged at {(wrong or ['of'])[0]!r}; delete the run.")
+    heard = _heard_by_probes(experiment, workshop) if asked else {}
+    if other := [name for name, content in heard.items() if of.get(name, content) != content]:
+        raise InputError(
+            f"{kept} has figures of other recordings of {other[0]} than those at hand; put the same "
+            "back, or begin anew in another folder (--out)."
+        )
+    found["of"] = of | heard
+    for clips, steps in asked.items():
         if clips in found:
             continue
         settings = replace(experiment.settings, steps=steps, cooldown_steps=0)
@@ -369,7 +382,20 @@ def _milestones(experiment: Experiment, workshop: _Workshop) -> dict[str, dict] 
             return None
         found[clips] = _figures(experiment, result, workshop)
         environment.write_json(kept, found)
-    return found
+    return {clips: found[clips] for clips in asked}
+
+
+def _is_figures(found: object) -> bool:
+    return isinstance(found, dict) and "probe_seconds" in found
+
+
+def _heard_by_probes(experiment: Experiment, workshop: _Workshop) -> dict[str, str]:
+    """By set, what two probes have in common if they are of the same clips."""
+    return {
+        clips.name: f"{experiment.part} {sha256(clips.labels, clips.folds)} "
+        + cached_waves(clips, progress=workshop.progress).contents
+        for clips in _sets(experiment, workshop)
+    }
 
 
 def _pretrained(

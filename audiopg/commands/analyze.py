@@ -15,9 +15,11 @@ import torch
 
 from audiopg import analysis, environment
 from audiopg._types import DataFrame
+from audiopg.analysis.cache import fingerprint
 from audiopg.commands import common
 from audiopg.errors import InputError
 from audiopg.frontend import LogMel
+from audiopg.inputs import whole_number, whole_seed
 from audiopg.mae import Encoder, MaskedAutoencoder
 from audiopg.pretrained import load_encoder, load_model, shipped_weights
 from audiopg.pretraining import read_settings
@@ -38,7 +40,9 @@ _ROOM = 5e6
 _AMOUNTS = (-12.0, -6.0, 0.0, 6.0, 12.0)
 # The flags that make an analysis the one it is.
 _SETTINGS = ("model", "beside", "by_clips", "controls", "clips", "seed", "seeds", "permutations")
-_SETTINGS += ("null_clips", "precision")
+_SETTINGS += ("other_clips", "null_clips", "precision")
+# The least that can be computed with: 5 clips of information, in 5 parts its error, or of a null.
+_LEAST = {"clips": 25, "other_clips": 5, "seeds": 1, "permutations": 1, "null_clips": 5}
 # Embeddings by row, and factors, of a set of clips.
 _Set = tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]
 EXAMPLES = (
@@ -121,10 +125,13 @@ class _Asked:
 def _analyze_into(held: RunFolder, options: argparse.Namespace) -> None:
     """Analyse, with the folder held for this process alone."""
     began = time.perf_counter()
-    if options.seeds < 1:
-        raise InputError(f"seeds is {options.seeds}; give at least 1.")
     if options.other_clips is None:
         options.other_clips = options.clips
+    for name, lowest in _LEAST.items():
+        if getattr(options, name) is not None:
+            whole_number(getattr(options, name), name, lowest=lowest)
+    whole_seed(options.seed)
+    whole_seed(options.seed + options.seeds - 1)
     plots, device = common.load_plots("analyze"), environment.best_device()
     options.precision = environment.settle_precision(options.precision, device)
     asked = _load(options, device)
@@ -172,6 +179,7 @@ def _analyze_into(held: RunFolder, options: argparse.Namespace) -> None:
 
 def _load(options: argparse.Namespace, device: torch.device) -> _Asked:
     """Everything that is asked; refused where the folder holds another analysis."""
+    options.beside = common.distinct(options.beside)
     model = load_model(options.model).to(device).requires_grad_(False)
     candidates = {"this encoder": model.encoder}
     candidates |= {path: load_encoder(path).to(device) for path in options.beside}
@@ -187,6 +195,10 @@ def _load(options: argparse.Namespace, device: torch.device) -> _Asked:
         name: _filters(path) for name, path in named.items() if (Path(path) / "filters").is_dir()
     }
     said = {name: getattr(options, name) for name in _SETTINGS}
+    weighed = {path: candidates[name] for name, path in named.items() if name in candidates} | grown
+    said["weights"] = {
+        path: fingerprint(one.state_dict(), one.log_mel.settings) for path, one in weighed.items()
+    }
     _refuse_other_analysis(options.out, said)
     settings = said | {
         "other_clips": options.other_clips,
@@ -269,7 +281,13 @@ def _refuse_other_analysis(folder: Path, asked: dict) -> None:
     """Raise InputError where tables and figures of another analysis would lie beside the new ones."""
     before = read_record("analysis", folder)
     for name, value in asked.items() if before else ():
-        was = before.get("settings", {}).get(name)
+        # An analysis of an older version does not say which weights it is of.
+        was = before.get("settings", {}).get(name, value if name == "weights" else None)
+        if was != value and name == "weights":
+            raise InputError(
+                f"{folder} holds an analysis of other weights: {' or '.join(value)} has changed since "
+                "then; name another folder."
+            )
         if was != value:
             raise InputError(
                 f"{folder} holds an analysis with {name} = {was!r}, not {value!r}; name another folder."

@@ -219,6 +219,11 @@ def add_beside(command: argparse.ArgumentParser, what: str, of: str = "MODEL") -
     command.add_argument("--beside", metavar=of, nargs="+", default=[], type=row_named, help=what)
 
 
+def distinct(paths: Sequence[str]) -> list[str]:
+    """Those that are not the same as one before, however they are written."""
+    return list({Path(path).resolve(): path for path in reversed(paths)}.values())[::-1]
+
+
 def row_named(text: str) -> str:
     """A path that names a row of a table, and so has to be no row that is there without it."""
     if text.removesuffix(", frequency pooling") in _ROWS:

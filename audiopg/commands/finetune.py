@@ -90,15 +90,15 @@ def run(options: argparse.Namespace) -> None:
         raise InputError(_NAMELESS)
     # A checkpoint needs more, but how much is known only when the weights are.
     require_writable(options.out, 1e6)
-    for path in options.beside:
-        read_run(path)
+    beside = {path: read_run(path)[0] for path in common.distinct(options.beside)}
     settings = common.changed_by(settings, options)
     folds = None if options.folds is None else _fold_list(options.folds)
     clips = common.find_clips(options, options.dataset, options.skip_bad)
     waves = cached_waves(clips, skip_bad=options.skip_bad)
     clips = waves.clips
     # What cannot be set beside the result is known before hours of training.
-    results = {path: read_result(path, clips, folds, waves) for path in options.beside}
+    _require_paired(options.out, settings, beside, clips.multi_label)
+    results = {path: read_result(path, clips, folds, waves) for path in beside}
     result = finetune(
         settings,
         clips,
@@ -112,15 +112,35 @@ def run(options: argparse.Namespace) -> None:
     )
     _print_result(result, clips, settings)
     results["this encoder"] = result
-    if options.beside:
+    if beside:
         significance = significance_table(
             results, clips.labels, clips.folds, "this encoder", clips.sources
         )
         common.print_significance(significance)
     if options.record:
-        runs = {path: path for path in options.beside} | {"this encoder": options.out}
+        runs = {path: path for path in beside} | {"this encoder": options.out}
         record = finetune_record(results, clips, options.dataset, runs)
         print(f"recorded in {write_record(options.record, **record)}")
+
+
+def _require_paired(
+    out: Path, settings: FinetuneSettings, beside: dict[str, FinetuneSettings], multi_label: bool
+) -> None:
+    """See that there will be a paired test of this run with each of the others."""
+    for path, other in beside.items():
+        if Path(path).resolve() == out.resolve():
+            raise InputError(f"{path} is this run itself (--out); set another beside it.")
+        if other.validate != settings.validate:
+            folds = [f"{'training' if one.validate else 'test'} folds" for one in (other, settings)]
+            raise InputError(
+                f"{path} has figures of {folds[0]}, and this run of {folds[1]}; give --validate to both "
+                "or to neither."
+            )
+        if multi_label and max(other.seeds, settings.seeds) > 1:
+            raise InputError(
+                f"results over several seeds have no paired test of mAP, and {path} is set beside this "
+                f"run with seeds {other.seeds} and {settings.seeds}; give one seed to both."
+            )
 
 
 def _recordings(options: argparse.Namespace) -> dict:

@@ -14,6 +14,8 @@ from audiopg.errors import InputError
 from audiopg.mae import Encoder
 from audiopg.pretrained import load_encoder
 from audiopg.records import write_record
+from audiopg.transfer.compare import split_of
+from audiopg.transfer.probe import require_probe
 from audiopg.transfer.summary import TESTS, described, skipped_files
 
 EXAMPLES = (
@@ -56,6 +58,7 @@ def add(command: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     is_all = options.dataset == "all"
     names = list(BENCHMARKS) if is_all else [options.dataset]
+    options.beside = common.distinct(options.beside)
     encoder = load_encoder(options.model)
     skip_bad = options.skip_bad
     found = {name: common.find_clips(options, name, skip_bad, not is_all) for name in names}
@@ -87,6 +90,7 @@ def _probe_one(
     """Probe encoders on one benchmark, say what came out, and record it."""
     waves = cached_waves(clips, skip_bad=options.skip_bad)
     clips, began = waves.clips, time.perf_counter()
+    require_probe(clips.labels, clips.folds, **split_of(clips, options.by_source))
     how = {"pooling": options.pooling, "native": options.native}
     features = transfer.clip_features(waves, encoders, controls=options.controls, **how)
     for model in options.beside:

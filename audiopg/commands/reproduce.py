@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> None:
     known = experiments(options.scale or ("paper" if on_gpu else "cpu"))
     chosen = [e for e in known if not options.names or e.name.startswith(tuple(options.names))]
     for name in options.names:
-        if not any(experiment.name.startswith(name) for experiment in known):
+        if not name or not any(experiment.name.startswith(name) for experiment in known):
             raise InputError(
                 f"no experiment is called {name!r}; choose from {[e.name for e in known]}."
             )

@@ -3,7 +3,7 @@
 import math
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -15,12 +15,21 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from audiopg._types import AnyPath
+from audiopg._types import AnyPath, Array
 from audiopg.datasets.containers import Unreadable
 from audiopg.datasets.decoding import APPLE_DOUBLE, at_rate, count, examine, mono_blocks
 from audiopg.errors import InputError
 from audiopg.frontend import fit_length, resample
-from audiopg.inputs import as_float64, as_path, time_in_file, whole_number, whole_rate
+from audiopg.inputs import (
+    as_array,
+    as_float64,
+    as_integers,
+    as_labels,
+    as_path,
+    time_in_file,
+    whole_number,
+    whole_rate,
+)
 from audiopg.synth.parameters import SAMPLE_RATE
 
 # What a folder is searched for; a file that is named is read whatever its name.
@@ -40,6 +49,8 @@ Result = TypeVar("Result")
 @dataclass(frozen=True, eq=False)
 class LabelledClips:
     """The files of a benchmark with their labels and official folds, one row a clip.
+
+    Labels and folds are taken by position, from tensors, lists and columns of tables too.
 
     Attributes:
         name: the benchmark's name, such as "ESC-50"; that of a part says which part it is.
@@ -76,11 +87,20 @@ class LabelledClips:
     channels: np.ndarray | None = None
 
     def __post_init__(self) -> None:
+        clips = len(np.atleast_1d(as_array(self.labels, "labels")))
+        object.__setattr__(self, "labels", as_labels(self.labels, clips))
         if self.paths and len(self.paths) != len(self):
             raise InputError(
                 f"there are {len(self.paths)} paths for {len(self)} labels; give as many."
             )
-        clips = len(self)
+        object.__setattr__(self, "folds", as_integers("folds", self.folds, clips))
+        classes = self.labels.shape[1] if self.multi_label else self.labels.max(initial=-1) + 1
+        if classes > len(self.classes) or (self.multi_label and classes < len(self.classes)):
+            raise InputError(
+                f"the labels are of {classes} classes, and {len(self.classes)} have names; give each "
+                "class its name, and each clip one of the classes, counted from 0, or (clips, "
+                "classes) bool."
+            )
         for name, shape in (
             ("segments", (clips, 2)),
             ("channels", (clips,)),
@@ -92,8 +112,13 @@ class LabelledClips:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def take(self, rows: Sequence[int] | np.ndarray) -> "LabelledClips":
-        """Some of the clips, by their rows; classes and folds keep their numbers."""
+    def take(self, rows: Iterable[int] | slice | Array) -> "LabelledClips":
+        """Some of the clips, by their rows or a bool for each; classes and folds keep their numbers."""
+        if not isinstance(rows, slice):
+            rows = as_array(rows if hasattr(rows, "__array__") else [*rows], "rows")
+            # An empty list is of no kind.
+            rows = rows if len(rows) else np.zeros(0, dtype=np.int64)
+        rows = np.arange(len(self))[rows]
         perhaps = {name: getattr(self, name) for name in ("sources", "segments", "channels")}
         return replace(
             self,
@@ -251,8 +276,9 @@ def read_window(
     Raises:
         InputError: as `load_audio`; for a first sample below 0, or no samples.
     """
-    if first < 0 or samples < 1:
-        raise InputError(f"{samples} samples from {first} were asked for; give 1 or more, from 0.")
+    # A day at 48 kHz is 2**32 samples.
+    first = whole_number(first, "first", lowest=0, below=2**63)
+    samples = whole_number(samples, "samples", below=2**63)
     kept, rate = [], 0
     with _named(path), closing(mono_blocks(examine(path), first, channel)) as blocks:
         for rate, block in blocks:  # noqa: B007 - the rate is that of all

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from audiopg.datasets.audio import LabelledClips, in_threads, load_audio, printable
+from audiopg.datasets.decoding import Unreached
 from audiopg.datasets.tables import require_folds
 from audiopg.environment import atomic_folder, cache_folder, write_json, writing
 from audiopg.errors import InputError
@@ -33,6 +34,10 @@ _HASHED = 2
 _LARGEST = 32767
 # A file changed so shortly ago could change again and keep its times; builds older than this died.
 _SETTLED_SECONDS, _DEAD_SECONDS = 2, 3600
+
+
+class _ChangedError(InputError):
+    """Recordings are others than those whose hash was taken."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,21 +119,20 @@ def cached_waves(
     Raises:
         InputError: naming every file that is missing, empty or damaged, unless they are to be
             skipped; when skipping leaves a fold empty; when neither the cache nor a temporary file
-            can be written.
+            can be written; when a file goes or changes while it is read, and then nothing is kept.
     """
     if not clips.paths:
         raise InputError(f"{clips.name} has no files to read; use its waves as they are.")
     sample_rate = whole_rate(sample_rate)
-    parts = [
-        values.tobytes().hex() for values in (clips.segments, clips.channels) if values is not None
-    ]
-    contents = content_hash(clips.paths, " ".join((f"{_HASHED} {sample_rate}", *parts)), progress)
+    contents = _contents(clips, sample_rate, progress)
     name = f"waves-{_FORMAT}-{contents}"
     try:
         root = cache_folder()
         with writing(f"the cache in {root}"):
             if not (root / name).is_dir():
                 _build(root / name, clips, sample_rate, progress)
+    except _ChangedError:
+        raise
     except InputError as error:
         warnings.warn(
             f"{error} Until then recordings are read anew every time; AUDIOPG_CACHE can name another "
@@ -141,6 +145,14 @@ def cached_waves(
         _build(Path(scratch, name), clips, sample_rate, progress)
         # What is mapped stays there when its name is gone.
         return _mapped(Path(scratch, name), clips, sample_rate, contents, skip_bad)
+
+
+def _contents(clips: LabelledClips, sample_rate: int, progress: bool) -> str:
+    """The hash that says what is heard of some clips."""
+    parts = [
+        values.tobytes().hex() for values in (clips.segments, clips.channels) if values is not None
+    ]
+    return content_hash(clips.paths, " ".join((f"{_HASHED} {sample_rate}", *parts)), progress)
 
 
 def _mapped(
@@ -238,8 +250,11 @@ def _build(folder: Path, clips: LabelledClips, sample_rate: int, progress: bool)
         try:
             return _quantise(load_audio(path, sample_rate, *clips.part(row)).numpy())
         except InputError as error:
+            if isinstance(error.__cause__, Unreached):
+                unreached.append(path)
             return str(error).removeprefix(f"{printable(path)} ").partition(";")[0]
 
+    unreached: list[Path] = []
     for other in folder.parent.glob(".waves-*"):
         with suppress(OSError):
             newest = max(path.stat().st_mtime for path in (other, *other.iterdir()))
@@ -260,6 +275,11 @@ def _build(folder: Path, clips: LabelledClips, sample_rate: int, progress: bool)
                     checksums.append(crc32(wave[0]))
                 file.flush()
                 os.fsync(file.fileno())
+            # What is kept is of the bytes in its name; a file that had none then has none now.
+            if _contents(clips, sample_rate, False) not in folder.name or any(
+                file_hashes(unreached, False)
+            ):
+                raise _ChangedError(_changed(clips, refused))
             index = {
                 "starts": np.array(starts, dtype=np.int64),
                 "scales": np.array(scales, dtype=np.float32),
@@ -274,6 +294,14 @@ def _build(folder: Path, clips: LabelledClips, sample_rate: int, progress: bool)
         # Another process was first, and what it wrote is the same.
         if not folder.is_dir():
             raise
+
+
+def _changed(clips: LabelledClips, refused: dict[int, str]) -> str:
+    names = (f" (first: {printable(clips.paths[row])} {why})" for row, why in refused.items())
+    return (
+        f"recordings of {clips.name} went or changed while they were read{next(names, '')}; see that "
+        "all are there, and run this again."
+    )
 
 
 def _quantise(wave: np.ndarray) -> tuple[np.ndarray, np.float32]:

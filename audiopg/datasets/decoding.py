@@ -63,6 +63,10 @@ _SETTLED_SECONDS = 2
 APPLE_DOUBLE = b"\0\5\x16\7"
 
 
+class Unreached(Unreadable):
+    """What the system does not give, now, whatever the file holds."""
+
+
 class Piece(NamedTuple):
     """A part of a file and what libsndfile knows of it.
 
@@ -96,9 +100,9 @@ def examine(path: AnyPath) -> list[Piece]:
         look = _look_at if is_settled else _look_at.__wrapped__
         return look(os.path.abspath(path), state.st_size, state.st_mtime_ns, state.st_ctime_ns)
     except FileNotFoundError as error:
-        raise Unreadable("is not there") from error
+        raise Unreached("is not there") from error
     except OSError as error:
-        raise Unreadable(f"cannot be opened ({error.strerror})") from error
+        raise Unreached(f"cannot be opened ({error.strerror})") from error
     except ValueError as error:
         raise Unreadable("is not there, for no name holds a null byte") from error
 
@@ -177,6 +181,7 @@ class Spans(io.RawIOBase):
 
     def __init__(self, *spans: tuple[BinaryIO, int, int]) -> None:
         self._spans, self._place = spans, 0
+        self.error: OSError | None = None
         self._ends = list(accumulate(stop - start for _, start, stop in spans))
 
     def readable(self) -> bool:
@@ -198,15 +203,29 @@ class Spans(io.RawIOBase):
         file, _, stop = self._spans[number]
         left = self._ends[number] - self._place
         file.seek(stop - left)
-        read = file.readinto(memoryview(buffer)[:left])
+        try:
+            read = file.readinto(memoryview(buffer)[:left])
+        except OSError as error:
+            self.error = error
+            return 0
         self._place += read
         return read
 
 
 @contextmanager
 def _opened(piece: Piece) -> Iterator[Spans]:
-    with open(piece.path, "rb", buffering=0) as file:
-        yield Spans((file, piece.part.start, piece.part.stop))
+    try:
+        file = open(piece.path, "rb", buffering=0)  # noqa: SIM115 - closed below
+    except OSError as error:
+        raise Unreached(f"cannot be opened ({error.strerror})") from error
+    with file:
+        source = Spans((file, piece.part.start, piece.part.stop))
+        try:
+            yield source
+        finally:
+            # To a decoder it is the end of the file, which would be called damaged.
+            if source.error:
+                raise Unreached(f"cannot be read ({source.error.strerror})") from source.error
 
 
 def _all_known(pieces: list[Piece]) -> bool:

@@ -23,9 +23,9 @@ from audiopg.datasets import audio
 from audiopg.datasets.cache import content_hash
 from audiopg.errors import InputError
 from audiopg.frontend import resample
-from audiopg.inputs import as_path
+from audiopg.inputs import as_path, shown, whole_seed
 from audiopg.random import STREAMS, permutation, uniform
-from audiopg.synth.parameters import CLIP_SAMPLES, SAMPLE_RATE
+from audiopg.synth.parameters import CLIP_SAMPLES, SAMPLE_RATE, as_factor
 
 _THREADS = 8
 _BATCHES_AHEAD = 2
@@ -169,12 +169,18 @@ def draw_windows(recordings: Recordings, clips: Tensor, seed: int) -> tuple[Tens
     shorter, which then is repeated.
 
     Args:
-        clips: (B,) int64, not negative.
+        clips: (B,) whole numbers, not negative.
 
     Returns:
         (B,) int64 indices into ``recordings.paths``, and (B,) int64 starts, counted in samples at
         the recording's own rate.
+
+    Raises:
+        InputError: for other clips, or a seed that is no 64-bit whole number.
     """
+    clips, seed = as_factor("clip", clips), whole_seed(seed)
+    if clips.ndim != 1 or (clips < 0).any():
+        raise InputError(f"clips are {shown(clips)}; give one number a clip, (B,), from 0.")
     epochs, places = clips // len(recordings), clips % len(recordings)
     rows = torch.empty_like(clips)
     for epoch in epochs.unique().tolist():
@@ -190,7 +196,7 @@ def read_ahead(recordings: Recordings, batches: Iterable[Tensor], seed: int) -> 
     """The waves of batches of clips, decoded and resampled in threads ahead of their use.
 
     Args:
-        batches: clip indices, (B,) int64 each.
+        batches: clip indices, (B,) whole numbers each.
 
     Yields:
         (B, 163840) float32 at 16 kHz for each batch, channels averaged, on the recording's own

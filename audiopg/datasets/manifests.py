@@ -18,7 +18,7 @@ from audiopg.datasets.manifest_formats import SPLIT_WORDS, find_reader
 from audiopg.datasets.manifest_rows import ROLES, Columns, Row
 from audiopg.datasets.tables import SPLIT, TESTING, VALIDATION, cross_validation
 from audiopg.errors import InputError
-from audiopg.inputs import as_path, is_count
+from audiopg.inputs import as_named, as_path, is_count, whole_seed
 
 # By how much what a manifest says of a file's length may differ, seconds: a frame of a codec.
 _LENGTH = 0.1
@@ -67,7 +67,8 @@ def read_dataset(
             listed twice, or a manifest that is not understood, by its line; for fewer sources than
             folds.
     """
-    path, columns = as_path(path, "folder, table or manifest"), columns or {}
+    path, seed = as_path(path, "folder, table or manifest"), whole_seed(seed)
+    columns = {} if columns is None else as_named(columns, "columns")
     if unknown := columns.keys() - ROLES.keys():
         raise InputError(f"columns names {min(unknown)!r}, which is none of {', '.join(ROLES)}.")
     rows = list(find_reader(path).read(path, columns))

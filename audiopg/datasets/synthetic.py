@@ -6,6 +6,7 @@ from torch import Tensor
 
 from audiopg.datasets.audio import LabelledClips
 from audiopg.datasets.tables import cross_validation
+from audiopg.inputs import whole_number
 from audiopg.synth import EXCITATIONS, SynthPrior, render
 from audiopg.synth.excitations import PAPER_EXCITATIONS
 
@@ -25,7 +26,11 @@ def synthetic_clips(clips_per_class: int = 20, seed: int = 1) -> tuple[LabelledC
 
     Returns:
         The labels and folds, and the waves, (8 * clips_per_class, 163840) float32.
+
+    Raises:
+        InputError: for a number of clips that is no whole number from 1, or a seed that is none.
     """
+    clips_per_class = whole_number(clips_per_class, "clips_per_class")
     classes, rows = [], []
     for kind in PAPER_EXCITATIONS:
         for brightness, cutoff in _DAMPING.items():

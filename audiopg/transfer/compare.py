@@ -16,6 +16,7 @@ from audiopg.errors import InputError
 from audiopg.frontend import LogMel, fit_length, whole_frames
 from audiopg.inputs import as_named
 from audiopg.mae import BANDS, Encoder
+from audiopg.pretrained import require_encoder
 from audiopg.synth.parameters import CLIP_SAMPLES
 from audiopg.transfer import probe
 from audiopg.transfer.waves import Waves, as_clips, batches_by_length, require_windows
@@ -66,7 +67,8 @@ def compare_encoders(
             the name of another row, a wave that cannot be embedded, or labels and folds that
             `linear_probe` refuses.
     """
-    waves = as_clips(waves, clips)
+    waves, encoders = as_clips(waves, clips), as_named(encoders, "encoders")
+    probe.require_probe(clips.labels, clips.folds, **split_of(clips, by_source))
     features = clip_features(
         waves, encoders, pooling=pooling, native=native, controls=controls, progress=progress
     )
@@ -89,20 +91,24 @@ def probe_features(
         InputError: for labels, folds and features that `linear_probe` refuses, and for a row of the
             name that another has.
     """
-    # The validation part may be what is tested on, to choose an encoder.
-    chosen_on = [fold for fold in clips.validation_folds if fold not in clips.test_folds]
-    split = {
-        "test_folds": clips.test_folds,
-        "validation_fold": chosen_on[0] if chosen_on else None,
-        "sources": clips.sources if by_source else None,
-    }
-    results = {}
+    split, results = split_of(clips, by_source), {}
     if controls:
         _require_unlike([*features, _SHARES])
         results[_SHARES] = probe.class_shares(clips.labels, clips.folds, **split)
     for name, values in features.items():
         results[name] = probe.linear_probe(values, clips.labels, clips.folds, **split)
     return results
+
+
+def split_of(clips: LabelledClips, by_source: bool) -> dict:
+    """What `linear_probe` is told of the folds and sources of some clips."""
+    # The validation part may be what is tested on, to choose an encoder.
+    chosen_on = [fold for fold in clips.validation_folds if fold not in clips.test_folds]
+    return {
+        "test_folds": clips.test_folds,
+        "validation_fold": chosen_on[0] if chosen_on else None,
+        "sources": clips.sources if by_source else None,
+    }
 
 
 @torch.no_grad()
@@ -130,6 +136,8 @@ def clip_features(
             embedded.
     """
     encoders = as_named(encoders, "encoders")
+    for encoder in encoders.values():
+        require_encoder(encoder)
     by_band = [name + _BY_BAND for name in encoders] if pooling == "both" else []
     _require_unlike([*encoders, *by_band, *((_SHARES, *_STATISTICS) if controls else ())])
     waves, log_mel = as_clips(waves), LogMel()

@@ -15,7 +15,7 @@ from audiopg.datasets import LabelledClips
 from audiopg.errors import InputError
 from audiopg.inputs import as_float64, require_scale, whole_number
 from audiopg.transfer.kinds import class_kinds
-from audiopg.transfer.statistics import Tested
+from audiopg.transfer.statistics import Tested, by_seed
 
 
 def confusion_matrix(result: Tested, clips: LabelledClips) -> np.ndarray:
@@ -24,6 +24,9 @@ def confusion_matrix(result: Tested, clips: LabelledClips) -> np.ndarray:
     Where a clip has one class, all test clips are counted, over all seeds; so a row sums to its
     clips. Where it can have several, a clip of class a that is not of class b counts in row a and
     column b if b is given a probability of a half or more; the diagonal counts what was found.
+
+    Raises:
+        InputError: for a result of other clips.
     """
     return _count(result, clips)[0]
 
@@ -57,9 +60,13 @@ def rank_confusions(
         classes: their names.
         name: of the data set, for `class_kinds`.
         most: rows at most.
+
+    Raises:
+        InputError: for a number of rows that is no whole number from 1.
     """
     import pandas
 
+    most = whole_number(most, "most")
     rates = np.where(totals > 0, counts / np.maximum(totals, 1), 0.0)
     np.fill_diagonal(rates, 0)
     kinds = class_kinds(name)
@@ -122,14 +129,20 @@ def nearest_clips(
 
 def _count(result: Tested, clips: LabelledClips) -> tuple[np.ndarray, np.ndarray]:
     """Confusions, and out of how many: (classes, classes) int64 each."""
-    n_classes = len(clips.classes)
+    n_classes, scores = len(clips.classes), by_seed(result)
+    tested, known = scores.shape[1:]
+    metric = "mAP" if clips.multi_label else "accuracy"
+    if (result.metric, tested) != (metric, len(clips)) or known > n_classes:
+        raise InputError(
+            f"the result is the {result.metric} of {tested} clips of {known} classes, not that of "
+            f"the {len(clips)} clips of {clips.name}; give the clips that it was made with."
+        )
     labels, counts = clips.labels, np.zeros((n_classes, n_classes), dtype=np.int64)
     if not clips.multi_label:
         for predictions in np.atleast_2d(result.predictions):
             tested = predictions >= 0
             np.add.at(counts, (labels[tested], predictions[tested]), 1)
         return counts, np.broadcast_to(counts.sum(axis=1, keepdims=True), counts.shape)
-    scores = result.scores if result.scores.ndim == 3 else result.scores[None]
     totals = np.zeros_like(counts)
     for one in scores:
         tested = ~np.isnan(one).any(axis=1)

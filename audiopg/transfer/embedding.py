@@ -23,7 +23,7 @@ from audiopg.errors import InputError
 from audiopg.frontend import WINDOW
 from audiopg.inputs import as_embeddings, require_clips, shown, whole_number
 from audiopg.mae import Encoder
-from audiopg.pretrained import load_encoder
+from audiopg.pretrained import load_encoder, require_encoder
 from audiopg.synth.parameters import CLIP_SAMPLES, CLIP_SECONDS, SAMPLE_RATE
 from audiopg.transfer.waves import as_clips, batches_by_length
 
@@ -72,10 +72,12 @@ def embed_files(
         The files, and (files, D) float32 on the CPU; (files, 8 D) for pooling "frequency".
 
     Raises:
-        InputError: for a folder without audio, or one in which no file can be used; at the start, naming every file that is missing or
+        InputError: for what is no encoder; for a folder without audio, or one in which no file can
+            be used; at the start, naming every file that is missing or
             cannot be used; later, naming the file, for one whose content is damaged, or whose
             embedding is not finite.
     """
+    require_encoder(encoder)
     batch_size, files = whole_number(batch_size, "batch_size"), list_audio(paths)
     bad: dict[Path, str] | None = {} if skip_bad else None
     embeddings = _embed(files, encoder, pooling, native, batch_size, progress, bad)

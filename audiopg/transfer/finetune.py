@@ -155,7 +155,7 @@ def finetune(
     environment.name_user()
     device = environment.usable_device(device)
     settings = _settled(settings, out if resume else None, device)
-    clips, waves = tasks.checked(clips), as_clips(waves, clips)
+    waves = as_clips(waves, clips)
     targets = tasks.targets_of(clips).to(device)
     splits = tasks.splits_of(clips, folds, settings.validate)
     encoder = _starting_encoder(settings, start)

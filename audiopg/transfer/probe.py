@@ -22,13 +22,18 @@ from torch import Tensor
 
 from audiopg._types import Array, DataFrame
 from audiopg.errors import InputError
-from audiopg.inputs import as_embeddings, as_float64, whole_number
+from audiopg.inputs import (
+    as_array,
+    as_embeddings,
+    as_float64,
+    as_integers,
+    as_labels,
+    whole_number,
+)
 from audiopg.transfer.logistic import fit_logistic
 from audiopg.transfer.statistics import (
     Tested,
-    as_array,
-    as_integers,
-    as_labels,
+    as_results,
     metric_of,
     require_positives,
 )
@@ -182,6 +187,17 @@ def class_shares(
         counts = train.sum(axis=0) if train.ndim == 2 else np.bincount(train, None, clips.n_classes)
         scores[clips.folds == fold] = counts / len(train)
     return clips.result([np.nan] * len(clips.tested), scores)
+
+
+def require_probe(labels: Array, folds: Array, **split: object) -> None:
+    """Raise InputError where `linear_probe` would refuse, whatever the features, before they are made."""
+    clips = len(np.atleast_1d(as_array(labels, "labels")))
+    with warnings.catch_warnings():
+        # The probe says them.
+        warnings.simplefilter("ignore")
+        clips = _checked(labels, folds, clips, **split)
+        for fold in clips.tested:
+            _split(clips, fold)
 
 
 def _checked(
@@ -342,7 +358,7 @@ def log_mel_mean(mel: Tensor) -> Tensor:
     Returns:
         (clips, bands).
     """
-    return mel.mean(dim=-2)
+    return torch.as_tensor(mel).mean(dim=-2)
 
 
 def log_mel_statistics(mel: Tensor) -> Tensor:
@@ -354,7 +370,7 @@ def log_mel_statistics(mel: Tensor) -> Tensor:
     Returns:
         (clips, 2 · bands), means first.
     """
-    deviation, mean = torch.std_mean(mel, dim=-2, correction=0)
+    deviation, mean = torch.std_mean(torch.as_tensor(mel), dim=-2, correction=0)
     return torch.cat((mean, deviation), dim=-1)
 
 
@@ -374,6 +390,7 @@ def probe_table(results: Mapping[str, Tested], n_classes: int) -> DataFrame:
     import pandas
 
     n_classes = whole_number(n_classes, "n_classes", "the classes that a probe tells apart", 2)
+    results = as_results(results)
     metrics = {result.metric for result in results.values()}
     if len(metrics) > 1:
         raise InputError(f"the results are of {sorted(metrics)}; put those of one into a table.")

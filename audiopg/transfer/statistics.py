@@ -12,11 +12,19 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import binomtest
-from torch import Tensor
 
 from audiopg._types import Array, DataFrame
 from audiopg.errors import InputError
-from audiopg.inputs import random_by, require_memory, unmasked
+from audiopg.inputs import (
+    as_array,
+    as_embeddings,
+    as_float64,
+    as_integers,
+    as_labels,
+    as_named,
+    random_by,
+    shown,
+)
 
 # Of the bootstrap and of permutations; average precision has to be computed anew in each.
 _RESAMPLES = {"accuracy": 10_000, "mAP": 1_000}
@@ -68,52 +76,24 @@ def deviation(values: np.ndarray) -> float:
     return float(values.std(ddof=1)) if len(values) > 1 else float("nan")
 
 
-def as_labels(labels: Array, clips: int) -> np.ndarray:
-    """(clips,) int64, or (clips, classes) bool."""
-    labels = as_array(labels, "labels")
-    if labels.ndim == 2 and labels.dtype == bool and len(labels) == clips:
-        return labels
-    labels = as_integers("labels", labels, clips)
-    # Numbers of species or of a catalogue would make a column of scores for each that there might be.
-    if len(wrong := labels[(labels < 0) | (labels >= 10**5)]):
-        raise InputError(
-            f"labels hold {wrong[0]}; count the classes from 0, as numpy.unique(labels, "
-            "return_inverse=True) does."
-        )
-    return labels
-
-
-def as_integers(name: str, values: Array, clips: int) -> np.ndarray:
-    """``values``, (clips,) or one column, as (clips,) int64."""
-    values = as_array(values, name)
-    values = values[:, 0] if values.shape == (clips, 1) else values
-    if values.shape != (clips,) or not np.issubdtype(values.dtype, np.integer):
-        several = ", or (clips, classes) bool" if name == "labels" else ""
-        raise InputError(
-            f"{name} have shape {values.shape} and type {values.dtype}; "
-            f"give one integer for each of the {clips} clips{several}."
-        )
-    return values.astype(np.int64)
-
-
-def as_array(values: Array, name: str) -> np.ndarray:
-    """Labels, folds or sources as an array, of any shape and type."""
-    if not isinstance(values, Tensor):
-        return unmasked(values, name)
-    require_memory(values, name)
-    return values.detach().cpu().numpy()
-
-
 def metric_of(scores: np.ndarray, labels: np.ndarray) -> float:
     """Accuracy, or mean average precision for labels (clips, classes) bool, of (clips, classes)."""
     if labels.ndim == 2:
-        return float(mean_average_precision(scores, labels)[0])
+        return float(_precisions(scores, labels)[0])
     return float((scores.argmax(axis=1) == labels).mean())
 
 
-def mean_average_precision(
-    scores: np.ndarray, labels: np.ndarray, counts: np.ndarray | None = None
-) -> np.ndarray:
+def _as_bool(values: Array, name: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Of one shape: False and True, or 0 and 1."""
+    array = as_array(values, name)
+    if array.shape != shape or array.dtype.kind not in "biuf" or not np.isin(array, (0, 1)).all():
+        raise InputError(
+            f"{name} have shape {array.shape} and type {array.dtype}; give bool of shape {shape}."
+        )
+    return array.astype(bool)
+
+
+def mean_average_precision(scores: Array, labels: Array, counts: Array | None = None) -> np.ndarray:
     """The mean over classes of the average precision, as of `sklearn.metrics`.
 
     The average precision of a class is the mean, over its clips, of the precision among those that
@@ -126,8 +106,27 @@ def mean_average_precision(
 
     Returns:
         (resamples,) in [0, 1]; a single one without counts. NaN where no class has a clip.
+
+    Raises:
+        InputError: for shapes that do not agree, scores that are not finite, labels other than False
+            and True (or 0 and 1), or counts below 0.
     """
-    scores, labels = np.asarray(scores), np.asarray(labels)
+    scores = as_embeddings(scores, "scores", any_scale=True).cpu().numpy()
+    labels = _as_bool(labels, "labels", scores.shape)
+    if counts is not None:
+        counts = as_float64(counts, "counts").cpu().numpy()
+        if counts.shape[1:] != (len(scores),) or not (np.isfinite(counts) & (counts >= 0)).all():
+            raise InputError(
+                f"counts have shape {counts.shape}, or are not all 0 or more; give (resamples, "
+                f"{len(scores)}), how often each clip is there."
+            )
+    return _precisions(scores, labels, counts)
+
+
+def _precisions(
+    scores: np.ndarray, labels: np.ndarray, counts: np.ndarray | None = None
+) -> np.ndarray:
+    """As `mean_average_precision`, of arrays that fit together."""
     counts = np.ones((1, len(scores))) if counts is None else counts
     order = np.argsort(-scores, axis=0, kind="stable")
     ranked, hits = (np.take_along_axis(values, order, axis=0) for values in (scores, labels))
@@ -239,11 +238,11 @@ def _resampled(
         drawn = generator.multinomial(n, held / n, resamples)
         return (drawn @ outcomes[0]) / (drawn @ outcomes[1])
     counts = generator.multinomial(n, np.full(n, 1 / n), resamples)[:, source]
-    scores = _by_seed(result)[:, rows]
-    return np.mean([mean_average_precision(one, labels[rows], counts) for one in scores], axis=0)
+    scores = by_seed(result)[:, rows]
+    return np.mean([_precisions(one, labels[rows], counts) for one in scores], axis=0)
 
 
-def mcnemar(first: np.ndarray, second: np.ndarray) -> float:
+def mcnemar(first: Array, second: Array) -> float:
     """The exact McNemar test: whether one classifier is right where the other is wrong as often.
 
     Of the clips on which just one of the two is right, under the null hypothesis either is with
@@ -254,8 +253,12 @@ def mcnemar(first: np.ndarray, second: np.ndarray) -> float:
 
     Returns:
         The two-sided p-value, 1 where they are right on the same clips.
+
+    Raises:
+        InputError: for different numbers of clips, or for what is not bool, or 0 and 1.
     """
-    first, second = np.asarray(first), np.asarray(second)
+    clips = (as_array(first, "first").size,)
+    first, second = _as_bool(first, "first", clips), _as_bool(second, "second", clips)
     only_first, only_second = int((first & ~second).sum()), int((~first & second).sum())
     # By the smaller of the two, so that the order of the classifiers changes not a bit.
     fewer, n = min(only_first, only_second), only_first + only_second
@@ -292,7 +295,7 @@ def paired_p_value(
         InputError: for results of different clips or metrics, mAP over several seeds, or labels,
             folds or sources that are not those of the clips.
     """
-    tested = [~np.isnan(_by_seed(result)[0]).any(axis=1) for result in (first, second)]
+    tested = [~np.isnan(by_seed(result)[0]).any(axis=1) for result in (first, second)]
     if first.metric != second.metric or not np.array_equal(*tested):
         raise InputError(
             "the two results are not of the same clips and metric; test both on the same folds."
@@ -336,15 +339,15 @@ def _exchanged_precisions(
     generator: np.random.Generator,
 ) -> tuple[float, np.ndarray]:
     """The difference of mAP, summed over folds: as found, and (resamples,) after exchanges of sources."""
-    if len(_by_seed(first)) > 1 or len(_by_seed(second)) > 1:
+    if len(by_seed(first)) > 1 or len(by_seed(second)) > 1:
         raise InputError("results over several seeds have no paired test of mAP; give one seed.")
-    one, other = _by_seed(first)[0], _by_seed(second)[0]
+    one, other = by_seed(first)[0], by_seed(second)[0]
 
     def difference(exchanged: np.ndarray) -> float:
         swap = exchanged[:, None]
         pair = np.where(swap, other, one), np.where(swap, one, other)
         return sum(
-            float(np.subtract(*(mean_average_precision(s[at], labels[at])[0] for s in pair)))
+            float(np.subtract(*(_precisions(s[at], labels[at])[0] for s in pair)))
             for at in (places == place for place in range(places.max() + 1))
         )
 
@@ -353,7 +356,7 @@ def _exchanged_precisions(
     return difference(np.zeros(len(places), dtype=bool)), np.array([*map(difference, draws)])
 
 
-def holm(p_values: np.ndarray) -> np.ndarray:
+def holm(p_values: Array) -> np.ndarray:
     """P-values of several tests, raised so that a false alarm among all of them stays as rare.
 
     The smallest of n is multiplied by n, the next by n - 1, and so on; none falls below one before
@@ -364,8 +367,17 @@ def holm(p_values: np.ndarray) -> np.ndarray:
 
     Returns:
         (n,), at most 1.
+
+    Raises:
+        InputError: for what is not (n,), or not between 0 and 1, such as the NaN of a row that was
+            not tested.
     """
-    p_values = np.asarray(p_values, dtype=np.float64)
+    p_values = as_float64(p_values, "p_values").cpu().numpy()
+    if p_values.ndim != 1 or not ((p_values >= 0) & (p_values <= 1)).all():
+        raise InputError(
+            f"p_values have shape {p_values.shape}, or are not all between 0 and 1; give (n,) of "
+            "them, and leave out what was not tested."
+        )
     order = np.argsort(p_values, kind="stable")
     raised = np.maximum.accumulate(p_values[order] * np.arange(len(order), 0, -1))
     adjusted = np.empty_like(p_values)
@@ -398,6 +410,7 @@ def significance_table(
     """
     import pandas
 
+    results = as_results(results)
     if against not in results:
         raise InputError(f"no row is called {against!r}; choose from {list(results)}.")
     gap = f"over {against}"
@@ -424,9 +437,9 @@ def _of_result(result: Tested, labels: Array, folds: Array) -> tuple[np.ndarray,
 
     A fine-tuning that validates is named after its test folds, and reports on other folds.
     """
-    clips = _by_seed(result).shape[1]
+    clips = by_seed(result).shape[1]
     labels, folds = as_labels(labels, clips), as_integers("folds", folds, clips)
-    untested = np.isnan(_by_seed(result)).any(axis=(0, 2))
+    untested = np.isnan(by_seed(result)).any(axis=(0, 2))
     found = np.unique(folds[~untested]).tolist()
     if not found or untested[np.isin(folds, found)].any():
         raise InputError(
@@ -444,8 +457,24 @@ def _sources(sources: Array | None, clips: int) -> np.ndarray:
     return np.arange(clips) if sources is None else as_integers("sources", sources, clips)
 
 
-def _by_seed(result: Tested) -> np.ndarray:
+def as_results(results: object) -> dict[str, Tested]:
+    """Results by the name of their row.
+
+    Raises:
+        InputError: for what has no names, or is no result.
+    """
+    results = as_named(results, "results")
+    for result in results.values():
+        by_seed(result)
+    return results
+
+
+def by_seed(result: Tested) -> np.ndarray:
     """(seeds, clips, classes)."""
+    if not hasattr(result, "scores") or not hasattr(result, "metric"):
+        raise InputError(
+            f"{shown(result)} is no result; give what linear_probe, finetune or read_result returns."
+        )
     return result.scores if result.scores.ndim == 3 else result.scores[None]
 
 

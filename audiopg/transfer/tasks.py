@@ -6,7 +6,7 @@ The loop that does them is in `audiopg.transfer.finetune`.
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +23,6 @@ from audiopg.mae import Encoder
 from audiopg.transfer.recipes import FinetuneSettings
 from audiopg.transfer.statistics import (
     Tested,
-    as_integers,
-    as_labels,
     deviation,
     metric_of,
     require_positives,
@@ -38,6 +36,7 @@ _CHANGEABLE = ("checkpoint_seconds", "seeds")
 _SAME = {
     "sha256": "clips",
     "classes": "classes",
+    "names": "names of classes, or another order of them",
     "validation": "validation folds",
     "waves": "waves",
 }
@@ -111,21 +110,9 @@ class Task:
 Outcome = dict[str, Tensor]
 
 
-def checked(clips: LabelledClips) -> LabelledClips:
-    """The clips with labels and folds as arrays of their types, whatever they were given as."""
-    labels = as_labels(clips.labels, len(clips))
-    return replace(clips, labels=labels, folds=as_integers("folds", clips.folds, len(clips)))
-
-
 def targets_of(clips: LabelledClips) -> Tensor:
-    """(clips, classes) float32: 1 for the classes that a clip has, of those that are `checked`."""
-    labels, n_classes = clips.labels, len(clips.classes)
-    if (labels.shape[1] != n_classes) if clips.multi_label else (labels >= n_classes).any():
-        raise InputError(
-            f"the labels have shape {labels.shape} and type {labels.dtype}; give each clip one of "
-            f"the {n_classes} classes, counted from 0, or give (clips, {n_classes}) bool."
-        )
-    labels = labels if clips.multi_label else np.eye(n_classes)[labels]
+    """(clips, classes) float32: 1 for the classes that a clip has, of those that there are."""
+    labels = clips.labels if clips.multi_label else np.eye(len(clips.classes))[clips.labels]
     return torch.from_numpy(labels.astype(np.float32))
 
 
@@ -216,7 +203,6 @@ def read_result(
             done with these folds.
     """
     settings, run = read_run(folder)
-    clips = checked(clips)
     if _differing(run["clips"], _described(clips, None if waves is None else as_clips(waves))):
         raise InputError(
             f"the run in {folder} is of other clips than these {len(clips)} of {clips.name}; "
@@ -270,6 +256,7 @@ def _described(clips: LabelledClips, waves: Waves | None) -> dict:
         "name": clips.name,
         "number": len(clips),
         "classes": len(clips.classes),
+        "names": [str(name) for name in clips.classes],
         "licence": clips.licence,
         "skipped": clips.skipped,
         "validation": clips.validation_folds,

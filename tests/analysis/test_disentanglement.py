@@ -128,6 +128,30 @@ def test_dci_of_dimensions_of_their_own():
     np.testing.assert_allclose(own.importance.sum(axis=0), 1)
 
 
+@pytest.mark.parametrize("offset", [3e5, -3e6, 1e9])
+def test_dci_is_the_same_wherever_embeddings_and_factors_lie(offset):
+    embeddings, factors = made()
+    expected = dci(embeddings, factors)
+    # In steps that survive the offset.
+    embeddings, factors = (
+        np.round(embeddings, 6),
+        {name: np.round(values, 6) for name, values in factors.items()},
+    )
+    moved = {name: values + offset for name, values in factors.items()}
+    found = dci(embeddings + offset, moved)
+    np.testing.assert_allclose(found.informativeness, expected.informativeness, atol=0.01)
+    np.testing.assert_allclose(found.importance, expected.importance, atol=0.02)
+    small = dci(1 + embeddings * 1e-9, factors)
+    np.testing.assert_allclose(small.importance, expected.importance, atol=0.02)
+    assert np.isfinite(small.table().to_numpy()).all()
+
+
+def test_dci_of_embeddings_that_do_not_vary_is_refused():
+    _, factors = made()
+    with pytest.raises(InputError, match="embeddings do not vary, so no dimension is of use"):
+        dci(np.ones((600, 3)), factors)
+
+
 def test_dci_scores_are_those_of_the_definition():
     embeddings, factors = made(200)
     result = dci(embeddings, factors, trees=5, seed=3)

@@ -45,6 +45,25 @@ def test_angles_agree_with_scipy(n, m, width, seed):
     np.testing.assert_allclose(principal_angles(one, other), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        (10 * np.eye(4)[:2], "the rows of other are not orthonormal"),
+        (np.eye(4)[[0, 0]], "the rows of other are not orthonormal"),
+        (np.eye(4)[:, :2], "the rows of other are not orthonormal"),
+        (np.eye(5)[:2], "one has rows of 4 dimensions, other of 5"),
+        (np.eye(4)[0], r"other have shape \(4,\)"),
+        (np.eye(4)[:2] * np.nan, "The other of 2 of 2 clips are not finite"),
+        (None, r"other have shape \(\)"),
+    ],
+)
+def test_angles_are_of_orthonormal_rows_alone(other, message):
+    with pytest.raises(InputError, match=message):
+        principal_angles(torch.eye(4)[:2], other)
+    tilted = torch.tensor([[0.5**0.5, 0, 0.5**0.5, 0]], requires_grad=True, dtype=torch.float64)
+    np.testing.assert_allclose(principal_angles(np.eye(4)[:2].tolist(), tilted), [45])
+
+
 def test_a_ridge_subspace_is_where_a_factor_is_coded():
     embeddings, factors = made()
     axes = np.eye(8)

@@ -134,6 +134,9 @@ def test_the_command_names_what_there_is(capsys):
     assert "recipe-adamw-cpu: mini, 12,800 clips" in capsys.readouterr().out
     assert main(["reproduce", "nothing"]) == 2
     assert "no experiment is called 'nothing'" in capsys.readouterr().err
+    # Of a variable that is not set; the names of all begin with it.
+    assert main(["reproduce", "recipe", "", "--list"]) == 2
+    assert "no experiment is called ''" in capsys.readouterr().err
 
 
 def spaced(table):

@@ -123,6 +123,11 @@ def test_spectrum_peaks_at_the_fundamental():
     assert decibels.min() >= -100
 
 
+def test_what_a_model_under_autocast_gives_is_drawn():
+    mel = torch.linspace(-1, 1, 64 * 128).reshape(64, 128).bfloat16()
+    assert plots.mel_picture(mel) == plots.mel_picture(mel.float().numpy())
+
+
 def test_silence_is_drawn_without_a_warning():
     figure = plots.clip_panel(sine(440.0).edit(event_count=0))
     figure.canvas.draw()

@@ -317,6 +317,52 @@ def test_a_long_run_is_probed_on_its_way(tmp_path, sets, two, monkeypatch):
     assert stage["processor_seconds"] <= metrics["processor_seconds"]
 
 
+def test_figures_of_two_sets_of_recordings_are_never_one_record(tmp_path, sets, monkeypatch):
+    long = Experiment("long", SETTINGS, ("tones",), milestones=(1, 3))
+    places = {"out": tmp_path / "runs", "progress": False, "folder": tmp_path}
+    figures, seen = module._figures, []
+
+    def stop_at_the_second(*asked):
+        if seen:
+            raise KeyboardInterrupt
+        seen.append(figures(*asked))
+        return seen[0]
+
+    with monkeypatch.context() as stopping:
+        stopping.setattr(module, "_figures", stop_at_the_second)
+        with pytest.raises(KeyboardInterrupt):
+            reproduce([long], sets, **places)
+    tones = sets["tones"]
+    others = [tmp_path / path.name for path in tones.paths]
+    for path, other in zip(tones.paths, others, strict=True):
+        wave, rate = soundfile.read(path)
+        soundfile.write(other, wave[::-1], rate)
+    turned = replace(tones, labels=1 - tones.labels)
+    for changed in (replace(tones, paths=others), turned):
+        with pytest.raises(InputError, match=r"other recordings of tones .*another folder \(--out"):
+            reproduce([long], {"tones": changed}, **places)
+    assert read_record("long", tmp_path) is None
+    assert reproduce([long], sets, **places) == []
+    stages = read_record("long", tmp_path)["metrics"]["milestones"]
+    assert list(stages) == ["2", "6"]
+    assert stages["2"] == seen[0]
+
+
+@pytest.mark.parametrize("content", ["null", "[]", '"x"', "5", "{}"])
+@pytest.mark.parametrize("entry", ["2", "of"])
+def test_an_entry_of_the_milestones_that_is_damaged_is_refused(tmp_path, sets, entry, content):
+    long = Experiment("long", SETTINGS, ("tones",), milestones=(1,))
+    kept = tmp_path / "runs/long/milestones.json"
+    kept.parent.mkdir(parents=True)
+    if (entry, content) == ("of", "{}"):
+        content = "true"
+    kept.write_text(f'{{"{entry}": {content}}}')
+    with pytest.raises(
+        InputError, match=rf"milestones\.json is damaged at '{entry}'; delete the run"
+    ):
+        reproduce([long], sets, out=tmp_path / "runs", progress=False, folder=tmp_path)
+
+
 @pytest.mark.parametrize("content", ["[]", "3", "null", "{"])
 def test_milestones_that_are_damaged_are_refused(tmp_path, sets, content):
     long = Experiment("long", SETTINGS, ("tones",), milestones=(1,))
@@ -340,7 +386,7 @@ def test_milestones_of_another_run_are_not_recorded(tmp_path, sets):
     long = Experiment("long", SETTINGS, ("tones",), milestones=(1,))
     kept = tmp_path / "runs/long/milestones.json"
     kept.parent.mkdir(parents=True)
-    kept.write_text('{"2": {"held_out_loss": 77}}')
+    kept.write_text('{"2": {"held_out_loss": 77, "probe_seconds": 1}}')
     with pytest.raises(InputError, match=r"holds milestones\.json of another run, whose settings"):
         reproduce([long], sets, out=tmp_path / "runs", progress=False, folder=tmp_path)
     assert read_record("long", tmp_path) is None

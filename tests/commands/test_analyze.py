@@ -1,5 +1,6 @@
 """The command `analyze`, end to end on networks of no training."""
 
+import argparse
 import json
 import os
 import shutil
@@ -225,6 +226,13 @@ def test_what_a_run_has_heard_ends_with_its_newest_checkpoint(tmp_path):
         heard_by(str(tmp_path))
 
 
+def parsed(arguments):
+    """The options of a call."""
+    parser = argparse.ArgumentParser()
+    command.add(parser)
+    return parser.parse_args(arguments[1:])
+
+
 def test_a_folder_with_another_analysis_is_refused_before_the_work(tmp_path, monkeypatch, capsys):
     def work(*_, **__):
         raise AssertionError("clips are embedded")
@@ -242,6 +250,18 @@ def test_a_folder_with_another_analysis_is_refused_before_the_work(tmp_path, mon
     (out / "analysis.json").write_text('{"a": 1}')
     assert main(arguments) == 2
     assert f"holds an analysis with model = None, not '{path}'" in capsys.readouterr().err
+    # The tables of these weights must not lie beside those of others, or of other clips.
+    settings = {name: getattr(parsed(arguments), name) for name in command._SETTINGS}
+    settings |= {"other_clips": 5000, "precision": "float32"}
+    write_record("analysis", settings=settings | {"other_clips": 40}, **said)
+    assert main(arguments) == 2
+    assert "holds an analysis with other_clips = 40, not 5000" in capsys.readouterr().err
+    write_record("analysis", settings=settings, **said)
+    with pytest.raises(AssertionError, match="clips are embedded"):
+        main(arguments)
+    write_record("analysis", settings=settings | {"weights": {str(path): "others"}}, **said)
+    assert main(arguments) == 2
+    assert f"holds an analysis of other weights: {path} has changed" in capsys.readouterr().err
     for names in (("a/b", "../a-b"), ("ä", "ö")):
         with pytest.raises(InputError, match=f"the files of {names[0]} and {names[1]} would have"):
             command._require_own_files(["this encoder", *names])
@@ -259,15 +279,22 @@ def test_a_folder_with_another_analysis_is_refused_before_the_work(tmp_path, mon
     ("arguments", "message"),
     [
         (["--seeds", "0"], "seeds is 0"),
-        (["--clips", "0"], "clips is 0; give a whole number, 1 or more"),
-        (["--clips", "20", "--seeds", "1"], "20 clips in 5 parts leave 4 a part"),
-        (["--permutations", "0", "--clips", "25", "--seeds", "1"], "permutations is 0"),
+        (["--clips", "0"], "clips is 0; give a whole number, 25 or more"),
+        (["--clips", "24", "--seeds", "1"], "clips is 24; give a whole number, 25 or more"),
+        (["--permutations", "0"], "permutations is 0"),
+        (["--permutations", "-1"], "permutations is -1"),
+        (["--null-clips", "4"], "null_clips is 4; give a whole number, 5 or more"),
+        (["--other-clips", "4"], "other_clips is 4; give a whole number, 5 or more"),
+        (["--seed", str(2**63 - 2)], f"seed is {2**63}; give a 64-bit whole number"),
         (["--beside", "nowhere"], "nowhere is not a file"),
         (["--by-clips", "nowhere"], "nowhere does not say what it heard"),
     ],
 )
 def test_bad_input_is_one_sentence(arguments, message, tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("AUDIOPG_CACHE", str(tmp_path / "cache"))
+    def work(*_, **__):
+        raise AssertionError("clips are embedded")
+
+    monkeypatch.setattr(command.analysis, "embed_clips", work)
     save_model(MaskedAutoencoder.preset("micro"), tmp_path / "model.safetensors")
     call = ["analyze", str(tmp_path / "model.safetensors"), "--out", str(tmp_path / "out")]
     assert main([*call, *arguments]) == 2

@@ -3,6 +3,7 @@
 import io
 import json
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -170,11 +171,37 @@ def test_a_run_is_set_beside_one_from_scratch(tmp_path, data, weights, monkeypat
     assert record["settings"]["beside"] == {
         str(scratch): {"start": None, "preset": "micro", "layer_decay": 1.0}
     }
+    # Two paths of one run are one test.
+    done = ["finetune", *FLAGS[5:], "--resume", "--out", str(tuned), "--folds=1,3", "--record=x"]
+    assert main([*done, "--beside", str(scratch), f"{scratch}/", f"{tuned}/../scratch"]) == 0
+    assert list(records[-1]["metrics"]) == [str(scratch), "this encoder"]
+    assert records[-1]["metrics"] == record["metrics"]
+    # What has no test is said before the training.
+    monkeypatch.setattr(command, "finetune", lambda *_, **__: pytest.fail("a network is trained"))
+    assert main([*done, "--beside", f"{tuned}/"]) == 2
+    assert f"{tuned}/ is this run itself (--out)" in capsys.readouterr().err
+    new = [*arguments[:-1], str(tmp_path / "new"), "--validate", "--beside", str(scratch)]
+    assert main(new) == 2
+    assert (
+        f"{scratch} has figures of test folds, and this run of training folds; give --validate"
+        in (capsys.readouterr().err)
+    )
+    assert not (tmp_path / "new").exists()
     # Where it is not done, or not there, it is said before the training.
     assert main(["finetune", *FLAGS[5:], "--resume", "--out", str(tuned), "--folds=1,2",
                  "--beside", str(scratch)]) == 2  # fmt: skip
     assert "is not done with fold 2 of seed 0" in capsys.readouterr().err
     assert not (tuned / "seed-0/fold-2").exists()
+
+
+@pytest.mark.parametrize("seeds", [(1, 2), (2, 1)])
+def test_several_seeds_of_clips_of_several_classes_have_no_test_beside(tmp_path, seeds):
+    here, other = (replace(SETTINGS, seeds=number) for number in seeds)
+    command._require_paired(tmp_path, here, {"a": other}, False)
+    with pytest.raises(
+        InputError, match=r"no paired test of mAP, and a is .* give one seed to both"
+    ):
+        command._require_paired(tmp_path, here, {"a": other}, True)
 
 
 @pytest.mark.parametrize(
@@ -403,7 +430,9 @@ def test_the_examples_of_the_help_are_accepted(example, data, tmp_path, monkeypa
     arguments = example.split()
     arguments[arguments.index("--out") + 1] = str(tmp_path)
     if "--beside" in arguments:
-        arguments[arguments.index("--beside") + 1] = str(tmp_path)
+        other = tmp_path / "other"
+        shutil.copytree(tmp_path, other, ignore=lambda _, names: {*names} - {"run.json"})
+        arguments[arguments.index("--beside") + 1] = str(other)
         monkeypatch.setattr(command, "read_result", lambda *_: None)
     with pytest.raises(Asked):
         main(["finetune", *arguments])

@@ -368,6 +368,17 @@ def test_probe_that_is_stopped_leaves_nothing_and_can_be_run_again(
     assert [path.name for path in records.iterdir()] == ["new.json"]
 
 
+def test_probe_refuses_what_it_cannot_choose_on_before_it_embeds(
+    weights, data, monkeypatch, capsys
+):
+    monkeypatch.setattr(command.transfer, "clip_features", lambda *_, **__: pytest.fail("embeds"))
+    lines = [f"{data}/ESC-10/audio/{n}.wav,{n % 10 < 1},{n // 10 + 1}" for n in range(20)]
+    table = data / "two.csv"
+    table.write_text("\n".join(["path,label,fold", *lines]))
+    assert main(["probe", weights, "--dataset", str(table)]) == 2
+    assert "has a class with fewer than 3 clips; add clips or folds" in capsys.readouterr().err
+
+
 def test_probe_names_the_line_with_a_wrong_fold(weights, data, capsys):
     meta = data / "ESC-10/meta/esc50.csv"
     meta.write_text(meta.read_text().replace("0.wav,1,", "0.wav,9,", 1))

@@ -431,9 +431,13 @@ def test_load_clips_refuses_a_setting_below_1(tmp_path, setting, message):
 
 def test_a_window_that_no_file_has_is_refused_and_the_file_is_not_called_damaged(tmp_path):
     soundfile.write(tmp_path / "a.wav", np.ones(100), 16000)
-    for first, samples in ((-1, 5), (5, 0), (5, -3)):
-        with pytest.raises(InputError, match=f"{samples} samples from {first} were asked for"):
-            read_window(tmp_path / "a.wav", first, samples)
+    for first in (-1, 1.5, "3", None, np.nan, True, 2**63):
+        with pytest.raises(InputError, match=r"first is .*; give a whole number, 0 or more"):
+            read_window(tmp_path / "a.wav", first, 5)
+    for samples in (0, -3, 1.5, "3", None):
+        with pytest.raises(InputError, match=r"samples is .*; give a whole number, 1 or more"):
+            read_window(tmp_path / "a.wav", 5, samples)
+    assert len(read_window(tmp_path / "a.wav", np.int32(5), torch.tensor(7.0))[0]) == 7
     with pytest.raises(InputError, match="holds no samples"):
         read_window(tmp_path / "a.wav", 10**12, 5)
 
@@ -453,7 +457,7 @@ def test_times_may_be_numbers_of_any_kind(tmp_path, number):
         ({"segments": [[0.0, 0.1]]}, r"segments have the shape \(1, 2\); give \(2, 2\)"),
         ({"segments": [0.0, 0.1]}, r"segments have the shape \(2,\)"),
         ({"channels": [0]}, r"channels have the shape \(1,\); give \(2,\)"),
-        ({"labels": np.zeros(3)}, "2 paths for 3 labels"),
+        ({"labels": np.arange(3)}, "2 paths for 3 labels"),
         (
             {"channels": [0, None]},
             r"channels are not all whole numbers; give numbers from 0, and -1",
@@ -470,13 +474,19 @@ def test_times_may_be_numbers_of_any_kind(tmp_path, number):
         ({"sources": [1]}, r"sources have the shape \(1,\); give \(2,\)"),
         ({"sources": [1, None]}, r"sources are not all whole numbers; give numbers from 0\."),
         ({"sources": [1, -1]}, "sources are not all whole numbers"),
+        ({"folds": np.arange(3)}, r"folds have shape \(3,\) and type int64; give one integer for"),
+        ({"labels": None}, r"labels have shape \(\) and type object"),
+        ({"labels": [0.0, 1.0]}, "labels have shape .* and type float64"),
+        ({"labels": [0, 2]}, "the labels are of 3 classes, and 2 have names"),
+        ({"labels": [0, -1]}, "labels hold -1; count the classes from 0"),
+        ({"labels": np.ones((2, 1), bool)}, "the labels are of 1 classes, and 2 have names"),
     ],
 )
 def test_rows_of_clips_that_do_not_fit_together_are_refused(changes, message):
     rows = {"paths": [Path("a"), Path("b")], "labels": np.arange(2), "folds": np.arange(2)}
     with pytest.raises(InputError, match=message):
         LabelledClips(
-            "x", classes=["a"], licence="", fold_names={}, test_folds=[], **rows | changes
+            "x", classes=["a", "b"], licence="", fold_names={}, test_folds=[], **rows | changes
         )
 
 
@@ -485,9 +495,36 @@ def test_rows_of_clips_that_do_not_fit_together_are_refused(changes, message):
 def test_rows_of_clips_may_be_of_any_kind(end, channels):
     rows = {"paths": [Path("a"), Path("b")], "labels": np.arange(2), "folds": np.arange(2)}
     rows |= {"segments": [[0, 0.5], [0.5, end]], "channels": channels, "sources": 2 * [2**40]}
-    clips = LabelledClips("x", classes=[], licence="", fold_names={}, test_folds=[], **rows)
+    clips = LabelledClips("x", classes=["a", "b"], licence="", fold_names={}, test_folds=[], **rows)
     assert [clips.part(row) for row in (0, 1)] == [(0.0, 0.5, 0), (0.5, None, None)]
     assert clips.across_folds.all()
+
+
+@pytest.mark.parametrize("several", [False, True])
+@pytest.mark.parametrize(
+    "kind", [pandas.DataFrame, torch.tensor, np.ndarray.tolist, lambda v: v[:, None]]
+)
+def test_labels_and_folds_go_by_position_whatever_holds_them(kind, several):
+    order = np.array([2, 0, 3, 1])
+    labels, folds = np.array([0, 1, 1, 0]), np.array([1, 2, 1, 2])
+    if several:
+        labels = np.eye(2, dtype=bool)[labels]
+    kind = np.asarray if several and kind(folds).__class__ is np.ndarray else kind
+    given = {"labels": kind(labels), "folds": kind(folds)}
+    if kind is pandas.DataFrame:
+        # Of a table that was shuffled: its index says where a row was.
+        given = {name: values.set_axis(order) for name, values in given.items()}
+    rows = {"classes": ["a", "b"], "licence": "", "fold_names": {}, "test_folds": []}
+    clips = LabelledClips("x", [Path(f"{row}") for row in range(4)], **given, **rows)
+    for taken in (clips, clips.take(range(4)), clips.take(np.full(4, True)), clips.take(slice(4))):
+        np.testing.assert_array_equal(taken.labels, labels)
+        np.testing.assert_array_equal(taken.folds, folds)
+    for asked in ([3, 1], (3, 1), iter([3, 1]), torch.tensor([3, 1]), pandas.Series([3, 1])):
+        taken = clips.take(asked)
+        np.testing.assert_array_equal(taken.labels, labels[[3, 1]])
+        assert taken.paths == [Path("3"), Path("1")]
+    assert len(clips.take([])) == 0
+    assert clips.take(labels.argmax(-1) == 1 if several else labels == 1).folds.tolist() == [2, 1]
 
 
 def test_a_name_that_no_file_can_have_is_refused():

@@ -1,5 +1,6 @@
 """The cache of waves, against the recordings themselves, and against processes that race or die."""
 
+import itertools
 import json
 import multiprocessing
 import os
@@ -19,7 +20,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audiopg.datasets import LabelledClips, cache, cached_waves, load_audio
+from audiopg.datasets import LabelledClips, cache, cached_waves, decoding, load_audio
 from audiopg.datasets.cache import _quantise
 from audiopg.errors import InputError
 
@@ -249,7 +250,8 @@ def test_the_hash_of_a_file_just_written_is_not_remembered(root, clips, monkeypa
     hashes = count_hashes(monkeypatch)
     cached_waves(clips, progress=False)
     cached_waves(clips, progress=False)
-    assert len(hashes) == 10
+    # Before the files are read, after it, and when they are asked for again.
+    assert len(hashes) == 15
 
 
 def test_a_memory_of_hashes_that_cannot_be_read_is_made_again(root, clips):
@@ -317,11 +319,73 @@ def test_files_that_cannot_be_used_can_be_skipped_and_are_recorded(root, tmp_pat
     )
 
 
+def while_reading(monkeypatch, happens):
+    """Let something happen just before the third recording is read."""
+    reads = itertools.count()
+
+    def load(path, *how):
+        if next(reads) == 2:
+            happens(path)
+        return load_audio(path, *how)
+
+    monkeypatch.setattr(cache, "load_audio", load)
+
+
+@pytest.mark.parametrize("skip_bad", [False, True])
+def test_recordings_that_go_while_they_are_read_are_there_when_they_are_back(
+    root, clips, tmp_path, monkeypatch, skip_bad
+):
+    with monkeypatch.context() as away:
+        while_reading(away, lambda _: (tmp_path / "audio").rename(tmp_path / "away"))
+        with pytest.raises(
+            InputError, match=r"noises went or changed while they were read \(first"
+        ):
+            cached_waves(clips, skip_bad=skip_bad, progress=False)
+    assert list(root.glob("*waves-*")) == []
+    (tmp_path / "away").rename(tmp_path / "audio")
+    waves = cached_waves(clips, skip_bad=skip_bad, progress=False)
+    assert waves.lengths.tolist() == LENGTHS
+    assert waves.clips.skipped == {}
+
+
+def test_a_recording_that_changes_while_it_is_read_is_not_kept_as_what_it_was(
+    root, clips, monkeypatch
+):
+    before = {path: path.read_bytes() for path in clips.paths}
+    with monkeypatch.context() as changing:
+        while_reading(changing, lambda path: soundfile.write(path, np.zeros(9), 16000))
+        with pytest.raises(InputError, match="went or changed while they were read; see that all"):
+            cached_waves(clips, progress=False)
+    for path, content in before.items():
+        path.write_bytes(content)
+    assert cached_waves(clips, progress=False).lengths.tolist() == LENGTHS
+
+
+@pytest.mark.parametrize("fails", ["open", "read"])
+def test_a_failure_of_the_moment_is_not_kept(root, clips, monkeypatch, fails):
+    hashes = cache.file_hashes(clips.paths, progress=False)
+    assert all(hashes)
+
+    def refuse(*_, **__):
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as broken:
+        if fails == "open":
+            broken.setattr(decoding, "open", refuse, raising=False)
+        else:
+            broken.setattr(decoding, "memoryview", refuse, raising=False)
+        with pytest.raises(InputError, match=r"cannot be (opened|read) \(Input/output error\)"):
+            load_audio(clips.paths[0])
+        with pytest.raises(InputError, match="went or changed while they were read"):
+            cached_waves(clips, skip_bad=True, progress=False)
+    assert cached_waves(clips, progress=False).lengths.tolist() == LENGTHS
+
+
 def test_several_labels_a_clip_and_sources_are_kept_row_by_row(root, tmp_path):
     clips = write_clips(tmp_path / "audio", [*LENGTHS, 800])
     damage(clips)
     labels, sources = np.eye(6, 3, dtype=bool), np.arange(6) // 2
-    clips = replace(clips, labels=labels, sources=sources)
+    clips = replace(clips, labels=labels, sources=sources, classes=["a", "b", "c"])
     waves = cached_waves(clips, skip_bad=True, progress=False)
     assert waves.clips.labels.tolist() == labels[[2, 4, 5]].tolist()
     assert waves.clips.sources.tolist() == [1, 2, 2]

@@ -92,6 +92,32 @@ def test_a_clip_is_a_window_of_the_recording_as_it_was_written(folder):
     assert {0, 1, 2, 3, 4, 5} == set(rows.tolist())
 
 
+@pytest.mark.parametrize(
+    "clips",
+    [[3, 17], (3, 17), np.array([3.0, 17.0]), range(3, 18, 14), torch.tensor([3, 17]).int()],
+)
+def test_clips_of_recordings_are_numbered_as_clips_of_the_synthesizer_are(folder, clips):
+    recordings = find_recordings(folder)
+    expected = draw_windows(recordings, torch.tensor([3, 17]), 2)
+    for seed in (2, np.int32(2)):
+        for found, values in zip(draw_windows(recordings, clips, seed), expected, strict=True):
+            assert torch.equal(found, values)
+
+
+@pytest.mark.parametrize("clips", [[-1], [1.5], 3, [[1, 2]], None, "3", [np.nan]])
+def test_what_is_no_number_of_a_clip_is_refused(folder, clips):
+    with pytest.raises(InputError, match=r"^clips? (was given|are)"):
+        draw_windows(find_recordings(folder), clips, 0)
+    with pytest.raises(InputError, match=r"^clips? (was given|are)"):
+        next(read_ahead(find_recordings(folder), [clips], 0))
+
+
+@pytest.mark.parametrize("seed", [None, "3", 1.5, 2**70, [3]])
+def test_what_is_no_seed_of_an_order_is_refused(folder, seed):
+    with pytest.raises(InputError, match=r"seed is .*; give a 64-bit whole number"):
+        draw_windows(find_recordings(folder), [1], seed)
+
+
 def test_other_rates_and_channels_are_resampled_and_averaged(folder):
     recordings = find_recordings(folder)
     clips = torch.arange(12)

@@ -308,6 +308,12 @@ def test_columns_are_known_by_name_or_named(tmp_path):
     assert listing(table, places) == [("a.wav", ("NA",), 0.5, 1.25, None)]
 
 
+@pytest.mark.parametrize("columns", ["label=x", ["label"], 0, True])
+def test_columns_without_names_are_refused(tmp_path, columns):
+    with pytest.raises(InputError, match=r"columns are given as .*; give them by name, in a dict"):
+        read(lines(tmp_path / "l.csv", "file,label", "a,b"), columns=columns)
+
+
 @pytest.mark.parametrize(
     ("header", "columns", "said"),
     [

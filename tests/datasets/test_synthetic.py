@@ -1,7 +1,15 @@
 import numpy as np
+import pytest
 import torch
 
 from audiopg.datasets import synthetic_clips
+from audiopg.errors import InputError
+
+
+@pytest.mark.parametrize("clips", [0, -1, 1.5, None, "3", float("nan"), True, 10**30])
+def test_a_number_of_clips_that_is_none_is_refused(clips):
+    with pytest.raises(InputError, match=r"clips_per_class is .*; give a whole number, 1 or more"):
+        synthetic_clips(clips)
 
 
 def test_every_class_stands_in_every_fold_and_sounds_like_its_name():

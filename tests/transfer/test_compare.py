@@ -14,6 +14,7 @@ from audiopg.mae import Encoder
 from audiopg.transfer import (
     class_shares,
     clip_features,
+    compare,
     compare_encoders,
     linear_probe,
     probe_features,
@@ -86,6 +87,25 @@ def test_both_poolings_are_those_of_each_alone(encoders, waves, native):
         alone = clip_features(waves, encoders, pooling=pooling, **how)
         for name in encoders:
             torch.testing.assert_close(both[name + suffix], alone[name], **CLOSE)
+
+
+@pytest.mark.parametrize(
+    ("changes", "by_source", "message"),
+    [
+        ({"folds": np.ones(40, int)}, False, "folds hold only"),
+        ({"labels": np.arange(40) % 20 // 19}, False, "a class with fewer than 3 clips"),
+        ({"labels": np.zeros((40, 2), bool)}, False, "no clip of fold 1 has any class"),
+        ({"sources": np.zeros(40, int)}, True, "The sources leave no clip to train on"),
+        ({"test_folds": [7]}, False, "test_folds are"),
+    ],
+)
+def test_clips_that_cannot_be_probed_are_refused_before_they_are_embedded(
+    encoders, waves, monkeypatch, changes, by_source, message
+):
+    two = labelled({1: "fold 1", 2: "fold 2"}, [1, 2])
+    monkeypatch.setattr(compare, "clip_features", lambda *_, **__: pytest.fail("embeds"))
+    with pytest.raises(InputError, match=message):
+        compare_encoders(replace(two, **changes), waves, encoders, by_source=by_source)
 
 
 @pytest.mark.parametrize("name", CONTROLS)

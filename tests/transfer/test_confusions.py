@@ -51,6 +51,26 @@ def predicted(predictions, n_classes):
     return ProbeResult([1], "accuracy", np.zeros(1), scores, np.ones(1))
 
 
+def test_a_result_of_other_clips_is_refused():
+    result = predicted([0, 1, 2, 1], 3)
+    for labels in ([0, 1, 2], np.eye(4, 3, dtype=bool)):
+        for count in (confusion_matrix, most_confused):
+            with pytest.raises(
+                InputError, match="is the accuracy of 4 clips of 3 classes, not that"
+            ):
+                count(result, labelled(labels, list("abc")))
+    with pytest.raises(InputError, match="give the clips that it was made with"):
+        confusion_matrix(result, labelled([0, 1, 1, 1], list("ab")))
+    as_column = labelled(np.array([[0], [1], [2], [0]]), list("abc"))
+    assert confusion_matrix(result, as_column).tolist() == [[1, 1, 0], [0, 1, 0], [0, 0, 1]]
+
+
+@pytest.mark.parametrize("most", [0, -1, 1.5, None, "3"])
+def test_a_number_of_rows_that_is_none_is_refused(most):
+    with pytest.raises(InputError, match=r"most is .*; give a whole number, 1 or more"):
+        most_confused(predicted([0, 1], 2), labelled([0, 1], list("ab")), most)
+
+
 def test_the_matrix_is_that_of_scikit_learn_over_what_was_tested():
     rng = np.random.default_rng(0)
     labels, predictions = rng.integers(0, 5, 200), rng.integers(0, 5, 200)

@@ -613,6 +613,8 @@ def test_log_mel_controls_are_the_mean_and_standard_deviation_over_frames():
     assert statistics.shape == (3, 256)
     np.testing.assert_allclose(statistics.numpy(), np.hstack([mean, deviation]), atol=1e-6)
     assert (log_mel_statistics(mel[:, :1])[:, 128:] == 0).all()
+    for control in (log_mel_mean, log_mel_statistics):
+        assert torch.equal(control(mel.numpy()), control(mel))
 
 
 def test_the_table_shows_per_cent_under_a_row_of_chance():

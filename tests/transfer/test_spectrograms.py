@@ -73,7 +73,7 @@ def test_clips_of_equally_many_patches_are_alike(waves):
 
 def test_waves_of_the_cache_are_read_at_their_own_length():
     samples = np.arange(-600, 600, dtype=np.int16)
-    clips = LabelledClips("x", [], np.zeros(2), np.zeros(2), ["a"], "MIT", {}, [])
+    clips = LabelledClips("x", [], np.zeros(2, int), np.zeros(2, int), ["a"], "MIT", {}, [])
     starts = np.array([0, 500, 1200])
     scales, sums = np.array([1e-3, 2e-3], np.float32), [crc32(samples[:500]), crc32(samples[500:])]
     cached = CachedWaves(clips, 16000, samples, starts, scales, "", np.array(sums))

@@ -19,6 +19,7 @@ from audiopg.transfer import (
     mcnemar,
     mean_average_precision,
     paired_p_value,
+    probe_table,
     significance_table,
 )
 
@@ -89,6 +90,82 @@ def make_ranking(clips=60, classes=4, skill=1.0, seed=0):
     rng = np.random.default_rng(seed)
     labels = rng.random((clips, classes)) < 0.3
     return skill * labels + rng.normal(size=labels.shape), labels
+
+
+@pytest.mark.parametrize("given", [None, "probe", 0.9, np.ones((4, 2)), [0.1] * 1000])
+def test_what_is_no_result_is_one_sentence(given):
+    labels, folds = np.arange(4) % 2, np.arange(4) // 2
+    good = right_and_wrong([True, False, True, True], folds)
+    for use in (
+        lambda: bootstrap_interval(given, labels, folds),
+        lambda: paired_p_value(good, given, labels, folds),
+        lambda: probe_table({"row": given}, 2),
+        lambda: significance_table({"this": good, "row": given}, labels, folds, "this"),
+        lambda: significance_table(given, labels, folds, "this"),
+        lambda: significance_table([given], labels, folds, "this"),
+    ):
+        with pytest.raises(
+            InputError, match=r"is no result; give what|results are given as"
+        ) as said:
+            use()
+        assert len(str(said.value)) < 200
+
+
+RIGHT = np.array([True, True, False, True])
+SCORES, LABELS = make_ranking(clips=6, classes=2)
+
+
+@pytest.mark.parametrize(
+    "values", [[0.01, np.nan], [-0.1, 0.2], [2.0, 0.1], [[0.1, 0.2]], 0.1, None, ["x"]]
+)
+def test_what_is_no_p_value_is_refused(values):
+    with pytest.raises(InputError, match="p_values"):
+        holm(values)
+    with pytest.raises(InputError, match="p_values are masked"):
+        holm(np.ma.array([0.1, 0.2], mask=[False, True]))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        [True],
+        RIGHT[:, None],
+        RIGHT * 2,
+        RIGHT - 0.5,
+        [*"abcd"],
+        None,
+        np.ma.array(RIGHT, mask=RIGHT),
+    ],
+)
+def test_what_does_not_say_which_clips_are_right_is_refused(other):
+    for pair in ((RIGHT, other), (other, RIGHT)):
+        with pytest.raises(InputError, match=r"first|second"):
+            mcnemar(*pair)
+    assert mcnemar(RIGHT.astype(float), (~RIGHT).tolist()) == mcnemar(RIGHT, ~RIGHT)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"scores": np.where(SCORES[0] == SCORES, np.nan, SCORES)},
+            "scores of 1 of 6 clips are not",
+        ),
+        ({"labels": np.vstack((LABELS, LABELS))}, r"labels have shape \(12, 2\)"),
+        ({"labels": LABELS[:, :1]}, r"labels have shape \(6, 1\) .* give bool of shape \(6, 2\)"),
+        ({"labels": LABELS * 2}, "labels have shape .* and type int64; give bool"),
+        ({"scores": SCORES[:, 0]}, r"scores have shape \(6,\)"),
+        ({"counts": [1] * 6}, r"counts have shape \(6,\)"),
+        ({"counts": [[1] * 5]}, r"give \(resamples, 6\)"),
+        ({"counts": [[-1] * 6]}, "are not all 0 or more"),
+    ],
+)
+def test_what_average_precision_cannot_be_of_is_refused(changes, message):
+    with pytest.raises(InputError, match=message):
+        mean_average_precision(**{"scores": SCORES, "labels": LABELS} | changes)
+    expected = average_precision_score(LABELS, SCORES)
+    for labels in (LABELS.astype(int), LABELS.tolist()):
+        assert mean_average_precision(SCORES, labels)[0] == pytest.approx(expected)
 
 
 # Average precision
