@@ -165,8 +165,10 @@ def as_rows(
     Args:
         path: of the manifest; files are relative to its folder. Without a column of files they are
             of the recording that it lies beside.
-        columns: of each role the name, or the place from 1, where `ROLES` does not tell.
+        columns: of each role the name, or the place from 1, where `ROLES` does not tell; nothing
+            where no column has it.
     """
+    otherwise = ", or say that no column is the {0}, with --columns {0}="
     column_of: dict[str, str] = {}
     beside: Path | None = None
     names: dict[str, None] = {}
@@ -180,13 +182,15 @@ def as_rows(
         name = found.get("file")
         if not beside and not (name and isinstance(name, str)):
             raise InputError(f"{where}: the file is {name!r}; name one, or remove the row.")
-        yield as_row(where, beside or path.parent / name, found, **more)
+        yield as_row(where, beside or path.parent / name, found, otherwise, **more)
 
 
-def as_row(where: str, file: Path, found: Mapping[str, object], **more: object) -> Row:
-    """A row, from the text for each role."""
+def as_row(
+    where: str, file: Path, found: Mapping[str, object], otherwise: str = "", **more: object
+) -> Row:
+    """A row, from the text for each role; ``otherwise`` is what else to do where one is no time."""
     times = {
-        role: seconds(where, role, found[role])
+        role: seconds(where, role, found[role], otherwise.format(role))
         for role in ("start", "end", "duration")
         if found.get(role) not in (None, "")
     }
@@ -220,14 +224,14 @@ def roles_of(where: str, names: list[str], columns: Columns) -> dict[str, str]:
     """
     found = {role: str(name) for role, name in columns.items()}
     for role, name in found.items():
-        if name not in names:
+        if name and name not in names:
             raise which(f"{where}: no column is called {name!r}", role, names)
     for role, known in ROLES.items():
         # A clip has one label, or a list of them.
         if (
             role in found
-            or (role == "labels" and "label" in found)
-            or (role == "label" and "labels" in found)
+            or (role == "labels" and found.get("label"))
+            or (role == "label" and found.get("labels"))
         ):
             continue
         taken = found.values()
@@ -244,7 +248,8 @@ def roles_of(where: str, names: list[str], columns: Columns) -> dict[str, str]:
             raise which(f"{where}: 'offset' may be a start or an end", "end", names)
         found["start"] = found.pop("end")
     # Beside no start it may be what the whole file has.
-    if "duration" in columns and "start" not in found:
+    found = {role: name for role, name in found.items() if name}
+    if "duration" in columns.keys() & found.keys() and "start" not in found:
         raise which(f"{where}: a duration needs a start", "start", names)
     if not {"label", "labels"} & found.keys():
         raise which(f"{where}: no column is known to hold labels", "label", names)
@@ -259,10 +264,12 @@ def which(why: str, role: str, names: Iterable[str]) -> InputError:
     )
 
 
-def seconds(where: str, role: str, text: object) -> float:
+def seconds(where: str, role: str, text: object, otherwise: str = "") -> float:
     """A time that is written as a plain number of seconds, not below 0."""
     if not _NUMBER.fullmatch(str(text)) or float(str(text)) < 0:
-        raise InputError(f"{where}: the {role} is {text!r}; write seconds from 0, such as 1.5.")
+        raise InputError(
+            f"{where}: the {role} is {text!r}; write seconds from 0, such as 1.5{otherwise}."
+        )
     return float(str(text))
 
 

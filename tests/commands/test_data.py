@@ -139,7 +139,7 @@ def test_data_asks_for_groups_where_each_row_is_a_source(tmp_path, capsys):
     arguments = ["data", str(tmp_path / "birds.csv")]
     assert main([*arguments, "--n-folds=3"]) == 0
     assert "name it with --columns group=..." in capsys.readouterr().out
-    assert main([*arguments, "--columns=group=site", "--n-folds=3"]) == 0
+    assert main([*arguments, "--columns=group=site,start=", "--n-folds=3"]) == 0
     printed = capsys.readouterr().out
     assert "sources: 3;" in printed
     assert "--columns group=" not in printed

@@ -382,6 +382,15 @@ def test_a_duration_beside_a_start_gives_the_end(tmp_path, header, fields, colum
     assert listing(table, columns) == [("a.wav", ("x",), *part, None)]
 
 
+def test_a_column_that_is_no_time_is_left_out_where_that_is_said(tmp_path):
+    """When a recorder began is no place in its file."""
+    table = lines(tmp_path / "l.csv", "file,label,start_time", "a.wav,x,2021-05-01 12:00:00")
+    said = r"the start is '2021-.*'; write seconds from 0, such as 1\.5, .* with --columns start=\."
+    with pytest.raises(InputError, match=said):
+        listing(table)
+    assert listing(table, {"start": ""}) == [("a.wav", ("x",), 0.0, None, None)]
+
+
 @pytest.mark.parametrize("more", ["group", "fold"])
 def test_one_part_listed_in_two_groups_or_folds_is_refused_by_line(tmp_path, more):
     table = lines(
