@@ -30,6 +30,16 @@ ROLES = {
     "group": "group identifier speaker src_file fsid",
     "fold": "fold split",
 }
+# What may be a time, and the words around it.
+_TIMES = {
+    "start": "begin|start|onset|t_?min|t_?0",
+    "end": "end|stop|offset|finish|t_?max|t_?1",
+    "duration": "dur|duration|length",
+}
+_AROUND = (
+    "time|at|in|s|secs?|seconds?|ms|milliseconds|samples?|frames?|"
+    "clip|event|call|segment|seg|selection|annotation|audio"
+)
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 Columns = Mapping[str, str | int]
@@ -247,13 +257,32 @@ def roles_of(where: str, names: list[str], columns: Columns) -> dict[str, str]:
         if "duration" not in found:
             raise which(f"{where}: 'offset' may be a start or an end", "end", names)
         found["start"] = found.pop("end")
-    # Beside no start it may be what the whole file has.
+    _ask_for_times(where, names, found)
     found = {role: name for role, name in found.items() if name}
+    # Beside no start it may be what the whole file has.
     if "duration" in columns.keys() & found.keys() and "start" not in found:
         raise which(f"{where}: a duration needs a start", "start", names)
     if not {"label", "labels"} & found.keys():
         raise which(f"{where}: no column is known to hold labels", "label", names)
     return found
+
+
+def _ask_for_times(where: str, names: list[str], found: Mapping[str, str]) -> None:
+    """Refuse a table in which a time of the clips may stand under a name that is not known."""
+    start, lasts = bool(found.get("start")), "duration" in found
+    free = {
+        "start": "start" not in found,
+        "end": "end" not in found and not (start and lasts),
+        # Beside no start it may be what the whole file has.
+        "duration": start and not lasts and "end" not in found,
+    }
+    for name in names:
+        words = re.sub(r"(?<=[a-z])(?=[A-Z])|[^A-Za-z0-9]+", "_", name).strip("_").lower()
+        for role, known in _TIMES.items():
+            pattern = f"(({_AROUND})_)*({known})(_?({_AROUND}))*"
+            if free[role] and name not in found.values() and re.fullmatch(pattern, words):
+                why = f"{where}: {name!r} may be a time in the file (if it is none, --columns {role}=)"
+                raise which(why, role, names)
 
 
 def which(why: str, role: str, names: Iterable[str]) -> InputError:

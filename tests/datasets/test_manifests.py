@@ -6,6 +6,7 @@ Where a comment names a tool and its version, the expected values are what it ga
 import gzip
 import json
 import os
+import re
 import shutil
 import sys
 
@@ -389,6 +390,60 @@ def test_a_column_that_is_no_time_is_left_out_where_that_is_said(tmp_path):
     with pytest.raises(InputError, match=said):
         listing(table)
     assert listing(table, {"start": ""}) == [("a.wav", ("x",), 0.0, None, None)]
+
+
+@pytest.mark.parametrize(
+    ("times", "asked"),
+    [
+        # crowsetta, das and vak; AudioSet; ELAN and Praat; Python's readers of annotations.
+        ("onset_s,offset_s", "start end"),
+        ("start_seconds,end_seconds", "start end"),
+        ("Begin Time (s),End Time (s)", "start end"),
+        ("begin_time,end_time", "start"),
+        ("tmin,tmax", "start end"),
+        ("T0,t_1", "start end"),
+        ("startTime,stopTime", "start end"),
+        ("clip_start_ms,clip_end_ms", "start end"),
+        ("start,stop", "end"),
+        ("start,duration_s", "duration"),
+        ("onset,length", "duration"),
+        ("Start (s),Dur.", "start duration"),
+    ],
+)
+def test_a_column_that_may_be_a_time_is_asked_for(tmp_path, times, asked):
+    """Instead of the whole file, or another part of it."""
+    table = lines(tmp_path / "l.csv", f"file,{times},label", "a.wav,0.25,0.75,x")
+    first, second = times.split(",")
+    named, columns = {"end": second, "duration": second, "start": first}, {}
+    for role in asked.split():
+        said = (
+            rf"line 2: {re.escape(repr(named[role]))} may be a time .*; say which is the {role}, "
+        )
+        with pytest.raises(InputError, match=rf"{said}.*\(--columns {role}=\.\.\.\), of file, "):
+            listing(table, columns)
+        columns[role] = named[role]
+    end = 1.0 if "duration" in asked else 0.75
+    assert listing(table, columns) == [("a.wav", ("x",), 0.25, end, None)]
+    none = dict.fromkeys(("start", "end", "duration"), "")
+    assert listing(table, none) == [("a.wav", ("x",), 0.0, None, None)]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "file,length,label,x",
+        "file,duration,Duration_s,label",
+        "file,start,end,duration_s,label",
+        "file,start,duration,stop,label",
+        "file,onset,offset,start_frame,label",
+        "file,start_date,end_frequency,label",
+        "file,sends,recording_start,label",
+        "file,weekend,time,label",
+    ],
+)
+def test_a_column_that_is_no_time_of_the_clip_is_not_asked_for(tmp_path, header):
+    fields = [{"file": "a.wav", "label": "x"}.get(name, "0.5") for name in header.split(",")]
+    assert listing(lines(tmp_path / "l.csv", header, ",".join(fields)))
 
 
 @pytest.mark.parametrize("more", ["group", "fold"])
