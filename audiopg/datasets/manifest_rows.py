@@ -40,6 +40,9 @@ _AROUND = (
     "time|at|in|s|secs?|seconds?|ms|milliseconds|samples?|frames?|"
     "clip|event|call|segment|seg|selection|annotation|audio"
 )
+# Lists as Python, NumPy and JSON write them: of texts in quotes; of others where commas divide labels.
+_QUOTED = re.compile(r"""[\[({]\s*['"]""")
+_LISTED = re.compile(r"""[\[({]\s*(['"]|[^\])}]*,|[\])}]$)""")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 Columns = Mapping[str, str | int]
@@ -208,6 +211,12 @@ def as_row(
     if "start" in found and length is not None:
         times.setdefault("end", round(times.get("start", 0.0) + length, 9))
     several = found.get("labels")
+    text = found.get("label") if several is None else several
+    if isinstance(text, str) and (_QUOTED if several is None else _LISTED).match(text):
+        raise InputError(
+            f"{where}: the labels are {text!r}; write them into a column 'labels', divided by commas, "
+            "without brackets and quotes."
+        )
     if several is None:
         labels: tuple[str, ...] = (_plain(where, found.get("label")),)
     elif isinstance(several, str):

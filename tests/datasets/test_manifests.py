@@ -472,6 +472,40 @@ def test_labels_that_another_sign_divides_are_not_one_label(tmp_path, sign):
         read(table)
 
 
+@pytest.mark.parametrize("column", ["label", "labels", "tags"])
+@pytest.mark.parametrize(
+    "made",
+    [
+        repr,
+        json.dumps,
+        lambda x: repr(tuple(x)),
+        lambda x: repr(set(x)),
+        lambda x: str(np.array(x)),
+    ],
+)
+def test_a_list_in_a_field_is_no_label_in_brackets(tmp_path, column, made):
+    """As `to_csv` of pandas writes a column of lists."""
+    for labels in (["x", "z"], ["x"]):
+        field = made(labels).replace('"', '""')
+        table = lines(tmp_path / "l.csv", f"file,{column}", f'a.wav,"{field}"')
+        with pytest.raises(
+            InputError, match=r"line 2: the labels are .*; write them into a column"
+        ):
+            listing(table)
+
+
+def test_brackets_are_part_of_a_label_where_they_are_no_list(tmp_path):
+    fields = "[noise]", "[noise],(breath)", "Dog,(Cat)", "x,[y]"
+    table = lines(tmp_path / "l.csv", "file,labels", *(f'a.wav,"{field}"' for field in fields))
+    assert [labels for _, labels, *_ in listing(table)] == [tuple(f.split(",")) for f in fields]
+    table = lines(tmp_path / "l.csv", "file,label", 'a.wav,"(Bird, song)"')
+    assert listing(table)[0][1] == ("(Bird, song)",)
+    for field in ("[]", "[x, z]", "{x,z}"):
+        table = lines(tmp_path / "l.csv", "file,labels", f'a.wav,"{field}"')
+        with pytest.raises(InputError, match="divided by commas, without brackets and quotes"):
+            listing(table)
+
+
 def test_several_labels_a_clip(tmp_path):
     rows = ["x", "x,y", "y", "", "x,z", "z"]
     for row in range(6):
