@@ -30,6 +30,12 @@ ROLES = {
     "group": "group identifier speaker src_file fsid",
     "fold": "fold split",
 }
+# The words that name a part of an official split, and no class or fold.
+SPLIT_WORDS = {
+    **dict.fromkeys(("train", "training"), "training"),
+    **dict.fromkeys(("dev", "val", "valid", "validation"), "validation"),
+    **dict.fromkeys(("test", "testing", "eval", "evaluation"), "testing"),
+}
 # What may be a time, and the words around it.
 _TIMES = {
     "start": "begin|start|onset|t_?min|t_?0",
@@ -181,6 +187,7 @@ def as_rows(
         columns: of each role the name, or the place from 1, where `ROLES` does not tell; nothing
             where no column has it.
     """
+    kinds: dict[str, set[str | None]] = {}
     otherwise = ", or say that no column is the {0}, with --columns {0}="
     column_of: dict[str, str] = {}
     beside: Path | None = None
@@ -191,11 +198,23 @@ def as_rows(
             names |= dict.fromkeys(row)
             column_of = roles_of(where, list(names), columns)
             beside = None if "file" in column_of else recording_beside(path)
+        for other in row.keys() - column_of.values():
+            kinds.setdefault(other, set()).add(SPLIT_WORDS.get(str(row[other]).lower()))
         found = {role: row.get(name) for role, name in column_of.items()}
         name = found.get("file")
         if not beside and not (name and isinstance(name, str)):
             raise InputError(f"{where}: the file is {name!r}; name one, or remove the row.")
         yield as_row(where, beside or path.parent / name, found, otherwise, **more)
+    split = [other for other in kinds if divides(kinds[other])]
+    if split and "fold" not in {*columns, *column_of}:
+        why = f"{printable(path)}: {split[0]!r} holds the parts of a split (if it is none, --columns fold=)"
+        raise which(why, "fold", names)
+
+
+def divides(kinds: Iterable[str | None]) -> bool:
+    """Whether what `SPLIT_WORDS` says of some names is a split: training, another part, no more."""
+    found = set(kinds)
+    return None not in found and "training" in found and len(found) > 1
 
 
 def as_row(

@@ -14,8 +14,8 @@ from audiopg._types import AnyPath
 from audiopg.datasets.audio import LabelledClips, in_threads, printable, read_header
 from audiopg.datasets.cache import copies_of, file_hashes
 from audiopg.datasets.folds import deal_folds
-from audiopg.datasets.manifest_formats import SPLIT_WORDS, find_reader
-from audiopg.datasets.manifest_rows import ROLES, Columns, Row
+from audiopg.datasets.manifest_formats import find_reader
+from audiopg.datasets.manifest_rows import ROLES, SPLIT_WORDS, Columns, Row
 from audiopg.datasets.tables import SPLIT, TESTING, VALIDATION, cross_validation
 from audiopg.errors import InputError
 from audiopg.inputs import as_path, is_count

@@ -115,6 +115,58 @@ def test_outer_folders_named_as_parts_of_a_split_are_one(tmp_path):
     ]
 
 
+def test_a_folder_around_the_split_is_passed_over(tmp_path):
+    for part in ("train", "test"):
+        for label in "ab":
+            record(tmp_path / "data/audio" / part / label / "1.wav")
+    clips = read(tmp_path)
+    assert clips.classes == ["a", "b"]
+    assert clips.fold_names == {1: "training", 3: "testing"}
+    # A part alone is dealt.
+    assert read(tmp_path / "data").fold_names == clips.fold_names
+    for part in ("train", "test"):
+        record(tmp_path / f"data/audio/{part}/a/2.wav")
+        record(tmp_path / f"data/audio/{part}/b/2.wav")
+        assert read(tmp_path / "data/audio" / part).fold_names == {1: "fold 1", 2: "fold 2"}
+
+
+@pytest.mark.parametrize(
+    "more",
+    ["extra/a/2.wav", "noise/2.wav", "test/2.wav", "2.wav", "deep/er/a/2.wav"],
+)
+def test_a_split_that_leaves_something_out_is_not_dropped(tmp_path, more):
+    for path in ("train/a/1.wav", "train/b/1.wav", "test/a/1.wav", "Eval/b/1.wav", more):
+        record(tmp_path / path)
+    said = rf"has folders called .*, test, train, as the parts of a split, which {re.escape(more)} "
+    with pytest.raises(InputError, match=said):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "inner", ["{part}/{label}", "audio/{part}/{label}", "{label}/{part}", "{part}"]
+)
+def test_a_split_within_other_folders_is_not_dropped(tmp_path, inner):
+    for part in ("train", "test"):
+        for label in "ab":
+            record(tmp_path / inner.format(part=part, label=label) / f"{label}.wav")
+    record(
+        tmp_path / "train/noise.wav"
+        if inner in ("{part}", "{label}/{part}")
+        else tmp_path / "n/1.wav"
+    )
+    with pytest.raises(InputError, match="has folders called test, train, as the parts of a split"):
+        read(tmp_path)
+
+
+def test_classes_called_as_parts_of_a_split_are_classes_among_others(tmp_path):
+    for label in ("bus/train", "bus/plane", "test", "train"):
+        for name in "12":
+            record(tmp_path / label / f"{name}.wav")
+    clips = read(tmp_path)
+    assert clips.classes == ["plane", "test", "train"]
+    assert clips.fold_names == {1: "fold 1", 2: "fold 2"}
+
+
 def test_a_folder_a_class_has_no_columns_and_more_than_one_class(tmp_path):
     record(tmp_path / "a/1.wav")
     record(tmp_path / "a/2.wav")
@@ -681,6 +733,24 @@ def test_folds_that_cannot_be_used_are_one_sentence(four, tmp_path, folds, said)
     four()
     with pytest.raises(InputError, match=said):
         read(lines(tmp_path / "l.csv", "file,label,fold", *rows))
+
+
+@pytest.mark.parametrize("name", ["subset", "partition", "set", "which part"])
+def test_a_column_of_the_parts_of_a_split_is_asked_for(four, tmp_path, name):
+    four()
+    parts = "train", "TRAIN", "test", "val"
+    rows = [f"{n}.wav,{'ab'[n % 2]},{part}" for n, part in enumerate(parts)]
+    table = lines(tmp_path / "l.csv", f"file,label,{name}", *rows)
+    said = rf"l\.csv: '{name}' holds the parts of a split .*; say which is the fold, .*, of file, "
+    with pytest.raises(InputError, match=said):
+        listing(table)
+    rows = find_reader(table).rows(table, {"fold": name})
+    assert [row.fold for row in rows] == [*parts]
+    assert len(listing(table, {"fold": ""})) == 4
+    # Neither is a column that has other words, or the same for all.
+    for others in (["train", "test", "x", "val"], ["train"] * 4, ["a", "a", "b", "b"]):
+        rows = [f"{n}.wav,{'ab'[n % 2]},{part}" for n, part in enumerate(others)]
+        assert len(listing(lines(tmp_path / "l.csv", f"file,label,{name}", *rows))) == 4
 
 
 def test_a_training_part_alone_is_dealt(four, tmp_path):
