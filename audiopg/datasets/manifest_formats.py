@@ -140,6 +140,11 @@ def _is_split(folder: Path, files: Sequence[Path]) -> bool:
         for part in path.parents[1:-1]:
             parts.setdefault(part.parent, set()).add(part.name.lower())
     classes = {path.parent.name.lower() for path in files}
+    if all(re.fullmatch(r"fold[ _-]?\d+", name) for name in classes):
+        raise InputError(
+            f"{printable(folder)} has folders called {', '.join(sorted(classes)[:3])}, as folds and no "
+            "classes; list the clips in a table with the columns file, label and fold."
+        )
     alike = [names & SPLIT_WORDS.keys() for names in parts.values()]
     # What is called so where the classes are is none of a split, but where nothing else is there.
     alike += [classes] if classes <= SPLIT_WORDS.keys() else []

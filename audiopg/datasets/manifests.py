@@ -12,6 +12,7 @@ from scipy.sparse.csgraph import connected_components
 
 from audiopg._types import AnyPath
 from audiopg.datasets.audio import LabelledClips, in_threads, printable, read_header
+from audiopg.datasets.benchmarks import refuse_benchmark
 from audiopg.datasets.cache import copies_of, file_hashes
 from audiopg.datasets.folds import deal_folds
 from audiopg.datasets.manifest_formats import find_reader
@@ -71,6 +72,7 @@ def read_dataset(
     path, columns = as_path(path, "folder, table or manifest"), columns or {}
     if unknown := columns.keys() - ROLES.keys():
         raise InputError(f"columns names {min(unknown)!r}, which is none of {', '.join(ROLES)}.")
+    refuse_benchmark(path.absolute())
     rows = list(find_reader(path).read(path, columns))
     _refuse_doubles(path, rows)
     parts, bad = _usable(rows, progress)

@@ -200,7 +200,9 @@ def served(tmp_path, monkeypatch):
     checksum = f"sha256:{hashlib.sha256(buffer.getvalue()).hexdigest()}"
     archive = Archive([(url, checksum)], "top")
     monkeypatch.setitem(
-        benchmarks.BENCHMARKS, "esc50", Benchmark(esc50, ["ESC-50"], "the terms", [archive])
+        benchmarks.BENCHMARKS,
+        "esc50",
+        Benchmark(esc50, ["ESC-50"], "the terms", [archive], ("meta",)),
     )
     yield tmp_path / "www/esc50.zip"
     server.shutdown()

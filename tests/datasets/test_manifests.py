@@ -167,6 +167,50 @@ def test_classes_called_as_parts_of_a_split_are_classes_among_others(tmp_path):
     assert clips.fold_names == {1: "fold 1", 2: "fold 2"}
 
 
+@pytest.mark.parametrize(
+    ("name", "marks", "path"),
+    [
+        ("urbansound8k", "metadata/UrbanSound8K.csv", "."),
+        ("urbansound8k", "metadata/UrbanSound8K.csv", "audio"),
+        ("urbansound8k", "metadata/UrbanSound8K.csv", "metadata/UrbanSound8K.csv"),
+        ("esc50", "meta/esc50.csv", "."),
+        ("esc50", "meta/esc50.csv", "meta/esc50.csv"),
+        ("speech_commands", "validation_list.txt testing_list.txt yes/1.wav", "."),
+        ("fsd50k", "FSD50K.ground_truth/dev.csv", "."),
+        ("fsd50k", "FSD50K.ground_truth/dev.csv", "FSD50K.dev_audio"),
+    ],
+)
+def test_an_official_layout_is_not_read_by_its_path(tmp_path, name, marks, path):
+    """As a folder a class it would lose its folds, and take them or noise for classes."""
+    for folder in ("fold1", "fold2", "audio/fold1", "audio/fold2", "FSD50K.dev_audio/a"):
+        record(tmp_path / "set" / folder / "1.wav")
+    for mark in marks.split():
+        lines(tmp_path / "set" / mark, "filename,label")
+    said = rf"is of the data set .*{name}, .*\(--dataset {name} --data {re.escape(str(tmp_path))}\)"
+    with pytest.raises(InputError, match=said):
+        read(tmp_path / "set" / path)
+
+
+def test_a_table_of_one_s_own_may_lie_in_an_official_layout(tmp_path):
+    lines(tmp_path / "meta/esc50.csv", "filename,label")
+    for name in "1234":
+        record(tmp_path / f"audio/{name}.wav")
+    rows = [f"audio/{name}.wav,{'ab'[int(name) % 2]}" for name in "1234"]
+    assert len(read(lines(tmp_path / "mine.csv", "file,label", *rows))) == 4
+    assert (
+        len(read(lines(tmp_path / "meta/mine.csv", "file,label", *(f"../{r}" for r in rows)))) == 4
+    )
+
+
+def test_folders_called_as_folds_are_no_classes(tmp_path):
+    for name in ("fold1/1", "fold1/2", "Fold_2/1", "fold-10/1"):
+        record(tmp_path / f"{name}.wav")
+    with pytest.raises(
+        InputError, match="has folders called fold-10, fold1, fold_2, as folds and no"
+    ):
+        read(tmp_path)
+
+
 def test_a_folder_a_class_has_no_columns_and_more_than_one_class(tmp_path):
     record(tmp_path / "a/1.wav")
     record(tmp_path / "a/2.wav")
