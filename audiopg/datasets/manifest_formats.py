@@ -166,12 +166,20 @@ def annotated_folder(folder: Path, columns: Columns) -> Iterator[Row]:
             f"{printable(folder)} holds labels of {' and '.join(sorted(names))}; keep one kind, or name "
             "one file."
         )
-    listed = set()
+    tables: dict[str, dict[Path, None]] = {}
     for path, reader in found:
         for row in reader.read(path, columns):
-            listed.add(os.path.abspath(row.file))
+            tables.setdefault(os.path.abspath(row.file), {})[path] = None
             yield row
-    _warn_of_others(folder, listed, "are labelled by no table in it")
+    _warn_of_others(folder, {*tables}, "are labelled by no table in it")
+    several = [(file, of) for file, of in tables.items() if len(of) > 1]
+    for file, of in several[:1]:
+        warnings.warn(
+            f"{len(several)} recordings in {printable(folder)} are labelled by several tables, and the labels "
+            f"of all are taken, as {' and '.join(printable(path.relative_to(folder)) for path in of)} of "
+            f"{printable(Path(file).name)}; move tables of other observers or trials elsewhere.",
+            stacklevel=2,
+        )
 
 
 def _warn_of_others(folder: Path, listed: set[str], why: str) -> None:

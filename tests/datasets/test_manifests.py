@@ -1348,6 +1348,23 @@ def test_a_folder_of_selection_tables_is_read_whole(tmp_path):
         read(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "names", ["a.Table.1.selections.txt a.Table.2.selections.txt", "a.bak.txt a.txt"]
+)
+def test_two_tables_of_one_recording_are_said(tmp_path, names):
+    """Of two observers, who differ by 10 ms, each event would be there twice."""
+    for name in "ab":
+        record(tmp_path / f"{name}.wav", seconds=2)
+    for late, name in enumerate([*names.split(), "b.txt"]):
+        rows = f"1\tS\t1\t{late / 100}\t1\t0\t1\tx", f"2\tS\t1\t1\t{1.5 + late / 100}\t0\t1\ty"
+        lines(tmp_path / name, f"{RAVEN}\tSpecies", *rows)
+    said = (
+        rf"1 recordings in .* several tables, .*, as {names.replace(' ', ' and ')} of a\.wav; move"
+    )
+    with pytest.warns(UserWarning, match=said):
+        assert len(read(tmp_path)) == 6
+
+
 def test_the_recording_of_a_table_is_the_one_of_its_name(tmp_path):
     table = lines(tmp_path / "night.txt", "0.0\t1.0\tx")
     with pytest.raises(InputError, match=r"beside .*night\.txt lies no recording by its name"):
