@@ -174,14 +174,18 @@ def is_companion(path: Path) -> bool:
         return False
 
 
-def read_header(path: AnyPath) -> tuple[int, int] | str:
+def read_header(path: AnyPath, channel: int | None = None) -> tuple[int, int] | str:
     """Samples a channel and sample rate in hertz; or why the file cannot be used.
 
     That it ends too early is told by `audiopg.datasets.containers`. A file whose header does not say
-    how many samples it holds, or that only FFmpeg reads, is decoded to count them, none being kept.
+    how many samples it holds, or that only FFmpeg reads, is decoded to count them, none being kept. A
+    file that lacks the channel, counted from 0, cannot be used either.
     """
     try:
-        frames, rate = count(examine(path))
+        frames, rate = count(pieces := examine(path))
+        if channel is not None:
+            with closing(mono_blocks(pieces, 0, channel)) as blocks:
+                next(blocks)
         return (frames, rate) if _length(frames, rate, SAMPLE_RATE) else "holds no samples"
     except Unreadable as why:
         return str(why)

@@ -104,11 +104,13 @@ def _usable(
     rows: Sequence[Row], progress: bool
 ) -> tuple[dict[int, tuple[float, float]], dict[str, str]]:
     """Start and end of each clip that can be used, by its row; and what cannot, and why."""
-    files = list(dict.fromkeys(row.file for row in rows))
-    found = in_threads(read_header, files, "Reading headers", progress)
+    files = list(dict.fromkeys((row.file, row.channel) for row in rows))
+    found = in_threads(lambda each: read_header(*each), files, "Reading headers", progress)
     header_of = dict(zip(files, found, strict=True))
     bad: dict[str, str] = {}
-    parts = {place: _part(row, header_of[row.file], bad) for place, row in enumerate(rows)}
+    parts = {
+        place: _part(row, header_of[row.file, row.channel], bad) for place, row in enumerate(rows)
+    }
     parts = {place: part for place, part in parts.items() if part}
     counts = Counter(label for place in parts for label in rows[place].labels)
     for place in list(parts):

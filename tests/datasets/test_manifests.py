@@ -10,6 +10,7 @@ import re
 import shutil
 import sys
 
+import av
 import numpy as np
 import pytest
 import soundfile
@@ -662,6 +663,30 @@ def test_all_that_cannot_be_used_is_named_at_once(tmp_path, four):
     clips = read(table, skip_bad=True)
     assert [path.name for path in clips.paths] == ["0.wav", "1.wav", "2.wav", "3.wav", "6.wav"]
     assert len(clips.skipped) == 5
+
+
+@pytest.mark.parametrize("kind", ["wav", "mka"])
+def test_a_channel_that_a_file_lacks_is_named(tmp_path, kind):
+    """Also where FFmpeg decodes it; clips of the channels that are there can be used."""
+    names = [f"{name}.{kind}" for name in "abcd"]
+    for place, name in enumerate(names):
+        wave = np.full((1 + (place > 0), 8000), 0.1 * (place + 1), np.float32)
+        soundfile.write(tmp_path / "all.wav", wave.T, 8000, "FLOAT")
+        with (
+            av.open(str(tmp_path / "all.wav")) as source,
+            av.open(str(tmp_path / name), "w") as out,
+        ):
+            stream = out.add_stream_from_template(source.streams[0])
+            for packet in source.demux():
+                packet.stream = stream
+                out.mux([packet] if packet.size else [])
+    rows = [f"{name},{1 + n % 2},{n // 2 % 2}" for n, name in enumerate([*names, *names[::-1]])]
+    table = lines(tmp_path / "l.csv", "file,channel,label", *rows[:7], f"{names[0]},2,0")
+    with pytest.raises(
+        InputError, match=rf"1 of the 8 clips .*{names[0]} has no channel 2, but 1\)"
+    ):
+        read(table)
+    assert len(read(table, skip_bad=True)) == 7
 
 
 @pytest.mark.parametrize(
