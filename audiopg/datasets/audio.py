@@ -191,6 +191,16 @@ def read_header(path: AnyPath, channel: int | None = None) -> tuple[int, int] | 
         return str(why)
 
 
+def find_damage(path: AnyPath) -> str | None:
+    """Why a recording cannot be heard, found by decoding all of it and keeping none; None if it can."""
+    try:
+        for _, block in mono_blocks(examine(path)):
+            _require_finite(torch.from_numpy(block))
+    except Unreadable as why:
+        return str(why)
+    return None
+
+
 def load_audio(
     path: AnyPath,
     sample_rate: int = SAMPLE_RATE,
@@ -363,9 +373,13 @@ def _join(blocks: list[np.ndarray]) -> Tensor:
     if not sum(map(len, blocks)):
         raise Unreadable("holds no samples")
     wave = torch.from_numpy(np.concatenate(blocks))
+    _require_finite(wave)
+    return wave
+
+
+def _require_finite(wave: Tensor) -> None:
     if not torch.isfinite(wave).all():
         raise Unreadable("holds samples that are not finite numbers")
-    return wave
 
 
 def in_threads(

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from audiopg._types import AnyPath
-from audiopg.datasets.audio import LabelledClips, in_threads, load_audio, printable, read_header
+from audiopg.datasets.audio import LabelledClips, find_damage, in_threads, printable, read_header
 from audiopg.datasets.cache import copies_of, file_hashes
 from audiopg.datasets.esc50 import esc50
 from audiopg.datasets.fsd50k import fsd50k
@@ -250,10 +250,7 @@ def describe(
     def look(path: Path) -> tuple[int, int] | str:
         header = read_header(path)
         if decode and not isinstance(header, str):
-            try:
-                load_audio(path)
-            except InputError as error:
-                return str(error).removeprefix(f"{printable(path)} ").partition(";")[0]
+            return find_damage(path) or header
         return header
 
     found = dict(zip(files, in_threads(look, files, clips.name, progress), strict=True))

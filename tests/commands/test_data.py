@@ -48,7 +48,7 @@ def test_data_lists_what_is_there_and_how_to_get_the_rest(tmp_path, capsys, monk
     (tmp_path / "ESC-50/audio/6.flac").unlink()
     # No file is opened for that.
     monkeypatch.setattr(benchmarks, "read_header", None)
-    monkeypatch.setattr(benchmarks, "load_audio", None)
+    monkeypatch.setattr(benchmarks, "find_damage", None)
     assert main(["data", "--data", str(tmp_path)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines.pop().startswith("audiopg data NAME decodes every file of one")

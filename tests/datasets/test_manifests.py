@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import sys
+import tracemalloc
 
 import av
 import numpy as np
@@ -17,7 +18,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audiopg.datasets import cached_waves, load_audio, read_dataset
+from audiopg.datasets import cached_waves, describe, load_audio, read_dataset
 from audiopg.datasets.manifest_formats import READERS, find_reader
 from audiopg.errors import InputError
 
@@ -624,6 +625,24 @@ def test_several_labels_a_clip(tmp_path):
 
 
 # What the checker says
+
+
+def test_decoding_every_file_keeps_none_of_it(tmp_path):
+    """A recording of a day would need gigabytes; here its samples are 25 MB as float32."""
+    for name in "ab":
+        record(tmp_path / f"{name}.wav", seconds=400)
+    wave = np.zeros(40000, np.float32)
+    wave[-1] = np.nan
+    soundfile.write(tmp_path / "c.wav", wave, 16000, "FLOAT")
+    rows = [f"{name}.wav,{start},{start + 1},{start}" for name in "abc" for start in (0, 1)]
+    clips = read(lines(tmp_path / "l.csv", "file,start,end,label", *rows))
+    tracemalloc.start()
+    found = describe(clips, decode=True, progress=False)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 16e6
+    assert found.bad == {str(tmp_path / "c.wav"): "holds samples that are not finite numbers"}
+    assert found.seconds == 4
 
 
 @pytest.fixture
