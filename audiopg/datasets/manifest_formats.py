@@ -256,7 +256,10 @@ def text_table(path: Path, columns: Columns) -> Iterator[Row]:
 
 def json_table(path: Path, columns: Columns) -> Iterator[Row]:
     """JSON lines with a text for each role; labels may be a list."""
-    return as_rows(path, json_lines(path), columns)
+    # An object may say what those before it did not.
+    names = dict.fromkeys(name for _, row in json_lines(path) for name in row)
+    rows = ((where, names | row) for where, row in json_lines(path))
+    return as_rows(path, rows, columns)
 
 
 def raven(path: Path, columns: Columns) -> Iterator[Row]:

@@ -20,7 +20,7 @@ from audiopg.inputs import is_count, once
 # What a column may be for, and the names by which it is known; case does not matter.
 ROLES = {
     "file": """file filename file_name filepath file_path path audio audio_file audio_filename
-        recording slice_file_name fname""",
+        audio_filepath recording slice_file_name fname""",
     "label": "label category class scene_label event_label species common_name",
     "labels": "labels event_labels tags",
     "start": "start onset start_time",
@@ -191,15 +191,15 @@ def as_rows(
     otherwise = ", or say that no column is the {0}, with --columns {0}="
     column_of: dict[str, str] = {}
     beside: Path | None = None
-    names: dict[str, None] = {}
+    names: list[str] = []
     for where, row in values:
-        # An object may say what those before it did not.
-        if not row.keys() <= names.keys():
-            names |= dict.fromkeys(row)
-            column_of = roles_of(where, list(names), columns)
+        if not names:
+            names = list(row)
+            column_of = roles_of(where, names, columns)
             beside = None if "file" in column_of else recording_beside(path)
         for other in row.keys() - column_of.values():
-            kinds.setdefault(other, set()).add(SPLIT_WORDS.get(str(row[other]).lower()))
+            if row[other] not in (None, ""):
+                kinds.setdefault(other, set()).add(SPLIT_WORDS.get(str(row[other]).lower()))
         found = {role: row.get(name) for role, name in column_of.items()}
         name = found.get("file")
         if not beside and not (name and isinstance(name, str)):
@@ -285,6 +285,9 @@ def roles_of(where: str, names: list[str], columns: Columns) -> dict[str, str]:
         if "duration" not in found:
             raise which(f"{where}: 'offset' may be a start or an end", "end", names)
         found["start"] = found.pop("end")
+    if found.get("file") == "audio_filepath":
+        # Where NeMo's offset is not there, it is 0.
+        found.setdefault("start", "offset")
     _ask_for_times(where, names, found)
     found = {role: name for role, name in found.items() if name}
     # Beside no start it may be what the whole file has.

@@ -349,8 +349,22 @@ def test_a_json_row_may_say_what_those_before_it_did_not(tmp_path):
     table = lines(tmp_path / "l.jsonl", first, '{"file": "1.wav", "start": 0.5, "label": "b"}')
     assert [row[1:3] for row in listing(table)] == [(("a",), 0.0), (("b",), 0.5)]
     table = lines(tmp_path / "l.jsonl", first, '{"file": "1.wav", "start": 0.5, "category": "b"}')
-    with pytest.raises(InputError, match="line 2: 'label' and 'category' may both be it"):
+    with pytest.raises(InputError, match="line 1: 'label' and 'category' may both be it"):
         listing(table)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("offsets", [(0.25, None), (None, None), (0.25, 0.5)])
+def test_a_clip_of_nemo_is_the_same_whatever_other_lines_say(tmp_path, offsets, order):
+    """NeMo reads `duration` seconds from `offset` on, which is 0 where it is not there."""
+    table, expected = tmp_path / "l.json", []
+    rows = []
+    for name, offset in zip("ab", offsets, strict=True):
+        start = {} if offset is None else {"offset": offset}
+        rows.append({"audio_filepath": f"{name}.wav", "duration": 0.5, "label": name} | start)
+        expected.append((f"{name}.wav", (name,), offset or 0.0, (offset or 0.0) + 0.5, None))
+    lines(table, *map(json.dumps, rows[::order]))
+    assert listing(table) == expected[::order]
 
 
 @pytest.mark.parametrize(
