@@ -323,14 +323,23 @@ def birdnet(path: Path, columns: Columns) -> Iterator[Row]:
                 row["start"] = row.pop("OFFSET")
                 length = seconds(where, "DURATION", row["DURATION"])
                 row["end"] = str(seconds(where, "OFFSET", row["start"]) + length)
-            yield where, row
+            named = {name: _found(path.parent, row[name]) for name in files & row.keys()}
+            yield where, row | named
 
+    files = {columns.get("file", "file"), "File", "filepath"}
     usual = {"start": "Start (s)", "end": "End (s)", "label": "Common name"}
     names = next(table_rows(path), ("", {}))[1]
     if "IN FILE" in names:
         _require_columns(path, names, ("INDIR", "FOLDER", "OFFSET", "DURATION"))
     named = usual if usual["start"] in names else {}
     yield from merged(as_rows(path, rows(), {**named, **columns}, beyond=3.0))
+
+
+def _found(folder: Path, file: str) -> str:
+    """A path as it is found from a folder, without what it has in front on the machine of a tool."""
+    parts = re.split(r"[\\/]", file)
+    ends = ("/".join(parts[place:]) for place in range(len(parts)))
+    return next((end for end in ends if (folder / end).is_file()), file)
 
 
 def audacity(path: Path, columns: Columns) -> Iterator[Row]:

@@ -1493,6 +1493,31 @@ def test_birdnet_results_in_each_of_its_forms(tmp_path):
         assert {row.beyond for row in rows} == {3.0}
 
 
+@pytest.mark.parametrize(
+    "written",
+    ["/home/me/rec/{}", "C:\\rec\\{}", "rec/{}", "{}", "/x/day/{}", "/gone/y/day/{}"],
+)
+def test_birdnet_results_name_a_recording_by_the_machine_that_heard_it(tmp_path, written):
+    """By a whole path, or from the folder that it ran in; one that is there is taken first."""
+    record(tmp_path / "a.wav", seconds=3)
+    record(tmp_path / "day/a.wav", seconds=3)
+    written = written.replace("/x", str(tmp_path)).format("a.wav")
+    folder, expected = (
+        written.replace("a.wav", ""),
+        tmp_path / ("day/" * ("day" in written)) / "a.wav",
+    )
+    for header, row in {
+        "Start (s),End (s),Scientific name,Common name,Confidence,File": f"0.0,3.0,S,x,0.9,{written}",
+        "filepath,start,end,scientific_name,common_name,confidence": f"{written},0.0,3.0,S,x,0.9",
+        "INDIR,FOLDER,IN FILE,OFFSET,DURATION,common_name": f"{folder or '.'},.,a.wav,0.0,3.0,x",
+    }.items():
+        table = lines(tmp_path / "r.csv", header, row)
+        assert [row.file for row in find_reader(table).rows(table, {})] == [expected]
+    gone = table.read_text().replace("a.wav", "gone.wav")
+    rows = find_reader(lines(table, gone)).rows(table, {})
+    assert [row.file.name for row in rows] == ["gone.wav"]
+
+
 def test_audacity_labels_with_frequencies_points_and_gaps(tmp_path):
     record(tmp_path / "a.wav", seconds=4)
     track = lines(
