@@ -135,7 +135,8 @@ def json_lines(path: Path) -> Iterator[tuple[str, dict]]:
 def table_rows(path: Path, header: bool = True) -> Iterator[tuple[str, dict[str, str]]]:
     """The rows of a text table, each with where it stands.
 
-    A tab in the first line makes it one without quotation; else it is csv, of commas or semicolons.
+    A tab in the first line makes it one without quotation, unless all fields of that line are quoted,
+    as R writes them; else it is csv, of commas or semicolons.
 
     Args:
         header: whether the first line names the columns; without it they are "1", "2" and so on.
@@ -162,13 +163,14 @@ def table_rows(path: Path, header: bool = True) -> Iterator[tuple[str, dict[str,
 
 
 def _fields(path: Path, first: str) -> Iterator[tuple[str, list[str]]]:
-    if "\t" in first:
+    is_quoted = re.fullmatch(r'"[^"]*"(\t"[^"]*")+', first) is not None
+    if "\t" in first and not is_quoted:
         for where, line in text_lines(path):
             yield where, [field.strip() for field in line.split("\t")]
         return
     # A name may hold the other one, in quotes or brackets.
     bare = re.sub(r'"[^"]*"|\([^)]*\)|\[[^]]*\]', "", first)
-    delimiter = max(",;", key=bare.count)
+    delimiter = "\t" if is_quoted else max(",;", key=bare.count)
     with _opened(path, "") as file:
         reader = csv.reader(file, delimiter=delimiter, strict=True)
         for fields in reader:

@@ -409,6 +409,18 @@ def test_quotes_in_a_tab_separated_table_are_characters(tmp_path):
     ]
 
 
+def test_a_tab_separated_table_whose_first_line_is_quoted_is_read_as_r_writes_it(tmp_path):
+    # R's write.table(x, sep="\t", row.names=FALSE, qmethod="double").
+    rows = '"a b.wav"\t"x"\t0.5', '"c.wav"\t"say ""y"", twice"\t1'
+    table = lines(tmp_path / "l.tsv", '"file"\t"label"\t"start"', *rows)
+    assert [row[:3] for row in listing(table)] == [
+        ("a b.wav", ("x",), 0.5),
+        ("c.wav", ('say "y", twice',), 1.0),
+    ]
+    table = lines(tmp_path / "l.tsv", '"a.wav"\t"x"', '"c.wav"\t"y"')
+    assert [row[:2] for row in listing(table)] == [("a.wav", ("x",)), ("c.wav", ("y",))]
+
+
 def test_columns_are_known_by_name_or_named(tmp_path):
     header = "Filename,Species,onset,offset,channel,site,split"
     table = lines(tmp_path / "l.csv", header, "a.wav,NA,0.5,1.25,2,north,train")
