@@ -282,6 +282,9 @@ def roles_of(where: str, names: list[str], columns: Columns) -> dict[str, str]:
         if len(alike) > 1:
             raise which(f"{where}: {' and '.join(map(repr, alike))} may both be it", role, alike)
         found |= {role: name for name in alike}  # noqa: B035 - there is one, or none
+        # In UrbanSound8K's table the times are those of the recording that the file was cut from.
+        if role == "file" and "slice_file_name" in alike:
+            found = {"start": "", "end": "", **found}
     # NeMo's offset is a start, with a duration; DCASE's an end, after an onset.
     if "end" not in columns and found.get("end", "").lower() == "offset" and "start" not in found:
         if "duration" not in found:

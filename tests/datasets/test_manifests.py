@@ -421,6 +421,13 @@ def test_a_tab_separated_table_whose_first_line_is_quoted_is_read_as_r_writes_it
     assert [row[:2] for row in listing(table)] == [("a.wav", ("x",)), ("c.wav", ("y",))]
 
 
+def test_times_of_urbansound8k_are_not_those_of_its_slices(tmp_path):
+    header = "slice_file_name,fsID,start,end,salience,fold,classID,class"
+    table = lines(tmp_path / "l.csv", header, "a.wav,100,0.5,1.5,1,2,3,dog_bark")
+    assert listing(table) == [("a.wav", ("dog_bark",), 0.0, None, None)]
+    assert listing(table, {"start": "start", "end": "end"})[0][2:4] == (0.5, 1.5)
+
+
 def test_columns_are_known_by_name_or_named(tmp_path):
     header = "Filename,Species,onset,offset,channel,site,split"
     table = lines(tmp_path / "l.csv", header, "a.wav,NA,0.5,1.25,2,north,train")
