@@ -132,7 +132,8 @@ def add_own(command: argparse.ArgumentParser) -> None:
         default={},
         type=_column_map,
         help="of one's own recordings: which column is the file, label, labels, start, end, duration, channel, "
-        "group or fold, by its name or, without a header, its place, such as label=species,group=site",
+        "group or fold, by its name or, without a header, its place, such as label=species,group=site; start= "
+        "says that no column is the start",
     )
     what = "folds to deal where one's own recordings have none"
     command.add_argument("--n-folds", type=int, help=f"{what} (default: 5)")
@@ -141,7 +142,7 @@ def add_own(command: argparse.ArgumentParser) -> None:
 
 def _column_map(text: str) -> dict[str, str]:
     pairs = [pair.partition("=") for pair in text.split(",")]
-    if not all(role and name for role, _, name in pairs):
+    if not all(role and sign for role, sign, _ in pairs):
         raise argparse.ArgumentTypeError(f"it is {text!r}; give ROLE=NAME, divided by commas")
     if len(found := {role.strip(): name.strip() for role, _, name in pairs}) < len(pairs):
         raise argparse.ArgumentTypeError(f"it is {text!r}; give each role once")

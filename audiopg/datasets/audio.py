@@ -199,17 +199,31 @@ def is_companion(path: Path) -> bool:
         return False
 
 
-def read_header(path: AnyPath) -> tuple[int, int] | str:
+def read_header(path: AnyPath, channel: int | None = None) -> tuple[int, int] | str:
     """Samples a channel and sample rate in hertz; or why the file cannot be used.
 
     That it ends too early is told by `audiopg.datasets.containers`. A file whose header does not say
-    how many samples it holds, or that only FFmpeg reads, is decoded to count them, none being kept.
+    how many samples it holds, or that only FFmpeg reads, is decoded to count them, none being kept. A
+    file that lacks the channel, counted from 0, cannot be used either.
     """
     try:
-        frames, rate = count(examine(path))
+        frames, rate = count(pieces := examine(path))
+        if channel is not None:
+            with closing(mono_blocks(pieces, 0, channel)) as blocks:
+                next(blocks)
         return (frames, rate) if _length(frames, rate, SAMPLE_RATE) else "holds no samples"
     except Unreadable as why:
         return str(why)
+
+
+def find_damage(path: AnyPath) -> str | None:
+    """Why a recording cannot be heard, found by decoding all of it and keeping none; None if it can."""
+    try:
+        for _, block in mono_blocks(examine(path)):
+            _require_finite(torch.from_numpy(block))
+    except Unreadable as why:
+        return str(why)
+    return None
 
 
 def load_audio(
@@ -385,9 +399,13 @@ def _join(blocks: list[np.ndarray]) -> Tensor:
     if not sum(map(len, blocks)):
         raise Unreadable("holds no samples")
     wave = torch.from_numpy(np.concatenate(blocks))
+    _require_finite(wave)
+    return wave
+
+
+def _require_finite(wave: Tensor) -> None:
     if not torch.isfinite(wave).all():
         raise Unreadable("holds samples that are not finite numbers")
-    return wave
 
 
 def in_threads(

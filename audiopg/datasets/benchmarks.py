@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from audiopg._types import AnyPath
-from audiopg.datasets.audio import LabelledClips, in_threads, load_audio, printable, read_header
+from audiopg.datasets.audio import LabelledClips, find_damage, in_threads, printable, read_header
 from audiopg.datasets.cache import copies_of, file_hashes
 from audiopg.datasets.esc50 import esc50
 from audiopg.datasets.fsd50k import fsd50k
@@ -43,12 +43,14 @@ class Benchmark:
             a download goes to the last.
         terms: the licence, and what it does not allow.
         archives: the official source.
+        marks: what lies in its folder and, together, in no other.
     """
 
     load: Callable[..., LabelledClips]
     folders: list[str]
     terms: str
     archives: list[Archive]
+    marks: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,21 +130,28 @@ BENCHMARKS = {
         ["ESC-10", "ESC-50"],
         f"ESC-50 is under CC BY-NC 3.0: {_NOT_FOR_MONEY}. Its ESC-10 clips are under CC BY 3.0.",
         [_ESC50],
+        ("meta/esc50.csv",),
     ),
     "esc50": Benchmark(
-        esc50, ["ESC-50"], f"ESC-50 is under CC BY-NC 3.0: {_NOT_FOR_MONEY}.", [_ESC50]
+        esc50,
+        ["ESC-50"],
+        f"ESC-50 is under CC BY-NC 3.0: {_NOT_FOR_MONEY}.",
+        [_ESC50],
+        ("meta/esc50.csv",),
     ),
     "urbansound8k": Benchmark(
         urbansound8k,
         ["UrbanSound8K"],
         f"UrbanSound8K is under CC BY-NC 3.0: {_NOT_FOR_MONEY}.",
         [_URBANSOUND8K],
+        ("metadata/UrbanSound8K.csv",),
     ),
     "speech_commands": Benchmark(
         speech_commands,
         ["speech_commands_v0.02", "SpeechCommands/speech_commands_v0.02"],
         "Speech Commands is under CC BY 4.0: name the authors.",
         [Archive([_SPEECH_COMMANDS_FILE])],
+        ("validation_list.txt", "testing_list.txt", "yes"),
     ),
     "fsd50k": Benchmark(
         fsd50k,
@@ -150,6 +159,7 @@ BENCHMARKS = {
         "FSD50K is under CC BY 4.0, each of its clips under CC0, CC BY, CC BY-NC or CC Sampling+: "
         "name the authors; of the clips under CC BY-NC commercial use is not allowed.",
         _FSD50K,
+        ("FSD50K.ground_truth",),
     ),
 }
 
@@ -188,6 +198,28 @@ def find_dataset(name: str, data: AnyPath | None, skip_bad: bool = False) -> Lab
     return benchmark.load(found[0], skip_bad=skip_bad) if found else None
 
 
+def refuse_benchmark(path: Path) -> None:
+    """Refuse the path of a benchmark, of its recordings or of its table, for it has a name."""
+    is_inside = path.name == "audio" or "FSD50K." in path.name
+    found = [path, path.parent] if is_inside else [path]
+    found += [path.parents[1]] if path.is_file() and len(path.parents) > 1 else []
+    for folder in found:
+        names = [name for name, each in BENCHMARKS.items() if _is_of(each, path, folder)]
+        if names:
+            raise InputError(
+                f"{printable(path)} is of the data set {' or '.join(names)}, whose labels and folds are "
+                f"not read by a path; name it so, and {printable(folder.parent)} as the folder of "
+                f"recordings (--dataset {names[-1]} --data {printable(folder.parent)}), in which it is "
+                f"called {' or '.join(BENCHMARKS[names[-1]].folders)}."
+            )
+
+
+def _is_of(benchmark: Benchmark, path: Path, folder: Path) -> bool:
+    """Whether a folder has the marks of a benchmark, and a path, if it is a file, is one of them."""
+    marks = [folder / mark for mark in benchmark.marks]
+    return all(mark.exists() for mark in marks) and (path.is_dir() or path in marks)
+
+
 def find_esc10(data: Path | None) -> LabelledClips | None:
     """ESC-10 in a folder of recordings, or None; ``find_dataset("esc10", data)``."""
     return find_dataset("esc10", data)
@@ -218,10 +250,7 @@ def describe(
     def look(path: Path) -> tuple[int, int] | str:
         header = read_header(path)
         if decode and not isinstance(header, str):
-            try:
-                load_audio(path)
-            except InputError as error:
-                return str(error).removeprefix(f"{printable(path)} ").partition(";")[0]
+            return find_damage(path) or header
         return header
 
     found = dict(zip(files, in_threads(look, files, clips.name, progress), strict=True))

@@ -10,7 +10,8 @@ container                      a cut shows by                      and cannot be
 WAV, RF64, W64, AIFF, CAF,     the size of the samples             where a writer to a pipe left
 AU, SPHERE                                                         that size open
 FLAC                           its last sample (`decoding`)        between frames, where a writer to
-                                                                   a pipe left the total open
+                                                                   a pipe left the total open; a lost
+                                                                   start of a stream
 Ogg                            a torn page or packet; a page of    between pages
                                another checksum
 MP3 with a Xing/VBRI header    the number of frames
@@ -57,12 +58,14 @@ class Part(NamedTuple):
         start, stop: its bytes.
         counted: whether its header says how many samples there are; libsndfile guesses where not.
         checked: whether what its header says was compared with the bytes that are there.
+        origin: which sample of a longer stream FLAC that was cut out of it begins with.
     """
 
     start: int
     stop: int
     counted: bool = True
     checked: bool = True
+    origin: int = 0
 
 
 class _Chunks(NamedTuple):
@@ -86,6 +89,7 @@ class _Chunks(NamedTuple):
 
 
 CUT = "is cut short: it ends before its samples do"
+CUT_OUT = f"{CUT} (or FFmpeg cut it out of a longer file with -c copy: encode it again)"
 _LONG = "holds more than its header can count (convert it with sox --ignore-length)"
 _RIFF, _FORM = _Chunks(12, 4, 4, "<L"), _Chunks(12, 4, 4, ">L")
 _W64, _CAF = _Chunks(40, 16, 16, "<q", 24, 8), _Chunks(8, None, 4, ">q", 0, 1)
@@ -304,8 +308,35 @@ def _sox(data: mmap | bytes, start: int) -> Part:
 
 
 def _flac(data: mmap | bytes, start: int) -> Part:
-    total = _number(data, start + 18, ">Q") & (1 << 36) - 1
-    return Part(start, len(data), counted=total > 0)
+    total, origin = _number(data, start + 18, ">Q") & (1 << 36) - 1, _flac_origin(data, start)
+    # Of a part of a longer stream the header may count the samples of all of it.
+    return Part(start, len(data), total > 0 and not origin, not (total and origin), origin)
+
+
+def _flac_origin(data: mmap | bytes, start: int) -> int:
+    """The number of the first sample (RFC 9639, 9.1.5); 0 where no intact header of a frame says it."""
+    place, head = start + 4, bytes(4)
+    while len(head) == 4 and not head[0] & 128:
+        head = data[place : place + 4]
+        place += 4 + int.from_bytes(head[1:])
+    head = data[place : place + 16]
+    if len(head) < 16 or head[0] != 0xFF or head[1] & 0xFE != 0xF8:
+        return 0
+    # As in UTF-8 the first byte begins with as many ones as the number has bytes.
+    ones = 8 - (~head[4] & 0xFF).bit_length()
+    behind = 5 + max(0, ones - 1)
+    number = head[4] & 0x7F >> ones
+    for byte in head[5:behind]:
+        number = number << 6 | byte & 63
+    behind += {6: 1, 7: 2}.get(head[2] >> 4, 0) + {12: 1, 13: 2, 14: 2}.get(head[2] & 15, 0)
+    checksum = 0
+    for byte in head[: behind + 1]:
+        checksum ^= byte
+        for _ in range(8):
+            checksum = checksum << 1 ^ 0x107 * (checksum >> 7)
+    # Frames are counted where all but the last have one size.
+    size = 1 if head[1] & 1 else _number(data, start + 10, ">H")
+    return 0 if checksum else number * size
 
 
 # Pages, boxes and elements

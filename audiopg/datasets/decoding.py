@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 import numpy as np
 
 from audiopg._types import AnyPath
-from audiopg.datasets.containers import CUT, Part, Unreadable, find_parts
+from audiopg.datasets.containers import CUT, CUT_OUT, Part, Unreadable, find_parts
 from audiopg.inputs import HIGHEST_SAMPLE_RATE, LOWEST_SAMPLE_RATE
 
 if TYPE_CHECKING:
@@ -394,15 +394,15 @@ def _by_ffmpeg(piece: Piece, source: Spans, first: int, channel: int | None) -> 
                     _check_rate(frame.sample_rate)
                     place = frame.pts if place is None else place
                     # A frame of FLAC says which its first sample is; FFmpeg passes over damaged ones.
-                    if container.format.name == "flac" and frame.pts != place:
+                    if container.format.name == "flac" and frame.pts != place + piece.part.origin:
                         raise Unreadable("is damaged: a frame of it has changed, or is missing")
                     if first < place + frame.samples:
                         mono = _mono(frame, channel)
                         yield frame.sample_rate, mono[max(0, first - place) :]
                     place += frame.samples
             stated = 0 if piece.part.checked or not _is_exact(stream) else stream.duration or 0
-            if (place or 0) + stream.codec_context.frame_size < stated:
-                raise Unreadable(CUT)
+            if (place or 0) + piece.part.origin + stream.codec_context.frame_size < stated:
+                raise Unreadable(CUT_OUT if piece.part.origin else CUT)
     except av.error.FFmpegError as error:
         raise Unreadable(
             "is damaged, or in a format that neither libsndfile nor FFmpeg reads"

@@ -14,10 +14,12 @@ from typing import NamedTuple
 from audiopg.datasets.audio import AUDIO_SUFFIXES, printable
 from audiopg.datasets.folder import audio_files, is_hidden
 from audiopg.datasets.manifest_rows import (
+    SPLIT_WORDS,
     Columns,
     Row,
     as_row,
     as_rows,
+    divides,
     json_lines,
     merged,
     readable,
@@ -30,12 +32,6 @@ from audiopg.datasets.manifest_rows import (
 from audiopg.errors import InputError
 from audiopg.inputs import is_count, read_object
 
-# The words that name a part of an official split, and no class or fold.
-SPLIT_WORDS = {
-    **dict.fromkeys(("train", "training"), "training"),
-    **dict.fromkeys(("dev", "val", "valid", "validation"), "validation"),
-    **dict.fromkeys(("test", "testing", "eval", "evaluation"), "testing"),
-}
 # By the number of fields, and whether the second is a number; "-" is for nothing that is needed.
 _DCASE = {
     (2, False): "file label",
@@ -120,16 +116,46 @@ def _first_line(path: Path) -> str:
 def class_folders(folder: Path, columns: Columns) -> Iterator[Row]:
     """A folder a class: the class is the parent, whatever its name and those of the files.
 
-    Where all outermost folders are called train, test and so on, they are the split.
+    Where all outermost folders are called train, test and so on, they are the split; a folder that
+    holds all the others is passed over.
     """
     files = audio_files(folder)
-    tops = {path.relative_to(folder).parts[0] for path in files}
-    deep = all(len(path.relative_to(folder).parts) > 2 for path in files)
-    is_split = deep and all(top.lower() in SPLIT_WORDS for top in tops)
+    base = Path(os.path.commonpath([path.parent for path in files]))
+    is_split = _is_split(folder, [path.relative_to(base) for path in files])
     for path in files:
-        top = path.relative_to(folder).parts[0]
+        top = path.relative_to(base).parts[0]
         label = "" if path.parent == folder else path.parent.name
         yield Row(printable(path), path, (label,), fold=top if is_split else None)
+
+
+def _is_split(folder: Path, files: Sequence[Path]) -> bool:
+    """Whether the outermost folders are the parts of a split, with the classes inside.
+
+    Raises:
+        InputError: where some folders are called like that, but do not divide all of the files.
+    """
+    beside = [p for p in files if len(p.parts) < 3 or p.parts[0].lower() not in SPLIT_WORDS]
+    parts: dict[Path, set[str]] = {}
+    for path in files:
+        for part in path.parents[1:-1]:
+            parts.setdefault(part.parent, set()).add(part.name.lower())
+    classes = {path.parent.name.lower() for path in files}
+    if all(re.fullmatch(r"fold[ _-]?\d+", name) for name in classes):
+        raise InputError(
+            f"{printable(folder)} has folders called {', '.join(sorted(classes)[:3])}, as folds and no "
+            "classes; list the clips in a table with the columns file, label and fold."
+        )
+    alike = [names & SPLIT_WORDS.keys() for names in parts.values()]
+    # What is called so where the classes are is none of a split, but where nothing else is there.
+    alike += [classes] if classes <= SPLIT_WORDS.keys() else []
+    split = next((names for names in alike if divides(map(SPLIT_WORDS.get, names))), ())
+    if beside and split:
+        raise InputError(
+            f"{printable(folder)} has folders called {', '.join(sorted(split))}, as the parts of a split, "
+            f"which {printable(beside[0])} does not lie in as part/class/file; move what is no part "
+            "elsewhere, or list the clips in a table with the columns file, label and fold."
+        )
+    return not beside
 
 
 def annotated_folder(folder: Path, columns: Columns) -> Iterator[Row]:
@@ -140,12 +166,20 @@ def annotated_folder(folder: Path, columns: Columns) -> Iterator[Row]:
             f"{printable(folder)} holds labels of {' and '.join(sorted(names))}; keep one kind, or name "
             "one file."
         )
-    listed = set()
+    tables: dict[str, dict[Path, None]] = {}
     for path, reader in found:
         for row in reader.read(path, columns):
-            listed.add(os.path.abspath(row.file))
+            tables.setdefault(os.path.abspath(row.file), {})[path] = None
             yield row
-    _warn_of_others(folder, listed, "are labelled by no table in it")
+    _warn_of_others(folder, {*tables}, "are labelled by no table in it")
+    several = [(file, of) for file, of in tables.items() if len(of) > 1]
+    for file, of in several[:1]:
+        warnings.warn(
+            f"{len(several)} recordings in {printable(folder)} are labelled by several tables, and the labels "
+            f"of all are taken, as {' and '.join(printable(path.relative_to(folder)) for path in of)} of "
+            f"{printable(Path(file).name)}; move tables of other observers or trials elsewhere.",
+            stacklevel=2,
+        )
 
 
 def _warn_of_others(folder: Path, listed: set[str], why: str) -> None:
@@ -222,7 +256,10 @@ def text_table(path: Path, columns: Columns) -> Iterator[Row]:
 
 def json_table(path: Path, columns: Columns) -> Iterator[Row]:
     """JSON lines with a text for each role; labels may be a list."""
-    return as_rows(path, json_lines(path), columns)
+    # An object may say what those before it did not.
+    names = dict.fromkeys(name for _, row in json_lines(path) for name in row)
+    rows = ((where, names | row) for where, row in json_lines(path))
+    return as_rows(path, rows, columns)
 
 
 def raven(path: Path, columns: Columns) -> Iterator[Row]:
@@ -286,14 +323,23 @@ def birdnet(path: Path, columns: Columns) -> Iterator[Row]:
                 row["start"] = row.pop("OFFSET")
                 length = seconds(where, "DURATION", row["DURATION"])
                 row["end"] = str(seconds(where, "OFFSET", row["start"]) + length)
-            yield where, row
+            named = {name: _found(path.parent, row[name]) for name in files & row.keys()}
+            yield where, row | named
 
+    files = {columns.get("file", "file"), "File", "filepath"}
     usual = {"start": "Start (s)", "end": "End (s)", "label": "Common name"}
     names = next(table_rows(path), ("", {}))[1]
     if "IN FILE" in names:
         _require_columns(path, names, ("INDIR", "FOLDER", "OFFSET", "DURATION"))
     named = usual if usual["start"] in names else {}
     yield from merged(as_rows(path, rows(), {**named, **columns}, beyond=3.0))
+
+
+def _found(folder: Path, file: str) -> str:
+    """A path as it is found from a folder, without what it has in front on the machine of a tool."""
+    parts = re.split(r"[\\/]", file)
+    ends = ("/".join(parts[place:]) for place in range(len(parts)))
+    return next((end for end in ends if (folder / end).is_file()), file)
 
 
 def audacity(path: Path, columns: Columns) -> Iterator[Row]:

@@ -20,7 +20,7 @@ from audiopg.inputs import is_count, once
 # What a column may be for, and the names by which it is known; case does not matter.
 ROLES = {
     "file": """file filename file_name filepath file_path path audio audio_file audio_filename
-        recording slice_file_name fname""",
+        audio_filepath recording slice_file_name fname""",
     "label": "label category class scene_label event_label species common_name",
     "labels": "labels event_labels tags",
     "start": "start onset start_time",
@@ -30,6 +30,25 @@ ROLES = {
     "group": "group identifier speaker src_file fsid",
     "fold": "fold split",
 }
+# The words that name a part of an official split, and no class or fold.
+SPLIT_WORDS = {
+    **dict.fromkeys(("train", "training"), "training"),
+    **dict.fromkeys(("dev", "val", "valid", "validation"), "validation"),
+    **dict.fromkeys(("test", "testing", "eval", "evaluation"), "testing"),
+}
+# What may be a time, and the words around it.
+_TIMES = {
+    "start": "begin|start|onset|t_?min|t_?0",
+    "end": "end|stop|offset|finish|t_?max|t_?1",
+    "duration": "dur|duration|length",
+}
+_AROUND = (
+    "time|at|in|s|secs?|seconds?|ms|milliseconds|samples?|frames?|"
+    "clip|event|call|segment|seg|selection|annotation|audio"
+)
+# Lists as Python, NumPy and JSON write them: of texts in quotes; of others where commas divide labels.
+_QUOTED = re.compile(r"""[\[({]\s*['"]""")
+_LISTED = re.compile(r"""[\[({]\s*(['"]|[^\])}]*,|[\])}]$)""")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 Columns = Mapping[str, str | int]
@@ -116,7 +135,8 @@ def json_lines(path: Path) -> Iterator[tuple[str, dict]]:
 def table_rows(path: Path, header: bool = True) -> Iterator[tuple[str, dict[str, str]]]:
     """The rows of a text table, each with where it stands.
 
-    A tab in the first line makes it one without quotation; else it is csv, of commas or semicolons.
+    A tab in the first line makes it one without quotation, unless all fields of that line are quoted,
+    as R writes them; else it is csv, of commas or semicolons.
 
     Args:
         header: whether the first line names the columns; without it they are "1", "2" and so on.
@@ -143,13 +163,14 @@ def table_rows(path: Path, header: bool = True) -> Iterator[tuple[str, dict[str,
 
 
 def _fields(path: Path, first: str) -> Iterator[tuple[str, list[str]]]:
-    if "\t" in first:
+    is_quoted = re.fullmatch(r'"[^"]*"(\t"[^"]*")+', first) is not None
+    if "\t" in first and not is_quoted:
         for where, line in text_lines(path):
             yield where, [field.strip() for field in line.split("\t")]
         return
     # A name may hold the other one, in quotes or brackets.
     bare = re.sub(r'"[^"]*"|\([^)]*\)|\[[^]]*\]', "", first)
-    delimiter = max(",;", key=bare.count)
+    delimiter = "\t" if is_quoted else max(",;", key=bare.count)
     with _opened(path, "") as file:
         reader = csv.reader(file, delimiter=delimiter, strict=True)
         for fields in reader:
@@ -165,28 +186,45 @@ def as_rows(
     Args:
         path: of the manifest; files are relative to its folder. Without a column of files they are
             of the recording that it lies beside.
-        columns: of each role the name, or the place from 1, where `ROLES` does not tell.
+        columns: of each role the name, or the place from 1, where `ROLES` does not tell; nothing
+            where no column has it.
     """
+    kinds: dict[str, set[str | None]] = {}
+    otherwise = ", or say that no column is the {0}, with --columns {0}="
     column_of: dict[str, str] = {}
     beside: Path | None = None
-    names: dict[str, None] = {}
+    names: list[str] = []
     for where, row in values:
-        # An object may say what those before it did not.
-        if not row.keys() <= names.keys():
-            names |= dict.fromkeys(row)
-            column_of = roles_of(where, list(names), columns)
+        if not names:
+            names = list(row)
+            column_of = roles_of(where, names, columns)
             beside = None if "file" in column_of else recording_beside(path)
+        for other in row.keys() - column_of.values():
+            if row[other] not in (None, ""):
+                kinds.setdefault(other, set()).add(SPLIT_WORDS.get(str(row[other]).lower()))
         found = {role: row.get(name) for role, name in column_of.items()}
         name = found.get("file")
         if not beside and not (name and isinstance(name, str)):
             raise InputError(f"{where}: the file is {name!r}; name one, or remove the row.")
-        yield as_row(where, beside or path.parent / name, found, **more)
+        yield as_row(where, beside or path.parent / name, found, otherwise, **more)
+    split = [other for other in kinds if divides(kinds[other])]
+    if split and "fold" not in {*columns, *column_of}:
+        why = f"{printable(path)}: {split[0]!r} holds the parts of a split (if it is none, --columns fold=)"
+        raise which(why, "fold", names)
 
 
-def as_row(where: str, file: Path, found: Mapping[str, object], **more: object) -> Row:
-    """A row, from the text for each role."""
+def divides(kinds: Iterable[str | None]) -> bool:
+    """Whether what `SPLIT_WORDS` says of some names is a split: training, another part, no more."""
+    found = set(kinds)
+    return None not in found and "training" in found and len(found) > 1
+
+
+def as_row(
+    where: str, file: Path, found: Mapping[str, object], otherwise: str = "", **more: object
+) -> Row:
+    """A row, from the text for each role; ``otherwise`` is what else to do where one is no time."""
     times = {
-        role: seconds(where, role, found[role])
+        role: seconds(where, role, found[role], otherwise.format(role))
         for role in ("start", "end", "duration")
         if found.get(role) not in (None, "")
     }
@@ -194,6 +232,12 @@ def as_row(where: str, file: Path, found: Mapping[str, object], **more: object) 
     if "start" in found and length is not None:
         times.setdefault("end", round(times.get("start", 0.0) + length, 9))
     several = found.get("labels")
+    text = found.get("label") if several is None else several
+    if isinstance(text, str) and (_QUOTED if several is None else _LISTED).match(text):
+        raise InputError(
+            f"{where}: the labels are {text!r}; write them into a column 'labels', divided by commas, "
+            "without brackets and quotes."
+        )
     if several is None:
         labels: tuple[str, ...] = (_plain(where, found.get("label")),)
     elif isinstance(several, str):
@@ -220,14 +264,14 @@ def roles_of(where: str, names: list[str], columns: Columns) -> dict[str, str]:
     """
     found = {role: str(name) for role, name in columns.items()}
     for role, name in found.items():
-        if name not in names:
+        if name and name not in names:
             raise which(f"{where}: no column is called {name!r}", role, names)
     for role, known in ROLES.items():
         # A clip has one label, or a list of them.
         if (
             role in found
-            or (role == "labels" and "label" in found)
-            or (role == "label" and "labels" in found)
+            or (role == "labels" and found.get("label"))
+            or (role == "label" and found.get("labels"))
         ):
             continue
         taken = found.values()
@@ -238,17 +282,43 @@ def roles_of(where: str, names: list[str], columns: Columns) -> dict[str, str]:
         if len(alike) > 1:
             raise which(f"{where}: {' and '.join(map(repr, alike))} may both be it", role, alike)
         found |= {role: name for name in alike}  # noqa: B035 - there is one, or none
+        # In UrbanSound8K's table the times are those of the recording that the file was cut from.
+        if role == "file" and "slice_file_name" in alike:
+            found = {"start": "", "end": "", **found}
     # NeMo's offset is a start, with a duration; DCASE's an end, after an onset.
     if "end" not in columns and found.get("end", "").lower() == "offset" and "start" not in found:
         if "duration" not in found:
             raise which(f"{where}: 'offset' may be a start or an end", "end", names)
         found["start"] = found.pop("end")
+    if found.get("file") == "audio_filepath":
+        # Where NeMo's offset is not there, it is 0.
+        found.setdefault("start", "offset")
+    _ask_for_times(where, names, found)
+    found = {role: name for role, name in found.items() if name}
     # Beside no start it may be what the whole file has.
-    if "duration" in columns and "start" not in found:
+    if "duration" in columns.keys() & found.keys() and "start" not in found:
         raise which(f"{where}: a duration needs a start", "start", names)
     if not {"label", "labels"} & found.keys():
         raise which(f"{where}: no column is known to hold labels", "label", names)
     return found
+
+
+def _ask_for_times(where: str, names: list[str], found: Mapping[str, str]) -> None:
+    """Refuse a table in which a time of the clips may stand under a name that is not known."""
+    start, lasts = bool(found.get("start")), "duration" in found
+    free = {
+        "start": "start" not in found,
+        "end": "end" not in found and not (start and lasts),
+        # Beside no start it may be what the whole file has.
+        "duration": start and not lasts and "end" not in found,
+    }
+    for name in names:
+        words = re.sub(r"(?<=[a-z])(?=[A-Z])|[^A-Za-z0-9]+", "_", name).strip("_").lower()
+        for role, known in _TIMES.items():
+            pattern = f"(({_AROUND})_)*({known})(_?({_AROUND}))*"
+            if free[role] and name not in found.values() and re.fullmatch(pattern, words):
+                why = f"{where}: {name!r} may be a time in the file (if it is none, --columns {role}=)"
+                raise which(why, role, names)
 
 
 def which(why: str, role: str, names: Iterable[str]) -> InputError:
@@ -259,10 +329,12 @@ def which(why: str, role: str, names: Iterable[str]) -> InputError:
     )
 
 
-def seconds(where: str, role: str, text: object) -> float:
+def seconds(where: str, role: str, text: object, otherwise: str = "") -> float:
     """A time that is written as a plain number of seconds, not below 0."""
     if not _NUMBER.fullmatch(str(text)) or float(str(text)) < 0:
-        raise InputError(f"{where}: the {role} is {text!r}; write seconds from 0, such as 1.5.")
+        raise InputError(
+            f"{where}: the {role} is {text!r}; write seconds from 0, such as 1.5{otherwise}."
+        )
     return float(str(text))
 
 

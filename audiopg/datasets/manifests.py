@@ -12,10 +12,11 @@ from scipy.sparse.csgraph import connected_components
 
 from audiopg._types import AnyPath
 from audiopg.datasets.audio import LabelledClips, in_threads, printable, read_header
+from audiopg.datasets.benchmarks import refuse_benchmark
 from audiopg.datasets.cache import copies_of, file_hashes
 from audiopg.datasets.folds import deal_folds
-from audiopg.datasets.manifest_formats import SPLIT_WORDS, find_reader
-from audiopg.datasets.manifest_rows import ROLES, Columns, Row
+from audiopg.datasets.manifest_formats import find_reader
+from audiopg.datasets.manifest_rows import ROLES, SPLIT_WORDS, Columns, Row
 from audiopg.datasets.tables import SPLIT, TESTING, VALIDATION, cross_validation
 from audiopg.errors import InputError
 from audiopg.inputs import as_named, as_path, is_count, whole_seed
@@ -49,7 +50,8 @@ def read_dataset(
     Args:
         path: what to read.
         columns: which column is for what, such as ``{"label": "species", "group": "site"}``, where
-            its name does not tell; numbers are places from 1 in a table without a header. The roles
+            its name does not tell; numbers are places from 1 in a table without a header, and ""
+            says that no column is for that. The roles
             are file, label or labels (divided by commas), start and end or duration in seconds, channel (from
             1), group and fold. Of Kaldi the values name files, of JAMS the "label" is a namespace.
         n_folds: how many to deal.
@@ -71,6 +73,7 @@ def read_dataset(
     columns = {} if columns is None else as_named(columns, "columns")
     if unknown := columns.keys() - ROLES.keys():
         raise InputError(f"columns names {min(unknown)!r}, which is none of {', '.join(ROLES)}.")
+    refuse_benchmark(path.absolute())
     rows = list(find_reader(path).read(path, columns))
     _refuse_doubles(path, rows)
     parts, bad = _usable(rows, progress)
@@ -102,11 +105,13 @@ def _usable(
     rows: Sequence[Row], progress: bool
 ) -> tuple[dict[int, tuple[float, float]], dict[str, str]]:
     """Start and end of each clip that can be used, by its row; and what cannot, and why."""
-    files = list(dict.fromkeys(row.file for row in rows))
-    found = in_threads(read_header, files, "Reading headers", progress)
+    files = list(dict.fromkeys((row.file, row.channel) for row in rows))
+    found = in_threads(lambda each: read_header(*each), files, "Reading headers", progress)
     header_of = dict(zip(files, found, strict=True))
     bad: dict[str, str] = {}
-    parts = {place: _part(row, header_of[row.file], bad) for place, row in enumerate(rows)}
+    parts = {
+        place: _part(row, header_of[row.file, row.channel], bad) for place, row in enumerate(rows)
+    }
     parts = {place: part for place, part in parts.items() if part}
     counts = Counter(label for place in parts for label in rows[place].labels)
     for place in list(parts):

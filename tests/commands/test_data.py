@@ -48,7 +48,7 @@ def test_data_lists_what_is_there_and_how_to_get_the_rest(tmp_path, capsys, monk
     (tmp_path / "ESC-50/audio/6.flac").unlink()
     # No file is opened for that.
     monkeypatch.setattr(benchmarks, "read_header", None)
-    monkeypatch.setattr(benchmarks, "load_audio", None)
+    monkeypatch.setattr(benchmarks, "find_damage", None)
     assert main(["data", "--data", str(tmp_path)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines.pop().startswith("audiopg data NAME decodes every file of one")
@@ -139,7 +139,7 @@ def test_data_asks_for_groups_where_each_row_is_a_source(tmp_path, capsys):
     arguments = ["data", str(tmp_path / "birds.csv")]
     assert main([*arguments, "--n-folds=3"]) == 0
     assert "name it with --columns group=..." in capsys.readouterr().out
-    assert main([*arguments, "--columns=group=site", "--n-folds=3"]) == 0
+    assert main([*arguments, "--columns=group=site,start=", "--n-folds=3"]) == 0
     printed = capsys.readouterr().out
     assert "sources: 3;" in printed
     assert "--columns group=" not in printed
@@ -200,7 +200,9 @@ def served(tmp_path, monkeypatch):
     checksum = f"sha256:{hashlib.sha256(buffer.getvalue()).hexdigest()}"
     archive = Archive([(url, checksum)], "top")
     monkeypatch.setitem(
-        benchmarks.BENCHMARKS, "esc50", Benchmark(esc50, ["ESC-50"], "the terms", [archive])
+        benchmarks.BENCHMARKS,
+        "esc50",
+        Benchmark(esc50, ["ESC-50"], "the terms", [archive], ("meta",)),
     )
     yield tmp_path / "www/esc50.zip"
     server.shutdown()

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from audiopg.datasets.audio import load_audio, read_header
-from audiopg.datasets.containers import Part, Unreadable, find_parts
+from audiopg.datasets.audio import load_audio, read_header, read_window
+from audiopg.datasets.containers import CUT, Part, Unreadable, find_parts
 from audiopg.errors import InputError
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -459,6 +459,63 @@ def test_a_damaged_frame_of_flac_is_not_passed_over_where_nothing_counts_the_sam
         changed = bytearray(content)
         changed[place] ^= 1
         assert read(bytes(changed)).startswith("is damaged"), place
+
+
+SIX_SECONDS = np.rint(20000 * np.random.default_rng(0).uniform(-1, 1, 96000)).astype(np.int16)
+
+
+def segmented(folder, source):
+    """The files of 2.5 s into which FFmpeg cuts FLAC as it encodes, or as it copies a file."""
+    frame = av.AudioFrame.from_ndarray(SIX_SECONDS[None], "s16", "mono")
+    frame.sample_rate, frame.pts = 16000, 0
+    options = {"segment_time": "2.5"}
+    with av.open(str(folder / "%d.flac"), "w", "segment", options=options) as container:
+        if source is None:
+            stream = container.add_stream("flac", rate=16000, layout="mono")
+            # The header of a file is written before the encoder knows how many samples there are.
+            packets = (packet for given in (frame, None) for packet in stream.encode(given))
+        else:
+            whole = av.open(str(source))
+            stream = container.add_stream_from_template(whole.streams[0])
+            packets = [packet for packet in whole.demux() if packet.size]
+        for packet in packets:
+            packet.stream = stream
+            container.mux(packet)
+    return sorted(folder.glob("*.flac"))
+
+
+def test_flac_that_ffmpeg_encoded_into_segments_is_read(tmp_path):
+    paths, place = segmented(tmp_path, None), 0
+    assert len(paths) == 3
+    for path in paths:
+        expected, content = SIX_SECONDS[place:] / 2**15, path.read_bytes()
+        wave = load_audio(path).numpy()
+        np.testing.assert_array_equal(wave, expected[: len(wave)])
+        np.testing.assert_array_equal(read_window(path, 5000, 99)[0], expected[5000:5099])
+        place += len(wave)
+        # A bit that changes in the first frame's number, or a lost frame, is damage.
+        begins = [found.start() for found in re.finditer(rb"\xff\xf8[\x20-\xdf]", content)]
+        for change in (begins[0] + 4, begins[2]):
+            changed = bytearray(content)
+            changed[change] ^= 1
+            path.write_bytes(changed)
+            with pytest.raises(InputError, match="flac is damaged"):
+                load_audio(path)
+    assert place == 96000
+
+
+def test_flac_that_ffmpeg_copied_out_of_a_longer_file_is_refused_by_that_reason(tmp_path):
+    soundfile.write(tmp_path / "whole", SIX_SECONDS, 16000, format="FLAC")
+    first, second, last = segmented(tmp_path, tmp_path / "whole")
+    assert read_header(first) == CUT
+    said = (
+        r"is cut short: .* \(or FFmpeg cut it out of a longer file with -c copy: encode it again\)"
+    )
+    with pytest.raises(InputError, match=said):
+        load_audio(second)
+    # The last one ends where the header of the whole file says that this ends.
+    wave = load_audio(last)
+    np.testing.assert_array_equal(wave, SIX_SECONDS[-len(wave) :] / 2**15)
 
 
 # Joined end to end

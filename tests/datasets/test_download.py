@@ -193,7 +193,7 @@ def small_esc50(server, monkeypatch):
     """ESC-50 in miniature, on the test's own server."""
     server.files["abc.zip"] = esc50_archive("ESC-50-abc")
     archive = Archive([(server.url("abc.zip"), sha256(server.files["abc.zip"]))], "ESC-50-abc")
-    benchmark = Benchmark(esc50, ["ESC-50"], "terms", [archive])
+    benchmark = Benchmark(esc50, ["ESC-50"], "terms", [archive], ("meta",))
     monkeypatch.setitem(benchmarks.BENCHMARKS, "esc50", benchmark)
     return server
 
@@ -232,7 +232,7 @@ def test_several_archives_make_one_benchmark(server, tmp_path, monkeypatch):
         else Archive([(server.url(path.name), sha256(server.files[path.name])) for path in volumes])
         for name in ("truth.zip", "split")
     ]
-    benchmark = Benchmark(lambda folder: None, ["FSD50K"], "terms", archives)
+    benchmark = Benchmark(lambda folder: None, ["FSD50K"], "terms", archives, ("meta",))
     monkeypatch.setitem(benchmarks.BENCHMARKS, "fsd50k", benchmark)
     folder = download("fsd50k", tmp_path / "data", progress=False)
     assert written(folder) == files | {"FSD50K.ground_truth/dev.csv": b"fname"}

@@ -6,16 +6,19 @@ Where a comment names a tool and its version, the expected values are what it ga
 import gzip
 import json
 import os
+import re
 import shutil
 import sys
+import tracemalloc
 
+import av
 import numpy as np
 import pytest
 import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audiopg.datasets import cached_waves, load_audio, read_dataset
+from audiopg.datasets import cached_waves, describe, load_audio, read_dataset
 from audiopg.datasets.manifest_formats import READERS, find_reader
 from audiopg.errors import InputError
 
@@ -112,6 +115,102 @@ def test_outer_folders_named_as_parts_of_a_split_are_one(tmp_path):
         {"train": "training", "dev": "validation", "test": "testing"}[path.parts[-3]]
         for path in clips.paths
     ]
+
+
+def test_a_folder_around_the_split_is_passed_over(tmp_path):
+    for part in ("train", "test"):
+        for label in "ab":
+            record(tmp_path / "data/audio" / part / label / "1.wav")
+    clips = read(tmp_path)
+    assert clips.classes == ["a", "b"]
+    assert clips.fold_names == {1: "training", 3: "testing"}
+    # A part alone is dealt.
+    assert read(tmp_path / "data").fold_names == clips.fold_names
+    for part in ("train", "test"):
+        record(tmp_path / f"data/audio/{part}/a/2.wav")
+        record(tmp_path / f"data/audio/{part}/b/2.wav")
+        assert read(tmp_path / "data/audio" / part).fold_names == {1: "fold 1", 2: "fold 2"}
+
+
+@pytest.mark.parametrize(
+    "more",
+    ["extra/a/2.wav", "noise/2.wav", "test/2.wav", "2.wav", "deep/er/a/2.wav"],
+)
+def test_a_split_that_leaves_something_out_is_not_dropped(tmp_path, more):
+    for path in ("train/a/1.wav", "train/b/1.wav", "test/a/1.wav", "Eval/b/1.wav", more):
+        record(tmp_path / path)
+    said = rf"has folders called .*, test, train, as the parts of a split, which {re.escape(more)} "
+    with pytest.raises(InputError, match=said):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "inner", ["{part}/{label}", "audio/{part}/{label}", "{label}/{part}", "{part}"]
+)
+def test_a_split_within_other_folders_is_not_dropped(tmp_path, inner):
+    for part in ("train", "test"):
+        for label in "ab":
+            record(tmp_path / inner.format(part=part, label=label) / f"{label}.wav")
+    record(
+        tmp_path / "train/noise.wav"
+        if inner in ("{part}", "{label}/{part}")
+        else tmp_path / "n/1.wav"
+    )
+    with pytest.raises(InputError, match="has folders called test, train, as the parts of a split"):
+        read(tmp_path)
+
+
+def test_classes_called_as_parts_of_a_split_are_classes_among_others(tmp_path):
+    for label in ("bus/train", "bus/plane", "test", "train"):
+        for name in "12":
+            record(tmp_path / label / f"{name}.wav")
+    clips = read(tmp_path)
+    assert clips.classes == ["plane", "test", "train"]
+    assert clips.fold_names == {1: "fold 1", 2: "fold 2"}
+
+
+@pytest.mark.parametrize(
+    ("name", "marks", "path"),
+    [
+        ("urbansound8k", "metadata/UrbanSound8K.csv", "."),
+        ("urbansound8k", "metadata/UrbanSound8K.csv", "audio"),
+        ("urbansound8k", "metadata/UrbanSound8K.csv", "metadata/UrbanSound8K.csv"),
+        ("esc50", "meta/esc50.csv", "."),
+        ("esc50", "meta/esc50.csv", "meta/esc50.csv"),
+        ("speech_commands", "validation_list.txt testing_list.txt yes/1.wav", "."),
+        ("fsd50k", "FSD50K.ground_truth/dev.csv", "."),
+        ("fsd50k", "FSD50K.ground_truth/dev.csv", "FSD50K.dev_audio"),
+    ],
+)
+def test_an_official_layout_is_not_read_by_its_path(tmp_path, name, marks, path):
+    """As a folder a class it would lose its folds, and take them or noise for classes."""
+    for folder in ("fold1", "fold2", "audio/fold1", "audio/fold2", "FSD50K.dev_audio/a"):
+        record(tmp_path / "set" / folder / "1.wav")
+    for mark in marks.split():
+        lines(tmp_path / "set" / mark, "filename,label")
+    said = rf"is of the data set .*{name}, .*\(--dataset {name} --data {re.escape(str(tmp_path))}\)"
+    with pytest.raises(InputError, match=said):
+        read(tmp_path / "set" / path)
+
+
+def test_a_table_of_one_s_own_may_lie_in_an_official_layout(tmp_path):
+    lines(tmp_path / "meta/esc50.csv", "filename,label")
+    for name in "1234":
+        record(tmp_path / f"audio/{name}.wav")
+    rows = [f"audio/{name}.wav,{'ab'[int(name) % 2]}" for name in "1234"]
+    assert len(read(lines(tmp_path / "mine.csv", "file,label", *rows))) == 4
+    assert (
+        len(read(lines(tmp_path / "meta/mine.csv", "file,label", *(f"../{r}" for r in rows)))) == 4
+    )
+
+
+def test_folders_called_as_folds_are_no_classes(tmp_path):
+    for name in ("fold1/1", "fold1/2", "Fold_2/1", "fold-10/1"):
+        record(tmp_path / f"{name}.wav")
+    with pytest.raises(
+        InputError, match="has folders called fold-10, fold1, fold_2, as folds and no"
+    ):
+        read(tmp_path)
 
 
 def test_a_folder_a_class_has_no_columns_and_more_than_one_class(tmp_path):
@@ -250,8 +349,22 @@ def test_a_json_row_may_say_what_those_before_it_did_not(tmp_path):
     table = lines(tmp_path / "l.jsonl", first, '{"file": "1.wav", "start": 0.5, "label": "b"}')
     assert [row[1:3] for row in listing(table)] == [(("a",), 0.0), (("b",), 0.5)]
     table = lines(tmp_path / "l.jsonl", first, '{"file": "1.wav", "start": 0.5, "category": "b"}')
-    with pytest.raises(InputError, match="line 2: 'label' and 'category' may both be it"):
+    with pytest.raises(InputError, match="line 1: 'label' and 'category' may both be it"):
         listing(table)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("offsets", [(0.25, None), (None, None), (0.25, 0.5)])
+def test_a_clip_of_nemo_is_the_same_whatever_other_lines_say(tmp_path, offsets, order):
+    """NeMo reads `duration` seconds from `offset` on, which is 0 where it is not there."""
+    table, expected = tmp_path / "l.json", []
+    rows = []
+    for name, offset in zip("ab", offsets, strict=True):
+        start = {} if offset is None else {"offset": offset}
+        rows.append({"audio_filepath": f"{name}.wav", "duration": 0.5, "label": name} | start)
+        expected.append((f"{name}.wav", (name,), offset or 0.0, (offset or 0.0) + 0.5, None))
+    lines(table, *map(json.dumps, rows[::order]))
+    assert listing(table) == expected[::order]
 
 
 @pytest.mark.parametrize(
@@ -294,6 +407,25 @@ def test_quotes_in_a_tab_separated_table_are_characters(tmp_path):
         ("2.wav", ('y"',), 0.0, None, None),
         ("3.wav", ("x, y",), 0.0, None, None),
     ]
+
+
+def test_a_tab_separated_table_whose_first_line_is_quoted_is_read_as_r_writes_it(tmp_path):
+    # R's write.table(x, sep="\t", row.names=FALSE, qmethod="double").
+    rows = '"a b.wav"\t"x"\t0.5', '"c.wav"\t"say ""y"", twice"\t1'
+    table = lines(tmp_path / "l.tsv", '"file"\t"label"\t"start"', *rows)
+    assert [row[:3] for row in listing(table)] == [
+        ("a b.wav", ("x",), 0.5),
+        ("c.wav", ('say "y", twice',), 1.0),
+    ]
+    table = lines(tmp_path / "l.tsv", '"a.wav"\t"x"', '"c.wav"\t"y"')
+    assert [row[:2] for row in listing(table)] == [("a.wav", ("x",)), ("c.wav", ("y",))]
+
+
+def test_times_of_urbansound8k_are_not_those_of_its_slices(tmp_path):
+    header = "slice_file_name,fsID,start,end,salience,fold,classID,class"
+    table = lines(tmp_path / "l.csv", header, "a.wav,100,0.5,1.5,1,2,3,dog_bark")
+    assert listing(table) == [("a.wav", ("dog_bark",), 0.0, None, None)]
+    assert listing(table, {"start": "start", "end": "end"})[0][2:4] == (0.5, 1.5)
 
 
 def test_columns_are_known_by_name_or_named(tmp_path):
@@ -388,6 +520,69 @@ def test_a_duration_beside_a_start_gives_the_end(tmp_path, header, fields, colum
     assert listing(table, columns) == [("a.wav", ("x",), *part, None)]
 
 
+def test_a_column_that_is_no_time_is_left_out_where_that_is_said(tmp_path):
+    """When a recorder began is no place in its file."""
+    table = lines(tmp_path / "l.csv", "file,label,start_time", "a.wav,x,2021-05-01 12:00:00")
+    said = r"the start is '2021-.*'; write seconds from 0, such as 1\.5, .* with --columns start=\."
+    with pytest.raises(InputError, match=said):
+        listing(table)
+    assert listing(table, {"start": ""}) == [("a.wav", ("x",), 0.0, None, None)]
+
+
+@pytest.mark.parametrize(
+    ("times", "asked"),
+    [
+        # crowsetta, das and vak; AudioSet; ELAN and Praat; Python's readers of annotations.
+        ("onset_s,offset_s", "start end"),
+        ("start_seconds,end_seconds", "start end"),
+        ("Begin Time (s),End Time (s)", "start end"),
+        ("begin_time,end_time", "start"),
+        ("tmin,tmax", "start end"),
+        ("T0,t_1", "start end"),
+        ("startTime,stopTime", "start end"),
+        ("clip_start_ms,clip_end_ms", "start end"),
+        ("start,stop", "end"),
+        ("start,duration_s", "duration"),
+        ("onset,length", "duration"),
+        ("Start (s),Dur.", "start duration"),
+    ],
+)
+def test_a_column_that_may_be_a_time_is_asked_for(tmp_path, times, asked):
+    """Instead of the whole file, or another part of it."""
+    table = lines(tmp_path / "l.csv", f"file,{times},label", "a.wav,0.25,0.75,x")
+    first, second = times.split(",")
+    named, columns = {"end": second, "duration": second, "start": first}, {}
+    for role in asked.split():
+        said = (
+            rf"line 2: {re.escape(repr(named[role]))} may be a time .*; say which is the {role}, "
+        )
+        with pytest.raises(InputError, match=rf"{said}.*\(--columns {role}=\.\.\.\), of file, "):
+            listing(table, columns)
+        columns[role] = named[role]
+    end = 1.0 if "duration" in asked else 0.75
+    assert listing(table, columns) == [("a.wav", ("x",), 0.25, end, None)]
+    none = dict.fromkeys(("start", "end", "duration"), "")
+    assert listing(table, none) == [("a.wav", ("x",), 0.0, None, None)]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "file,length,label,x",
+        "file,duration,Duration_s,label",
+        "file,start,end,duration_s,label",
+        "file,start,duration,stop,label",
+        "file,onset,offset,start_frame,label",
+        "file,start_date,end_frequency,label",
+        "file,sends,recording_start,label",
+        "file,weekend,time,label",
+    ],
+)
+def test_a_column_that_is_no_time_of_the_clip_is_not_asked_for(tmp_path, header):
+    fields = [{"file": "a.wav", "label": "x"}.get(name, "0.5") for name in header.split(",")]
+    assert listing(lines(tmp_path / "l.csv", header, ",".join(fields)))
+
+
 @pytest.mark.parametrize("more", ["group", "fold"])
 def test_one_part_listed_in_two_groups_or_folds_is_refused_by_line(tmp_path, more):
     table = lines(
@@ -414,6 +609,40 @@ def test_labels_that_another_sign_divides_are_not_one_label(tmp_path, sign):
         read(table)
 
 
+@pytest.mark.parametrize("column", ["label", "labels", "tags"])
+@pytest.mark.parametrize(
+    "made",
+    [
+        repr,
+        json.dumps,
+        lambda x: repr(tuple(x)),
+        lambda x: repr(set(x)),
+        lambda x: str(np.array(x)),
+    ],
+)
+def test_a_list_in_a_field_is_no_label_in_brackets(tmp_path, column, made):
+    """As `to_csv` of pandas writes a column of lists."""
+    for labels in (["x", "z"], ["x"]):
+        field = made(labels).replace('"', '""')
+        table = lines(tmp_path / "l.csv", f"file,{column}", f'a.wav,"{field}"')
+        with pytest.raises(
+            InputError, match=r"line 2: the labels are .*; write them into a column"
+        ):
+            listing(table)
+
+
+def test_brackets_are_part_of_a_label_where_they_are_no_list(tmp_path):
+    fields = "[noise]", "[noise],(breath)", "Dog,(Cat)", "x,[y]"
+    table = lines(tmp_path / "l.csv", "file,labels", *(f'a.wav,"{field}"' for field in fields))
+    assert [labels for _, labels, *_ in listing(table)] == [tuple(f.split(",")) for f in fields]
+    table = lines(tmp_path / "l.csv", "file,label", 'a.wav,"(Bird, song)"')
+    assert listing(table)[0][1] == ("(Bird, song)",)
+    for field in ("[]", "[x, z]", "{x,z}"):
+        table = lines(tmp_path / "l.csv", "file,labels", f'a.wav,"{field}"')
+        with pytest.raises(InputError, match="divided by commas, without brackets and quotes"):
+            listing(table)
+
+
 def test_several_labels_a_clip(tmp_path):
     rows = ["x", "x,y", "y", "", "x,z", "z"]
     for row in range(6):
@@ -435,6 +664,24 @@ def test_several_labels_a_clip(tmp_path):
 
 
 # What the checker says
+
+
+def test_decoding_every_file_keeps_none_of_it(tmp_path):
+    """A recording of a day would need gigabytes; here its samples are 25 MB as float32."""
+    for name in "ab":
+        record(tmp_path / f"{name}.wav", seconds=400)
+    wave = np.zeros(40000, np.float32)
+    wave[-1] = np.nan
+    soundfile.write(tmp_path / "c.wav", wave, 16000, "FLOAT")
+    rows = [f"{name}.wav,{start},{start + 1},{start}" for name in "abc" for start in (0, 1)]
+    clips = read(lines(tmp_path / "l.csv", "file,start,end,label", *rows))
+    tracemalloc.start()
+    found = describe(clips, decode=True, progress=False)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 16e6
+    assert found.bad == {str(tmp_path / "c.wav"): "holds samples that are not finite numbers"}
+    assert found.seconds == 4
 
 
 @pytest.fixture
@@ -474,6 +721,30 @@ def test_all_that_cannot_be_used_is_named_at_once(tmp_path, four):
     clips = read(table, skip_bad=True)
     assert [path.name for path in clips.paths] == ["0.wav", "1.wav", "2.wav", "3.wav", "6.wav"]
     assert len(clips.skipped) == 5
+
+
+@pytest.mark.parametrize("kind", ["wav", "mka"])
+def test_a_channel_that_a_file_lacks_is_named(tmp_path, kind):
+    """Also where FFmpeg decodes it; clips of the channels that are there can be used."""
+    names = [f"{name}.{kind}" for name in "abcd"]
+    for place, name in enumerate(names):
+        wave = np.full((1 + (place > 0), 8000), 0.1 * (place + 1), np.float32)
+        soundfile.write(tmp_path / "all.wav", wave.T, 8000, "FLOAT")
+        with (
+            av.open(str(tmp_path / "all.wav")) as source,
+            av.open(str(tmp_path / name), "w") as out,
+        ):
+            stream = out.add_stream_from_template(source.streams[0])
+            for packet in source.demux():
+                packet.stream = stream
+                out.mux([packet] if packet.size else [])
+    rows = [f"{name},{1 + n % 2},{n // 2 % 2}" for n, name in enumerate([*names, *names[::-1]])]
+    table = lines(tmp_path / "l.csv", "file,channel,label", *rows[:7], f"{names[0]},2,0")
+    with pytest.raises(
+        InputError, match=rf"1 of the 8 clips .*{names[0]} has no channel 2, but 1\)"
+    ):
+        read(table)
+    assert len(read(table, skip_bad=True)) == 7
 
 
 @pytest.mark.parametrize(
@@ -589,6 +860,24 @@ def test_folds_that_cannot_be_used_are_one_sentence(four, tmp_path, folds, said)
     four()
     with pytest.raises(InputError, match=said):
         read(lines(tmp_path / "l.csv", "file,label,fold", *rows))
+
+
+@pytest.mark.parametrize("name", ["subset", "partition", "set", "which part"])
+def test_a_column_of_the_parts_of_a_split_is_asked_for(four, tmp_path, name):
+    four()
+    parts = "train", "TRAIN", "test", "val"
+    rows = [f"{n}.wav,{'ab'[n % 2]},{part}" for n, part in enumerate(parts)]
+    table = lines(tmp_path / "l.csv", f"file,label,{name}", *rows)
+    said = rf"l\.csv: '{name}' holds the parts of a split .*; say which is the fold, .*, of file, "
+    with pytest.raises(InputError, match=said):
+        listing(table)
+    rows = find_reader(table).rows(table, {"fold": name})
+    assert [row.fold for row in rows] == [*parts]
+    assert len(listing(table, {"fold": ""})) == 4
+    # Neither is a column that has other words, or the same for all.
+    for others in (["train", "test", "x", "val"], ["train"] * 4, ["a", "a", "b", "b"]):
+        rows = [f"{n}.wav,{'ab'[n % 2]},{part}" for n, part in enumerate(others)]
+        assert len(listing(lines(tmp_path / "l.csv", f"file,label,{name}", *rows))) == 4
 
 
 def test_a_training_part_alone_is_dealt(four, tmp_path):
@@ -1142,6 +1431,23 @@ def test_a_folder_of_selection_tables_is_read_whole(tmp_path):
         read(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "names", ["a.Table.1.selections.txt a.Table.2.selections.txt", "a.bak.txt a.txt"]
+)
+def test_two_tables_of_one_recording_are_said(tmp_path, names):
+    """Of two observers, who differ by 10 ms, each event would be there twice."""
+    for name in "ab":
+        record(tmp_path / f"{name}.wav", seconds=2)
+    for late, name in enumerate([*names.split(), "b.txt"]):
+        rows = f"1\tS\t1\t{late / 100}\t1\t0\t1\tx", f"2\tS\t1\t1\t{1.5 + late / 100}\t0\t1\ty"
+        lines(tmp_path / name, f"{RAVEN}\tSpecies", *rows)
+    said = (
+        rf"1 recordings in .* several tables, .*, as {names.replace(' ', ' and ')} of a\.wav; move"
+    )
+    with pytest.warns(UserWarning, match=said):
+        assert len(read(tmp_path)) == 6
+
+
 def test_the_recording_of_a_table_is_the_one_of_its_name(tmp_path):
     table = lines(tmp_path / "night.txt", "0.0\t1.0\tx")
     with pytest.raises(InputError, match=r"beside .*night\.txt lies no recording by its name"):
@@ -1210,6 +1516,31 @@ def test_birdnet_results_in_each_of_its_forms(tmp_path):
         assert {row.file.name for row in rows} == {"dawn.wav"}
         # The last window goes on behind the end of the file.
         assert {row.beyond for row in rows} == {3.0}
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["/home/me/rec/{}", "C:\\rec\\{}", "rec/{}", "{}", "/x/day/{}", "/gone/y/day/{}"],
+)
+def test_birdnet_results_name_a_recording_by_the_machine_that_heard_it(tmp_path, written):
+    """By a whole path, or from the folder that it ran in; one that is there is taken first."""
+    record(tmp_path / "a.wav", seconds=3)
+    record(tmp_path / "day/a.wav", seconds=3)
+    written = written.replace("/x", str(tmp_path)).format("a.wav")
+    folder, expected = (
+        written.replace("a.wav", ""),
+        tmp_path / ("day/" * ("day" in written)) / "a.wav",
+    )
+    for header, row in {
+        "Start (s),End (s),Scientific name,Common name,Confidence,File": f"0.0,3.0,S,x,0.9,{written}",
+        "filepath,start,end,scientific_name,common_name,confidence": f"{written},0.0,3.0,S,x,0.9",
+        "INDIR,FOLDER,IN FILE,OFFSET,DURATION,common_name": f"{folder or '.'},.,a.wav,0.0,3.0,x",
+    }.items():
+        table = lines(tmp_path / "r.csv", header, row)
+        assert [row.file for row in find_reader(table).rows(table, {})] == [expected]
+    gone = table.read_text().replace("a.wav", "gone.wav")
+    rows = find_reader(lines(table, gone)).rows(table, {})
+    assert [row.file.name for row in rows] == ["gone.wav"]
 
 
 def test_audacity_labels_with_frequencies_points_and_gaps(tmp_path):
