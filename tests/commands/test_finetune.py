@@ -343,6 +343,8 @@ def test_a_run_killed_while_it_writes_goes_on_from_the_checkpoint_before(
     assert "damaged" not in capsys.readouterr().out
 
 
+# With a site in each fold there is no interval.
+@pytest.mark.filterwarnings("default:all clips of a test fold")
 def test_recordings_of_one_s_own_take_one_command(tmp_path, weights, monkeypatch, capsys):
     monkeypatch.delenv("AUDIOPG_DATA")
     folder = own(tmp_path)
