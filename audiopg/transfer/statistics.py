@@ -180,8 +180,8 @@ def bootstrap_interval(
     """The 95 % interval of a result's mean over folds, by the bootstrap over sources.
 
     The sources of each test fold are drawn with replacement, as many as there are, each with all its
-    clips in the fold (the cluster bootstrap: Davison and Hinkley, 1997, Section 3.8), and the metric
-    is computed anew: 10,000 times for accuracy, 1,000 times for mAP, but for draws in which no clip
+    clips (the cluster bootstrap: Davison and Hinkley, 1997, Section 3.8); those that have clips in
+    several folds are drawn together, apart from the others. The metric is computed anew: 10,000 times for accuracy, 1,000 times for mAP, but for draws in which no clip
     of a fold has any class. The interval is that of the percentiles: a mean over hundreds of sources
     is hardly biased or skewed, so that BCa would have little to correct. It is too narrow near 100 %,
     where percentiles cannot know of a clip that would be wrong, and with fewer than some 20 sources
@@ -203,43 +203,73 @@ def bootstrap_interval(
         InputError: for labels, folds or sources that are not those of the clips.
     """
     labels, places = _of_result(result, labels, folds)
-    sources = _sources(sources, len(places))
-    generator = random_by(seed)
-    means = np.zeros(_RESAMPLES[result.metric])
+    tested = places >= 0
+    source, strata = _numbered(_sources(sources, len(places))[tested], places[tested])
     for place in range(places.max() + 1):
-        rows = places == place
-        if rows.sum() > 1 and len(np.unique(sources[rows])) == 1:
+        within = source[places[tested] == place]
+        if len(within) > 1 and (within == within[0]).all():
             warnings.warn(
                 "all clips of a test fold have one source, so there is no interval; deal fewer folds, or "
                 "name smaller groups.",
                 stacklevel=2,
             )
             return np.nan, np.nan
-        means += _resampled(result, labels, rows, sources[rows], generator)
-    ends = [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2]
-    low, high = np.nanquantile(means / (places.max() + 1), ends).tolist()
+    means = _resampled(result, labels, places, source, strata, random_by(seed))
+    low, high = np.nanquantile(means, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2]).tolist()
     return low, high
+
+
+def _numbered(sources: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sources counted from 0, fold by fold, those with clips in several folds last.
+
+    Returns:
+        (clips,), the number of each clip's source; and (sources,), the place of its fold, one more than
+        there are for several.
+    """
+    found, source = np.unique(sources, return_inverse=True)
+    ends = np.full(len(found), len(places)), np.zeros(len(found), dtype=np.int64)
+    np.minimum.at(ends[0], source, places)
+    np.maximum.at(ends[1], source, places)
+    strata = np.where(ends[0] == ends[1], ends[0], places.max() + 1)
+    order = np.argsort(strata, kind="stable")
+    return np.argsort(order)[source], strata[order]
 
 
 def _resampled(
     result: Tested,
     labels: np.ndarray,
-    rows: np.ndarray,
-    sources: np.ndarray,
+    places: np.ndarray,
+    source: np.ndarray,
+    strata: np.ndarray,
     generator: np.random.Generator,
 ) -> np.ndarray:
-    """The metric of one fold, whose clips are ``rows``, for sources drawn anew: (resamples,)."""
-    _, source, sizes = np.unique(sources, return_inverse=True, return_counts=True)
-    n, resamples = len(sizes), _RESAMPLES[result.metric]
+    """The mean over folds for sources drawn anew within their strata: (resamples,)."""
+    n_folds, resamples, tested = places.max() + 1, _RESAMPLES[result.metric], places >= 0
+    groups = [np.flatnonzero(strata == stratum) for stratum in np.unique(strata)]
     if result.metric == "accuracy":
-        # How many sources with so many clips, and so many of them right, is all that matters.
-        right = np.bincount(source, _correct(result, labels)[rows])
-        outcomes, held = np.unique(np.stack((right, sizes)), axis=1, return_counts=True)
-        drawn = generator.multinomial(n, held / n, resamples)
-        return (drawn @ outcomes[0]) / (drawn @ outcomes[1])
-    counts = generator.multinomial(n, np.full(n, 1 / n), resamples)[:, source]
-    scores = by_seed(result)[:, rows]
-    return np.mean([_precisions(one, labels[rows], counts) for one in scores], axis=0)
+        # How many sources with so many clips in each fold, and so many of them right, is all that matters.
+        cells, shape = source * n_folds + places[tested], (len(strata), n_folds)
+        right = np.bincount(cells, _correct(result, labels)[tested], np.prod(shape)).reshape(shape)
+        sizes = np.bincount(cells, minlength=np.prod(shape)).reshape(shape)
+        outcomes, totals = (
+            np.concatenate((right, sizes), axis=1),
+            np.zeros((resamples, 2 * n_folds)),
+        )
+        for group in groups:
+            kinds, held = np.unique(outcomes[group], axis=0, return_counts=True)
+            totals += generator.multinomial(len(group), held / len(group), resamples) @ kinds
+        with np.errstate(invalid="ignore"):
+            return (totals[:, :n_folds] / totals[:, n_folds:]).mean(axis=1)
+    counts = np.zeros((resamples, len(strata)), dtype=np.int64)
+    for group in groups:
+        share = np.full(len(group), 1 / len(group))
+        counts[:, group] = generator.multinomial(len(group), share, resamples)
+    means = np.zeros(resamples)
+    for place in range(n_folds):
+        rows, drawn = places == place, counts[:, source[places[tested] == place]]
+        each = [_precisions(one, labels[rows], drawn) for one in by_seed(result)[:, rows]]
+        means += np.mean(each, axis=0) / n_folds
+    return means
 
 
 def mcnemar(first: Array, second: Array) -> float:
@@ -301,16 +331,13 @@ def paired_p_value(
             "the two results are not of the same clips and metric; test both on the same folds."
         )
     labels, places = _of_result(first, labels, folds)
-    # A source has a part in each fold that it has clips in, as in the bootstrap.
-    parts = np.stack((places, _sources(sources, len(places))))[:, tested[0]]
-    _, source = np.unique(parts, axis=1, return_inverse=True)
-    source = source.ravel()
+    source, _ = _numbered(_sources(sources, len(places))[tested[0]], places[tested[0]])
     generator = random_by(seed)
     if first.metric == "accuracy":
         right, other = (_correct(result, labels)[tested[0]] for result in (first, second))
         if source.max() + 1 == len(source) and np.isin((right, other), (0, 1)).all():
             return mcnemar(right == 1, other == 1)
-        shares = 1 / np.bincount(parts[0])[parts[0]]
+        shares = 1 / np.bincount(places[tested[0]])[places[tested[0]]]
         gaps = np.bincount(source, (right - other) * shares)
         found, exchanged = gaps.sum(), _exchanged_gaps(gaps, generator)
     else:

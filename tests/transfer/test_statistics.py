@@ -334,20 +334,43 @@ def test_a_fold_of_one_source_has_no_interval():
 
 def test_the_interval_over_sources_is_that_of_a_plain_loop():
     rng = np.random.default_rng(4)
-    # A source in two folds is two; those of a fold have one to six clips.
-    folds, sources = np.repeat([1, 2], [70, 50]), np.sort(rng.integers(0, 30, 120)) % 25
+    # Sources 0 to 11 have clips in fold 1, 12 to 21 in fold 2, and 22 to 29 in both.
+    folds = np.repeat([1, 2], [70, 50])
+    sources = np.concatenate(
+        [rng.choice([*range(12), *range(22, 30)], 70), rng.integers(12, 30, 50)]
+    )
     correct, labels = rng.random(120) < 0.3 + 0.5 * (sources % 2), np.zeros(120, dtype=int)
     found = bootstrap_interval(right_and_wrong(correct, folds), labels, folds, sources=sources)
     generator, means = np.random.default_rng(11), np.zeros(20_000)
-    for fold in (1, 2):
-        rows = np.flatnonzero(folds == fold)
-        each = [correct[rows[sources[rows] == source]] for source in np.unique(sources[rows])]
-        for place in range(len(means)):
-            drawn = generator.integers(0, len(each), len(each))
-            means[place] += np.concatenate([each[one] for one in drawn]).mean() / 2
+    within = [{*sources[folds == fold].tolist()} for fold in (1, 2)]
+    strata = [within[0] - within[1], within[1] - within[0], within[0] & within[1]]
+    clips = {source: np.flatnonzero(sources == source) for source in range(30)}
+    for place in range(len(means)):
+        drawn = [one for stratum in strata for one in generator.choice([*stratum], len(stratum))]
+        rows = np.concatenate([clips[source] for source in drawn])
+        means[place] = np.mean([correct[rows][folds[rows] == fold].mean() for fold in (1, 2)])
     # Both are of random draws: four standard errors of a quantile in the tail, which is about normal.
     error = means.std() * np.sqrt(0.025 * 0.975 * (1 / 1e4 + 1 / 2e4)) / 0.0584
     np.testing.assert_allclose(found, np.quantile(means, [0.025, 0.975]), atol=4 * error)
+
+
+def test_intervals_and_tests_are_as_sure_as_they_say_where_sources_lie_in_several_folds():
+    rng = np.random.default_rng(0)
+    folds, sources, labels = (
+        np.repeat([1, 2, 3, 4], 60),
+        np.tile(np.arange(60), 4),
+        np.zeros(240, int),
+    )
+    held, alarms = [], []
+    for trial in range(200):
+        # All four clips of a recording are right, or all are wrong.
+        one, other = (right_and_wrong(np.tile(rng.random(60) < 0.7, 4), folds) for _ in "ab")
+        low, high = bootstrap_interval(one, labels, folds, trial, sources)
+        held.append(low <= 0.7 <= high)
+        alarms.append(paired_p_value(one, other, labels, folds, trial, sources) <= 0.05)
+    error = np.sqrt(0.05 * 0.95 / 200)
+    assert np.mean(held) > 0.95 - 4 * error
+    assert np.mean(alarms) < 0.05 + 4 * error
 
 
 def test_average_precision_is_bootstrapped_over_sources_too():
