@@ -315,9 +315,12 @@ def _flac(data: mmap | bytes, start: int) -> Part:
 
 def _flac_origin(data: mmap | bytes, start: int) -> int:
     """The number of the first sample (RFC 9639, 9.1.5); 0 where no intact header of a frame says it."""
-    place, head = start + 4, bytes(4)
+    place, head = start + 42, data[start + 4 : start + 8]
     while len(head) == 4 and not head[0] & 128:
         head = data[place : place + 4]
+        # Only the first block, the STREAMINFO, has the number 0: these are zeros, and no block.
+        if not any(head[:1]):
+            return 0
         place += 4 + int.from_bytes(head[1:])
     head = data[place : place + 16]
     if len(head) < 16 or head[0] != 0xFF or head[1] & 0xFE != 0xF8:

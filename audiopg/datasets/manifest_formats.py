@@ -323,10 +323,18 @@ def birdnet(path: Path, columns: Columns) -> Iterator[Row]:
                 row["start"] = row.pop("OFFSET")
                 length = seconds(where, "DURATION", row["DURATION"])
                 row["end"] = str(seconds(where, "OFFSET", row["start"]) + length)
-            named = {name: _found(path.parent, row[name]) for name in files & row.keys()}
-            yield where, row | named
+            for name in files & row.keys():
+                there = _found(path.parent, row[name])
+                if (other := told.setdefault(there, row[name])) != row[name]:
+                    raise InputError(
+                        f"{where}: both {printable(row[name])} and {printable(other)} would be {there}; put "
+                        "their recordings into folders of their own, called as there."
+                    )
+                row[name] = there
+            yield where, row
 
     files = {columns.get("file", "file"), "File", "filepath"}
+    told: dict[str, str] = {}
     usual = {"start": "Start (s)", "end": "End (s)", "label": "Common name"}
     names = next(table_rows(path), ("", {}))[1]
     if "IN FILE" in names:

@@ -21,7 +21,7 @@ from audiopg.datasets.audio import in_threads, load_clip, printable, read_header
 from audiopg.environment import atomic_path, best_device, require_writable, writing
 from audiopg.errors import InputError
 from audiopg.frontend import WINDOW
-from audiopg.inputs import as_embeddings, require_clips, shown, whole_number
+from audiopg.inputs import as_embeddings, as_waves, require_clips, shown, whole_number
 from audiopg.mae import Encoder
 from audiopg.pretrained import load_encoder, require_encoder
 from audiopg.synth.parameters import CLIP_SAMPLES, CLIP_SECONDS, SAMPLE_RATE
@@ -105,15 +105,9 @@ def _embed(
     bad: dict[Path, str] | None = None,
 ) -> Tensor:
     """A row of `embed_files` for each file; those that go into ``bad``, with a reason, have none."""
-    size = encoder.embedding_size(pooling)
     headers = list(in_threads(read_header, files, "Reading headers", False))
     seconds = np.array([0 if isinstance(h, str) else h[0] / h[1] for h in headers])
-    refused = {
-        path: f"{printable(path)} "
-        + (header if isinstance(header, str) else "is shorter than one window, 25 ms")
-        for path, header, length in zip(files, headers, seconds, strict=True)
-        if isinstance(header, str) or (native and length * SAMPLE_RATE < WINDOW)
-    }
+    refused = _refused(files, headers, seconds, native)
     if bad is not None:
         bad |= refused
     elif refused:
@@ -126,16 +120,23 @@ def _embed(
         try:
             if files[row] in refused:
                 return None
-            if native:
-                return load_audio(files[row])
-            return load_clip(files[row], CLIP_SAMPLES, header=headers[row])
+            header = headers[row]
+            wave = (
+                load_audio(files[row])
+                if native
+                else load_clip(files[row], CLIP_SAMPLES, header=header)
+            )
+            as_waves(wave)
+            return wave
         except InputError as error:
+            name, why = printable(files[row]), str(error)
+            why = why if name in why else f"{name}: {why}"
             if bad is None:
-                raise
-            bad[files[row]] = str(error).rstrip(".")
+                raise InputError(why) from error
+            bad[files[row]] = why.rstrip(".")
             return None
 
-    embeddings = torch.zeros(len(files), size, dtype=torch.float32)
+    embeddings = torch.zeros(len(files), encoder.embedding_size(pooling), dtype=torch.float32)
     # Native clips take no more memory together than a batch of whole ones.
     lengths = seconds if native else np.zeros(len(files))
     batches = batches_by_length(lengths, batch_size, batch_size * CLIP_SECONDS)
@@ -152,6 +153,21 @@ def _embed(
             "the first); give other weights, or leave the files out."
         )
     return embeddings
+
+
+def _refused(
+    files: Sequence[AnyPath],
+    headers: Sequence[tuple[int, int] | str],
+    seconds: np.ndarray,
+    native: bool,
+) -> dict[AnyPath, str]:
+    """Of the files that their headers say cannot be used, in a sentence, why."""
+    return {
+        path: f"{printable(path)} "
+        + (header if isinstance(header, str) else "is shorter than one window, 25 ms")
+        for path, header, length in zip(files, headers, seconds, strict=True)
+        if isinstance(header, str) or (native and length * SAMPLE_RATE < WINDOW)
+    }
 
 
 def _as_files(X: object) -> list[AnyPath]:

@@ -1543,6 +1543,21 @@ def test_birdnet_results_name_a_recording_by_the_machine_that_heard_it(tmp_path,
     assert [row.file.name for row in rows] == ["gone.wav"]
 
 
+def test_birdnet_results_of_two_recordings_do_not_become_those_of_one(tmp_path):
+    record(tmp_path / "a.wav", seconds=3)
+    header = "Start (s),End (s),Scientific name,Common name,Confidence,File"
+    rows = [f"0.0,3.0,S,x,0.9,/mnt/site{site}/a.wav" for site in (1, 2)]
+    table = lines(tmp_path / "r.csv", header, *rows)
+    with pytest.raises(
+        InputError, match=r"both /mnt/site2/a\.wav and /mnt/site1/a\.wav would be a"
+    ):
+        list(find_reader(table).rows(table, {}))
+    for site in (1, 2):
+        record(tmp_path / f"site{site}/a.wav", seconds=3)
+    found = [row.file for row in find_reader(table).rows(table, {})]
+    assert found == [tmp_path / "site1/a.wav", tmp_path / "site2/a.wav"]
+
+
 def test_audacity_labels_with_frequencies_points_and_gaps(tmp_path):
     record(tmp_path / "a.wav", seconds=4)
     track = lines(

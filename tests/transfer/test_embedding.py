@@ -118,11 +118,15 @@ def test_files_that_cannot_be_used_are_left_out_when_asked(folder, encoder, tmp_
     broken.write_bytes(b"RIFF of no use")
     soundfile.write(cut, np.random.default_rng(0).normal(size=40000) * 0.1, 16000)
     cut.write_bytes(cut.read_bytes()[:20000])
+    loud = tmp_path / "loud.wav"
+    soundfile.write(loud, np.random.default_rng(0).normal(size=40000) * 9000, 16000, "FLOAT")
+    with pytest.raises(InputError, match=r"loud\.wav: .* reaches [\d,]+, and full scale is 1"):
+        embed_files([folder / "00.wav", loud], encoder, native=native, progress=False)
     good = [folder / "00.wav", folder / "01.flac", folder / "05.ogg"]
     good = [path for path in good if path.exists()]
-    paths, how = [broken, *good, cut, good[0]], {"native": native, "progress": False}
+    paths, how = [broken, *good, cut, good[0], loud], {"native": native, "progress": False}
     with pytest.warns(
-        UserWarning, match=r"^2 of \d files cannot be used, .*first: .*broken\.wav is"
+        UserWarning, match=r"^3 of \d files cannot be used, .*first: .*broken\.wav is"
     ):
         files, found = embed_files(paths, encoder, batch_size=2, skip_bad=True, **how)
     assert files == [*good, good[0]]
