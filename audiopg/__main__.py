@@ -31,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # A "±" or a file's name that the terminal has no letters for must not end a command.
     if getattr(sys.stdout, "errors", "") == "strict":
         sys.stdout.reconfigure(errors="backslashreplace")
+    options = argparse.Namespace()
     try:
         with _terminable():
             options = _parser(arguments).parse_args(arguments)
@@ -46,6 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # Whoever reads what is printed, such as head, has enough: no fault, and nothing to say.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        if getattr(options, "record", None):
+            _complain("nobody reads what is printed, so this stopped; run it again for the record.")
         return 128 + signal.SIGPIPE
     except InputError as error:
         _complain(str(error))

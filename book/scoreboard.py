@@ -345,7 +345,7 @@ def verdict(claim: Claim, found: list[Measured]) -> str:
     """Whether a claim holds, by the average of its figures that have an error.
 
     It is mixed where one figure lies where the claim says, and another elsewhere, both by more than
-    chance (`side`). Else it holds where every figure lies where the claim says, and the interval of
+    chance (`side`), which is asked of each figure by itself. Else it holds where every figure lies where the claim says, and the interval of
     95 % of the average of those that have an error does too; it does not hold where this interval
     lies wholly on the other side. Of a claim that there is no difference, opposite figures would
     cancel in an average, so that the interval of each figure has to lie within the margin, and one

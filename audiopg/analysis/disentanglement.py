@@ -240,8 +240,9 @@ def dci(
 def _below_one(values: np.ndarray) -> np.ndarray:
     """(clips, ...) over a power of two for each column, which is exact.
 
-    A column that lies far from 0 for its span is moved there first. A forest of scikit-learn takes values less than 1e-7 apart for equal, and variances below 2e-16
-    for none, whatever the scale; it computes in float32.
+    A column that lies far from 0 for its span is moved there first. A forest of scikit-learn takes
+    values less than 1e-7 apart for equal, and variances below 2e-16 for none, whatever the scale; it
+    computes in float32.
     """
     low, high = values.min(axis=0), values.max(axis=0)
     is_far = np.maximum(-low, high) > _FAR * (high - low)

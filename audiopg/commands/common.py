@@ -222,7 +222,10 @@ def add_beside(command: argparse.ArgumentParser, what: str, of: str = "MODEL") -
 
 def distinct(paths: Sequence[str]) -> list[str]:
     """Those that are not the same as one before, however they are written."""
-    return list({Path(path).resolve(): path for path in reversed(paths)}.values())[::-1]
+    found: dict[Path, str] = {}
+    for path in paths:
+        found.setdefault(Path(path).resolve(), path)
+    return [*found.values()]
 
 
 def row_named(text: str) -> str:

@@ -115,10 +115,14 @@ class LabelledClips:
     def take(self, rows: Iterable[int] | slice | Array) -> "LabelledClips":
         """Some of the clips, by their rows or a bool for each; classes and folds keep their numbers."""
         if not isinstance(rows, slice):
-            rows = as_array(rows if hasattr(rows, "__array__") else [*rows], "rows")
+            several = hasattr(rows, "__array__") or not isinstance(rows, Iterable)
+            rows = np.atleast_1d(as_array(rows if several else [*rows], "rows"))
             # An empty list is of no kind.
             rows = rows if len(rows) else np.zeros(0, dtype=np.int64)
-        rows = np.arange(len(self))[rows]
+        try:
+            rows = np.atleast_1d(np.arange(len(self))[rows])
+        except IndexError as error:
+            raise InputError(f"rows are not those of {len(self)} clips ({error}).") from error
         perhaps = {name: getattr(self, name) for name in ("sources", "segments", "channels")}
         return replace(
             self,

@@ -151,7 +151,7 @@ BENCHMARKS = {
         ["speech_commands_v0.02", "SpeechCommands/speech_commands_v0.02"],
         "Speech Commands is under CC BY 4.0: name the authors.",
         [Archive([_SPEECH_COMMANDS_FILE])],
-        ("validation_list.txt", "testing_list.txt", "yes"),
+        ("validation_list.txt", "testing_list.txt", "backward"),
     ),
     "fsd50k": Benchmark(
         fsd50k,

@@ -325,7 +325,7 @@ def birdnet(path: Path, columns: Columns) -> Iterator[Row]:
                 row["end"] = str(seconds(where, "OFFSET", row["start"]) + length)
             for name in files & row.keys():
                 there = _found(path.parent, row[name])
-                if (other := told.setdefault(there, row[name])) != row[name]:
+                if (other := told.setdefault((name, there), row[name])) != row[name]:
                     raise InputError(
                         f"{where}: both {printable(row[name])} and {printable(other)} would be {there}; put "
                         "their recordings into folders of their own, called as there."
@@ -334,7 +334,7 @@ def birdnet(path: Path, columns: Columns) -> Iterator[Row]:
             yield where, row
 
     files = {columns.get("file", "file"), "File", "filepath"}
-    told: dict[str, str] = {}
+    told: dict[tuple[str, str], str] = {}
     usual = {"start": "Start (s)", "end": "End (s)", "label": "Common name"}
     names = next(table_rows(path), ("", {}))[1]
     if "IN FILE" in names:

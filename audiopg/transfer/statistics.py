@@ -181,11 +181,11 @@ def bootstrap_interval(
 
     The sources of each test fold are drawn with replacement, as many as there are, each with all its
     clips (the cluster bootstrap: Davison and Hinkley, 1997, Section 3.8); those that have clips in
-    several folds are drawn together, apart from the others. The metric is computed anew: 10,000 times for accuracy, 1,000 times for mAP, but for draws in which no clip
-    of a fold has any class. The interval is that of the percentiles: a mean over hundreds of sources
-    is hardly biased or skewed, so that BCa would have little to correct. It is too narrow near 100 %,
-    where percentiles cannot know of a clip that would be wrong, and with fewer than some 20 sources
-    in a fold.
+    several folds are drawn together, apart from the others. The metric is computed anew: 10,000 times
+    for accuracy, 1,000 times for mAP, but for draws in which no clip of a fold has any class. The
+    interval is that of the percentiles: a mean over hundreds of sources is hardly biased or skewed, so
+    that BCa would have little to correct. It is too narrow near 100 %, where percentiles cannot know of
+    a clip that would be wrong, and with fewer than some 20 sources in a fold.
 
     Args:
         result: of a probe or of fine-tuning; over seeds, the mean is taken.

@@ -524,6 +524,9 @@ def test_labels_and_folds_go_by_position_whatever_holds_them(kind, several):
         np.testing.assert_array_equal(taken.labels, labels[[3, 1]])
         assert taken.paths == [Path("3"), Path("1")]
     assert len(clips.take([])) == 0
+    for wrong in ([99], [0.5], [True, False, True]):
+        with pytest.raises(InputError, match="rows are not those of 4 clips"):
+            clips.take(wrong)
     assert clips.take(labels.argmax(-1) == 1 if several else labels == 1).folds.tolist() == [2, 1]
 
 

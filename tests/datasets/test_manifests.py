@@ -177,7 +177,7 @@ def test_classes_called_as_parts_of_a_split_are_classes_among_others(tmp_path):
         ("urbansound8k", "metadata/UrbanSound8K.csv", "metadata/UrbanSound8K.csv"),
         ("esc50", "meta/esc50.csv", "."),
         ("esc50", "meta/esc50.csv", "meta/esc50.csv"),
-        ("speech_commands", "validation_list.txt testing_list.txt yes/1.wav", "."),
+        ("speech_commands", "validation_list.txt testing_list.txt backward/1.wav", "."),
         ("fsd50k", "FSD50K.ground_truth/dev.csv", "."),
         ("fsd50k", "FSD50K.ground_truth/dev.csv", "FSD50K.dev_audio"),
     ],
