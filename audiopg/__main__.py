@@ -19,8 +19,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         0 when it succeeds; 2, with one sentence on stderr, for bad input or a file that fails; 130 or
-        143, with one too, after SIGINT (Ctrl-C) or SIGTERM; 141, without one, where nobody reads on
-        what it prints.
+        143, with one too, after SIGINT (Ctrl-C) or SIGTERM; 141 where nobody reads on what it
+        prints, with one if a record was asked for.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     for name in ("stdout", "stderr"):
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 options.run(options)
             sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever reads what is printed, such as head, has enough: no fault, and nothing to say.
+        # Whoever reads what is printed, such as head, has enough, which is no fault.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         if getattr(options, "record", None):
             _complain("nobody reads what is printed, so this stopped; run it again for the record.")

@@ -45,7 +45,7 @@ class Measured:
         error: its standard error; nan where nothing tells it.
         freedom: degrees of freedom of the error.
         digits: decimals to show.
-        p: where the error is not known, the p-value (Holm) of a paired test over the test clips, of no
+        p: where the error is not known, the p-value (Holm) of a paired test over sources, of no
             difference; nan where the record has none.
     """
 
@@ -345,16 +345,18 @@ def verdict(claim: Claim, found: list[Measured]) -> str:
     """Whether a claim holds, by the average of its figures that have an error.
 
     It is mixed where one figure lies where the claim says, and another elsewhere, both by more than
-    chance (`side`), which is asked of each figure by itself. Else it holds where every figure lies where the claim says, and the interval of
-    95 % of the average of those that have an error does too; it does not hold where this interval
-    lies wholly on the other side. Of a claim that there is no difference, opposite figures would
+    chance (`side`), which is asked of each figure by itself. Else it holds where every figure lies
+    where the claim says, and the interval of 95 % of the average of those that have an error does too;
+    it does not hold where this interval lies wholly on the other side. Of a claim that there is no difference, opposite figures would
     cancel in an average, so that the interval of each figure has to lie within the margin, and one
     wholly outside is enough for it not to hold. Otherwise nothing follows.
     """
     sides = {side(claim, one) for one in found}
     sure = [one for one in found if not math.isnan(one.error)]
-    if sides >= {1, -1} or not sure:
-        return MIXED if sides >= {1, -1} else UNKNOWN
+    if sides >= {1, -1}:
+        return MIXED
+    if not sure:
+        return UNKNOWN
     decisive = [average(sure)] if claim.margin is None else sure
     sides = {side(claim, one) for one in decisive}
     least, most = (0, math.inf) if claim.margin is None else (-claim.margin, claim.margin)

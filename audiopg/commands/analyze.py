@@ -201,7 +201,6 @@ def _load(options: argparse.Namespace, device: torch.device) -> _Asked:
     }
     _refuse_other_analysis(options.out, said)
     settings = said | {
-        "other_clips": options.other_clips,
         "clips_heard": heard,
         "heard": {path: common.heard_by(path) for path in named.values()},
         **asdict(model.architecture),

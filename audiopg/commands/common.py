@@ -107,6 +107,10 @@ def add_data(command: argparse.ArgumentParser, what: str) -> None:
 
 def add_recordings(command: argparse.ArgumentParser) -> None:
     add_data(command, "folder that holds the data set's own")
+    add_skip_bad(command)
+
+
+def add_skip_bad(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--skip-bad", action="store_true", help="go on without files that cannot be used"
     )

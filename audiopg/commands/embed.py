@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from audiopg.commands.common import add_embedding, add_model, add_out
+from audiopg.commands.common import add_embedding, add_model, add_out, add_skip_bad
 from audiopg.environment import best_device, require_writable
 from audiopg.pretrained import load_encoder
 from audiopg.transfer import check_table, embed_files, list_audio, write_embeddings
@@ -21,9 +21,7 @@ def add(command: argparse.ArgumentParser) -> None:
     add_model(command)
     command.add_argument("audio", type=Path, nargs="+", help="audio files, or folders of them")
     add_embedding(command)
-    command.add_argument(
-        "--skip-bad", action="store_true", help="go on without files that cannot be used"
-    )
+    add_skip_bad(command)
     add_out(command, "the .npz or .parquet file to write")
 
 
