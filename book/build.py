@@ -124,6 +124,39 @@ def clear(build: Path, key: str) -> None:
     shutil.rmtree(build / "html", ignore_errors=True)
 
 
+def make_pages(folder: Path, jobs: int) -> None:
+    """Make the HTML pages of the executed chapters, as `jupyter-book build --all` does.
+
+    Its command has no option for the number of processes, so its two functions are called here.
+
+    Args:
+        folder: where the pages go.
+        jobs: processes that read and write pages side by side.
+
+    Raises:
+        RuntimeError: Sphinx ended with an exception.
+    """
+    # Imported only now, for they take a while.
+    from jupyter_book.cli.main import builder_specific_actions
+    from jupyter_book.sphinx import build_sphinx
+
+    status = build_sphinx(
+        ROOT,
+        folder,
+        noconfig=True,
+        path_config=ROOT / "_config.yml",
+        confoverrides={
+            "external_toc_path": str(ROOT / "_toc.yml"),
+            "latex_individualpages": False,
+        },
+        freshenv=True,
+        warningiserror=True,
+        keep_going=True,
+        jobs=jobs,
+    )
+    builder_specific_actions(status, "html", folder, "book")
+
+
 def main() -> int:
     """Build the book and say where to open it; returns the exit status."""
     # Kernels side by side, on as many cores: threads inside each would only fight for them.
@@ -141,13 +174,7 @@ def main() -> int:
             clear(build, execution_key(ROOT))
             laboratory = beside.apply_async(ensure_laboratory)
             execute_missing(chapters, build / ".jupyter_cache", at_once)
-            # Imported only now, for it takes a while.
-            from jupyter_book.cli.main import main as jupyter_book
-
-            jupyter_book(
-                ["build", "--all", "--warningiserror", "--keep-going", str(ROOT)],
-                standalone_mode=False,
-            )
+            make_pages(build / "html", jobs=os.cpu_count() or 1)
             provide_laboratory(build / "html", laboratory.get)
     except (ChapterError, InputError, RuntimeError) as error:
         # What is no fault of a disk, such as a link that leads nowhere, is told whole.
