@@ -57,10 +57,11 @@ places = ["the clip", "three quarters hidden", "filled in by the network"]
 widgets.sweep("you hear", places, heard.players)
 
 # %% [markdown]
-# The network continues lines that it sees only in part, and both notes begin and end where they should.
-# Nobody told it what a note is. But it had some help: we gave each hidden patch its true mean and
-# standard deviation. All three sounds are a little rough, even the first. Each was made from a
-# spectrogram, which has no phases, so the phases had to be estimated.
+# The network continues lines that it sees only in part, and both notes begin and end where they
+# should. Nobody told it what a note is. But its answer had some help. The network says only which
+# pattern a hidden patch has. How loud the patch is, and how strong its contrast, we took from the
+# original. All three sounds are a little rough, even the first. Each was made from a spectrogram,
+# which has no phases, so the phases had to be estimated.
 #
 # Is what the network has learned worth anything on real sounds? This book asks that question. The
 # [scoreboard](../book/preface.md#what-we-found) has the short answers.

@@ -56,7 +56,7 @@ plots.use_style()
 #
 # {numref}`fig-figure-2` draws both equations as a diagram.
 
-# %% mystnb={"figure": {"caption": "The generator, redrawn after Figure 2 of the paper. An excitation (the tone of an event) gets an envelope, the events are summed and filtered, and noise and normalisation follow. The second line of a box names the numbers that are drawn at random for it.", "name": "fig-figure-2"}, "image": {"alt": "A diagram from top to bottom: three excitations, harmonic, frequency modulation and pulse; one of them times an ADSR envelope, plus a burst, summed over events; a low-pass filter; plus a noise floor; normalised to peak 1; the waveform"}}
+# %% mystnb={"figure": {"caption": "The generator, redrawn after Figure 2 of the paper. An excitation (the tone of an event) gets an envelope, the events are summed and filtered, and noise and normalisation follow. The second line of a box names its factors. All but *sustain* are drawn at random.", "name": "fig-figure-2"}, "image": {"alt": "A diagram from top to bottom: three excitations, harmonic, frequency modulation and pulse; one of them times an ADSR envelope, plus a burst, summed over events; a low-pass filter; plus a noise floor; normalised to peak 1; the waveform"}}
 grey = plots.PALETTE["grey"]
 modes = {
     0.5: "harmonic\n$f_0$, partials",
@@ -520,11 +520,11 @@ plt.show()
 # real sounds use the same vocabulary. So the sounds are varied. Whether that is enough to teach a
 # network is asked in the following chapters, first in [chapter 4](04_transfer.ipynb).
 #
-# What is uncertain: the paper's formulas and its released code differ in places. The code draws the
-# roll-off $\gamma$ anew for each partial, puts at most one burst anywhere in one long tone, and cuts
-# the events out of this tone. We follow the formulas, {eq}`eq-source` to {eq}`eq-fm`: a clip has one
-# roll-off, the tone of each event starts at the event's own onset, and each burst belongs to an
-# onset.
+# What is uncertain: the paper's formulas and its released code differ in places. The code makes one
+# tone as long as the clip. It draws the roll-off $\gamma$ anew for each partial, adds at most one
+# burst somewhere, and then cuts the events out of this tone. We follow the formulas, {eq}`eq-source`
+# to {eq}`eq-fm`: a clip has one roll-off, the tone of each event starts at the event's own onset, and
+# each burst belongs to an onset.
 #
 # ### Change this
 #

@@ -230,9 +230,9 @@ theirs.join(ours.replace("", "not run yet").add_prefix("ours: "))
 #
 # Table 4 of the paper keeps all parts and changes two distributions of {eq}`eq-prior`: that of the
 # fundamental ({numref}`fig-sensitivity-f0`) and that of the number of events
-# ({numref}`fig-sensitivity-events`). The bounds of "narrow" and "wide" are missing from our text of
-# the paper and from the released code. We chose 200 to 1,000 Hz and 20 to 4,000 Hz; the numbers of
-# events are the paper's.
+# ({numref}`fig-sensitivity-events`). The text of the paper that we could read lacks some numbers,
+# among them the bounds of "narrow" and "wide". The released code does not have them either. We chose
+# 200 to 1,000 Hz and 20 to 4,000 Hz; the numbers of events are the paper's.
 
 # %%
 settings = {
@@ -303,9 +303,9 @@ theirs.join(ours.replace("", "not run yet").add_prefix("ours: "))
 # We would call a setting better than the default if it were ahead on all three sets, both with
 # averaged tokens and with the bands kept apart. In our columns no setting is. The narrow range comes
 # nearest: it is ahead on all three sets with the bands kept apart, and on two with averaged tokens.
-# But on the two sets with several test folds, no difference from the default is larger than the
-# deviation of the default itself. And crowded clips differ from the default in two ways at once: they
-# have more events, and shorter ones.
+# But on ESC-10 and UrbanSound8K, the sets with several test folds, no setting differs from the
+# default by more than the default's own deviation over the folds. And crowded clips differ from the
+# default in two ways at once: they have more events, and shorter ones.
 #
 # ## What it means
 #

@@ -64,8 +64,9 @@ plots.spectrogram_wall(
 plt.show()
 
 # %% [markdown]
-# The spectrograms are standardised by the mean and the standard deviation of the preset `full`. Over
-# only three clips, these are 0 and 1 only roughly:
+# The spectrograms are standardised: we subtract the mean of the preset `full` and divide by its
+# standard deviation. Over many clips the result has mean 0 and standard deviation 1. Over only three
+# clips this holds roughly:
 
 # %%
 print(f"{tuple(mel.shape)}: mean {mel.mean():.3f}, sd {mel.std():.3f}")
@@ -441,9 +442,9 @@ gain_table(steps, against=next(iter(steps)))
 #
 # So `cpu` uses none of these changes. Is it Muon that makes `cpu` leave the shelf early? The row
 # `adamw` has left it, too. It took 1,600 steps, which are 12,800 clips in batches of 8. In batches of
-# 32, these clips are only 400 steps. After 400 such steps, the loss of `tiny` with AdamW was still much
-# higher ({numref}`fig-recorded-loss`). The network and the schedule differ, too, but this suggests that
-# the number of steps matters most for leaving the shelf.
+# 32, these clips are only 400 steps. After 400 such steps, the training loss of `tiny` with AdamW was
+# still near 0.74 ({numref}`fig-recorded-loss`). The network and the schedule differ, too, but this
+# suggests that the number of steps matters most for leaving the shelf.
 #
 # How much time does `cpu` save? The next record compares it with an older recipe (AdamW, batches of
 # 32, a cosine schedule), which made the first weights of this book.

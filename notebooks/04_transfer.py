@@ -223,7 +223,7 @@ pd.DataFrame.from_dict(counted, orient="index", columns=columns)
 
 # %% [markdown]
 # *What would other sources of the same kind have given?* The **bootstrap** treats the sources of a
-# test fold as if they were all sources of this kind. Ten thousand times, it draws as many sources as
+# test fold as if there were no others of their kind. Ten thousand times, it draws as many sources as
 # the fold has, with replacement, each with all its clips, and computes the accuracy of these clips.
 # The interval is the middle 95 % of these accuracies.
 #
@@ -279,11 +279,12 @@ tested.fillna("–")
 # The same probe was run on all three sets, with two more rivals: an encoder pre-trained on **real
 # audio**, and one pre-trained on **synthetic clips** to compare it with. Both are small runs of a
 # smaller network, `mini`. The real audio comes from the other sets, never from the set that is
-# tested. ESC-10 and UrbanSound8K have a few recordings in common ([field
-# notes](../book/field_notes.md#data-sets-and-their-tables)), and these were left out. Speech Commands
-# is an exception: there we use the encoder made for ESC-10, which heard UrbanSound8K and training
-# clips of Speech Commands, but no test speaker. Half of what the encoder for ESC-10 heard, and 87 %
-# of what the encoder for UrbanSound8K heard, are single spoken words, repeated ten times ([chapter
+# tested, so there is one such encoder for ESC-10 and another for UrbanSound8K. ESC-10 and
+# UrbanSound8K have a few recordings in common ([field
+# notes](../book/field_notes.md#data-sets-and-their-tables)), and these were left out. For Speech
+# Commands we made none, and use the one for ESC-10. It heard UrbanSound8K and training clips of
+# Speech Commands, but no test speaker. Half of what the encoder for ESC-10 heard, and 87 % of what
+# the encoder for UrbanSound8K heard, are single spoken words, repeated ten times ([chapter
 # 5](05_ablations.ipynb#the-experiment-recorded)).
 #
 # The first table says what each encoder heard, and in how many minutes by the clock. Compare the two
@@ -420,17 +421,18 @@ for title, table in tables.items():
 
 # %% [markdown]
 # The paper says that a linear probe on ESC-50 improves over a raw log-mel baseline (Section 4.2). The
-# text that we have gives no number. Here *log-mel mean* and *log-mel mean and deviation* are such
-# baselines.
+# text of the paper that we could read gives no number. Here *log-mel mean* and *log-mel mean and
+# deviation* are such baselines.
 #
 # Two leads matter most. The random encoder differs from `tiny` in its weights alone. So the lead over
 # it says that pre-training on synthetic sound taught something that also holds for real sounds. The
 # lead over *log-mel mean and deviation* says whether a network was worth having at all. On Speech
 # Commands, with mean pooling, nothing shows that it was.
 #
-# The pooling matters as much. With mean pooling, each token must itself say at which frequency it
-# heard something. With frequency pooling, the place of a number in the vector says so. An untrained
-# network gets that for nothing. Here are the leads of `tiny` over the random encoder, in points:
+# On words, the choice of pooling matters as much as pre-training does. With mean pooling, each token
+# must itself say at which frequency it heard something. With frequency pooling, the place of a number
+# in the vector says so. An untrained network gets that for nothing. Here are the leads of `tiny` over
+# the random encoder, in points:
 
 # %%
 pools = ("", ", frequency pooling")
@@ -613,11 +615,11 @@ plt.show()
 # - *semantic or phonetic*: a broad category or a vocal tract.
 #
 # The next table is the paper's, after fine-tuning for 300 epochs. Rates are per cent of the clips of
-# the true class. The paper ticks the kinds ("error sources") of each confusion, but the text that we
-# have tells only how many are ticked (the last column). The paper's prose names some. Footsteps and
-# fireworks share transients. Helicopters and engines, fans and vehicles, vacuum cleaners and washing
-# machines are mechanical. "Forward" and "four", "tree" and "three" share formants and first
-# consonants.
+# the true class. The paper ticks the kinds ("error sources") of each confusion, but the text of the
+# paper that we could read tells only how many are ticked (the last column). The paper's prose names
+# some. Footsteps and fireworks share transients. Helicopters and engines, fans and vehicles, vacuum
+# cleaners and washing machines are mechanical. "Forward" and "four", "tree" and "three" share
+# formants and first consonants.
 
 # %%
 paper_table("table_2")
@@ -823,7 +825,7 @@ for device, rate in bench["metrics"]["embedded_clips_per_second"].items():
 #    folds=...)`), and probe again. Is the difference leakage?
 #
 # ```{dropdown} What you might find
-# 1. By one to three points. Read the tables above on that scale.
+# 1. By up to three or four points. Read the tables above on that scale.
 # 2. On ESC-10 it is hard to tell from luck. On UrbanSound8K it is thirty points, as in the table of the
 #    section on folds. A fold that is dealt without a look at recordings cannot be trusted.
 # ```

@@ -160,8 +160,8 @@ outcome_table(rows)
 # - *Log-mel* is the mean and the deviation of each of the 128 mel bands.
 # - *CPU min* are the minutes of one core for the pre-training, averaged over the seeds. `dynamic` has
 #   the most because one of its two seeds ran on a slower processor, in single precision.
-# - The rows of recordings and a second seed of `harmonic` ran on another processor than the other
-#   rows. [Chapter 9](09_beyond.ipynb#what-the-probes-say) shows how much that alone can change.
+# - The rows of recordings and the second seed of `harmonic` ran on a third kind of processor.
+#   [Chapter 9](09_beyond.ipynb#what-the-probes-say) shows how much that alone can change.
 # - The *held-out loss* is measured on the curriculum of the row (for recordings, on `full`). So it
 #   cannot be compared between curricula.
 # - The last four rows repeat a comparison of the paper: the same network was trained on recordings
@@ -194,7 +194,8 @@ outcome_table(rows)
 #
 # Folds and seeds are few, so two standard errors are not enough for a confidence of 95 %. By
 # Student's *t*, an interval of 95 % reaches 2.8 standard errors to each side for five folds and one
-# seed, and 4.3 for three folds. With two seeds it is less, 2.3 to 2.8 in the next table.
+# seed, and 4.3 for three folds. A second seed tells more about the error, so the factor is smaller:
+# in the next table it is 2.3 to 2.4 for five folds, and 2.5 to 2.8 for three.
 #
 # Because $s^2$ depends on the other rows of a table, the same gain can have a different error in a
 # different table. If no row of a table has several seeds, $s^2$ is unknown, and its term is left out.
@@ -225,7 +226,7 @@ gains_of_full()
 # %% [markdown]
 # The curriculum decides what is learned. From `sine` to `full` the probe gains on all three sets
 # with both poolings, by more than two standard errors on the two sets with folds. Of these four
-# intervals of 95 %, two lie above zero, and two reach just below it.
+# intervals of 95 %, two lie above zero, and two reach below it, by 0.1 and 1.3 points.
 #
 # No single stage is beyond chance on any one set. Damping and noise (`dynamic → full`) gain two
 # standard errors on ESC-10 with the bands kept apart, and partials (`sine → harmonic`) as much on
@@ -562,19 +563,20 @@ paper_table("table_4")
 # In the paper each stage helps on both sets, and damping and noise help more than the stage before
 # them. Our rows agree that the last row is ahead of the first. They also agree, in five of six
 # figures, that damping and noise help more than events and envelopes. But with linear probes, no
-# stage by itself is beyond chance: in the [scoreboard](../book/preface.md#what-we-found) partials,
-# and damping and noise, just miss it. Fine-tuned on ESC-10, damping and noise are just beyond it,
-# with one seed. Our rows cannot tell how much each stage is worth at the paper's scale: the network
-# is small, it heard 12,800 clips, and the recordings are few. Why would damping help? One possible
-# reason: damping is a low-pass filter, and every real sound is filtered too, by bodies, rooms and
-# distance on its way to the microphone.
+# stage by itself gains more than chance could give. In the
+# [scoreboard](../book/preface.md#what-we-found) two stages come close: partials, and damping with
+# noise. With fine-tuning on ESC-10, damping with noise gains slightly more than chance could give,
+# but with one seed only. Our rows cannot tell how much each stage is worth at the paper's scale: the
+# network is small, it heard 12,800 clips, and the recordings are few. Why would damping help? One
+# possible reason: damping is a low-pass filter, and every real sound is filtered too, by bodies,
+# rooms and distance on its way to the microphone.
 #
 # The paper also claims that, in the same short time, synthesis is a better start than recordings, and
 # that recordings come out ahead with far more time. In our rows `full` is ahead of recordings, but by
 # no more than luck, and on the folds that had no part in the choice of the recipe the two are about
-# level with averaged tokens. With four times the clips it is further ahead. But our recordings are
-# few and short, and half of them or more are single words. So this is no verdict on recordings in
-# general.
+# level with averaged tokens. With four times the clips it is further ahead in three of the four figures. But our
+# recordings are few and short, and half of them or more are single words. So this is no verdict on
+# recordings in general.
 #
 # What is uncertain: the paper's table has one run a row and no interval. Ours have one or two seeds
 # (the column *seeds*), so only a few rows tell how much depends on the seed. On average the network

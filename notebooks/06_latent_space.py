@@ -577,8 +577,8 @@ plt.show()
 # %% [markdown]
 # Compare the encoders within a column, not the factors within a row. What can be read from log-mel or
 # an untrained network was in the input already. Only what the trained network adds was learned.
-# Log-mel knows little of the onset: an average over time cannot say when something happened, unless
-# each token carries its time.
+# Log-mel knows little of the onset, because an average over time cannot say when something happened.
+# The tokens of a network are averaged over time too, but each of them carries its position.
 #
 # ### Where in the network?
 #
@@ -915,9 +915,9 @@ print(
 #
 # ## How fast
 #
-# Our implementation is exact and finds neighbours in a k-d tree. The usual tool, scikit-learn's
-# `mutual_info_regression`, loops over the dimensions. Both ran on the same machine in the same run.
-# We timed scikit-learn on a few of the dimensions and scaled the time up to all.
+# Our estimator of mutual information is exact and finds neighbours in a k-d tree. The usual tool,
+# scikit-learn's `mutual_info_regression`, loops over the dimensions. Both ran on the same machine in
+# the same run. We timed scikit-learn on a few of the dimensions and scaled the time up to all.
 
 # %%
 bench = read_record("bench-information")

@@ -113,8 +113,8 @@ print(f"the shrinking of the initial weights: {taken:.1%} of the energy")
 #
 # Stripes along time are frequency filters. They respond to a partial at one height in the patch, or
 # to the step between two bands. Patterns that change along time respond to beginnings and ends. In
-# the row *trained*, the first component compares the last frame of the patch with the others, and the
-# third compares the first frame with the others.
+# the row *trained*, the first component compares the last frame of the patch with the first, and the
+# third compares the first frame with most of the others.
 #
 # ## Is that structure, or do we see faces in clouds?
 #

@@ -186,7 +186,9 @@ table = pd.DataFrame(found, index=sets, dtype=object).T
 table.replace("", "not run yet").fillna("not run yet")
 
 # %% [markdown]
-# The next table says what each run has heard, and for how long:
+# The next table says how many clips each run heard, how many minutes of one core that took, and what
+# loss it reached. The rows *adapt-to* do not count the synthetic clips of the network that they began
+# with:
 
 # %%
 outcomes[took]
@@ -208,8 +210,9 @@ outcomes[took]
 # clips, but these come from few recordings and speakers ([chapter 4](04_transfer.ipynb#how-sure)).
 # Chapter 4's intervals allow for that. On Speech Commands they reach some six points to either side,
 # and the drop is twice as large. So the choice of test clips hardly explains the drop. Going on to
-# the target can harm, unless the one seed was unlucky. On UrbanSound8K they reach six points for
-# three folds together, so a single fold leaves the gain and the loss in doubt.
+# the target can harm, unless the one seed was unlucky. On UrbanSound8K, chapter 4's intervals reach
+# six points for three folds together. For a single fold they would be wider, so the gain and the loss
+# there are both in doubt.
 #
 # `python -m audiopg reproduce adapt target before` makes these rows again. With `--scale paper` it
 # runs at the paper's size, on a GPU.

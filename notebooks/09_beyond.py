@@ -222,8 +222,8 @@ plt.show()
 # `extended` is `full` with all six additions. Each addition has its own probability, so a clip has
 # some and not others. `full+noise` is `full` with noise alone, and `extended-noise` is `extended`
 # without noise. The other additions have such presets, too. Each of these can be the `--prior` of
-# `python -m audiopg pretrain`. The additions draw from their own streams of random numbers. So clip 3
-# of `full+noise` is clip 3 of `full`, with noise in some of its events. {numref}`fig-extended`
+# `python -m audiopg pretrain`. The additions draw from their own streams of random numbers. So clip 6
+# of `full+noise` is clip 6 of `full`, with noise in one of its four events. {numref}`fig-extended`
 # compares `full` with `extended`, clip by clip.
 
 # %%
@@ -275,7 +275,7 @@ widgets.players(
 #
 # Here $\mathcal{L}$ is the loss of {eq}`eq-loss`, $w$ is the setting `auxiliary_weight`, $S$ is the
 # number of summaries, and $\hat y_s$ is the answer of the head. $\mu_s$ and $\sigma_s$ are the mean
-# and the standard deviation of a summary  over the prior. The head is thrown away afterwards. The
+# and the standard deviation of a summary over the prior. The head is thrown away afterwards. The
 # table lists the summaries over `extended` and for its clip 3:
 
 # %%
@@ -340,10 +340,10 @@ gain_table(additions, against="full")
 # kept apart. On the test part of Speech Commands it is worth three points even with the bands kept
 # apart (compare `full` in the first table of this section and in the table below). So we look only at
 # gains above seven points with averaged tokens and above one point with the bands kept apart. In four
-# cells both figures are: `formants`, `extended` and, barely, `mixtures` on ESC-10, and `motion` on
-# UrbanSound8K. With averaged tokens every row gains on ESC-10, even the one that changes nothing:
-# there this run of `full` is a weak rival. And the rows `noise`, `reverberation`, `extended` and the
-# auxiliary head were themselves trained on the other processor.
+# cells both figures are so large: on ESC-10 those of `formants`, `extended` and, barely, `mixtures`,
+# and on UrbanSound8K those of `motion`. With averaged tokens every row gains on ESC-10, even the one
+# that changes nothing: there this run of `full` is a weak rival. And the rows `noise`,
+# `reverberation`, `extended` and the auxiliary head were themselves trained on the other processor.
 #
 # ### Chosen here, tested there
 #
@@ -373,11 +373,11 @@ gain_table(chosen, against="full")
 # But `formants` loses up to three points on the other two sets, and `motion` loses as much on Speech
 # Commands. So neither addition is better on all three sets.
 #
-# For `formants`, most of the fall has another reason: the row `full` in the table of the development
-# folds was low. Over *full, elsewhere*, the gain was five points from the start. For `motion` the
-# choice itself is the likelier reason: a gain that was chosen because it was large shrinks on new
-# folds. Besides, the probes of the two tables differ: on ESC-10 these learn from four folds, those
-# above from one.
+# A gain that was chosen because it was large tends to shrink on new folds. For `motion` this is the
+# likelier reason. For `formants`, most of the fall has another one: the row `full` in the table of
+# the development folds was low. Over *full, elsewhere*, the gain was five points from the start.
+# Besides, the probes of the two tables differ: on ESC-10 these learn from four folds, those above
+# from one.
 #
 # Rows that say "not run yet" have no record. `python -m audiopg reproduce beyond chosen` makes them.
 # At the paper's size, on a GPU (`--scale paper`), nothing is chosen before `beyond` has run.
@@ -399,12 +399,12 @@ costs[["time", "rendering_time"]].rename(
 # %% [markdown]
 # ## What it means
 #
-# Can sounds that the paper's synthesizer lacks make a better curriculum? All six together do not: on
-# all folds `extended` is ahead on the sounds of cities, and not on the other two sets. Added alone,
-# formants gain on ESC-10, and motion on the sounds of cities. But these gains are not much larger
-# than the effect of another processor. No curriculum here is better everywhere. One seed cannot tell
-# whether the auxiliary head, with its free labels, helps. The paper has no experiment of this kind:
-# such sounds are its future work.
+# Can sounds that the paper's synthesizer lacks make a better curriculum? All six together do not: in
+# the test over all folds, `extended` is ahead on the sounds of cities, but not on the other two sets.
+# Added alone, formants gain on ESC-10, and motion on the sounds of cities. But these gains are not
+# much larger than the effect of another processor. No curriculum here is better everywhere. One seed
+# cannot tell whether the auxiliary head, with its free labels, helps. The paper has no experiment of
+# this kind: such sounds are its future work.
 #
 # What is uncertain: we set the probabilities and ranges of the additions by judgement and from the
 # sources named in the code, without a search. A vowel here stands still, whereas speech mostly moves
