@@ -8,6 +8,7 @@ meanwhile, in the time that these leave, and put beside them.
 """
 
 import asyncio
+import gc
 import hashlib
 import multiprocessing
 import os
@@ -140,6 +141,8 @@ def make_pages(folder: Path, jobs: int) -> None:
     from jupyter_book.cli.main import builder_specific_actions
     from jupyter_book.sphinx import build_sphinx
 
+    # A quarter of the time went to the search for garbage, of which pages leave 0.2 GB.
+    gc.disable()
     status = build_sphinx(
         ROOT,
         folder,
