@@ -471,7 +471,7 @@ print(
 
 # %% [markdown]
 # What bounds the speed? Each pair of lines below compares two times that were measured in the same
-# run. In the second line of a pair, "a clip of `full`" means a clip from a batch of 16. "Random
+# run. Where a line says only "a clip of `full`", the clip is from a batch of 16. "Random
 # numbers, a sine and a filter" is a yardstick. For each sample it draws a random number, computes a
 # sine and takes a step of a filter, one operation after another.
 

@@ -182,8 +182,8 @@ pd.DataFrame(
 #
 # The peak of every clip is 1, so absolute loudness carries no information. What varies is the
 # *relative intensity*, or signal-to-noise ratio: the power of the source divided by the power of the
-# noise floor. This ratio is not drawn, but follows from all the other factors. For example, a clip
-# with short events is mostly noise floor, so its ratio is low.
+# noise floor. This ratio is not drawn, but follows from all the other factors. For example, the less
+# of a clip its events fill, the lower its ratio, at the same level of the noise floor.
 
 # %% mystnb={"figure": {"caption": "Signal-to-noise ratio of 200 clips of the `full` preset.", "name": "fig-snr"}, "image": {"alt": "Histogram of the signal-to-noise ratio, from about 10 to 60 decibels"}}
 ratio = audiopg.signal_to_noise(params[:200])

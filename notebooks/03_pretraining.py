@@ -89,8 +89,8 @@ print(f"{tuple(mel.shape)}: mean {mel.mean():.3f}, sd {mel.std():.3f}")
 #
 # This trains the `micro` network, with 0.19 million weights instead of the paper's 111 million, for a
 # few seconds. With batches of $B$ clips, step $k = 0, 1, \ldots$ hears clips $kB$ to $(k+1)B - 1$ of
-# the run's seed. Each clip is heard once, so there is no data set, and no epoch in the usual sense:
-# that of the paper's released code is a count of 5,000 clips.
+# the run's seed. Each clip is heard once, so there is no data set, and no epoch in the usual sense.
+# In the paper's released code, an epoch is a count of 5,000 clips.
 
 # %%
 settings = audiopg.PretrainSettings(
@@ -437,7 +437,7 @@ gain_table(steps, against=next(iter(steps)))
 # - `batch-16`: batches of 16, in half as many steps, lose a little everywhere.
 # - `adamw`: AdamW, at half the learning rate, loses points on UrbanSound8K in both ways of averaging, and
 #   on Speech Commands with averaged tokens.
-# - `mimetic-start`: the first weights make each token attend to similar tokens {cite}`trockman2023`.
+# - `mimetic-start`: the initial weights make each token attend to similar tokens {cite}`trockman2023`.
 #   It shows no clear gain.
 #
 # So `cpu` uses none of these changes. Is it Muon that makes `cpu` leave the shelf early? The row
@@ -447,13 +447,13 @@ gain_table(steps, against=next(iter(steps)))
 # suggests that the number of steps matters most for leaving the shelf.
 #
 # How much time does `cpu` save? The next record compares it with an older recipe (AdamW, batches of
-# 32, a cosine schedule), which made the first weights of this book.
+# 32, a cosine schedule), which trained the first network of this book, here called the *older network*.
 #
 # - The rows `cpu` were trained on one thread, in single precision. (The table above has `mini` in
 #   bfloat16, which is faster.) Their loss is the held-out loss.
 # - For the row `before` we timed 40 of the older recipe's 2,000 steps in the same way, and multiplied
-#   by 50. Its accuracies are those of the first weights, which were trained in bfloat16. Its loss is
-#   the mean training loss of their last 100 steps.
+#   by 50. Its accuracies are those of the older network, which was trained in bfloat16. Its loss is
+#   the mean training loss of the last 100 steps.
 
 # %%
 bench = read_record("bench-recipe")
@@ -474,9 +474,9 @@ pd.DataFrame(
 ).T
 
 # %% [markdown]
-# With the bands kept apart, `tiny` now reaches with 12,800 clips what the first weights reached with
+# With the bands kept apart, `tiny` now reaches with 12,800 clips what the older network reached with
 # 64,000. It takes less than a quarter of the time that the older recipe would take here. With
-# averaged tokens, `tiny` is two points below the first weights. The smaller `mini` takes a ninth of
+# averaged tokens, `tiny` is two points below the older network. The smaller `mini` takes a ninth of
 # the older recipe's time. It is one point below the first weights with the bands kept apart, and
 # three with averaged tokens. Each figure comes from one run and a probe of 400 clips, so four correct
 # clips more or fewer change it by one point.
