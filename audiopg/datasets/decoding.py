@@ -146,15 +146,19 @@ def mono_blocks(pieces: list[Piece], first: int = 0, channel: int | None = None)
             if first < piece.frames:
                 yield from _decode(piece, first, channel)
             first = max(0, first - piece.frames)
-    elif len(pieces) == 1:
-        # A stream may change its rate on the way.
-        yield from at_rate(_decode(pieces[0], first, channel))
     else:
-        blocks = (_decode(piece, 0, channel) for piece in pieces)
-        for rate, block in at_rate(chain.from_iterable(blocks)):
-            if first < len(block):
-                yield rate, block[first:]
-            first = max(0, first - len(block))
+        # A stream may change its rate on the way, and its samples are counted at that of its start.
+        sought = first if len(pieces) == 1 else 0
+        blocks = (_decode(piece, sought, channel) for piece in pieces)
+        yield from _from(first, at_rate(chain.from_iterable(blocks)))
+
+
+def _from(first: int, blocks: Iterable[Block]) -> Iterator[Block]:
+    """Blocks without the samples before one."""
+    for rate, block in blocks:
+        if first < len(block):
+            yield rate, block[first:]
+        first = max(0, first - len(block))
 
 
 def at_rate(blocks: Iterable[Block], target: int = 0) -> Iterator[Block]:
@@ -291,7 +295,7 @@ def _by_libsndfile(piece: Piece, source: Spans, first: int, channel: int | None)
             place = max(0, min(first, last) - _PREROLL * lossy) if file.seekable() else 0
             if place and not _can_seek(file, place):
                 source.seek(0)
-                yield from _by_ffmpeg(piece, source, first, channel)
+                yield from _from(first, _by_ffmpeg(piece, source, first, channel))
                 return
             # soundfile 0.14 seeks after every read to where it is, and MP3 then goes on wrong.
             file.seekable = lambda: False
@@ -371,7 +375,10 @@ def _refuse_more(source: Spans, frames: int) -> None:
         raise Unreadable("holds more samples than its header counts (convert it with FFmpeg)")
 
 
-def _by_ffmpeg(piece: Piece, source: Spans, first: int, channel: int | None) -> Iterator[Block]:
+def _by_ffmpeg(
+    piece: Piece, source: Spans, first: int, channel: int | None, *, seeks: bool = True
+) -> Iterator[Block]:
+    """All samples; those before the first may be any, of which only the number counts."""
     import av
 
     try:
@@ -385,21 +392,30 @@ def _by_ffmpeg(piece: Piece, source: Spans, first: int, channel: int | None) -> 
             if (container.format.name, stream.codec.name) == ("caf", "alac"):
                 # FFmpeg 8 takes the end of a last packet away that is short already.
                 stream.codec_context.options = {"flags2": "skip_manual"}
-            place = None if _seek(container, stream, first) else 0
+            place, rate = None if seeks and _seek(container, stream, first) else 0, 0
             for packet in container.demux(stream):
                 # Also said of the end of what a pipe left open.
                 if packet.is_corrupt and not piece.part.checked:
                     raise Unreadable(CUT)
                 for frame in packet.decode():
                     _check_rate(frame.sample_rate)
-                    place = frame.pts if place is None else place
+                    if place is None:
+                        if frame.pts > first - _PREROLL:
+                            # Where the edits of an MP4 meet, FFmpeg 8 lands too late.
+                            source.seek(0)
+                            yield from _by_ffmpeg(piece, source, first, channel, seeks=False)
+                            return
+                        place = frame.pts
+                        yield frame.sample_rate, np.broadcast_to(np.float32(), place)
                     # A frame of FLAC says which its first sample is; FFmpeg passes over damaged ones.
                     if container.format.name == "flac" and frame.pts != place + piece.part.origin:
                         raise Unreadable("is damaged: a frame of it has changed, or is missing")
-                    if first < place + frame.samples:
-                        mono = _mono(frame, channel)
-                        yield frame.sample_rate, mono[max(0, first - place) :]
-                    place += frame.samples
+                    # The first is counted at the first rate, so behind another all are needed.
+                    rate = rate or frame.sample_rate
+                    first = first if frame.sample_rate == rate else 0
+                    is_before = (place := place + frame.samples) <= first
+                    mono = np.empty(frame.samples) if is_before else _mono(frame, channel)
+                    yield frame.sample_rate, mono
             stated = 0 if piece.part.checked or not _is_exact(stream) else stream.duration or 0
             if (place or 0) + piece.part.origin + stream.codec_context.frame_size < stated:
                 raise Unreadable(CUT_OUT if piece.part.origin else CUT)
@@ -437,7 +453,10 @@ def _is_even(stream: "av.AudioStream", place: int) -> bool:
     start = entries[0].timestamp
     step = stream.codec_context.frame_size or max(1, entries[1].timestamp - start)
     number = (place - start) // step
-    return 1 < number < len(entries) and entries[number].timestamp == start + number * step
+    # Where edits meet, a frame may begin before the one in front of it has ended.
+    return 1 < number < len(entries) - 1 and all(
+        entries[each].timestamp == start + each * step for each in (number, number + 1)
+    )
 
 
 def _one_of(

@@ -125,6 +125,40 @@ def test_a_hole_in_the_times_of_mp4_moves_no_window(tmp_path, monkeypatch, codec
         sought.clear()
 
 
+def with_edits(content, edits):
+    """An MP4 whose index is at its end, playing these parts of it: milliseconds, from a sample on."""
+    index = content.rindex(b"moov")
+    body = struct.pack(">4sLL", b"elst", 0, len(edits))
+    body += b"".join(struct.pack(">LLL", *edit, 1 << 16) for edit in edits)
+    place = content.index(b"elst", index) - 4
+    size = int.from_bytes(content[place : place + 4])
+    edited = bytearray(content[:place] + struct.pack(">L", len(body) + 4) + body)
+    edited += content[place + size :]
+    for name in (b"moov", b"trak", b"edts"):
+        place = content.index(name, index) - 4
+        whole = int.from_bytes(content[place : place + 4])
+        struct.pack_into(">L", edited, place, whole + len(edited) - len(content))
+    return bytes(edited)
+
+
+@pytest.mark.parametrize(("codec", "sample"), [("alac", "s16p"), ("libmp3lame", "fltp")])
+def test_a_window_where_two_edits_of_mp4_meet_is_a_part_of_the_whole(tmp_path, codec, sample):
+    """FFmpeg seeks to the frame behind the seam, which is counted as if it began before it."""
+    (path := tmp_path / "a.mov").write_bytes(
+        with_edits(
+            writers.by_ffmpeg("mov", codec, 44100, sample=sample, seconds=6),
+            [(1234, 777), (1777, 3 * 44100 + 333)],
+        )
+    )
+    with av.open(str(path)) as container:
+        frames = [frame.to_ndarray()[0] for frame in container.decode(audio=0)]
+    whole = np.concatenate(frames) / (2.0**15 if codec == "alac" else 1)
+    np.testing.assert_allclose(load_audio(path, 44100), whole, atol=1e-6)
+    for first in range(16500, len(whole) - 900, 900):
+        window, _ = read_window(path, first, 300)
+        np.testing.assert_allclose(window, whole[first : first + 300], atol=1e-3)
+
+
 def test_a_file_is_looked_at_again_only_where_it_has_changed(path_of, monkeypatch):
     path, looks, find = path_of("mp3-bare"), [], decoding.find_parts
 
@@ -281,7 +315,13 @@ def test_a_stream_that_changes_its_rate_has_that_of_its_start(tmp_path):
     assert rate == 16000
     # Two seconds of each, and the delay of coder and decoder.
     assert frames / rate == pytest.approx(4, abs=0.2)
-    assert len(load_audio(path)) == frames
+    whole = load_audio(path)
+    assert len(whole) == frames
+    # Before the change, across it, and behind it, where a sample is another than at the second rate.
+    for first in (20000, 33000, 40000, frames - 700):
+        window, found = read_window(path, first, 900)
+        assert found == rate
+        assert torch.equal(window, whole[first : first + 900])
 
 
 def test_vorbis_may_lack_less_than_a_block_of_what_its_pages_count(tmp_path):

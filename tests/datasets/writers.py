@@ -37,7 +37,17 @@ def by_libsndfile(kind, subtype=None, rate=16000, channels=1):
     return file.getvalue()
 
 
-def by_ffmpeg(kind, codec, rate=16000, channels=1, pipe=False, sample="", settings=None, **options):
+def by_ffmpeg(
+    kind,
+    codec,
+    rate=16000,
+    channels=1,
+    pipe=False,
+    sample="",
+    settings=None,
+    seconds=SECONDS,
+    **options,
+):
     """What FFmpeg's muxer and encoder make, with options of the muxer; to a pipe or to a file."""
     layout, out = ("mono", "stereo")[channels - 1], Pipe()
     with (
@@ -48,7 +58,7 @@ def by_ffmpeg(kind, codec, rate=16000, channels=1, pipe=False, sample="", settin
         sample = sample or stream.codec_context.codec.audio_formats[0].name
         stream.codec_context.format = sample
         stream.options = settings or {}
-        wave = sound(rate, channels)
+        wave = sound(rate, channels, seconds)
         if "16" in sample:
             wave = np.rint(wave * 32767).astype(np.int16)
         if not sample.endswith("p"):
