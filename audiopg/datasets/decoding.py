@@ -416,7 +416,9 @@ def _by_ffmpeg(
                     is_before = (place := place + frame.samples) <= first
                     mono = np.empty(frame.samples) if is_before else _mono(frame, channel)
                     yield frame.sample_rate, mono
-            stated = 0 if piece.part.checked or not _is_exact(stream) else stream.duration or 0
+            # Of AMR without its mark the length is an estimate from the bitrate.
+            is_told = container.format.name not in ("amrnb", "amrwb") and _is_exact(stream)
+            stated = stream.duration or 0 if is_told and not piece.part.checked else 0
             if (place or 0) + piece.part.origin + stream.codec_context.frame_size < stated:
                 raise Unreadable(CUT_OUT if piece.part.origin else CUT)
     except av.error.FFmpegError as error:

@@ -324,6 +324,14 @@ def test_a_stream_that_changes_its_rate_has_that_of_its_start(tmp_path):
         assert torch.equal(window, whole[first : first + 900])
 
 
+@pytest.mark.parametrize(("mode", "size", "samples"), [(7, 32, 160), (8, 61, 320)])
+def test_amr_without_its_mark_is_as_long_as_its_frames(tmp_path, mode, size, samples):
+    """As GStreamer's encoders write it; FFmpeg estimates some 3 % more."""
+    rng, path = np.random.default_rng(0), tmp_path / "a.amr"
+    path.write_bytes(b"".join(bytes([mode << 3 | 4]) + rng.bytes(size - 1) for _ in range(250)))
+    assert read_header(path) == (250 * samples, 50 * samples)
+
+
 def test_vorbis_may_lack_less_than_a_block_of_what_its_pages_count(tmp_path):
     wave = 0.3 * np.random.default_rng(0).normal(size=80000).astype(np.float32)
     soundfile.write(file := io.BytesIO(), wave, 16000, format="OGG", subtype="VORBIS")
