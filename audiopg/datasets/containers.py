@@ -457,10 +457,15 @@ def _frame_length(data: mmap | bytes, place: int) -> int:
     return _mpeg_length(header)
 
 
+def _is_mono(header: int) -> bool:
+    """Whether a frame of MPEG audio has one channel."""
+    return header >> 6 & 3 == 3
+
+
 def _stated(data: mmap | bytes, place: int) -> tuple[int, int]:
     """How many frames and bytes follow, as a Xing or VBRI header in a frame says; zeros without."""
     header = int.from_bytes(data[place : place + 4])
-    mono, version_1 = header >> 6 & 3 == 3, header >> 19 & 3 == 3
+    mono, version_1 = _is_mono(header), header >> 19 & 3 == 3
     xing = place + (21 if mono == version_1 else 36 if version_1 else 13)
     if data[xing : xing + 4] in (b"Xing", b"Info"):
         flags, first, second = struct.unpack(">3L", data[xing + 4 : xing + 16].ljust(12, b"\0"))
@@ -472,14 +477,17 @@ def _stated(data: mmap | bytes, place: int) -> tuple[int, int]:
 
 
 def _frames_at(data: mmap | bytes, start: int, least: int) -> Part | None:
-    """The frames that begin here and are of one kind, up to the next header; None for too few."""
+    """The frames that begin here, of one kind or of one count, up to the next header; None for too few."""
     frames, size = _stated(data, start)
     header = int.from_bytes(data[start : start + 4])
-    place, found, shared = start, 0, header & _SHARED
+    place, found, last, is_mixed = start, 0, header, False
     while found <= frames if frames else not (found and _stated(data, place)[0]):
-        length = _frame_length(data, place)
-        if not length or int.from_bytes(data[place : place + 4]) & _SHARED != shared:
+        before, last = last, int.from_bytes(data[place : place + 4])
+        length, is_other = _frame_length(data, place), (last ^ before) & _SHARED != 0
+        # Where FFmpeg joined files of several rates with -c copy, one count is of all their frames.
+        if not length or (is_other and found >= frames):
             break
+        is_mixed |= is_other or _is_mono(last) != _is_mono(before)
         place, found = place + length, found + 1
     # In free format (a bitrate of 0) no header says how long a frame is, and libsndfile 1.2.2 reads
     # what a Xing header counts, else guesses.
@@ -492,9 +500,11 @@ def _frames_at(data: mmap | bytes, start: int, least: int) -> Part | None:
         return None
     torn = len(data) - 7 < place and data[place : place + 1] == b"\xff"
     # Some encoders count the frame that holds the header, others do not.
-    if place > len(data) or torn or found < frames or (found == frames and start + size > place):
+    is_short = found < frames or (found == frames and start + size > place)
+    if place > len(data) or torn or is_short or (is_mixed and frames and start + size != place):
         raise Unreadable(CUT)
-    return Part(start, place, counted=0 < frames < found and _is_quiet(data, start))
+    counted = 0 < frames < found and not is_mixed and _is_quiet(data, start)
+    return Part(start, place, counted)
 
 
 def _is_quiet(data: mmap | bytes, place: int) -> bool:

@@ -5,13 +5,14 @@ import os
 import re
 import struct
 import sys
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 import soundfile
+import soxr
 
 from audiopg.datasets.audio import load_audio, read_header, read_window
 from audiopg.datasets.containers import CUT, Part, Unreadable, find_parts
@@ -564,6 +565,48 @@ def test_files_joined_end_to_end_are_read_one_after_the_other(read, names, betwe
     assert frames == pytest.approx(sum(n * rate / own for n, own in lengths), abs=1)
     whole = between.join(WHOLE[name] for name in names)
     assert isinstance(read(whole[:-7]), str)
+
+
+def remuxed(contents):
+    """Packets of MP3 files in one, whose header counts them all, as FFmpeg joins with -c copy."""
+    out = io.BytesIO()
+    with av.open(out, "w", format="mp3") as container:
+        stream = None
+        for content in contents:
+            with av.open(io.BytesIO(content)) as one:
+                stream = stream or container.add_stream_from_template(one.streams.audio[0])
+                for packet in [packet for packet in one.demux() if packet.size]:
+                    packet.stream, packet.pts, packet.dts = stream, None, None
+                    container.mux(packet)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("second", [(22050, 1), (48000, 2), (44100, 2)])
+def test_mp3_of_several_kinds_that_have_one_count_is_read_whole(read, tmp_path, second):
+    parts = [
+        writers.by_ffmpeg("mp3", "libmp3lame", rate, channels, sample="fltp")
+        for rate, channels in ((44100, 1), second)
+    ]
+    content = remuxed(parts)
+    with av.open(io.BytesIO(content)) as container:
+        frames = [(frame.sample_rate, frame.to_ndarray().mean(0)) for frame in container.decode()]
+    sounds = [
+        np.concatenate([sound for _, sound in alike])
+        for _, alike in groupby(frames, lambda frame: frame[0])
+    ]
+    if len(sounds) > 1:
+        sounds[1] = soxr.resample(sounds[1], second[0], 44100, "HQ")
+    expected = np.concatenate(sounds)
+    assert read(content) == (len(expected), 44100)
+    np.testing.assert_allclose(load_audio(tmp_path / "a.wav", 44100), expected, atol=1e-5)
+    for place in (boundaries(content)[-9], len(content) - 1):
+        assert read(content[:place]) == CUT
+    # A cut file with another behind it has one frame too many for its bytes, or one too few.
+    for place in boundaries(parts[0])[-9:-2]:
+        assert read(parts[0][:place] + parts[1]) in (
+            CUT,
+            "is damaged: other bytes lie between its frames",
+        )
 
 
 def test_boxes_of_other_kinds_are_passed_over(read):
