@@ -386,12 +386,7 @@ def _by_ffmpeg(
         options = {"protocol_whitelist": "none"}
         tags = {} if int(av.__version__.partition(".")[0]) >= 19 else {"metadata_errors": "ignore"}
         with av.open(source, options=options, **tags) as container:
-            stream = container.streams.best("audio")
-            if stream is None or stream.codec_context is None:
-                raise Unreadable("holds no sound, or none that FFmpeg reads")
-            if (container.format.name, stream.codec.name) == ("caf", "alac"):
-                # FFmpeg 8 takes the end of a last packet away that is short already.
-                stream.codec_context.options = {"flags2": "skip_manual"}
+            stream = _stream(container)
             place, rate = None if seeks and _seek(container, stream, first) else 0, 0
             for packet in container.demux(stream):
                 # Also said of the end of what a pipe left open.
@@ -425,6 +420,21 @@ def _by_ffmpeg(
         raise Unreadable(
             "is damaged, or in a format that neither libsndfile nor FFmpeg reads"
         ) from error
+
+
+def _stream(container: "av.container.InputContainer") -> "av.AudioStream":
+    """The stream that is decoded, and how."""
+    stream = container.streams.best("audio")
+    if stream is None or stream.codec_context is None:
+        raise Unreadable("holds no sound, or none that FFmpeg reads")
+    if (container.format.name, stream.codec.name) == ("caf", "alac"):
+        # FFmpeg 8 takes the end of a last packet away that is short already.
+        stream.codec_context.options = {"flags2": "skip_manual"}
+    layout = stream.codec_context.layout
+    if "channels (" in layout.name:
+        # Such a layout does not always outlive its decoder in PyAV 18.1; a count of channels does.
+        stream.codec_context.layout = f"{layout.nb_channels}C"
+    return stream
 
 
 def _is_exact(stream: "av.AudioStream") -> bool:
