@@ -59,6 +59,14 @@ _BLOCK = 2048
 _SEEKABLE = ("aac", "alac", "flac", "mp3", "mp3float")
 # A file changed so shortly ago could change again and keep its times.
 _SETTLED_SECONDS = 2
+# Where Vorbis and Opus (RFC 7845, 5.1.1.2) keep the channels that WAV and FFmpeg put in their places.
+_PLACES = {
+    3: (0, 2, 1),
+    5: (0, 2, 1, 3, 4),
+    6: (0, 2, 1, 5, 3, 4),
+    7: (0, 2, 1, 6, 5, 3, 4),
+    8: (0, 2, 1, 7, 5, 6, 3, 4),
+}
 # What the names of files that macOS leaves beside others, "._x.wav", stand for.
 APPLE_DOUBLE = b"\0\5\x16\7"
 
@@ -297,6 +305,9 @@ def _by_libsndfile(piece: Piece, source: Spans, first: int, channel: int | None)
                 source.seek(0)
                 yield from _from(first, _by_ffmpeg(piece, source, first, channel))
                 return
+            if file.subtype in ("VORBIS", "OPUS"):
+                # libsndfile 1.2.2 leaves them there.
+                channel = dict(enumerate(_PLACES.get(file.channels, ()))).get(channel, channel)
             # soundfile 0.14 seeks after every read to where it is, and MP3 then goes on wrong.
             file.seekable = lambda: False
             while place < piece.frames:

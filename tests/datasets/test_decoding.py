@@ -48,10 +48,10 @@ def path_of(tmp_path):
     return path_of
 
 
-def by_ffmpeg(path):
+def by_ffmpeg(path, channel=None):
     """All samples, with FFmpeg's decoder."""
     pieces = [Piece(path, Part(0, path.stat().st_size))]
-    return np.concatenate([block for _, block in mono_blocks(pieces)])
+    return np.concatenate([block for _, block in mono_blocks(pieces, channel=channel)])
 
 
 @pytest.mark.parametrize("name", [name for name in ALL if COARSE.get(name, 1)])
@@ -269,6 +269,20 @@ def test_channels_are_averaged_whatever_the_layout_of_samples(
     np.testing.assert_allclose(
         by_ffmpeg(path), channels.mean(axis=0), atol=0.02 if scale == 127 else 1e-4
     )
+
+
+@pytest.mark.parametrize("channels", [2, 3, 4, 5, 6, 7, 8])
+@pytest.mark.parametrize("codec", ["VORBIS", "OPUS"])
+def test_a_channel_of_ogg_is_the_one_that_ffmpeg_puts_there(tmp_path, codec, channels):
+    t, path = np.arange(24000) / 48000, tmp_path / "a.ogg"
+    # Tones that are low enough for a channel of nothing but bass.
+    wave = 0.3 * np.sin(2 * np.pi * 20 * np.arange(2, channels + 2) * t[:, None])
+    soundfile.write(path, wave, 48000, codec, format="OGG")
+    for channel in range(channels):
+        found, expected = load_audio(path, 48000, channel=channel), by_ffmpeg(path, channel)
+        assert np.corrcoef(found[5000:20000], expected[5000:20000])[0, 1] > 0.99
+    with pytest.raises(InputError, match=f"has no channel {channels + 1}, but {channels}"):
+        load_audio(path, channel=channels)
 
 
 @pytest.mark.parametrize("channels", [1, 2, 16])
