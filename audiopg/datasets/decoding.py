@@ -67,6 +67,8 @@ _PLACES = {
     7: (0, 2, 1, 6, 5, 3, 4),
     8: (0, 2, 1, 7, 5, 6, 3, 4),
 }
+# How DTS begins, in 16 or 14 bits, and what S/PDIF (IEC 61937) carries: in samples of 16 bits.
+_CODED = re.compile(rb"\xfe\x7f\x01\x80|\x7f\xfe\x80\x01|\xff\x1f\x00\xe8|\x72\xf8\x1f\x4e")
 # What the names of files that macOS leaves beside others, "._x.wav", stand for.
 APPLE_DOUBLE = b"\0\5\x16\7"
 
@@ -261,6 +263,10 @@ def _piece(path: AnyPath, part: Part) -> Piece:
         is_misread = (file.format != "MP3" and file.subtype.startswith("MPEG")) or (
             file.format == "W64" and file.subtype in ("PCM_U8", "PCM_32")
         )
+        # What S/PDIF carries, and a CD in DTS holds, it plays as the noise that it then is.
+        if file.format.startswith("WAV") and (file.channels, file.subtype) == (2, "PCM_16"):
+            source.seek(0)
+            is_misread = _CODED.search(source.read(2**16)) is not None
         if file.frames > 0 and not is_misread:
             _check_rate(file.samplerate)
             if file.format == "FLAC":

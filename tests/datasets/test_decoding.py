@@ -316,6 +316,28 @@ def test_w64_has_the_kind_of_samples_that_its_extensible_header_names(tmp_path, 
     np.testing.assert_allclose(load_audio(path), expected, atol=1e-6)
 
 
+def in_wav(samples, rate=48000):
+    """WAV of two channels in 16 bits, of any bytes."""
+    layout = struct.pack("<HHLLHH", 1, 2, rate, 4 * rate, 4, 16)
+    header = b"RIFF" + struct.pack("<L", 36 + len(samples)) + b"WAVEfmt \x10\0\0\0" + layout
+    return header + b"data" + struct.pack("<L", len(samples)) + samples
+
+
+def test_ac3_within_wav_is_no_noise(tmp_path):
+    """What S/PDIF carries is the sound that the same stream is in a file of its own."""
+    (path := tmp_path / "a.wav").write_bytes(in_wav(writers.by_ffmpeg("spdif", "ac3", 48000, 2)))
+    with av.open(io.BytesIO(writers.by_ffmpeg("ac3", "ac3", 48000, 2))) as container:
+        frames = [frame.to_ndarray().mean(axis=0) for frame in container.decode(audio=0)]
+    np.testing.assert_allclose(load_audio(path, 48000), np.concatenate(frames), atol=1e-5)
+
+
+def test_noise_that_holds_the_mark_of_coded_sound_is_noise(tmp_path):
+    noise = np.random.default_rng(0).integers(-(2**15), 2**15, (48000, 2), dtype="<i2")
+    noise[1000] = np.frombuffer(bytes.fromhex("fe7f0180"), "<i2")
+    (path := tmp_path / "a.wav").write_bytes(in_wav(noise.tobytes()))
+    np.testing.assert_allclose(load_audio(path, 48000), noise.mean(axis=1) / 2**15, atol=1e-6)
+
+
 def test_a_stream_that_changes_its_rate_has_that_of_its_start(tmp_path):
     """As broadcasts do; here frames of MP3 at two rates in one WAV file."""
     rates = (16000, 24000)
