@@ -36,6 +36,8 @@ An Ogg stream should end with a page that says so (RFC 3533). But Android's Medi
 Telegram's voice messages, never writes that mark, so its absence does not tell a cut file. That FLAC
 files were joined shows where the first is read to its end, and not before; such a file is refused.
 Of CAF, TTA, WMA and shorten that were joined, only the first is read.
+Of what is not above, the first packet may be the rest of one, as where the capture of a broadcast
+begins. It is left out.
 """
 
 import re

@@ -405,11 +405,11 @@ def _by_ffmpeg(
         with av.open(source, options=options, **tags) as container:
             stream = _stream(container)
             place, rate = None if seeks and _seek(container, stream, first) else 0, 0
-            for packet in container.demux(stream):
+            for number, packet in enumerate(container.demux(stream)):
                 # Also said of the end of what a pipe left open.
                 if packet.is_corrupt and not piece.part.checked:
                     raise Unreadable(CUT)
-                for frame in packet.decode():
+                for frame in _frames(packet, number == 0 and not piece.part.checked):
                     _check_rate(frame.sample_rate)
                     if place is None:
                         if frame.pts > first - _PREROLL:
@@ -426,8 +426,10 @@ def _by_ffmpeg(
                     rate = rate or frame.sample_rate
                     first = first if frame.sample_rate == rate else 0
                     is_before = (place := place + frame.samples) <= first
-                    mono = np.empty(frame.samples) if is_before else _mono(frame, channel)
-                    yield frame.sample_rate, mono
+                    yield (
+                        frame.sample_rate,
+                        np.empty(frame.samples, "f4") if is_before else _mono(frame, channel),
+                    )
             # Of AMR without its mark the length is an estimate from the bitrate.
             is_told = container.format.name not in ("amrnb", "amrwb") and _is_exact(stream)
             stated = stream.duration or 0 if is_told and not piece.part.checked else 0
@@ -452,6 +454,18 @@ def _stream(container: "av.container.InputContainer") -> "av.AudioStream":
         # Such a layout does not always outlive its decoder in PyAV 18.1; a count of channels does.
         stream.codec_context.layout = f"{layout.nb_channels}C"
     return stream
+
+
+def _frames(packet: "av.Packet", may_be_torn: bool) -> list["av.AudioFrame"]:
+    """The frames of a packet; none of the rest of one that a capture begins in, as of a broadcast."""
+    import av
+
+    try:
+        return packet.decode()
+    except av.error.InvalidDataError:
+        if may_be_torn:
+            return []
+        raise
 
 
 def _is_exact(stream: "av.AudioStream") -> bool:

@@ -368,6 +368,24 @@ def test_amr_without_its_mark_is_as_long_as_its_frames(tmp_path, mode, size, sam
     assert read_header(path) == (250 * samples, 50 * samples)
 
 
+@pytest.mark.parametrize("place", [1, 187, 1000, 5001])
+@pytest.mark.parametrize(("kind", "codec"), [("ac3", "ac3"), ("eac3", "eac3"), ("vob", "ac3")])
+def test_a_capture_that_begins_within_a_frame_is_read_from_the_next(tmp_path, kind, codec, place):
+    content = writers.by_ffmpeg(kind, codec, 48000)[place:]
+    (path := tmp_path / "a").write_bytes(content)
+    frames, torn = [], 0
+    with av.open(io.BytesIO(content)) as container:
+        for packet in container.demux(audio=0):
+            try:
+                frames += [frame.to_ndarray()[0] for frame in packet.decode()]
+            except av.error.InvalidDataError:
+                torn += 1
+    assert torn <= 1
+    assert len(frames) > 40
+    # Each decoder of AC-3 draws the noise that stands for noise anew.
+    np.testing.assert_allclose(load_audio(path, 48000), np.concatenate(frames), atol=0.05)
+
+
 def test_vorbis_may_lack_less_than_a_block_of_what_its_pages_count(tmp_path):
     wave = 0.3 * np.random.default_rng(0).normal(size=80000).astype(np.float32)
     soundfile.write(file := io.BytesIO(), wave, 16000, format="OGG", subtype="VORBIS")
