@@ -8,6 +8,7 @@ import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from importlib import import_module
 
 from audiopg.commands import COMMANDS
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if vars(options).get("record") is not None:
                 _require_record(options.record)
             with warnings.catch_warnings():
-                warnings.showwarning = _warn
+                warnings.showwarning = partial(_warn, set())
                 options.run(options)
             sys.stdout.flush()
     except BrokenPipeError:
@@ -80,10 +81,13 @@ def _terminable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-def _warn(message: Warning, category: type[Warning], *where: object) -> None:
-    """A warning of ours is a sentence; another package's says where it comes from."""
+def _warn(said: set[str], message: Warning, category: type[Warning], *where: object) -> None:
+    """A warning of ours is a sentence, said once; another package's says where it comes from."""
     text = warnings.formatwarning(message, category, *where[:2]).rstrip()
-    _complain(str(message) if category is UserWarning else text)
+    text = str(message) if category is UserWarning else text
+    if text not in said:
+        said.add(text)
+        _complain(text)
 
 
 def _complain(sentence: str) -> None:

@@ -179,7 +179,7 @@ def test_a_run_is_set_beside_one_from_scratch(tmp_path, data, weights, monkeypat
     # What has no test is said before the training.
     monkeypatch.setattr(command, "finetune", lambda *_, **__: pytest.fail("a network is trained"))
     assert main([*done, "--beside", f"{tuned}/"]) == 2
-    assert f"{tuned}/ is this run itself (--out)" in capsys.readouterr().err
+    assert f"--beside names {tuned}/, which is {tuned} itself" in capsys.readouterr().err
     new = [*arguments[:-1], str(tmp_path / "new"), "--validate", "--beside", str(scratch)]
     assert main(new) == 2
     assert (
@@ -195,13 +195,13 @@ def test_a_run_is_set_beside_one_from_scratch(tmp_path, data, weights, monkeypat
 
 
 @pytest.mark.parametrize("seeds", [(1, 2), (2, 1)])
-def test_several_seeds_of_clips_of_several_classes_have_no_test_beside(tmp_path, seeds):
+def test_several_seeds_of_clips_of_several_classes_have_no_test_beside(seeds):
     here, other = (replace(SETTINGS, seeds=number) for number in seeds)
-    command._require_paired(tmp_path, here, {"a": other}, False)
+    command._require_paired(here, {"a": other}, False)
     with pytest.raises(
         InputError, match=r"no paired test of mAP, and a is .* give one seed to both"
     ):
-        command._require_paired(tmp_path, here, {"a": other}, True)
+        command._require_paired(here, {"a": other}, True)
 
 
 @pytest.mark.parametrize(
@@ -371,7 +371,11 @@ def test_recordings_of_one_s_own_take_one_command(tmp_path, weights, monkeypatch
     assert "began with other clips" in capsys.readouterr().err
     # The same clips, dealt otherwise or cut elsewhere, are others.
     again = ["finetune", "--resume", "--out", str(tmp_path / "two"), "--folds=1", *table]
-    assert main(again) == 0
+    # What three tables have to say of the interval is said once.
+    monkeypatch.setattr(command, "write_record", lambda *_, **__: "x")
+    capsys.readouterr()
+    assert main([*again, "--record", "x"]) == 0
+    assert capsys.readouterr().err.count("all clips of a test fold have one source") == 1
     assert main([*again, "--fold-seed=1"]) == 2
     assert "began with other clips" in capsys.readouterr().err
     text = (folder / "parts.csv").read_text()
