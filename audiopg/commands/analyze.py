@@ -179,7 +179,7 @@ def _analyze_into(held: RunFolder, options: argparse.Namespace) -> None:
 
 def _load(options: argparse.Namespace, device: torch.device) -> _Asked:
     """Everything that is asked; refused where the folder holds another analysis."""
-    options.beside = common.distinct(options.beside)
+    options.beside = common.distinct(options.beside, options.model)
     model = load_model(options.model).to(device).requires_grad_(False)
     candidates = {"this encoder": model.encoder}
     candidates |= {path: load_encoder(path).to(device) for path in options.beside}

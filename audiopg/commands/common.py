@@ -7,6 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, TypeVar, get_args
 
+from audiopg._types import AnyPath
 from audiopg.datasets import LabelledClips, find_dataset, read_dataset
 from audiopg.datasets.benchmarks import BENCHMARKS
 from audiopg.embedding import POOLINGS
@@ -224,10 +225,12 @@ def add_beside(command: argparse.ArgumentParser, what: str, of: str = "MODEL") -
     command.add_argument("--beside", metavar=of, nargs="+", default=[], type=row_named, help=what)
 
 
-def distinct(paths: Sequence[str]) -> list[str]:
-    """Those that are not the same as one before, however they are written."""
+def distinct(paths: Sequence[str], this: AnyPath) -> list[str]:
+    """Those that are not the same as one before, however they are written; none is what they are beside."""
     found: dict[Path, str] = {}
     for path in paths:
+        if Path(path).resolve() == Path(this).resolve():
+            raise InputError(f"--beside names {path}, which is {this} itself; name another.")
         found.setdefault(Path(path).resolve(), path)
     return [*found.values()]
 

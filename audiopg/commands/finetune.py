@@ -90,14 +90,15 @@ def run(options: argparse.Namespace) -> None:
         raise InputError(_NAMELESS)
     # A checkpoint needs more, but how much is known only when the weights are.
     require_writable(options.out, 1e6)
-    beside = {path: read_run(path)[0] for path in common.distinct(options.beside)}
+    others = common.distinct(options.beside, options.out)
+    beside = {path: read_run(path)[0] for path in others}
     settings = common.changed_by(settings, options)
     folds = None if options.folds is None else _fold_list(options.folds)
     clips = common.find_clips(options, options.dataset, options.skip_bad)
     waves = cached_waves(clips, skip_bad=options.skip_bad)
     clips = waves.clips
     # What cannot be set beside the result is known before hours of training.
-    _require_paired(options.out, settings, beside, clips.multi_label)
+    _require_paired(settings, beside, clips.multi_label)
     results = {path: read_result(path, clips, folds, waves) for path in beside}
     result = finetune(
         settings,
@@ -124,12 +125,10 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _require_paired(
-    out: Path, settings: FinetuneSettings, beside: dict[str, FinetuneSettings], multi_label: bool
+    settings: FinetuneSettings, beside: dict[str, FinetuneSettings], multi_label: bool
 ) -> None:
     """See that there will be a paired test of this run with each of the others."""
     for path, other in beside.items():
-        if Path(path).resolve() == out.resolve():
-            raise InputError(f"{path} is this run itself (--out); set another beside it.")
         if other.validate != settings.validate:
             folds = [f"{'training' if one.validate else 'test'} folds" for one in (other, settings)]
             raise InputError(

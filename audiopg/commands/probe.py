@@ -58,7 +58,7 @@ def add(command: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     is_all = options.dataset == "all"
     names = list(BENCHMARKS) if is_all else [options.dataset]
-    options.beside = common.distinct(options.beside)
+    options.beside = common.distinct(options.beside, options.model)
     encoder = load_encoder(options.model)
     skip_bad = options.skip_bad
     found = {name: common.find_clips(options, name, skip_bad, not is_all) for name in names}

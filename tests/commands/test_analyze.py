@@ -287,6 +287,7 @@ def test_a_folder_with_another_analysis_is_refused_before_the_work(tmp_path, mon
         (["--other-clips", "4"], "other_clips is 4; give a whole number, 5 or more"),
         (["--seed", str(2**63 - 2)], f"seed is {2**63}; give a 64-bit whole number"),
         (["--beside", "nowhere"], "nowhere is not a file"),
+        (["--beside", "{model}"], "--beside names {model}, which is {model} itself"),
         (["--by-clips", "nowhere"], "nowhere does not say what it heard"),
     ],
 )
@@ -296,8 +297,12 @@ def test_bad_input_is_one_sentence(arguments, message, tmp_path, monkeypatch, ca
 
     monkeypatch.setattr(command.analysis, "embed_clips", work)
     save_model(MaskedAutoencoder.preset("micro"), tmp_path / "model.safetensors")
-    call = ["analyze", str(tmp_path / "model.safetensors"), "--out", str(tmp_path / "out")]
-    assert main([*call, *arguments]) == 2
+    model = str(tmp_path / "model.safetensors")
+    arguments, message = (
+        [each.format(model=model) for each in arguments],
+        message.format(model=model),
+    )
+    assert main(["analyze", model, "--out", str(tmp_path / "out"), *arguments]) == 2
     printed = capsys.readouterr().err
     assert message in printed
     assert printed.strip().split("\n")[-1].startswith("audiopg: ")

@@ -288,6 +288,9 @@ def test_a_model_with_the_name_of_a_row_is_told_apart_by_its_path(weights, data,
     printed = capsys.readouterr().out
     assert f"\n{path}" in printed
     assert "\nthis encoder" in printed
+    # A model beside itself would be a test more in the correction of all.
+    assert main(["probe", str(path), *options]) == 2
+    assert f"--beside names {path}, which is {path} itself" in capsys.readouterr().err
 
 
 def test_probe_shows_both_poolings_and_what_each_model_has_heard(weights, data, records, tmp_path):
