@@ -419,8 +419,12 @@ def kaldi(path: Path, columns: Columns) -> Iterator[Row]:
         if re.search(r"\.ark:\d+$", place):
             raise InputError(f"{where}: {place!r} lies in an archive; copy it out to a file.")
     usual = [name for name in ("utt2label", "utt2lang", "text") if (folder / name).is_file()]
-    labels = _kaldi_map(folder / str(columns.get("label", (usual or ["utt2label"])[0])))
-    groups = _kaldi_map(folder / str(columns.get("group", "utt2spk")), "group" in columns)
+    named = {"label": (usual or ["utt2label"])[0], "group": "utt2spk", **columns}
+    if not named["label"]:
+        raise which(f"{printable(folder)}: each utterance needs a label", "label", usual)
+    labels = _kaldi_map(folder / str(named["label"]))
+    is_told = "group" in columns
+    groups = _kaldi_map(folder / str(named["group"]), is_told) if named["group"] else {}
     lengths = _kaldi_map(folder / "reco2dur", needed=False)
     utterances = _kaldi_map(folder / "segments", needed=False)
     # Without segments, an utterance is a recording from its start to its end.

@@ -199,7 +199,8 @@ def as_rows(
             names = list(row)
             column_of = roles_of(where, names, columns)
             beside = None if "file" in column_of else recording_beside(path)
-        for other in row.keys() - column_of.values():
+        # A group whose names are those parts is a split, too.
+        for other in row.keys() - {n for role, n in column_of.items() if role != "group"}:
             if row[other] not in (None, ""):
                 kinds.setdefault(other, set()).add(SPLIT_WORDS.get(str(row[other]).lower()))
         found = {role: row.get(name) for role, name in column_of.items()}

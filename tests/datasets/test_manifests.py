@@ -880,6 +880,21 @@ def test_a_column_of_the_parts_of_a_split_is_asked_for(four, tmp_path, name):
         assert len(listing(lines(tmp_path / "l.csv", f"file,label,{name}", *rows))) == 4
 
 
+def test_the_parts_of_a_split_are_no_group_in_a_table_without_a_header(four, tmp_path):
+    four()
+    parts = "train", "train", "test", "test"
+    rows = [f"{n}.wav,{'ab'[n % 2]},{part}" for n, part in enumerate(parts)]
+    table = lines(tmp_path / "l.csv", *rows)
+    with pytest.raises(
+        InputError, match=r"'3' holds the parts of a split .*; say which is the fold"
+    ):
+        listing(table)
+    rows = list(find_reader(table).rows(table, {"file": 1, "label": 2, "fold": 3}))
+    assert [(row.fold, row.group) for row in rows] == [(part, None) for part in parts]
+    rows = list(find_reader(table).rows(table, {"fold": ""}))
+    assert [(row.fold, row.group) for row in rows] == [(None, part) for part in parts]
+
+
 def test_a_training_part_alone_is_dealt(four, tmp_path):
     four()
     rows = [f"{n}.wav,{'ab'[n % 2]},train" for n in range(4)]
@@ -981,6 +996,14 @@ def test_kaldi_labels_lie_in_the_file_that_is_named(kaldi):
     assert read(kaldi / "wav.scp", columns={"label": "text"}).classes == ["NA", "dog"]
     rows = find_reader(kaldi).rows(kaldi, {"label": "text", "group": "utt2lang"})
     assert [row.group for row in rows] == ["de", "no", "de", "no", "de"]
+
+
+def test_kaldi_has_no_groups_where_that_is_said_and_always_labels(kaldi):
+    reader = find_reader(kaldi)
+    assert {row.group for row in reader.read(kaldi, {})} == {"s1", "s2"}
+    assert {row.group for row in reader.read(kaldi, {"group": ""})} == {None}
+    with pytest.raises(InputError, match="each utterance needs a label; say which is the label"):
+        list(reader.read(kaldi, {"label": ""}))
 
 
 def test_without_segments_every_recording_is_an_utterance(kaldi):
