@@ -405,11 +405,13 @@ def _by_ffmpeg(
         with av.open(source, options=options, **tags) as container:
             stream = _stream(container)
             place, rate = None if seeks and _seek(container, stream, first) else 0, 0
+            # Of AMR without its mark the length is an estimate from the bitrate.
+            is_told = _is_exact(stream) and container.format.name not in ("amrnb", "amrwb")
             for number, packet in enumerate(container.demux(stream)):
                 # Also said of the end of what a pipe left open.
                 if packet.is_corrupt and not piece.part.checked:
                     raise Unreadable(CUT)
-                for frame in _frames(packet, number == 0 and not piece.part.checked):
+                for frame in _frames(packet, not (number or is_told or piece.part.checked)):
                     _check_rate(frame.sample_rate)
                     if place is None:
                         if frame.pts > first - _PREROLL:
@@ -430,8 +432,6 @@ def _by_ffmpeg(
                         frame.sample_rate,
                         np.empty(frame.samples, "f4") if is_before else _mono(frame, channel),
                     )
-            # Of AMR without its mark the length is an estimate from the bitrate.
-            is_told = container.format.name not in ("amrnb", "amrwb") and _is_exact(stream)
             stated = stream.duration or 0 if is_told and not piece.part.checked else 0
             if (place or 0) + piece.part.origin + stream.codec_context.frame_size < stated:
                 raise Unreadable(CUT_OUT if piece.part.origin else CUT)
