@@ -449,6 +449,9 @@ def _stream(container: "av.container.InputContainer") -> "av.AudioStream":
     if (container.format.name, stream.codec.name) == ("caf", "alac"):
         # FFmpeg 8 takes the end of a last packet away that is short already.
         stream.codec_context.options = {"flags2": "skip_manual"}
+    if container.format.name in ("wv", "tta"):
+        # Otherwise FFmpeg 8 does not look at the checksums of their blocks.
+        stream.codec_context.options = {"err_detect": "crccheck+explode"}
     layout = stream.codec_context.layout
     if "channels (" in layout.name:
         # Such a layout does not always outlive its decoder in PyAV 18.1; a count of channels does.

@@ -507,6 +507,18 @@ def test_damage_within_is_refused(path_of):
             load_audio(path)
 
 
+@pytest.mark.parametrize("name", ["wv", "tta"])
+def test_a_block_with_another_checksum_is_damage(path_of, name):
+    path = path_of(name)
+    content = bytearray(path.read_bytes())
+    for place in (1500, len(content) // 2, len(content) - 600):
+        content[place] ^= 1
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=f"{name} is damaged"):
+            load_audio(path)
+        content[place] ^= 1
+
+
 def test_flac_whose_table_of_places_does_not_fit_is_read_in_windows_too(tmp_path):
     path, wave = tmp_path / "a.flac", writers.sound(16000, 1, 6)[0]
     soundfile.write(path, wave, 16000)
