@@ -523,7 +523,7 @@ def _mono(frame: "av.AudioFrame", channel: int | None) -> np.ndarray:
     # Of integers of 64 bits PyAV 18.1 makes no array.
     if frame.format.packed.name == "s64":
         (frame,) = av.AudioResampler(format="dbl").resample(frame)
-    # PyAV 18.1 looks for a plane behind the last of eight or more, and the process dies of it.
+    # PyAV 18.1 hands over the samples of many channels safely only where they are interleaved.
     if frame.format.is_planar and frame.layout.nb_channels >= 8:
         (frame,) = av.AudioResampler(format=frame.format.packed).resample(frame)
     channels = frame.to_ndarray()
