@@ -194,8 +194,8 @@ outcome_table(rows)
 #
 # Folds and seeds are few, so two standard errors are not enough for a confidence of 95 %. By
 # Student's *t*, an interval of 95 % reaches 2.8 standard errors to each side for five folds and one
-# seed, and 4.3 for three folds. A second seed tells more about the error, so the factor is smaller:
-# in the next table it is 2.3 to 2.4 for five folds, and 2.5 to 2.8 for three.
+# seed, and 4.3 for three folds. Where most rows have a second seed, more is known of the error, and
+# the factor is smaller: in the next table it is 2.3 to 2.4 for five folds, and 2.5 to 2.8 for three.
 #
 # Because $s^2$ depends on the other rows of a table, the same gain can have a different error in a
 # different table. If no row of a table has several seeds, $s^2$ is unknown, and its term is left out.
@@ -224,9 +224,11 @@ def gains_of_full(folds=None):
 gains_of_full()
 
 # %% [markdown]
-# The curriculum decides what is learned. From `sine` to `full` the probe gains on all three sets
-# with both poolings, by more than two standard errors on the two sets with folds. Of these four
-# intervals of 95 %, two lie above zero, and two reach below it, by 0.1 and 1.3 points.
+# The curriculum decides what is learned. From `sine` to `full` the probe gains on all three sets with
+# both poolings, by more than two standard errors on the two sets with folds. For these four gains an
+# interval of 95 % reaches 2.5 standard errors to each side for five folds, and 3.0 to 3.2 for three.
+# So two of the intervals lie above zero, and two reach below it: by 0.1 points on ESC-10 with
+# averaged tokens, and by 1.3 on UrbanSound8K with the bands kept apart.
 #
 # No single stage is beyond chance on any one set. Damping and noise (`dynamic → full`) gain two
 # standard errors on ESC-10 with the bands kept apart, and partials (`sine → harmonic`) as much on
@@ -251,10 +253,10 @@ gains_of_full()
 # behind on Speech Commands. With the bands kept apart, the features of `full` are ahead on all three sets.
 #
 # The recipe of all these networks was chosen with `full`, on folds 1 and 2 of ESC-10 and UrbanSound8K
-# ([chapter 3](03_pretraining.ipynb)). So it may suit `full`, and these folds, too well. The next table
-# has the same gains beside those on folds that had no part in the choice: folds 3 to 5 of ESC-10, and
-# fold 10 of UrbanSound8K. A single fold has no error. The test part of Speech Commands had no part in
-# the choice either.
+# ([chapter 3](03_pretraining.ipynb)). So it may suit `full`, and these folds, too well. The next
+# table has the same gains beside those on folds that had no part in the choice: folds 3 to 5 of
+# ESC-10, and fold 10 of UrbanSound8K. For a single fold no standard error can be computed. The test
+# part of Speech Commands had no part in the choice either.
 
 # %%
 untouched = {"esc10": ["3", "4", "5"], "urbansound8k": ["10"]}
@@ -514,9 +516,9 @@ pd.DataFrame(stages).rename_axis("clips heard")
 # points lower. (Its records are in the history of the folder `results`.)
 #
 # On Speech Commands only the run on synthesis is probed. Averaged tokens do best at 6,400 clips, and
-# worse from there on. With the bands kept apart, the accuracy still rises. One possible reason: what
-# the tokens learn late in training depends on where in frequency they stand, and an average over all
-# tokens loses that.
+# worse at every later point. With the bands kept apart, the accuracy still rises. One possible
+# reason: what the tokens learn late in training depends on where in frequency they stand, and an
+# average over all tokens loses that.
 #
 # ## How wide, how many
 #

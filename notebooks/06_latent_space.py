@@ -409,13 +409,13 @@ pd.DataFrame(
 ).loc[rows].round(3)
 
 # %% [markdown]
-# For pitch the best neurons of each encoder lose a part of their nats on other clips: about half to
-# twice the scatter of one estimate. The ten neurons are measured on the same clips, so their average
-# may scatter nearly as much as one of them. For the trained encoder the loss cannot be told from
-# scatter. For the other three it is larger. Take the trained encoder's best neuron for pitch, in the
-# table above the figure. It keeps a quarter of its nats on one set of other clips, and nearly all of
-# them on the next. So the *index* of a best neuron, such as the paper's 343, is a fact about one set
-# of clips.
+# For pitch the best neurons of every encoder have fewer nats on other clips. Compare this loss with
+# the last column, the scatter of one estimate: for the trained encoder the loss is half as large, for
+# the other three it is 1.3 to 2.1 times as large. The ten neurons are measured on the same clips, so
+# their average may scatter nearly as much as one of them. So for the trained encoder the loss cannot
+# be told from scatter. Take the trained encoder's best neuron for pitch, in the table above the
+# figure. It keeps a quarter of its nats on one set of other clips, and nearly all of them on the
+# next. So the *index* of a best neuron, such as the paper's 343, is a fact about one set of clips.
 #
 # What the best neurons tell about intensity holds on other clips. In every encoder but the one that
 # heard recordings, the best neuron for intensity also has more nats than the best neuron for pitch.
@@ -500,8 +500,8 @@ pd.DataFrame(
 # paper does not say how it did. The table has three gaps:
 #
 # - "information": the gap in Kraskov's estimate, divided by the entropy of 20 bins,
-# - "binned information": the same with the information of these bins, which is the standard form
-#   {cite}`locatello2019`,
+# - "binned information": the same, but with information that is estimated by counting: the factor and
+#   the neuron are both cut into 20 bins (the standard form, {cite}`locatello2019`),
 # - "R²": the same idea for straight lines, the gap in the $R^2$ of single neurons (SAP,
 #   {cite}`kumar2018`).
 
@@ -915,7 +915,7 @@ print(
 #
 # ## How fast
 #
-# Our estimator of mutual information is exact and finds neighbours in a k-d tree. The usual tool,
+# Our estimator of mutual information finds the exact nearest neighbours, in a k-d tree. The usual tool,
 # scikit-learn's `mutual_info_regression`, loops over the dimensions. Both ran on the same machine in
 # the same run. We timed scikit-learn on a few of the dimensions and scaled the time up to all.
 
@@ -994,7 +994,7 @@ for name, figures in bench["metrics"].items():
 #    it is the same for any monotone transformation, up to the error of the estimate.
 # 2. Everything falls below the dotted line, and $R^2$ falls to 0 or less. Always ask one question
 #    whose answer you know.
-# 3. Intensity keeps its 3.3 nats, and the onset gains one to three tenths. But with `params[2:3]`
-#    the pitch falls below half a nat, for both networks. What stands still matters as much as what
-#    moves.
+# 3. Intensity keeps its 3.3 nats, and in the trained network the pitch keeps its nats, too. The onset
+#    gains one to three tenths. But with `params[2:3]` the pitch falls below half a nat, for both
+#    networks. What stands still matters as much as what moves.
 # ```

@@ -421,9 +421,9 @@ pd.DataFrame.from_dict(rows, orient="index")[columns].rename_axis(
 ).round(3)
 
 # %% [markdown]
-# This figure does not reproduce the paper's. The projection looks random to the end: its components
-# are hardly more concentrated than those of shuffled weights. At a learning rate of $10^{-4}$,
-# training changes the weights too little to be seen beside their random beginning.
+# {numref}`fig-base` does not reproduce the paper's figure. The projection looks random to the end:
+# its components are hardly more concentrated than those of shuffled weights. At a learning rate of
+# $10^{-4}$, training changes the weights too little to be seen beside their random beginning.
 #
 # What training added is orderly. Its first component is an even picture in every row, which `tiny` does
 # not have. The others are much like what `tiny` learned: stripes along time, edges at the first and
@@ -456,9 +456,8 @@ pd.DataFrame.from_dict(rows, orient="index")[columns].rename_axis(
 #
 # The paper describes its later components as frequency-selective bands that align with harmonic
 # stacks, and onset-sensitive edges. The projection of `tiny` shows both, after a quarter as many
-# clips as our ViT-B and at twenty times its learning rate. What training added to ViT-B shows both,
-# too. What training added to the two runs of `mini`, after 12,800 clips, shows bands and no clear
-# edges.
+# clips as our ViT-B, and with another optimiser (Muon). What training added to ViT-B shows both, too.
+# What training added to the two runs of `mini`, after 12,800 clips, shows bands and no clear edges.
 #
 # What is uncertain: there is one run of each kind. Concentration says that a picture is orderly, not
 # that its order is useful. Principal components show what many filters share, so a filter that works

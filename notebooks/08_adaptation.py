@@ -273,8 +273,9 @@ paper_table("table_5").astype(object).fillna("–")
 # {cite}`fonseca2022`. So both networks seem to have heard the test clips, without labels, before they
 # were tested on FSD50K; the text says no more. Our own rows leave the test clips out.
 #
-# The paper compares AudioPG with weights that were pre-trained on photographs. We have no such run,
-# and compare with the same network from scratch. At the paper's scale: not run yet.
+# The paper compares AudioPG with weights that were pre-trained on photographs. We have no run from
+# such weights. Our control is the row *the target alone*, the same network begun at random weights.
+# No row has been run at the paper's scale yet.
 #
 # ## What it means
 #

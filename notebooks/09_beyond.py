@@ -64,8 +64,9 @@ pd.set_option("display.max_colwidth", None)
 #
 # Here $\theta$ is the phase of the tone, in cycles. The pitch starts at $f_0$, glides by $g$ octaves
 # over the event's length $L$, and swings by the share $d$ at the rate $r$. The noise $n$ has low
-# frequencies, and the sine moves it up to the pitch. Its share is $\sigma$. The gain $m$ is periodic.
-# If there are formants, $u$ passes through the resonances of a vocal tract. With $g=d=\sigma=0$,
+# frequencies, and the sine moves it up to the pitch. Its share is $\sigma$. The gain $m$ repeats at a
+# fixed rate; with jitter each repeat has its own strength. If there are formants, $u$ passes through
+# the resonances of a vocal tract. With $g=d=\sigma=0$,
 # $m=1$ and no formants, the event is the paper's, bit for bit. After damping, reverberation may be
 # added to the clip.
 #
@@ -332,9 +333,10 @@ additions = {
 gain_table(additions, against="full")
 
 # %% [markdown]
-# The row *full, elsewhere* is no addition but the row `cpu` of [chapter 3](03_pretraining.ipynb).
-# Its recipe, seed and precision (bfloat16) are those of `full`. But it was compiled, and trained on
-# another processor, so the same sums were rounded in another order.
+# The row *full, elsewhere* is no addition but the row `cpu` of [chapter 3](03_pretraining.ipynb). Its
+# recipe, seed and precision (bfloat16) are those of `full`. But its code was compiled first
+# (`torch.compile`), and it was trained on another processor, so the same sums were rounded in another
+# order.
 #
 # This rounding alone is worth up to seven points with averaged tokens, and one point with the bands
 # kept apart. On the test part of Speech Commands it is worth three points even with the bands kept
@@ -401,10 +403,11 @@ costs[["time", "rendering_time"]].rename(
 #
 # Can sounds that the paper's synthesizer lacks make a better curriculum? All six together do not: in
 # the test over all folds, `extended` is ahead on the sounds of cities, but not on the other two sets.
-# Added alone, formants gain on ESC-10, and motion on the sounds of cities. But these gains are not
-# much larger than the effect of another processor. No curriculum here is better everywhere. One seed
-# cannot tell whether the auxiliary head, with its free labels, helps. The paper has no experiment of
-# this kind: such sounds are its future work.
+# Added alone, formants gain on ESC-10, and motion on the sounds of cities. But with averaged tokens
+# these gains are smaller than the effect of another processor. With the bands kept apart they are
+# hardly larger than the largest such effect, three points. No curriculum here is better everywhere.
+# One seed cannot tell whether the auxiliary head, with its free labels, helps. The paper has no
+# experiment of this kind: such sounds are its future work.
 #
 # What is uncertain: we set the probabilities and ranges of the additions by judgement and from the
 # sources named in the code, without a search. A vowel here stands still, whereas speech mostly moves
