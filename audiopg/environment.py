@@ -378,8 +378,8 @@ def writing(what: AnyPath, kept: str = "", then: str = "") -> Iterator[None]:
 
     Args:
         what: cannot be written.
-        kept: for the sentence, what is not lost; ends in ": ".
-        then: what to do afterwards; begins with ", ".
+        kept: for the sentence, what is not lost; ends in ``": "``.
+        then: what to do afterwards; begins with ``", "``.
 
     Raises:
         InputError: for an `OSError` in the block, or an error of safetensors.

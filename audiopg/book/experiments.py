@@ -406,7 +406,8 @@ def outcome_table(
         "on a GPU", the "held-out loss" (`reproduce.held_out_loss`), "seeds", and for each set the
         accuracy in per cent, ± the deviation over its test folds where there are several, of the
         mean over seeds; of a probe first that of averaged tokens, then that of tokens averaged in
-        each band. A dash where there is no such number, "not run yet" where there is no record.
+        each band. A dash where there is no such number, nothing for a set that the row was not
+        tested on, "not run yet" where there is no record.
     """
     import pandas
 

@@ -225,10 +225,10 @@ def training_files(clips: LabelledClips, part: str = "all") -> list[Path]:
 
 
 def freesound_ids(name: str, clips: LabelledClips) -> np.ndarray:
-    """(clips,) str, the number on Freesound of the recording that a clip was cut from; "" for no such set.
+    """(clips,) str, the number on Freesound of the recording that a clip was cut from.
 
     ESC-50 has it in the second place of a file's name, 1-100032-A-0; UrbanSound8K in the first,
-    100032-3-0-0.
+    100032-3-0-0. For a clip of any other set it is ``""``.
     """
     place = {"esc10": 1, "esc50": 1, "urbansound8k": 0}.get(name)
     names = [path.stem.split("-") for path in clips.paths]

@@ -50,10 +50,10 @@ def read_dataset(
     Args:
         path: what to read.
         columns: which column is for what, such as ``{"label": "species", "group": "site"}``, where
-            its name does not tell; numbers are places from 1 in a table without a header, and ""
-            says that no column is for that. The roles
-            are file, label or labels (divided by commas), start and end or duration in seconds, channel (from
-            1), group and fold. Of Kaldi the values name files, of JAMS the "label" is a namespace.
+            its name does not tell; numbers are places from 1 in a table without a header, and
+            ``""`` says that no column is for that. The roles are file, label or labels (divided by
+            commas), start and end or duration in seconds, channel (from 1), group and fold. Of
+            Kaldi the values name files, of JAMS the "label" is a namespace.
         n_folds: how many to deal.
         seed: of the dealing.
         skip_bad: leave out what cannot be used, and name it in ``skipped``.
