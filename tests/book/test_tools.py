@@ -7,6 +7,7 @@ import re
 import shutil
 import sys
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from unittest.mock import Mock
@@ -18,6 +19,7 @@ from docutils import nodes
 from docutils.utils import new_document
 from nbformat import v4
 from safetensors import SafetensorError
+from sphinx.ext.napoleon import Config, GoogleDocstring
 
 BOOK = Path(__file__).parents[2] / "book"
 SOUND = '<audio controls src="data:audio/ogg;base64,T2dnUw=="></audio>'
@@ -47,9 +49,11 @@ def tool(name: str) -> ModuleType:
     return module
 
 
+api_links = tool("api_links")
 refresh = tool("refresh")
 offline_pages = tool("offline_pages")
 folding = tool("folding")
+units = tool("units")
 lab = tool("lab")
 build = tool("build")
 ChapterError = build.ChapterError
@@ -445,3 +449,44 @@ def test_long_code_folds(lines, tag, folds):
     assert ("prompt_show" in cell) == folds
     if folds:
         assert cell["prompt_show"] == f"Show the code, {lines} lines"
+
+
+@pytest.mark.parametrize(
+    ("kind", "docstring", "told"),
+    [
+        ("property", "(n,): 1 where it is so, 0 else.", "(n,): 1 where it is so, 0 else."),
+        ("property", "Length of an embedding.", "Length of an embedding."),
+        (
+            "function",
+            "Do.\n\nReturns:\n    In per cent: all\n    of them.",
+            ":returns: In per cent: all",
+        ),
+        ("function", "Do.\n\nReturns:\n    All.", ":returns: All."),
+    ],
+)
+def test_what_stands_before_a_colon_is_no_type(kind, docstring, told):
+    lines = GoogleDocstring(docstring, Config(), what=kind, name="it").lines()
+    api_links.keep_sentences_whole(None, kind, "it", None, None, lines)
+    assert told in lines
+    assert not any(line.startswith((":type:", ":rtype:")) for line in lines)
+
+
+def test_settings_are_listed_with_what_help_says():
+    @dataclass
+    class Settings:
+        size: int = field(default=3, metadata={"help": "how large, without --start"})
+        other: int = 4
+
+    lines = ["Settings."]
+    api_links.list_what_help_says(None, "class", "Settings", Settings, None, lines)
+    assert "* ``size=3``: how large, without ``--start``" in lines
+    assert not any("other" in line for line in lines)
+
+
+def test_a_number_and_its_unit_stay_on_one_line():
+    document = new_document("chapter")
+    said = nodes.Text("75 % of 10.24 s, 3 of the 5 sets, 16 kHz; ")
+    document += nodes.paragraph("", "", said, nodes.literal("", "sleep 5 s"), nodes.Text(" 2 dB."))
+    units.keep_units(None, document)
+    expected = "75~% of 10.24~s, 3 of the 5 sets, 16~kHz; sleep 5 s 2~dB."
+    assert document.astext() == expected.replace("~", "\N{NO-BREAK SPACE}")

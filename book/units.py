@@ -1,0 +1,23 @@
+"""A Sphinx extension: a number and its unit stay on one line, as "75 %" and "10.24 s"."""
+
+import re
+
+from docutils import nodes
+from sphinx.application import Sphinx
+
+_UNITS = ("%", "s", "ms", "min", "h", "Hz", "kHz", "dB", "kB", "MB", "GB")
+_SPACE = re.compile(rf"(?<=\d) (?=(?:{'|'.join(_UNITS)})(?!\w))")
+
+
+def keep_units(app: Sphinx, doctree: nodes.document) -> None:
+    """Put a no-break space between every number and its unit, but in code and equations."""
+    for text in list(doctree.findall(nodes.Text)):
+        if isinstance(text.parent, nodes.literal | nodes.FixedTextElement | nodes.math):
+            continue
+        if (kept := _SPACE.sub("\N{NO-BREAK SPACE}", text)) != text:
+            text.parent.replace(text, nodes.Text(kept))
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.connect("doctree-read", keep_units)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
