@@ -197,7 +197,7 @@ FACTORS = {row.name: row for row in (
            Slider("reverberation time", 0, LONGEST_REVERBERATION, "room"), beyond=True),
     Factor("reverberation_level", "clip", "", 0, 1000, 0.0,
            "of the reverberation relative to the direct sound", "uniform",
-           Slider("reverberation level", 0, 2, "room"), beyond=True),
+           Slider("reverberation level", 0, 2, "room", needs=("reverberation_time",)), beyond=True),
 )}
 # fmt: on
 

@@ -567,9 +567,12 @@ window.audiopgLaboratory = (() => {
       openedFor = shown.drawnAs;
       element("additions").open = true;
     }
+    for (const factor of about.factors) rows.get(factor.name).row.hidden = !isHeard(factor);
+    for (const group of document.querySelectorAll("#lab-knobs fieldset")) {
+      group.hidden = !group.querySelector(".lab-factor:not([hidden])");
+    }
     for (const factor of about.factors) {
       const { row, choice, check, slider, box } = rows.get(factor.name);
-      row.hidden = !isHeard(factor);
       row.classList.toggle("lab-turned", settings.edits.has(keyOf(factor)));
       const value = reading(factor);
       if (choice) choice.value = value;
@@ -766,6 +769,8 @@ window.audiopgLaboratory = (() => {
 
   async function start() {
     const status = element("network-status");
+    // A button that goes takes the place of the keyboard with it.
+    const focused = document.activeElement === element("start");
     element("start").disabled = true;
     const clip = await hideAtRandom();
     for (const gpu of (await useGpu()) ? [true, false] : [false]) {
@@ -785,6 +790,7 @@ window.audiopgLaboratory = (() => {
     }
     if (!network) {
       element("start").disabled = false;
+      if (focused) element("start").focus();
       starting = null;
       return;
     }
@@ -793,6 +799,7 @@ window.audiopgLaboratory = (() => {
       : "The network runs on the processor.";
     element("start").hidden = true;
     for (const name of ["fill", "read", "near"]) element(name).hidden = false;
+    if (focused && document.activeElement === document.body) element("hide").focus();
     document.querySelector("#lab-know .lab-wait").hidden = true;
     think("mel");
   }

@@ -220,6 +220,8 @@ def test_what_is_beyond_the_paper_is_turned_and_carried(page, tmp_path):
     page.select_option("#lab-factor-excitation", label="fm")
     settle(page)
     assert not page.locator("[data-factor=formant_1]").is_visible()
+    # Nor is the name of a group without knobs.
+    assert not page.get_by_text("formants", exact=True).is_visible()
 
 
 def test_values_out_of_range_are_brought_into_it(page):
