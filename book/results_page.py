@@ -332,16 +332,17 @@ def _measured_table(table: list[tuple[str, Measurement]]) -> str:
     columns = list(dict.fromkeys(column for _, one in table for column in one.cells))
     # What a row took stands behind what it reached.
     columns.sort(key=lambda column: column in ("clips", "loss"))
+    ours = any(one.record for _, one in table)
     lines = []
     for label, one in table:
-        record = f"`{one.record}`" if one.record else ""
+        record = [[f"`{one.record}`" if one.record else ""]] if ours else []
         # A number and its deviation stay on one line.
         cells = [
             one.cells.get(c, "").replace(" ± ", "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}")
             for c in columns
         ]
-        lines.append([[label], [one.how], *([cell] for cell in cells), [record]])
-    return list_table(["", "from", *columns, "record"], lines, "sortable")
+        lines.append([[label], [one.how], *([cell] for cell in cells), *record])
+    return list_table(["", "from", *columns, *["record"] * ours], lines, "sortable")
 
 
 def _provenance_table(records: dict[str, dict]) -> str:
