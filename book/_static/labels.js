@@ -46,10 +46,12 @@ document.addEventListener("DOMContentLoaded", () => {
       else equation.removeAttribute("tabindex");
     }
     // The letters of a figure stay large enough to read; on a phone it scrolls, as a table does.
-    for (const image of document.querySelectorAll(".bd-content figure.align-default > img")) {
+    const figures = "figure.align-default > img, .audiopg-frame:not(:has(audio)) > img";
+    for (const image of document.querySelectorAll(`.bd-content :is(${figures})`)) {
       image.style.minWidth = `${LEAST * image.naturalWidth}px`;
     }
-    const boxes = ".pst-scrollable-table-container, .cell_output .text_html, figure.align-default";
+    const boxes =
+      ".pst-scrollable-table-container, .cell_output .text_html, figure.align-default, .audiopg-frame";
     for (const box of document.querySelectorAll(`.bd-content :is(${boxes})`)) {
       const content = box.querySelector("table, img");
       const wider = content && box.scrollWidth > box.clientWidth + 1;
@@ -72,6 +74,7 @@ document.addEventListener("DOMContentLoaded", () => {
   fit();
   // Images have a width once they are there.
   for (const event of ["load", "resize"]) window.addEventListener(event, fit);
-  // What was folded has no width before it is opened.
+  // What was folded, or behind another place of a slider, has no width before it is shown.
   document.addEventListener("toggle", fit, true);
+  document.addEventListener("input", ({ target }) => { if (target.closest(".audiopg-sweep")) fit(); });
 });

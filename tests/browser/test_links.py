@@ -58,6 +58,8 @@ def test_the_pages_of_the_library_name_types_as_a_reader_would(html):
     page = "".join(path.read_text() for path in (html / "book" / "api").glob("*.html"))
     assert "ArrayLike" in page
     assert "numpy._typing" not in page
+    # What has no words of its own is not told in those of torch's modules.
+    assert "Define the computation performed at every call" not in page
     # Several names before one colon are read as one parameter with the others for its type.
     assert "<em>,</em>)" not in page
 

@@ -32,7 +32,7 @@ CLIPPED = """(mayScroll) => {
   const overfull = (element) => element.scrollWidth > element.clientWidth + 1;
   const told = (box) => box.matches(".wider[role=region][aria-label]") && box.tabIndex === 0;
   const clipped = [...document.querySelectorAll(
-    'mjx-container[display="true"], .bd-article figcaption, .bd-article caption, .bd-article :is(td, th)'
+    'mjx-container[display="true"], .bd-article :is(figcaption, caption, td, th), .prev-next-area a'
   )].filter((element) => element.checkVisibility() && overfull(element));
   for (const table of document.querySelectorAll(".bd-article table")) {
     let box = table.parentElement;
@@ -40,7 +40,8 @@ CLIPPED = """(mayScroll) => {
     const wide = table.getBoundingClientRect().width > box.clientWidth + 1;
     if (table.checkVisibility() && wide && !(mayScroll && told(box))) clipped.push(table);
   }
-  for (const image of document.querySelectorAll(".bd-article figure.align-default > img")) {
+  const figures = "figure.align-default > img, .audiopg-frame:not([hidden], :has(audio)) > img";
+  for (const image of document.querySelectorAll(`.bd-article :is(${figures})`)) {
     const wide = image.clientWidth > image.parentElement.clientWidth + 1;
     // Of 11 point at 130 dots an inch, letters of 0.6 of their size have some 12 pixels.
     const legible = image.clientWidth > 0.59 * image.naturalWidth;
