@@ -184,7 +184,7 @@ outcome_table(rows)
 # \Delta &= \frac{1}{F} \sum_{k=1}^{F} (a_k - b_k), \\
 # \operatorname{se}^2 &= \left(\frac{1}{F} + \frac{1}{F - 1}\right)
 #   \frac{1}{F - 1} \sum_{k=1}^{F} (a_k - b_k - \Delta)^2 \\
-# &\quad + s^2 \left(\frac{1}{n_a} + \frac{1}{n_b}\right) .
+# &\quad {} + s^2 \left(\frac{1}{n_a} + \frac{1}{n_b}\right) .
 # \end{aligned}
 # $$ (eq-gain)
 #

@@ -189,8 +189,8 @@ table.rename_axis("correlation")
 # This page uses 250 clips of a seed that no network was trained on. They are short, one event within
 # 2.56 s, so that the page takes less than a minute. The recorded run below uses many more clips, of
 # full length. All factors vary at once, and we ask about three of them. The fundamental frequency is
-# in octaves. The relative intensity, or intensity for short, is the power of the source over that of
-# the noise floor, in decibels. The third is the onset.
+# in octaves over 1 Hz. The relative intensity, or intensity for short, is the power of the source over
+# that of the noise floor, in decibels. The third is the onset.
 #
 # Three "encoders" answer live: the trained one that comes with the package, the same network
 # untrained ("random"), and no network at all ("log-mel"). The last has only the mean and the
@@ -228,7 +228,7 @@ for name, values in embeddings.items():
 
 # %% mystnb={"figure": {"caption": "The three factors of these clips.", "name": "fig-asked"}, "image": {"alt": "Three histograms: log frequency rises towards the top octave, relative intensity is a broad hump, onsets are spread over the first two seconds"}}
 UNITS = {
-    "log f0": "log f0 (octaves over 1 Hz)",
+    "log f0": "log f0 (octaves)",
     "relative intensity": "relative intensity (dB)",
     "onset": "onset (s)",
 }
@@ -269,7 +269,8 @@ def recorded_figures(kind, name):
 
 
 print(record["data"])
-print(f"{record['device']}, {record['date']}, commit {record['commit']}")
+print(record["device"])
+print(f"{record['date']}, commit {record['commit']}")
 heard = settings["heard"][recordings]
 print(f"the encoder of recordings heard {heard['clips']:,} windows")
 print(f"of {heard['of']}")
@@ -940,9 +941,10 @@ for name, figures in bench["metrics"].items():
 # This command made the recorded run. It takes any run or checkpoint, and stores its embeddings, so it
 # can continue after an interruption:
 #
-# ```
-# python -m audiopg analyze tiny --controls --beside runs/real --by-clips runs/synthetic \
-#     --clips 5000 --other-clips 400 --null-clips 1000 --seeds 3 --permutations 200 \
+# ```text
+# python -m audiopg analyze tiny --controls --beside runs/real \
+#     --by-clips runs/synthetic --clips 5000 --other-clips 400 \
+#     --null-clips 1000 --seeds 3 --permutations 200 \
 #     --precision auto --out runs/analysis --record analysis-tiny
 # ```
 #
