@@ -1,4 +1,4 @@
-"""A Sphinx extension: a number and its unit stay on one line, as "75 %" and "10.24 s"."""
+"""A Sphinx extension: what belongs to one number stays on one line, as "75 %" and "± 2.55"."""
 
 import re
 
@@ -6,11 +6,11 @@ from docutils import nodes
 from sphinx.application import Sphinx
 
 _UNITS = ("%", "s", "ms", "min", "h", "Hz", "kHz", "dB", "kB", "MB", "GB")
-_SPACE = re.compile(rf"(?<=\d) (?=(?:{'|'.join(_UNITS)})(?!\w))")
+_SPACE = re.compile(rf"(?<=\d) (?=(?:{'|'.join(_UNITS)})(?!\w))|(?<=±) (?=\d)")
 
 
 def keep_units(app: Sphinx, doctree: nodes.document) -> None:
-    """Put a no-break space between every number and its unit, but in code and equations."""
+    """Put a no-break space before every unit and after every ±, but in code and equations."""
     for text in list(doctree.findall(nodes.Text)):
         if isinstance(text.parent, nodes.literal | nodes.FixedTextElement | nodes.math):
             continue

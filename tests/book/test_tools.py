@@ -485,8 +485,8 @@ def test_settings_are_listed_with_what_help_says():
 
 def test_a_number_and_its_unit_stay_on_one_line():
     document = new_document("chapter")
-    said = nodes.Text("75 % of 10.24 s, 3 of the 5 sets, 16 kHz; ")
+    said = nodes.Text("75 % of 10.24 s, 3 of the 5 sets, 16 kHz ± 1; ")
     document += nodes.paragraph("", "", said, nodes.literal("", "sleep 5 s"), nodes.Text(" 2 dB."))
     units.keep_units(None, document)
-    expected = "75~% of 10.24~s, 3 of the 5 sets, 16~kHz; sleep 5 s 2~dB."
+    expected = "75~% of 10.24~s, 3 of the 5 sets, 16~kHz ±~1; sleep 5 s 2~dB."
     assert document.astext() == expected.replace("~", "\N{NO-BREAK SPACE}")
