@@ -10,6 +10,8 @@ window.audiopgLaboratory = (() => {
   const FADE_SECONDS = 0.015;
   const SLIDER_STEPS = 200;
   const TRAIL = 60;
+  // Milliseconds after which a clip is said to be in the making.
+  const LATE = 500;
   const LEFT = 44;
   const BOTTOM = 20;
 
@@ -188,6 +190,9 @@ window.audiopgLaboratory = (() => {
     again = true;
     if (computing) return;
     computing = true;
+    const said = element("status").textContent;
+    // The first sound of a kind loads a part, which takes a while.
+    const late = setTimeout(say, LATE, MAKING);
     try {
       while (again) {
         again = false;
@@ -198,7 +203,8 @@ window.audiopgLaboratory = (() => {
       throw error;
     } finally {
       computing = false;
-      if (element("status").textContent === MAKING) say("");
+      clearTimeout(late);
+      if (element("status").textContent === MAKING) say(said === MAKING ? "" : said);
     }
   }
 
