@@ -411,7 +411,7 @@ outcome_table(controls | steps)
 
 # %% [markdown]
 # The next table gives the gain of each row over `cpu`, in points, with its standard error over the
-# two folds ({eq}`eq-gain`).
+# two folds by {eq}`eq-gain`.
 
 # %%
 gain_table(steps, against=next(iter(steps)))
@@ -614,8 +614,9 @@ pd.DataFrame(kernels["metrics"]).T.iloc[:, :4].rename(
 # python -m audiopg pretrain --resume --out runs/paper
 # torchrun --nproc-per-node=8 -m audiopg pretrain --recipe paper \
 #     --out runs/paper
-# torchrun --nnodes=2 --nproc-per-node=8 --rdzv-id=paper --rdzv-backend=c10d \
-#     --rdzv-endpoint=HOST:29500 -m audiopg pretrain --recipe paper --out runs/paper
+# torchrun --nnodes=2 --nproc-per-node=8 --rdzv-id=paper \
+#     --rdzv-backend=c10d --rdzv-endpoint=HOST:29500 \
+#     -m audiopg pretrain --recipe paper --out runs/paper
 # ```
 #
 # `python -m audiopg pretrain --help` lists what else it can do: learn from recordings, start

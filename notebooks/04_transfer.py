@@ -802,9 +802,11 @@ for device, rate in bench["metrics"]["embedded_clips_per_second"].items():
 # ```
 # python -m audiopg probe tiny --dataset esc10 --native --pooling both \
 #     --record probe-esc10-tiny-native
-# python -m audiopg finetune --preset tiny --recipe fast --dataset esc10 --out runs/scratch
-# python -m audiopg finetune --start tiny --recipe fast --dataset esc10 --out runs/tuned \
-#     --beside runs/scratch --record finetune-esc10-tiny
+# python -m audiopg finetune --preset tiny --recipe fast \
+#     --dataset esc10 --out runs/scratch
+# python -m audiopg finetune --start tiny --recipe fast \
+#     --dataset esc10 --out runs/tuned --beside runs/scratch \
+#     --record finetune-esc10-tiny
 # ```
 #
 # ## What it means

@@ -211,7 +211,7 @@ spoken = torch.cat([audiopg.render(voice) for voice in voices.values()])
 spoken = spoken[:, 16000 : 2 * 16000]
 widgets.players(spoken, list(voices), columns=5)
 
-# %% mystnb={"figure": {"caption": "The same sawtooth of 120 Hz through the formants of ten vowels.", "name": "fig-vowels"}, "image": {"alt": "Ten log-mel spectrograms of steady tones. In each, two or three bands of partials are brighter; from heed to who'd the second band moves from high to low"}}
+# %% mystnb={"figure": {"caption": "The same sawtooth of 120 Hz through the formants of ten vowels, then silence (black).", "name": "fig-vowels"}, "image": {"alt": "Ten log-mel spectrograms of steady tones. In each, two or three bands of partials are brighter; from heed to who'd the second band moves from high to low"}}
 # A second has 98 frames; the rest fills up the last patches.
 mels = audiopg.LogMel()(spoken)[:, :98]
 plots.spectrogram_wall(mels, list(voices), columns=5)
