@@ -693,6 +693,30 @@ def test_waves_are_those_of_the_clips(clips, tmp_path, monkeypatch):
         InputError, match=r"clip 0 is .*29\.wav, and its wave is of .*/0\.wav; give"
     ):
         quiet(clips.take(range(29, -1, -1)), waves, settings, folds=[1])
+    # Parts of one file are told apart by their times, and by their channels.
+    parts = replace(
+        clips,
+        paths=30 * paths[:1],
+        segments=[[0.01 * row, 0.01 * row + 0.1] for row in range(30)],
+        channels=30 * [0],
+    )
+    waves = cached_waves(parts, progress=False)
+    assert quiet(parts, waves, settings, folds=[1]).folds == [1]
+    with pytest.raises(
+        InputError, match=r"clip 0 is .*from 0\.29 s.*, and its wave is of .* to 0\.1 s"
+    ):
+        quiet(parts.take(range(29, -1, -1)), waves, settings, folds=[1])
+    with pytest.raises(InputError, match=r"clip 0 is .*, and its wave is of .*, channel 1; give"):
+        quiet(replace(parts, channels=None), waves, settings, folds=[1])
+
+
+def test_waves_at_another_rate_are_refused(clips, tmp_path, monkeypatch):
+    """Taken for 16 kHz, they would sound at another pitch."""
+    monkeypatch.setenv("AUDIOPG_CACHE", str(tmp_path / "cache"))
+    soundfile.write(tmp_path / "a.wav", np.full(8000, 0.1), 16000)
+    waves = cached_waves(replace(clips, paths=30 * [tmp_path / "a.wav"]), 48000, progress=False)
+    with pytest.raises(InputError, match="the waves are at 48000 Hz; give those at 16000 Hz"):
+        quiet(clips, waves, replace(CHANGED, epochs=1), folds=[1])
 
 
 def test_a_checkpoint_left_beside_the_scores_is_taken_away(stopped, clips, waves):
