@@ -87,6 +87,12 @@ class LabelledClips:
     channels: np.ndarray | None = None
 
     def __post_init__(self) -> None:
+        # Columns of a table, which answer neither whether they are empty nor which file is named.
+        for name in ("paths", "classes", "test_folds"):
+            given = getattr(self, name)
+            object.__setattr__(self, name, given.tolist() if hasattr(given, "tolist") else [*given])
+        paths = [one if isinstance(one, Path) else as_path(one) for one in self.paths]
+        object.__setattr__(self, "paths", paths)
         clips = len(np.atleast_1d(as_array(self.labels, "labels")))
         object.__setattr__(self, "labels", as_labels(self.labels, clips))
         if self.paths and len(self.paths) != len(self):

@@ -530,6 +530,21 @@ def test_labels_and_folds_go_by_position_whatever_holds_them(kind, several):
     assert clips.take(labels.argmax(-1) == 1 if several else labels == 1).folds.tolist() == [2, 1]
 
 
+def test_columns_of_a_table_may_name_files_classes_and_folds():
+    """As pandas gives them; an array answers no question whether it is empty."""
+    table = pandas.DataFrame({"file": ["a.wav", "b.wav"], "fold": [1, 2]}, index=[7, 3])
+    rows = {"labels": [0, 1], "folds": table["fold"], "licence": "", "fold_names": {}}
+    for kind in (pandas.Series.to_numpy, pandas.Series.tolist, pandas.Index, lambda column: column):
+        files, folds = kind(table["file"]), kind(table["fold"])
+        clips = LabelledClips(
+            "x", paths=files, classes=np.array(["a", "b"]), test_folds=folds, **rows
+        )
+        assert clips.paths == [Path("a.wav"), Path("b.wav")]
+        assert (clips.classes, clips.test_folds) == (["a", "b"], [1, 2])
+    with pytest.raises(InputError, match="nan names no file; give a path"):
+        LabelledClips("x", paths=["a.wav", np.nan], classes=["a", "b"], test_folds=[1], **rows)
+
+
 def test_a_name_that_no_file_can_have_is_refused():
     assert read_header("a\0b.wav") == "is not there, for no name holds a null byte"
     with pytest.raises(InputError, match="no name holds a null byte"):
