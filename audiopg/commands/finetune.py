@@ -154,9 +154,13 @@ def _recall(options: argparse.Namespace, said: dict) -> None:
     """Take from a run that goes on what the command line does not say."""
     if options.folds is None:
         options.folds = said.get("folds")
+    places = _SOURCE
     if options.dataset is not None:
-        return
-    for name in _SOURCE:
+        # The set is named anew, as one that has moved. How it is read stays, such as by which groups.
+        places = ("skip_bad",)
+        if not {options.dataset, said.get("dataset")} & BENCHMARKS.keys():
+            places += ("columns", "n_folds", "fold_seed")
+    for name in places:
         given = getattr(options, name)
         # Not by truth alone: a seed of 0 is one that was given.
         if given is None or given is False or given == {}:

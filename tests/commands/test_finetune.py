@@ -369,6 +369,11 @@ def test_recordings_of_one_s_own_take_one_command(tmp_path, weights, monkeypatch
     assert main(["finetune", "--resume", "--out", str(tmp_path / "two"), "--fold-seed=0"]) == 0
     assert main(["finetune", "--resume", "--out", str(tmp_path / "two"), "--fold-seed=1"]) == 2
     assert "began with other clips" in capsys.readouterr().err
+    # So it does where the table is named once more: its intervals stay those over sites.
+    before = read_run(tmp_path / "two")[1]
+    assert main(["finetune", "--resume", "--out", str(tmp_path / "two"), table[0]]) == 0
+    assert read_run(tmp_path / "two")[1] == before
+    assert before["recordings"]["columns"]["group"] == "site"
     # The same clips, dealt otherwise or cut elsewhere, are others.
     again = ["finetune", "--resume", "--out", str(tmp_path / "two"), "--folds=1", *table]
     # What three tables have to say of the interval is said once.
