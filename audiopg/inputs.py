@@ -235,6 +235,32 @@ def as_integers(name: str, values: Array, clips: int) -> np.ndarray:
     return values.astype(np.int64)
 
 
+def as_rows(rows: object, count: int) -> np.ndarray:
+    """Which of so many rows are asked for, in what order, by position: (n,) int64.
+
+    Args:
+        rows: a slice, or numbers of rows or a bool for each, however they are held; one number is one
+            row. Those of a column go by their places, not by its index.
+
+    Raises:
+        InputError: for rows that there are not, or what is none.
+    """
+    if not isinstance(rows, slice):
+        # What numpy.where gives is a tuple of one array, and what torch.nonzero gives is one column.
+        rows = rows[0] if isinstance(rows, tuple) and len(rows) == 1 else rows
+        several = hasattr(rows, "__array__") or not isinstance(rows, Iterable)
+        rows = np.atleast_1d(as_array(rows if several else [*rows], "rows"))
+        rows = rows[:, 0] if rows.ndim == 2 and rows.shape[1] == 1 else rows
+        # An empty list is of no kind.
+        rows = rows if len(rows) else np.zeros(0, dtype=np.int64)
+        if rows.ndim > 1:
+            raise InputError(f"rows have shape {rows.shape}; give one number for each.")
+    try:
+        return np.arange(count)[rows]
+    except IndexError as error:
+        raise InputError(f"rows are not those of {count} clips ({error}).") from error
+
+
 def as_array(values: Array, name: str) -> np.ndarray:
     """What a tensor, a list or a table holds, as an array of any shape and type."""
     if not isinstance(values, Tensor):

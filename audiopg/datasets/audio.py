@@ -26,6 +26,7 @@ from audiopg.inputs import (
     as_integers,
     as_labels,
     as_path,
+    as_rows,
     time_in_file,
     whole_number,
     whole_rate,
@@ -120,15 +121,7 @@ class LabelledClips:
 
     def take(self, rows: Iterable[int] | slice | Array) -> "LabelledClips":
         """Some of the clips, by their rows or a bool for each; classes and folds keep their numbers."""
-        if not isinstance(rows, slice):
-            several = hasattr(rows, "__array__") or not isinstance(rows, Iterable)
-            rows = np.atleast_1d(as_array(rows if several else [*rows], "rows"))
-            # An empty list is of no kind.
-            rows = rows if len(rows) else np.zeros(0, dtype=np.int64)
-        try:
-            rows = np.atleast_1d(np.arange(len(self))[rows])
-        except IndexError as error:
-            raise InputError(f"rows are not those of {len(self)} clips ({error}).") from error
+        rows = as_rows(rows, len(self))
         perhaps = {name: getattr(self, name) for name in ("sources", "segments", "channels")}
         return replace(
             self,

@@ -6,8 +6,10 @@ What there is of factors, and the range of each, is in `audiopg.synth.factors`.
 import json
 import math
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from functools import cache, partial
+from numbers import Integral
 
 import numpy as np
 import torch
@@ -145,8 +147,22 @@ class ClipParameters:
     def __len__(self) -> int:
         return len(self.clip)
 
-    def __getitem__(self, rows: slice | Tensor | list[int]) -> "ClipParameters":
-        """The clips of some rows: a slice, a list of indices, or an index or boolean tensor."""
+    def __getitem__(self, rows: slice | Array | Iterable[int]) -> "ClipParameters":
+        """The clips of some rows: a slice, their numbers, or a bool for each; one as ``params[[0]]``.
+
+        Raises:
+            InputError: for rows that there are not, or one number alone.
+        """
+        if isinstance(rows, Integral):
+            raise InputError(f"{rows} is one row; params[[{rows}]] are clips of one row.")
+        # torch would look for the places of a column in its index, take whole numbers of 8 bits for bools,
+        # and refuse a slice backwards.
+        if isinstance(rows, Tensor):
+            is_known = rows.ndim == 1 and rows.dtype in (torch.int64, torch.bool)
+        else:
+            is_known = isinstance(rows, slice) and (rows.step is None or rows.step > 0)
+        if not is_known:
+            rows = torch.tensor(inputs.as_rows(rows, len(self)).tolist(), dtype=torch.int64)
         return ClipParameters(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
 
     def to(self, device: torch.device | str) -> "ClipParameters":

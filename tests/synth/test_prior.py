@@ -5,6 +5,7 @@ from dataclasses import fields, replace
 
 import hypothesis.strategies as st
 import numpy as np
+import pandas
 import pytest
 import scipy.stats
 import torch
@@ -423,3 +424,48 @@ def test_powers_are_exact_within_their_range_and_alike_in_any_batch(base):
 def test_a_clip_beyond_the_range_of_indices_does_not_wrap():
     with pytest.raises(InputError, match=r"clip was given .*9223372036854775808.*whole numbers"):
         SynthPrior.preset("full").sample(np.array([2**63], dtype=np.uint64), seed=0)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [3, 1],
+        (3, 1),
+        range(3, 0, -2),
+        slice(3, None, -2),
+        iter([3, 1]),
+        torch.tensor([3, 1]),
+        torch.tensor([[3], [1]]),
+        torch.tensor([3, 1], dtype=torch.uint8),
+        np.array([3, 1], dtype=np.int32),
+        pandas.Series([3, 1], index=[9, 4]),
+        pandas.Series([3, 1], dtype="Int64"),
+    ],
+)
+def test_rows_of_clips_go_by_position_whatever_holds_them(rows):
+    params = SynthPrior().sample(torch.arange(4), seed=0)
+    assert params[rows].clip.tolist() == [3, 1]
+
+
+def test_a_bool_for_each_clip_chooses_rows():
+    params, heard = SynthPrior().sample(torch.arange(4), seed=0), [False, True, False, True]
+    column = pandas.Series(heard, index=[3, 2, 1, 0])
+    for rows in (heard, np.array(heard), torch.tensor(heard), column, np.where(heard)):
+        assert params[rows].clip.tolist() == [1, 3]
+    # As many numbers of 8 bits as there are clips are no bools.
+    assert params[np.array([3, 2, 1, 0], dtype=np.uint8)].clip.tolist() == [3, 2, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (1, r"1 is one row; params\[\[1\]\] are clips of one row"),
+        ([9], "rows are not those of 4 clips"),
+        ([1.5], "rows are not those of 4 clips"),
+        ([True, False], "rows are not those of 4 clips"),
+        ([[1, 2]], r"rows have shape \(1, 2\); give one number for each"),
+    ],
+)
+def test_rows_that_clips_do_not_have_are_refused(rows, message):
+    with pytest.raises(InputError, match=message):
+        SynthPrior().sample(torch.arange(4), seed=0)[rows]
