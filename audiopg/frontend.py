@@ -306,6 +306,7 @@ class LogMel(nn.Module):
         """
         samples = whole_number(samples, "samples", lowest=WINDOW + 2 * HOP)
         iterations = whole_number(iterations, "iterations", lowest=0)
+        mels = torch.as_tensor(mels).to(self.filterbank.dtype)
         if mels.ndim != 3 or mels.shape[1:] != (LogMel.frames(samples), MEL_BANDS):
             raise InputError(
                 f"the spectrogram has shape {tuple(mels.shape)}; {samples} samples have one of "

@@ -336,7 +336,8 @@ class Encoder(Embedder):
 
     def tokens(self, mel: Tensor, visible: Tensor | None = None) -> Tensor:
         """What the first block is given, (B, tokens, width): as `forward`, before the blocks."""
-        patches = patchify(mel)
+        # Spectrograms are often kept in half precision, or in arrays.
+        patches = patchify(torch.as_tensor(mel).to(self.patch_projection.weight.dtype))
         if patches.shape[1] > MOST_TOKENS:
             raise InputError(
                 f"the spectrogram has {mel.shape[1]} frames; the encoder takes at most "
@@ -546,7 +547,7 @@ def reconstruct(mel: Tensor, output: MaskedOutput) -> Tensor:
     Returns:
         (B, frames, 128).
     """
-    patches = patchify(mel)
+    patches = patchify(torch.as_tensor(mel))
     variance, mean = torch.var_mean(patches, dim=-1, keepdim=True)
     predicted = output.prediction * (variance + 1e-6).sqrt() + mean
     return unpatchify(torch.where(output.mask[..., None], predicted, patches))

@@ -412,6 +412,17 @@ def test_a_network_in_half_precision_is_one_sentence():
         Encoder.preset("micro").half().embed(torch.zeros(16000))
 
 
+def test_a_spectrogram_may_be_kept_in_another_precision_or_in_an_array():
+    model = MaskedAutoencoder.preset("micro").eval().requires_grad_(False)
+    mel = torch.randn(2, 32, 128, generator=torch.Generator().manual_seed(0)).half().float()
+    output = model(mel, [0, 1], 0)
+    for given in (mel.half(), mel.double(), mel.numpy(), mel.numpy().astype(np.float16)):
+        assert torch.equal(model.encoder(given), model.encoder(mel))
+        assert torch.equal(model.encoder.layers(given), model.encoder.layers(mel))
+        assert torch.equal(model(given, [0, 1], 0).loss, output.loss)
+        assert reconstruct(given, output).shape == mel.shape
+
+
 def test_a_run_in_a_folder_named_as_weights_is_not_taken_for_them(tmp_path, monkeypatch):
     save_model(MaskedAutoencoder.preset("micro"), tmp_path / "tiny/step-00000001/model.safetensors")
     monkeypatch.chdir(tmp_path)
