@@ -29,7 +29,7 @@ from audiopg.transfer import augment, tasks
 from audiopg.transfer.recipes import FINETUNE_RECIPES, FinetuneSettings, learning_rate_at
 from audiopg.transfer.spectrograms import Spectrograms, log_mels, padding_behind, patches_of
 from audiopg.transfer.tasks import FinetuneResult, Outcome, Task, read_result, read_run
-from audiopg.transfer.waves import Waves, as_clips, batches_by_length
+from audiopg.transfer.waves import Waves, as_clips, batches_by_length, require_windows
 
 __all__ = [
     "FINETUNE_RECIPES", "Classifier", "FinetuneResult", "FinetuneSettings", "epoch_draws",
@@ -156,6 +156,9 @@ def finetune(
     device = environment.usable_device(device)
     settings = _settled(settings, out if resume else None, device)
     waves = as_clips(waves, clips)
+    if settings.native_length:
+        # Before there is a folder, which would hold a run that cannot be begun.
+        require_windows(waves)
     targets = tasks.targets_of(clips).to(device)
     splits = tasks.splits_of(clips, folds, settings.validate)
     encoder = _starting_encoder(settings, start)

@@ -122,7 +122,8 @@ def splits_of(
     """Each test fold with the rows to train on and the rows to report on, (n,) int64 both.
 
     A fold called "validation" is not trained on. To validate, this fold is reported on, or, where
-    there is none, the training fold that follows the test fold; the test fold is left alone.
+    there is none, the training fold that follows the test fold; the test fold is left alone. A fold
+    called "validation" is reported on with one test fold alone.
     """
     chosen = clips.test_folds
     if folds is not None:
@@ -132,6 +133,12 @@ def splits_of(
     if not chosen or not set(chosen) <= set(clips.test_folds):
         raise InputError(f"folds are {folds}; choose among the test folds {clips.test_folds}.")
     existing, official = np.unique(clips.folds).tolist(), clips.validation_folds
+    if validate and official and len(chosen) > 1:
+        # Their scores would be of the same clips, and an interval or a test of the last fold alone.
+        raise InputError(
+            f"the validation part of {clips.name} is reported on for every test fold; choose settings "
+            f"with one of the folds {chosen}."
+        )
     splits = []
     for fold in chosen:
         training = [other for other in existing if other not in (fold, *official)]

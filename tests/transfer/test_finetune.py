@@ -417,6 +417,23 @@ def test_an_official_validation_fold_is_for_validation_alone():
         rows(clips, [2])
 
 
+def test_one_validation_part_of_several_test_folds_is_reported_on_once():
+    """All test folds would give scores to the same clips, and an interval be that of the last."""
+    names = {1: "fold 1", 2: "fold 2", 3: "validation"}
+    clips = labelled([0, 1] * 6, np.repeat([1, 2, 3], 4), fold_names=names, test_folds=[1, 2])
+    assert rows(clips) == [(1, [2], [1]), (2, [1], [2])]
+    assert rows(clips, [2], True) == [(2, [1], [3])]
+    with pytest.raises(InputError, match=r"reported on for every test fold; choose .* \[1, 2\]"):
+        rows(clips, None, True)
+
+
+def test_clips_too_short_leave_no_run_behind(clips, waves, tmp_path):
+    short = [waves[0][:300], *waves[1:]]
+    with pytest.raises(InputError, match=r"1 of 30 clips are shorter than one window .*clip 0"):
+        quiet(clips, short, folds=[1], out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize("validate", [False, True])
 def test_the_test_fold_does_not_reach_what_is_learned(clips, waves, validate):
     settings = replace(CHANGED, epochs=2, validate=validate)
