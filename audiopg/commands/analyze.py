@@ -310,6 +310,9 @@ def _clips_heard(model: str) -> tuple[int, str]:
 
     Returns:
         The number, and "synthesis" or "recordings".
+
+    Raises:
+        InputError: for a model that does not say it, or a run that began with other weights.
     """
     record = read_record(f"pretrain-{model}") if model in shipped_weights() else None
     if record:
@@ -321,6 +324,11 @@ def _clips_heard(model: str) -> tuple[int, str]:
     if not step.isdecimal():
         raise InputError(f"{model} does not say what it heard; give a run or its step-*/.")
     settings = read_settings(checkpoint.parent)
+    if settings.start:
+        raise InputError(
+            f"{model} began with the weights of {settings.start}, so what it heard is not its own steps "
+            "alone; leave it out of --by-clips, or set it --beside."
+        )
     return int(step) * settings.batch_size, "recordings" if settings.audio else "synthesis"
 
 

@@ -299,7 +299,8 @@ def source_of(settings: PretrainSettings, where: dict) -> str:
 def heard_by(model: str) -> dict | None:
     """What the encoder of a pre-training run has heard; None for one that is no run's folder.
 
-    Steps that were taken after the newest checkpoint, which is what is loaded, do not count.
+    Steps that were taken after the newest checkpoint, which is what is loaded, do not count. A run that
+    began with other weights says "after" which; what those had heard comes on top.
 
     Raises:
         InputError: for a run whose files cannot be read or do not fit together.
@@ -320,6 +321,7 @@ def heard_by(model: str) -> dict | None:
         "of": source_of(settings, where),
         "seconds": lines[-1].get("seconds"),
         "device": where.get("device"),
+        **({"after": settings.start} if settings.start else {}),
     }
 
 

@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import signal
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -207,6 +207,7 @@ def test_what_a_run_has_heard_ends_with_its_newest_checkpoint(tmp_path):
     whole = (tmp_path / "metrics.jsonl").read_text().splitlines()[:-1]
     lines = [json.loads(line) for line in whole]
     assert heard["seconds"] == lines[3]["seconds"]
+    assert "after" not in heard
     (tmp_path / "metrics.jsonl").write_text('{"seconds": 1}\n')
     with pytest.raises(InputError, match="has a checkpoint of step 4 and metrics of 1; name a run"):
         heard_by(str(tmp_path))
@@ -224,6 +225,20 @@ def test_what_a_run_has_heard_ends_with_its_newest_checkpoint(tmp_path):
         InputError, match=r"the provenance\.json of a run on sounds does not say of"
     ):
         heard_by(str(tmp_path))
+
+
+def test_a_run_that_began_with_other_weights_says_so(tmp_path, capsys):
+    """It has heard more than its own steps."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    settings = PretrainSettings(preset="micro", steps=2, batch_size=2)
+    pretrain(settings, first, device="cpu", progress=False)
+    pretrain(replace(settings, start=str(first)), second, device="cpu", progress=False)
+    assert heard_by(str(second))["clips"] == 4
+    assert heard_by(str(second))["after"] == str(first)
+    arguments = ["analyze", str(first), "--out", str(tmp_path / "out"), "--by-clips"]
+    for model in (second, second / "step-00000002"):
+        assert main([*arguments, str(first), str(model)]) == 2
+        assert f"began with the weights of {first}, so what it heard" in capsys.readouterr().err
 
 
 def parsed(arguments):
