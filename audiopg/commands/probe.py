@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from audiopg import transfer
 from audiopg.commands import common
-from audiopg.datasets import LabelledClips, cached_waves
+from audiopg.datasets import CachedWaves, LabelledClips, cached_waves
 from audiopg.datasets.benchmarks import BENCHMARKS
 from audiopg.embedding import POOLINGS
 from audiopg.environment import best_device, provenance
@@ -17,6 +17,7 @@ from audiopg.records import write_record
 from audiopg.transfer.compare import split_of
 from audiopg.transfer.probe import require_probe
 from audiopg.transfer.summary import TESTS, described, skipped_files
+from audiopg.transfer.waves import require_windows
 
 EXAMPLES = (
     "example: audiopg probe runs/first --dataset urbansound8k --pooling frequency --native --beside "
@@ -74,23 +75,29 @@ def run(options: argparse.Namespace) -> None:
     models = [str(model) for model in (options.model, *options.beside)]
     # Asked before the work, so that no run is refused after it.
     heard = {model: common.heard_by(model) for model in models if options.record}
-    for name, clips in found.items():
+    # So are the waves of every set.
+    waves = {name: cached_waves(clips, skip_bad=skip_bad) for name, clips in found.items()}
+    for each in waves.values():
+        require_probe(
+            each.clips.labels, each.clips.folds, **split_of(each.clips, options.by_source)
+        )
+        if options.native:
+            require_windows(each)
+    for name, each in waves.items():
         record = options.record and f"{options.record}{'' if len(names) == 1 else f'-{name}'}"
-        _probe_one(options, name, clips, encoders, heard, record)
+        _probe_one(options, name, each, encoders, heard, record)
 
 
 def _probe_one(
     options: argparse.Namespace,
     name: str,
-    clips: LabelledClips,
+    waves: CachedWaves,
     encoders: dict[str, Encoder],
     heard: dict[str, dict | None],
     record: str | None,
 ) -> None:
     """Probe encoders on one benchmark, say what came out, and record it."""
-    waves = cached_waves(clips, skip_bad=options.skip_bad)
     clips, began = waves.clips, time.perf_counter()
-    require_probe(clips.labels, clips.folds, **split_of(clips, options.by_source))
     how = {"pooling": options.pooling, "native": options.native}
     features = transfer.clip_features(waves, encoders, controls=options.controls, **how)
     for model in options.beside:

@@ -232,6 +232,23 @@ def test_probe_keeps_the_official_split_of_each_set_that_is_there(weights, data,
     assert "strength chosen on the validation part" in record["protocol"]
 
 
+def test_probe_looks_at_all_sets_before_it_embeds_one(weights, data, records, capsys):
+    short = data / "speech_commands_v0.02/go/0_nohash_0.wav"
+    soundfile.write(short, np.zeros(300), 16000)
+    arguments = ["--dataset", "all", "--data", str(data), "--record", "every"]
+    assert main(["probe", weights, *arguments, "--native"]) == 2
+    printed = capsys.readouterr()
+    assert "1 of 30 clips are shorter than one window of 400 samples" in printed.err
+    assert "embedding" not in printed.err
+    assert not printed.out
+    short.write_bytes(b"RIFF")
+    assert main(["probe", weights, *arguments]) == 2
+    printed = capsys.readouterr()
+    assert "1 of the 30 recordings of Speech Commands v0.02" in printed.err
+    assert not printed.out
+    assert not records.exists()
+
+
 def test_the_tests_of_a_table_are_printed_as_one_reads_them(capsys):
     columns = {"95 % to": [30.0, 40.0], "over this encoder": [-5.0, np.nan]}
     columns |= {"p": [3.08e-11, np.nan], "p (Holm)": [0.0703, np.nan]}
