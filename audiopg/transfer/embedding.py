@@ -255,7 +255,9 @@ class AudioPGEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
 
     ``make_pipeline(AudioPGEmbedding(), StandardScaler(), LogisticRegression())`` learns from a list
     of paths. Nothing is learned here, so `fit` only loads the weights. In cross-validation every
-    clip is embedded anew for every split; give the pipeline a ``memory`` to do it once.
+    clip is embedded anew for every split; give the pipeline a ``memory`` to do it once. A memory knows
+    files and runs by their paths alone: where one has changed, clear it, or give waves and an encoder
+    instead, which it knows by what they hold.
 
     Args:
         encoder: a name of shipped weights, a run, a checkpoint or a model.safetensors; or an
