@@ -109,6 +109,8 @@ def begin(run: Run, resume: bool) -> None:
             said = {"recordings": run.heard} if run.heard else {}
             origin = runs.write_provenance(folder, run.device, processes=processes()[1], **said)
         else:
+            if done < settings.steps:
+                runs.note_sitting(folder, run.device, after=done)
             # Last, since how often the run was to be saved says whether it has lost checkpoints.
             write_json(folder.path / "settings.json", asdict(settings))
     run.name = origin.get("run")

@@ -237,6 +237,30 @@ def write_provenance(folder: RunFolder, device: torch.device, **said: object) ->
     return origin
 
 
+def note_sitting(folder: RunFolder, device: torch.device, **said: object) -> None:
+    """Add to the provenance of a run that it goes on elsewhere, or with other code, than it did before.
+
+    Args:
+        folder: of the run, whose provenance gets an entry in its list "resumed"; where all is as it was,
+            it stays as it is.
+        device: where it goes on.
+        said: of the entry, what is done or left by now.
+
+    Raises:
+        InputError: as `read_provenance`.
+    """
+    origin, now = read_provenance(folder.path), provenance(device)
+    sittings = origin.get("resumed", [])
+    if not isinstance(sittings, list) or not all(isinstance(each, dict) for each in sittings):
+        raise InputError(
+            f"{folder.path / 'provenance.json'} is damaged: its list of sittings is none; put back the "
+            "file of the run."
+        )
+    last = sittings[-1] if sittings else origin
+    if any(last.get(name, now[name]) != now[name] for name in ("device", "versions", "commit")):
+        write_json(folder.path / "provenance.json", origin | {"resumed": [*sittings, now | said]})
+
+
 def read_provenance(path: AnyPath) -> dict:
     """What `write_provenance` wrote; runs of older versions have no "run".
 

@@ -404,6 +404,20 @@ def run_folder(tmp_path, stopped):
     return tmp_path
 
 
+def test_a_run_that_another_version_goes_on_with_says_from_which_step(run_folder):
+    path = run_folder / "provenance.json"
+    began = json.loads(path.read_text())
+    path.write_text(json.dumps(began | {"commit": "before"}))
+    quiet(out=run_folder, resume=True)
+    said = json.loads(path.read_text())
+    assert [(each["after"], each["commit"]) for each in said["resumed"]] == [(4, began["commit"])]
+    assert said["commit"] == "before"
+    # Where no step is left, none was taken elsewhere.
+    path.write_text(json.dumps(began | {"commit": "before"}))
+    quiet(out=run_folder, resume=True)
+    assert json.loads(path.read_text()) == began | {"commit": "before"}
+
+
 @pytest.mark.parametrize("case", DAMAGE)
 def test_a_damaged_checkpoint_falls_back_to_the_one_before(run_folder, case, capsys, whole):
     name, damage = DAMAGE[case]

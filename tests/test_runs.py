@@ -13,12 +13,15 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from audiopg import runs
+from audiopg.environment import provenance
 from audiopg.errors import InputError
 from audiopg.runs import (
     add_metrics,
     checkpoints,
     clear_leftovers,
     cut_metrics,
+    note_sitting,
     read_provenance,
     read_tensors,
     require_finite,
@@ -263,6 +266,28 @@ def test_every_run_has_a_name_of_its_own(tmp_path):
         require_own(tmp_path, *names)
     with pytest.raises(InputError, match="is of another run"):
         require_own(tmp_path, None, names.pop())
+
+
+def test_a_run_that_goes_on_elsewhere_says_so(tmp_path, monkeypatch):
+    with run_folder(tmp_path) as held:
+        began = write_provenance(held, torch.device("cpu"))
+        note_sitting(held, torch.device("cpu"), after=3)
+        assert read_provenance(tmp_path) == began
+        monkeypatch.setattr(runs, "provenance", lambda device: provenance(device) | {"commit": "b"})
+        for steps in (3, 5):
+            note_sitting(held, torch.device("cpu"), after=steps)
+        monkeypatch.undo()
+        note_sitting(held, torch.device("cpu"), after=8)
+        said = read_provenance(tmp_path)
+        sittings = said.pop("resumed")
+        assert said == began
+        assert [(each["after"], each["commit"]) for each in sittings] == [
+            (3, "b"),
+            (8, began["commit"]),
+        ]
+        (tmp_path / "provenance.json").write_text(json.dumps(began | {"resumed": [3]}))
+        with pytest.raises(InputError, match="is damaged: its list of sittings is none"):
+            note_sitting(held, torch.device("cpu"))
 
 
 @pytest.mark.parametrize("content", [None, "", "[]", '{"run"'])

@@ -24,7 +24,7 @@ from audiopg.errors import InputError
 from audiopg.frontend import PATCH, LogMel
 from audiopg.mae import ARCHITECTURES, BANDS, Encoder
 from audiopg.pretrained import load_encoder
-from audiopg.runs import add_metrics, require_utf8, run_folder
+from audiopg.runs import add_metrics, note_sitting, require_utf8, run_folder
 from audiopg.transfer import augment, tasks
 from audiopg.transfer.recipes import FINETUNE_RECIPES, FinetuneSettings, learning_rate_at
 from audiopg.transfer.spectrograms import Spectrograms, log_mels, padding_behind, patches_of
@@ -204,6 +204,9 @@ def _finetune(
     epochs = len(left) * settings.epochs
     bar = tqdm(total=epochs, desc="fine-tuning", unit="epoch", disable=not (progress and left))
     try:
+        if left and (held := asked[0].held):
+            with held.writing():
+                note_sitting(held, device, left=[asked[place].name for place in left])
         if left:
             log_mel = encoder.log_mel if encoder else LogMel()
             mels = log_mels(waves, log_mel, settings.native_length, device)

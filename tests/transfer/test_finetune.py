@@ -488,6 +488,19 @@ def stopped(tmp_path, clips, waves):
     return tmp_path
 
 
+def test_a_run_that_another_version_goes_on_with_says_which_folds(stopped, clips, waves):
+    path = stopped / "provenance.json"
+    began = json.loads(path.read_text())
+    path.write_text(json.dumps(began | {"commit": "before"}))
+    quiet(clips, waves, folds=[1, 3], out=stopped, resume=True)
+    (sitting,) = json.loads(path.read_text())["resumed"]
+    assert (sitting["commit"], sitting["left"]) == (began["commit"], ["seed 0, fold 3"])
+    # Where nothing is left to train, nothing is added.
+    path.write_text(json.dumps(began | {"commit": "before"}))
+    quiet(clips, waves, folds=[1, 3], out=stopped, resume=True)
+    assert json.loads(path.read_text()) == began | {"commit": "before"}
+
+
 def test_a_killed_run_resumes_within_a_fold_to_the_same_bits(stopped, clips, waves, whole):
     done = (stopped / "seed-0/fold-1/tested.safetensors").stat().st_mtime_ns
     for part in (".run.json.17.part", "seed-0/fold-3/.checkpoint.safetensors.17.part"):
