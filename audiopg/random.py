@@ -20,8 +20,8 @@ _WORD = 0xFFFFFFFF
 # The top bits of four halves of a 64-bit word.
 _SIGNS = 0x8000800080008000 - 2**64
 
-# Every stream of random numbers, and what it is for. A number is never changed or used again: that
-# keeps clip i of seed s the same sound for ever, and a run that is resumed the same run.
+# Every stream of random numbers, and what it is for. A number is never changed or used again, so clip
+# i of seed s stays the same sound for ever, and a run that is resumed the same run.
 STREAMS = {
     # The factors of clips: up to 100.
     "event_count": 1,
@@ -106,8 +106,8 @@ def philox4x32(
     c0, c1, c2, c3 = counter
     k0, k1 = key
     for _ in range(_ROUNDS):
-        # The low 64 bits of a product are exact in wrapping int64 arithmetic. c1 and c3 keep
-        # all of them: what stands above the low word is masked off after the next exclusive or.
+        # The low 64 bits of a product are exact in wrapping int64 arithmetic. c1 and c3 keep all of
+        # them: the bits above the low word are masked after the next exclusive or.
         product0, product2 = c0 * _MULTIPLIERS[0], c2 * _MULTIPLIERS[1]
         c0, c1, c2, c3 = (
             ((product2 >> 32) ^ c1).bitwise_xor_(k0).bitwise_and_(_WORD),
@@ -146,7 +146,7 @@ def uniform(seed: Tensor, clip: Tensor, stream: int | Tensor, position: Tensor) 
 
 
 def permutation(seed: Tensor, clip: Tensor, stream: int, length: int) -> Tensor:
-    """The numbers 0 to ``length`` - 1 in an order of chance, a pure function of its address.
+    """The numbers 0 to ``length`` - 1 in a random order, a pure function of its address.
 
     Args:
         seed: int64, broadcasts with ``clip``.
@@ -188,11 +188,11 @@ def noise(seed: Tensor, clip: Tensor, stream: int | Tensor, samples: int) -> Ten
         stream = stream[..., None]
     c0, c1, c2, c3 = random_words(seed[..., None], clip[..., None], stream, blocks)
     if is_exporting():
-        # The same halves, of a form that needs no other view of the memory.
+        # The same halves, without another view of the memory.
         words = torch.stack((c0, c1, c2, c3), dim=-1)
         halves = torch.stack((words & 0xFFFF, words >> 16), dim=-1).flatten(-3)[..., :samples]
         return (halves.float() - 32767.5) * 2.0**-15
-    # Read as signed, a half with its top bit turned over is the half less 2**15.
+    # As a signed number, a half with its top bit flipped is the half less 2**15.
     pairs = torch.stack((c0 ^ (c1 << 32), c2 ^ (c3 << 32)), dim=-1).bitwise_xor_(_SIGNS)
     halves = pairs.view(torch.int16).flatten(-2)[..., :samples]
     return halves.float().add_(0.5).mul_(2.0**-15)
@@ -219,7 +219,7 @@ def add_noise(
     increment_0, increment_1 = np.uint64(_KEY_INCREMENTS[0]), np.uint64(_KEY_INCREMENTS[1])
     mask, bits = np.uint64(_WORD), np.uint64(32)
     middle, step = np.float32(32767.5), np.float32(2.0**-15)
-    # So many blocks at a time stay in the fastest cache.
+    # This many blocks at a time stay in the fastest cache.
     words = np.empty((256, 4), np.uint32)
     halves = words.view(np.uint16).reshape(-1)
     for row in range(len(begin)):
@@ -237,7 +237,7 @@ def add_noise(
                     k0, k1 = (k0 + increment_0) & mask, (k1 + increment_1) & mask
                 words[block, 0], words[block, 1] = c0, c1
                 words[block, 2], words[block, 3] = c2, c3
-            # A slice: places that may be below 0 keep a processor from taking many at a time.
+            # A slice, since indices that may be below 0 would keep the compiler from vector instructions.
             part, scale = wave[begin[row] + first :][:samples], height[row]
             for sample in range(len(part)):
                 part[sample] += (np.float32(halves[sample]) - middle) * step * scale

@@ -1,6 +1,6 @@
 """What the paper's synthesizer lacks, tile by tile: noise, moving pitch, formants, modulation.
 
-The paper names it in its outlook: noise textures, vocal tracts, machines, mixtures. Rain, wind and
+The paper's outlook names noise textures, vocal tracts, machines and mixtures. Rain, wind and
 the fricatives of speech are bands of noise; engines, insects, clocks and steps are modulated; cries,
 sirens and the melody of speech move their pitch; voices have formants. Each addition is a factor of
 an event that changes nothing at its neutral value, and an event without any is rendered by the
@@ -22,16 +22,16 @@ from torch import Tensor
 from audiopg.synth.excitations import _COLUMNS, TILE, _seconds, orders_below_nyquist, radians
 from audiopg.synth.factors import CLIP_SAMPLES, NYQUIST, SAMPLE_RATE
 
-# Samples of one period of a tone. The nearest of 4,096 is within 1/8,192 of a cycle, so that
-# partial k comes with noise of 2π k / (8192 √3) of its own height: -67 dB for the first.
+# Entries of the table of one period. The nearest of 4,096 lies within 1/8,192 of a cycle, so partial
+# k has noise of 2π k / (8192 √3) of its own height: -67 dB for the first.
 TABLE = 4096
 _TABLE_BITS = TABLE.bit_length() - 1
 # Hz; typical of the first three formants (Klatt, "Software for a cascade/parallel formant
 # synthesizer", JASA 67, 1980, table I).
 FORMANT_BANDWIDTHS = (50.0, 70.0, 110.0)
-# Odd, and so far apart that the noise of no two events of a clip begins alike.
+# Samples from the noise of one event to that of the next: odd, so that no two begin alike.
 _NOISE_STRIDE = 20479
-# Where in a clip's noise that of an event may end, with room for tiles that it begins and ends in.
+# The last sample of a clip's noise that an event may use, less the tiles that it begins and ends in.
 _PLACES = CLIP_SAMPLES - 2 * TILE
 
 
@@ -57,7 +57,7 @@ def moving_phase(
         (R, TILE) int32, a cycle being 2**32: it wraps by itself.
     """
     edges = start[:, None] + _seconds(0, TILE + 1, _COLUMNS, start.device)
-    # Beyond the event by more than its length nothing is heard.
+    # Further from the event than its length, nothing is heard.
     share = (edges / length[:, None]).clamp(-1, 2)
     growth = glide[:, None] * math.log(2)
     still = growth.abs() < 1e-9
@@ -80,9 +80,9 @@ def period_tables(
 ) -> Tensor:
     """One period of tones of known partials, through their formants.
 
-    The partials are whole multiples of the pitch. Those that pass Nyquist on the way of the pitch
-    are dropped. The power of the tone stays what it is: formants change the timbre, not the level.
-    They are fixed at f0, and move with the pitch.
+    The partials are whole multiples of the pitch. Those that pass Nyquist while the pitch moves are
+    dropped. Formants change the timbre, and leave the power of the tone. They shape the tone at f0,
+    and then move with the pitch.
 
     Args:
         partials: of the orders 1 to n, amplitude and phase, (H, n) each.
@@ -95,14 +95,14 @@ def period_tables(
     order = orders_below_nyquist(f0)[: TABLE // 2 - 1]
     height, turn = partials(order)
     height = height * (highest[:, None] * order < NYQUIST)
-    # In real numbers: the last bit of a complex product depends on where in the batch it stands.
+    # In real numbers, since the last bit of a complex product depends on its place in the batch.
     cosine, sine = _resonate(
         height * turn.cos(), height * turn.sin(), f0[:, None] * order, formants
     )
     before = height.square().sum(dim=1, keepdim=True)
     after = (cosine.square() + sine.square()).sum(dim=1, keepdim=True)
     level = (before / torch.where(after > 0, after, 1.0)).sqrt() / 2
-    # Of the exponentials' coefficients, -i/2 for a sine and 1/2 for a cosine.
+    # Coefficients of the exponentials: -i/2 for a sine, 1/2 for a cosine.
     real, imaginary = (sine * level).float(), (-cosine * level).float()
     around = (1, TABLE // 2 - len(order))
     parts = (torch.nn.functional.pad(part, around) for part in (real, imaginary))
@@ -185,7 +185,7 @@ def noise_band(
     whole = position.floor()
     index = whole.int() + (place[:, None] + first.long()).int()
     left, right = _look_up(white, clip, index), _look_up(white, clip, index + 1)
-    # Step by step: what joins steps rounds the end of a batch in another way.
+    # In single steps: a fused one (lerp) rounds the end of a batch in another way.
     noise = right.sub_(left).mul_(position.sub_(whole)).add_(left)
     about = (bandwidth < f0).nonzero().squeeze(1)
     noise[about] *= radians(phase[about]).sin_().mul_(math.sqrt(2))
@@ -257,7 +257,7 @@ def noise_place(slot: Tensor, length: Tensor, bandwidth: Tensor) -> Tensor:
 
 def strength_place(slot: Tensor) -> Tensor:
     """Where the numbers begin that make an event's impulses uneven, (R,) int64."""
-    # A rate of at most 1 kHz takes less than a tenth of the noise.
+    # At the highest rate, 1 kHz, an event takes less than a tenth of the noise.
     return slot * _NOISE_STRIDE % (_PLACES // 2)
 
 

@@ -9,8 +9,8 @@ from audiopg.compiled import on_cpu, some
 from audiopg.synth.factors import NYQUIST, SAMPLE_RATE
 
 _BLOCK = 32
-# Blocks that share one matrix product. More than one product a clip, however short the batch:
-# libraries multiply a lone matrix another way, and its last bit would depend on the batch.
+# Blocks that share one matrix product. Each clip has several such products, since libraries multiply
+# a single matrix in another way, and its last bit would depend on the batch.
 _GROUP = 64
 # A motion as small as this counts as zero.
 _NOTHING = 1e-12
@@ -43,10 +43,7 @@ def lowpass(wave: Tensor, cutoff: Tensor, quality: Tensor) -> Tensor:
 
 
 def lowpass_(wave: Tensor, cutoff: Tensor, quality: Tensor) -> None:
-    """`lowpass` in place, for a CPU: to the same bits, but a clip at a time, which stays in its cache.
-
-    Clips that pass take no time.
-    """
+    """`lowpass` in place, for a CPU: the same bits, a clip at a time, so that it stays in the cache."""
     rows = (cutoff < NYQUIST).nonzero().squeeze(1)
     if not len(rows):
         return
@@ -64,12 +61,12 @@ def lowpass_(wave: Tensor, cutoff: Tensor, quality: Tensor) -> None:
 
 
 def _tables(cutoff: Tensor, quality: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """What makes blocks of B clips: float32.
+    """The matrices of `lowpass` for B clips, float32.
 
     Returns:
-        What a block's inputs add to the state at its end, (B, _BLOCK, 2); what a state rings, (B, 2,
-        _BLOCK); the response to inputs, (B, _BLOCK, _BLOCK); the motion of the state over a block,
-        (B, 2, 2).
+        reach, (B, _BLOCK, 2): what the inputs of a block add to the state at its end; ringing, (B, 2,
+        _BLOCK): the outputs that a state gives without inputs; toeplitz, (B, _BLOCK, _BLOCK): the
+        response to inputs; advance, (B, 2, 2): how a block moves the state.
     """
     transition, push, read, direct = _state_space(cutoff, quality)
     powers = _powers(transition)  # A^0 .. A^(_BLOCK - 1)
@@ -88,8 +85,8 @@ def _state_space(cutoff: Tensor, quality: Tensor) -> tuple[Tensor, Tensor, Tenso
     """A (B, 2, 2), B (B, 2, 1), C (B, 2, 1) and D (B, 1), float64.
 
     The states are those of two trapezoidal integrators (Zavalishin, "The Art of VA Filter
-    Design", 2012, chapter 4). They have the size of the signal at any corner, where the delays of
-    the direct forms hold large numbers that cancel; so single precision is enough.
+    Design", 2012, chapter 4). They are as large as the signal, whatever the corner, so single
+    precision is enough; the delays of the direct forms hold large numbers that cancel.
     """
     passes = cutoff >= NYQUIST
     g = torch.tan(math.pi * torch.where(passes, 1.0, cutoff) / SAMPLE_RATE)
@@ -97,7 +94,7 @@ def _state_space(cutoff: Tensor, quality: Tensor) -> tuple[Tensor, Tensor, Tenso
     low, lower = a * g, a * g**2
     push = 2 * low, 2 * lower
     rows = (2 * a - 1, -push[0], push[0], 1 - push[1], *push, low, 1 - lower, lower)
-    # Nothing moves the states of a clip that passes, and nothing is read from them.
+    # The states of a clip that passes do not move, and nothing is read from them.
     numbers = torch.stack(rows, dim=1) * ~passes[:, None]
     transition, push, read, direct = numbers[..., None].split((4, 2, 2, 1), dim=1)
     return transition.view(-1, 2, 2), push, read, direct[..., 0] + passes[:, None]
@@ -128,11 +125,11 @@ def _block_states(driven: Tensor, advance: Tensor) -> Tensor:
     while stride < states.shape[1]:
         # A motion set to zero adds nothing, so a clip is the same when others need more steps.
         alive = advance.abs().amax((1, 2), keepdim=True) > _NOTHING
-        # Asking a GPU takes longer than the steps that remain.
+        # To ask a GPU takes longer than the steps that remain.
         if on_cpu(advance.device) and not alive.any():
             break
         advance = advance * alive
-        # Made before it is added, since it reads what is added to.
+        # In two steps, since the product reads what the sum changes.
         moved = torch.bmm(states[:, :-stride], advance.mT)
         states[:, stride:] += moved
         advance = torch.bmm(advance, advance)

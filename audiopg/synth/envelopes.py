@@ -17,8 +17,8 @@ def adsr(
 ) -> Tensor:
     """Attack, decay, sustain, release: piecewise linear over the event, 0 outside it.
 
-    From 0 to 1 in the attack, to the sustain level in the decay, held until the release, and in
-    the release linearly to 0 at the end of the event. That is one ramp up less two ramps of the
+    The level rises from 0 to 1 in the attack, falls to the sustain level in the decay, stays there
+    until the release, and falls to 0 in the release. That is one ramp up less two ramps of the
     heights 1 - S and S, each a straight line clamped to [0, 1].
 
     Args:
@@ -55,7 +55,7 @@ def shape(
     release: Tensor,
     amplitude: Tensor,
 ) -> Tensor:
-    """(R, TILE) tiles times their envelopes and amplitudes, (R,); see `adsr`. The tiles may be changed."""
+    """(R, TILE) tiles, which may change, times their envelopes and amplitudes, (R,); see `adsr`."""
     if add := compiled(add_shaped, tone.device):
         factors = length, attack, decay, sustain, release, amplitude
         row = torch.arange(len(tone))
@@ -104,7 +104,7 @@ def add_shaped(
             slope[line], offset[line] = rise, -corner * rise
         begin = min(samples, max(0, int(np.ceil(onset - _CLOSE))))
         stop = max(begin, min(samples, int(np.ceil(onset + lasts - _CLOSE))))
-        # Slices: places that may be below 0 keep a processor from taking many at a time.
+        # Slices, since indices that may be below 0 would keep the compiler from vector instructions.
         heard, place = tone[row, begin:stop], index[begin:stop]
         into = wave[target[row], begin:stop]
         level, height = np.float32(sustain[of]), np.float32(amplitude[of])

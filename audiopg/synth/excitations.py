@@ -4,8 +4,8 @@ An excitation is one function and one row of `EXCITATIONS`, at the end of this f
 gives the waveform at any phase, so that it follows a gliding pitch too. An excitation may add a
 quicker way at a steady pitch, and say what its partials are, which formants and band-limiting need.
 
-Sound is made in tiles of 1,024 samples, R at a time, each a tile of one of H events. A tile is a
-grid of 16 rows of 64 samples, t = t_j + τ_m. What costs much is done once a row or once a column, in
+Sound is made in tiles of 1,024 samples, R tiles at a time, each of one of H events. A tile is a grid
+of 16 rows of 64 samples, t = t_j + τ_m. Costly steps are done once a row or once a column, in
 float64: sines of sums come from products of sines, and phases of pulses from sums of phases.
 """
 
@@ -46,8 +46,8 @@ class Excitation:
             cannot be heard. With a tone too the excitation is a pulse: it has a band-limited form.
         steady: a quicker way at a steady pitch, ``steady(start, event, f0, *factors)`` ->
             (R, TILE), see `harmonic`.
-        in_page: whether the laboratory's page plays it. Its functions are exported by `torch.onnx`,
-            so they must not ask what a tensor holds; tests/book/test_export.py compares them.
+        in_page: whether the laboratory's page plays it. `torch.onnx` exports its functions, so they
+            must not read the values of a tensor; tests/book/test_export.py compares them.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Excitation:
 
     @property
     def is_pulse(self) -> bool:
-        """Whether the prior draws it as a "pulse", and its aliases can be left out."""
+        """Whether the prior draws it as a "pulse", and it can be rendered without aliases."""
         return self.tone is not None and self.partials is not None
 
 
@@ -89,7 +89,7 @@ class Excitations(Sequence):
 
     @property
     def resonant(self) -> tuple[str, ...]:
-        """Those of known partials, which formants shape."""
+        """Those of known partials, which formants can shape."""
         return tuple(name for name, row in self.rows.items() if row.partials)
 
     def hearing(self, factor: str) -> tuple[str, ...]:
@@ -211,13 +211,13 @@ def _add_products(grid: Tensor, left: Tensor, right: Tensor, event: Tensor) -> N
     if not on_cpu(grid.device):
         grid.baddbmm_(left, right[event])
         return
-    # On a CPU an event's table stays in the cache for all its tiles, which come one after another.
+    # On a CPU an event's table stays in the cache for all its tiles, which are consecutive.
     events, tiles = (part.tolist() for part in event.unique_consecutive(return_counts=True))
     for which, into, part in zip(events, grid.split(tiles), left.split(tiles), strict=True):
         if len(part) > 1:
             into.baddbmm_(part, right[which].expand(len(part), -1, -1))
         else:
-            # Twice, since libraries multiply a lone matrix in another way.
+            # A pair, since libraries multiply a single matrix in another way.
             pair = (matrix.expand(2, -1, -1) for matrix in (part, right[which]))
             into.copy_(torch.baddbmm(into, *pair)[:1])
 
@@ -345,5 +345,5 @@ EXCITATIONS = Excitations(
     Excitation("sawtooth", sawtooth, partials=sawtooth_partials, in_page=True),
     Excitation("square", square, partials=square_partials, in_page=True),
 )
-# What is made of the paper's excitations stays so when there are more: see `summaries`.
+# The summaries of clips know these alone, however many excitations there are.
 PAPER_EXCITATIONS = ("harmonic", "fm", "sawtooth", "square")

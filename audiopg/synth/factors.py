@@ -25,7 +25,7 @@ class Slider:
     """How a reader turns a factor.
 
     Attributes:
-        label: what a reader calls it.
+        label: what stands beside it.
         low: least value.
         high: largest value.
         group: the heading that the slider stands under.
@@ -56,13 +56,12 @@ class Factor:
         unit: Hz, s, rad, ...; empty for a pure number.
         low: least value that is rendered.
         high: largest value that is rendered.
-        default: what a scene takes that does not say; None where it has to. Beyond the paper it is
-            the neutral value, at which the factor changes nothing, unless one excitation alone
-            hears it.
+        default: the value in a scene that does not give one; None where a scene has to. A factor
+            beyond the paper changes nothing at its default, unless one excitation alone hears it.
         meaning: one line for the documentation.
-        draw: how the prior draws it from the field of its name: "uniform" on a range, "octaves" (of
-            a range, uniform in their logarithm), "whole" numbers of a range, a "choice" among some,
-            "own" (of a range, in a way of its own); "" where the prior has no such field.
+        draw: how the prior draws it from the field of its name: "uniform" on a range, "octaves"
+            (uniform in the logarithm), "whole" (a whole number of a range), "choice" (among
+            several), "own" (from a range, by a rule of its own); "" where there is no such field.
         slider: None where a reader cannot turn it.
         beyond: whether the paper's synthesizer lacks it.
         dtype: that `ClipParameters` keeps it in.
@@ -82,32 +81,32 @@ class Factor:
 
     @property
     def one_event(self) -> bool:
-        """Whether it is turned in one event at a time, and not in the whole clip."""
+        """Whether a slider turns it in one event, and not in the whole clip."""
         return self.kind == "event"
 
     @property
     def span(self) -> str:
         """The range, as messages write it."""
+        if -self.low == self.high == math.inf:
+            return "any finite number"
         if self.high == math.inf:
-            return (
-                f"{self.low:g} {self.unit} or more" if self.low > -math.inf else "any finite number"
-            )
+            return f"{self.low:g} {self.unit} or more"
         low, high = (f"{end:g}".replace("e+0", "e") for end in (self.low, self.high))
         return f"{low} to {high} {self.unit}".rstrip()
 
 
-_NONE = math.inf
+_INF = math.inf
 _INT, _BOOL = torch.int64, torch.bool
 
 # fmt: off
 # To be read as a table:
 # name, kind, unit, low, high, default, meaning, draw, slider(label, low, high, group, scale).
 FACTORS = {row.name: row for row in (
-    Factor("seed", "clip", "", -_NONE, _NONE, 0, "key of the clip's noise samples", dtype=_INT),
-    Factor("clip", "clip", "", -_NONE, _NONE, 0, "index of the clip under that seed", dtype=_INT),
-    Factor("event_count", "clip", "", 0, _NONE, None, "number N of events, at most E", "whole",
+    Factor("seed", "clip", "", -_INF, _INF, 0, "key of the clip's noise samples", dtype=_INT),
+    Factor("clip", "clip", "", -_INF, _INF, 0, "index of the clip under that seed", dtype=_INT),
+    Factor("event_count", "clip", "", 0, _INF, None, "number N of events, at most E", "whole",
            Slider("events N", 1, 5, "events", "whole"), dtype=_INT),
-    Factor("cutoff", "clip", "Hz", 10, _NONE, NYQUIST,
+    Factor("cutoff", "clip", "Hz", 10, _INF, NYQUIST,
            "corner fc of the low-pass; 8000 (Nyquist) or more means no damping", "uniform",
            Slider("low-pass cutoff", 200, 8000, "damping and noise", "log")),
     Factor("quality", "clip", "", 0.1, 20, 0.7071, "quality factor Q of the low-pass", "uniform",
@@ -115,7 +114,7 @@ FACTORS = {row.name: row for row in (
     Factor("noise_level", "clip", "", 0, 1e6, 0.0,
            "peak λ of the noise floor, relative to a unit event", "uniform",
            Slider("noise level λ", 0, 0.1, "damping and noise")),
-    Factor("excitation", "source", "", 0, _NONE, "harmonic", "index into `EXCITATIONS`", "",
+    Factor("excitation", "source", "", 0, _INF, "harmonic", "index into `EXCITATIONS`", "",
            Slider("excitation", 0, 0, "tone", "choice"), dtype=_INT),
     Factor("band_limited", "source", "", 0, 1, False,
            "whether a sawtooth or square holds only the partials below Nyquist; the paper's naive "
@@ -144,7 +143,7 @@ FACTORS = {row.name: row for row in (
            Slider("burst amplitude", 0, 2, "burst")),
     Factor("burst_length", "event", "s", 0, CLIP_SECONDS, 0.05, "of the burst", "uniform",
            Slider("burst length", 0.001, 0.5, "burst", "log", needs=("burst_amplitude",))),
-    Factor("partial_count", "source", "", 1, _NONE, None,
+    Factor("partial_count", "source", "", 1, _INF, None,
            "number of partials of a harmonic event, at most K", "whole",
            Slider("partials K", 1, 15, "tone", "whole"), dtype=_INT),
     Factor("rolloff", "source", "", 0, 10, 1.0, "exponent γ of the partials' power law", "uniform",
@@ -157,7 +156,7 @@ FACTORS = {row.name: row for row in (
            Slider("spread of weights w", 0, 2, "tone", "spread", centre=1)),
     Factor("partial_detune", "partial", "", -0.5, 0.5, 0.0, "relative mistuning δ", "uniform",
            Slider("spread of detuning δ", 0, 10, "tone", "spread")),
-    Factor("partial_phase", "partial", "rad", -_NONE, _NONE, 0.0, "phase φ at the onset", "uniform",
+    Factor("partial_phase", "partial", "rad", -_INF, _INF, 0.0, "phase φ at the onset", "uniform",
            Slider("spread of phases φ", 0, 1, "tone", "spread")),
     # From here on beyond the paper: how each sounds is in `audiopg.synth.additions`.
     Factor("noise_share", "event", "", 0, 1, 0.0,
@@ -203,7 +202,7 @@ FACTORS = {row.name: row for row in (
 
 
 def factor_names(*kinds: str, beyond: bool | None = None) -> tuple[str, ...]:
-    """The factors of some kinds, in order; only those beyond the paper, or only the others."""
+    """The factors of some kinds, in order; with ``beyond``, only those beyond the paper or not."""
     return tuple(
         name
         for name, factor in FACTORS.items()

@@ -1,6 +1,6 @@
-"""The table of clips: every physical factor, what the synthesizer is told and the analyses ask about.
+"""The table of clips: every physical factor, to be rendered, and to be asked about in analyses.
 
-What there is of factors, and the range of each, is in `audiopg.synth.factors`.
+`audiopg.synth.factors` has the list of factors and their ranges.
 """
 
 import json
@@ -77,16 +77,15 @@ def as_factor(name: str, value: object) -> Tensor:
     Raises:
         InputError: for what is no number, or a number that the type would change.
     """
-    # What is set by way of another factor is a number like most.
+    # A name of no factor, such as "signal_to_noise", is set through a factor.
     dtype = FACTORS[name].dtype if name in FACTORS else torch.float64
     if isinstance(value, Tensor) and value.dtype == dtype and not value.is_meta:
-        return value  # Nothing is asked of what is right, so that a graph can be traced.
+        return value  # Its values are not read, so that a graph can be traced.
     if hasattr(value, "__array__") and not isinstance(value, Tensor):
-        # A column of a table has labels of its own, and a tensor shares no array that is reversed.
+        # A copy: a column of a table has labels of its own, and torch takes no reversed array.
         value = np.array(value, order="C")
     try:
-        # Whole numbers as they come: a float would lose digits of a seed, and their own type
-        # would hide that they are none.
+        # Whole numbers keep their type: a float would lose digits of a seed.
         given = torch.as_tensor(value)
         if given.is_floating_point() and not isinstance(value, Array):
             given = torch.as_tensor(value, dtype=torch.float64)
@@ -109,7 +108,7 @@ def shown(value: object) -> str:
 
 
 def _with_factors(table: type) -> type:
-    """A table of clips with a field a factor, and what each is in its docstring."""
+    """Give a table of clips a field for each factor, and its docstring a line for each."""
     axes = {"clip": "(B,)", "partial": "(B, E, K)"}
     lines = []
     for factor in FACTORS.values():
@@ -129,8 +128,7 @@ class ClipParameters:
 
     Rendering is a pure function of this table, so a row edited by hand is a sound: `edit` gives the
     same clips with other factors, ``params.edit(f0=440.0)``. Factors of events beyond ``event_count``
-    and partials beyond ``partial_count`` are drawn but not heard.
-    What is neither an integer nor a bool is float64.
+    and partials beyond ``partial_count`` are drawn but not heard. Real numbers are float64.
 
     Attributes:
         <factors>
@@ -220,8 +218,8 @@ class ClipParameters:
         # The tolerance admits sums and differences that only rounding carries over the edge.
         shares = self.attack + self.decay + self.release
         fits = self.onset <= CLIP_SECONDS - self.length + 1e-9
-        # All of one kind at once, since a small tensor takes as long as a large one; and asked once, as
-        # every question to a GPU waits for its answer. NaN fails both comparisons.
+        # Factors of one shape are compared together, since a small tensor takes as long as a large
+        # one; all answers are read at once, since each waits for a GPU. NaN fails both comparisons.
         answers, alike = [fits.all(), (shares <= 1 + 1e-9).all()], defaultdict(list)
         for name in FACTORS:
             value = getattr(self, name)
@@ -266,12 +264,12 @@ class ClipParameters:
 
 
 def _range(factor: Factor, counts: tuple[int, int, int]) -> tuple[float, float]:
-    """The ends of a factor's range, by how many events, partials and excitations there can be."""
+    """The ends of a factor's range; ``counts``: how many events, partials and excitations there are."""
     events, partials, excitations = counts
     limits = {"excitation": excitations - 1, "event_count": events, "partial_count": partials}
     low, high = factor.low, limits.get(factor.name, factor.high)
     if factor.dtype == torch.float64:
-        # An infinite value is never audible sense.
+        # No infinite value can be rendered.
         low, high = max(low, -_LARGEST), min(high, _LARGEST)
     return low, high
 

@@ -1,7 +1,7 @@
 """Distributions of the physical factors, and their sampling (Section 3.1, Table 3, Table 4)."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TypeVar
 
@@ -28,6 +28,7 @@ Prior = TypeVar("Prior")
 
 
 def _under(group: str) -> tuple[str, ...]:
+    """The factors whose sliders stand under a heading."""
     return tuple(
         n for n, factor in FACTORS.items() if factor.slider and factor.slider.group == group
     )
@@ -105,16 +106,18 @@ def _check_range(name: str, value: object, low: float, high: float, whole: bool 
         raise InputError(f"{name} is {shown(value)}; it takes {span}.")
 
 
-def _check_choices(name: str, values: object, allowed: str, accept: object) -> None:
+def _check_choices(
+    name: str, values: object, allowed: str, accept: Callable[[object], bool]
+) -> None:
     if not isinstance(values, tuple | list) or not values or not all(map(accept, values)):
         raise InputError(f"{name} is {shown(values)}; it takes one or more choices {allowed}.")
 
 
 def _power(base: float, exponent: Tensor) -> Tensor:
-    """``base ** exponent``, of sums and products alone.
+    """``base ** exponent``, made of sums and products alone.
 
-    These are rounded alike in any batch, on any device and in an exported graph, as a library's
-    own powers are not. The series of the exponential is as exact as float64 after 13 terms.
+    Any batch, any device and an exported graph round these alike, which does not hold for the power
+    of a library. The series of the exponential is as exact as float64 after 13 terms.
 
     Args:
         base: at least 1, at most 2**62.
@@ -145,7 +148,7 @@ def _choice(values: Sequence[float], draw: Tensor, dtype: torch.dtype) -> Tensor
 
 
 def _with_factors(prior: type[Prior]) -> type[Prior]:
-    """A prior whose docstring has a line for each field that a factor is drawn from as its row says."""
+    """Give the docstring of a prior a line for each field that a row of `FACTORS` describes."""
     how = {"octaves": ", uniform in octaves", "choice": ", one of some choices"}
     lines = [
         f"        {_FIELDS.get(name, name)}: {f'{factor.unit}, ' if factor.unit else ''}"
@@ -160,7 +163,7 @@ def _with_factors(prior: type[Prior]) -> type[Prior]:
 @_with_factors
 @dataclass(frozen=True)
 class SynthPrior:
-    """What each physical factor is drawn from; the defaults are the paper's `full` curriculum.
+    """The distribution of each physical factor; the defaults are the paper's `full` curriculum.
 
     A range (low, high) is uniform, a range of integers includes both ends, a tuple of choices
     gives each entry the same probability (repeat one to favour it). The distributions are the
@@ -268,7 +271,7 @@ class SynthPrior:
         self._check_room()
 
     def _check_options(self) -> None:
-        """Refuse flags, probabilities and choices of names that are none."""
+        """Refuse bad flags, probabilities, and names to choose among."""
         for name in ("band_limited", "shared_source"):
             value = getattr(self, name)
             if not isinstance(value, bool):
@@ -277,7 +280,7 @@ class SynthPrior:
             value = getattr(self, name)
             if not is_number(value) or not 0 <= value <= 1:
                 raise InputError(f"{name} is {shown(value)}; it is a probability, 0 to 1.")
-        # A pulse is one of some waveforms, drawn apart.
+        # The waveform of a "pulse" is drawn apart.
         drawn = (*(name for name in EXCITATIONS if name not in EXCITATIONS.pulses), "pulse")
         for name, allowed in (
             ("excitation", drawn),
@@ -347,7 +350,7 @@ class SynthPrior:
         )
 
     def factors(self, clip: Tensor, key: Tensor) -> ClipParameters:
-        """What `sample` gives, of tensors alone: the form of it that can be exported.
+        """`sample` from tensors alone, in the form that `torch.export` can trace.
 
         Args:
             clip: (B,) int64.
@@ -367,7 +370,7 @@ class SynthPrior:
         length = shortest + (longest - shortest).clamp(min=0) * draws["length"]
         found["length"], found["onset"] = length, (CLIP_SECONDS - length) * draws["onset"]
         if self.release is None:
-            # Rounding can leave less than nothing of the event.
+            # By rounding, the rest can fall below 0.
             found["release"] = (1 - found["attack"] - found["decay"]).clamp(min=0)
         else:
             found["release"] = _between(self.release, draws["release"])
@@ -383,7 +386,7 @@ class SynthPrior:
         return ClipParameters(seed=key.expand(len(clip)).clone(), clip=clip.clone(), **found)
 
     def _value(self, factor: Factor, draws: dict[str, Tensor]) -> Tensor:
-        """A factor from its draw, as its row says."""
+        """A factor from its draw, by the rule of its row."""
         values, draw = getattr(self, _FIELDS.get(factor.name, factor.name)), draws[factor.name]
         if factor.draw == "choice":
             value = _choice(values, draw, torch.float64)
@@ -400,7 +403,7 @@ class SynthPrior:
         return value
 
     def _give_voices(self, found: dict[str, Tensor], draws: dict[str, Tensor]) -> None:
-        """Make the sources that are voices tones of a voice's pitch, with formants."""
+        """Give some sources the pitch of a voice, the formants of a vowel, and an excitation for them."""
         is_voice = draws["has_formants"] < self.formant_probability
         found["f0"] = torch.where(is_voice, _octaves(self.formant_f0, draws["f0"]), found["f0"])
         has_none = ~is_one_of(found["excitation"], EXCITATIONS.resonant)
@@ -414,20 +417,7 @@ class SynthPrior:
 
     def _draws(self, key: Tensor, clip: Tensor) -> dict[str, Tensor]:
         """U[0, 1) for every factor, in one call of the generator: (B,), (B, E) or (B, E, K)."""
-        events, partials = self.events[1], self.partials[1]
-        off = {
-            factor
-            for probability, factors in _OPTIONAL_DRAWS.items()
-            if getattr(self, probability) == 0
-            for factor in factors
-        }
-        # Beyond the paper a factor that only some excitations hear is drawn with one of them.
-        drawn = {*self.excitation, *self.pulse}
-        off |= {
-            name
-            for name, factor in FACTORS.items()
-            if factor.beyond and drawn.isdisjoint(EXCITATIONS.hearing(name))
-        }
+        events, partials, off = self.events[1], self.partials[1], self._undrawn()
         all_share = self.shared_source and self.mixture_probability == 0
         positions = {}
         for factor in (factor for factor in _DRAWS if factor not in off):
@@ -437,11 +427,10 @@ class SynthPrior:
             positions[factor] = [
                 slot * _PARTIAL_SLOTS + order for slot in slots for order in orders
             ]
-        streams = [STREAMS[factor] for factor, places in positions.items() for _ in places]
-        places = [place for of_factor in positions.values() for place in of_factor]
-        stream, position = torch.tensor((streams, places), device=clip.device)
-        numbers = uniform(key, clip[:, None], stream, position)
-        columns = numbers.split([len(of_factor) for of_factor in positions.values()], dim=1)
+        counts = [len(places) for places in positions.values()]
+        addresses = [(STREAMS[factor], at) for factor, places in positions.items() for at in places]
+        stream, position = torch.tensor([*zip(*addresses, strict=True)], device=clip.device)
+        columns = uniform(key, clip[:, None], stream, position).split(counts, dim=1)
         draws = dict(zip(positions, columns, strict=True))
         for factor, column in draws.items():
             if factor in _CLIP_DRAWS:
@@ -451,13 +440,30 @@ class SynthPrior:
             else:
                 draws[factor] = column.expand(-1, events)
         if self.shared_source and not all_share:
-            own = draws["mixed"] < self.mixture_probability
-            for factor in _SOURCE_DRAWS:
-                if factor in draws:
-                    drawn = draws[factor]
-                    mine = own.view(-1, *[1] * (drawn.ndim - 1))
-                    draws[factor] = torch.where(mine, drawn, drawn[:, :1])
+            is_mixed = draws["mixed"] < self.mixture_probability
+            for factor in filter(draws.__contains__, _SOURCE_DRAWS):
+                own = draws[factor]
+                has_own = is_mixed.view(-1, *[1] * (own.ndim - 1))
+                draws[factor] = torch.where(has_own, own, own[:, :1])
         return draws
+
+    def _undrawn(self) -> set[str]:
+        """The draws left out: those of additions that are off, and those that nothing drawn hears.
+
+        Only factors beyond the paper are left out for want of an excitation that hears them.
+        """
+        off = {
+            draw
+            for probability, draws in _OPTIONAL_DRAWS.items()
+            if getattr(self, probability) == 0
+            for draw in draws
+        }
+        drawn = {*self.excitation, *self.pulse}
+        return off | {
+            name
+            for name, factor in FACTORS.items()
+            if factor.beyond and drawn.isdisjoint(EXCITATIONS.hearing(name))
+        }
 
 
 _STEADY = {
@@ -486,9 +492,8 @@ PRESETS = {
 }
 
 # The rows of Table 4, as fields to replace: ``SynthPrior.preset("full", **SENSITIVITY["1 event"])``.
-# What is "narrow" and "wide" in Hz is missing from the text of the paper that this was written from,
-# and the released code has the default alone. These two are ours, one inside the default and one
-# around it.
+# Neither the paper's text nor its released code says what "narrow" and "wide" are in Hz. These two
+# ranges are ours, one inside the default and one around it.
 SENSITIVITY = {
     "narrow f0": {"f0": (200.0, 1000.0)},
     "default f0, 1-5 events": {"f0": (50.0, 2000.0), "events": (1, 5)},
@@ -509,6 +514,7 @@ ADDITIONS = {
 
 
 def _with(*names: str) -> SynthPrior:
+    """`full` with some of the additions."""
     return replace(PRESETS["full"], **{k: v for name in names for k, v in ADDITIONS[name].items()})
 
 

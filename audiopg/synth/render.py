@@ -33,9 +33,8 @@ from audiopg.synth.parameters import ClipParameters
 from audiopg.synth.reverberation import reverberate, room
 
 _TILES = CLIP_SAMPLES // TILE
-# What a modulation is told, in the order that it takes them.
+# The factors of a modulation and of an envelope, in the order of their arguments.
 _MODULATION = ("depth", "rate", "decay", "jitter")
-# What an envelope is told, likewise.
 _ENVELOPE = ("length", "attack", "decay", "sustain", "release", "amplitude")
 
 
@@ -50,8 +49,7 @@ def render(params: ClipParameters) -> Tensor:
         do not depend on the other clips of the batch.
 
     Raises:
-        InputError: for a factor outside its range or that a gradient is asked of, or what are no
-            clips.
+        InputError: for a factor outside its range, one that requires a gradient, or what are no clips.
     """
     if not isinstance(params, ClipParameters):
         raise InputError(f"{shown(params)} are no clips; give what SynthPrior.sample returns.")
@@ -85,7 +83,7 @@ def signal_to_noise(params: ClipParameters) -> Tensor:
 
 
 def trace(params: ClipParameters, additions: bool) -> tuple[Tensor, Tensor]:
-    """`render` and `signal_to_noise` of one clip, for `torch.export`: nothing is asked or refused.
+    """`render` and `signal_to_noise` of one clip, for `torch.export`: nothing is checked.
 
     Args:
         params: a code of no excitation is silent.
@@ -117,11 +115,11 @@ def _kernels(device_type: str) -> ModuleType | None:
 
 
 def _chunks(params: ClipParameters) -> list[tuple[slice | Tensor, ClipParameters, Tensor | None]]:
-    """Parts of a few clips: they bound the memory, and on a CPU they stay in the cache.
+    """Parts of a few clips, which bound the memory, and stay in the cache of a CPU.
 
     Returns:
-        For each part its rows, its clips, and, where any of them has additions, the white noise
-        (B, CLIP_SAMPLES) that these and the noise floor are made of.
+        The rows and the clips of each part; and white noise, (B, CLIP_SAMPLES), where any of the
+        clips has additions, which are made of it, as the noise floor is.
     """
     asked = [name for name in FACTORS if getattr(params, name).requires_grad]
     if asked and torch.is_grad_enabled():
@@ -130,19 +128,18 @@ def _chunks(params: ClipParameters) -> list[tuple[slice | Tensor, ClipParameters
     kernels = _kernels(device.type)
     if not kernels:
         slices = _slices(params, *((8, 120) if device.type == "cpu" else (32, 480)))
-        # One answer for all of them on a GPU, since asking takes longer there than making noise.
+        # A GPU is asked once for all parts, since its answer takes longer than making noise.
         every = device.type != "cpu" and added.any()
         parts = [(rows, every or added[rows].any()) for rows in slices]
     else:
-        # The kernels know no additions and not every excitation; what they render does not depend on
-        # the other clips.
+        # The kernels know no additions and not every excitation.
         added = added | (params.excitation >= kernels.KNOWN).any(dim=1)
         plain, more = (choice.nonzero().squeeze(1) for choice in (~added, added))
         parts = [(rows, False) for rows in plain.split(64)] if len(more) else []
         parts += [(more[rows], True) for rows in _slices(params[more], 32, 480)]
         if not len(more):
             parts = [(slice(first, first + 64), False) for first in range(0, len(params), 64)]
-    # The whole table is taken as it is, since a slice of one clip takes as long as that of many.
+    # A single part needs no copy of the table.
     tables = [params] if len(parts) == 1 else [params[rows] for rows, _ in parts]
     return [
         (rows, part, _white(part) if more else None)
@@ -151,7 +148,7 @@ def _chunks(params: ClipParameters) -> list[tuple[slice | Tensor, ClipParameters
 
 
 def _slices(params: ClipParameters, most: int, seconds: float) -> list[slice]:
-    """Slices of at most so many clips, and of at most about so many seconds of sound."""
+    """Slices of ``most`` clips or fewer, and of about as many seconds of sound, or less."""
     if len(params) == 1:
         return [slice(0, 1)]
     # A burst takes more memory than a tone, as its random words have 64 bits.
@@ -218,18 +215,18 @@ def _source(
 
 
 def _add_reverberation(wave: Tensor, params: ClipParameters) -> None:
-    """Add to the clips of (B, CLIP_SAMPLES) that have it, in place, their reverberation."""
+    """Add their reverberation to the clips of (B, CLIP_SAMPLES) that have it, in place."""
     heard = params.reverberation_time * params.reverberation_level != 0
     rows = places(heard)
     if len(rows):
-        # A room of any size at level 0 is none.
+        # In a graph these are all rows, so the level is masked.
         level = (params.reverberation_level * heard)[rows]
         response = room(params.seed[rows], params.clip[rows], params.reverberation_time[rows])
         wave[rows] = reverberate(wave[rows], response, level)
 
 
 def _add_tones(wave: Tensor, params: ClipParameters, white: Tensor | None = None) -> None:
-    """Add to (B, CLIP_SAMPLES), in place, a_i e_i(t) u_i(t) of every event."""
+    """Add a_i e_i(t) u_i(t) of every event to (B, CLIP_SAMPLES), in place."""
     slot, clip, tile = _sounding_tiles(params)
     kind = _event_kinds(params, white is not None)[clip, slot]
     tiled, slots = wave.view(-1, TILE), params.f0.shape[1]
@@ -251,7 +248,7 @@ def _add_tones(wave: Tensor, params: ClipParameters, white: Tensor | None = None
 def _add_rows(into: Tensor, row: Tensor, parts: Tensor, slot: Tensor) -> None:
     """Add the parts of n events to rows of ``into``, in place, in the order of their slots, (n,).
 
-    On a GPU one slot at a time: a row has at most one part of each, so that no two sums race.
+    A GPU adds one slot at a time: a row has at most one part of each slot, so that no two sums race.
     """
     pairs = [(row, parts)]
     if into.device.type != "cpu":
@@ -261,30 +258,30 @@ def _add_rows(into: Tensor, row: Tensor, parts: Tensor, slot: Tensor) -> None:
         into.index_add_(0, at.flatten(), part.flatten(0, at.ndim - 1))
 
 
-def _bent() -> int:
-    """The kind of an event whose excitation is another for its additions."""
+def _altered() -> int:
+    """The kind of an event whose excitation the additions change (see `_is_altered`)."""
     return 2 * len(EXCITATIONS)
 
 
 def _kinds(additions: bool) -> list[int]:
-    """The kinds of events: the code of each excitation, of each pulse again without aliases, bent."""
+    """The kinds of events: each excitation's code; each pulse's again, without aliases; altered ones."""
     known = len(EXCITATIONS)
     limited = [known + EXCITATIONS.index(name) for name in EXCITATIONS.pulses]
-    return [*range(known), *limited, *([_bent()] if additions else [])]
+    return [*range(known), *limited, *([_altered()] if additions else [])]
 
 
 def _event_kinds(params: ClipParameters, additions: bool) -> Tensor:
-    """Which of `_kinds` each event is: (B, E) int64; a code of no excitation is of no kind."""
+    """Which of `_kinds` each event is, (B, E) int64; an unknown code gives none of them."""
     code, known = params.excitation, len(EXCITATIONS)
     limited = params.band_limited & is_one_of(code, EXCITATIONS.pulses)
     kind = code + known * limited
     if additions:
-        kind = torch.where(_is_bent(params), _bent(), kind)
-    return torch.where((code >= 0) & (code < known), kind, _bent() + 1)
+        kind = torch.where(_is_altered(params), _altered(), kind)
+    return torch.where((code >= 0) & (code < known), kind, _altered() + 1)
 
 
-def _is_bent(params: ClipParameters) -> Tensor:
-    """(B, E) bool, the events whose excitation is another for their additions."""
+def _is_altered(params: ClipParameters) -> Tensor:
+    """(B, E) bool, the events with a moving pitch, a share of noise, or formants that are heard."""
     moving = (params.glide != 0) | (params.vibrato_depth != 0)
     formants = (params.formant_1 > 0) | (params.formant_2 > 0) | (params.formant_3 > 0)
     formants = formants & is_one_of(params.excitation, EXCITATIONS.resonant)
@@ -309,10 +306,10 @@ def _render_tiles(
     tile: Tensor,
     white: Tensor | None = None,
 ) -> Tensor:
-    """a e(t) u(t) of R tiles of events of one kind, (R, TILE); with additions where there is noise.
+    """a e(t) u(t) of R tiles of events of one kind, (R, TILE).
 
     Args:
-        white: (B, CLIP_SAMPLES) noise, or None without additions.
+        white: (B, CLIP_SAMPLES) noise, which additions are made of; None for none of them.
     """
     tone, start = _oscillate(params, kind, clip, slot, tile, white)
     tone = shape(tone, start, *(getattr(params, name)[clip, slot] for name in _ENVELOPE))
@@ -341,9 +338,9 @@ def _oscillate(
 
     # Time counts from the event's own onset, so that moving an onset moves the event unchanged.
     start = tile.double() * (TILE / SAMPLE_RATE) - params.onset[clip, slot]
-    if kind == _bent():
+    if kind == _altered():
         band = (params.length[clip, slot], params.noise_bandwidth[clip, slot])
-        return _render_bent(start, event, clip, noise_place(slot, *band), white, get), start
+        return _altered_excitation(start, event, clip, noise_place(slot, *band), white, get), start
     known = len(EXCITATIONS)
     row = EXCITATIONS.rows[EXCITATIONS[kind % known]]
     make = steady_tone if kind < known else band_limited_tone
@@ -352,12 +349,12 @@ def _oscillate(
 
 
 def _events_of(event: Tensor, events: int) -> tuple[Tensor, Tensor]:
-    """The events that are named, each once, and for each name its place among them."""
-    # A table of every event has a size that is known beforehand.
+    """The distinct numbers among those of events, and the place of each event's number in them."""
+    # In a graph the table has a row for every event, since its size must be known.
     return fixed(lambda: (torch.arange(events), event), lambda: event.unique(return_inverse=True))
 
 
-def _render_bent(
+def _altered_excitation(
     start: Tensor,
     event: Tensor,
     clip: Tensor,
@@ -385,12 +382,14 @@ def _render_bent(
     rows = (share < 1)[event].nonzero().squeeze(1)
     if some(rows):
         left = (1 - share[event[rows]]).float()[:, None]
-        result[rows] = _bent_tone(start[rows], phase[rows], event[rows], f0, motion, get).mul_(left)
+        result[rows] = _altered_tone(start[rows], phase[rows], event[rows], f0, motion, get).mul_(
+            left
+        )
     rows = (share > 0)[event].nonzero().squeeze(1)
     if some(rows):
         of = event[rows]
         (bandwidth,) = get("noise_bandwidth")
-        # Noise begins with an event's first sample, wherever between two samples its onset is.
+        # Noise begins with an event's first sample, although its onset may lie between two samples.
         before = (start[rows] * SAMPLE_RATE + _CLOSE).floor()
         band = noise_band(
             phase[rows], before, clip[rows], place[rows], white, f0[of], bandwidth[of]
@@ -399,7 +398,7 @@ def _render_bent(
     return result
 
 
-def _bent_tone(
+def _altered_tone(
     start: Tensor,
     phase: Tensor,
     event: Tensor,
@@ -454,7 +453,7 @@ def _bent_tone(
 
 
 def _add_bursts(wave: Tensor, params: ClipParameters) -> None:
-    """Add to (B, CLIP_SAMPLES), in place, the white burst b_i(t) at each event's onset."""
+    """Add the white burst b_i(t) at each event's onset to (B, CLIP_SAMPLES), in place."""
     heard = (params.event_mask & (params.burst_amplitude > 0)).T.flatten()
     rows = places(heard)
     if not len(rows):
@@ -468,7 +467,7 @@ def _add_bursts(wave: Tensor, params: ClipParameters) -> None:
         count = torch.minimum(lasts.ceil().long(), CLIP_SAMPLES - begin)
         add(wave.view(-1), clip * CLIP_SAMPLES + begin, count, height, seed, number, stream)
         return
-    # Whole blocks of random words, as ONNX rounds quotients towards zero, and Python downwards.
+    # Whole blocks of random words: ONNX rounds quotients towards zero, and Python downwards.
     longest = (lasts.max().long().item() // 8 + 1) * 8
     sample = torch.arange(longest, device=wave.device)
     position = begin[:, None] + sample

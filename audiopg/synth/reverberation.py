@@ -31,8 +31,7 @@ def room(seed: Tensor, clip: Tensor, time: Tensor) -> Tensor:
         (B, 8000) float32, from the sample after the direct sound on.
     """
     second = torch.arange(1, _RESPONSE + 1, dtype=torch.float64, device=time.device) / SAMPLE_RATE
-    # In less than this time all but the first sample dies away, and in far less that one too, in which
-    # the energy lies.
+    # In this time all but the first sample dies away; in far less, the first would die away too.
     time = time.clamp(min=_SHORTEST)
     envelope = (-3 * math.log(10) * second / time[:, None]).exp()
     # White noise on (-1, 1) has the variance 1/3.
@@ -41,7 +40,7 @@ def room(seed: Tensor, clip: Tensor, time: Tensor) -> Tensor:
 
 
 def reverberate(wave: Tensor, response: Tensor, level: Tensor) -> Tensor:
-    """The direct sound and, after it, its reverberation; what outlasts the clip is cut off.
+    """The direct sound and its reverberation, which is cut off at the end of the clip.
 
     Args:
         wave: (B, CLIP_SAMPLES) float32.
@@ -55,7 +54,7 @@ def reverberate(wave: Tensor, response: Tensor, level: Tensor) -> Tensor:
         response * level.float()[:, None], (1, _BLOCK - response.shape[1] - 1)
     )
     blocks = torch.nn.functional.pad(wave, (0, _BLOCKS * _BLOCK - CLIP_SAMPLES))
-    # All in one call, since libraries transform a single row in another way.
+    # In one call, since libraries transform a single row in another way.
     rows = torch.cat((blocks, response), dim=1).unflatten(1, (-1, _BLOCK))
     spectra = torch.fft.rfft(rows, n=_FFT)
     echoes = torch.fft.irfft(spectra[:, :-1] * spectra[:, -1:], n=_FFT)

@@ -22,13 +22,13 @@ from audiopg.synth.factors import CLIP_SECONDS, FACTORS, factor_names
 from audiopg.synth.parameters import ClipParameters, is_whole, read_factor, shown
 
 _COUNTS = ("event_count", "partial_count")
-# What a scene says of a clip, an event and a partial, by the names in it and those of the factors;
-# the counts follow from its lists, unless it says that fewer sound.
+# The fields of a clip, an event and a partial in a scene, and the factors that they hold. The counts
+# follow from the lengths of the lists, unless the scene says that fewer sound.
 _CLIP, _EVENT, _PARTIAL = (
     {n.removeprefix("partial_"): n for n in factor_names(*kinds) if n not in _COUNTS}
     for kinds in (("clip",), ("source", "event"), ("partial",))
 )
-# Of slots that no event or partial of the clip fills; never heard.
+# An event that fills the slots of shorter lists; it is never heard.
 _SILENT_EVENT = {"f0": 440.0, "length": CLIP_SECONDS}
 
 
@@ -98,7 +98,7 @@ def from_scene(scene: object) -> ClipParameters:
 
 
 def scene_text(params: ClipParameters) -> Iterator[str]:
-    """A scene file in parts, a few clips each, since as objects thousands take gigabytes.
+    """A scene file in parts of a few clips, since thousands of them take gigabytes as objects.
 
     Raises:
         InputError: for factors out of their ranges, which `read_scene` would not read again.
@@ -158,7 +158,7 @@ def _event(value: object, where: str) -> dict:
     event["partials"] = [
         _fields(partial, _PARTIAL, f"{where}.partials[{i}]") for i, partial in enumerate(listed)
     ]
-    # One plain partial, a sine, is there where none is listed.
+    # Without a list of partials an event has one plain partial, a sine.
     event["partial_count"] = _count(value, "partial_count", 1, max(1, len(listed)), where)
     return event
 
@@ -182,7 +182,7 @@ def _count(value: dict, name: str, low: int, listed: int, where: str) -> int:
 
 
 def _fields(value: object, names: dict[str, str], where: str, *others: str) -> dict:
-    """What an object says of some factors, by their names in it, each of the right kind."""
+    """The values of some fields of an object, by name; a field that is left out has its default."""
     if not isinstance(value, dict):
         raise InputError(f"{where} is {shown(value)}; give an object.")
     for name in value:

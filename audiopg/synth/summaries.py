@@ -31,7 +31,7 @@ SUMMARIES = (
 )
 # A noise floor below this is not heard; its logarithm stops here.
 _QUIETEST = 1e-4
-# The clips that give the mean and deviation over a prior: no run trains on so late a clip.
+# The clips that give the mean and deviation over a prior; no run trains on so high an index.
 _FIRST, _CLIPS = 2**40, 4096
 
 
@@ -39,11 +39,11 @@ def summarise(params: ClipParameters) -> Tensor:
     """Summaries of clips, in the order of ``SUMMARIES``.
 
     Logarithms are to base 2. The onset is that of the first event, in s. The polyphony is the number
-    of events that sound at once, averaged over the clip; "events" is how many there are. Everything
-    else about events is a mean over those heard, weighted by their lengths: the logarithm of f0, the
-    share of each excitation, the share of events that begin with a burst, the additions. The rate of
-    a modulation counts as 1 Hz where there is none. A clip without events has its onset at the end,
-    and its means are 0.
+    of events that sound at once, averaged over the clip; "events" counts all of them. All other
+    summaries of events are means over those heard, weighted by their lengths: the logarithm of f0,
+    the share of each excitation, the share of events with a burst, the additions. An event without
+    modulation counts with a rate of 1 Hz. A clip without events has its onset at the end, and its
+    means are 0.
 
     Args:
         params: B clips.

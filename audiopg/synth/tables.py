@@ -2,15 +2,14 @@
 
 The columns are the factors of `ClipParameters` by name. Those of a clip stand on each row of the
 clip, the excitation is a name, and the partials are numbered from 1, ``partial_weight_1`` and on.
-The index tells the clip's row in the table and the event's slot in the clip, both from 0. Slots that
-no event of the clip fills are there too, and are not ``heard``::
+The index holds the row of the clip and the slot of the event in the clip, both from 0. Slots without
+an event are there too, and are not ``heard``::
 
     to_table(params).query("heard").groupby("excitation").f0.describe()
 """
 
 import csv
 from collections.abc import Iterable
-from itertools import chain, groupby
 
 import numpy as np
 import torch
@@ -133,8 +132,8 @@ def read_table(path: AnyPath) -> ClipParameters:
                     f"the number of cells is {len(line)} in line {number} and {len(header)} in the "
                     "first line; make them the same."
                 )
-        # Cell by cell: pandas would make a column with one bad cell text throughout, and one with
-        # an empty cell floats, which do not hold the digits of a seed.
+        # Cell by cell, since pandas turns a column with one bad cell into text, and one with an empty
+        # cell into floats, which do not hold the digits of a seed.
         cells = [[_read_cell(text) for text in line] for line in body]
         return from_table(pandas.DataFrame(cells, columns=header, dtype=object).set_index(_INDEX))
     except InputError as error:
@@ -176,12 +175,13 @@ def _check_index(table: DataFrame) -> int:
     labels = [tuple(label) for label in table.index.tolist()]
     if not labels:
         raise InputError("the table is empty; it takes at least one clip.")
-    for name, number in chain.from_iterable(zip(_INDEX, label, strict=True) for label in labels):
-        if not is_whole(number):
-            raise InputError(f"the index {name} is {shown(number)}; give a whole number.")
-    events = {
-        row: [e for _, e in of_row] for row, of_row in groupby(sorted(labels), lambda x: x[0])
-    }
+    for label in labels:
+        for name, number in zip(_INDEX, label, strict=True):
+            if not is_whole(number):
+                raise InputError(f"the index {name} is {shown(number)}; give a whole number.")
+    events: dict[int, list[int]] = {}
+    for row, event in sorted(labels):
+        events.setdefault(row, []).append(event)
     most = max(map(len, events.values()))
     for row, numbers in events.items():
         if numbers != list(range(most)):
@@ -193,11 +193,11 @@ def _check_index(table: DataFrame) -> int:
 
 
 def _read_cell(text: str) -> float | str:
-    """A cell as the number, or True or False, that it reads as; text where it is neither."""
+    """A cell as a number, as True or False, or else as text."""
     for kind in (int, float):
         try:
             return kind(text)
         except ValueError:
             pass
-    # Spreadsheets write them in capitals.
+    # Spreadsheets write truths in capitals.
     return {"true": True, "false": False}.get(text.lower(), text)
