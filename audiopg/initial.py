@@ -25,12 +25,12 @@ def initialise(module: nn.Module) -> None:
 def start_mimetic(model: "MaskedAutoencoder") -> None:
     """Give the attention of every block the pattern that training would find late.
 
-    Xavier's weights make every token attend to all others almost alike, and an autoencoder stays
-    on a shelf of the loss until it has learned to look at the neighbours of a place. Here the
-    product of query and key is near +0.7 times the identity, so that tokens of like place and
-    content attend to one another, and that of output and value near -0.4 times the identity
-    (Trockman & Kolter, 2023). The patch projection begins at 0.3 of its size, so that at first
-    the place counts for more than the content.
+    With Xavier's weights every token attends to all others almost alike, and the loss of an
+    autoencoder stays on a plateau until it has learned to look at the neighbours of a place. Here
+    the product of query and key is near +0.7 times the identity, so that tokens of similar place
+    and content attend to one another; the product of output and value is near -0.4 times the
+    identity (Trockman & Kolter, 2023). The patch projection begins at 0.3 of its size, so that at
+    first the place counts for more than the content.
 
     Args:
         model: its weights are changed in place, by torch's random numbers.
@@ -49,14 +49,13 @@ def start_mimetic(model: "MaskedAutoencoder") -> None:
 
 
 def _near_identity(width: int, noise: float, scale: float) -> Tensor:
-    """(width, width): a multiple of the identity beside normal noise."""
-    kind = torch.float32
-    drawn = torch.randn(width, width, dtype=kind) / width**0.5
-    return noise * drawn + scale * torch.eye(width, dtype=kind)
+    """(width, width): a multiple of the identity plus normal noise."""
+    drawn = torch.randn(width, width, dtype=torch.float32) / width**0.5
+    return noise * drawn + scale * torch.eye(width, dtype=torch.float32)
 
 
 def _square_root(matrix: Tensor, rank: int) -> tuple[Tensor, Tensor]:
-    """Factors (n, rank) and (rank, n) of alike size, whose product is the nearest of its rank."""
+    """Factors (n, rank) and (rank, n) of equal norm, whose product is the nearest of that rank."""
     left, values, right = torch.linalg.svd(matrix)
     root = values[:rank].sqrt()
     return left[:, :rank] * root, root[:, None] * right[:rank]

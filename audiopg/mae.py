@@ -21,7 +21,7 @@ from audiopg.synth.parameters import CLIP_SAMPLES, as_factor, is_whole
 
 MOST_TOKENS = LogMel.frames(CLIP_SAMPLES) // PATCH * BANDS
 PIXELS = PATCH * PATCH
-# Of float32, whatever `torch.set_default_dtype` says.
+# Always float32, whatever `torch.set_default_dtype` says.
 _Linear = partial(nn.Linear, dtype=torch.float32)
 _LayerNorm = partial(nn.LayerNorm, eps=1e-6, dtype=torch.float32)
 
@@ -56,7 +56,7 @@ class Architecture:
     visible_keys: bool = False
 
     def unlike(self, other: "Architecture", names: Sequence[str] | None = None) -> str:
-        """Where another one differs, of all sizes or some: "depth 2, not 12; heads 2, not 3"."""
+        """How another one differs, in all sizes or in some: "depth 2, not 12; heads 2, not 3"."""
         mine, theirs = asdict(self), asdict(other)
         return "; ".join(
             f"{name} {mine[name]}, not {theirs[name]}"
@@ -65,13 +65,12 @@ class Architecture:
         )
 
     def __post_init__(self) -> None:
-        for f in fields(self)[:6]:
-            value = getattr(self, f.name)
-            if not is_whole(value) or value < 1:
-                raise InputError(f"{f.name} is {shown(value)}; give a whole number of at least 1.")
-        for f in fields(self)[6:]:
-            if not isinstance(getattr(self, f.name), bool):
-                raise InputError(f"{f.name} is {shown(getattr(self, f.name))}; give True or False.")
+        for field in fields(self):
+            value, name = getattr(self, field.name), field.name
+            if field.type is bool and not isinstance(value, bool):
+                raise InputError(f"{name} is {shown(value)}; give True or False.")
+            if field.type is int and not (is_whole(value) and value >= 1):
+                raise InputError(f"{name} is {shown(value)}; give a whole number of at least 1.")
         for name, width, heads in (
             ("width", self.width, self.heads),
             ("decoder_width", self.decoder_width, self.decoder_heads),
@@ -136,8 +135,19 @@ def unpatchify(patches: Tensor) -> Tensor:
 
 def normalise_patches(patches: Tensor) -> Tensor:
     """Each patch, (..., values), less its own mean and over its own standard deviation."""
+    mean, deviation = _mean_and_deviation(patches)
+    return (patches - mean) / deviation
+
+
+def denormalise_patches(normalised: Tensor, patches: Tensor) -> Tensor:
+    """The inverse of `normalise_patches`, with the mean and deviation of given patches."""
+    mean, deviation = _mean_and_deviation(patches)
+    return normalised * deviation + mean
+
+
+def _mean_and_deviation(patches: Tensor) -> tuple[Tensor, Tensor]:
     variance, mean = torch.var_mean(patches, dim=-1, keepdim=True)
-    return (patches - mean) / (variance + 1e-6).sqrt()
+    return mean, (variance + 1e-6).sqrt()
 
 
 def sine_cosine_positions(tokens: int, width: int) -> Tensor:
@@ -181,9 +191,9 @@ def training_tokens(
 ) -> tuple[Tensor, Tensor]:
     """The tokens that the encoder sees, and those that the decoder works on, in one step.
 
-    The decoder works on all that are seen, and on a share of the hidden ones, drawn at random
-    (Fu et al., 2024). With a window both know of no patch outside of it, and it lies at a random
-    place in the clip.
+    The decoder works on all visible tokens, and on a share of the hidden ones, drawn at random
+    (Fu et al., 2024). A window lies at a random place in the clip, and neither of the two sees a
+    patch outside it.
 
     Args:
         clips, seed, tokens, mask_ratio: as in `visible_tokens`.
@@ -194,15 +204,11 @@ def training_tokens(
         (B, visible) and (B, decoded) int64, distinct token indices in ascending order.
 
     Raises:
-        InputError: for clips or a seed that `SynthPrior.sample` refuses; shares that are not between
-            0 and 1, but for all that is hidden; or a window longer than the clip.
+        InputError: for clips or a seed that `SynthPrior.sample` refuses; a share that is not between
+            0 and 1 (a decoded share of 1 is allowed); or a window longer than the clip.
     """
-    clips, seed, mask_ratio = (
-        as_factor("clip", clips),
-        whole_seed(seed),
-        share(mask_ratio, "mask_ratio"),
-    )
-    tokens = whole_number(tokens, "tokens")
+    clips, seed = as_factor("clip", clips), whole_seed(seed)
+    mask_ratio, tokens = share(mask_ratio, "mask_ratio"), whole_number(tokens, "tokens")
     if decoded_share != 1:
         decoded_share = share(decoded_share, "decoded_share")
     if window is not None and (window := whole_number(window, "window")) > tokens // BANDS:
@@ -216,7 +222,7 @@ def training_tokens(
         first = uniform(key, clips, STREAMS["window"], clips.new_zeros(())).mul(places).long()
         after = order // BANDS - first[:, None]
         outside = (after < 0) | (after >= window)
-        # Those inside come first, in the order that they had.
+        # The tokens inside come first, in the order that they had.
         inside = outside.byte().argsort(dim=1, stable=True)[:, : window * BANDS]
         order = order.gather(1, inside)
     visible = int(order.shape[1] * (1 - mask_ratio))
@@ -260,9 +266,9 @@ class Block(nn.Module):
 def attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
     """Softmax attention, (B, heads, N, D / heads) each; ``mask`` is True for what is attended to.
 
-    Where a processor has to come back in bfloat16, this takes the two products of the textbook: the
-    backward pass of PyTorch's fused attention is slower there than in float32, and both passes
-    together 2 to 4 times as slow as the products (torch 2.11; see `benchmarks/attention.py` and
+    On a CPU in bfloat16, where gradients are needed, attention is written out as two products.
+    There PyTorch's fused attention takes 2 to 4 times as long for both passes, and its backward pass
+    is slower than in float32 (torch 2.11; see `benchmarks/attention.py` and
     `findings/bfloat16_attention.sh`).
     """
     if query.is_cuda or query.dtype != torch.bfloat16 or not query.requires_grad:
@@ -353,9 +359,9 @@ class Encoder(Embedder):
 
     @torch.no_grad()
     def layers(self, mel: Tensor) -> Tensor:
-        """The patches' tokens averaged at every stage, before the first block and after each.
+        """The mean of the patches' tokens before the first block and after each block.
 
-        The last are those that `embed` averages, after the final norm; the others are as they are.
+        The last mean is taken after the final norm, as in `embed`; the others are taken without it.
 
         Args:
             mel: (B, frames, 128), as in `forward`.
@@ -399,8 +405,8 @@ class MaskedAutoencoder(nn.Module):
     def add_auxiliary(self, targets: int) -> None:
         """Give the network a head that predicts numbers from the mean of the visible tokens.
 
-        The head is linear, so that what it reads lies open in the tokens, and it begins at zero:
-        the other weights are those of the same network without it.
+        The head is linear, so it reads only what the tokens hold linearly. It begins at zero, and the
+        other weights are those of the same network without it.
         """
         with torch.random.fork_rng(devices=[]):
             self.auxiliary = _Linear(self.architecture.width, targets)
@@ -548,8 +554,7 @@ def reconstruct(mel: Tensor, output: MaskedOutput) -> Tensor:
         (B, frames, 128).
     """
     patches = patchify(torch.as_tensor(mel))
-    variance, mean = torch.var_mean(patches, dim=-1, keepdim=True)
-    predicted = output.prediction * (variance + 1e-6).sqrt() + mean
+    predicted = denormalise_patches(output.prediction, patches)
     return unpatchify(torch.where(output.mask[..., None], predicted, patches))
 
 

@@ -31,7 +31,7 @@ def shipped_weights() -> list[str]:
 
 
 def weights_file(name_or_path: AnyPath) -> Path:
-    """The file of some weights on this machine; whether it is there, who opens it will see.
+    """The path of the file of some weights; a file that is not fetched here need not exist.
 
     Raises:
         InputError: for what is no path; for an address that gives nothing or has no digest, and for a
@@ -75,26 +75,27 @@ def _fetched(url: str, digest: str) -> Path:
         return fetch(url, checksum, folder)
 
 
-def save_model(
-    model: MaskedAutoencoder, path: AnyPath, half: bool = False, run: str | None = None
-) -> None:
+def save_model(model: MaskedAutoencoder, path: AnyPath, half: bool = False) -> None:
     """Write the weights as safetensors, with the architecture and front end in the header.
 
     Args:
         half: write half-precision numbers, for weights that are shipped.
-        run: the name of the run that they are of, "/" and the step, for the header.
 
     Raises:
         InputError: when the file cannot be written.
     """
     with writing(path):
-        write_model(model, path, half, run)
+        write_model(model, path, half)
 
 
 def write_model(
     model: MaskedAutoencoder, path: AnyPath, half: bool = False, run: str | None = None
 ) -> None:
-    """As `save_model`, for a caller that says itself what cannot be written."""
+    """As `save_model`, but a failure to write is raised as it is.
+
+    Args:
+        run: for the header, the name of the run, "/" and the step.
+    """
     log_mel = model.encoder.log_mel
     about = {
         "architecture": asdict(model.architecture),

@@ -17,7 +17,7 @@ from audiopg.analysis.information import as_factor, as_factors
 from audiopg.analysis.probes import ridge_weights, standardised
 from audiopg.errors import InputError
 from audiopg.inputs import as_embeddings, as_float64, random_by, whole_number, whole_seed
-from audiopg.mae import MaskedAutoencoder, patchify, unpatchify
+from audiopg.mae import MaskedAutoencoder, denormalise_patches, patchify, unpatchify
 
 # Enough for the ends of the middle 95 %, to some tenths of a degree.
 _CHANCE_DRAWS = 1000
@@ -223,12 +223,11 @@ def traverse(
     encoded = model.encoder(mel.expand(len(visible), -1, -1), visible)
     is_hidden = torch.ones(len(visible), tokens, 1, dtype=torch.float32, device=mel.device)
     is_hidden.scatter_(1, visible[..., None], 0.0)
-    variance, mean = torch.var_mean(patches, dim=-1, keepdim=True)
     decoded = []
     for amount in amounts:
         moved = encoded.clone()
         moved[:, int(model.architecture.class_token) :] += amount * direction.to(encoded)
         predicted = model.decode(moved, visible, tokens)
         predicted = (predicted * is_hidden).sum(dim=0, keepdim=True) / is_hidden.sum(dim=0)
-        decoded.append(unpatchify(predicted * (variance + 1e-6).sqrt() + mean))
+        decoded.append(unpatchify(denormalise_patches(predicted, patches)))
     return torch.cat(decoded)
