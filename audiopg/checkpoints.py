@@ -1,9 +1,9 @@
 """The folder of a pre-training run: how it is begun and reopened, and what its checkpoints hold.
 
-A checkpoint ``step-XXXXXXXX/`` has the weights in ``model.safetensors``, what the optimisers keep in
-``optimiser.safetensors``, and the losses of all steps in ``state.json``, each with its CRC-32, by which
-a bit that has changed is noticed. The lock, the metrics and
-what fine-tuning needs as well are in `audiopg.runs`.
+A checkpoint ``step-XXXXXXXX/`` has the weights in ``model.safetensors``, the state of the optimisers in
+``optimiser.safetensors``, and the losses of all steps in ``state.json``. Each file has its CRC-32, so
+that a changed bit is noticed. The lock, the metrics, and what fine-tuning needs as well are in
+`audiopg.runs`.
 """
 
 import math
@@ -45,7 +45,7 @@ class Run:
         heard: what `audiopg.datasets.Recordings.summary` says of the recordings; None without any.
         losses: of the steps that are done.
         saved: steps that the newest checkpoint has.
-        before: seconds that the steps took which were done before this process began.
+        before: seconds that the run took before this process began.
         began: when this process began to train, by `time.perf_counter`.
     """
 
@@ -111,7 +111,7 @@ def begin(run: Run, resume: bool) -> None:
         else:
             if done < settings.steps:
                 runs.note_sitting(folder, run.device, after=done)
-            # Last, since how often the run was to be saved says whether it has lost checkpoints.
+            # Last, since `_reopen` reads the old checkpoint_every to see whether checkpoints are lost.
             write_json(folder.path / "settings.json", asdict(settings))
     run.name = origin.get("run")
 
@@ -141,7 +141,7 @@ def _reopen(run: Run) -> dict | None:
             f"{settings.audio} holds other recordings than when the run in {path} began; "
             "put the same files back, or name another folder for a new run."
         )
-    # The last of the metrics may be of a step whose checkpoint a kill or a full disk has prevented.
+    # A kill or a full disk may have prevented the checkpoint of the last metrics.
     if not _load_newest(run, origin.get("run"), free) and said > before.checkpoint_every:
         raise InputError(
             f"{path} has metrics of {said} steps, and no checkpoint to go on from; put one back, or "
@@ -163,7 +163,7 @@ def _require_continued(
 
 
 def _load_newest(run: Run, name: str | None, free: tuple[str, ...]) -> bool:
-    """Restore the newest checkpoint that reads well, of the run of that name; whether there is one."""
+    """Restore the newest good checkpoint of the run of that name; whether there is one."""
     for checkpoint in reversed(runs.named_as_checkpoints(run.folder.path)):
         read = partial(_read_checkpoint, run, name, free)
         found = runs.read_checkpoint(run.folder, checkpoint, read, "going back to the one before")
@@ -190,7 +190,7 @@ def _read_checkpoint(
         "settings": PretrainSettings(**said["settings"]) if "settings" in said else None,
     }
     if state["settings"] and said.get("run") == name:
-        # Asked first, so that no network of these settings is called damaged where others were edited.
+        # Before the weights, so that edited settings do not make a good checkpoint look damaged.
         try:
             _require_continued(path, state["settings"], run.settings, len(state["losses"]), free)
         except InputError as error:
@@ -232,7 +232,7 @@ def _start_from(start: str, model: MaskedAutoencoder) -> None:
 
 
 def _copy_weights(source: MaskedAutoencoder, model: MaskedAutoencoder) -> None:
-    """All that both have; a head that one alone has stays as it is."""
+    """Copy the weights that both have, and the front end; a head that one alone has stays as it is."""
     own = model.state_dict()
     model.load_state_dict(own | {k: v for k, v in source.state_dict().items() if k in own})
     log_mel, other = model.encoder.log_mel, source.encoder.log_mel
@@ -281,7 +281,7 @@ def save(run: Run) -> None:
                 runs.save_tensors(kept, path, label and {"run": label})
             write_json(temporary / "state.json", runs.sealed(state), indent=None)
         for old in runs.checkpoints(folder)[:-_KEPT_CHECKPOINTS]:
-            # Where somebody has moved one to another disk, what is there stays.
+            # A checkpoint that somebody has moved to another disk stays there.
             old.unlink() if old.is_symlink() else shutil.rmtree(old)
 
 

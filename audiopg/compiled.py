@@ -1,11 +1,11 @@
-"""What code may do by where it runs: on a CPU, on a GPU, or traced into a graph that is exported.
+"""How code depends on where it runs: on a CPU, on a GPU, or traced into a graph that is exported.
 
-A graph asks no tensor what it holds, and its sizes are fixed: what the synthesizer does otherwise for
-that is asked of the functions here.
+A graph cannot read the values of a tensor, and its sizes are fixed. The functions here say what the
+synthesizer does instead.
 
-On a CPU a pass over samples that torch makes in many can be a loop in machine code, where numba is
-installed (it comes with ``audiopg[fast]``). The loop stands beside the torch code that it replaces, and
-rounds as that does, in the same order: clips have the same bits with numba and without.
+On a CPU, where numba is installed (it comes with ``audiopg[fast]``), one loop in machine code can
+replace several passes of torch over the samples. The loop stands beside the torch code that it
+replaces, and rounds in the same order: clips have the same bits with numba and without.
 """
 
 from collections.abc import Callable
@@ -21,12 +21,12 @@ T = TypeVar("T")
 
 
 def on_cpu(device: torch.device) -> bool:
-    """Whether to go through clips one by one: on a CPU, where they stay in the cache, but in no graph."""
+    """Whether to take clips one by one: on a CPU, where they stay in the cache, but not in a graph."""
     return device.type == "cpu" and not is_exporting()
 
 
 def some(rows: Tensor) -> bool:
-    """Whether there are any rows; a graph, which has none yet, does what is done for them."""
+    """Whether there are any rows; in a graph, where nobody knows yet, True."""
     return is_exporting() or len(rows) > 0
 
 
@@ -36,7 +36,7 @@ def places(mask: Tensor) -> Tensor:
 
 
 def fixed(in_graph: Callable[[], T], otherwise: Callable[[], T]) -> T:
-    """What a graph does because its sizes are fixed, and what is done otherwise."""
+    """The first in a graph, whose sizes are fixed, and the second otherwise."""
     return in_graph() if is_exporting() else otherwise()
 
 
@@ -44,20 +44,20 @@ def compiled(loop: Callable[..., None], device: torch.device) -> Callable[..., N
     """A loop over arrays as machine code that takes tensors; None where torch is to do the work.
 
     Args:
-        loop: changes its first array in place. numba must know what it uses.
+        loop: changes its first array in place, and uses only what numba knows.
     """
     return _machine_code(loop) if on_cpu(device) else None
 
 
 @cache
 def _machine_code(loop: Callable[..., None]) -> Callable[..., None] | None:
-    # Asked at the first clip, as the import takes half a second.
+    # At the first clip, not at the start, since the import takes half a second.
     if find_spec("numba") is None:
         return None
     import numba
 
     try:
-        # Compiled once a machine: numba keeps the code beside the source, or else in a folder of the user.
+        # Once a machine: numba keeps the code beside the source, or else in a folder of the user.
         code = numba.njit(loop, cache=True, nogil=True, error_model="numpy")
     except RuntimeError:
         code = numba.njit(loop, nogil=True, error_model="numpy")

@@ -1,6 +1,6 @@
 """The processes that share a run: what they agree on, and how a signal stops them together.
 
-Without ``torch.distributed``, or with one process, everything here answers for this process alone.
+Without ``torch.distributed``, or with one process, every function answers for this process alone.
 """
 
 import signal
@@ -27,7 +27,7 @@ def processes() -> tuple[int, int]:
 
 @contextmanager
 def together() -> Iterator[None]:
-    """What one process refuses, all refuse, so that none waits for another that has stopped.
+    """An error in one process stops all, so that none waits for another that has stopped.
 
     Raises:
         InputError: with the message of another process. An error of this process is raised as it is.
@@ -57,7 +57,7 @@ def from_first(value: Value) -> Value:
 
 
 def agree(loss: Tensor, reasons: Sequence[bool] = ()) -> tuple[float, list[bool]]:
-    """The mean loss of all processes, and of each reason whether any of them has it."""
+    """The mean loss of all processes, and for each reason whether any process has it."""
     _, world = processes()
     if world == 1:
         return loss.item(), list(reasons)
@@ -69,10 +69,10 @@ def agree(loss: Tensor, reasons: Sequence[bool] = ()) -> tuple[float, list[bool]
 
 @contextmanager
 def interruptions() -> Iterator[list[int]]:
-    """Collect SIGINT and SIGTERM, which would break a step in two, in the list yielded.
+    """Collect SIGINT and SIGTERM in the list yielded, so that they do not interrupt a step.
 
-    A second one breaks it after all, but not under torchrun, which passes on to its processes a
-    signal that a terminal has sent them already.
+    A second signal does interrupt it, but not under torchrun, which passes on to its processes a
+    signal that the terminal has sent them already.
     """
     caught: list[int] = []
     if threading.current_thread() is not threading.main_thread():

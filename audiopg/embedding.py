@@ -1,4 +1,4 @@
-"""From waves to vectors: what an encoder's patch tokens become, for a whole clip or over time.
+"""From waves to vectors: an encoder's patch tokens, averaged over a whole clip or over time steps.
 
 The encoder itself is in `audiopg.mae`; files, tables and scikit-learn are left to `audiopg.transfer`.
 """
@@ -61,17 +61,17 @@ class Embedder(nn.Module):
         """Embed clips: the tokens of their patches after the last block, averaged (Section 4.1).
 
         At its native length a clip is encoded as it is, with the first of the position embeddings:
-        a short one need not be looped, and nothing of a long one is cut away. The last patches are
-        filled up with zeros, as the front end fills them in training. A clip longer than 10.24 s
-        is taken in windows of that length, one after another; at its end, what is too short for
-        a frame is left out. Every patch counts alike.
+        a short clip is not looped, and a long one is not cut. The last patches are filled up with
+        zeros, as the front end fills them in training. A clip longer than 10.24 s is taken in
+        windows of that length, one after another; a rest too short for a frame is left out. Every
+        patch has the same weight.
 
-        Products are in float32, or in what `torch.autocast` says around the call.
+        Products are in float32, or in the type of a `torch.autocast` around the call.
 
         Args:
             wave: (B, samples) or (samples,) floats with full scale at 1, tensor or array; or a
-                sequence of B waves (samples,), whose lengths may differ. Rows are clips, not the
-                channels of one: of those give the mean.
+                sequence of B waves (samples,), whose lengths may differ. Rows are clips; of the
+                channels of one clip give the mean.
             sample_rate: Hz, of ``wave``; resampled to 16 kHz where it differs.
             batch_size: windows encoded at once; bounds the memory, does not change the result.
             pooling: "mean" over all tokens, or "frequency": the tokens of the 8 bands of a time
@@ -153,7 +153,7 @@ class Embedder(nn.Module):
             for rows, pooled in self._pooled(list(window), batch_size, pooling, native=True):
                 embeddings[rows, first : first + pooled.shape[1]] = pooled
             first += _time_steps(window.shape[-1])
-        # A step hears from its first frame's first sample to its last frame's last.
+        # A step reaches from the first sample of its first frame to the last of its last frame.
         middle = ((frontend.PATCH - 1) * frontend.HOP + frontend.WINDOW) / 2
         times = torch.arange(steps, dtype=torch.float64) * (frontend.PATCH * frontend.HOP) + middle
         return embeddings, times.to(embeddings.device) / SAMPLE_RATE
@@ -180,7 +180,7 @@ class Embedder(nn.Module):
         mel = self.log_mel.transform(padded.to(self._device))
         frames = torch.tensor([frontend.whole_frames(len(wave)) for wave in waves])
         if frames.min() < frames.max():
-            # Only the frames behind a wave's own hear the zeros behind it.
+            # The zeros behind a wave reach only the frames behind its own.
             own = torch.arange(mel.shape[1]) < frames[:, None]
             mel.masked_fill_(~own[..., None].to(mel.device), self.log_mel.padding)
         return mel
@@ -208,5 +208,5 @@ def _windows(wave: Tensor) -> tuple[Tensor, ...]:
 
 
 def _time_steps(samples: int) -> int:
-    """How many patches of a band lie one after another in so many samples."""
+    """The number of patches of one band in a wave of so many samples."""
     return frontend.LogMel.frames(samples) // frontend.PATCH

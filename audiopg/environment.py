@@ -29,9 +29,9 @@ from audiopg.errors import InputError
 
 Value = TypeVar("Value")
 
-# Numbers in which a network multiplies; its weights and the optimiser's are float32 in both.
+# The type in which a network multiplies; its weights and the optimiser's state are float32 in both.
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-# What a setting may say: "auto" becomes the one that the device is good at.
+# The values of a setting: "auto" becomes the precision that is fastest on the device.
 PRECISION_CHOICES = ("auto", *PRECISIONS)
 
 _VERSIONS_OF = ("torch", "numpy", "scikit-learn")
@@ -82,7 +82,7 @@ def data_folder() -> Path | None:
 
 
 def cache_folder() -> Path:
-    """Where what can be made again is kept: ``AUDIOPG_CACHE``, or audiopg in the user's cache.
+    """The folder for what can be made again: ``AUDIOPG_CACHE``, or audiopg in the user's cache.
 
     Raises:
         InputError: when the user has no home folder, or not the one that is named.
@@ -104,13 +104,13 @@ def _with_home(variable: str, path: str) -> Path:
 
 
 def name_user() -> None:
-    """Give the user a name where the system knows none, as in a container that runs under any number.
+    """Give the user a name where the system knows none, as in a container with an arbitrary user number.
 
-    torch asks for one when it makes an optimiser, and breaks without (2.11.0, `torch._dynamo.config`).
+    torch asks for a name when it makes an optimiser, and fails without (2.11.0, `torch._dynamo.config`).
     """
     try:
         getpass.getuser()
-    # The latter from Python 3.13 on.
+    # OSError from Python 3.13 on.
     except (KeyError, OSError):
         os.environ["LOGNAME"] = f"user-{os.getuid()}"
 
@@ -159,7 +159,7 @@ def require_compiler(device: torch.device) -> None:
 def best_precision(device: torch.device | str) -> str:
     """The one of ``PRECISIONS`` in which a device multiplies fastest.
 
-    A CUDA device has units for bfloat16 from compute capability 8.0 on. Of a CPU oneDNN is asked. Its
+    A CUDA device has units for bfloat16 from compute capability 8.0 on. For a CPU, oneDNN is asked. Its
     no is final. Its yes only means AVX-512 (torch 2.11), where a product without instructions for
     bfloat16 takes 3 times as long as in float32, so a product is timed. Any other device gets
     float32.
@@ -200,12 +200,12 @@ def settle_precision(precision: str, device: torch.device | str) -> str:
 def autocast(device: torch.device, precision: str) -> torch.autocast:
     """Products of a network in one of ``PRECISIONS``, as a context."""
     kind = PRECISIONS[precision]
-    # Within another autocast, copies of the weights would be kept over the optimiser's steps.
+    # With a cache, an outer autocast would keep copies of the weights over the optimiser's steps.
     return torch.autocast(device.type, kind, kind != torch.float32, cache_enabled=False)
 
 
 def _may_have_bfloat16() -> bool:
-    """What oneDNN says of the CPU; True where torch comes without it, or no longer has the question."""
+    """What oneDNN says of the CPU; True where torch has no such question."""
     try:
         return torch.ops.mkldnn._is_mkldnn_bf16_supported()
     except AttributeError:
@@ -214,13 +214,13 @@ def _may_have_bfloat16() -> bool:
 
 @cache
 def _cost_of_bfloat16(device: torch.device) -> float:
-    """How many times as long as in float32 a product takes in bfloat16, by the best of five."""
+    """The time of a product in bfloat16 over that in float32, by the best of five."""
     side = 512 if device.type == "cpu" else 4096
     best = dict.fromkeys(PRECISIONS, float("inf"))
     for _ in range(5):
         for name, kind in PRECISIONS.items():
             factor = torch.ones(side, side, dtype=kind, device=device)
-            factor[0, 0].item()  # A GPU has made the numbers only when they are asked for.
+            factor[0, 0].item()  # Waits until a GPU has made the numbers.
             began = time.perf_counter()
             (factor @ factor)[0, 0].item()
             best[name] = min(best[name], time.perf_counter() - began)
@@ -229,10 +229,10 @@ def _cost_of_bfloat16(device: torch.device) -> float:
 
 @contextmanager
 def usual_torch() -> Iterator[None]:
-    """What is trained or estimated is the same whatever a notebook has told all of torch.
+    """Torch as it is at the start, whatever a notebook has set: for use as a decorator.
 
-    That is: no gradients, products in half precision or TF32, or tensors on another device than the
-    CPU. Used as a decorator.
+    A notebook may have switched off gradients, chosen half precision or TF32 for products, or made
+    another device than the CPU the default.
     """
     with (
         torch.inference_mode(False),
@@ -246,8 +246,8 @@ def usual_torch() -> Iterator[None]:
 
 @contextmanager
 def on_cpu_by_default() -> Iterator[None]:
-    """Tensors for which no device is named are on the CPU. Used as a decorator."""
-    # The context costs every call of torch some microseconds.
+    """Tensors without a named device are on the CPU: for use as a decorator."""
+    # Entered only where it is needed, since it costs every call of torch some microseconds.
     with nullcontext() if torch.get_default_device().type == "cpu" else torch.device("cpu"):
         yield
 
@@ -270,8 +270,8 @@ def full_precision(device: torch.device | str) -> Iterator[None]:
 def provenance(device: torch.device | str = "cpu") -> dict:
     """Scale, device, versions, commit and date of this run.
 
-    Of a CPU the device names the instruction sets that decide how fast it multiplies: the same model
-    with units for bfloat16 and without is several times as fast in one as in the other.
+    The name of a CPU has the instruction sets that decide how fast it multiplies: a model with units
+    for bfloat16 is several times as fast as the same without.
     """
     device = torch.device(device)
     if device.type == "cuda":
@@ -304,7 +304,7 @@ def _processor() -> str:
 def _units() -> str:
     """The instruction sets by which a processor multiplies fast or slowly, such as "AVX2"."""
     found = torch.backends.cpu.get_cpu_capability()
-    # Of no wider units than every processor of its kind has.
+    # The units that every processor of its kind has.
     usual = {"arm64": "NEON", "aarch64": "NEON"}.get(platform.machine(), "no AVX2")
     name = {"AVX512": "AVX-512", "DEFAULT": usual}.get(found, found)
     return name + ", bfloat16 units" * (best_precision("cpu") == "bfloat16")
@@ -314,7 +314,7 @@ def _commit() -> str:
     """The commit of the code, marked when files have changed since; "unknown" outside a clone."""
     folder = Path(__file__).resolve().parents[1]
     if not (folder / ".git").exists():
-        # Where audiopg is installed in the repository of another project, git knows that one's.
+        # Installed in the repository of another project, git would describe that one.
         return "unknown"
     try:
         described = subprocess.run(
@@ -343,8 +343,8 @@ def atomic_path(path: AnyPath) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
     try:
-        # safetensors 0.8.0 replaces this file by one that only its owner may read, so the
-        # permissions that the user's umask gives are kept here.
+        # safetensors 0.8.0 replaces this file by one that only its owner may read; so the mode of the
+        # user's umask is kept here.
         temporary.touch()
         mode = temporary.stat().st_mode
         yield temporary
@@ -374,11 +374,11 @@ def atomic_folder(path: AnyPath) -> Iterator[Path]:
 
 @contextmanager
 def writing(what: AnyPath, kept: str = "", then: str = "") -> Iterator[None]:
-    """Turn a write that fails into one sentence with the reason and what to do.
+    """Turn a failure to write into one sentence with the reason and what to do.
 
     Args:
-        what: cannot be written.
-        kept: for the sentence, what is not lost; ends in ``": "``.
+        what: is written, for the sentence.
+        kept: what is not lost; ends in ``": "``.
         then: what to do afterwards; begins with ``", "``.
 
     Raises:
@@ -425,18 +425,19 @@ def _finite(content: object) -> object:
     if isinstance(content, os.PathLike):
         return os.fspath(content)
     if isinstance(content, dict):
-        # The folds that numpy.unique gives are numbers of NumPy.
-        named = (
-            (getattr(name, "item", lambda name=name: name)(), v) for name, v in content.items()
-        )
-        return {name: _finite(value) for name, value in named}
+        # Names may be numbers of NumPy, as the folds that numpy.unique gives.
+        return {
+            name.item() if hasattr(name, "item") else name: _finite(value)
+            for name, value in content.items()
+        }
     return [_finite(value) for value in content] if isinstance(content, list | tuple) else content
 
 
 def require_writable(folder: AnyPath, size: float = 0) -> None:
-    """See, before any work, that files can be written into a folder, which may not be there yet.
+    """See, before any work, that files can be written into a folder, which may not exist yet.
 
-    The size is that of what is to be written, in bytes.
+    Args:
+        size: of the files, in bytes.
 
     Raises:
         InputError: when no file can be made there, or there is too little room.

@@ -1,6 +1,6 @@
-"""Files by address: resumed where they broke off, and checked by their hash before anyone sees them.
+"""Files by address: a broken download is resumed, and a file is checked by its hash before it is used.
 
-Python's own urllib does the transfer: pooch, the usual library, begins a broken download anew.
+Python's own urllib does the transfer, since pooch, the usual library, begins a broken download anew.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ _DIGITS = {"md5": 32, "sha256": 64}
 
 
 def fetch(url: str, checksum: str, folder: Path, progress: bool = True) -> Path:
-    """Download one file into a folder under its own name, going on from what is there of it.
+    """Download one file into a folder under its own name; a part that is there is completed.
 
     Args:
         url: of the file.
@@ -44,7 +44,7 @@ def fetch(url: str, checksum: str, folder: Path, progress: bool = True) -> Path:
             _receive(url, part, progress)
             break
         except (OSError, http.client.HTTPException) as error:
-            # As long as every attempt brings something, the next one may bring the rest.
+            # While every attempt brings something, the next may bring the rest.
             have = part.stat().st_size
             if have <= before:
                 raise InputError(
@@ -92,10 +92,10 @@ def read_checksum(checksum: str) -> tuple[str, str]:
 
 
 def _receive(url: str, part: Path, progress: bool) -> None:
-    """Append to a file what is missing of it.
+    """Append the missing part to a file.
 
     Raises:
-        OSError, http.client.HTTPException: when it does not come to its end.
+        OSError, http.client.HTTPException: when the end is not reached.
     """
     have = part.stat().st_size
     headers = {"User-Agent": "audiopg"} | ({"Range": f"bytes={have}-"} if have else {})
@@ -103,7 +103,7 @@ def _receive(url: str, part: Path, progress: bool) -> None:
     try:
         response = urllib.request.urlopen(request, timeout=_SECONDS_OF_SILENCE)
     except urllib.error.HTTPError as error:
-        # Nothing comes after the end; a part that is too long will fail its checksum.
+        # Nothing is missing; a part that is too long will fail its checksum.
         if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and have:
             return
         raise

@@ -71,9 +71,9 @@ def mel_filterbank() -> Tensor:
 
 @cache
 def _band_groups() -> list[tuple[int, int, int, int]]:
-    """Sixteen bands at a time, and the FFT bins that any of them hears.
+    """Sixteen bands at a time, and the range of FFT bins that they use.
 
-    Most of the filterbank is zeros; products of these blocks take a fifth of the whole one's time.
+    Most of the filterbank is zeros; products of these blocks take a fifth of the time of the whole.
     """
     filters = mel_filterbank()
     groups = []
@@ -85,7 +85,7 @@ def _band_groups() -> list[tuple[int, int, int, int]]:
 
 def _power_spectrum(frames: Tensor, power: Tensor) -> None:
     """Write the power spectra of (n, 512) into (n, 257)."""
-    # On a CPU those of 10.24 s, which stay in the cache.
+    # On a CPU the frames of 10.24 s at a time, which stay in the cache.
     rows = 1024 if frames.device.type == "cpu" else len(frames)
     for part, into in zip(frames.split(rows), power.split(rows), strict=True):
         spectrum = torch.view_as_real(torch.fft.rfft(part)).square_()
@@ -176,7 +176,7 @@ class LogMel(nn.Module):
         if window not in WINDOWS:
             raise InputError(f"window is {window!r}; choose from {list(WINDOWS)}.")
         given = mean, standard_deviation, padding
-        # Of Python, as weights are stored with them.
+        # Python's numbers, since they are stored with weights.
         numbers = [math.nan if real(value) is None else float(real(value)) for value in given]
         if not all(map(math.isfinite, numbers)) or numbers[1] <= 0:
             raise InputError(
@@ -229,7 +229,7 @@ class LogMel(nn.Module):
         return self.transform(wave)
 
     def transform(self, wave: Tensor) -> Tensor:
-        """As `forward`, of what has been looked at: (B, samples) float32 -> (B, frames, 128)."""
+        """As `forward`, without its checks: (B, samples) float32 -> (B, frames, 128)."""
         batch, samples = wave.shape
         if self.window.dtype != torch.float32:
             raise InputError(
@@ -241,7 +241,7 @@ class LogMel(nn.Module):
                 f"the front end is on {self.window.device}, the waveform on {wave.device}; bring both "
                 "to one device (.to(device)); what was made on the device meta has to be made anew."
             )
-        # Some processors sum strided samples in another order, and round otherwise.
+        # Some processors sum strided samples in another order, which rounds in another way.
         wave = wave.contiguous()
         count = whole_frames(samples)
         mels = wave.new_full((batch, LogMel.frames(samples), MEL_BANDS), self.padding)
@@ -261,8 +261,8 @@ class LogMel(nn.Module):
 
     def _frame(self, wave: Tensor, frames: Tensor) -> None:
         """Write (B, samples) into (B, frames, 400): mean removed, pre-emphasised, windowed."""
-        # Removing a frame's mean, pre-emphasis and window are linear, so the emphasis is done once
-        # for the whole wave: e[n] - (1 - 0.97) mean equals (x[n] - mean) - 0.97 (x[n - 1] - mean).
+        # All three steps are linear, so the whole wave is pre-emphasised at once:
+        # e[n] - (1 - 0.97) mean equals (x[n] - mean) - 0.97 (x[n - 1] - mean).
         emphasised = torch.sub(wave[:, 1:], wave[:, :-1], alpha=PRE_EMPHASIS)
         raw = wave.unfold(1, WINDOW, HOP)
         rest = (1 - PRE_EMPHASIS) * raw.mean(dim=2)
@@ -286,10 +286,10 @@ class LogMel(nn.Module):
     def invert(self, mels: Tensor, samples: int, iterations: int = 60, seed: int = 0) -> Tensor:
         """A waveform whose log-mel spectrogram is close to a given one, to listen to.
 
-        Two things are lost in a log-mel and have to be found again. The power of the 257 bins
-        behind the 128 bands: what is not negative and diverges least, by multiplicative updates (Lee
-        and Seung, 2001). The phases: those that neighbouring frames agree on, by the fast
-        Griffin-Lim algorithm (Perraudin, Balazs and Søndergaard, 2013), from random ones.
+        A log-mel has lost two things, which are estimated. The power of the 257 bins behind the 128
+        bands is the non-negative one of least divergence, by multiplicative updates (Lee and Seung,
+        2001). The phases are those that neighbouring frames agree on, by the fast Griffin-Lim
+        algorithm (Perraudin, Balazs and Søndergaard, 2013), from random ones.
 
         Args:
             mels: (B, frames, 128), standardised, as `forward` gives.
@@ -323,13 +323,13 @@ class LogMel(nn.Module):
     def _find_magnitudes(self, mels: Tensor, iterations: int) -> Tensor:
         """(B, F, 128) -> (B, 257, F), the amplitudes of the bins behind the bands."""
         bands = (mels * self.standard_deviation + self.mean).exp()
-        # Some of the lowest bands hear next to nothing, and nothing must not be divided by.
+        # Some of the lowest bands have next to no weight; the least value keeps the divisions finite.
         least = 1e-12
         power = (bands @ self.filterbank.T).clamp(min=least)
         for _ in range(iterations):
             found = (power @ self.filterbank).clamp(min=least)
             power *= (bands / found) @ self.filterbank.T / self.filterbank.sum(1).clamp(min=1e-9)
-        # What pre-emphasis took from each bin; the first one holds the mean, which was removed.
+        # Undo the pre-emphasis of each bin; the first bin holds the mean, which was removed.
         bins = torch.arange(FFT_SIZE // 2 + 1, dtype=torch.float32, device=mels.device)
         omega = bins * (2 * math.pi / FFT_SIZE)
         power /= 1 + PRE_EMPHASIS**2 - 2 * PRE_EMPHASIS * omega.cos()

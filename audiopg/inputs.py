@@ -14,17 +14,17 @@ from torch import Tensor
 from audiopg._types import AnyPath, Array
 from audiopg.errors import InputError
 
-# Full scale is 1. Recordings in floats exceed it by a few decibels, and nothing by 40; integers of
-# 16 bits that were only made floats do, all but the most silent.
+# Full scale is 1. Recordings in floats exceed it by a few decibels, and never by 40; nearly all 16-bit
+# integers that were only converted to floats do.
 _LOUDEST = 100.0
-# Clips shorter than a frame of the front end say nothing unless they are repeated.
+# A clip shorter than a frame of the front end cannot be used unless it is repeated.
 _FRAME = 400
-# No recording of sound has a lower rate; who says 16 means kilohertz, and a damaged header a few
-# hertz, of which resampling would make gigabytes.
+# No recording of sound has a lower rate. A rate of 16 is meant in kilohertz; a damaged header may say a
+# few hertz, from which resampling would make gigabytes.
 LOWEST_SAMPLE_RATE = 1000
-# Nor a higher one: that of acoustic emission from materials.
+# The highest rate of all: that of acoustic emission from materials.
 HIGHEST_SAMPLE_RATE = 10_000_000
-# Numbers of float64 between whose squares and sums nothing is lost. Those of float32 lie within.
+# The squares of numbers between these, and their sums, fit into float64; all of float32 lie between.
 _SMALLEST, _GREATEST = 1e-100, 1e100
 
 
@@ -37,7 +37,9 @@ def whole_number(
 ) -> int:
     """A count, of Python, NumPy or torch; True and False are none.
 
-    For the message: what it is called, and what to give instead.
+    Args:
+        name: what the message calls it.
+        wanted: what the message asks for instead.
 
     Raises:
         InputError: for anything else.
@@ -75,7 +77,7 @@ def share(value: object, name: str) -> float:
 def real(value: object) -> Real | None:
     """The number that a value is, of Python, NumPy or torch; None for what is none, as True and False."""
     if type(value) in (int, float):
-        return value  # Nothing more can be asked of a number where a graph is traced.
+        return value  # Where a graph is traced, a number has no other attributes.
     if getattr(value, "ndim", None) == 0 and not getattr(value, "is_meta", False):
         value = value.item()
     return value if isinstance(value, Real) and not isinstance(value, bool) else None
@@ -118,7 +120,7 @@ def random_by(seed: object) -> np.random.Generator:
 
 
 def is_count(text: str, digits: int = 9) -> bool:
-    """Whether a text is a whole number from 0 of no more digits; of 4,300 Python reads none."""
+    """Whether a text is a whole number from 0 with so few digits; Python reads none of 4,300."""
     return text.isascii() and text.isdecimal() and len(text) <= digits
 
 
@@ -132,7 +134,7 @@ def shown(value: object, write: Callable[[object], str] = repr) -> str:
 
 
 def read_json(path: AnyPath, remedy: str = "repair it, or name another") -> object:
-    """What a JSON file holds; a byte-order mark, as some editors put in front, says its encoding.
+    """The value in a JSON file; a byte-order mark, as some editors write, may stand before it.
 
     Args:
         remedy: what to do about one that is damaged, for the message.
@@ -149,7 +151,7 @@ def read_json(path: AnyPath, remedy: str = "repair it, or name another") -> obje
 
 
 def once(pairs: Sequence[tuple[str, object]]) -> dict:
-    """A JSON object whose names are all different; of equal ones `json` would keep the last, unsaid.
+    """A JSON object whose names are all different; of equal names `json` would silently keep the last.
 
     Raises:
         ValueError: for a name that is there twice.
@@ -170,7 +172,7 @@ def read_object(path: AnyPath, remedy: str) -> dict:
 
 
 def as_named(given: object, what: str) -> dict:
-    """What is given by name: a dict, or the columns of a table.
+    """Values by name, from a dict or the columns of a table.
 
     Raises:
         InputError: for what has no names.
@@ -213,7 +215,7 @@ def as_labels(labels: Array, clips: int) -> np.ndarray:
     if labels.ndim == 2 and labels.dtype == bool and len(labels) == clips:
         return labels
     labels = as_integers("labels", labels, clips)
-    # Numbers of species or of a catalogue would make a column of scores for each that there might be.
+    # Numbers of a catalogue, as of species, would make a column of scores for each number up to theirs.
     if len(wrong := labels[(labels < 0) | (labels >= 10**5)]):
         raise InputError(
             f"labels hold {wrong[0]}; count the classes from 0, as numpy.unique(labels, "
@@ -262,11 +264,11 @@ def as_rows(rows: object, count: int) -> np.ndarray:
 
 
 def as_array(values: Array, name: str) -> np.ndarray:
-    """What a tensor, a list or a table holds, as an array of any shape and type."""
+    """The values of a tensor, a list or a table, as an array of any shape and type."""
     if not isinstance(values, Tensor):
         return unmasked(values, name)
     require_memory(values, name)
-    # NumPy has no bfloat16, in which a model under autocast answers.
+    # NumPy has no bfloat16, which a model under autocast returns.
     values = values.float() if values.dtype == torch.bfloat16 else values
     return values.detach().cpu().numpy()
 
@@ -276,7 +278,7 @@ def as_embeddings(values: Array, name: str = "embeddings", any_scale: bool = Fal
 
     Args:
         name: what they are called in the message.
-        any_scale: whether what is asked of them needs no squares.
+        any_scale: whether the caller needs no squares of them.
 
     Raises:
         InputError: for another number of axes, for no clips or dimensions, for a value that is not
@@ -296,7 +298,7 @@ def as_embeddings(values: Array, name: str = "embeddings", any_scale: bool = Fal
 
 
 def require_scale(values: Tensor, name: str) -> None:
-    """Refuse (clips, ...) whose squares float64 cannot hold, as deviations and products are made of.
+    """Refuse (clips, ...) whose squares float64 cannot hold; deviations and products are made of them.
 
     Raises:
         InputError: for a column whose largest magnitude is beyond 1e100, or below 1e-100 and not 0.
@@ -312,7 +314,7 @@ def require_scale(values: Tensor, name: str) -> None:
 
 
 def as_waves(given: object) -> Tensor | list[Tensor]:
-    """Waves as float32, taken or refused by one rule for all functions.
+    """Waves as float32, by one rule for all functions.
 
     Args:
         given: floats with full scale at 1, (clips, samples), or (samples,) for one clip: a tensor,
@@ -349,7 +351,7 @@ def as_waves(given: object) -> Tensor | list[Tensor]:
                 )
         longest = max(map(len, waves), default=0)
     require_clips(len(rows), longest)
-    # One answer for all clips of a tensor: each question to a GPU waits for what it is doing.
+    # The clips of a tensor are checked at once, since each answer of a GPU waits for its other work.
     if isinstance(rows, list) or not (rows.numel() and _peak(rows) <= _LOUDEST):
         for row, wave in enumerate(rows):
             _require_sound(wave, f"clip {row}" if len(rows) > 1 else "the waveform")
@@ -392,7 +394,7 @@ def _sequence_or_array(given: object) -> Sequence | Array:
     if isinstance(given, Real):
         given = np.array(given)
     if isinstance(given, np.ndarray) and given.dtype == object:
-        # Waves of several lengths, or the one column of a table that holds them; unless numbers.
+        # Waves of several lengths, or the one column of a table that holds them, unless it has numbers.
         column = given[:, 0] if given.ndim == 2 and given.shape[1] == 1 else given
         is_sequence = column.ndim == 1 and all(hasattr(one, "__len__") for one in column)
         return list(column) if is_sequence else given
@@ -421,7 +423,7 @@ def _as_floats(given: Sequence | Array, name: str) -> Tensor:
     if is_tensor:
         require_memory(given, name)
         return given.float()
-    # An array is copied: one that is mapped from a file may not be written to.
+    # A copy, since an array that is mapped from a file may be read-only.
     with np.errstate(all="ignore"):
         return torch.from_numpy(given.astype(np.float32))
 
@@ -447,12 +449,16 @@ def _peak(wave: Tensor) -> float:
 
 
 def unmasked(values: object, name: str) -> np.ndarray:
-    """An array; what it hides behind a mask is not to be taken for its values."""
+    """An array without masked entries.
+
+    Raises:
+        InputError: for masked entries, whose values mean nothing, or what is no array.
+    """
     if np.ma.is_masked(values):
         raise InputError(f"entries of {name} are masked; fill them, or leave them out.")
     try:
         array = np.asarray(values)
-        # Of a table of its own nullable floats pandas makes objects.
+        # pandas makes objects of a table of its nullable floats.
         kinds = np.atleast_1d(getattr(values, "dtypes", ())) if array.dtype == object else ()
         if len(kinds) and all(getattr(kind, "kind", "") == "f" for kind in kinds):
             array = values.to_numpy(np.float64, na_value=np.nan)
@@ -463,9 +469,14 @@ def unmasked(values: object, name: str) -> np.ndarray:
 
 def require_memory(values: Tensor, name: str) -> None:
     """Refuse a tensor that is no block of numbers: sparse, nested, quantized or on the device meta."""
-    unusual = values.is_nested or values.is_quantized or values.layout != torch.strided
-    if values.is_meta or unusual:
-        kind = "nested" if values.is_nested else values.layout
-        kind = values.dtype if values.is_quantized else kind
-        what = "the meta device" if values.is_meta else f"the layout {kind}"
-        raise InputError(f"a tensor of {what} was given for {name}; give a dense one with numbers.")
+    if values.is_meta:
+        what = "the meta device"
+    elif values.is_quantized:
+        what = f"the layout {values.dtype}"
+    elif values.is_nested:
+        what = "the layout nested"
+    elif values.layout != torch.strided:
+        what = f"the layout {values.layout}"
+    else:
+        return
+    raise InputError(f"a tensor of {what} was given for {name}; give a dense one with numbers.")

@@ -2,8 +2,8 @@
 
 timm, MAE and AudioMAE give the weights of a vision transformer the same names; transformers' ViTMAE has
 names of its own and keeps query, key and value apart. Both are read as an `audiopg.mae.Encoder`, with
-the positions, the front end and the small number in the layer norms that the weights were trained
-with. `write_timm` goes the way back.
+the positions, the front end and the epsilon of the layer norms that the weights were trained with.
+`write_timm` writes an encoder for timm.
 """
 
 import argparse
@@ -25,8 +25,8 @@ from audiopg.frontend import MEL_BANDS, PATCH, LogMel
 from audiopg.inputs import read_object
 from audiopg.mae import ARCHITECTURES, BANDS, MOST_TOKENS, PIXELS, Encoder
 
-# Of AudioMAE (Huang et al., 2022), in its training script: twice the standard deviation of AudioSet
-# divides, and zeros are added before.
+# From the training script of AudioMAE (Huang et al., 2022): values are divided by twice the standard
+# deviation of AudioSet, and the zeros that fill a clip are added before.
 _MEAN, _DEVIATION = -4.2677393, 2 * 4.5689974
 AUDIOMAE = {
     "mean": _MEAN,
@@ -34,7 +34,7 @@ AUDIOMAE = {
     "window": "hann",
     "padding": -_MEAN / _DEVIATION,
 }
-# timm's names and ours; the positions and the class token are apart.
+# timm's names and ours; positions and class token are exchanged apart.
 _TIMM = {
     "patch_embed.proj": "patch_projection",
     "norm1": "attention_norm",
@@ -59,20 +59,20 @@ _VITMAE = {
     "intermediate.dense": "mlp.fc1",
     "output.dense": "mlp.fc2",
 }
-# What an encoder does not need: the decoder, and a head of classes.
+# Parts that an encoder does not need: the decoder, and a head for classes.
 _LEFT_OUT = ("decoder", "mask_token", "head.")
 
 
 def read_encoder(path: AnyPath, tensors: Mapping[str, Tensor]) -> Encoder:
     """The encoder in a checkpoint of timm, MAE, AudioMAE or ViTMAE.
 
-    A ``config.json`` beside the file, as timm and transformers write it, tells the number of heads
-    and the small number in the layer norms; without one the heads are 64 wide and that number is
-    1e-6. The front end is that of AudioMAE, unless the config has an object "audiopg" with the
-    arguments of a `LogMel`, as `write_timm` writes it.
+    A ``config.json`` beside the file, as timm and transformers write it, has the number of heads and
+    the epsilon of the layer norms; without one the heads are 64 wide and the epsilon is 1e-6. The
+    front end is that of AudioMAE, unless the config has an object "audiopg" with the arguments of a
+    `LogMel`, as `write_timm` writes it.
 
     Args:
-        path: of the file, for messages and its neighbour.
+        path: of the file, for messages and for its ``config.json``.
         tensors: in it, by name. The patches are of (1, 16, 16), the positions of 64 x 8 patches,
             those of a time step one after another.
 
@@ -158,7 +158,7 @@ def _from_vitmae(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _config(path: Path) -> dict:
-    """Of the config beside some weights: "heads", "epsilon" and "front_end", where it says them."""
+    """What a config beside the weights says of "heads", "epsilon" and "front_end"."""
     file = path.with_name("config.json")
     if not file.is_file():
         return {}
@@ -196,7 +196,7 @@ def read_pth(path: AnyPath) -> dict[str, Tensor]:
 def write_timm(encoder: Encoder, folder: AnyPath) -> None:
     """Write an encoder as timm reads it: ``model.safetensors``, ``config.json`` and a card.
 
-    The folder is not there yet or empty, and is written whole or not at all.
+    The folder must not exist yet, or be empty; it is written whole or not at all.
 
     ``timm.create_model("local-dir:FOLDER", pretrained=True)`` makes the network from them. Its input
     is (B, 1, 1024, 128), standardised log-mels, and it gives the average of the patches' tokens.
@@ -252,7 +252,7 @@ def write_timm(encoder: Encoder, folder: AnyPath) -> None:
 
 
 def _card(encoder: Encoder) -> str:
-    """What the weights are, and what they have to be given."""
+    """A description of the weights and of their input."""
     front_end = json.dumps(encoder.log_mel.settings)
     return f"""# An encoder of audiopg
 

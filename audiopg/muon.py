@@ -1,8 +1,8 @@
 """Muon: steps along the polar factor of a matrix's momentum (Jordan et al., 2024).
 
-`torch.optim.Muon` finds it by 15 products a matrix, in bfloat16 whatever the device: 30 to 50 times
-slower than in float32 on a processor without units for it. Here a processor takes two products and two
-inverses, in float32.
+`torch.optim.Muon` finds it by 15 products a matrix, in bfloat16 on any device, which takes 30 to 50
+times as long as in float32 on a processor without units for bfloat16. Here a processor takes two
+products and two inverses, in float32.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,10 +17,10 @@ from audiopg.environment import full_precision
 # as two can be from 0.0015 to 1, 0.68 to 1.32 (Zolotarev's function of type (3, 4); Nakatsukasa and
 # Freund, 2016, doi:10.1137/140990334).
 INVERSES = ((2.7933681e-5, 0.013432798), (0.080547923, 0.72132284))
-# Each (a, b, c) takes a singular value s to a s + b s³ + c s⁵: the quintic that leaves the least
-# distance from 1 over the range that the one before has left, the first over 0.001 to 1 (Amsel et al.,
+# Each (a, b, c) takes a singular value s to a s + b s³ + c s⁵. It is the quintic with the least distance
+# from 1 over the range that the quintic before leads to; the first range is 0.001 to 1 (Amsel et al.,
 # 2025, "The Polar Express", arXiv:2505.16932). The upper end of every range is taken 1 % higher, so that
-# rounding does not leave it. In the end 0.001 to 1 has become 0.44 to 1.56.
+# rounding stays inside. In the end 0.001 to 1 becomes 0.44 to 1.56.
 QUINTICS = (
     (8.386893, -24.371311, 17.726412),
     (4.143012, -3.018618, 0.552650),
@@ -95,7 +95,7 @@ def polar_factor(matrices: Tensor, precision: torch.dtype = torch.float32) -> Te
     """
     if matrices.shape[1] < matrices.shape[2]:
         return polar_factor(matrices.mT, precision).mT
-    # Of a matrix of zeros nothing is left to divide by.
+    # The least norm keeps a matrix of zeros from a division by zero.
     x = matrices / torch.linalg.matrix_norm(matrices, keepdim=True).clamp(min=1e-7)
     with full_precision(x.device):
         return by_quintics(x.to(precision)) if x.is_cuda else by_inverses(x)

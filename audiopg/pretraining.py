@@ -47,7 +47,7 @@ __all__ = [
     "pretrain", "read_settings", "recipe_for",
 ]  # fmt: skip
 
-# A loss this many times the mean of so many steps before it is an explosion.
+# A loss has exploded at this many times the mean of up to this many steps before.
 _EXPLOSION, _STEPS_BEFORE = 10.0, 100
 
 
@@ -85,8 +85,8 @@ def pretrain(
             patch projection in ``filters/`` and, where TensorBoard is installed, its scalars; None
             keeps nothing.
         resume: go on from the newest good checkpoint in ``out``. The run may become longer or
-            shorter, and its cooldown begin elsewhere, as long as the steps that are done had the
-            learning rates that they would have had.
+            shorter, and its cooldown may begin elsewhere, as long as the learning rates of the steps
+            that are done stay the same.
         device: where to train; a CUDA device where there is one.
         watch: called as ``watch(step, model, losses)``, the losses being those of the steps done,
             before the first step and after every step, in the first process.
@@ -120,8 +120,7 @@ def pretrain(
 def _settled(
     settings: PretrainSettings, resumed: AnyPath | None, device: torch.device
 ) -> PretrainSettings:
-    """Settings with the precision of the run that is resumed, or what "auto" becomes, for all
-    processes what it becomes in the first."""
+    """Settings with the precision of the run that is resumed, or that the first process chooses."""
     rank, world = processes()
     if settings.batch_size % world:
         raise InputError(
@@ -171,7 +170,7 @@ def _begin(
 
 
 def _share(run: Run) -> None:
-    """Give all processes the first one's place in a run; the weights follow by themselves."""
+    """Bring all processes to the place of the first in a run; the weights follow by themselves."""
     log_mel = run.model.encoder.log_mel
     own = [run.losses, run.before, log_mel.mean, log_mel.standard_deviation, run.heard]
     run.losses, run.before, log_mel.mean, log_mel.standard_deviation, heard = from_first(own)
@@ -188,7 +187,7 @@ def _share(run: Run) -> None:
 
 
 def _optimisers(settings: PretrainSettings, model: MaskedAutoencoder) -> list[Optimizer]:
-    """One group of parameters each; between them they have all parameters of the model."""
+    """AdamW, and Muon where it is asked for; each has one group of the model's parameters."""
     both = {"lr": settings.learning_rate, "weight_decay": settings.weight_decay}
     matrices, others = [], []
     for name, parameter in model.named_parameters():
@@ -264,7 +263,7 @@ def _train(run: Run, recordings: Recordings | None, watch: Watcher | None, progr
 
 
 def _network(run: Run) -> nn.Module:
-    """The model as the loop calls it: its gradients are of all processes, and it may be compiled."""
+    """The model as the loop calls it: with the gradients of all processes, and perhaps compiled."""
     network = run.model
     if processes()[1] > 1:
         network = DistributedDataParallel(network, broadcast_buffers=False)
@@ -291,32 +290,32 @@ def _next(
 ) -> _Batch | InputError | None:
     """The next batch, or None after the last.
 
-    On a GPU it is made in a queue of its own: synthesis asks the device whether its factors are in
-    their ranges, and behind the backward pass the answer would come when that is done.
+    A GPU makes it in a stream of its own. Synthesis asks the device whether its factors are in their
+    ranges, and in the stream of the backward pass it would wait for that to end.
     """
     if device.type != "cuda":
         return next(batches, None)
-    own, ours = _queue(device), torch.cuda.current_stream(device)
+    own, ours = _stream(device), torch.cuda.current_stream(device)
     with torch.cuda.stream(own):
         batch = next(batches, None)
     ours.wait_stream(own)
     if isinstance(batch, _Batch):
         for tensor in (batch.clips, batch.mel, batch.targets):
             if tensor is not None:
-                # Or its memory would be taken for the next batch while this one is still read.
+                # Else its memory could be given to the next batch while this one is still read.
                 tensor.record_stream(ours)
     return batch
 
 
 @cache
-def _queue(device: torch.device) -> torch.cuda.Stream:
-    """The queue of a GPU that batches are made in."""
+def _stream(device: torch.device) -> torch.cuda.Stream:
+    """The stream of a GPU in which batches are made."""
     return torch.cuda.Stream(device)
 
 
 @torch.no_grad()
 def _batches(run: Run, recordings: Recordings | None) -> Iterator[_Batch | InputError]:
-    """The batches of the steps that are left; in place of one that cannot be read, why not."""
+    """The batches of the steps that are left; the error in place of one that cannot be read."""
     settings, device = run.settings, run.device
     steps = range(len(run.losses), settings.steps)
     if recordings:
@@ -343,7 +342,7 @@ def _clips(settings: PretrainSettings, step: int, device: torch.device) -> Tenso
 def _recorded(
     settings: PretrainSettings, steps: Iterable[int], recordings: Recordings
 ) -> Iterator[tuple[Tensor, None]]:
-    """The waveforms of some steps, (B, 163840) each, read ahead; of their factors nothing is known."""
+    """The waveforms of some steps, (B, 163840) each, read ahead; they have no targets."""
     batches = (_clips(settings, step, torch.device("cpu")) for step in steps)
     with closing(read_ahead(recordings, batches, settings.seed)) as waves:
         for wave in waves:
@@ -353,10 +352,10 @@ def _recorded(
 def _synthesized(
     settings: PretrainSettings, steps: Iterable[int], device: torch.device
 ) -> Iterator[tuple[Tensor, Tensor | None]]:
-    """The waveforms of some steps, (B, 163840) each, and what a head is to predict.
+    """The waveforms of some steps, (B, 163840) each, and the targets of the auxiliary head.
 
-    That is (B, summaries) float32, of mean 0 and deviation 1 over the prior (see
-    `audiopg.synth.summarise`); None without a head.
+    Targets are the `audiopg.synth.summarise` of the clips, (B, summaries) float32, with mean 0 and
+    deviation 1 over the prior; None without a head.
     """
     prior, targets = SynthPrior.preset(settings.prior), None
     is_headed = settings.auxiliary_weight > 0
@@ -372,7 +371,7 @@ def _synthesized(
 def _backward(
     network: nn.Module, batch: _Batch, settings: PretrainSettings
 ) -> tuple[MaskedOutput, Tensor]:
-    """The network's output for a batch, with gradients in its parameters, and the norm of them all."""
+    """The network's output for a batch, whose gradients it leaves in the parameters, and their norm."""
     with environment.autocast(batch.mel.device, settings.precision):
         output = network(
             batch.mel,
@@ -393,7 +392,7 @@ def _backward(
 def _reasons_to_stop(
     run: Run, seconds: float, caught: list[int], batch: _Batch | InputError | None
 ) -> tuple[bool, bool, bool]:
-    """A signal, no minutes left by the clock of the first process, a batch that cannot be read."""
+    """Whether there was a signal, the first process's clock is out of time, and the batch is bad."""
     minutes = run.settings.minutes
     is_late = minutes is not None and processes()[0] == 0 and seconds >= 60 * minutes
     return bool(caught), is_late, isinstance(batch, InputError)
@@ -463,7 +462,7 @@ def _end(run: Run, stop: list[bool], batch: _Batch | InputError | None, caught: 
     done = f"stopped after step {len(run.losses)}"
     if interrupted:
         onward = f"; go on with --resume --out {run.folder.path}" if run.folder else ""
-        # Of the signal that another process caught the number is not known.
+        # Where another process caught the signal, its number is not known here.
         raise Stopped(*caught[:1] or (signal.SIGINT,), done + onward)
     if run.folder and late:
         print(f"{done}: its {run.settings.minutes:g} minutes are over")

@@ -124,7 +124,7 @@ class PretrainSettings:
                 f"auxiliary_weight is {self.auxiliary_weight:g}, but of recordings no factors are "
                 "known to predict; leave out audio, or set it to 0."
             )
-        _ = self.architecture
+        _ = self.architecture  # Refuses sizes that do not go together.
 
     @property
     def architecture(self) -> Architecture:
@@ -137,7 +137,7 @@ class PretrainSettings:
 
 RECIPES = {
     "paper": PretrainSettings(),
-    # The steps that a probe on recordings lets through, and compilation (`experiments.recipe_table`).
+    # The changes that a probe on recordings supports, and compilation (`experiments.recipe_table`).
     # So far they are probed on short runs of `tiny` alone; there a larger batch and a schedule lost.
     "fast": PretrainSettings(
         precision="auto",
@@ -147,9 +147,9 @@ RECIPES = {
         class_token=False,
         optimiser="muon",
     ),
-    # For a processor without a GPU beside it. What counts is the number of steps, so batches are small,
-    # and Muon takes the better ones. Windows and a part of the masked patches would make a step cheaper,
-    # and gained a probe nothing in equal time (`experiments.recipe_steps`).
+    # For a machine without a GPU. The number of steps counts, so batches are small, and Muon takes
+    # better steps. Windows, or decoding a part of the masked patches, make a step cheaper, but gained a
+    # probe nothing in equal time (`experiments.recipe_steps`).
     "cpu": PretrainSettings(
         preset="tiny",
         precision="auto",
@@ -165,10 +165,10 @@ RECIPES = {
 
 
 def recipe_for(preset: str, recipe: str = "fast") -> PretrainSettings:
-    """A recipe for a size of network: its decoder is not made larger than the size's own.
+    """A recipe for another size of network, with a decoder no larger than that size has.
 
     Raises:
-        InputError: for a size that there is not.
+        InputError: for an unknown size.
     """
     settings = replace(RECIPES[recipe], preset=preset)
     own = ARCHITECTURES[preset]
@@ -180,10 +180,10 @@ def recipe_for(preset: str, recipe: str = "fast") -> PretrainSettings:
     return replace(settings, **changes)
 
 
-# What may change when a run is resumed: it says when to stop or to write, or how fast to go (compiled
-# steps differ by rounding), not what is learned.
+# Settings that may change when a run is resumed: they say when to stop or to write, or how fast to go
+# (compiled steps differ by rounding), not what is learned.
 _CHANGEABLE = ("minutes", "checkpoint_every", "filters_every", "pictures_every", "compiled")
-# These too, as long as the steps that are done would have been the same.
+# These may change too, as long as the steps that are done would have been the same.
 LENGTHS = ("steps", "cooldown_steps")
 
 
@@ -201,9 +201,9 @@ def learning_rate_at(settings: PretrainSettings, step: int) -> float:
 
 
 def different(one: PretrainSettings, other: PretrainSettings) -> list[str]:
-    """The settings by which two runs learn something else; when to stop or to write are none.
+    """The settings in which two runs differ, but for those that say when to stop or to write.
 
-    The precision "auto" is no other than what it became.
+    The precision "auto" differs from none, since it became one of the others.
     """
     names = [f.name for f in fields(one) if f.name not in _CHANGEABLE]
     if "auto" in (one.precision, other.precision):

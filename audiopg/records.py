@@ -1,8 +1,7 @@
 """Records of runs: what was run, what came out, on which machine, from which commit.
 
-A record is a small JSON file, written by the run itself, in ``results/`` of a clone of the project
-or in a folder that is named. A figure stands in the book only if a record, or the page's own
-execution, made it.
+A record is a small JSON file that the run itself writes, in ``results/`` of a clone of the project or
+in another folder. Every figure in the book comes from a record, or from the page's own execution.
 """
 
 import base64
@@ -24,7 +23,7 @@ from audiopg.inputs import read_object, shown
 
 Found = TypeVar("Found")
 
-# Of a name, in bytes: file systems have room for 255, and an ending and a temporary name are added.
+# Bytes of a name: file systems have room for 255, and an ending and a temporary name are added.
 _LONGEST = 200
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
@@ -32,7 +31,7 @@ _WEIGHTS = Path(__file__).parent / "weights"
 
 
 def results_folder(folder: AnyPath | None = None) -> Path:
-    """The folder of records that is named, or ``results/`` of the clone when None.
+    """The named folder of records, or ``results/`` of the clone when None.
 
     Raises:
         InputError: when None, and audiopg does not run from a clone of the project.
@@ -48,11 +47,11 @@ def results_folder(folder: AnyPath | None = None) -> Path:
 
 
 def record_path(name: str, folder: AnyPath | None = None) -> Path:
-    """Where a record lies. A command asks before its work, so that nothing is refused after it.
+    """The path of a record; a command asks for it before its work, so that nothing is refused later.
 
     Args:
-        name: of the record, in at most 200 letters, digits, "-" and "_". Where no folder is given, it can have
-            one before it, as in "elsewhere/name".
+        name: of the record, at most 200 letters, digits, "-" and "_". Without ``folder`` the name may
+            have a folder before it, as in "elsewhere/name".
         folder: of the records; results/ of the clone when None.
 
     Raises:
@@ -116,7 +115,7 @@ def write_record(
 
 
 def weights_of(settings: Mapping) -> dict[str, str]:
-    """The SHA-256 of the weights of the package that a record's settings name, by their names."""
+    """The SHA-256, by name, of those weights of the package that a record's settings name."""
     places = ("model", "start", "beside", "by_clips")
     named = [settings.get(place) or () for place in places]
     names = {name for each in named for name in ([each] if isinstance(each, str) else each)}
@@ -128,7 +127,7 @@ def weights_of(settings: Mapping) -> dict[str, str]:
 
 
 def other_weights(record: Mapping) -> list[str]:
-    """The names of weights that were others when a record was made than those in the package now."""
+    """The names of weights that have changed in the package since a record was made."""
     used = record.get("weights") or {}
     now = weights_of({"model": list(used)})
     return [name for name, digest in used.items() if now.get(name) != digest]
@@ -145,19 +144,19 @@ def read_record(name: str, folder: AnyPath | None = None) -> dict | None:
         return None
     remedy = "delete it, and run it again"
     record = read_object(path, remedy)
-    for name in ("settings", "metrics", "weights"):
-        if not isinstance(record.get(name, {}), dict):
-            raise InputError(f"{path} is damaged: its {name} are no object; {remedy}.")
+    for part in ("settings", "metrics", "weights"):
+        if not isinstance(record.get(part, {}), dict):
+            raise InputError(f"{path} is damaged: its {part} are no object; {remedy}.")
     return record
 
 
 def pack(found: object) -> dict:
-    """What an analysis found, as a record holds it: arrays of numbers with 16 bits a number.
+    """The findings of an analysis as a record holds them: arrays with 16 bits a number.
 
     Args:
         found: a dataclass of tensors, arrays, numbers and names, such as
-            `audiopg.analysis.FilterGrowth`, or a dict of such. Magnitudes beyond those of half
-            precision, 65,504, are brought to it.
+            `audiopg.analysis.FilterGrowth`, or a dict of such. Magnitudes are clipped at 65,504, the
+            largest of half precision.
     """
     if isinstance(found, dict):
         return {name: pack(part) for name, part in found.items()}
@@ -176,12 +175,12 @@ def pack(found: object) -> dict:
 
 
 def unpack(kind: type[Found], packed: Mapping) -> Found:
-    """What `pack` packed, to its 16 bits; of the dataclass that it was.
+    """The dataclass that `pack` packed, its arrays with 16 bits a number.
 
     A field that was added to the dataclass after the record was made has its default.
 
     Raises:
-        InputError: for something else.
+        InputError: for a field that is missing and has no default.
     """
     values = {}
     for field in fields(kind):
@@ -202,7 +201,7 @@ def unpack(kind: type[Found], packed: Mapping) -> Found:
 
 
 def read_table(table: Mapping) -> DataFrame:
-    """A table of a record, which holds its columns and its rows as ``columns`` and ``data``."""
+    """A table from the ``columns`` and ``data`` in which a record holds it."""
     import pandas
 
     return pandas.DataFrame(table["data"], columns=table["columns"])

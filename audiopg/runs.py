@@ -1,9 +1,9 @@
 """The folder of a run: one process writes in it, and nothing of another run is taken for its own.
 
-Pre-training and fine-tuning share what is here, down to the learning rate and what an optimiser keeps.
-A folder is held by a lock for as long as a run writes in it. A run has a random name of its own in
-``provenance.json``, and its checkpoints say it. What the checkpoints hold is left to
-`audiopg.checkpoints` and `audiopg.transfer.tasks`.
+Pre-training and fine-tuning share this module, down to the learning rate and the state of an optimiser.
+A lock holds a folder for as long as a run writes in it. A run has a random name of its own in
+``provenance.json``, which its checkpoints repeat. `audiopg.checkpoints` and `audiopg.transfer.tasks`
+say what the checkpoints hold.
 """
 
 import fcntl
@@ -36,18 +36,18 @@ Settings = TypeVar("Settings")
 Content = TypeVar("Content")
 
 _CHECKPOINT = re.compile(r"step-\d{8,}")
-# What tells that there is a run in a folder already, of whichever kind.
+# Signs that a folder holds a run already, of whichever kind.
 _TRACES = ("settings.json", "run.json", "provenance.json", "metrics.jsonl", "result.json")
 _TRACES += ("filters", "pictures", "tensorboard", "milestones.json", "seed-*/fold-*")
-# What a killed process was writing: a file or a checkpoint under a temporary name; and what
-# safetensors (0.8.0) writes to before it renames it.
+# What a killed process leaves: a file or a checkpoint under a temporary name; and the file that
+# safetensors (0.8.0) writes before it renames it.
 _LEFTOVER = re.compile(
     r"\.(.+\.(jsonl?|safetensors|png|csv|wav|flac)|step-\d{8,})\.(\d+|[0-9a-f]{16})\.part"
 )
 _UNNAMED = re.compile(r"\.tmp[A-Za-z0-9]{6}")
-# In the header of a file of tensors: the CRC-32 of all else that it holds.
+# The name in the header of a file of tensors for the CRC-32 of all else that it holds.
 _CHECKSUM = "audiopg.crc32"
-# What an optimiser keeps of a parameter, and a checkpoint with it.
+# What an optimiser, and so a checkpoint, keeps of a parameter.
 _STATES = {"AdamW": ("step", "exp_avg", "exp_avg_sq"), "Muon": ("momentum_buffer",)}
 
 
@@ -71,7 +71,7 @@ class RunFolder:
             return False
 
     def require_held(self, then: str = "go on") -> None:
-        """See that no other folder has come in the place of this one, or none at all.
+        """See that the folder has been neither replaced nor taken away.
 
         Raises:
             InputError: when it has.
@@ -84,7 +84,7 @@ class RunFolder:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """A write that fails is one sentence; nothing is written where another folder has come.
+        """A context for writing, which is not entered where another folder has taken the place.
 
         Raises:
             InputError: with the reason and what to do, when the block cannot write.
@@ -96,12 +96,12 @@ class RunFolder:
 
 @contextmanager
 def run_folder(path: AnyPath) -> Iterator[RunFolder]:
-    """Hold the folder of a run, which is made where it is not there.
+    """Hold the folder of a run, and make it where it is missing.
 
-    The lock is the system's (flock), so that a process that is killed leaves none behind. It holds
-    between the machines that share a folder over NFS, and where a file system has no locks, as
-    Lustre may not, the run goes on without one, and says so. A folder made here, in which nothing
-    was written, is taken away again.
+    The lock is the system's (flock), so a process that is killed leaves none behind. It holds between
+    the machines that share a folder over NFS. Where a file system has no locks, as Lustre may not, the
+    run goes on without one, and says so. A folder that was made here is taken away if nothing was
+    written in it.
 
     Raises:
         InputError: when another process, or this one, is writing in the folder; when nothing can
@@ -119,7 +119,7 @@ def run_folder(path: AnyPath) -> Iterator[RunFolder]:
     try:
         yield folder
     finally:
-        # Only the one that holds the lock takes the file away, so nobody waits for it in vain.
+        # Only the process that holds the lock takes its file away.
         if folder.is_held():
             with suppress(OSError):
                 (path / ".audiopg.lock").unlink()
@@ -133,7 +133,7 @@ def _locked(path: Path) -> RunFolder:
         file = path / ".audiopg.lock"
         try:
             folder = RunFolder(path, os.open(file, os.O_RDWR | os.O_CREAT, 0o666))
-        # One that another user's killed process has left may be read, and so locked.
+        # A file that another user's killed process has left can be locked if it can be read.
         except PermissionError:
             if not file.exists():
                 raise
@@ -156,9 +156,9 @@ def _locked(path: Path) -> RunFolder:
 
 
 def require_utf8(path: AnyPath) -> None:
-    """See that checkpoints in a folder could be read again: safetensors reads from no other path.
+    """See that checkpoints in a folder can be read again: safetensors reads from paths in UTF-8 alone.
 
-    It writes to any (0.8.0), so that a run would look damaged when it is resumed.
+    It writes to any path (0.8.0), so the run would look damaged when it is resumed.
 
     Raises:
         InputError: for what is no path, or one that is not UTF-8.
@@ -301,8 +301,8 @@ def read_checkpoint(
         return read(path)
     except ForeignCheckpoint:
         raise
-    # A text that is no JSON is a ValueError, and so is an InputError; one that says something else
-    # is a KeyError or a TypeError, and one that is nested too deeply a RecursionError.
+    # A text that is no JSON gives a ValueError, as an InputError is; other JSON than expected gives a
+    # KeyError or a TypeError, and JSON that is nested too deeply a RecursionError.
     except (OSError, SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
         if folder:
             set_aside(folder, path, error, then)
@@ -369,14 +369,14 @@ def unsealed(content: dict, name: str) -> dict:
 def require_whole(
     path: Path, tensors: Mapping[str, Tensor], shapes: Mapping[str, torch.Size | None] | None = None
 ) -> None:
-    """See that what a file of a run holds is finite, as it was when it was written.
+    """See that the tensors of a file of a run are finite, as they were when they were written.
 
     Args:
-        shapes: that they should have, any shape for None; names and shapes are not looked at when
-            None.
+        shapes: the expected shape of each tensor, None for any; None where neither names nor shapes
+            matter.
 
     Raises:
-        InputError: for others, or ones that are not finite.
+        InputError: for other names or shapes, or values that are not finite.
     """
     if shapes and (
         tensors.keys() != shapes.keys()
@@ -413,7 +413,7 @@ def require_readable(path: Path) -> None:
 
 
 def require_finite(model: nn.Module, after: str) -> None:
-    """See that a step, of whatever loss, has not spoilt the weights, before they are written.
+    """See that a step has not spoilt the weights, whatever its loss, before they are written.
 
     Raises:
         InputError: for weights that are not finite.
@@ -440,7 +440,7 @@ def require_own(path: Path, run: str | None, expected: str | None) -> None:
 def set_aside(folder: RunFolder, path: Path, why: object, then: str) -> None:
     """Rename a damaged checkpoint, a file or a folder, out of the run's way, and say so.
 
-    Nothing is deleted: what looks damaged may be of a newer version, and somebody may still read it.
+    Nothing is deleted: what looks damaged may come from a newer version, and be read by that.
     """
     names = (path.with_name(f"damaged-{number}-{path.name}") for number in count(1))
     free = next(name for name in names if not name.exists())
@@ -466,7 +466,7 @@ def step_of(checkpoint: Path) -> int:
 
 
 def clear_leftovers(folder: RunFolder, *inside: str) -> None:
-    """Take away what a process that was killed was writing.
+    """Take away the unfinished files of a process that was killed.
 
     Args:
         folder: of the run; other programs may have files in it, which stay.
@@ -486,7 +486,7 @@ def cut_metrics(path: Path, losses: Sequence[float]) -> None:
     """Keep the first lines of a ``metrics.jsonl``: those of the steps that a checkpoint has.
 
     Raises:
-        InputError: when there are fewer whole lines, or they say other losses.
+        InputError: when there are fewer whole lines, or they have other losses.
     """
     count = len(losses)
     # Bytes: the half line of a process that was killed need not be text.
@@ -515,7 +515,7 @@ def count_lines(path: Path) -> int:
 
 
 def read_metrics(path: Path) -> list[dict]:
-    """The lines of a ``metrics.jsonl``, but for half a line that a killed process left at the end.
+    """The whole lines of a ``metrics.jsonl``; a killed process may leave half a line at the end.
 
     Raises:
         InputError: for a file that cannot be read, or is damaged.
@@ -549,11 +549,11 @@ def warmup_cosine(peak: float, step: int, warmup: int, steps: int) -> float:
 def moments(
     model: nn.Module, optimisers: Sequence[Optimizer]
 ) -> Iterator[tuple[str, dict[str, Tensor], str, Tensor]]:
-    """What optimisers keep of the parameters of a model, AdamW or Muon.
+    """The tensors that optimisers, AdamW or Muon, keep of the parameters of a model.
 
     Yields:
-        The name that it has in a checkpoint; the state that holds it, and under which key; a tensor
-        of its shape.
+        For each, its name in a checkpoint; the state that holds it, and its key there; a tensor of its
+        shape.
     """
     names = {parameter: name for name, parameter in model.named_parameters()}
     for optimiser in optimisers:
