@@ -1,6 +1,6 @@
 """AudioPG in other people's benchmarks: HEAR, EVAR and X-ARES, by the interfaces they document.
 
-How each takes it is told beside this reference in the book (``book/api/transfer.md``).
+``book/api/transfer.md``, beside this reference in the book, says how to use each.
 
 All of them embed clips at their native length, with the bands of a time step one after another, as
 M2D does (pooling "frequency" of `Encoder.embed`). A step is 160 ms, the length of a patch: longer
@@ -66,8 +66,8 @@ def get_scene_embeddings(audio: Tensor, model: HearModel) -> Tensor:
 def get_timestamp_embeddings(audio: Tensor, model: HearModel) -> tuple[Tensor, Tensor]:
     """HEAR: embeddings at regular times, and the middle of what each hears, in milliseconds.
 
-    hear-validator 2021.0.6 refuses a time beyond the end of the sound. So a last step that would lie
-    there, most of which is filled up, is left out; a sound of a single step has the time of its own
+    hear-validator 2021.0.6 refuses a time beyond the end of the sound. So a last step whose middle lies
+    there, most of which is padding, is left out; a sound of a single step has the time of its own
     middle.
 
     Args:
@@ -96,7 +96,7 @@ class AR_AudioPG(_Adapter):
         self.cfg = cfg
 
     def precompute(self, device: torch.device, data_loader: object) -> None:
-        """Statistics of the data are not needed: the front end keeps those of pre-training."""
+        """Do nothing: the front end keeps the statistics of pre-training."""
 
     def encode_frames(self, batch_audio: Tensor) -> Tensor:
         """(B, samples) -> (B, 8 D, T)."""

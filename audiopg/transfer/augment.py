@@ -1,8 +1,9 @@
-"""What fine-tuning changes in its clips by chance, batched, and where the chance comes from.
+"""The random augmentation of fine-tuning, a batch at a time, and its random numbers.
 
 Every draw is a pure function of (seed, test fold, epoch, clip). So a run is the same, to rounding,
-on any device, and to the bit however often it is killed and resumed. In the shapes B is the clips of a
-batch; "draws" are what `draw` gives for them. The loop is in `audiopg.transfer.finetune`.
+on any device, and to the bit however often it is killed and resumed. In the shapes, B is the number
+of clips in a batch; "draws" are the result of `draw` for them. The loop is in
+`audiopg.transfer.finetune`.
 """
 
 import torch
@@ -10,8 +11,8 @@ from torch import Tensor
 
 from audiopg.random import STREAMS, permutation, random_words, uniform
 
-# The draws of a clip in an epoch: for its roll, for mixup, for the width and the start of both masks
-# of SpecAugment, and from the last of these on for stochastic depth.
+# The columns of a clip's draws in an epoch: for its roll, for mixup, for the width and the start of
+# each mask of SpecAugment; all from _DEPTH on are for stochastic depth.
 _ROLL, _MIXUP, _TIME_MASK, _BAND_MASK, _DEPTH = 0, 1, slice(2, 4), slice(4, 6), 6
 # Clips whose numbers are drawn at once; bounds the memory, does not change them.
 _CLIPS_AT_ONCE = 1024
@@ -32,7 +33,7 @@ def epoch_order(key: Tensor, epoch: int, clips: int) -> Tensor:
 
 
 def addresses(clips: Tensor, epoch: int) -> Tensor:
-    """Where the random numbers of clips in an epoch are found: one int64 for each."""
+    """The addresses of the random numbers of clips in an epoch: one int64 for each."""
     return clips + (epoch << 32)
 
 
@@ -49,19 +50,19 @@ def draw(key: Tensor, places: Tensor, depth: int) -> Tensor:
 
 
 def draw_patches(key: Tensor, places: Tensor, patches: int) -> Tensor:
-    """The same for `drop_patches`, a number for each patch of the longest clip: (clips, patches)."""
+    """As `draw`, for `drop_patches`: (clips, patches), a number for each patch of the longest clip."""
     return _uniform(key, places, STREAMS["patch_dropout"], patches)
 
 
 def random_roll(draws: Tensor, frames: Tensor) -> Tensor:
-    """By how many frames to roll clips of so many; each number alike: (B,) int64."""
+    """By how many of their frames to roll clips, each number equally likely: (B,) int64."""
     return _below(draws[:, _ROLL], frames)
 
 
 def mix(draws: Tensor, values: Tensor, most: float) -> Tensor:
     """Mixup (Zhang et al., 2018) of (B, ...) spectrograms or targets.
 
-    A share of each row is that of the row before it, any up to ``most`` alike.
+    A share of each row is that of the row before it; the share is uniform up to ``most``.
     """
     share = (most * draws[:, _MIXUP]).reshape(-1, *[1] * (values.ndim - 1))
     return torch.lerp(values, values.roll(1, 0), share)
@@ -70,7 +71,7 @@ def mix(draws: Tensor, values: Tensor, most: float) -> Tensor:
 def spec_augment(draws: Tensor, mel: Tensor, frames: Tensor, time: float, bands: float) -> Tensor:
     """SpecAugment (Park et al., 2019): one run of frames and one of bands is set to 0, the mean.
 
-    The width of a run is any up to the largest alike, and then its start.
+    The width of a run is uniform up to the largest, and so is its start where the run fits.
 
     Args:
         draws: (B, draws).
@@ -85,10 +86,10 @@ def spec_augment(draws: Tensor, mel: Tensor, frames: Tensor, time: float, bands:
 
 
 def stochastic_depth(draws: Tensor, most: float) -> Tensor:
-    """Stochastic depth (Huang et al., 2016): what to multiply each branch of each block with.
+    """Stochastic depth (Huang et al., 2016): the factor of each branch of each block.
 
-    The branch of a clip is left out with a probability that grows evenly from 0 in the first block
-    to ``most`` in the last; a branch that is kept makes up for those that are not.
+    A clip's branch is left out, with the factor 0, with a probability that grows evenly from 0 in the
+    first block to ``most`` in the last; the factor of a branch that is kept makes up for the others.
 
     Returns:
         (depth, 2, B, 1, 1) float32, the attention's first, then the perceptron's.
@@ -102,10 +103,10 @@ def stochastic_depth(draws: Tensor, most: float) -> Tensor:
 def drop_patches(
     draws: Tensor, patches: Tensor, longest: int, share: float
 ) -> tuple[Tensor, Tensor]:
-    """Patches that are seen when a share is left out (patchout of Koutini et al., 2022).
+    """The patches left when a share is left out (patchout of Koutini et al., 2022).
 
     Args:
-        draws: (B, patches), from `draw_patches`: the clip keeps those of the smallest.
+        draws: (B, patches), from `draw_patches`; a clip keeps the patches of the smallest draws.
         patches: (B,) int64, patches of each clip.
         longest: the most of them in the batch.
         share: of each clip's patches that is left out; at least one is kept.
@@ -122,25 +123,25 @@ def drop_patches(
 
 
 def _uniform(key: Tensor, places: Tensor, stream: int, columns: int) -> Tensor:
-    """(clips, columns) float32, so many clips at once that the launches on a GPU do not count."""
+    """(clips, columns) float32, many clips at once, so that launches on a GPU do not add up."""
     column = torch.arange(columns, device=places.device)
     parts = places[:, None].split(_CLIPS_AT_ONCE)
     return torch.cat([uniform(key, part, stream, column).float() for part in parts])
 
 
 def _kept(patches: Tensor, share: float) -> Tensor:
-    """Of so many patches those that are left when a share is dropped, at least one."""
+    """The number of patches left when a share is dropped, at least one."""
     return (patches.float() * (1 - share)).long().clamp(min=1)
 
 
 def _below(draws: Tensor, limits: Tensor) -> Tensor:
-    """Whole numbers from 0 to the limit less 1, each alike: (B,) int64."""
-    # In single precision a draw close to 1 may be rounded up to it.
+    """Whole numbers from 0 to the limit less 1, equally likely: (B,) int64."""
+    # In single precision a draw close to 1 may be rounded up to 1.
     return (draws * limits).long().clamp(max=limits - 1)
 
 
 def _runs(draws: Tensor, lengths: Tensor, share: float, places: int) -> Tensor:
-    """A run within each of some lengths: of draws (B, 2), (B, places) bool."""
+    """From draws (B, 2), a run within each length, as a mask, (B, places) bool."""
     widths = _below(draws[:, 0], (lengths.float() * share).long() + 1)
     starts = _below(draws[:, 1], lengths - widths + 1)
     place = torch.arange(places, device=draws.device)

@@ -54,7 +54,7 @@ def compare_encoders(
             the other the name and ", frequency pooling".
         native: as in `Encoder.embed`; a native log-mel is that of the clip as it is, too.
         controls: whether to add what hears nothing, and raw log-mels.
-        by_source: whether to leave out of training what has the source of a clip that is tested on
+        by_source: whether to leave out of training the clips that share a source with a test clip
             (``sources`` of `linear_probe`).
         progress: show a progress bar.
 
@@ -101,8 +101,8 @@ def probe_features(
 
 
 def split_of(clips: LabelledClips, by_source: bool) -> dict:
-    """What `linear_probe` is told of the folds and sources of some clips."""
-    # The validation part may be what is tested on, to choose an encoder.
+    """The arguments of `linear_probe` for the folds and sources of clips."""
+    # A validation part may itself be the test fold, as when an encoder is chosen.
     chosen_on = [fold for fold in clips.validation_folds if fold not in clips.test_folds]
     return {
         "test_folds": clips.test_folds,
@@ -157,7 +157,7 @@ def clip_features(
             pooled = "frequency" if pooling == "both" else pooling
             embeddings = encoder.embed(batch, pooling=pooled, native=native).cpu()
             if pooling == "both":
-                # Every band has as many tokens, so the mean of all is that of the bands.
+                # All bands have equally many tokens, so the mean over bands is that over tokens.
                 parts.setdefault(name, []).append(embeddings.unflatten(1, (BANDS, -1)).mean(1))
                 name += _BY_BAND
             parts.setdefault(name, []).append(embeddings)

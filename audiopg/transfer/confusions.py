@@ -1,6 +1,6 @@
 """Where a classifier errs, and what it might have heard (Section 4.2, Table 2).
 
-Which kinds of sound a class is of is said in `audiopg.transfer.kinds`.
+`audiopg.transfer.kinds` says which kinds of sound the classes are.
 """
 
 from collections.abc import Sequence
@@ -92,8 +92,8 @@ def nearest_clips(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The candidates that lie nearest to each query, such as synthetic clips to a recording.
 
-    By the cosine of the angle between embeddings, each dimension standardised over all of them:
-    what all clips share would otherwise make all of them alike.
+    Nearness is the cosine of the angle between embeddings. Each dimension is standardised over all of
+    them, since what all clips share would make all cosines large.
 
     Args:
         queries: (Q, D).

@@ -31,7 +31,7 @@ _TABLES = (".npz", ".parquet")
 
 
 def list_audio(paths: Sequence[AnyPath]) -> list[Path]:
-    """The file or files named, and those in the folders named and inside them.
+    """The files that are named, and those in the folders that are named, at any depth.
 
     Raises:
         InputError: for a folder without audio files, or what is no path.
@@ -58,8 +58,8 @@ def embed_files(
 ) -> tuple[list[Path], Tensor]:
     """Embed audio files, in any format that libsndfile or FFmpeg reads, read in batches.
 
-    Of a recording longer than a clip only the middle is read and kept in memory; where ``native`` is
-    True all of it, and then recordings share a batch while they fit into the memory of its clips.
+    Only the middle of a recording longer than a clip is read. Where ``native`` is True all of it is
+    read, and recordings share a batch as long as they take no more memory than its clips would.
 
     Args:
         paths: audio files, or folders of them, taken with the folders inside.
@@ -73,9 +73,8 @@ def embed_files(
 
     Raises:
         InputError: for what is no encoder; for a folder without audio, or one in which no file can
-            be used; at the start, naming every file that is missing or
-            cannot be used; later, naming the file, for one whose content is damaged, or whose
-            embedding is not finite.
+            be used; at the start, naming every file that is missing or cannot be used; later, naming
+            a file whose content is damaged, or whose embedding is not finite.
     """
     require_encoder(encoder)
     batch_size, files = whole_number(batch_size, "batch_size"), list_audio(paths)
@@ -104,7 +103,7 @@ def _embed(
     progress: bool,
     bad: dict[Path, str] | None = None,
 ) -> Tensor:
-    """A row of `embed_files` for each file; those that go into ``bad``, with a reason, have none."""
+    """A row of `embed_files` for each file; one that cannot be used goes into ``bad``, with a reason."""
     headers = list(in_threads(read_header, files, "Reading headers", False))
     seconds = np.array([0 if isinstance(h, str) else h[0] / h[1] for h in headers])
     refused = _refused(files, headers, seconds, native)
@@ -120,12 +119,10 @@ def _embed(
         try:
             if files[row] in refused:
                 return None
-            header = headers[row]
-            wave = (
-                load_audio(files[row])
-                if native
-                else load_clip(files[row], CLIP_SAMPLES, header=header)
-            )
+            if native:
+                wave = load_audio(files[row])
+            else:
+                wave = load_clip(files[row], CLIP_SAMPLES, header=headers[row])
             as_waves(wave)
             return wave
         except InputError as error:
@@ -161,7 +158,7 @@ def _refused(
     seconds: np.ndarray,
     native: bool,
 ) -> dict[AnyPath, str]:
-    """Of the files that their headers say cannot be used, in a sentence, why."""
+    """The files that their headers rule out, each with a sentence that says why."""
     return {
         path: f"{printable(path)} "
         + (header if isinstance(header, str) else "is shorter than one window, 25 ms")
@@ -171,7 +168,7 @@ def _refused(
 
 
 def _as_files(X: object) -> list[AnyPath]:
-    """The paths in a sequence or in the one column of a table; none where it holds waves."""
+    """The paths in a sequence or in the one column of a table; an empty list where it holds waves."""
     if isinstance(X, AnyPath):
         return [X]
     if isinstance(X, memoryview) or (not isinstance(X, Tensor) and hasattr(X, "__array__")):
@@ -191,7 +188,7 @@ def _require_paths(paths: Sequence) -> None:
 
 
 def check_table(path: AnyPath) -> None:
-    """Say at once, before any work, that embeddings cannot be written to a path.
+    """See, before any work, that embeddings can be written to a path.
 
     Raises:
         InputError: for a name that ends neither in .npz nor in .parquet, or one that ends in
@@ -315,7 +312,7 @@ class AudioPGEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         files = _as_files(X)
         if files:
             return _embed(files, self.encoder_, self.pooling, self.native, size, False).numpy()
-        # An array may be larger than the memory: each batch is looked at when it is its turn.
+        # An array may be larger than the memory, so each batch is checked when its turn comes.
         is_array = isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype != object
         if is_array:
             require_clips(*X.shape)

@@ -41,7 +41,7 @@ class Classifier(nn.Module):
     """An encoder, the mean of its patch tokens, and a linear layer of zeros (Section 4.1).
 
     The layer begins at zero as in Dosovitskiy et al. (2021): no class is preferred at first, and
-    the encoder is not pulled about by random weights.
+    random weights do not disturb the encoder.
 
     Args:
         encoder: kept, not copied.
@@ -91,7 +91,7 @@ class Classifier(nn.Module):
 
 @dataclass(frozen=True)
 class _Heard:
-    """The clips as a classifier hears them; ``targets`` are (clips, classes) float32, 0 or 1."""
+    """The clips as a classifier takes them; ``targets`` are (clips, classes) float32, 0 or 1."""
 
     settings: FinetuneSettings
     mels: Spectrograms
@@ -99,7 +99,7 @@ class _Heard:
     multi_label: bool
 
     def logits(self, model: Classifier, *inputs: Tensor | None) -> Tensor:
-        """What the model gives, its products in the precision of the settings: float32."""
+        """The output of the model, float32, its products in the precision of the settings."""
         with environment.autocast(model.head.weight.device, self.settings.precision):
             return model(*inputs).float()
 
@@ -170,7 +170,7 @@ def finetune(
         about = tasks.describe(settings, clips, waves, encoder, start, recordings)
         run = tasks.open_run(held, about, resume, device)
         asked = tasks.tasks_of(settings, splits, held.path, run, held)
-        # What result.json could not be made of is refused before the work.
+        # Results of which result.json could not be made are refused before the work.
         tasks.load_all(settings, clips, held.path, run, held)
         result = _finetune(settings, clips, waves, encoder, asked, targets, progress)
         with held.writing():
@@ -197,7 +197,7 @@ def _finetune(
     targets: Tensor,
     progress: bool,
 ) -> FinetuneResult:
-    """Do what is left of some tasks."""
+    """Do the tasks that are left."""
     device = targets.device
     tested = [tasks.load_tested(task, targets.shape[1]) for task in asked]
     left = [place for place, done in enumerate(tested) if done is None]
@@ -336,7 +336,7 @@ def epoch_draws(
     epoch: int,
     depth: int,
 ) -> tuple[Tensor, Tensor]:
-    """All that an epoch's clips are changed by: see `draw` and `draw_patches`, a row a clip.
+    """The random numbers for an epoch's clips: see `draw` and `draw_patches`, a row a clip.
 
     Args:
         order: (n,) int64, the training clips in the order of the epoch.
@@ -359,7 +359,7 @@ def training_batch(
     draws: Tensor,
     patch_draws: Tensor,
 ) -> tuple[tuple[Tensor | None, ...], Tensor]:
-    """Training clips, changed by chance as the settings say.
+    """Training clips, augmented at random as the settings say.
 
     Args:
         targets: (clips, classes).
@@ -385,7 +385,7 @@ def training_batch(
 
 @torch.no_grad()
 def _score(model: Classifier, heard: _Heard, rows: Tensor) -> Tensor:
-    """Class scores of clips as they are: (rows, classes)."""
+    """Class scores of clips without augmentation: (rows, classes)."""
     mels = heard.mels
     scores = mels.frames.new_empty(len(rows), model.head.out_features, dtype=torch.float32)
     for places in batches_by_length(mels.lengths[rows], heard.settings.batch_size):

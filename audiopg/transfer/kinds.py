@@ -1,8 +1,8 @@
 """What kind of sound a class is, and so of what kind a confusion of two classes is (Table 2).
 
-The kinds are those of the paper's Table 2, with the same words. Which classes are of which kind is
-for us to say: here it stands, with a reason each, to be argued with. A confusion is of the kinds
-that its two classes share; where they share none, the ear gives no reason for it.
+The kinds are those of the paper's Table 2, with the same words. The paper does not say which class is
+of which kind; we do, with a reason for each, to be argued with. A confusion is of the kinds that its
+two classes share; where they share none, the ear gives no reason for it.
 """
 
 from audiopg._types import DataFrame
@@ -15,7 +15,7 @@ KINDS = {
     "phonetic": "a vocal tract's: voiced, with formants",
 }
 
-# Of each class: its kinds, and why.
+# The kinds of each class, and why.
 _ESC50 = {
     "dog": ("transient phonetic", "barks: short, abrupt, from a vocal tract"),
     "rooster": ("phonetic", "a crow: voiced, its pitch gliding"),
@@ -80,7 +80,7 @@ _URBANSOUND8K = {
     "siren": ("mechanical", "a tone modulated periodically"),
     "street_music": ("transient phonetic", "instruments and voices: onsets and formants"),
 }
-# How the words are spoken, in the symbols of ARPAbet; it is the reason for their kinds.
+# The sounds of the words in ARPAbet, which are the reason for their kinds.
 _SPOKEN = """
     backward: B AE K W ER D; bed: B EH D; bird: B ER D; cat: K AE T; dog: D AO G; down: D AW N;
     eight: EY T; five: F AY V; follow: F AA L OW; forward: F AO R W ER D; four: F AO R; go: G OW;
@@ -115,7 +115,7 @@ _CLASSES = {
 
 
 def class_kinds(name: str) -> dict[str, tuple[list[str], str]]:
-    """Of each class of a data set: its kinds, and why; nothing for a set that none were given.
+    """The kinds of each class of a data set, and why; empty for a set whose classes have none.
 
     Args:
         name: of the set, as `LabelledClips` has it; that of a part will do.

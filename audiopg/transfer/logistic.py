@@ -1,6 +1,6 @@
-"""Logistic regression to the minimum: the same from features that differ by their rounding.
+"""Logistic regression close to the minimum, so that the rounding of features changes no result.
 
-The minimum is scikit-learn's; folds and the choice of C are left to `audiopg.transfer.probe`.
+scikit-learn finds the minimum; folds and the choice of C are in `audiopg.transfer.probe`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,22 +10,22 @@ import numpy as np
 from scipy.special import expit, softmax
 from sklearn.linear_model import LogisticRegression
 
-# Of the largest entry of the gradient of the mean loss, a hundredth of scikit-learn's. Stopped
-# there, models differ with the rounding of their features by enough to change a choice among them.
+# The largest entry of the gradient of the mean loss may be this, a hundredth of scikit-learn's default.
+# At the default, the rounding of features changes models by enough to change a choice among them.
 _TOLERANCE = 1e-6
 _MOST_STEPS = 10_000
 
 
 @dataclass(frozen=True, eq=False)
 class LogisticModel:
-    """What was fitted: weights (dimensions, classes), intercepts (classes,)."""
+    """A fitted model: weights (dimensions, classes), intercepts (classes,)."""
 
     weights: np.ndarray
     intercepts: np.ndarray
     multi_label: bool
 
     def probabilities(self, features: np.ndarray) -> np.ndarray:
-        """Of the classes, for (clips, dimensions): (clips, classes)."""
+        """Probabilities (clips, classes) for features (clips, dimensions)."""
         logits = features @ self.weights + self.intercepts
         return expit(logits) if self.multi_label else softmax(logits, axis=1)
 

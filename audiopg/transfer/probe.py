@@ -65,7 +65,7 @@ class ProbeResult(Tested):
 
 @dataclass(frozen=True, eq=False)
 class _Clips:
-    """What is asked of clips: labels, folds, the folds to test and to choose C on, sources."""
+    """What a probe asks about clips: labels, folds, those to test and to choose C on, sources."""
 
     labels: np.ndarray
     folds: np.ndarray
@@ -82,7 +82,7 @@ class _Clips:
         return np.full((len(self.labels), self.n_classes), np.nan)
 
     def apart(self, rows: np.ndarray, others: np.ndarray) -> np.ndarray:
-        """Those of some rows that have no source of the other rows."""
+        """Those of some rows that share no source with the other rows."""
         if self.sources is None:
             return rows
         return rows[~np.isin(self.sources[rows], self.sources[others])]
@@ -115,11 +115,11 @@ def linear_probe(
     """Logistic regression on frozen features, each test fold in turn (Section 4.1).
 
     It is multinomial where a clip has one class, and one against the rest where it can have several.
-    Every choice for a test fold is made on other folds: what standardises the features, the weights,
-    and the strength C, the one of highest mean metric when the training folds are left out one at a
-    time (the smallest of equals). A single training fold is left out in three parts, stratified
-    where a clip has one class. An official validation part, where there is one, is for choosing C
-    alone. A part none of whose clips has any class chooses nothing, and a warning says so.
+    Every choice for a test fold is made on other folds: the standardisation of the features, the
+    weights, and the strength C. The training folds are left out one at a time, and the C of highest
+    mean metric is chosen (the smallest of equals). A single training fold is left out in three parts,
+    stratified where a clip has one class. An official validation part, where there is one, only serves
+    to choose C. A part in which no clip has any class is passed over, with a warning.
 
     With ``sources``, no recording is on both sides of a split: clips that share a source with a clip
     that is tested, or that C is chosen on, are left out of what is trained for it.
@@ -148,8 +148,8 @@ def linear_probe(
     if not strengths or not all(0 < strength < float("inf") for strength in strengths):
         raise InputError(f"strengths are {strengths}; give positive, finite values of C.")
     splits, scores, chosen = [_split(clips, fold) for fold in clips.tested], clips.no_scores(), []
-    # On matrices this small, threads that wait for one another on a busy machine can cost a
-    # hundredfold what they save.
+    # On matrices this small, threads that wait for one another on a busy machine can cost a hundred
+    # times what they save.
     with threadpool_limits(1):
         for split in splits:
             strength, scores[split[1]] = _probe_fold(features, clips, split, strengths)
@@ -165,10 +165,10 @@ def class_shares(
     validation_fold: int | None = None,
     sources: Array | None = None,
 ) -> ProbeResult:
-    """The control that hears nothing: to every clip, the shares of the classes in training.
+    """The control that hears nothing: the scores of every clip are the shares of classes in training.
 
-    So the most frequent class of the training folds is predicted. As mAP, this is chance: the mean
-    share of the clips of a test fold that have a class.
+    So the most frequent class of the training folds is predicted. For mAP this is chance: the share of
+    a test fold's clips that have a class, averaged over classes.
 
     Args:
         labels, folds, test_folds, validation_fold, sources: as in `linear_probe`.
@@ -193,7 +193,7 @@ def require_probe(labels: Array, folds: Array, **split: object) -> None:
     """Raise InputError where `linear_probe` would refuse, whatever the features, before they are made."""
     clips = len(np.atleast_1d(as_array(labels, "labels")))
     with warnings.catch_warnings():
-        # The probe says them.
+        # The probe itself gives the warnings.
         warnings.simplefilter("ignore")
         clips = _checked(labels, folds, clips, **split)
         for fold in clips.tested:
@@ -321,7 +321,7 @@ def _probe_fold(
     for rows, held_out in inner:
         predict = _fit(features, clips, rows, strengths)
         figures += [metric_of(found, clips.labels[held_out]) for found in predict(held_out)]
-    # Sums of the same shares in another order are equals.
+    # Rounded, so that sums in another order stay equal.
     place = int(figures.round(12).argmax())
     if clips.validation_fold is None:
         predict = _fit(features, clips, train, strengths[: place + 1])
@@ -331,12 +331,12 @@ def _probe_fold(
 def _fit(
     features: np.ndarray, clips: _Clips, train: np.ndarray, strengths: Sequence[float]
 ) -> Callable[[np.ndarray], list[np.ndarray]]:
-    """Train on some rows; for others, what is returned gives (rows, classes) for each strength."""
+    """Train on some rows; the function returned gives other rows' scores for each strength."""
     scaler = StandardScaler().fit(features[train])
     known, basis = scaler.transform(features[train]), None
     if known.shape[1] > len(known):
-        # Weights of least length lie in the span of the clips; in coordinates of that span the
-        # problem is the same, and smaller.
+        # Weights of least norm lie in the span of the clips; in coordinates of that span the problem
+        # is the same, and smaller.
         basis = np.linalg.qr(known.T)[0]
         known = known @ basis
     models = fit_logistic(known, clips.labels[train], strengths, clips.n_classes)

@@ -1,6 +1,6 @@
-"""The log-mels of a set of clips, made once and kept where a network is trained on them.
+"""The log-mels of a set of clips, made once and kept on the device of the network.
 
-The front end itself is in `audiopg.frontend`; what training changes in them, in `audiopg.transfer.augment`.
+The front end is in `audiopg.frontend`, the augmentation of training in `audiopg.transfer.augment`.
 """
 
 import copy
@@ -29,7 +29,7 @@ class Spectrograms:
         frames: (all frames, 128) float16, standardised, on the device.
         starts: (clips,) int64, where each clip begins, on the device.
         lengths: (clips,) int64, how many frames it has, in the memory of the CPU.
-        padding: of the front end, what stands behind a clip.
+        padding: the front end's value for the frames behind a clip.
     """
 
     frames: Tensor
@@ -38,7 +38,7 @@ class Spectrograms:
     padding: float = 0.0
 
     def looped(self, rows: Tensor, roll: Tensor | None = None) -> Tensor:
-        """Clips side by side, repeated to the length of the longest, a multiple of 16 frames.
+        """Clips in one batch, each repeated to the length of the longest, a multiple of 16 frames.
 
         Args:
             rows: (B,) int64, of the clips, in the memory of the CPU.
@@ -63,7 +63,7 @@ class Spectrograms:
 def log_mels(
     waves: Waves | Sequence[Tensor], log_mel: LogMel, native_length: bool, device: torch.device
 ) -> Spectrograms:
-    """The log-mels of all clips, made once: what training changes by chance, it changes in these.
+    """The log-mels of all clips, made once; training augments them.
 
     Args:
         waves: of the clips, as `as_clips` takes them.
@@ -91,7 +91,7 @@ def log_mels(
     for rows in batches_by_length(lengths, _CLIPS_AT_ONCE):
         own = [fit_length(waves.native(row), int(samples[row])) for row in rows]
         batch = nn.utils.rnn.pad_sequence(own, batch_first=True)
-        # Windows that lie within a clip do not hear the zeros behind it.
+        # The zeros behind a clip do not reach the windows within it.
         mels = log_mel(batch.to(device))
         own = torch.arange(mels.shape[1]) < lengths[rows, None]
         ends = first + lengths[rows].cumsum(0)
@@ -102,7 +102,7 @@ def log_mels(
 
 
 def patches_of(frames: Tensor) -> Tensor:
-    """Patches of clips of so many frames, (clips,) int64 both; the last may be part empty."""
+    """The patches of clips from their frames, both (clips,) int64; the last ones may be partly empty."""
     return (frames + PATCH - 1) // PATCH * BANDS
 
 

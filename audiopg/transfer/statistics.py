@@ -2,8 +2,8 @@
 
 Both ask what other test recordings of the same kind would have given. Clips cut from one recording, or
 words of one speaker, are right and wrong together, so ``sources`` keeps them together; without it
-every clip counts as independent. The training is taken for fixed: what other folds to train on, or
-other first weights, would have given is not in the intervals.
+every clip counts as independent. The intervals take the training as it is: other training folds or
+first weights are not in them.
 """
 
 import warnings
@@ -26,7 +26,7 @@ from audiopg.inputs import (
     shown,
 )
 
-# Of the bootstrap and of permutations; average precision has to be computed anew in each.
+# Resamples of the bootstrap and of permutations; mAP has fewer, since each takes a ranking.
 _RESAMPLES = {"accuracy": 10_000, "mAP": 1_000}
 _LEVEL = 0.95
 
@@ -77,14 +77,14 @@ def deviation(values: np.ndarray) -> float:
 
 
 def metric_of(scores: np.ndarray, labels: np.ndarray) -> float:
-    """Accuracy, or mean average precision for labels (clips, classes) bool, of (clips, classes)."""
+    """Accuracy of scores (clips, classes); mean average precision for labels (clips, classes) bool."""
     if labels.ndim == 2:
         return float(_precisions(scores, labels)[0])
     return float((scores.argmax(axis=1) == labels).mean())
 
 
 def _as_bool(values: Array, name: str, shape: tuple[int, ...]) -> np.ndarray:
-    """Of one shape: False and True, or 0 and 1."""
+    """Values False and True, or 0 and 1, of a given shape."""
     array = as_array(values, name)
     if array.shape != shape or array.dtype.kind not in "biuf" or not np.isin(array, (0, 1)).all():
         raise InputError(
@@ -126,11 +126,11 @@ def mean_average_precision(scores: Array, labels: Array, counts: Array | None = 
 def _precisions(
     scores: np.ndarray, labels: np.ndarray, counts: np.ndarray | None = None
 ) -> np.ndarray:
-    """As `mean_average_precision`, of arrays that fit together."""
+    """As `mean_average_precision`, without its checks."""
     counts = np.ones((1, len(scores))) if counts is None else counts
     order = np.argsort(-scores, axis=0, kind="stable")
     ranked, hits = (np.take_along_axis(values, order, axis=0) for values in (scores, labels))
-    # Clips of equal scores share the precision that is reached behind the last of them.
+    # Clips of equal scores share the precision that the last of them reaches.
     places = np.arange(len(scores))[:, None]
     ends = np.vstack((ranked[1:] != ranked[:-1], np.ones_like(ranked[:1], dtype=bool)))
     last = np.minimum.accumulate(np.where(ends, places, len(scores))[::-1], axis=0)[::-1]
@@ -148,7 +148,7 @@ def _precisions(
 
 
 def require_positives(labels: np.ndarray, folds: np.ndarray, tested: Sequence[int]) -> None:
-    """See that mAP is of something in every fold that is tested; accuracy always is.
+    """See that there is a mAP in every fold that is tested; there always is an accuracy.
 
     A warning says how many classes no clip of a fold has: they are left out of its mAP.
 
@@ -180,12 +180,12 @@ def bootstrap_interval(
     """The 95 % interval of a result's mean over folds, by the bootstrap over sources.
 
     The sources of each test fold are drawn with replacement, as many as there are, each with all its
-    clips (the cluster bootstrap: Davison and Hinkley, 1997, Section 3.8); those that have clips in
-    several folds are drawn together, apart from the others. The metric is computed anew: 10,000 times
-    for accuracy, 1,000 times for mAP, but for draws in which no clip of a fold has any class. The
-    interval is that of the percentiles: a mean over hundreds of sources is hardly biased or skewed, so
-    that BCa would have little to correct. It is too narrow near 100 %, where percentiles cannot know of
-    a clip that would be wrong, and with fewer than some 20 sources in a fold.
+    clips (the cluster bootstrap: Davison and Hinkley, 1997, Section 3.8). Sources with clips in several
+    folds are drawn apart from the others. The metric is computed 10,000 times for accuracy, 1,000 times
+    for mAP; draws in which no clip of a fold has any class do not count. The interval is that of the
+    percentiles: a mean over hundreds of sources is hardly biased or skewed, so BCa would correct little.
+    The interval is too narrow near 100 %, where no draw can have a clip that is wrong, and with fewer
+    than some 20 sources in a fold.
 
     Args:
         result: of a probe or of fine-tuning; over seeds, the mean is taken.
@@ -223,14 +223,14 @@ def _numbered(sources: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.n
     """Sources counted from 0, fold by fold, those with clips in several folds last.
 
     Returns:
-        (clips,), the number of each clip's source; and (sources,), the place of its fold, one more than
-        there are for several.
+        (clips,), the number of each clip's source; and (sources,), the stratum of each: the place of its
+        fold, or the number of folds for a source in several.
     """
     found, source = np.unique(sources, return_inverse=True)
-    ends = np.full(len(found), len(places)), np.zeros(len(found), dtype=np.int64)
-    np.minimum.at(ends[0], source, places)
-    np.maximum.at(ends[1], source, places)
-    strata = np.where(ends[0] == ends[1], ends[0], places.max() + 1)
+    first, last = np.full(len(found), len(places)), np.zeros(len(found), dtype=np.int64)
+    np.minimum.at(first, source, places)
+    np.maximum.at(last, source, places)
+    strata = np.where(first == last, first, places.max() + 1)
     order = np.argsort(strata, kind="stable")
     return np.argsort(order)[source], strata[order]
 
@@ -247,14 +247,12 @@ def _resampled(
     n_folds, resamples, tested = places.max() + 1, _RESAMPLES[result.metric], places >= 0
     groups = [np.flatnonzero(strata == stratum) for stratum in np.unique(strata)]
     if result.metric == "accuracy":
-        # How many sources with so many clips in each fold, and so many of them right, is all that matters.
+        # A source matters by its outcome alone: its right clips in each fold, and all its clips there.
         cells, shape = source * n_folds + places[tested], (len(strata), n_folds)
         right = np.bincount(cells, _correct(result, labels)[tested], np.prod(shape)).reshape(shape)
         sizes = np.bincount(cells, minlength=np.prod(shape)).reshape(shape)
-        outcomes, totals = (
-            np.concatenate((right, sizes), axis=1),
-            np.zeros((resamples, 2 * n_folds)),
-        )
+        outcomes = np.concatenate((right, sizes), axis=1)
+        totals = np.zeros((resamples, 2 * n_folds))
         for group in groups:
             kinds, held = np.unique(outcomes[group], axis=0, return_counts=True)
             totals += generator.multinomial(len(group), held / len(group), resamples) @ kinds
@@ -273,10 +271,9 @@ def _resampled(
 
 
 def mcnemar(first: Array, second: Array) -> float:
-    """The exact McNemar test: whether one classifier is right where the other is wrong as often.
+    """The exact McNemar test of two classifiers on the clips on which just one of them is right.
 
-    Of the clips on which just one of the two is right, under the null hypothesis either is with
-    probability 1/2 (Dietterich, 1998).
+    Under the null hypothesis it is either of the two with probability 1/2 (Dietterich, 1998).
 
     Args:
         first, second: (clips,) bool, whether each is right.
@@ -306,10 +303,10 @@ def paired_p_value(
     """Whether two results on identical clips differ by more than chance.
 
     Accuracies of one run each, where every clip is a source of its own, are compared by the exact
-    McNemar test. Else by a permutation test: if the two were worth the same, it would not matter
-    which of them gave which scores to the clips of a source; so they are exchanged at random, source
-    by source, and the share of exchanges with a difference of the means over folds as large as the
-    one found is the p-value, the one found counted in. It is at least 1 / 10,001 (of mAP 1 / 1,001).
+    McNemar test, all others by a permutation test. If the two were worth the same, it would not matter
+    which of them gave which scores to the clips of a source. So the scores are exchanged at random,
+    source by source. The p-value is the share of exchanges whose difference of the means over folds is
+    as large as the one found, which is counted too; so it is at least 1 / 10,001 (for mAP 1 / 1,001).
 
     Args:
         first, second: results, tested on the same clips.
@@ -325,26 +322,26 @@ def paired_p_value(
         InputError: for results of different clips or metrics, mAP over several seeds, or labels,
             folds or sources that are not those of the clips.
     """
-    tested = [~np.isnan(by_seed(result)[0]).any(axis=1) for result in (first, second)]
-    if first.metric != second.metric or not np.array_equal(*tested):
+    tested, others = (~np.isnan(by_seed(result)[0]).any(axis=1) for result in (first, second))
+    if first.metric != second.metric or not np.array_equal(tested, others):
         raise InputError(
             "the two results are not of the same clips and metric; test both on the same folds."
         )
     labels, places = _of_result(first, labels, folds)
-    source, _ = _numbered(_sources(sources, len(places))[tested[0]], places[tested[0]])
+    place = places[tested]
+    source, _ = _numbered(_sources(sources, len(places))[tested], place)
     generator = random_by(seed)
     if first.metric == "accuracy":
-        right, other = (_correct(result, labels)[tested[0]] for result in (first, second))
-        if source.max() + 1 == len(source) and np.isin((right, other), (0, 1)).all():
-            return mcnemar(right == 1, other == 1)
-        shares = 1 / np.bincount(places[tested[0]])[places[tested[0]]]
-        gaps = np.bincount(source, (right - other) * shares)
+        one, other = (_correct(result, labels)[tested] for result in (first, second))
+        if source.max() + 1 == len(source) and np.isin((one, other), (0, 1)).all():
+            return mcnemar(one == 1, other == 1)
+        gaps = np.bincount(source, (one - other) * (1 / np.bincount(place)[place]))
         found, exchanged = gaps.sum(), _exchanged_gaps(gaps, generator)
     else:
         of_clips = np.zeros(len(places), dtype=np.int64)
-        of_clips[tested[0]] = source
+        of_clips[tested] = source
         found, exchanged = _exchanged_precisions(first, second, labels, places, of_clips, generator)
-    # Exchanges that give the same difference must not miss it by a rounding.
+    # An exchange that gives the same difference must not fall below it by rounding.
     as_large = np.abs(exchanged) >= abs(found) * (1 - 1e-9)
     return float((1 + as_large.sum()) / (1 + len(exchanged)))
 
@@ -384,10 +381,10 @@ def _exchanged_precisions(
 
 
 def holm(p_values: Array) -> np.ndarray:
-    """P-values of several tests, raised so that a false alarm among all of them stays as rare.
+    """P-values of several tests, corrected so that any false alarm among them stays as rare as in one.
 
-    The smallest of n is multiplied by n, the next by n - 1, and so on; none falls below one before
-    it (Holm, 1979).
+    The smallest of n is multiplied by n, the next by n - 1, and so on; none may fall below the one
+    before it (Holm, 1979).
 
     Args:
         p_values: (n,).
@@ -429,7 +426,7 @@ def significance_table(
 
     Returns:
         In per cent, rounded to one decimal: "mean", "standard deviation" over folds, "95 % from",
-        "95 % to" (`bootstrap_interval`), and what the mean has over that of the row ``against``;
+        "95 % to" (`bootstrap_interval`), and the mean less that of the row ``against``;
         then "p" (`paired_p_value`) and "p (Holm)", with three digits.
 
     Raises:

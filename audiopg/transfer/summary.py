@@ -1,6 +1,6 @@
 """Results as records keep them, and the tables that a record gives back.
 
-Writing a record is left to `audiopg.records`.
+`audiopg.records` writes a record.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ from audiopg.transfer.tasks import FinetuneResult, read_run
 
 # The row that a record is about, and that the others are compared with.
 THIS = "this encoder"
-# How a record says what its intervals and p-values are.
+# What the intervals and p-values of a record are, in its words.
 TESTS = (
     "95 % intervals by the bootstrap over sources with all their clips, p-values by paired tests over "
     "sources against this encoder"
@@ -85,14 +85,14 @@ def finetune_record(
     runs: Mapping[str, AnyPath],
     starts: Mapping[str, str | None] | None = None,
 ) -> dict:
-    """What `audiopg.records.write_record` is told of a fine-tuning and of those set beside it.
+    """The arguments of `audiopg.records.write_record` for a fine-tuning and those set beside it.
 
     Args:
-        results: by the name of their row; that of "this encoder" is what the record is of.
-        clips: what all were fine-tuned and tested on.
+        results: by the name of their row; the record is of the row "this encoder".
+        clips: on which all were fine-tuned and tested.
         dataset: the name by which commands know the set.
-        runs: of each row the folder.
-        starts: of each row what it began with; what its run says when None.
+        runs: the folder of each row.
+        starts: what each row began with; what its run says when None.
     """
     said = {}
     for row, folder in runs.items():
@@ -118,12 +118,12 @@ def finetune_record(
 
 
 def skipped_files(clips: LabelledClips) -> dict[str, str]:
-    """The files left out, by name, and why."""
+    """Why files were left out, by their names."""
     return {Path(path).name: why for path, why in clips.skipped.items()}
 
 
 def described(clips: LabelledClips) -> str:
-    """Clips in a line, for a record."""
+    """A line about the clips, for a record."""
     left_out = f"; {len(clips.skipped)} files left out" if clips.skipped else ""
     return f"{clips.name}, {len(clips)} clips, {clips.licence}{left_out}"
 
@@ -212,5 +212,5 @@ def _metrics(record: dict) -> dict:
 
 
 def _number(value: float) -> float | None:
-    """A number that JSON has: None for NaN."""
+    """A number as JSON has it: None for NaN."""
     return None if np.isnan(value) else float(value)

@@ -30,9 +30,9 @@ from audiopg.transfer.statistics import (
 from audiopg.transfer.waves import Waves, as_clips, sha256
 
 _CHECKPOINT, _TESTED = "checkpoint.safetensors", "tested.safetensors"
-# What may change when a run is resumed: how often it is written, and further seeds.
+# Settings that may change when a run is resumed: how often it is written, and further seeds.
 _CHANGEABLE = ("checkpoint_seconds", "seeds")
-# What says whether two runs are of the same clips, and what an error calls it.
+# What two runs on the same clips have in common, and what an error calls it.
 _SAME = {
     "sha256": "clips",
     "classes": "classes",
@@ -62,7 +62,7 @@ class FinetuneResult(Tested):
         return deviation(self.values.mean(axis=1))
 
     def summary(self) -> dict:
-        """The figures, for a record; a deviation of one thing is None."""
+        """The figures, for a record; the deviation of a single value is None."""
         return {
             "metric": self.metric,
             "folds": self.folds,
@@ -83,8 +83,8 @@ class FinetuneResult(Tested):
 class Task:
     """A seed and a test fold: the rows to train on and to report on, and the folder for them.
 
-    The folder is in that of a run, whose name and settings its files have; to write, this process
-    holds it.
+    The folder is in that of a run; its files repeat the run's name and settings. A process that writes
+    there holds the run's folder.
     """
 
     seed: int
@@ -98,7 +98,7 @@ class Task:
 
     @property
     def name(self) -> str:
-        """What its files say that they are of."""
+        """The name of the task in its files."""
         return f"seed {self.seed}, fold {self.fold}"
 
     def steps(self, batch_size: int) -> int:
@@ -106,12 +106,12 @@ class Task:
         return math.ceil(len(self.train) / batch_size)
 
 
-# What a task gave: "scores" (test clips, classes), "losses" (epochs,), and "seconds" of training, ().
+# The result of a task: "scores" (test clips, classes), "losses" (epochs,), "seconds" of training, ().
 Outcome = dict[str, Tensor]
 
 
 def targets_of(clips: LabelledClips) -> Tensor:
-    """(clips, classes) float32: 1 for the classes that a clip has, of those that there are."""
+    """(clips, classes) float32: 1 for the classes that a clip has, 0 for the others."""
     labels = clips.labels if clips.multi_label else np.eye(len(clips.classes))[clips.labels]
     return torch.from_numpy(labels.astype(np.float32))
 
@@ -178,7 +178,7 @@ def tasks_of(
 
 
 def read_run(folder: AnyPath) -> tuple[FinetuneSettings, dict]:
-    """The settings of the run in a folder, and all that it says of itself.
+    """The settings of the run in a folder, and all of its ``run.json``.
 
     Raises:
         InputError: for a folder without a run, or one that cannot be read.
@@ -203,7 +203,7 @@ def read_result(
         folder: of the run.
         clips: what it was fine-tuned and tested on.
         folds: test folds; all test folds of the set when None.
-        waves: of the clips; None where it is known that the run had the same.
+        waves: of the clips; None where the run is known to have had the same.
 
     Raises:
         InputError: for a folder without a run, a run on other clips or waves, or one that is not
@@ -236,12 +236,12 @@ def describe(
     start: Encoder | AnyPath | None,
     recordings: dict | None,
 ) -> dict:
-    """What makes a run the one it is, for ``run.json``, and where its recordings are from."""
+    """What identifies a run, for ``run.json``, and where its recordings are from."""
     weights = None
     if encoder:
         mean, spread, window, padding = encoder.log_mel.settings.values()
         front_end = [np.array([mean, spread])]
-        # Runs of before there were others have no hash of these.
+        # Older runs, which knew no other window and padding, have no hash of these.
         if (window, padding) != ("hamming", 0.0):
             front_end += [np.array([window]), np.array([padding])]
         state = sorted(encoder.state_dict().items())
@@ -256,7 +256,7 @@ def describe(
 
 
 def _described(clips: LabelledClips, waves: Waves | None) -> dict:
-    """What clips a run is of; ``_SAME`` names what makes them the same."""
+    """The clips of a run, for ``run.json``; ``_SAME`` names the entries that identify them."""
     names = np.array([path.name for path in clips.paths])
     parts = [values for values in (clips.segments, clips.channels) if values is not None]
     return {
@@ -273,7 +273,7 @@ def _described(clips: LabelledClips, waves: Waves | None) -> dict:
 
 
 def _differing(had: dict, has: dict) -> list[str]:
-    """What of the clips of two runs differs, where both say it: those of older versions do not."""
+    """What differs between the clips of two runs, where both say it; older runs say less."""
     return [
         what
         for name, what in _SAME.items()
@@ -282,7 +282,7 @@ def _differing(had: dict, has: dict) -> list[str]:
 
 
 def open_run(held: runs.RunFolder, run: dict, resume: bool, device: torch.device) -> str | None:
-    """Make or reopen the folder of a run; the name that the run has in its files."""
+    """Make or reopen the folder of a run; returns the name of the run in its files."""
     folder, settings = held.path, FinetuneSettings(**run["settings"])
     if resume:
         before, was = read_run(folder)
@@ -308,7 +308,7 @@ def open_run(held: runs.RunFolder, run: dict, resume: bool, device: torch.device
     with held.writing():
         runs.clear_leftovers(held, "seed-*/fold-*")
         write_json(folder / "run.json", run)
-        # A run that was killed when it had just begun has none yet.
+        # A run that was killed at its very beginning has no provenance yet.
         if not (folder / "provenance.json").exists() and not any(folder.glob("seed-*/fold-*/*")):
             runs.write_provenance(held, device)
     return runs.read_provenance(folder).get("run")
@@ -331,11 +331,11 @@ def save_checkpoint(
 
 
 def load_checkpoint(task: Task, model: nn.Module, optimiser: AdamW) -> tuple[list[float], float]:
-    """Restore the checkpoint of a task, if it has one; the losses of its epochs, its seconds."""
+    """Restore the checkpoint of a task, if it has one; returns the losses of its epochs, its seconds."""
     if task.folder is None:
         return [], 0.0
     weights = model.state_dict()
-    # A checkpoint beside the one before, each three times the weights with what AdamW keeps.
+    # Room for the old and the new checkpoint, each three times the weights with AdamW's state.
     require_writable(task.folder, 6 * sum(value.nbytes for value in weights.values()))
     expected = {f"model/{name}": value.shape for name, value in weights.items()}
     expected |= {f"optimiser/{n}": like.shape for n, _, _, like in runs.moments(model, [optimiser])}
@@ -355,7 +355,7 @@ def load_checkpoint(task: Task, model: nn.Module, optimiser: AdamW) -> tuple[lis
 
 
 def save_tested(task: Task, tested: Outcome) -> None:
-    """Write what a task gave, in the place of its checkpoint."""
+    """Write the result of a task, in the place of its checkpoint."""
     _save(task, _TESTED, tested)
     _drop_checkpoint(task)
 
@@ -367,7 +367,7 @@ def _drop_checkpoint(task: Task) -> None:
 
 
 def load_tested(task: Task, n_classes: int) -> Outcome | None:
-    """What a task that is done gave."""
+    """The result of a task; None where it is not done."""
     if task.folder is None:
         return None
     expected = {"scores": torch.Size((len(task.test), n_classes))}
@@ -380,7 +380,7 @@ def load_tested(task: Task, n_classes: int) -> Outcome | None:
 
 
 def history(losses: list[float], seconds: float) -> dict[str, Tensor]:
-    """What every file of a task says: the losses of its epochs, and how long they took."""
+    """The tensors that every file of a task has: the losses of its epochs, and their seconds."""
     return {
         "losses": torch.tensor(losses, dtype=torch.float64),
         "seconds": torch.tensor(seconds, dtype=torch.float64),
@@ -421,7 +421,7 @@ def load_all(
     run: str | None,
     held: runs.RunFolder | None = None,
 ) -> list[tuple[Task, Outcome | None]]:
-    """What the tasks gave, asked for or not, of the folds that any seed is done with.
+    """The results of all tasks in a folder, of the folds that at least one seed is done with.
 
     Raises:
         InputError: for a file of another run or task.
@@ -435,7 +435,7 @@ def load_all(
 def write_result(
     settings: FinetuneSettings, clips: LabelledClips, folder: Path, run: str | None
 ) -> None:
-    """Write ``result.json``: the values of all that is done, whenever it was asked for.
+    """Write ``result.json``: the values of all tasks that are done, by this call or an earlier one.
 
     The figures over folds are of the folds that every seed is done with.
     """

@@ -1,6 +1,6 @@
-"""The waves of clips, however they are held, and which of them share a batch.
+"""The waves of clips, in memory or in the cache, and which of them share a batch.
 
-What counts as a wave is left to `audiopg.inputs`, files and their cache to `audiopg.datasets`.
+`audiopg.inputs` says what a wave is; `audiopg.datasets` reads files and keeps their cache.
 """
 
 import hashlib
@@ -61,11 +61,11 @@ class _InMemory:
 
 
 def as_clips(waves: Waves | Sequence[Tensor], clips: LabelledClips | None = None) -> Waves:
-    """What holds the waves of clips, taken or refused by the rule of `as_waves`.
+    """Waves of clips by the rule of `as_waves`, in the form of the protocol `Waves`.
 
     Args:
         waves: (clips, samples), or a sequence of (samples,); `Waves` are returned as they are.
-        clips: that they have to be of; None for any.
+        clips: the clips whose waves they have to be; None for any.
 
     Raises:
         InputError: as `as_waves`; for a single wave without an axis of clips; for waves from the cache
@@ -109,13 +109,13 @@ def require_windows(waves: Waves) -> None:
 def batches_by_length(
     lengths: Sequence[float] | Array, size: int, room: float = np.inf
 ) -> list[list[int]]:
-    """Rows of like length together, the shortest first, so that little is filled up.
+    """Rows of similar length together, the shortest first, so that little padding is needed.
 
     Args:
-        lengths: (rows,) of each, in any unit.
-        size: rows of a batch at most.
-        room: what the rows of a batch take at most, each as long as the longest; one row may take
-            more.
+        lengths: (rows,) in any unit.
+        size: the most rows of a batch.
+        room: the most that the rows of a batch take, each as long as the longest; a single row may
+            take more.
     """
     lengths = np.asarray(lengths)
     batches: list[list[int]] = []
