@@ -1,4 +1,4 @@
-"""What takes minutes to find and can be found again: kept in the cache for the next time."""
+"""Results that take minutes to compute, kept in the cache for the next time."""
 
 import hashlib
 import warnings
@@ -14,7 +14,7 @@ from audiopg.runs import read_tensors, save_tensors
 
 
 def kept(folder: str, key: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
-    """Tensors from the cache; where they are not there, or damaged, made and put there.
+    """Tensors from the cache; where they are missing or damaged, they are made and put there.
 
     Args:
         folder: within `audiopg.environment.cache_folder`.
@@ -44,7 +44,7 @@ def kept(folder: str, key: str, make: Callable[[], dict[str, Tensor]]) -> dict[s
 
 
 def fingerprint(tensors: Mapping[str, Tensor], *settings: object) -> str:
-    """A hash of named tensors and of settings, which are told apart by their representation."""
+    """A hash of named tensors and of settings, the latter by their `repr`."""
     digest = hashlib.blake2b(repr(settings).encode(), digest_size=16)
     for name, tensor in tensors.items():
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())

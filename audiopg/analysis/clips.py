@@ -1,4 +1,4 @@
-"""Clips whose factors are known, and what encoders make of them, kept for the next time."""
+"""Clips whose factors are known, and their embeddings, kept for the next time."""
 
 from dataclasses import fields
 
@@ -27,9 +27,9 @@ from audiopg.transfer import log_mel_statistics
 
 # The factors that the paper asks about, and what they are called in `vary`.
 FACTORS = {"log f0": "f0", "relative intensity": "signal_to_noise", "onset": "onset"}
-# Of the one event of clips in which a single factor moves: an onset has room to move, too.
+# Length of the one event where a single factor moves; it leaves room for the onset to move.
 _EVENT_SECONDS = 2.0
-# Embeddings are kept so many clips at a time: the most that a run loses when it is killed.
+# Embeddings are kept so many clips at a time; a run that is killed loses no more.
 _KEPT_CLIPS = 250
 
 
@@ -38,8 +38,8 @@ def controlled_clips(
 ) -> ClipParameters:
     """Clips of a prior in which all factors move, or a single one.
 
-    Where one moves, it has the values that clips of the prior with one event of 2 s have, and all
-    else is that of the first of them, the noise samples too.
+    A single moving factor has its values in clips of the prior with one event of 2 s. All else, the
+    noise samples too, is that of the first of these clips.
 
     Args:
         moving: None for all factors, or one of `FACTORS`.
@@ -70,8 +70,8 @@ def short_clips(
 ) -> ClipParameters:
     """Clips whose only event lies within their first seconds; all factors move.
 
-    What is rendered of them can be cut to that length, and is then encoded several times as fast.
-    The event has 0.5 s to 0.6 of the length, and begins anywhere where it fits.
+    Cut to that length, the waves are encoded several times as fast. The event lasts from 0.5 s to 0.6
+    of the length, and begins anywhere where it fits.
 
     Args:
         clips: how many, at least 1.
@@ -123,11 +123,11 @@ def embed_clips(
 ) -> Tensor:
     """Render clips and embed them; kept in the cache for the same clips and the same encoder.
 
-    They are kept some hundred clips at a time, so that a run that is killed goes on where it was,
-    and fewer clips of the same seed are found there too. The key is a hash of the clips' factors, of
-    the weights, and, so that a change of the code is noticed, of the embeddings of the first clip and
+    They are kept some hundred clips at a time, so a run that is killed goes on where it was, and a
+    shorter set of the same seed finds them too. The key is a hash of the clips' factors and of the
+    weights. So that a change of the code is noticed, it also has the embeddings of the first clip, and
     of the first with each excitation and each addition that sounds. The cache is
-    `audiopg.environment.cache_folder`. Products are in float32, or in what `torch.autocast` says
+    `audiopg.environment.cache_folder`. Products are in float32, or in the type of a `torch.autocast`
     around the call.
 
     Args:
@@ -165,7 +165,7 @@ def embed_clips(
     with tqdm(total=len(params), desc="embedding", unit="clip", disable=not progress) as bar:
         for start in range(0, len(params), _KEPT_CLIPS):
             part = params[start : start + _KEPT_CLIPS]
-            # Of what sounds in this part alone, so that fewer clips have the same keys.
+            # Only the kinds that sound in this part, so that a shorter set has the same keys.
             needed = first[rows][:, kinds[start : start + _KEPT_CLIPS].any(dim=0)].any(dim=1)
             known = {str(n): some[n] for n in needed.nonzero().flatten().tolist()}
             key = fingerprint(_rows(part) | state | known, _about(encoder))
@@ -187,9 +187,9 @@ def _embed(encoder: Encoder | LogMel, params: ClipParameters, layers: bool) -> T
 
 
 def _kinds(params: ClipParameters) -> tuple[Tensor, Tensor]:
-    """What sounds in each clip, and what does for the first time, both (clips, kinds) bool.
+    """Which kinds of sound each clip has, and which for the first time, both (clips, kinds) bool.
 
-    The kinds are any clip at all, each excitation, and whatever else has code of its own.
+    Every clip is of the first kind; the others are each excitation, and all else with code of its own.
     """
     names = ("burst_amplitude", "band_limited", "noise_share", "modulation_depth", "glide")
     names += ("vibrato_depth", "formant_1")
@@ -213,7 +213,7 @@ def _state(encoder: Encoder | LogMel) -> dict[str, Tensor]:
 
 
 def _about(encoder: Encoder | LogMel) -> tuple:
-    """What of an encoder is not in its tensors."""
+    """What identifies an encoder beside its tensors."""
     log_mel = encoder if isinstance(encoder, LogMel) else encoder.log_mel
     architecture = getattr(encoder, "architecture", None)
     return type(encoder).__name__, log_mel.settings, architecture

@@ -29,12 +29,12 @@ class Components:
     variance_share: Tensor
 
     def information(self, factors: Mapping[str, Array]) -> dict[str, Tensor]:
-        """What each component tells about each factor, by `mutual_information`: (n,) in nats."""
+        """The `mutual_information` of each component with each factor: (n,) in nats."""
         named = as_named(factors, "factors")
         return {name: mutual_information(self.scores, values) for name, values in named.items()}
 
     def table(self, factors: Mapping[str, Array] | None = None) -> DataFrame:
-        """A row a component: shares of the variance, and the nats it tells about each factor."""
+        """A row a component: shares of the variance, and its information about each factor in nats."""
         import pandas
 
         columns = {

@@ -1,7 +1,7 @@
 """Scores of disentanglement: whether a factor has a dimension of its own (Section 4.4).
 
-Of these the paper reports the mutual information gap. It is defined for factors of a few classes;
-for continuous ones an entropy has to be chosen, and the paper does not say which it chose.
+The paper reports one of them, the mutual information gap. It is defined for factors of a few classes;
+continuous factors need a choice of entropy, and the paper does not state its choice.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from audiopg.analysis.information import as_factor, as_factors
 from audiopg.errors import InputError
 from audiopg.inputs import as_embeddings, as_float64, as_named, random_by, share, whole_number
 
-# So many times its span from 0, float32 keeps 14 bits of a column.
+# A column this many times its span away from 0 keeps 14 bits in float32.
 _FAR = 1000
 
 
@@ -29,8 +29,8 @@ class Gaps:
     Attributes:
         factors: their names.
         dimensions: (factors, 2) int64, the best and the second.
-        values: (factors, 2) float64, what these two score.
-        norms: (factors,) float64, what their difference is divided by.
+        values: (factors, 2) float64, the scores of these two.
+        norms: (factors,) float64, the divisors of their difference.
     """
 
     factors: tuple[str, ...]
@@ -62,9 +62,8 @@ class Gaps:
 def binned_information(embeddings: Array, factor: Array, *, bins: int = 20) -> Tensor:
     """Mutual information of every dimension with a factor, both cut into bins of equal width.
 
-    This is the estimate that the mutual information gap is usually made of (Locatello et al.,
-    "Challenging common assumptions", ICML 2019). It is too high by about (bins - 1)² / (2 clips),
-    for all dimensions alike.
+    The mutual information gap is usually made of this estimate (Locatello et al., "Challenging common
+    assumptions", ICML 2019). It is too high by about (bins - 1)² / (2 clips), for all dimensions alike.
 
     Args:
         embeddings: (clips, dimensions), finite.
@@ -93,10 +92,10 @@ def information_gaps(
 ) -> Gaps:
     """The mutual information gap of each factor, over the factor's entropy in bins.
 
-    The definition (Chen et al., "Isolating sources of disentanglement in variational
-    autoencoders", NeurIPS 2018) is that of information from `binned_information` in the same bins.
-    The paper's is of Kraskov's estimate; its entropy is not stated, so that of the bins is taken
-    here too, at most log(bins), which is 3.00 nats for 20.
+    By definition (Chen et al., "Isolating sources of disentanglement in variational autoencoders",
+    NeurIPS 2018) the information is that of `binned_information` in the same bins. The paper takes
+    Kraskov's estimate, and does not state its entropy; here it is that of the bins in both cases, at
+    most log(bins), which is 3.00 nats for 20.
 
     Args:
         information: factor -> (dimensions,) in nats.
@@ -193,9 +192,9 @@ def dci(
 ) -> DCI:
     """Disentanglement, completeness and informativeness, from random forests.
 
-    Of the definition (Eastwood and Williams, "A framework for the quantitative evaluation of
-    disentangled representations", ICLR 2018), with the forests' impurity importance; the
-    informativeness is R² here, not an error.
+    As defined by Eastwood and Williams ("A framework for the quantitative evaluation of disentangled
+    representations", ICLR 2018), with the forests' impurity importance; but the informativeness is R²
+    here, not an error.
 
     Args:
         embeddings: (clips, dimensions), finite, at least 2 dimensions.
@@ -240,9 +239,9 @@ def dci(
 def _below_one(values: np.ndarray) -> np.ndarray:
     """(clips, ...) over a power of two for each column, which is exact.
 
-    A column that lies far from 0 for its span is moved there first. A forest of scikit-learn takes
-    values less than 1e-7 apart for equal, and variances below 2e-16 for none, whatever the scale; it
-    computes in float32.
+    A column that lies far from 0 for its span is moved there first. A forest of scikit-learn computes
+    in float32; at any scale it takes values less than 1e-7 apart for equal, and a variance below 2e-16
+    for none.
     """
     low, high = values.min(axis=0), values.max(axis=0)
     is_far = np.maximum(-low, high) > _FAR * (high - low)
@@ -262,7 +261,7 @@ def _gaps(scores: Mapping[str, Array], norms: Tensor) -> Gaps:
 
 def _binned(columns: Tensor, bins: int) -> Tensor:
     """(clips, columns) as the number of a bin of equal width, int64; a constant is in the first."""
-    # Half of each, since the span of the largest numbers is none.
+    # Halves, since the span of the largest numbers overflows.
     columns = columns / 2
     low, high = columns.amin(dim=0), columns.amax(dim=0)
     span = torch.where(high > low, high - low, 1.0)
@@ -270,7 +269,7 @@ def _binned(columns: Tensor, bins: int) -> Tensor:
 
 
 def _entropy(shares: Tensor) -> Tensor:
-    """Of each row, (n, m) -> (n,), in nats."""
+    """The entropy of each row, (n, m) -> (n,), in nats."""
     return -torch.special.xlogy(shares, shares).sum(dim=1)
 
 

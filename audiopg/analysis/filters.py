@@ -39,12 +39,12 @@ class FilterGrowth:
 
     Attributes:
         steps: (steps,) int64, ascending.
-        images: (steps, n, 16, 16) principal components, each step's turned within the space that
-            they span to be as like those of the next step as can be; the last are as they are.
+        images: (steps, n, 16, 16) principal components. Those of the last step are as they are; those
+            of any other are rotated, within the space that they span, to match the next step best.
         variance_share: (steps, n) the share of the variance over filters that each image holds.
-        likeness: (steps,) the mean squared cosine of the principal angles between the spaces
-            that the components of a step and of the last one span: 1 at the end, and n / 256 for
-            spaces that have nothing to do with each other.
+        likeness: (steps,) the mean squared cosine of the principal angles between the spaces that
+            the components of a step and of the last one span: 1 at the end, and n / 256 for random
+            spaces.
         concentration: (steps, n) `spectral_concentration` of the components, not turned.
         shuffled: (steps, repeats, n) `shuffled_concentration`, its control.
     """
@@ -112,8 +112,8 @@ def filter_growth(
     """Principal components of patch filters through training, made to follow one another.
 
     From one step to the next, components may change sign, and those of similar variance trade
-    places. Going back from the last step, each step's components are turned and mirrored together
-    to lie as near as they can to those of the step after (orthogonal Procrustes).
+    places. Going back from the last step, each step's components are rotated and reflected together
+    to match those of the step after (orthogonal Procrustes).
 
     Args:
         steps: (steps,) ascending whole numbers.
@@ -199,7 +199,7 @@ def spectral_concentration(images: Array) -> Tensor:
         raise InputError("images hold values that are not finite; check the weights.")
     if not len(images):
         return images.new_zeros(0)
-    # What would leave no finite squares.
+    # Scaled to at most 1, so that squares stay finite.
     images = images / images.abs().amax(dim=(1, 2), keepdim=True).clamp(min=_SMALLEST)
     centred = images - images.mean(dim=(1, 2), keepdim=True)
     energy = torch.fft.fft2(centred).abs().square().flatten(1)[:, 1:]
@@ -213,8 +213,8 @@ def shuffled_concentration(
 ) -> Tensor:
     """The control: `spectral_concentration` of components of filters without spatial structure.
 
-    The 256 entries of each filter are shuffled, each filter in its own way, which keeps its values
-    and loses where they were.
+    The 256 entries of each filter are shuffled, each filter in its own way: it keeps its values, and
+    loses their places.
 
     Args:
         weight, n_components: as in `filter_components`.

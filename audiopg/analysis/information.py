@@ -42,14 +42,14 @@ class FactorInformation:
 
     @property
     def threshold(self) -> float:
-        """What 95 % of the shuffles do not exceed, in nats: the bar for the best dimension."""
+        """The bar for the best dimension, in nats, which 95 % of the shuffles do not exceed."""
         return self.null.quantile(0.95).item()
 
     def table(self, rows: int = 10) -> DataFrame:
         """The most informative dimensions: information, interval of 95 %, and p-value.
 
-        The interval is normal, ±1.96 standard errors. The p-value is the share of shuffles, the
-        factor as it is among them, whose best dimension tells at least as much; it holds for all
+        The interval is normal, ±1.96 standard errors. The p-value is the share of shuffles, with the
+        unshuffled factor among them, whose best dimension tells at least as much; it holds for all
         dimensions together.
         """
         import pandas
@@ -86,9 +86,10 @@ def mutual_information(embeddings: Array, factor: Array, *, neighbours: int = 3)
     estimate, its null and its error. Values that do not tie are told apart as before.
 
     The estimate is not clipped: it scatters around zero for independent variables, so it may be
-    slightly negative. A constant dimension or factor gives exactly 0. Of very skewed values it is
-    too low: of 300 pairs of e^(e^x) it finds 0.35 nats where 0.51 are. Give their normal scores
-    instead, which tell as much (Holmes and Nemenman 2019, see `information_error`).
+    slightly negative. A constant dimension or factor gives exactly 0. For very skewed values the
+    estimate is too low: for 300 pairs of e^(e^x) it gives 0.35 nats instead of 0.51. Give their normal
+    scores instead, which have the same information (Holmes and Nemenman 2019, see
+    `information_error`).
 
     The neighbours are found by SciPy's k-d tree, on the CPU, a dimension at a time on each thread.
 
@@ -211,8 +212,9 @@ def factor_information(
 
     Args:
         embeddings, factor, permutations, seed, neighbours: as in `permutation_null`.
-        null_clips: of the null, the first of them; all when None. Fewer clips cost less and scatter
-            more, so that the null is too high, and a p-value too large, if anything.
+        null_clips: how many of the clips, the first ones, the null is made of; all when None. Fewer
+            clips cost less and scatter more, so the null is too high, and a p-value too large, if
+            anything.
         cached: whether to keep errors and null, which take minutes for thousands of clips, in
             `audiopg.environment.cache_folder`. They are found again there for the same values and
             the same estimate.
@@ -241,7 +243,7 @@ def factor_information(
 def _kept(
     name: str, make: Callable[[], Tensor], embeddings: Tensor, factor: Tensor, *settings: int
 ) -> Tensor:
-    """What is made of some embeddings and a factor, from the cache or put there."""
+    """A tensor that depends on embeddings and a factor, from the cache or put there."""
     # The estimates, to four decimals, are in the key so that a change of the code is noticed.
     estimates = mutual_information(embeddings, factor, neighbours=settings[-1])
     estimates = (estimates * 10_000).round()
@@ -253,7 +255,7 @@ def _kept(
 def as_factor(factor: Array, clips: int, any_scale: bool = False) -> Tensor:
     """``factor``, (clips,) or one column, as a detached (clips,) float64 tensor on its device.
 
-    Where what is asked needs no squares, it may be of any scale.
+    With ``any_scale``, for callers that need no squares, its numbers may be of any scale.
 
     Raises:
         InputError: for another shape, a value that is not finite, or as `require_scale`.

@@ -9,8 +9,8 @@ from torch import Tensor
 
 # Standard deviation of the noise that breaks ties, in deviations of the values (Kraskov et al.).
 _NOISE = 1e-10
-# Values farther from the median than this many typical distances count as lying there when the
-# deviation is taken. Of normal values that is 20 deviations: none of them is touched.
+# For the deviation, values are clipped at this many typical distances from the median. For normal
+# values that is 20 deviations, so none of them is clipped.
 _FENCE = 30.0
 
 
@@ -29,7 +29,7 @@ def kraskov_information(columns: Tensor, factors: Tensor, neighbours: int) -> Te
     device, columns, factors = columns.device, columns.cpu(), factors.cpu()
     clips, threads = columns.shape[1], torch.get_num_threads()
     information = torch.zeros(len(factors), len(columns), dtype=torch.float64)
-    # The same for every dimension, so that none depends on which others there are.
+    # The same noise for every dimension, so that none depends on the others.
     generator = torch.Generator(device="cpu").manual_seed(0)
     noise = torch.randn((2, clips), generator=generator, dtype=torch.float64, device="cpu").numpy()
     # In ascending order of the factor, so that neighbours lie near in memory too.
@@ -52,16 +52,16 @@ def kraskov_information(columns: Tensor, factors: Tensor, neighbours: int) -> Te
 
 
 def _varying(rows: Tensor) -> list[int]:
-    """Which of (n, clips) are not constant; halves, as in `scaled`."""
+    """The rows of (n, clips) that are not constant; by halves, as in `scaled`."""
     return (rows.amin(dim=1) / 2 < rows.amax(dim=1) / 2).nonzero()[:, 0].tolist()
 
 
 def scaled(values: np.ndarray, noise: np.ndarray) -> np.ndarray:
-    """Values around their median, in units of a deviation that a few wild ones do not set.
+    """Values around their median, over a standard deviation that a few outliers do not set.
 
-    It is the standard deviation, for which values beyond 30 typical distances count as lying there.
-    The typical distance is the median of the distances from the median, those of zero left out, so
-    that it is positive although most values may be the same.
+    For the deviation, values are clipped at 30 typical distances from the median. The typical distance
+    is the median distance from the median, zeros left out, so that it is positive even where most
+    values are the same.
 
     Args:
         values: (clips,) float64, finite, not constant.
@@ -103,8 +103,8 @@ def _closer(values: np.ndarray, radius: np.ndarray) -> np.ndarray:
     """How many others are strictly closer than a radius to each of (clips,) ascending values."""
     first = values.searchsorted(values - radius, "right")
     last = values.searchsorted(values + radius, "left")
-    # Sums round across the boundary, on which the k-th neighbour lies: what counts are the differences
-    # that made the radius.
+    # The k-th neighbour lies on the boundary, across which sums may round; so the same differences are
+    # taken as for the radius.
     ends = np.concatenate(([-np.inf], values, [np.inf]))  # ends[n] is the value before the n-th
     while (wrong := values - ends[first] < radius).any():
         first -= wrong

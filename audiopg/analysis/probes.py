@@ -14,7 +14,7 @@ from audiopg.inputs import as_embeddings, as_named, random_by, share, whole_numb
 
 # Half decades: from nearly no regularisation to weights of nearly zero.
 _STRENGTHS = np.logspace(-4, 6, 21)
-# Of the bootstrap.
+# Draws of the bootstrap.
 _RESAMPLES = 2000
 
 
@@ -49,9 +49,7 @@ class RidgeResult:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The middle 95 % of R² of the first split, its held-out clips drawn again with
-        replacement (the bootstrap): what other test clips might have given, of the same probe.
-        """
+        """The 95 % bootstrap interval of the first split's R², over draws of its held-out clips."""
         clips = len(self.truth)
         drawn = np.random.default_rng(0).integers(clips, size=(_RESAMPLES, clips))
         truth = self.truth[drawn]
@@ -92,7 +90,7 @@ class RidgeComparison:
 
 @dataclass(frozen=True, eq=False)
 class Ablation:
-    """What a ridge probe loses with some dimensions silenced, on held-out clips.
+    """The R² of a ridge probe with some dimensions silenced, on held-out clips.
 
     Attributes:
         counts: (n,) how many dimensions are silenced.
@@ -190,9 +188,9 @@ def ablate(
 ) -> Ablation:
     """Silence the top dimensions of a factor, or as many random ones, and read the factor again.
 
-    The probe is trained with all dimensions, which are then set to their mean in the clips held
-    out. That tells which ones the probe leans on. What the others could make up for is told by a
-    probe trained anew without them.
+    The probe is trained with all dimensions; in the held-out clips, some are then set to their mean.
+    This tells which dimensions the probe uses. A probe that is trained anew without them tells what the
+    others could make up for.
 
     Args:
         embeddings: (clips, dimensions), finite.
@@ -234,16 +232,16 @@ def _ablated(
     draws: int,
     seed: int,
 ) -> Ablation:
-    """What `ablate` finds, from (clips, dimensions) and (clips,) of the training and test parts."""
+    """`ablate` from (clips, dimensions) and (clips,) of the training and test parts."""
     (train, test), (known, asked) = features, factor
     weights, _ = ridge_weights(train, known)
-    # What each dimension adds to a prediction: without it, the prediction is less by that.
+    # The term that each dimension adds to a prediction.
     terms, fallback = test * weights, known.mean()
     total = np.square(asked - asked.mean()).sum()
     random = random_by(seed)
 
     def score(predicted: np.ndarray) -> np.ndarray:
-        """R² of each row of (..., clips), over the mean that the probe falls back on."""
+        """R² of each row of (..., clips), predictions less the training mean."""
         return 1 - np.square(asked - (fallback + predicted)).sum(axis=-1) / total
 
     top, drawn, relearnt = [], [], []

@@ -33,15 +33,15 @@ _COMPONENTS = 20
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """What `analyse` finds; every dict but the last two is by the name of the embeddings.
+    """The findings of `analyse`; every dict but `factors` is by the name of the embeddings.
 
     Attributes:
         information: by factor, with errors and null.
         again: the information about the other clips, (other sets, dimensions), by factor.
         gaps: "information" by Kraskov's estimate, "binned information", and "R²".
-        dci: as the function of the same name gives it.
-        components: likewise.
-        angles: likewise.
+        dci: as `audiopg.analysis.dci` gives it.
+        components: as `principal_components` gives them.
+        angles: as `subspace_angles` gives them.
         ablations: by factor; the ranking is by information.
         ridge: held-out R² of all embeddings.
         factors: the values asked about.
@@ -103,14 +103,14 @@ def analyse(
     cached: bool = False,
     progress: bool = True,
 ) -> Report:
-    """Everything that Section 4.4 asks, of some embeddings of the same clips.
+    """All analyses of Section 4.4, of several embeddings of the same clips.
 
     Args:
         embeddings: name -> (clips, dimensions), such as those of an encoder, of a random one, and
             of raw log-mel.
         factors: name -> (clips,) of at least two factors.
-        others: embeddings and factors of other clips, under the same names. The best dimensions
-            are asked about them again, as on the clips they were chosen on they look too good.
+        others: embeddings and factors of other clips, under the same names. The best dimensions are
+            measured on them again, since they look too good on the clips they were chosen on.
         permutations: of the factors, for the null of each.
         seed: of everything that is drawn at random.
         null_clips: as in `factor_information`.
@@ -118,7 +118,7 @@ def analyse(
         progress: show a progress bar.
 
     Raises:
-        InputError: as the analyses do, whose shares of the clips have to hold at least 5 of them.
+        InputError: as the analyses; each part of the clips must hold at least 5.
     """
     how = {"permutations": permutations, "seed": seed, "null_clips": null_clips, "cached": cached}
     named = as_named(embeddings, "embeddings")
@@ -142,7 +142,7 @@ def analyse(
 
 
 def _analyse_one(values: Tensor, factors: dict[str, Tensor], how: dict) -> dict[str, object]:
-    """What a `Report` says of one encoder's embeddings, but for other clips and ridge regressions."""
+    """The part of a `Report` on one encoder's embeddings, without other clips and ridge regressions."""
     seed = how["seed"]
     information = {
         factor: factor_information(values, truth, **how) for factor, truth in factors.items()

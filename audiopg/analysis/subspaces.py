@@ -1,7 +1,7 @@
-"""Directions of the latent space that belong to a factor: how they lie, and what lies along them.
+"""Directions of the latent space that belong to a factor: their angles, and what lies along them.
 
-That principal components are orthogonal is how they are made, and says nothing about the factors.
-Whether two factors have subspaces of their own is asked of subspaces found for each by itself.
+Principal components are orthogonal by construction, which says nothing about the factors. So the
+question whether two factors have subspaces of their own takes a subspace found for each by itself.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ from audiopg.errors import InputError
 from audiopg.inputs import as_embeddings, as_float64, random_by, whole_number, whole_seed
 from audiopg.mae import MaskedAutoencoder, denormalise_patches, patchify, unpatchify
 
-# Enough for the ends of the middle 95 %, to some tenths of a degree.
+# These give the ends of the middle 95 % to some tenths of a degree.
 _CHANCE_DRAWS = 1000
 
 
@@ -57,8 +57,8 @@ class SubspaceAngles:
 def ridge_subspace(embeddings: Array, factor: Array, dimensions: int = 3) -> np.ndarray:
     """Directions from which ridge regressions read a factor and smooth functions of it.
 
-    A factor may be coded by bumps and waves as well as by a straight line, so as many Legendre
-    polynomials of the factor's rank are read, from the first degree on.
+    The code of a factor need not be a straight line. So n Legendre polynomials of the factor's rank are
+    read, from the first degree on.
 
     Args:
         embeddings: (clips, latent dimensions), finite.
@@ -93,7 +93,7 @@ def ridge_subspace(embeddings: Array, factor: Array, dimensions: int = 3) -> np.
 
 
 def principal_angles(one: Array, other: Array) -> np.ndarray:
-    """Angles between two subspaces: the smallest there is, then the next at right angles to it.
+    """Principal angles between two subspaces: the smallest angle, then the next, orthogonal to it.
 
     Args:
         one: (n, dimensions) orthonormal rows.
@@ -157,10 +157,10 @@ def subspace_angles(
 
 
 def factor_direction(embeddings: Array, factor: Array) -> Tensor:
-    """How the embedding moves, in the mean, when a factor moves by its standard deviation.
+    """How the embedding moves on average when a factor moves by its standard deviation.
 
-    This is the slope of embeddings over the factor. The weights of a probe are another thing: they
-    also cancel what else moves.
+    This is the slope of embeddings over the factor. The weights of a probe are not: they also cancel
+    other factors.
 
     Args:
         embeddings: (clips, dimensions), finite.
@@ -190,10 +190,10 @@ def traverse(
 ) -> Tensor:
     """Decode one clip again and again, its tokens moved along a direction of the latent space.
 
-    The decoder was trained on patches that the encoder did not see. So the clip is encoded from a
-    few disjoint sets of patches, and each patch is the mean of what is predicted where it was
-    hidden. A prediction is a normalised patch: it is shown with the mean and deviation of the
-    clip's own patch, so what moves is the pattern within patches, not their level.
+    The decoder was trained on patches that the encoder did not see. So the clip is encoded from
+    several disjoint sets of patches, and each patch is the mean of its predictions from the sets that
+    hide it. A prediction is a normalised patch, shown with the mean and deviation of the clip's own
+    patch: the pattern within patches moves, and their level does not.
 
     Args:
         model: the autoencoder, in evaluation mode.
