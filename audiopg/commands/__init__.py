@@ -1,9 +1,9 @@
 """The commands of `python -m audiopg`, one a module: its flags, and what it does with them.
 
 Each does what a call of the library does, with the same settings. Its module has ``add``, which
-declares the flags, ``run``, which does it, and ``EXAMPLES``, with which its help ends. It is imported
-when the command is asked for, so that the list of them is there at once. What several commands say
-alike is in `audiopg.commands.common`.
+declares the flags, ``run``, which does the work, and ``EXAMPLES``, the end of its help. The module is
+imported when the command is called, so that the list of commands appears at once. What several
+commands share is in `audiopg.commands.common`.
 """
 
 # What each command does, in a line: its help begins with it.

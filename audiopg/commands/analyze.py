@@ -32,16 +32,16 @@ if TYPE_CHECKING:
 
 # Clips whose layers are kept: 13 layers of a large network take 40 kB a clip.
 _LAYER_CLIPS = 1000
-# Snapshots of the patch filters that are looked at, evenly spaced over a run.
+# Snapshots of the patch filters that are analysed, evenly spaced over a run.
 _SNAPSHOTS = 9
-# Bytes of the tables, figures and record of an analysis, as many as there usually are.
+# Bytes that the tables, figures and record of an analysis usually take.
 _ROOM = 5e6
 # How far a clip is moved along the direction of a factor, in standard deviations of the factor.
 _AMOUNTS = (-12.0, -6.0, 0.0, 6.0, 12.0)
-# The flags that make an analysis the one it is.
+# The flags that identify an analysis.
 _SETTINGS = ("model", "beside", "by_clips", "controls", "clips", "seed", "seeds", "permutations")
 _SETTINGS += ("other_clips", "null_clips", "precision")
-# The least that can be computed with: 5 clips of information, in 5 parts its error, or of a null.
+# The least that can be computed with: information and its null take 5 clips, its error 5 parts of 5.
 _LEAST = {"clips": 25, "other_clips": 5, "seeds": 1, "permutations": 1, "null_clips": 5}
 # Embeddings by row, and factors, of a set of clips.
 _Set = tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]
@@ -107,10 +107,10 @@ def run(options: argparse.Namespace) -> None:
 
 @dataclass(frozen=True)
 class _Asked:
-    """What is asked, loaded before any work: models by the name of their row or by path.
+    """What is asked about, loaded before any work: models by the name of their row or by path.
 
-    ``grown`` are those asked for R² over the clips they had ``heard``; ``filters`` are those of the
-    runs that kept any, step by step, and ``changes`` what training has added to them.
+    ``grown`` are the models of which R² is asked, over the clips they had ``heard``; ``filters`` are
+    those of the runs that kept any, step by step, and ``changes`` what training has added to them.
     """
 
     model: MaskedAutoencoder
@@ -146,8 +146,7 @@ def _analyze_into(held: RunFolder, options: argparse.Namespace) -> None:
     for what, grown in (("filters", asked.filters), ("filter changes", asked.changes)):
         tables |= {f"{what} of {name}": found.table() for name, found in grown.items()}
     _print_report(report)
-    # Until all is written, the folder says only what is being written into it: were this killed, tables
-    # of another analysis could be mixed with those that are there.
+    # First the settings alone: if this is killed, no other analysis can write its tables among these.
     held.require_held("run this again")
     with environment.writing(options.out):
         environment.write_json(options.out / "analysis.json", {"settings": asked.settings})
@@ -178,7 +177,7 @@ def _analyze_into(held: RunFolder, options: argparse.Namespace) -> None:
 
 
 def _load(options: argparse.Namespace, device: torch.device) -> _Asked:
-    """Everything that is asked; refused where the folder holds another analysis."""
+    """Load all that is asked about; refuse a folder that holds another analysis."""
     options.beside = common.distinct(options.beside, options.model)
     model = load_model(options.model).to(device).requires_grad_(False)
     candidates = {"this encoder": model.encoder}
@@ -213,7 +212,7 @@ def _load(options: argparse.Namespace, device: torch.device) -> _Asked:
 def _embed_all(
     options: argparse.Namespace, asked: _Asked, device: torch.device
 ) -> tuple[list[_Set], dict[str, analysis.RidgeComparison], "DataFrame | None"]:
-    """Embeddings and factors of each set of clips; R² of each encoder by layer, and by clips heard."""
+    """Embeddings and factors of each set of clips; R² by layer of each encoder, and by clips heard."""
 
     def embed(one: Encoder | LogMel, params: ClipParameters, layers: bool = False) -> torch.Tensor:
         with environment.autocast(device, options.precision):
@@ -248,7 +247,7 @@ def _record(
     report: analysis.Report,
     tables: dict[str, DataFrame],
 ) -> dict:
-    """What a record says of an analysis, but for where and how long."""
+    """The arguments of `write_record` for an analysis, without its place and seconds."""
     packed = {
         "information": report.information,
         "ablation": report.ablations,
@@ -306,7 +305,7 @@ def _require_own_files(names: list[str]) -> None:
 
 
 def _clips_heard(model: str) -> tuple[int, str]:
-    """How many clips the weights that come with audiopg, a run or its checkpoint learned from.
+    """How many clips a model learned from: shipped weights, a run, or its checkpoint.
 
     Returns:
         The number, and "synthesis" or "recordings".
@@ -366,7 +365,7 @@ def _traversal_figures(
 
 
 def _print_report(report: analysis.Report) -> None:
-    """The best neuron for each factor with its bar, and what all of them together tell."""
+    """Print the best neuron for each factor with its bar, and the R² of all neurons together."""
     for name, information in report.information.items():
         for factor, found in information.items():
             best = found.table(1).reset_index().iloc[0]
@@ -385,7 +384,7 @@ def _report_figures(
     layers: dict[str, analysis.RidgeComparison],
     heard: "DataFrame | None",
 ) -> "Iterator[tuple[str, Figure]]":
-    """One figure after another, with its name, so that few are open at a time."""
+    """The figures with their names, one after another, so that few are open at a time."""
     if heard is not None:
         for factor, rows in heard.groupby("factor", sort=False):
             yield f"clips heard, {factor}", plots.clips_curves(rows, f"held-out R² of {factor}")

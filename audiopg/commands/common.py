@@ -1,4 +1,4 @@
-"""What several commands share: their flags, and what they say of a model."""
+"""What several commands share: flags, the clips of a data set, what they print, and facts of a model."""
 
 import argparse
 from collections.abc import Sequence
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
 # `audiopg.__main__` refuses what `audiopg.records.record_path` refuses, before any work.
 RECORD_HELP = "also write results/NAME.json of the clone; folder/NAME for another folder"
-# What the commands call the rows that no path names: the model, and its controls.
+# The names of rows that are no path: the model, and its controls.
 _ROWS = ("this encoder", "random encoder", "raw log-mel", "majority class", "log-mel mean")
 _ROWS += ("log-mel mean and deviation",)
 _Settings = TypeVar("_Settings", PretrainSettings, "FinetuneSettings")
 
 
 def path_named(text: str) -> Path:
-    """A path of the command line; an empty one would be the working folder, which nobody named."""
+    """A path of the command line; an empty one would mean the working folder, which nobody named."""
     if not text:
         raise argparse.ArgumentTypeError(
             "it is empty, as of a variable that is not set; name a path"
@@ -42,9 +42,11 @@ def path_named(text: str) -> Path:
     return Path(text)
 
 
-def add_out(command: argparse.ArgumentParser, what: str, **more: object) -> None:
-    """The flag that names what is written, required unless something else is said."""
-    command.add_argument("--out", type=path_named, help=what, **({"required": True} | more))
+def add_out(
+    command: argparse.ArgumentParser, what: str, required: bool = True, default: str | None = None
+) -> None:
+    """The flag that names what is written."""
+    command.add_argument("--out", type=path_named, required=required, default=default, help=what)
 
 
 def add_record(command: argparse.ArgumentParser, note: str = RECORD_HELP) -> None:
@@ -55,16 +57,13 @@ def add_device(command: argparse.ArgumentParser) -> None:
     command.add_argument("--device", help="cpu, cuda, cuda:1 ... (default: a GPU if there is one)")
 
 
-def add_number(
-    command: argparse.ArgumentParser, flag: str, default: int, what: str, **more: object
-) -> None:
-    """A flag for a number, whose help ends with its default."""
-    help_ = f"{what} (default: {default})"
-    command.add_argument(flag, type=type(default), default=default, help=help_, **more)
+def add_number(command: argparse.ArgumentParser, flag: str, default: int, what: str) -> None:
+    """A flag for a whole number, whose help ends with its default."""
+    command.add_argument(flag, type=int, default=default, help=f"{what} (default: {default})")
 
 
 def add_run(command: argparse.ArgumentParser) -> None:
-    """The flags of what trains: where to, whether it goes on, on what."""
+    """The flags of a command that trains: its folder, whether it resumes, its device and record."""
     add_out(command, "folder for the run")
     command.add_argument(
         "--resume",
@@ -76,7 +75,7 @@ def add_run(command: argparse.ArgumentParser) -> None:
 
 
 def add_settings(command: argparse.ArgumentParser, kind_of: type, recipes: dict) -> None:
-    """The recipe, and a flag for each field of some settings with what each has; "paper" is first."""
+    """The flag for a recipe, and one for each setting, whose help has its value in each recipe."""
     command.add_argument(
         "--recipe",
         choices=recipes,
@@ -97,7 +96,7 @@ def add_settings(command: argparse.ArgumentParser, kind_of: type, recipes: dict)
 
 
 def changed_by(settings: _Settings, options: argparse.Namespace) -> _Settings:
-    """Settings, with the fields that the command line gives in their place."""
+    """Settings with the values that the command line gives."""
     given = {field.name: getattr(options, field.name) for field in fields(settings)}
     return replace(settings, **{name: value for name, value in given.items() if value is not None})
 
@@ -118,10 +117,10 @@ def add_skip_bad(command: argparse.ArgumentParser) -> None:
 
 
 def recordings_folder(named: Path | None) -> Path:
-    """The folder that a command names, or else AUDIOPG_DATA does.
+    """The folder that the command line names, or else AUDIOPG_DATA.
 
     Raises:
-        InputError: when neither does.
+        InputError: when neither names one.
     """
     folder = named or data_folder()
     if folder is None:
@@ -163,8 +162,8 @@ def find_clips(
         The clips; None for a benchmark that is not there, where it is not needed.
 
     Raises:
-        InputError: as `find_dataset` and `read_dataset`; for a benchmark that is not there, or for
-            flags that it does not have.
+        InputError: as `find_dataset` and `read_dataset`; for a benchmark that is not there, or flags
+            that are not for benchmarks.
     """
     own = {"columns": options.columns, "n_folds": options.n_folds, "seed": options.fold_seed}
     own = {name: value for name, value in own.items() if value not in (None, {})}
@@ -226,7 +225,7 @@ def add_beside(command: argparse.ArgumentParser, what: str, of: str = "MODEL") -
 
 
 def distinct(paths: Sequence[str], this: AnyPath) -> list[str]:
-    """Those that are not the same as one before, however they are written; none is what they are beside."""
+    """The paths without those that lead where an earlier one does; `this` among them is refused."""
     found: dict[Path, str] = {}
     for path in paths:
         if Path(path).resolve() == Path(this).resolve():
@@ -236,7 +235,7 @@ def distinct(paths: Sequence[str], this: AnyPath) -> list[str]:
 
 
 def row_named(text: str) -> str:
-    """A path that names a row of a table, and so has to be no row that is there without it."""
+    """A path that names a row of a table, and may not have the name of a row that has no path."""
     if text.removesuffix(", frequency pooling") in _ROWS:
         raise argparse.ArgumentTypeError(
             f"{text!r} is what a row of the tables is called; give the whole path of yours"
@@ -284,7 +283,7 @@ def save_figure(plots: ModuleType, figure: "Figure", path: Path) -> None:
 
 
 def source_of(settings: PretrainSettings, where: dict) -> str:
-    """What a pre-training run, of that provenance, learns from."""
+    """What a pre-training run with some provenance learns from."""
     if not settings.audio:
         return f"the {settings.prior!r} prior"
     try:
@@ -297,10 +296,10 @@ def source_of(settings: PretrainSettings, where: dict) -> str:
 
 
 def heard_by(model: str) -> dict | None:
-    """What the encoder of a pre-training run has heard; None for one that is no run's folder.
+    """What the encoder in a pre-training run's folder has heard; None for any other model.
 
-    Steps that were taken after the newest checkpoint, which is what is loaded, do not count. A run that
-    began with other weights says "after" which; what those had heard comes on top.
+    Steps after the newest checkpoint, whose weights are loaded, do not count. A run that began with
+    other weights says "after" which; what those had heard comes on top.
 
     Raises:
         InputError: for a run whose files cannot be read or do not fit together.

@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> None:
         if options.name in BENCHMARKS:
             print(BENCHMARKS[options.name].terms)
         elif Path(options.name).is_file() and len(np.unique(clips.sources)) == len(clips):
-            # Of no use where every clip is a recording of its own; silent leaks are worse.
+            # Needless where every clip is a recording of its own, but a silent leak would be worse.
             print(
                 "each clip counts as a source of its own; if a column says which belong together (by "
                 "site, speaker or recording), name it with --columns group=..."
@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> None:
         return
     folder = recordings_folder(options.data)
     for name in BENCHMARKS:
-        # From its tables alone: a set of a hundred thousand files is listed at once.
+        # From its tables alone, so that a set of a hundred thousand files is listed at once.
         clips = find_dataset(name, folder, skip_bad=True)
         if clips is None:
             print(f"{name:16} not there; audiopg download {name} --out {folder} brings it")

@@ -88,7 +88,7 @@ def run(options: argparse.Namespace) -> None:
         require_new(options.out)
     if options.dataset is None:
         raise InputError(_NAMELESS)
-    # A checkpoint needs more, but how much is known only when the weights are.
+    # A checkpoint needs more; how much is known when the weights are loaded.
     require_writable(options.out, 1e6)
     others = common.distinct(options.beside, options.out)
     beside = {path: read_run(path)[0] for path in others}
@@ -97,7 +97,7 @@ def run(options: argparse.Namespace) -> None:
     clips = common.find_clips(options, options.dataset, options.skip_bad)
     waves = cached_waves(clips, skip_bad=options.skip_bad)
     clips = waves.clips
-    # What cannot be set beside the result is known before hours of training.
+    # A run that cannot be compared is refused before hours of training.
     _require_paired(settings, beside, clips.multi_label)
     results = {path: read_result(path, clips, folds, waves) for path in beside}
     result = finetune(
@@ -143,7 +143,7 @@ def _require_paired(
 
 
 def _recordings(options: argparse.Namespace) -> dict:
-    """Where the clips and folds are from, as it holds in any working folder."""
+    """Where the clips and folds are from, with paths that hold in any working folder."""
     said = {name: getattr(options, name) for name in (*_SOURCE, "folds")}
     if options.dataset not in BENCHMARKS:
         said["dataset"] = str(Path(options.dataset).resolve())
@@ -162,7 +162,7 @@ def _recall(options: argparse.Namespace, said: dict) -> None:
             places += ("columns", "n_folds", "fold_seed")
     for name in places:
         given = getattr(options, name)
-        # Not by truth alone: a seed of 0 is one that was given.
+        # Not by its truth, since a seed of 0 was given.
         if given is None or given is False or given == {}:
             setattr(options, name, said.get(name, given))
     options.data = options.data and Path(options.data)

@@ -17,6 +17,7 @@ from audiopg.errors import InputError
 from audiopg.mae import MaskedAutoencoder, reconstruct
 from audiopg.pretraining import (
     RECIPES,
+    PretrainResult,
     PretrainSettings,
     Watcher,
     pretrain,
@@ -100,23 +101,28 @@ def run(options: argparse.Namespace) -> None:
     print(f"{len(result.losses)} steps, loss {last.mean():.3f} over the last {len(last)}")
     print(f"the model: {checkpoints(options.out)[-1] / 'model.safetensors'}")
     if options.record:
-        lines = read_metrics(options.out / "metrics.jsonl")[: len(result.losses)]
-        seconds = sum(settings.batch_size / line["clips_per_second"] for line in lines)
-        where = read_provenance(options.out)
-        clips, source = len(result.losses) * settings.batch_size, common.source_of(settings, where)
+        print(f"recorded in {_record(options.record, settings, options.out, result)}")
+
+
+def _record(name: str, settings: PretrainSettings, folder: Path, result: PretrainResult) -> Path:
+    """Write the record of a run that is done."""
+    steps, where = len(result.losses), read_provenance(folder)
+    lines = read_metrics(folder / "metrics.jsonl")[:steps]
+    clips, source = steps * settings.batch_size, common.source_of(settings, where)
+    if settings.audio:
+        data = f"{clips} windows of {source}"
+    else:
         data = f"{clips} clips synthesized from {source}, no recordings"
-        data = f"{clips} windows of {source}" if settings.audio else data
-        path = write_record(
-            options.record,
-            settings=asdict(settings),
-            metrics={"loss": [round(loss, 4) for loss in result.losses.tolist()]},
-            seconds=seconds,
-            data=data,
-            protocol="masked reconstruction; a loss a step, each on clips not heard before; the "
-            "seconds are those of the steps themselves",
-            where=where,
-        )
-        print(f"recorded in {path}")
+    return write_record(
+        name,
+        settings=asdict(settings),
+        metrics={"loss": [round(loss, 4) for loss in result.losses.tolist()]},
+        seconds=sum(settings.batch_size / line["clips_per_second"] for line in lines),
+        data=data,
+        protocol="masked reconstruction; a loss a step, each on clips not heard before; the "
+        "seconds are those of the steps themselves",
+        where=where,
+    )
 
 
 def _say_if_slowed(settings: PretrainSettings) -> None:
@@ -135,7 +141,7 @@ def _say_if_slowed(settings: PretrainSettings) -> None:
 
 @contextmanager
 def _process_group(device: str | None) -> Iterator[tuple[int, str | None]]:
-    """Join the processes that torchrun started, if it did: the number of this one, its device."""
+    """Join the processes of torchrun, if it started this one; yields this one's number and device."""
     if not dist.is_torchelastic_launched():
         yield 0, device
         return
@@ -161,7 +167,7 @@ def _process_group(device: str | None) -> Iterator[tuple[int, str | None]]:
 
 
 def _picture_watcher(settings: PretrainSettings, folder: Path) -> Watcher:
-    """Draws reconstructions of clips that are not trained on, every so many steps."""
+    """A watcher that draws reconstructions of clips that are not trained on, every so many steps."""
     plots = common.load_plots("--pictures-every")
     plots.use_style()
     prior = SynthPrior.preset(settings.prior)

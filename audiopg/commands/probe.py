@@ -73,7 +73,7 @@ def run(options: argparse.Namespace) -> None:
     device = best_device()
     encoders = {name: each.to(device) for name, each in encoders.items()}
     models = [str(model) for model in (options.model, *options.beside)]
-    # Asked before the work, so that no run is refused after it.
+    # Read before the work, so that no run is refused after it.
     heard = {model: common.heard_by(model) for model in models if options.record}
     # So are the waves of every set.
     waves = {name: cached_waves(clips, skip_bad=skip_bad) for name, clips in found.items()}

@@ -17,9 +17,9 @@ from audiopg.inputs import is_count
 from audiopg.runs import clear_leftovers, run_folder
 from audiopg.synth.scenes import scene_text
 
-# Of a sample: floats in wav, 24 bits in flac, which keep the most of what lies between -1 and 1.
+# Bytes of a sample: 32-bit floats in wav; in flac 24 bits, the most that it has.
 _BYTES = {"wav": 4, "flac": 3}
-# Of a clip in scene.json and parameters.csv together, at the most.
+# The most bytes of a clip in scene.json and parameters.csv together.
 _FACTOR_BYTES = 30_000
 EXAMPLES = (
     "example: audiopg synth --preset full --clips 0:16 --seed 0 --out sounds; the same clips again, "
@@ -28,7 +28,7 @@ EXAMPLES = (
 
 
 def add(command: argparse.ArgumentParser) -> None:
-    # No defaults here, so that one that is given beside --json is known from one that is not.
+    # No defaults here, so that `run` knows which of them were given beside --json.
     command.add_argument("--preset", help=f"{', '.join(synth.PRESETS)} (default: full)")
     command.add_argument("--clips", help="indices FIRST:LAST, the last left out (default: 0:8)")
     command.add_argument("--seed", type=int, help="of the clips (default: 0)")
@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> None:
         changes = synth.SENSITIVITY[drawn["sensitivity"]] if drawn["sensitivity"] else {}
         prior = synth.SynthPrior.preset(drawn["preset"], **changes)
         clips = _clip_range(drawn["clips"])
-        # More than there is room for may be more than there is memory for, too.
+        # Before the clips are drawn, since too many for the disk may be too many for the memory.
         there = len(os.listdir(options.out)) if options.out.is_dir() else 0
         require_writable(options.out, (len(clips) - there) * size)
         params = prior.sample(torch.arange(clips.start, clips.stop), drawn["seed"])
@@ -90,8 +90,7 @@ def run(options: argparse.Namespace) -> None:
                 held.require_held("run this again")
                 with atomic_path(path) as temporary:
                     temporary.write_bytes(sound)
-                    # Before any sound is there, so that a process that is killed leaves none that
-                    # others could be mixed with.
+                    # Before the first sound: if this is killed, no other clips can be mixed with these.
                     if path == paths[0]:
                         synth.write_scene(params, options.out / "scene.json")
         held.require_held("run this again")
