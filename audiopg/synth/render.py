@@ -124,27 +124,31 @@ def _chunks(params: ClipParameters) -> list[tuple[slice | Tensor, ClipParameters
     asked = [name for name in FACTORS if getattr(params, name).requires_grad]
     if asked and torch.is_grad_enabled():
         raise InputError(f"{asked[0]} requires a gradient, and clips have none; detach it.")
-    device, added = params.f0.device, params.has_additions
-    kernels = _kernels(device.type)
-    if not kernels:
-        slices = _slices(params, *((8, 120) if device.type == "cpu" else (32, 480)))
-        # A GPU is asked once for all parts, since its answer takes longer than making noise.
-        every = device.type != "cpu" and added.any()
-        parts = [(rows, every or added[rows].any()) for rows in slices]
-    else:
+    added = params.has_additions
+    if kernels := _kernels(params.f0.device.type):
         # The kernels know no additions and not every excitation.
-        added = added | (params.excitation >= kernels.KNOWN).any(dim=1)
-        plain, more = (choice.nonzero().squeeze(1) for choice in (~added, added))
-        parts = [(rows, False) for rows in plain.split(64)] if len(more) else []
-        parts += [(more[rows], True) for rows in _slices(params[more], 32, 480)]
-        if not len(more):
-            parts = [(slice(first, first + 64), False) for first in range(0, len(params), 64)]
+        parts = _kernel_parts(params, added | (params.excitation >= kernels.KNOWN).any(dim=1))
+    elif params.f0.device.type == "cpu":
+        parts = [(rows, added[rows].any()) for rows in _slices(params, 8, 120)]
+    else:
+        # A GPU is asked once for all parts, since its answer takes longer than making noise.
+        any_added = added.any()
+        parts = [(rows, any_added) for rows in _slices(params, 32, 480)]
     # A single part needs no copy of the table.
     tables = [params] if len(parts) == 1 else [params[rows] for rows, _ in parts]
     return [
         (rows, part, _white(part) if more else None)
         for (rows, more), part in zip(parts, tables, strict=True)
     ]
+
+
+def _kernel_parts(params: ClipParameters, is_left: Tensor) -> list[tuple[slice | Tensor, bool]]:
+    """Rows for the kernels, and those that are left to torch, with whether they are left."""
+    left = is_left.nonzero().squeeze(1)
+    if not len(left):
+        return [(slice(first, first + 64), False) for first in range(0, len(params), 64)]
+    parts = [(rows, False) for rows in (~is_left).nonzero().squeeze(1).split(64)]
+    return parts + [(left[rows], True) for rows in _slices(params[left], 32, 480)]
 
 
 def _slices(params: ClipParameters, most: int, seconds: float) -> list[slice]:
