@@ -26,6 +26,7 @@ from audiopg.pretraining import read_settings
 from audiopg.records import pack, read_record, write_record
 from audiopg.runs import RunFolder, checkpoints, clear_leftovers, run_folder
 from audiopg.synth import ClipParameters, render
+from audiopg.transfer.summary import THIS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -125,13 +126,7 @@ class _Asked:
 def _analyze_into(held: RunFolder, options: argparse.Namespace) -> None:
     """Analyse, with the folder held for this process alone."""
     began = time.perf_counter()
-    if options.other_clips is None:
-        options.other_clips = options.clips
-    for name, lowest in _LEAST.items():
-        if getattr(options, name) is not None:
-            whole_number(getattr(options, name), name, lowest=lowest)
-    whole_seed(options.seed)
-    whole_seed(options.seed + options.seeds - 1)
+    _settle_numbers(options)
     plots, device = common.load_plots("analyze"), environment.best_device()
     options.precision = environment.settle_precision(options.precision, device)
     asked = _load(options, device)
@@ -176,18 +171,29 @@ def _analyze_into(held: RunFolder, options: argparse.Namespace) -> None:
         print(f"recorded in {write_record(options.record, **record)}")
 
 
+def _settle_numbers(options: argparse.Namespace) -> None:
+    """Take the other sets as large as the first where nothing is said; refuse numbers too small."""
+    if options.other_clips is None:
+        options.other_clips = options.clips
+    for name, lowest in _LEAST.items():
+        if getattr(options, name) is not None:
+            whole_number(getattr(options, name), name, lowest=lowest)
+    whole_seed(options.seed)
+    whole_seed(options.seed + options.seeds - 1)
+
+
 def _load(options: argparse.Namespace, device: torch.device) -> _Asked:
     """Load all that is asked about; refuse a folder that holds another analysis."""
     options.beside = common.distinct(options.beside, options.model)
     model = load_model(options.model).to(device).requires_grad_(False)
-    candidates = {"this encoder": model.encoder}
+    candidates = {THIS: model.encoder}
     candidates |= {path: load_encoder(path).to(device) for path in options.beside}
     if options.controls:
         untrained = common.untrained_like(model.encoder).to(device)
         candidates |= {"random encoder": untrained, "raw log-mel": LogMel().to(device)}
     heard = {path: _clips_heard(path) for path in options.by_clips}
     grown = {path: load_encoder(path).to(device) for path in heard}
-    named = {"this encoder": options.model}
+    named = {THIS: options.model}
     named |= {path: path for path in (*options.beside, *options.by_clips)}
     _require_own_files([*candidates, *grown])
     kept = {
@@ -358,7 +364,7 @@ def _traversal_figures(
         render(analysis.controlled_clips(None, 1, seed)).to(next(model.parameters()).device)
     )
     for name, values in factors.items():
-        direction = analysis.factor_direction(embeddings["this encoder"], values)
+        direction = analysis.factor_direction(embeddings[THIS], values)
         moved = analysis.traverse(model, mel, direction, _AMOUNTS)
         titles = [f"{amount:+g} sd of {name}" for amount in _AMOUNTS]
         yield f"traversal along {name}", plots.spectrogram_wall(moved, titles, columns=3)

@@ -166,7 +166,7 @@ def find_clips(
             that are not for benchmarks.
     """
     own = {"columns": options.columns, "n_folds": options.n_folds, "seed": options.fold_seed}
-    own = {name: value for name, value in own.items() if value not in (None, {})}
+    own = {key: value for key, value in own.items() if value not in (None, {})}
     if name not in BENCHMARKS:
         if not Path(name).exists():
             raise InputError(

@@ -15,7 +15,7 @@ from audiopg.runs import require_new
 from audiopg.transfer import FinetuneResult, read_result, significance_table
 from audiopg.transfer.finetune import FINETUNE_RECIPES, FinetuneSettings, finetune, read_run
 from audiopg.transfer.statistics import bootstrap_interval
-from audiopg.transfer.summary import finetune_record
+from audiopg.transfer.summary import THIS, finetune_record
 
 # The flags that say where the clips are from; a run keeps them for its resumption.
 _SOURCE = ("dataset", "data", "skip_bad", "columns", "n_folds", "fold_seed")
@@ -112,14 +112,12 @@ def run(options: argparse.Namespace) -> None:
         recordings=_recordings(options),
     )
     _print_result(result, clips, settings)
-    results["this encoder"] = result
+    results[THIS] = result
     if beside:
-        significance = significance_table(
-            results, clips.labels, clips.folds, "this encoder", clips.sources
-        )
+        significance = significance_table(results, clips.labels, clips.folds, THIS, clips.sources)
         common.print_significance(significance)
     if options.record:
-        runs = {path: path for path in beside} | {"this encoder": options.out}
+        runs = {path: path for path in beside} | {THIS: options.out}
         record = finetune_record(results, clips, options.dataset, runs)
         print(f"recorded in {write_record(options.record, **record)}")
 

@@ -16,7 +16,7 @@ from audiopg.pretrained import load_encoder
 from audiopg.records import write_record
 from audiopg.transfer.compare import split_of
 from audiopg.transfer.probe import require_probe
-from audiopg.transfer.summary import TESTS, described, skipped_files
+from audiopg.transfer.summary import TESTS, THIS, described, skipped_files
 from audiopg.transfer.waves import require_windows
 
 EXAMPLES = (
@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> None:
         raise InputError(f"{folder} does not hold any benchmark; audiopg download fetches them.")
     encoders = {"random encoder": common.untrained_like(encoder)} if options.controls else {}
     encoders |= {str(model): load_encoder(model) for model in options.beside}
-    encoders["this encoder"] = encoder
+    encoders[THIS] = encoder
     device = best_device()
     encoders = {name: each.to(device) for name, each in encoders.items()}
     models = [str(model) for model in (options.model, *options.beside)]
@@ -118,7 +118,7 @@ def _probe_one(
             "dataset": name,
             **how,
             "by_source": options.by_source,
-            **asdict(encoders["this encoder"].architecture),
+            **asdict(encoders[THIS].architecture),
             "skipped": skipped_files(clips),
         },
         metrics=transfer.summarise(results, clips),
@@ -134,7 +134,7 @@ def _print_results(
     results: dict[str, transfer.ProbeResult], clips: LabelledClips, by_source: bool
 ) -> None:
     """A table of the scores, one of the tests against this encoder, and its confusions."""
-    this = results["this encoder"]
+    this = results[THIS]
     each = "each fold tested in turn" if len(this.folds) > 1 else clips.fold_names[this.folds[0]]
     print(f"{clips.name}, {len(clips)} clips, {this.metric} in per cent, {each}")
     common.say_skipped(clips)
@@ -143,7 +143,7 @@ def _print_results(
         print(f"{shared} clips share a source with a clip of another fold{then}")
     print(transfer.probe_table(results, len(clips.classes)).to_string())
     significance = transfer.significance_table(
-        results, clips.labels, clips.folds, "this encoder", clips.sources
+        results, clips.labels, clips.folds, THIS, clips.sources
     )
     common.print_significance(significance.iloc[:, 2:])
     confused = transfer.most_confused(this, clips).iloc[:, :6]

@@ -390,7 +390,7 @@ def history(losses: list[float], seconds: float) -> dict[str, Tensor]:
 def _save(task: Task, name: str, tensors: dict[str, Tensor]) -> None:
     with task.held.writing(), atomic_path(task.folder / name) as temporary:
         said = {"run": task.run, "task": task.name, "settings": json.dumps(task.settings)}
-        said = {name: value for name, value in said.items() if value}
+        said = {key: value for key, value in said.items() if value}
         runs.save_tensors(tensors, temporary, said)
 
 
@@ -404,7 +404,7 @@ def _load(task: Task, name: str, expected: dict[str, torch.Size]) -> dict[str, T
         if said.get("task", task.name) != task.name:
             raise runs.ForeignCheckpoint(f"{path} is of {said['task']}; take it out, then resume.")
         had = json.loads(said.get("settings", "{}"))
-        if any(had[name] != value for name, value in task.settings.items() if name in had):
+        if any(had[key] != value for key, value in task.settings.items() if key in had):
             raise runs.ForeignCheckpoint(
                 f"{path} was made with other settings than run.json says; put run.json back."
             )
