@@ -1,8 +1,8 @@
 """AudioPG: learn to hear from a synthesizer.
 
-A procedural synthesizer makes sound, a masked autoencoder learns from it, and the encoder is
-transferred to real recordings and asked what it knows. A part of the library is imported when a
-name of it is first asked for.
+A procedural synthesizer makes sound, a masked autoencoder learns from it, and its encoder is
+transferred to real recordings and asked what it knows. A part of the library is imported when one of
+its names is first used.
 """
 
 import sys

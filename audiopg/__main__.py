@@ -25,11 +25,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     for name in ("stdout", "stderr"):
-        # Closed by a shell (2>&-) it is None, which progress bars do not bear, and its number is given
-        # to the next file that is opened.
+        # A stream that a shell has closed (2>&-) is None, which breaks progress bars; and the next file
+        # that is opened would get its number.
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - open until the process ends.
-    # A "±" or a file's name that the terminal has no letters for must not end a command.
+    # A "±" or a file's name that the terminal cannot write must not end a command.
     if getattr(sys.stdout, "errors", "") == "strict":
         sys.stdout.reconfigure(errors="backslashreplace")
     options = argparse.Namespace()
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options = _parser(arguments).parse_args(arguments)
             from audiopg.environment import scale
 
-            scale()  # Records say it, at the end.
+            scale()  # A record has it at the end, so a bad value is refused now.
             if vars(options).get("record") is not None:
                 _require_record(options.record)
             with warnings.catch_warnings():
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 options.run(options)
             sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever reads what is printed, such as head, has enough, which is no fault.
+        # The reader of the output, such as head, has enough, which is no fault.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         if getattr(options, "record", None):
             _complain("nobody reads what is printed, so this stopped; run it again for the record.")
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 @contextmanager
 def _terminable() -> Iterator[None]:
-    """SIGTERM raises, as SIGINT does, so that nothing half written stays; where it does so by default."""
+    """SIGTERM raises, as SIGINT does, so that nothing half written stays; another handler is kept."""
 
     def stop(number: int, _: object) -> None:
         raise Stopped(number)
@@ -82,7 +82,7 @@ def _terminable() -> Iterator[None]:
 
 
 def _warn(said: set[str], message: Warning, category: type[Warning], *where: object) -> None:
-    """A warning of ours is a sentence, said once; another package's says where it comes from."""
+    """Print a warning of ours as a sentence, another package's with its place; each once."""
     text = warnings.formatwarning(message, category, *where[:2]).rstrip()
     text = str(message) if category is UserWarning else text
     if text not in said:
@@ -101,12 +101,12 @@ def _require_record(name: str) -> None:
     from audiopg.environment import require_writable
     from audiopg.records import record_path
 
-    # Most are smaller.
+    # Most records take less than 100 kB.
     require_writable(record_path(name).parent, 1e5)
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
-    """All commands by name; the flags of the one that is asked for, whose module takes seconds."""
+    """All commands by name, and the flags of the one that is called: its module takes seconds."""
     parser = argparse.ArgumentParser(
         prog="audiopg",
         description="Learn to hear from a synthesizer: pre-train, transfer and analyse.",

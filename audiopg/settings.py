@@ -25,10 +25,10 @@ def setting(
     """A field of a settings dataclass.
 
     Args:
-        default: its value where none is given; None also means that none is allowed.
+        default: its value where none is given; where it is None, None is allowed too.
         text: what it does, for ``--help``.
         choices: the values that it may have; True and False where the default is one of them.
-        low: the smallest number that it may be; without a point it asks for whole numbers.
+        low: the smallest number that it may be; an int asks for whole numbers.
         high: the largest.
     """
     if isinstance(default, bool):
@@ -38,9 +38,9 @@ def setting(
 
 
 def check_settings(settings: object) -> None:
-    """See that every field of a settings dataclass is what it may be.
+    """See that every field of a settings dataclass has an allowed value.
 
-    NumPy's numbers become Python's, so that a run can write its settings down.
+    NumPy's numbers become Python's, so that a run can write its settings.
 
     Raises:
         InputError: for a value outside its range, naming the setting and the range.

@@ -19,7 +19,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from audiopg.synth.excitations import _COLUMNS, TILE, _seconds, orders_below_nyquist, radians
+from audiopg.synth.excitations import COLUMNS, TILE, orders_below_nyquist, radians, sample_times
 from audiopg.synth.factors import CLIP_SAMPLES, NYQUIST, SAMPLE_RATE
 
 # Entries of the table of one period. The nearest of 4,096 lies within 1/8,192 of a cycle, so partial
@@ -56,7 +56,7 @@ def moving_phase(
     Returns:
         (R, TILE) int32, a cycle being 2**32: it wraps by itself.
     """
-    edges = start[:, None] + _seconds(0, TILE + 1, _COLUMNS, start.device)
+    edges = start[:, None] + sample_times(0, TILE + 1, COLUMNS, start.device)
     # Further from the event than its length, nothing is heard.
     share = (edges / length[:, None]).clamp(-1, 2)
     growth = glide[:, None] * math.log(2)
@@ -67,8 +67,8 @@ def moving_phase(
     swing = vibrato_depth[:, None] * (1 - (turn * edges).cos()) / turn
     cycles = f0[:, None] * (torch.where(still, edges, rising) + swing)
     begin = ((cycles - cycles.round()) * 2.0**32).round().long().int()[:, :-1, None]
-    step = (cycles.diff(dim=1) * (2.0**32 / _COLUMNS)).round().long().int()[:, :, None]
-    sample = torch.arange(_COLUMNS, dtype=torch.int32, device=start.device)
+    step = (cycles.diff(dim=1) * (2.0**32 / COLUMNS)).round().long().int()[:, :, None]
+    sample = torch.arange(COLUMNS, dtype=torch.int32, device=start.device)
     return (begin + step * sample).flatten(1)
 
 

@@ -9,7 +9,7 @@ from audiopg.synth.excitations import TILE
 from audiopg.synth.factors import SAMPLE_RATE
 
 # In samples: what is closer to a sample falls on it, and a stage shorter than this is a jump.
-_CLOSE = 1e-6
+CLOSE = 1e-6
 
 
 def adsr(
@@ -97,13 +97,13 @@ def add_shaped(
         shares, spans = (0.0, attack[of], 1 - release[of]), (attack[of], decay[of], release[of])
         for line in range(3):
             corner, span, rise = onset + lasts * shares[line], lasts * spans[line], 1.0
-            if span < _CLOSE:
-                corner = np.ceil(corner - _CLOSE) - 1
+            if span < CLOSE:
+                corner = np.ceil(corner - CLOSE) - 1
             else:
                 rise = 1 / span
             slope[line], offset[line] = rise, -corner * rise
-        begin = min(samples, max(0, int(np.ceil(onset - _CLOSE))))
-        stop = max(begin, min(samples, int(np.ceil(onset + lasts - _CLOSE))))
+        begin = min(samples, max(0, int(np.ceil(onset - CLOSE))))
+        stop = max(begin, min(samples, int(np.ceil(onset + lasts - CLOSE))))
         # Slices, since indices that may be below 0 would keep the compiler from vector instructions.
         heard, place = tone[row, begin:stop], index[begin:stop]
         into = wave[target[row], begin:stop]
@@ -134,7 +134,7 @@ def stages(
     corner = onset[..., None] + length[..., None] * share
     span = length[..., None] * torch.stack((attack, decay, release), dim=-1)
     # A stage of no length is a ramp from the sample before its corner.
-    jump = span < _CLOSE
-    corner = torch.where(jump, (corner - _CLOSE).ceil() - 1, corner)
+    jump = span < CLOSE
+    corner = torch.where(jump, (corner - CLOSE).ceil() - 1, corner)
     slope = torch.where(jump, 1.0, 1 / span)
-    return (onset - _CLOSE).ceil(), (onset + length - _CLOSE).ceil(), corner, slope
+    return (onset - CLOSE).ceil(), (onset + length - CLOSE).ceil(), corner, slope

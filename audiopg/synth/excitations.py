@@ -19,8 +19,8 @@ from torch import Tensor
 from audiopg.compiled import fixed, on_cpu
 from audiopg.synth.factors import NYQUIST, SAMPLE_RATE, factor_names
 
-TILE = 1024
-_COLUMNS = 64
+# Samples of a tile, and of one of its rows.
+TILE, COLUMNS = 1024, 64
 # Partials summed at a time, which bounds the memory of the tables.
 _PARTIALS = 16
 # Hz, the lowest pitch whose partials are all in an exported graph.
@@ -108,18 +108,19 @@ def is_one_of(code: Tensor, names: Iterable[str]) -> Tensor:
     return torch.stack(codes).any(dim=0) if codes else torch.zeros_like(code, dtype=torch.bool)
 
 
-def _seconds(start: int, end: int, step: int, device: torch.device) -> Tensor:
+def sample_times(start: int, end: int, step: int, device: torch.device) -> Tensor:
+    """Times in s, float64: every ``step`` samples from ``start`` on, ``end`` left out."""
     return torch.arange(start, end, step, dtype=torch.float64, device=device) / SAMPLE_RATE
 
 
 def _rows(start: Tensor) -> Tensor:
     """(R, 16) s, the times t_j of the rows of tiles that begin at ``start``, (R,)."""
-    return start[:, None] + _seconds(0, TILE, _COLUMNS, start.device)
+    return start[:, None] + sample_times(0, TILE, COLUMNS, start.device)
 
 
 def _columns(start: Tensor) -> Tensor:
     """(64,) s, the times τ_m of the columns."""
-    return _seconds(0, _COLUMNS, 1, start.device)
+    return sample_times(0, COLUMNS, 1, start.device)
 
 
 def _radians(cycles: Tensor) -> Tensor:
@@ -190,7 +191,7 @@ def _sum_of_sines(
         (R, TILE) float32.
     """
     rows, columns = _rows(start.new_zeros(1)), _columns(start)
-    grid = start.new_zeros(start.shape[0], TILE // _COLUMNS, _COLUMNS, dtype=torch.float32)
+    grid = start.new_zeros(start.shape[0], TILE // COLUMNS, COLUMNS, dtype=torch.float32)
     at_a_time = fixed(lambda: frequency.shape[1], lambda: _PARTIALS)
     for part in torch.arange(frequency.shape[1], device=event.device).split(at_a_time):
         hertz = frequency[:, part]

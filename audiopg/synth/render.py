@@ -26,7 +26,7 @@ from audiopg.synth.additions import (
     strength_place,
 )
 from audiopg.synth.damping import lowpass, lowpass_
-from audiopg.synth.envelopes import _CLOSE, add_shaped, shape
+from audiopg.synth.envelopes import CLOSE, add_shaped, shape
 from audiopg.synth.excitations import EXCITATIONS, TILE, band_limited_tone, is_one_of, steady_tone
 from audiopg.synth.factors import CLIP_SAMPLES, FACTORS, SAMPLE_RATE
 from audiopg.synth.parameters import ClipParameters
@@ -394,7 +394,7 @@ def _altered_excitation(
         of = event[rows]
         (bandwidth,) = get("noise_bandwidth")
         # Noise begins with an event's first sample, although its onset may lie between two samples.
-        before = (start[rows] * SAMPLE_RATE + _CLOSE).floor()
+        before = (start[rows] * SAMPLE_RATE + CLOSE).floor()
         band = noise_band(
             phase[rows], before, clip[rows], place[rows], white, f0[of], bandwidth[of]
         )
