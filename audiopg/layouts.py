@@ -204,7 +204,8 @@ def write_timm(encoder: Encoder, folder: AnyPath) -> None:
     Raises:
         InputError: when it cannot be written, or there are files in it.
     """
-    folder, width, state = Path(folder).absolute(), encoder.architecture.width, encoder.state_dict()
+    folder, state = Path(folder).absolute(), encoder.state_dict()
+    width = encoder.architecture.width
     ours = {new: old for old, new in _TIMM.items()}
     class_token, positions = state.pop("class_token", None), encoder.positions
     tensors = {_exchanged(name, ours): value for name, value in state.items()}

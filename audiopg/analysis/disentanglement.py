@@ -218,14 +218,16 @@ def dci(
             "to test on; give at least 2 dimensions, 2 factors, and 2 clips to train and to test on."
         )
     test, train = np.split(random_by(seed).permutation(clips), [n_test])
-    importance, informativeness, threads = [], [], torch.get_num_threads()
+    importance, informativeness = [], []
     for name, values in factors.items():
         if np.ptp(values[train]) == 0 or np.ptp(values[test]) == 0:
             raise InputError(
                 f"{name} has a single value in a part of the clips; give more clips or another "
                 "factor."
             )
-        forest = RandomForestRegressor(trees, n_jobs=threads, random_state=seed % 2**32)
+        forest = RandomForestRegressor(
+            trees, n_jobs=torch.get_num_threads(), random_state=seed % 2**32
+        )
         forest.fit(embeddings[train], values[train])
         importance.append(forest.feature_importances_)
         informativeness.append(r2_score(values[test], forest.predict(embeddings[test])))

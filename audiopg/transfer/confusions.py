@@ -130,11 +130,11 @@ def nearest_clips(
 def _count(result: Tested, clips: LabelledClips) -> tuple[np.ndarray, np.ndarray]:
     """Confusions, and out of how many: (classes, classes) int64 each."""
     n_classes, scores = len(clips.classes), by_seed(result)
-    tested, known = scores.shape[1:]
+    _, n_scored, n_known = scores.shape
     metric = "mAP" if clips.multi_label else "accuracy"
-    if (result.metric, tested) != (metric, len(clips)) or known > n_classes:
+    if (result.metric, n_scored) != (metric, len(clips)) or n_known > n_classes:
         raise InputError(
-            f"the result is the {result.metric} of {tested} clips of {known} classes, not that of "
+            f"the result is the {result.metric} of {n_scored} clips of {n_known} classes, not that of "
             f"the {len(clips)} clips of {clips.name}; give the clips that it was made with."
         )
     labels, counts = clips.labels, np.zeros((n_classes, n_classes), dtype=np.int64)

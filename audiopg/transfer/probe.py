@@ -147,7 +147,8 @@ def linear_probe(
     strengths = sorted(as_float64(strengths, "strengths").flatten().tolist())
     if not strengths or not all(0 < strength < float("inf") for strength in strengths):
         raise InputError(f"strengths are {strengths}; give positive, finite values of C.")
-    splits, scores, chosen = [_split(clips, fold) for fold in clips.tested], clips.no_scores(), []
+    splits = [_split(clips, fold) for fold in clips.tested]
+    scores, chosen = clips.no_scores(), []
     # On matrices this small, threads that wait for one another on a busy machine can cost a hundred
     # times what they save.
     with threadpool_limits(1):
@@ -246,14 +247,14 @@ def _split(clips: _Clips, fold: int) -> _Split:
         inner = [(rows, clips.apart(held_out, test))]
     elif len(np.unique(folds)) > 1:
         parts = LeaveOneGroupOut().split(rows, groups=folds)
-        inner = [(rows[one], rows[other]) for one, other in parts]
+        inner = [(rows[train], rows[held_out]) for train, held_out in parts]
     else:
         inner = _thirds(clips, rows, fold)
-    inner = [(clips.apart(one, other), other) for one, other in inner]
-    if not all(len(one) and len(other) for one, other in inner):
+    inner = [(clips.apart(train, held_out), held_out) for train, held_out in inner]
+    if not all(len(train) and len(held_out) for train, held_out in inner):
         raise _nothing_left(fold)
     inner = _with_classes(labels, inner, fold)
-    if any(_single_class(labels[one]) for one, _ in inner):
+    if any(_single_class(labels[train]) for train, _ in inner):
         raise InputError(
             f"The training folds of test fold {fold} leave a single class to learn from; "
             "spread at least two classes over the folds."
@@ -304,7 +305,7 @@ def _thirds(clips: _Clips, rows: np.ndarray, fold: int) -> list[tuple[np.ndarray
             )
         stratified = StratifiedKFold if groups is None else StratifiedGroupKFold
         parts = stratified(**three).split(rows, labels, groups)
-    return [(rows[one], rows[other]) for one, other in parts]
+    return [(rows[train], rows[held_out]) for train, held_out in parts]
 
 
 def _single_class(labels: np.ndarray) -> bool:
@@ -317,7 +318,8 @@ def _probe_fold(
     features: np.ndarray, clips: _Clips, split: _Split, strengths: list[float]
 ) -> tuple[float, np.ndarray]:
     """The strength that a test fold's training chose, and (test clips, classes) scores of it."""
-    figures, (train, test, inner) = np.zeros(len(strengths)), split
+    train, test, inner = split
+    figures = np.zeros(len(strengths))
     for rows, held_out in inner:
         predict = _fit(features, clips, rows, strengths)
         figures += [metric_of(found, clips.labels[held_out]) for found in predict(held_out)]

@@ -74,12 +74,13 @@ def log_mels(
         InputError: for a clip shorter than one window, or too little memory.
     """
     waves = as_clips(waves)
-    samples = torch.from_numpy(waves.lengths)
     if native_length:
         require_windows(waves)
-    samples = samples.clamp(min=0 if native_length else CLIP_SAMPLES, max=CLIP_SAMPLES)
+        samples = torch.from_numpy(waves.lengths).clamp(max=CLIP_SAMPLES)
+    else:
+        samples = torch.full((len(waves),), CLIP_SAMPLES)
     lengths = whole_frames(samples)
-    starts, total, first = torch.empty_like(lengths), int(lengths.sum()), 0
+    total = int(lengths.sum())
     try:
         frames = torch.empty(total, MEL_BANDS, dtype=torch.float16, device=device)
     except RuntimeError as error:
@@ -88,15 +89,16 @@ def log_mels(
             f"more than is free on {device}; set native_length, or take fewer clips."
         ) from error
     log_mel = copy.deepcopy(log_mel).to(device)
+    starts, first = torch.empty_like(lengths), 0
     for rows in batches_by_length(lengths, _CLIPS_AT_ONCE):
-        own = [fit_length(waves.native(row), int(samples[row])) for row in rows]
-        batch = nn.utils.rnn.pad_sequence(own, batch_first=True)
+        parts = [fit_length(waves.native(row), int(samples[row])) for row in rows]
+        batch = nn.utils.rnn.pad_sequence(parts, batch_first=True)
         # The zeros behind a clip do not reach the windows within it.
         mels = log_mel(batch.to(device))
-        own = torch.arange(mels.shape[1]) < lengths[rows, None]
+        is_own = torch.arange(mels.shape[1]) < lengths[rows, None]
         ends = first + lengths[rows].cumsum(0)
         starts[rows] = ends - lengths[rows]
-        frames[first : ends[-1]] = mels[own.to(device)].half()
+        frames[first : ends[-1]] = mels[is_own.to(device)].half()
         first = ends[-1]
     return Spectrograms(frames, starts.to(device), lengths, log_mel.padding)
 

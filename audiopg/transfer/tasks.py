@@ -343,9 +343,9 @@ def load_checkpoint(task: Task, model: nn.Module, optimiser: AdamW) -> tuple[lis
     if said and not (task.folder / _CHECKPOINT).exists():
         print(f"{task.folder} has no checkpoint; its {said} epochs are taken again.")
     tensors = _load(task, _CHECKPOINT, expected)
-    losses, seconds = tensors["losses"].tolist() if tensors else [], 0.0
+    losses, seconds = [], 0.0
     if tensors:
-        seconds = tensors["seconds"].item()
+        losses, seconds = tensors["losses"].tolist(), tensors["seconds"].item()
         model.load_state_dict({name: tensors[f"model/{name}"] for name in weights})
         for name, state, key, like in runs.moments(model, [optimiser]):
             state[key] = tensors[f"optimiser/{name}"].to(like.device)

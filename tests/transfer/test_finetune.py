@@ -908,7 +908,7 @@ def test_folds_whose_clips_have_no_class_are_refused(waves):
     assert math.isfinite(quiet(clips, waves, PLAIN, folds=[3]).mean)
 
 
-def test_checkpoints_are_written_when_the_seconds_are_over(tmp_path, clips, waves, monkeypatch):
+def test_no_checkpoint_is_written_before_the_seconds_are_over(tmp_path, clips, waves, monkeypatch):
     killed_after(monkeypatch, 1)
     quiet(clips, waves, replace(CHANGED, checkpoint_seconds=3600.0), folds=[1], out=tmp_path)
 
