@@ -36,7 +36,7 @@ def _under(group: str) -> tuple[str, ...]:
 
 # Each factor is drawn from its own stream; the numbers up to 100 are kept for them.
 _DRAWS = [name for name, stream in STREAMS.items() if stream <= 100]
-# What is drawn only where a probability, a field of the prior, is more than 0.
+# Draws that are made only where a probability, a field of the prior, is more than 0.
 _OPTIONAL_DRAWS = {
     "mixture_probability": ("mixed",),
     "noise_probability": ("has_noise", *_under("band of noise")),
