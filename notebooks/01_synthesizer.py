@@ -45,10 +45,11 @@ plots.use_style()
 # x(t) = \operatorname{normalise}\bigl[\, s(t) + \lambda\, \eta(t) \,\bigr]
 # $$ (eq-clip)
 #
-# The source is a handful of events, $i = 1 \ldots N$. Each event is a tone $u_i(t)$ with
-# amplitude $a_i$ and envelope $e_i(t)$. It may begin with a burst of noise $b_i(t)$. In the presets, as
-# in the paper, all events of a clip have the same kind of tone and the same fundamental frequency. A
-# low-pass filter with cutoff $f_c$ then acts on the sum of the events, like the damping of a real body:
+# The source is a handful of events, $i = 1 \ldots N$. Each event is a tone $u_i(t)$ with amplitude
+# $a_i$ and envelope $e_i(t)$. It may begin with a burst of noise $b_i(t)$. In the paper, and in the
+# ready-made settings of this book (its *presets*), all events of a clip have the same kind of tone
+# and the same fundamental frequency. A low-pass filter with cutoff $f_c$ then acts on the sum of the
+# events, like the damping of a real body:
 #
 # $$
 # s(t) = \operatorname{damp}_{f_c}\Bigl[\, \sum_{i=1}^{N} a_i\, e_i(t)\, u_i(t) + b_i(t) \,\Bigr]
@@ -390,7 +391,7 @@ widgets.side_by_side({said: from_scene(written)}, columns=1)
 # %% [markdown]
 # The rules carry the meaning, and the arithmetic only obeys. Such rules are the paper's remedy for a
 # weakness that it admits, the *semantic gap*: sounds that are alike in physics need not be alike in
-# meaning. A generator that draws every factor independently knows no meaning. It never makes three
+# meaning. A generator that draws its factors without regard to meaning knows none. It never makes three
 # knocks and then a door, because nothing tells it that these belong together. A language model in the
 # place of our dictionaries would write the same JSON, a few hundred characters per clip. `python -m
 # audiopg synth --json scene.json --out sounds` renders it.

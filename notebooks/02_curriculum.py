@@ -201,8 +201,9 @@ print(
 # In the next table, compare only the order of the rows. [Chapter 5](05_ablations.ipynb) discusses how
 # sure that order is. The paper pre-trained each network on one preset, for 100 epochs as its Section
 # 4.1 says, and fine-tuned it for 50 epochs on real recordings. Our numbers are {term}`linear probes
-# <linear probe>` of a small network after a short run, on smaller sets: ESC-10 has ten of the classes
-# of ESC-50.
+# <linear probe>` of a small network after a short run, on smaller sets of recordings ([chapter
+# 4](04_transfer.ipynb#the-recordings) describes them). ESC-10, for example, is the part of the
+# paper's ESC-50 with ten of its 50 classes.
 #
 # In the columns "ours", the number after ± is the standard deviation over the {term}`folds <fold>`.
 # Speech Commands has a single test part, called fold 3, and so no deviation. Where a cell holds two

@@ -127,7 +127,7 @@ print(
 record = read_record("pretrain-tiny")
 for key in ("device", "seconds", "commit", "date", "data"):
     print(f"{key}: {record[key]}")
-shown = ("steps", "batch_size", "learning_rate", "schedule")
+shown = ("steps", "batch_size", "learning_rate", "cooldown_steps")
 print(", ".join(f"{key} {record['settings'][key]}" for key in shown))
 
 # %% mystnb={"figure": {"caption": "Loss by number of clips: the recorded run of `tiny`, two earlier runs of a network of this size, and a run of the paper's network. Medians of 21 steps.", "name": "fig-recorded-loss"}, "image": {"alt": "Four loss curves on a logarithmic axis of clips. All wait near 0.87. The recorded run leaves this shelf after about two thousand clips, two others after five to ten thousand, and the paper's network last, after about twenty thousand"}}
@@ -146,7 +146,7 @@ for name, run_record in runs.items():
     clips = (losses.index + 1) * batch
     axis.plot(clips, median, label=name, linewidth=1.5)
 axis.axhline(
-    1, color=grey, linestyle="--", linewidth=1, label="flat patches"
+    1, color=grey, linestyle="--", linewidth=1, label="flat answer"
 )
 axis.set(xlabel="clips heard", ylabel="training loss", xscale="log")
 axis.xaxis.set_major_formatter("{x:,.0f}")
@@ -410,8 +410,9 @@ controls = {
 outcome_table(controls | steps)
 
 # %% [markdown]
-# The next table gives the gain of each row over `cpu`, in points, with its standard error over the
-# two folds by {eq}`eq-gain`.
+# The next table gives the gain of each row over `cpu`, in points, with its standard error. The error
+# comes from the difference between the two folds; [chapter 5](05_ablations.ipynb) has the formula,
+# {eq}`eq-gain`.
 
 # %%
 gain_table(steps, against=next(iter(steps)))
@@ -440,11 +441,10 @@ gain_table(steps, against=next(iter(steps)))
 # - `mimetic-start`: the initial weights make each token attend to similar tokens {cite}`trockman2023`.
 #   It shows no clear gain.
 #
-# So `cpu` uses none of these changes. Is it Muon that makes `cpu` leave the shelf early? The row
-# `adamw` has left it, too. It took 1,600 steps, which are 12,800 clips in batches of 8. In batches of
-# 32, these clips are only 400 steps. After 400 such steps, the training loss of `tiny` with AdamW was
-# still near 0.74 ({numref}`fig-recorded-loss`). The network and the schedule differ, too, but this
-# suggests that the number of steps matters most for leaving the shelf.
+# So `cpu` uses none of these changes. Is it Muon that makes `cpu` leave the shelf early? All four
+# runs of {numref}`fig-recorded-loss` left it after 200 to 330 steps, with Muon or AdamW, in batches
+# of 8, 32 or 64. The networks and the schedules differ, too, but this suggests that the number of
+# steps matters most. So with small batches a network leaves the shelf after fewer clips.
 #
 # How much time does `cpu` save? The next record compares it with an older recipe (AdamW, batches of
 # 32, a cosine schedule), which trained the first network of this book, here called the *older network*.
@@ -477,7 +477,7 @@ pd.DataFrame(
 # With the bands kept apart, `tiny` now reaches with 12,800 clips what the older network reached with
 # 64,000. It takes less than a quarter of the time that the older recipe would take here. With
 # averaged tokens, `tiny` is two points below the older network. The smaller `mini` takes a ninth of
-# the older recipe's time. It is one point below the first weights with the bands kept apart, and
+# the older recipe's time. It is one point below the older network with the bands kept apart, and
 # three with averaged tokens. Each figure comes from one run and a probe of 400 clips, so four correct
 # clips more or fewer change it by one point.
 #

@@ -277,10 +277,10 @@ tested.fillna("–")
 # %% [markdown]
 # ## Three sets, recorded
 #
-# The same probe was run on all three sets, with two more rivals: an encoder pre-trained on **real
-# audio**, and one pre-trained on **synthetic clips** to compare it with. Both are small runs of a
-# smaller network, `mini`. The real audio comes from the other sets, never from the set that is
-# tested, so there is one such encoder for ESC-10 and another for UrbanSound8K. ESC-10 and
+# The same probe was run on all three sets, with two more rivals. Both are small runs of a smaller
+# network, `mini`: one pre-trained on **real audio**, the other, for a fair comparison with the first,
+# on **synthetic clips**. For ESC-10 and UrbanSound8K, the real audio comes from the other sets, never
+# from the set that is tested. So there is one encoder of real audio for each of the two. ESC-10 and
 # UrbanSound8K have a few recordings in common ([field
 # notes](../book/field_notes.md#data-sets-and-their-tables)), and these were left out. For Speech
 # Commands we trained no encoder on real audio, and use the one for ESC-10. It heard UrbanSound8K and
@@ -491,7 +491,7 @@ print(", ".join(f"{loss:.3f} with {name}" for name, loss in losses.items()))
 # batches of 32 and a cosine schedule. With Muon, the network guesses hidden patches of synthetic
 # sound better than with AdamW, but its features are worth less on recordings. So a lower loss alone
 # does not make a better encoder, and one has to probe it every time. For batches of 8, [chapter
-# 3](03_pretraining.ipynb) compares the two on recordings. Each row here is one seed.
+# 3](03_pretraining.ipynb) compares Muon with AdamW on recordings. Each row here is one seed.
 #
 # ## Fine-tuning
 #
@@ -508,10 +508,11 @@ print(", ".join(f"{loss:.3f} with {name}" for name, loss in losses.items()))
 #
 # where $\tilde x_i$ is the clip changed at random, anew in every epoch. The paper fine-tunes for 300
 # epochs in its main results and for 50 in its ablations. It uses clips cut or repeated to 10.24 s,
-# and SpecAugment; its released code adds mixup and drop path. Our recipe, `fast`, is for a CPU. It
-# takes clips at their own length, rolls them in time by a random amount, and leaves out 60 % of their
-# patches. Each layer has a smaller learning rate than the layer after it (layer-wise decay). The test
-# fold is scored once, after the last epoch.
+# and SpecAugment, which blanks random bands and stretches of time. Its released code adds mixup (sums
+# of two clips) and drop path (layers that are left out at random). Our recipe, `fast`, is for a CPU.
+# It takes clips at their own length, rolls them in time by a random amount, and leaves out 60 % of
+# their patches. Each layer has a smaller learning rate than the layer after it (layer-wise decay).
+# The test fold is scored once, after the last epoch.
 #
 # The control is the same network **from scratch**: it starts from random weights, with the same
 # recipe, clips and epochs. The comparison is a little unfair to the control. The recipe was chosen
