@@ -54,7 +54,7 @@ document.addEventListener("DOMContentLoaded", () => {
       ".pst-scrollable-table-container, .cell_output .text_html, figure.align-default, .audiopg-frame";
     for (const box of document.querySelectorAll(`.bd-content :is(${boxes})`)) {
       const content = box.querySelector("table, img");
-      const wider = content && box.scrollWidth > box.clientWidth + 1;
+      const wider = content && box.scrollWidth > box.clientWidth;
       box.classList.toggle("wider", Boolean(wider));
       if (!wider) {
         for (const name of ["tabindex", "role", "aria-label"]) box.removeAttribute(name);
