@@ -437,7 +437,7 @@ pd.DataFrame(
 # %%
 FEW = audiopg.at_scale(smoke=100, paper=5000)
 still = params[:1]
-# The onsets of this page, for an event of the length of the one that stands still.
+# Onsets of this page, for an event as long as the one that stands still.
 share = (params.onset / (SECONDS - params.length))[:FEW, 0]
 moves = {
     "log f0": ("f0", params.f0[:FEW, 0]),
@@ -704,7 +704,8 @@ for width in (192, 128):
     ]
     low, middle, high = np.quantile(smallest, (0.025, 0.5, 0.975), axis=0)
     print(
-        f"{width} dimensions: {low[0]:.0f}°, {middle[0]:.0f}°, {high[0]:.0f}°"
+        f"{width} dimensions: {low[0]:.0f}°, {middle[0]:.0f}°, "
+        f"{high[0]:.0f}°"
     )
 
 # %% [markdown]
@@ -890,10 +891,10 @@ pd.DataFrame(
             f"{paper.iloc[:, 1][factor]:.2f} nats",
             "our best neuron": f"#{best['dimension'][factor, 'trained']}, "
             f"{best['information'][factor, 'trained']:.2f} nats",
-            "the paper's best component": f"PC {paper['best component'][factor]:.0f}, "
-            f"{paper.iloc[:, 5][factor]:.2f} nats"
-            if paper["best component"].notna()[factor]
-            else "not stated",
+            "the paper's best component": "not stated"
+            if paper["best component"].isna()[factor]
+            else f"PC {paper['best component'][factor]:.0f}, "
+            f"{paper.iloc[:, 5][factor]:.2f} nats",
             "our best component": f"PC {each[factor].idxmax()}, "
             f"{each[factor].max():.2f} nats",
         }
@@ -924,8 +925,8 @@ print(
 bench = read_record("bench-information")
 sizes = bench["settings"]
 print(
-    f"{sizes['dimensions']} dimensions, 3 factors, {sizes['clips']:,} clips; "
-    f"{bench['device']}"
+    f"{sizes['dimensions']} dimensions, 3 factors, "
+    f"{sizes['clips']:,} clips; {bench['device']}"
 )
 for name, figures in bench["metrics"].items():
     if "ratio" in figures:
@@ -934,7 +935,8 @@ for name, figures in bench["metrics"].items():
             f"{figures['reference_seconds']:.0f} s\n"
             f"  (from {sizes['reference_dimensions']} dimensions): "
             f"{figures['ratio']:.1f} times as fast;\n  estimates "
-            f"differ by at most {figures['largest_difference_nats']:.0e} nats"
+            f"differ by at most "
+            f"{figures['largest_difference_nats']:.0e} nats"
         )
 
 # %% [markdown]
