@@ -336,9 +336,11 @@ def _measured_table(table: list[tuple[str, Measurement]]) -> str:
     lines = []
     for label, one in table:
         record = [[f"`{one.record}`" if one.record else ""]] if ours else []
-        # A number and its deviation stay on one line.
+        # A number and its deviation stay on one line, and no slash stands alone.
         cells = [
-            one.cells.get(c, "").replace(" ± ", "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}")
+            one.cells.get(c, "")
+            .replace(" ± ", "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}")
+            .replace(" / ", "\N{NO-BREAK SPACE}/ ")
             for c in columns
         ]
         lines.append([[label], [one.how], *([cell] for cell in cells), *record])
