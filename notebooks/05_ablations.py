@@ -160,8 +160,9 @@ outcome_table(rows)
 # - *Log-mel* is the mean and the deviation of each of the 128 mel bands.
 # - *CPU min* are the minutes of one core for the pre-training, averaged over the seeds. `dynamic` has
 #   the most because one of its two seeds ran on a slower processor, in single precision.
-# - The rows of recordings and the second seed of `harmonic` ran on a third kind of processor.
-#   [Chapter 9](09_beyond.ipynb#what-the-probes-say) shows how much that alone can change.
+# - The rows of recordings and the second seed of `harmonic` ran on a third kind of processor, and
+#   their code was not compiled. [Chapter 9](09_beyond.ipynb#what-the-probes-say) shows how much that
+#   alone can change.
 # - The *held-out loss* is measured on the curriculum of the row (for recordings, on `full`). So it
 #   cannot be compared between curricula.
 # - The last four rows repeat a comparison of the paper: the same network was trained on recordings
@@ -430,7 +431,7 @@ pd.concat(
     for name in list(long)[1:]
 ).fillna("–")
 
-# %% mystnb={"figure": {"caption": "Accuracy on ESC-10 of a linear probe of averaged tokens, ± the standard deviation over folds, for synthesis and for recordings of the other two sets: against the minutes of one core (left) and against clips (right).", "name": "fig-efficiency"}, "image": {"alt": "Two panels with points that rise from below 70 per cent: synthesis goes on to 84; recordings stay near 80 from a quarter of the clips on, a little above the dotted line of log-mel statistics"}} tags=["nbval-ignore-output"]
+# %% mystnb={"figure": {"caption": "Accuracy on ESC-10 of a linear probe of averaged tokens, ± the standard deviation over folds, for synthesis and for recordings of the other two sets: against the minutes of one core (left) and against clips (right).", "name": "fig-efficiency"}, "image": {"alt": "Two panels with points that rise from about 70 per cent: synthesis goes on to 84; recordings stay near 80 from a quarter of the clips on, a little above the dotted line of log-mel statistics"}} tags=["nbval-ignore-output"]
 curves = efficiency("esc10", scale)
 if curves:
     figure, axes = plt.subplots(1, 2, sharey=True)
@@ -498,7 +499,7 @@ pd.DataFrame(stages).rename_axis("clips heard")
 # ESC-10 and UrbanSound8K, unevenly, up to 25,600 clips. From there to the end of the run, at 51,200
 # clips, three of the four accuracies on these two sets change by less than a point.
 #
-# Recordings teach no more in the end. On both sets the lead changes along the way. At
+# In the end recordings have not taught more than synthesis. On both sets the lead changes along the way. At
 # the end synthesis is ahead on both sets with both poolings, but only one of the four leads is larger
 # than its standard error: on UrbanSound8K with the bands kept apart, 2.7 points with an error of 1.0.
 # In the paper recordings come out ahead in the end.
@@ -510,10 +511,11 @@ pd.DataFrame(stages).rename_axis("clips heard")
 # shows that a network then learns to copy what it should fill in. Third, each of these runs has one
 # seed, so the errors in the table of gains leave out how much seeds differ. The [scoreboard of the
 # preface](../book/preface.md#what-we-found) adds the variance between seeds to these errors. With
-# this variance, our runs cannot tell which of the two teaches more. An accident shows how large it
-# is. An earlier version of these two runs also heard the few recordings that both sets share, which
-# could only favour recordings, and ran on another processor. Its four accuracies are one to two
-# points lower. (Its records are in the history of the folder `results`.)
+# this variance, our runs cannot tell which of the two teaches more. An accident shows that even the
+# same seed can come out differently. We first made the two runs on recordings on another processor,
+# and with the few recordings that both sets share, which could only help them. The four accuracies of
+# those first runs are one to two points lower than those above. (Their records are in the history of
+# the folder `results`.)
 #
 # On Speech Commands only the run on synthesis is probed. Averaged tokens do best at 6,400 clips, and
 # worse at every later point. With the bands kept apart, the accuracy still rises. One possible
@@ -593,8 +595,8 @@ paper_table("table_4")
 #
 # ### Change this
 #
-# 1. Train all four live networks for four times as many steps. Do the rows of the first table keep
-#    their order?
+# 1. Train all four live networks for four times as many steps. Is each network still the best on the
+#    curriculum that it heard, and by how much?
 # 2. Replace the presets by the settings of Table 4, which have names: `prior="5-10 events"`.
 #
 # ```{dropdown} What you might find

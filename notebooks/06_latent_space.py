@@ -14,8 +14,8 @@
 # %% [markdown]
 # # What the latent space knows
 #
-# *The paper reads pitch from its embedding with $R^2 = 0.99$. Is that knowledge, or is it
-# arithmetic?*
+# *The paper reads pitch from its embedding with $R^2 = 0.99$. Was that learned, or can it be computed
+# from any spectrogram?*
 #
 # The synthesizer knows the truth about each clip: its pitch, its loudness over the noise, its onset.
 # So we can ask an encoder about these factors. The paper does, and finds single neurons that track
@@ -952,7 +952,7 @@ for name, figures in bench["metrics"].items():
 #
 # ## What it means
 #
-# Is it knowledge, or arithmetic? A read-out of pitch is both: most of its $R^2$ is there before
+# Was it learned, or was it in the input? A read-out of pitch is both: most of its $R^2$ is there before
 # training, and training adds the rest. A high $R^2$ alone is no evidence of learning, and neither is
 # a small p-value: an untrained network has both. The evidence is how far the trained encoder differs
 # from its controls. For these weights it says three things.
@@ -980,7 +980,7 @@ for name, figures in bench["metrics"].items():
 #
 # What is uncertain: the paper speaks of "amplitude" and "temporal position", which we take to mean
 # relative intensity and first onset. The paper's clips for the analysis may vary one factor at a
-# time, which makes every factor easier to read, as the controlled analysis shows. Each encoder was
+# time, which can make a factor far easier to read, as the controlled analysis shows. Each encoder was
 # trained with one seed, and the intervals here do not include that variation. The encoder of
 # recordings is smaller than `tiny` and heard fewer clips; the fair comparison is with `mini` on
 # synthesis, at equal clips.

@@ -302,7 +302,7 @@ def rows_of(growth):
 plots.filter_grid(*rows_of(growths["synthesis"]))
 plt.show()
 
-# %% mystnb={"figure": {"caption": "What training added in the same run.", "name": "fig-changes-synthesis"}, "image": {"alt": "Five rows of eight small pictures: even patches and horizontal bands, finer from row to row"}}
+# %% mystnb={"figure": {"caption": "What training added in the same run.", "name": "fig-changes-synthesis"}, "image": {"alt": "Five rows of eight small pictures: horizontal bands, finer from row to row"}}
 plots.filter_grid(*rows_of(changes["synthesis"]))
 plt.show()
 
@@ -403,7 +403,7 @@ base = {
 plots.filter_grid(*rows_of(base["projection"]))
 plt.show()
 
-# %% mystnb={"figure": {"caption": "What training added in the same run.", "name": "fig-base-changes"}, "image": {"alt": "Five rows of eight small pictures: in the first row an even picture and horizontal stripes; in later rows also edges at the first and the last frame, and finer texture"}}
+# %% mystnb={"figure": {"caption": "What training added in the same run.", "name": "fig-base-changes"}, "image": {"alt": "Five rows of eight small pictures: in the first row a uniform picture and horizontal stripes; in later rows also edges at the first and the last frame, and finer texture"}}
 plots.filter_grid(*rows_of(base["added"]))
 plt.show()
 
@@ -425,7 +425,7 @@ pd.DataFrame.from_dict(rows, orient="index")[columns].rename_axis(
 # its components are hardly more concentrated than those of shuffled weights. At a learning rate of
 # $10^{-4}$, training changes the weights too little to be seen beside their random beginning.
 #
-# What training added is orderly. Its first component is an even picture in every row, which `tiny` does
+# What training added is orderly. Its first component is nearly uniform in every row, which `tiny` does
 # not have. The others are much like what `tiny` learned: stripes along time, edges at the first and
 # the last frame. With more training, the added part becomes less orderly, not more. Part of
 # the reason is weight decay. Over 6,900 steps it shrinks the initial weights by 3.4 %, which adds

@@ -339,13 +339,14 @@ gain_table(additions, against="full")
 # order.
 #
 # This rounding alone is worth up to seven points with averaged tokens, and one point with the bands
-# kept apart. On the test part of Speech Commands it is worth three points even with the bands kept
-# apart (compare `full` in the first table of this section and in the table below). So we look only at
-# gains above seven points with averaged tokens and above one point with the bands kept apart. In four
-# cells both figures are so large: on ESC-10 those of `formants`, `extended` and, barely, `mixtures`,
-# and on UrbanSound8K those of `motion`. With averaged tokens every row gains on ESC-10, even the one
-# that changes nothing: there this run of `full` is a weak rival. And the rows `noise`,
-# `reverberation`, `extended` and the auxiliary head were themselves trained on the other processor.
+# kept apart. So we look only at gains above seven points with averaged tokens and above one point
+# with the bands kept apart. In four cells both figures are so large: on ESC-10 those of `formants`,
+# `extended` and, barely, `mixtures`, and on UrbanSound8K those of `motion`. (On the test part of
+# Speech Commands the rounding is worth three points even with the bands kept apart: compare `full` in
+# the first table of this section with `full` in the first table of the next section.) With averaged
+# tokens every row gains on ESC-10, even the one that changes nothing: there this run of `full` is a
+# weak rival. And the rows `noise`, `reverberation`, `extended` and the auxiliary head were themselves
+# trained on the other processor.
 #
 # ### Chosen here, tested there
 #
@@ -375,14 +376,15 @@ gain_table(chosen, against="full")
 # But `formants` loses up to three points on the other two sets, and `motion` loses as much on Speech
 # Commands. So neither addition is better on all three sets.
 #
-# A gain that was chosen because it was large tends to shrink on new folds. For `motion` this is the
-# likelier reason. For `formants`, most of the fall has another one: the row `full` in the table of
-# the development folds was low. Over *full, elsewhere*, the gain was five points from the start.
-# Besides, the probes of the two tables differ: on ESC-10 these learn from four folds, those above
-# from one.
+# Why did the gains shrink? A gain that was chosen because it was large tends to shrink on new folds.
+# For `motion` we know of no better reason. For `formants`, most of the fall has another one: the row
+# `full` in the table of the development folds was low. Over *full, elsewhere*, the gain was five
+# points from the start. Besides, the probes of the two tables differ: on ESC-10 these learn from four
+# folds, those above from one.
 #
 # Rows that say "not run yet" have no record. `python -m audiopg reproduce beyond chosen` makes them.
-# At the paper's size, on a GPU (`--scale paper`), nothing is chosen before `beyond` has run.
+# At the paper's size, on a GPU (`--scale paper`), the results of `beyond` decide which additions
+# `chosen` trains, so run `beyond` first.
 #
 # ## What it costs
 #
@@ -404,10 +406,11 @@ costs[["time", "rendering_time"]].rename(
 # Can sounds that the paper's synthesizer lacks make a better curriculum? All six together do not: in
 # the test over all folds, `extended` is ahead on the sounds of cities, but not on the other two sets.
 # Added alone, formants gain on ESC-10, and motion on the sounds of cities. But with averaged tokens
-# these gains are smaller than the effect of another processor. With the bands kept apart they are
-# hardly larger than the largest such effect, three points. No curriculum here is better everywhere.
-# One seed cannot tell whether the auxiliary head, with its free labels, helps. The paper has no
-# experiment of this kind: such sounds are its future work.
+# these gains are smaller than the effect of another processor. With the bands kept apart the largest
+# such effect is three points. The gain of formants, 2.5, is smaller, and that of motion, 4.2 on a
+# single fold, little larger. No curriculum here is better everywhere. One seed cannot tell whether
+# the auxiliary head, with its free labels, helps. The paper has no experiment of this kind: such
+# sounds are its future work.
 #
 # What is uncertain: we set the probabilities and ranges of the additions by judgement and from the
 # sources named in the code, without a search. A vowel here stands still, whereas speech mostly moves
