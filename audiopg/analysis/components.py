@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from audiopg._types import Array, DataFrame
-from audiopg.analysis.information import mutual_information
+from audiopg.analysis.information import as_table, mutual_information
 from audiopg.errors import InputError
 from audiopg.inputs import as_embeddings, as_named, whole_number
 
@@ -35,15 +35,12 @@ class Components:
 
     def table(self, factors: Mapping[str, Array] | None = None) -> DataFrame:
         """A row a component: shares of the variance, and its information about each factor in nats."""
-        import pandas
-
         columns = {
             "share of variance": self.variance_share,
             "so far": self.variance_share.cumsum(dim=0),
             **self.information({} if factors is None else factors),
         }
-        index = pandas.RangeIndex(1, len(self.variance_share) + 1, name="component")
-        return pandas.DataFrame({n: v.cpu().numpy() for n, v in columns.items()}, index=index)
+        return as_table(columns, range(1, len(self.variance_share) + 1), "component")
 
 
 def principal_components(embeddings: Array, n_components: int = 20) -> Components:

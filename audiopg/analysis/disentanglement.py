@@ -14,7 +14,7 @@ from sklearn.metrics import r2_score
 from torch import Tensor
 
 from audiopg._types import Array, DataFrame
-from audiopg.analysis.information import as_factor, as_factors
+from audiopg.analysis.information import as_factor, as_factors, as_table
 from audiopg.errors import InputError
 from audiopg.inputs import as_embeddings, as_float64, as_named, random_by, share, whole_number
 
@@ -45,8 +45,6 @@ class Gaps:
 
     def table(self) -> DataFrame:
         """A row a factor."""
-        import pandas
-
         columns = {
             "best": self.dimensions[:, 0],
             "second": self.dimensions[:, 1],
@@ -55,8 +53,7 @@ class Gaps:
             "divided by": self.norms,
             "gap": self.scores,
         }
-        index = pandas.Index(self.factors, name="factor")
-        return pandas.DataFrame({n: v.cpu().numpy() for n, v in columns.items()}, index=index)
+        return as_table(columns, self.factors, "factor")
 
 
 def binned_information(embeddings: Array, factor: Array, *, bins: int = 20) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from audiopg._types import AnyPath, Array, DataFrame
 from audiopg.analysis.components import principal_components
+from audiopg.analysis.information import as_table
 from audiopg.errors import InputError
 from audiopg.inputs import as_float64, as_path, whole_number, whole_seed
 from audiopg.runs import read_tensors
@@ -58,16 +59,13 @@ class FilterGrowth:
 
     def table(self) -> DataFrame:
         """A row a step; concentrations are means over the components."""
-        import pandas
-
         columns = {
             "concentration": self.concentration.mean(dim=1),
             "concentration, shuffled": self.shuffled.mean(dim=(1, 2)),
             "share of variance": self.variance_share.sum(dim=1),
             "likeness to the last": self.likeness,
         }
-        index = pandas.Index(self.steps.tolist(), name="step")
-        return pandas.DataFrame({n: v.cpu().numpy() for n, v in columns.items()}, index=index)
+        return as_table(columns, self.steps.tolist(), "step")
 
 
 def read_filters(folder: AnyPath) -> tuple[Tensor, Tensor]:

@@ -4,7 +4,7 @@ Mutual information is estimated from nearest neighbours with algorithm 1 of Kras
 Grassberger ("Estimating mutual information", Phys. Rev. E 69, 066138, 2004), without binning.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -52,8 +52,6 @@ class FactorInformation:
         unshuffled factor among them, whose best dimension tells at least as much; it holds for all
         dimensions together.
         """
-        import pandas
-
         best = self.information.argsort(descending=True, stable=True)[:rows]
         information, error = self.information[best], 1.96 * self.standard_error[best]
         exceeding = (self.null >= information[:, None]).sum(dim=1)
@@ -63,8 +61,7 @@ class FactorInformation:
             "high": information + error,
             "p": (exceeding + 1).double() / (len(self.null) + 1),
         }
-        index = pandas.Index(best.tolist(), name="dimension")
-        return pandas.DataFrame({n: v.cpu().numpy() for n, v in columns.items()}, index=index)
+        return as_table(columns, best.tolist(), "dimension")
 
 
 @usual_torch()
@@ -250,6 +247,14 @@ def _kept(
     values = {"embeddings": embeddings, "factor": factor, "estimates": estimates}
     found = kept("information", fingerprint(values, name, *settings), lambda: {name: make()})
     return found[name].to(embeddings.device)
+
+
+def as_table(columns: Mapping[str, Tensor], index: Sequence, name: str) -> DataFrame:
+    """Columns (n,) as a table, with the values and the name of its index."""
+    import pandas
+
+    values = {label: column.cpu().numpy() for label, column in columns.items()}
+    return pandas.DataFrame(values, index=pandas.Index(index, name=name))
 
 
 def as_factor(factor: Array, clips: int, any_scale: bool = False) -> Tensor:

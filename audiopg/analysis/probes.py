@@ -11,6 +11,7 @@ from audiopg._types import Array, DataFrame
 from audiopg.analysis.information import as_factor, as_factors
 from audiopg.errors import InputError
 from audiopg.inputs import as_embeddings, as_named, random_by, share, whole_number
+from audiopg.transfer.statistics import deviation
 
 # Half decades: from nearly no regularisation to weights of nearly zero.
 _STRENGTHS = np.logspace(-4, 6, 21)
@@ -45,7 +46,7 @@ class RidgeResult:
     @property
     def standard_deviation(self) -> float:
         """Sample standard deviation (n - 1) of R² over the splits; nan for a single one."""
-        return float(self.r2.std(ddof=1)) if len(self.r2) > 1 else float("nan")
+        return deviation(self.r2)
 
     @property
     def interval(self) -> tuple[float, float]:
