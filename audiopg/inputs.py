@@ -449,11 +449,7 @@ def _peak(wave: Tensor) -> float:
 
 
 def unmasked(values: object, name: str) -> np.ndarray:
-    """An array without masked entries.
-
-    Raises:
-        InputError: for masked entries, whose values mean nothing, or what is no array.
-    """
+    """An array; masked entries are refused, since their values mean nothing."""
     if np.ma.is_masked(values):
         raise InputError(f"entries of {name} are masked; fill them, or leave them out.")
     try:

@@ -306,9 +306,7 @@ class Encoder(Embedder):
         """An untrained encoder in evaluation mode: the random control of the analyses.
 
         Args:
-            name: as in `MaskedAutoencoder.preset`.
-            seed: as there.
-            overrides: as there.
+            name, seed, overrides: as in `MaskedAutoencoder.preset`.
 
         Raises:
             InputError: for an unknown preset or field, or sizes that do not go together.

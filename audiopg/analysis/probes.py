@@ -200,8 +200,7 @@ def ablate(
             ``information.argsort(descending=True)``.
         counts: of dimensions to silence; those that leave none to read from are passed over.
         draws: of random dimensions for each count, at least 1.
-        test_share: as in `ridge_r2`.
-        seed: as there.
+        test_share, seed: as in `ridge_r2`.
 
     Raises:
         InputError: as `ridge_r2`; for a ranking that is not one of all dimensions, or no draws.

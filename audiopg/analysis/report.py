@@ -113,8 +113,7 @@ def analyse(
             measured on them again, since they look too good on the clips they were chosen on.
         permutations: of the factors, for the null of each.
         seed: of everything that is drawn at random.
-        null_clips: as in `factor_information`.
-        cached: as there.
+        null_clips, cached: as in `factor_information`.
         progress: show a progress bar.
 
     Raises:
