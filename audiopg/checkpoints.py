@@ -197,16 +197,8 @@ def _read_checkpoint(
             raise runs.ForeignCheckpoint(str(error)) from None
     source = load_model(path / "model.safetensors")
     kept, _ = runs.read_tensors(path / "optimiser.safetensors")
-    for file in ("model", "optimiser"):
-        with safe_open(path / f"{file}.safetensors", "pt") as opened:
-            label = (opened.metadata() or {}).get("run")
-        # Files of older versions do not say it all.
-        if name and state["settings"] and not label:
-            raise InputError(f"{file}.safetensors does not say of which run it is")
-        named, _, step = label.partition("/") if label else (said.get("run"), "", "")
-        runs.require_own(path, named, name)
-        if step and int(step) != len(state["losses"]):
-            raise InputError(f"{file}.safetensors is of step {step}")
+    for file in ("model.safetensors", "optimiser.safetensors"):
+        _require_label(path / file, name, said, len(state["losses"]))
     if not math.isfinite(state["seconds"]):
         raise InputError(f"state.json says {state['seconds']} seconds")
     if len(state["losses"]) != runs.step_of(path):
@@ -218,6 +210,19 @@ def _read_checkpoint(
     runs.require_whole(path / "optimiser.safetensors", kept, expected)
     runs.require_own(path, said.get("run"), name)
     return state, source, kept
+
+
+def _require_label(file: Path, name: str | None, said: dict, steps: int) -> None:
+    """See that a file of tensors is of the run of that name and of the step of its ``state.json``."""
+    with safe_open(file, "pt") as opened:
+        label = (opened.metadata() or {}).get("run")
+    # Files of older versions do not say it all.
+    if name and "settings" in said and not label:
+        raise InputError(f"{file.name} does not say of which run it is")
+    named, _, step = label.partition("/") if label else (said.get("run"), "", "")
+    runs.require_own(file.parent, named, name)
+    if step and int(step) != steps:
+        raise InputError(f"{file.name} is of step {step}")
 
 
 def _start_from(start: str, model: MaskedAutoencoder) -> None:

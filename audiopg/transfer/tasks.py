@@ -283,26 +283,9 @@ def _differing(had: dict, has: dict) -> list[str]:
 
 def open_run(held: runs.RunFolder, run: dict, resume: bool, device: torch.device) -> str | None:
     """Make or reopen the folder of a run; returns the name of the run in its files."""
-    folder, settings = held.path, FinetuneSettings(**run["settings"])
+    folder = held.path
     if resume:
-        before, was = read_run(folder)
-        names = [n for n in asdict(before) if getattr(before, n) != getattr(settings, n)]
-        names = [name for name in names if name not in _CHANGEABLE]
-        runs.require_same(folder, before, settings, names)
-        if settings.seeds < before.seeds:
-            raise InputError(
-                f"{folder} was run with seeds = {before.seeds}, not {settings.seeds}; resume with as "
-                "many or more, or name another folder."
-            )
-        others = ["weights"] if was["weights"] != run["weights"] else []
-        for what in others + _differing(was["clips"], run["clips"]):
-            raise InputError(
-                f"the run in {folder} began with other {what}; "
-                "resume with the same or name another folder."
-            )
-        run = was | {name: run[name] for name in ("settings", "recordings") if name in run}
-        if (folder / "result.json").is_dir():
-            raise InputError(f"{folder / 'result.json'} is a folder; take it out, then resume.")
+        run = _continued(folder, run)
     else:
         runs.require_new(folder)
     with held.writing():
@@ -312,6 +295,33 @@ def open_run(held: runs.RunFolder, run: dict, resume: bool, device: torch.device
         if not (folder / "provenance.json").exists() and not any(folder.glob("seed-*/fold-*/*")):
             runs.write_provenance(held, device)
     return runs.read_provenance(folder).get("run")
+
+
+def _continued(folder: Path, run: dict) -> dict:
+    """The ``run.json`` of a run that is resumed, with the settings and recordings of now.
+
+    Raises:
+        InputError: for a run of other settings, seeds, weights or clips.
+    """
+    before, was = read_run(folder)
+    settings = FinetuneSettings(**run["settings"])
+    names = [name for name in asdict(before) if name not in _CHANGEABLE]
+    names = [name for name in names if getattr(before, name) != getattr(settings, name)]
+    runs.require_same(folder, before, settings, names)
+    if settings.seeds < before.seeds:
+        raise InputError(
+            f"{folder} was run with seeds = {before.seeds}, not {settings.seeds}; resume with as "
+            "many or more, or name another folder."
+        )
+    others = ["weights"] if was["weights"] != run["weights"] else []
+    for what in others + _differing(was["clips"], run["clips"]):
+        raise InputError(
+            f"the run in {folder} began with other {what}; "
+            "resume with the same or name another folder."
+        )
+    if (folder / "result.json").is_dir():
+        raise InputError(f"{folder / 'result.json'} is a folder; take it out, then resume.")
+    return was | {name: run[name] for name in ("settings", "recordings") if name in run}
 
 
 def save_checkpoint(
