@@ -326,15 +326,9 @@ def test_several_classes_choose_within_a_single_training_fold():
     features, labels, folds = make_several(n_folds=2)
     result = linear_probe(features, labels, folds, test_folds=[1])
     rows = np.flatnonzero(folds == 2)
-    figures = np.zeros(len(STRENGTHS))
-    for one, other in KFold(3, shuffle=True, random_state=0).split(rows):
-        scaler = StandardScaler().fit(features[rows[one]])
-        for place, strength in enumerate(STRENGTHS):
-            model = OneVsRestClassifier(LogisticRegression(C=strength, max_iter=50_000, tol=1e-7))
-            model.fit(scaler.transform(features[rows[one]]), labels[rows[one]])
-            scores = model.predict_proba(scaler.transform(features[rows[other]]))
-            figures[place] += average_precision_score(labels[rows[other]], scores)
-    assert result.strengths == [STRENGTHS[int(figures.argmax())]]
+    parts = KFold(3, shuffle=True, random_state=0).split(rows)
+    parts = [(rows[train], rows[held_out]) for train, held_out in parts]
+    assert result.strengths == [chosen_strength(features, labels, parts)]
 
 
 def test_a_class_that_training_lacks_gets_no_probability():
@@ -345,17 +339,16 @@ def test_a_class_that_training_lacks_gets_no_probability():
     np.testing.assert_allclose(result.scores[folds == 1, 2], 0, atol=1e-300)
 
 
-def chosen_strength(features, labels, folds, held_out):
-    """The C of highest mean average precision, by scikit-learn, each part of the folds left out."""
+def chosen_strength(features, labels, parts):
+    """The C of highest mAP, by scikit-learn, over pairs of rows to train on and rows held out."""
     figures = np.zeros(len(STRENGTHS))
-    for part in held_out:
-        known = (folds != 1) & (folds != part)
-        scaler = StandardScaler().fit(features[known])
+    for train, held_out in parts:
+        scaler = StandardScaler().fit(features[train])
         for place, strength in enumerate(STRENGTHS):
             model = OneVsRestClassifier(LogisticRegression(C=strength, max_iter=50_000, tol=1e-7))
-            model.fit(scaler.transform(features[known]), labels[known])
-            scores = model.predict_proba(scaler.transform(features[folds == part]))
-            figures[place] += average_precision_score(labels[folds == part], scores)
+            model.fit(scaler.transform(features[train]), labels[train])
+            scores = model.predict_proba(scaler.transform(features[held_out]))
+            figures[place] += average_precision_score(labels[held_out], scores)
     return STRENGTHS[int(figures.argmax())]
 
 
@@ -364,7 +357,8 @@ def test_a_fold_without_any_class_chooses_no_strength():
     labels[folds == 3] = False
     with pytest.warns(UserWarning, match=r"^C for test fold 1 is chosen on 2 of 3 parts of its tr"):
         result = linear_probe(features, labels, folds, test_folds=[1])
-    expected = chosen_strength(features, labels, folds, [2, 4])
+    parts = [((folds != 1) & (folds != part), folds == part) for part in (2, 4)]
+    expected = chosen_strength(features, labels, parts)
     # Not the smallest, which is what a comparison with NaN gives.
     assert result.strengths == [expected]
     assert expected > min(STRENGTHS)
@@ -542,21 +536,14 @@ def test_the_parts_of_a_single_training_fold_keep_sources_together():
 
 
 def test_the_parts_keep_sources_together_where_clips_have_several_classes():
-    features, labels, folds = make_several(n_folds=2)
+    features, labels, _ = make_several(n_folds=2)
     sources = np.arange(120) // 6
     folds = sources % 2 + 1
     result = linear_probe(features, labels, folds, sources=sources, test_folds=[1])
     rows = np.flatnonzero(folds == 2)
-    figures = np.zeros(len(STRENGTHS))
     parts = GroupKFold(n_splits=3, shuffle=True, random_state=0).split(rows, groups=sources[rows])
-    for one, other in parts:
-        scaler = StandardScaler().fit(features[rows[one]])
-        for place, strength in enumerate(STRENGTHS):
-            model = OneVsRestClassifier(LogisticRegression(C=strength, max_iter=50_000, tol=1e-7))
-            model.fit(scaler.transform(features[rows[one]]), labels[rows[one]])
-            scores = model.predict_proba(scaler.transform(features[rows[other]]))
-            figures[place] += average_precision_score(labels[rows[other]], scores)
-    assert result.strengths[0] == STRENGTHS[int(figures.argmax())]
+    parts = [(rows[train], rows[held_out]) for train, held_out in parts]
+    assert result.strengths == [chosen_strength(features, labels, parts)]
 
 
 @pytest.mark.parametrize(
