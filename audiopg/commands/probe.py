@@ -68,13 +68,12 @@ def run(options: argparse.Namespace) -> None:
         folder = common.recordings_folder(options.data)
         raise InputError(f"{folder} does not hold any benchmark; audiopg download fetches them.")
     encoders = {"random encoder": common.untrained_like(encoder)} if options.controls else {}
-    encoders |= {str(model): load_encoder(model) for model in options.beside}
+    encoders |= {model: load_encoder(model) for model in options.beside}
     encoders[THIS] = encoder
-    device = best_device()
-    encoders = {name: each.to(device) for name, each in encoders.items()}
-    models = [str(model) for model in (options.model, *options.beside)]
+    encoders = {name: each.to(best_device()) for name, each in encoders.items()}
     # Read before the work, so that no run is refused after it.
-    heard = {model: common.heard_by(model) for model in models if options.record}
+    models = [options.model, *options.beside] if options.record else []
+    heard = {model: common.heard_by(model) for model in models}
     # So are the waves of every set.
     waves = {name: cached_waves(clips, skip_bad=skip_bad) for name, clips in found.items()}
     for each in waves.values():
@@ -112,9 +111,9 @@ def _probe_one(
     path = write_record(
         record,
         settings={
-            "model": str(options.model),
-            "heard": heard[str(options.model)],
-            "beside": {str(model): heard[str(model)] for model in options.beside},
+            "model": options.model,
+            "heard": heard[options.model],
+            "beside": {model: heard[model] for model in options.beside},
             "dataset": name,
             **how,
             "by_source": options.by_source,
@@ -162,9 +161,7 @@ def _protocol(options: argparse.Namespace, clips: LabelledClips) -> str:
         "both": "over all, or over time with the bands side by side, ",
     }[options.pooling]
     length = "at the clips' own length" if options.native else "over 10.24 s"
-    chosen = "within the training folds"
-    if clips.validation_folds:
-        chosen = "on the validation part"
+    chosen = "on the validation part" if clips.validation_folds else "within the training folds"
     return (
         f"linear probe of frozen tokens, averaged {pooled}{length}, standardised, strength chosen "
         f"{chosen}, each test fold tested once"
