@@ -97,12 +97,20 @@ def _complain(sentence: str) -> None:
 
 
 def _require_record(name: str) -> None:
-    """See, before any work, that a record can be written."""
+    """See, before any work, that a record can be written, and takes the place of another alone."""
     from audiopg.environment import require_writable
+    from audiopg.inputs import read_json
     from audiopg.records import record_path
 
+    path = record_path(name)
     # Most records take less than 100 kB.
-    require_writable(record_path(name).parent, 1e5)
+    require_writable(path.parent, 1e5)
+    if path.exists():
+        there = read_json(path, "take it away, or name another record")
+        if not isinstance(there, dict) or not {"name", "settings", "metrics"} <= there.keys():
+            raise InputError(
+                f"{path} is no record, but another file, such as a run's; name another record."
+            )
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:

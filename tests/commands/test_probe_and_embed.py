@@ -232,6 +232,20 @@ def test_probe_keeps_the_official_split_of_each_set_that_is_there(weights, data,
     assert "strength chosen on the validation part" in record["protocol"]
 
 
+@pytest.mark.parametrize("content", ['{"settings": {"preset": "micro"}, "clips": {}}', "[]", "{"])
+def test_a_record_takes_the_place_of_another_record_alone(weights, data, tmp_path, content, capsys):
+    """The files of a run have names that a record could be given, too."""
+    run = tmp_path / "run.json"
+    run.write_text(content)
+    arguments = ["probe", weights, "--data", str(data), "--no-controls", "--record"]
+    assert main([*arguments, str(tmp_path / "run")]) == 2
+    assert re.search("is no record, but another|is damaged: it is no JSON", one_sentence(capsys))
+    assert run.read_text() == content
+    for _ in range(2):
+        assert main([*arguments, str(tmp_path / "probed")]) == 0
+    assert "metrics" in json.loads((tmp_path / "probed.json").read_text())
+
+
 def test_probe_looks_at_all_sets_before_it_embeds_one(weights, data, records, capsys):
     short = data / "speech_commands_v0.02/go/0_nohash_0.wav"
     soundfile.write(short, np.zeros(300), 16000)
