@@ -185,14 +185,21 @@ def _settle_numbers(options: argparse.Namespace) -> None:
 def _load(options: argparse.Namespace, device: torch.device) -> _Asked:
     """Load all that is asked about; refuse a folder that holds another analysis."""
     options.beside = common.distinct(options.beside, options.model)
-    model = load_model(options.model).to(device).requires_grad_(False)
-    candidates = {THIS: model.encoder}
-    candidates |= {path: load_encoder(path).to(device) for path in options.beside}
+    model, said_of_it = common.load_with(load_model, common.heard_by, options.model)
+    model = model.to(device).requires_grad_(False)
+    candidates, said_of = {THIS: model.encoder}, {options.model: said_of_it}
+    for path in options.beside:
+        one, said_of[path] = common.load_with(load_encoder, common.heard_by, path)
+        candidates[path] = one.to(device)
     if options.controls:
         untrained = common.untrained_like(model.encoder).to(device)
         candidates |= {"random encoder": untrained, "raw log-mel": LogMel().to(device)}
-    heard = {path: _clips_heard(path) for path in options.by_clips}
-    grown = {path: load_encoder(path).to(device) for path in heard}
+    grown, heard = {}, {}
+    for path in options.by_clips:
+        one, (heard[path], said_of[path]) = common.load_with(
+            load_encoder, lambda model: (_clips_heard(model), common.heard_by(model)), path
+        )
+        grown[path] = one.to(device)
     named = {THIS: options.model}
     named |= {path: path for path in (*options.beside, *options.by_clips)}
     _require_own_files([*candidates, *grown])
@@ -207,7 +214,7 @@ def _load(options: argparse.Namespace, device: torch.device) -> _Asked:
     _refuse_other_analysis(options.out, said)
     settings = said | {
         "clips_heard": heard,
-        "heard": {path: common.heard_by(path) for path in named.values()},
+        "heard": said_of,
         **asdict(model.architecture),
     }
     filters = {name: growth for name, (growth, _) in kept.items()}

@@ -1,7 +1,7 @@
 """What several commands share: flags, the clips of a data set, what they print, and facts of a model."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from types import ModuleType
@@ -30,6 +30,7 @@ RECORD_HELP = "also write results/NAME.json of the clone; folder/NAME for anothe
 # The names of rows that are no path: the model, and its controls.
 _ROWS = ("this encoder", "random encoder", "raw log-mel", "majority class", "log-mel mean")
 _ROWS += ("log-mel mean and deviation",)
+_Loaded, _Said = TypeVar("_Loaded"), TypeVar("_Said")
 _Settings = TypeVar("_Settings", PretrainSettings, "FinetuneSettings")
 
 
@@ -322,6 +323,17 @@ def heard_by(model: str) -> dict | None:
         "device": where.get("device"),
         **({"after": settings.start} if settings.start else {}),
     }
+
+
+def load_with(
+    load: Callable[[str], _Loaded], ask: Callable[[str], _Said], model: str
+) -> tuple[_Loaded, _Said]:
+    """What is loaded of a model, and what is said of it, at one time: a run may go on meanwhile."""
+    said = ask(model)
+    while True:
+        loaded, before, said = load(model), said, ask(model)
+        if said == before:
+            return loaded, said
 
 
 def untrained_like(encoder: Encoder) -> Encoder:

@@ -60,21 +60,22 @@ def run(options: argparse.Namespace) -> None:
     is_all = options.dataset == "all"
     names = list(BENCHMARKS) if is_all else [options.dataset]
     options.beside = common.distinct(options.beside, options.model)
-    encoder = load_encoder(options.model)
-    skip_bad = options.skip_bad
+    # Asked before the work, so that no run is refused after it.
+    ask = common.heard_by if options.record else lambda _: None
+    models = [options.model, *options.beside]
+    loaded = {model: common.load_with(load_encoder, ask, model) for model in models}
+    encoder, skip_bad = loaded[options.model][0], options.skip_bad
     found = {name: common.find_clips(options, name, skip_bad, not is_all) for name in names}
     found = {name: clips for name, clips in found.items() if clips is not None}
     if not found:
         folder = common.recordings_folder(options.data)
         raise InputError(f"{folder} does not hold any benchmark; audiopg download fetches them.")
     encoders = {"random encoder": common.untrained_like(encoder)} if options.controls else {}
-    encoders |= {model: load_encoder(model) for model in options.beside}
+    encoders |= {model: loaded[model][0] for model in options.beside}
     encoders[THIS] = encoder
     encoders = {name: each.to(best_device()) for name, each in encoders.items()}
-    # Read before the work, so that no run is refused after it.
-    models = [options.model, *options.beside] if options.record else []
-    heard = {model: common.heard_by(model) for model in models}
-    # So are the waves of every set.
+    heard = {model: said for model, (_, said) in loaded.items()} if options.record else {}
+    # Looked at before any is embedded, so that no set is refused after the work on another.
     waves = {name: cached_waves(clips, skip_bad=skip_bad) for name, clips in found.items()}
     for each in waves.values():
         require_probe(

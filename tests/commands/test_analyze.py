@@ -30,7 +30,7 @@ from audiopg.analysis import (
     ridge_r2,
 )
 from audiopg.commands import analyze as command
-from audiopg.commands.common import heard_by
+from audiopg.commands.common import heard_by, load_with
 from audiopg.mae import MaskedAutoencoder
 from audiopg.pretrained import load_encoder, save_model
 from audiopg.pretraining import PretrainSettings, pretrain
@@ -225,6 +225,26 @@ def test_what_a_run_has_heard_ends_with_its_newest_checkpoint(tmp_path):
         InputError, match=r"the provenance\.json of a run on sounds does not say of"
     ):
         heard_by(str(tmp_path))
+
+
+def test_what_is_said_of_a_run_is_of_the_weights_that_were_loaded(tmp_path):
+    """A run may go on while it is looked at."""
+    settings = PretrainSettings(preset="micro", steps=2, batch_size=2)
+    pretrain(settings, tmp_path, device="cpu", progress=False)
+    steps = iter([3, 4])
+
+    def load(model):
+        encoder = load_encoder(model)
+        if more := next(steps, None):
+            more = replace(settings, steps=more)
+            pretrain(more, tmp_path, resume=True, device="cpu", progress=False)
+        return encoder
+
+    encoder, heard = load_with(load, heard_by, str(tmp_path))
+    assert heard["clips"] == 4 * 2
+    expected = load_encoder(tmp_path / "step-00000004").state_dict()
+    for name, value in encoder.state_dict().items():
+        assert torch.equal(value, expected[name])
 
 
 def test_a_run_that_began_with_other_weights_says_so(tmp_path, capsys):
