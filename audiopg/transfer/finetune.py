@@ -155,10 +155,7 @@ def finetune(
     environment.name_user()
     device = environment.usable_device(device)
     settings = _settled(settings, out if resume else None, device)
-    waves = as_clips(waves, clips)
-    if settings.native_length:
-        # Before there is a folder, which would hold a run that cannot be begun.
-        require_windows(waves)
+    waves = _long_enough(as_clips(waves, clips), settings)
     targets = tasks.targets_of(clips).to(device)
     splits = tasks.splits_of(clips, folds, settings.validate)
     encoder = _starting_encoder(settings, start)
@@ -176,6 +173,13 @@ def finetune(
         with held.writing():
             tasks.write_result(settings, clips, held.path, run)
     return result
+
+
+def _long_enough(waves: Waves, settings: FinetuneSettings) -> Waves:
+    """The waves, where all can be heard; asked before there is the folder of a run that cannot begin."""
+    if settings.native_length:
+        require_windows(waves)
+    return waves
 
 
 def _settled(
