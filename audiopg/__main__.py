@@ -36,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with _terminable():
             options = _parser(arguments).parse_args(arguments)
+            _require_one_process(options.run.__module__.rpartition(".")[2])
             from audiopg.environment import scale
 
             scale()  # A record has it at the end, so a bad value is refused now.
@@ -94,6 +95,16 @@ def _complain(sentence: str) -> None:
     """Say on stderr what is wrong; under torchrun one process a machine speaks for all."""
     if os.environ.get("LOCAL_RANK", "0") == "0":
         print(f"audiopg: {sentence}", file=sys.stderr)
+
+
+def _require_one_process(command: str) -> None:
+    """See that torchrun does not start several processes, each of which would do all of the work."""
+    several = "TORCHELASTIC_RUN_ID" in os.environ and os.environ.get("WORLD_SIZE", "1") != "1"
+    if several and command != "pretrain":
+        raise InputError(
+            f"torchrun started several processes, and only pretrain shares its work; run {command} "
+            "without torchrun."
+        )
 
 
 def _require_record(name: str) -> None:

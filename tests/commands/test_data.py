@@ -237,3 +237,14 @@ def test_the_real_recordings_are_described(real_recordings, recordings_folder):
     # No slice is longer than four seconds, but for a rounding when it was cut.
     assert 0 < found.seconds <= 4.1 * len(found.clips)
     assert found.bad == {}
+
+
+def test_torchrun_is_for_pretrain_alone(monkeypatch, capsys):
+    """Each of its processes would do all of the work, and one find the folder held by another."""
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "any")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert main(["data"]) == 2
+    assert "only pretrain shares its work; run data without torchrun" in capsys.readouterr().err
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    main(["data"])
+    assert "torchrun" not in capsys.readouterr().err
