@@ -74,7 +74,7 @@ def run(options: argparse.Namespace) -> None:
     encoders |= {model: loaded[model][0] for model in options.beside}
     encoders[THIS] = encoder
     encoders = {name: each.to(best_device()) for name, each in encoders.items()}
-    heard = {model: said for model, (_, said) in loaded.items()} if options.record else {}
+    heard = {model: said for model, (_, said) in loaded.items()}
     # Looked at before any is embedded, so that no set is refused after the work on another.
     waves = {name: cached_waves(clips, skip_bad=skip_bad) for name, clips in found.items()}
     for each in waves.values():
