@@ -437,7 +437,8 @@ def load_all(
         InputError: for a file of another run or task.
     """
     found = [f for f in clips.test_folds if any(folder.glob(f"seed-*/fold-{f}/{_TESTED}"))]
-    splits = splits_of(clips, found, settings.validate) if found else []
+    # One by one: each fold may have been asked for alone, as with a validation part.
+    splits = [split for fold in found for split in splits_of(clips, [fold], settings.validate)]
     tasks = tasks_of(settings, splits, folder, run, held)
     return [(task, load_tested(task, len(clips.classes))) for task in tasks]
 

@@ -427,6 +427,16 @@ def test_one_validation_part_of_several_test_folds_is_reported_on_once():
         rows(clips, None, True)
 
 
+def test_a_run_may_validate_one_test_fold_after_another(tmp_path, waves):
+    """Each is asked for alone, and ``result.json`` has them all."""
+    names = {1: "fold 1", 2: "fold 2", 3: "validation"}
+    clips = labelled([0, 1] * 6, np.repeat([1, 2, 3], 4), fold_names=names, test_folds=[1, 2])
+    settings = replace(PLAIN, epochs=1, validate=True)
+    for fold in (1, 2):
+        quiet(clips, waves[:12], settings, folds=[fold], out=tmp_path, resume=fold == 2)
+    assert [*json.loads((tmp_path / "result.json").read_text())["values"]["0"]] == ["1", "2"]
+
+
 def test_clips_too_short_leave_no_run_behind(clips, waves, tmp_path):
     short = [waves[0][:300], *waves[1:]]
     with pytest.raises(InputError, match=r"1 of 30 clips are shorter than one window .*clip 0"):
