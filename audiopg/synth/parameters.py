@@ -161,7 +161,10 @@ class ClipParameters:
             is_known = isinstance(rows, slice) and (rows.step is None or rows.step > 0)
         if not is_known:
             rows = torch.tensor(inputs.as_rows(rows, len(self)).tolist(), dtype=torch.int64)
-        return ClipParameters(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
+        try:
+            return ClipParameters(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
+        except IndexError as error:
+            raise InputError(f"rows are not those of {len(self)} clips ({error}).") from error
 
     def to(self, device: torch.device | str) -> "ClipParameters":
         """The same clips on another device."""

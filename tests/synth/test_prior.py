@@ -456,6 +456,8 @@ def test_a_bool_for_each_clip_chooses_rows():
     [
         (1, r"1 is one row; params\[\[1\]\] are clips of one row"),
         ([9], "rows are not those of 4 clips"),
+        (torch.tensor([9]), "rows are not those of 4 clips"),
+        (torch.tensor([True, False]), "rows are not those of 4 clips"),
         ([1.5], "rows are not those of 4 clips"),
         ([True, False], "rows are not those of 4 clips"),
         ([[1, 2]], r"rows have shape \(1, 2\); give one number for each"),
