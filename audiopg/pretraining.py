@@ -81,9 +81,9 @@ def pretrain(
         settings: what to run. ``settings.json`` says what the precision "auto" became; a run that is
             resumed keeps its own.
         out: folder for ``settings.json``, ``provenance.json`` (where and from which commit the
-            run began, and where it went on if elsewhere), ``metrics.jsonl`` (a line a step), the checkpoints ``step-*/``, copies of the
-            patch projection in ``filters/`` and, where TensorBoard is installed, its scalars; None
-            keeps nothing.
+            run began, and where it went on if elsewhere), ``metrics.jsonl`` (a line a step), the
+            checkpoints ``step-*/``, copies of the patch projection in ``filters/`` and, where
+            TensorBoard is installed, its scalars; None keeps nothing.
         resume: go on from the newest good checkpoint in ``out``. The run may become longer or
             shorter, and its cooldown may begin elsewhere, as long as the learning rates of the steps
             that are done stay the same.

@@ -247,14 +247,14 @@ def note_sitting(folder: RunFolder, device: torch.device, **said: object) -> Non
         said: of the entry, what is done or left by now.
 
     Raises:
-        InputError: as `read_provenance`.
+        InputError: as `read_provenance`; for a list that is damaged.
     """
     origin, now = read_provenance(folder.path), provenance(device)
     sittings = origin.get("resumed", [])
     if not isinstance(sittings, list) or not all(isinstance(each, dict) for each in sittings):
         raise InputError(
-            f"{folder.path / 'provenance.json'} is damaged: its list of sittings is none; put back the "
-            "file of the run."
+            f"{folder.path / 'provenance.json'} is damaged: its 'resumed' is no list of objects; put back "
+            "the file of the run."
         )
     last = sittings[-1] if sittings else origin
     if any(last.get(name, now[name]) != now[name] for name in ("device", "versions", "commit")):

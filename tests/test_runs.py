@@ -286,7 +286,7 @@ def test_a_run_that_goes_on_elsewhere_says_so(tmp_path, monkeypatch):
             (8, began["commit"]),
         ]
         (tmp_path / "provenance.json").write_text(json.dumps(began | {"resumed": [3]}))
-        with pytest.raises(InputError, match="is damaged: its list of sittings is none"):
+        with pytest.raises(InputError, match="is damaged: its 'resumed' is no list"):
             note_sitting(held, torch.device("cpu"))
 
 

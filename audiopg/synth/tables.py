@@ -199,5 +199,5 @@ def _read_cell(text: str) -> float | str:
             return kind(text)
         except ValueError:
             pass
-    # Spreadsheets write truths in capitals.
+    # Spreadsheets write TRUE and FALSE.
     return {"true": True, "false": False}.get(text.lower(), text)
