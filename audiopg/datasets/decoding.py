@@ -312,7 +312,7 @@ def _by_libsndfile(piece: Piece, source: Spans, first: int, channel: int | None)
                 yield from _from(first, _by_ffmpeg(piece, source, first, channel))
                 return
             if file.subtype in ("VORBIS", "OPUS"):
-                # libsndfile 1.2.2 leaves them there.
+                # libsndfile 1.2.2 keeps the order of Vorbis.
                 channel = dict(enumerate(_PLACES.get(file.channels, ()))).get(channel, channel)
             # soundfile 0.14 seeks after every read to where it is, and MP3 then goes on wrong.
             file.seekable = lambda: False

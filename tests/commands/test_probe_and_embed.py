@@ -325,21 +325,22 @@ def test_a_model_with_the_name_of_a_row_is_told_apart_by_its_path(weights, data,
 
 
 def test_probe_shows_both_poolings_and_what_each_model_has_heard(weights, data, records, tmp_path):
-    run = tmp_path / "run"
+    run, other = tmp_path / "run", tmp_path / "other"
     settings = PretrainSettings(preset="micro", steps=2, batch_size=3)
     pretrain(settings, run, device="cpu", progress=False)
-    options = ["--beside", str(run), weights, "--data", str(data), "--native", "--pooling", "both"]
+    shutil.copytree(run, other)
+    options = ["--beside", str(other), weights, "--data", str(data), "--native", "--pooling=both"]
     assert main(["probe", str(run), *options, "--record", "both", "--no-controls"]) == 0
     record = read_record("both", records)
     assert list(record["metrics"]) == [
-        str(run),
+        str(other),
         weights,
         "this encoder",
         "this encoder, frequency pooling",
     ]
     assert "over all, or over time with the bands side by side" in record["protocol"]
     assert record["settings"]["beside"][weights] is None
-    heard = record["settings"]["beside"][str(run)]
+    heard = record["settings"]["beside"][str(other)]
     assert (heard["clips"], heard["of"]) == (6, "the 'full' prior")
     assert heard["seconds"] > 0
     assert heard == record["settings"]["heard"]
