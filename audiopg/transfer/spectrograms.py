@@ -78,7 +78,7 @@ def log_mels(
         require_windows(waves)
         samples = torch.from_numpy(waves.lengths).clamp(max=CLIP_SAMPLES)
     else:
-        samples = torch.full((len(waves),), CLIP_SAMPLES)
+        samples = torch.full((len(waves),), CLIP_SAMPLES, dtype=torch.int64)
     lengths = whole_frames(samples)
     total = int(lengths.sum())
     try:
