@@ -38,13 +38,22 @@ SPLIT_WORDS = {
 }
 # What may be a time, and the words around it.
 _TIMES = {
-    "start": "begin|start|onset|t_?min|t_?0",
-    "end": "end|stop|offset|finish|t_?max|t_?1",
+    "start": "begin|start|onset|from|t_?min|t_?0",
+    "end": "end|stop|offset|finish|to|t_?max|t_?1",
     "duration": "dur|duration|length",
 }
 _AROUND = (
     "time|at|in|s|secs?|seconds?|ms|milliseconds|samples?|frames?|"
     "clip|event|call|segment|seg|selection|annotation|audio"
+)
+# Words that make it one whatever stands around them, but for these, which speak of something else.
+_TIME_WORDS = {
+    "start": re.compile("t?(beg|begin|beginning|start|onset)(s|time)?|xmin"),
+    "end": re.compile("t?(end|stop|offset|finish)(s|time)?|xmax"),
+    "duration": re.compile("dur|duration"),
+}
+_OTHER_WORDS = re.compile(
+    "date|day|year|clock|utc|dc|recording|deployment|survey|session|file|freq|frequency|k?hz"
 )
 # Lists as Python, NumPy and JSON write them: of texts in quotes; of others where commas divide labels.
 _QUOTED = re.compile(r"""[\[({]\s*['"]""")
@@ -307,6 +316,10 @@ def roles_of(where: str, names: list[str], columns: Columns) -> dict[str, str]:
 def _ask_for_times(where: str, names: list[str], found: Mapping[str, str]) -> None:
     """Refuse a table in which a time of the clips may stand under a name that is not known."""
     start, lasts = bool(found.get("start")), "duration" in found
+    # Beside a duration a time may be the start; beside a date it is the time of that day.
+    is_dated = "date" in map(str.lower, names)
+    more = "|time|timestamp" if found.get("duration") and not is_dated else ""
+    known_as = {**_TIMES, "start": _TIMES["start"] + more}
     free = {
         "start": "start" not in found,
         "end": "end" not in found and not (start and lasts),
@@ -315,9 +328,13 @@ def _ask_for_times(where: str, names: list[str], found: Mapping[str, str]) -> No
     }
     for name in names:
         words = re.sub(r"(?<=[a-z])(?=[A-Z])|[^A-Za-z0-9]+", "_", name).strip("_").lower()
-        for role, known in _TIMES.items():
-            pattern = f"(({_AROUND})_)*({known})(_?({_AROUND}))*"
-            if free[role] and name not in found.values() and re.fullmatch(pattern, words):
+        each = words.split("_")
+        for role, known in known_as.items():
+            is_time = re.fullmatch(f"(({_AROUND})_)*({known})(_?({_AROUND}))*", words) or (
+                any(map(_TIME_WORDS[role].fullmatch, each))
+                and not any(map(_OTHER_WORDS.fullmatch, each))
+            )
+            if free[role] and name not in found.values() and is_time:
                 why = f"{where}: {name!r} may be a time in the file (if it is none, --columns {role}=)"
                 raise which(why, role, names)
 

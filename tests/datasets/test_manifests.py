@@ -545,6 +545,14 @@ def test_a_column_that_is_no_time_is_left_out_where_that_is_said(tmp_path):
         ("start,duration_s", "duration"),
         ("onset,length", "duration"),
         ("Start (s),Dur.", "start duration"),
+        # ELAN's export; Praat's intervals; Whisper and forced aligners; a Sonic Visualiser region.
+        ("Begin Time - ss.msec,End Time - ss.msec", "start end"),
+        ("xmin,xmax", "start end"),
+        ("start_timestamp,end_timestamp", "start end"),
+        ("t_start,t_end", "start end"),
+        ("word_start,wordEnd", "start end"),
+        ("from,to_s", "start end"),
+        ("TIME,DURATION", "start"),
     ],
 )
 def test_a_column_that_may_be_a_time_is_asked_for(tmp_path, times, asked):
@@ -559,7 +567,7 @@ def test_a_column_that_may_be_a_time_is_asked_for(tmp_path, times, asked):
         with pytest.raises(InputError, match=rf"{said}.*\(--columns {role}=\.\.\.\), of file, "):
             listing(table, columns)
         columns[role] = named[role]
-    end = 1.0 if "duration" in asked else 0.75
+    end = 1.0 if "duration" in asked or second == "DURATION" else 0.75
     assert listing(table, columns) == [("a.wav", ("x",), 0.25, end, None)]
     none = dict.fromkeys(("start", "end", "duration"), "")
     assert listing(table, none) == [("a.wav", ("x",), 0.0, None, None)]
@@ -576,6 +584,9 @@ def test_a_column_that_may_be_a_time_is_asked_for(tmp_path, times, asked):
         "file,start_date,end_frequency,label",
         "file,sends,recording_start,label",
         "file,weekend,time,label",
+        "file,date,time,duration,label",
+        "file,deployment_start,utc_offset,File Offset (s),label",
+        "file,path_to_notes,from_whom,label",
     ],
 )
 def test_a_column_that_is_no_time_of_the_clip_is_not_asked_for(tmp_path, header):
