@@ -198,6 +198,10 @@ class Spans(io.RawIOBase):
         self.error: OSError | None = None
         self._ends = list(accumulate(stop - start for _, start, stop in spans))
 
+    @property
+    def size(self) -> int:
+        return self._ends[-1]
+
     def readable(self) -> bool:
         return True
 
@@ -267,12 +271,36 @@ def _piece(path: AnyPath, part: Part) -> Piece:
         if file.format.startswith("WAV") and (file.channels, file.subtype) == (2, "PCM_16"):
             source.seek(0)
             is_misread = _CODED.search(source.read(2**16)) is not None
+        if file.format == "OGG" and file.subtype in ("VORBIS", "OPUS"):
+            is_misread = not _begins_at_0(source, file)
+            # Such a gap makes the count another, too, and FFmpeg passes over it.
+            if is_misread and _lacks_page(source):
+                raise Unreadable("is damaged: a page of it is missing")
         if file.frames > 0 and not is_misread:
             _check_rate(file.samplerate)
             if file.format == "FLAC":
                 _read_last(file)
             piece = Piece(path, part, file.frames, file.samplerate)
     return piece
+
+
+def _begins_at_0(source: Spans, file: "soundfile.SoundFile") -> bool:
+    """Whether the pages of an Ogg stream count its samples from 0, as far as the last one tells.
+
+    Where they do not, as where FFmpeg copied the packets out of WebM or cut them with ``-c copy``,
+    libsndfile 1.2.2 plays the samples of Opus that should be skipped, and leaves out as many at the
+    end; of Vorbis it gives some more or less than there are.
+    """
+    source.seek(0)
+    head = source.read(2**16)
+    skipped = head.find(b"OpusHead") + 10 if file.subtype == "OPUS" else 0
+    source.seek(max(0, source.size - 2**16))
+    last = (rest := source.read(2**16)).rfind(b"OggS", 0, -10)
+    (samples,) = struct.unpack_from("<q", rest, last + 6)
+    if skipped:
+        samples -= int.from_bytes(head[skipped : skipped + 2], "little")
+        samples = samples * file.samplerate // 48000
+    return abs(samples - file.frames) <= 1
 
 
 def _read_last(file: "soundfile.SoundFile") -> None:

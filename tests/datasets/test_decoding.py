@@ -405,6 +405,21 @@ def test_vorbis_may_lack_less_than_a_block_of_what_its_pages_count(tmp_path):
         load_audio(path)
 
 
+@pytest.mark.parametrize("subtype", ["OPUS", "VORBIS"])
+def test_ogg_whose_samples_are_not_counted_from_0_is_read_whole_and_in_place(tmp_path, subtype):
+    """As Opus that FFmpeg copied out of WebM: libsndfile gives the samples to skip, and not the last."""
+    content = writers.by_libsndfile("OGG", subtype, 48000)
+    whole, _ = soundfile.read(io.BytesIO(content), dtype="float32")
+    pages = [bytearray(page) for page in writers.pages(content)]
+    for page in pages:
+        if samples := struct.unpack_from("<q", page, 6)[0]:
+            struct.pack_into("<q", page, 6, samples + 48)
+    (path := tmp_path / "a.ogg").write_bytes(b"".join(map(writers.with_checksum, pages)))
+    assert read_header(path) == (96000, 48000)
+    np.testing.assert_allclose(load_audio(path, 48000), whole, atol=1e-3)
+    np.testing.assert_allclose(read_window(path, 70000, 9000)[0], whole[70000:79000], atol=1e-3)
+
+
 def test_a_lost_page_of_one_packet_is_damage_and_no_shorter_end(tmp_path):
     pages = writers.pages(writers.by_ffmpeg("ogg", "libopus", 48000, page_duration="1"))
     assert len(pages) > 80
