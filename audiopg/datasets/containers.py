@@ -121,6 +121,7 @@ _BITRATES = [
 _SHARED = 0xFFFE0C00
 _SYNC = re.compile(rb"\xff(?=[\xe0-\xff])")
 _TAG = re.compile(rb"TAG|ID3|LYRICS")
+_NO_ZERO = re.compile(rb"[^\0]")
 # How many frames in a row are no chance, and how many are not those of another container either,
 # where much lies before the first; and how far into a file that is looked for.
 _ROW, _MANY, _LEAD = 3, 12, 2**20
@@ -404,24 +405,38 @@ def _mp4(data: mmap | bytes, start: int) -> Part:
 def _matroska(data: mmap | bytes, start: int) -> Part:
     place = start
     while place < len(data) and data[place]:
-        width = 9 - data[place].bit_length()
-        kind = int.from_bytes(data[place : place + width])
+        kind, first, size = _element(data, place)
         if kind == _EBML and place > start:
             break
-        first = _number(data, place + width, "B")
-        length = 9 - first.bit_length()
-        size = int.from_bytes(data[place + width : place + width + length]) & (1 << 7 * length) - 1
-        place += width + length
-        # All ones: a live stream does not know how much will follow. Its elements are looked at.
-        if size < (1 << 7 * length) - 1:
-            place += size
-        elif kind not in (_SEGMENT, _CLUSTER):
+        # A live stream does not know how much will follow. Its elements are looked at.
+        if size is None and kind not in (_SEGMENT, _CLUSTER):
             raise Unreadable("is damaged: an element in it has no size")
+        place = first + (size or 0)
         if place > len(data):
             raise Unreadable(CUT)
-        if kind == _SEGMENT and size < (1 << 7 * length) - 1:
+        if kind == _SEGMENT and size is not None:
+            _refuse_zeros(data, first, place)
             break
     return Part(start, place)
+
+
+def _element(data: mmap | bytes, place: int) -> tuple[int, int, int | None]:
+    """The kind of an element of Matroska, where its content begins, and its size, None if that is open."""
+    width = 9 - data[place].bit_length()
+    kind = int.from_bytes(data[place : place + width])
+    length = 9 - _number(data, place + width, "B").bit_length()
+    first, ones = place + width + length, (1 << 7 * length) - 1
+    size = int.from_bytes(data[place + width : first]) & ones
+    return kind, first, None if size == ones else size
+
+
+def _refuse_zeros(data: mmap | bytes, place: int, stop: int) -> None:
+    """Refuse a segment of which zeros are in the place of the last elements, as while it is copied."""
+    while place < stop and data[place]:
+        _, first, size = _element(data, place)
+        place = first + (size or 0)
+    if place < stop and not _NO_ZERO.search(data, place, stop):
+        raise Unreadable(CUT)
 
 
 def _asf(data: mmap | bytes, start: int) -> Part:
@@ -491,6 +506,8 @@ def _frames_at(data: mmap | bytes, start: int, least: int) -> Part | None:
             break
         is_mixed |= is_other or _is_mono(last) != _is_mono(before)
         place, found = place + length, found + 1
+    if found < frames and _goes_up_to(data, place, start + size, frames - found):
+        return Part(start, place, counted=False)
     # In free format (a bitrate of 0) no header says how long a frame is, and libsndfile 1.2.2 reads
     # what a Xing header counts, else guesses.
     is_free = not header >> 12 & 15 and _mpeg_length(header | 1 << 12) > 0
@@ -507,6 +524,18 @@ def _frames_at(data: mmap | bytes, start: int, least: int) -> Part | None:
         raise Unreadable(CUT)
     counted = 0 < frames < found and not is_mixed and _is_quiet(data, start)
     return Part(start, place, counted)
+
+
+def _goes_up_to(data: mmap | bytes, place: int, stop: int, frames: int) -> bool:
+    """Whether tags and so many frames lie between, or one more for the header.
+
+    So FFmpeg's protocol "concat" with -c copy leaves the tags of the files whose frames it counts.
+    """
+    while place < stop and _after_tag(data, place) > place:
+        place = _after_tag(data, place)
+        while length := _frame_length(data, place):
+            place, frames = place + length, frames - 1
+    return place == stop <= len(data) and frames in (0, -1)
 
 
 def _is_quiet(data: mmap | bytes, place: int) -> bool:

@@ -350,6 +350,17 @@ def test_what_lies_behind_frames_is_a_tag_or_damage(read):
     assert read(content[:5000] + bytes(6000) + content[11000:]) == UNREADABLE
 
 
+@pytest.mark.parametrize("name", ["webm", "mka"])
+def test_matroska_that_ends_in_zeros_is_cut(read, name):
+    """A copy that has not come to its end has the size of the whole in some systems."""
+    content, frames = WHOLE[name], read(WHOLE[name])
+    clusters = [found.start() for found in re.finditer(b"\x1f\x43\xb6\x75", content)]
+    for place in (clusters[0], clusters[-1] + 200, len(content) // 2):
+        assert read(content[:place] + bytes(len(content) - place)) == CUT
+    # Zeros behind the segment are no part of it.
+    assert read(content + bytes(100)) == frames
+
+
 def test_webm_with_a_size_is_cut_where_that_is_not_there(read):
     content = WHOLE["webm"]
     assert find_parts(content) == [Part(0, len(content))]
@@ -607,6 +618,37 @@ def test_mp3_of_several_kinds_that_have_one_count_is_read_whole(read, tmp_path, 
             CUT,
             "is damaged: other bytes lie between its frames",
         )
+
+
+def test_mp3_that_ffmpeg_joined_by_its_protocol_has_tags_between_its_frames(read, tmp_path):
+    """Its header counts the frames of both files, and the second's own tag and header stay there."""
+    first, second = (
+        writers.by_ffmpeg("mp3", "libmp3lame", 44100, sample="fltp", seconds=n) for n in (1, 2)
+    )
+    for name, content in (("first", first), ("second", second)):
+        (tmp_path / name).write_bytes(content)
+    names = "|".join(str(tmp_path / name) for name in ("first", "second"))
+    out = io.BytesIO()
+    with (
+        av.open(f"concat:{names}", format="mp3") as joined,
+        av.open(out, "w", format="mp3") as container,
+    ):
+        stream = container.add_stream_from_template(joined.streams.audio[0])
+        for packet in [packet for packet in joined.demux() if packet.size]:
+            packet.stream, packet.pts, packet.dts = stream, None, None
+            container.mux(packet)
+    content = out.getvalue()
+    assert content.count(b"ID3") == 2
+    frames, rate = read(content)
+    # Where the first ends, its own header would say, which is not there any more.
+    assert rate == 44100
+    assert 3 * 44100 <= frames < 3 * 44100 + 1152
+    sound = load_audio(tmp_path / "a.wav", 44100)
+    for start, name in ((0, "first"), (frames - 2 * 44100, "second")):
+        alone = load_audio(tmp_path / name, 44100)
+        np.testing.assert_allclose(sound[start : start + len(alone)], alone, atol=1e-3)
+    for place in (len(content) // 4, len(content) // 2, len(content) - 1):
+        assert read(content[:place]) == CUT
 
 
 def test_boxes_of_other_kinds_are_passed_over(read):
