@@ -14,7 +14,6 @@ from typing import NamedTuple
 from audiopg.datasets.audio import AUDIO_SUFFIXES, printable
 from audiopg.datasets.folder import audio_files, is_hidden
 from audiopg.datasets.manifest_rows import (
-    SPLIT_WORDS,
     Columns,
     Row,
     as_row,
@@ -25,6 +24,7 @@ from audiopg.datasets.manifest_rows import (
     readable,
     recording_beside,
     seconds,
+    split_part,
     table_rows,
     text_lines,
     which,
@@ -49,6 +49,7 @@ _CHANGED = re.compile(r"(_(sp|tp|vp|rs)\d+(\.\d+)?)+$")
 _RAVEN_TIMES = ("Begin Time (s)", "End Time (s)")
 # The columns that hold labels, the first that is there.
 _RAVEN_LABELS = ("Annotation", "Label", "Species", "Common Name", "Species Code", "Call Type")
+_FOLD = re.compile(r"fold[ _-]?(\d+)", re.ASCII | re.IGNORECASE)
 _DAYS = re.compile(r"(\d+) days? (\d+):(\d\d):(\d\d(?:\.\d+)?)", re.ASCII)
 _BIRDNET = re.compile(
     r"Start \(s\),End \(s\),|filepath,start,end,scientific_name|INDIR,FOLDER,IN FILE"
@@ -116,8 +117,8 @@ def _first_line(path: Path) -> str:
 def class_folders(folder: Path, columns: Columns) -> Iterator[Row]:
     """A folder a class: the class is the parent, whatever its name and those of the files.
 
-    Where all outermost folders are called train, test and so on, they are the split; a folder that
-    holds all the others is passed over.
+    Where all outermost folders are called train, test and so on, they are the split, and where they
+    are called fold1, fold2 and so on, the folds; a folder that holds all the others is passed over.
     """
     files = audio_files(folder)
     base = Path(os.path.commonpath([path.parent for path in files]))
@@ -125,7 +126,7 @@ def class_folders(folder: Path, columns: Columns) -> Iterator[Row]:
     for path in files:
         top = path.relative_to(base).parts[0]
         label = "" if path.parent == folder else path.parent.name
-        yield Row(printable(path), path, (label,), fold=top if is_split else None)
+        yield Row(printable(path), path, (label,), fold=_FOLD.sub(r"\1", top) if is_split else None)
 
 
 def _is_split(folder: Path, files: Sequence[Path]) -> bool:
@@ -134,21 +135,23 @@ def _is_split(folder: Path, files: Sequence[Path]) -> bool:
     Raises:
         InputError: where some folders are called like that, but do not divide all of the files.
     """
-    beside = [p for p in files if len(p.parts) < 3 or p.parts[0].lower() not in SPLIT_WORDS]
+    beside = [p for p in files if len(p.parts) < 3 or not split_part(p.parts[0])]
     parts: dict[Path, set[str]] = {}
     for path in files:
         for part in path.parents[1:-1]:
             parts.setdefault(part.parent, set()).add(part.name.lower())
     classes = {path.parent.name.lower() for path in files}
-    if all(re.fullmatch(r"fold[ _-]?\d+", name) for name in classes):
+    if all(map(_FOLD.fullmatch, classes)):
         raise InputError(
             f"{printable(folder)} has folders called {', '.join(sorted(classes)[:3])}, as folds and no "
             "classes; list the clips in a table with the columns file, label and fold."
         )
-    alike = [names & SPLIT_WORDS.keys() for names in parts.values()]
+    if all(len(path.parts) > 2 and _FOLD.fullmatch(path.parts[0]) for path in files):
+        return True
+    alike = [{*filter(split_part, names)} for names in parts.values()]
     # What is called so where the classes are is none of a split, but where nothing else is there.
-    alike += [classes] if classes <= SPLIT_WORDS.keys() else []
-    split = next((names for names in alike if divides(map(SPLIT_WORDS.get, names))), ())
+    alike += [classes] if all(map(split_part, classes)) else []
+    split = next((names for names in alike if divides(map(split_part, names))), ())
     if beside and split:
         raise InputError(
             f"{printable(folder)} has folders called {', '.join(sorted(split))}, as the parts of a split, "
@@ -214,7 +217,7 @@ def hugging_face(path: Path, columns: Columns) -> Iterator[Row]:
     folder, listed = (path, set()) if path.is_dir() else (path.parent, set())
     for table in _metadata(path):
         part = table.parent.name
-        split = part if table.parent != folder and part.lower() in SPLIT_WORDS else None
+        split = part if table.parent != folder and split_part(part) else None
         read = json_table if table.suffix == ".jsonl" else text_table
         for row in read(table, {"file": "file_name", **columns}):
             listed.add(os.path.abspath(row.file))

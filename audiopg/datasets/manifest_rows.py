@@ -31,7 +31,7 @@ ROLES = {
     "fold": "fold split",
 }
 # The words that name a part of an official split, and no class or fold.
-SPLIT_WORDS = {
+_SPLIT_WORDS = {
     **dict.fromkeys(("train", "training"), "training"),
     **dict.fromkeys(("dev", "val", "valid", "validation"), "validation"),
     **dict.fromkeys(("test", "testing", "eval", "evaluation"), "testing"),
@@ -203,6 +203,7 @@ def as_rows(
     column_of: dict[str, str] = {}
     beside: Path | None = None
     names: list[str] = []
+    folders: list[set[str | None]] | None = None
     for where, row in values:
         if not names:
             names = list(row)
@@ -211,20 +212,34 @@ def as_rows(
         # A group whose names are those parts is a split, too.
         for other in row.keys() - {n for role, n in column_of.items() if role != "group"}:
             if row[other] not in (None, ""):
-                kinds.setdefault(other, set()).add(SPLIT_WORDS.get(str(row[other]).lower()))
+                kinds.setdefault(other, set()).add(split_part(str(row[other])))
         found = {role: row.get(name) for role, name in column_of.items()}
         name = found.get("file")
         if not beside and not (name and isinstance(name, str)):
             raise InputError(f"{where}: the file is {name!r}; name one, or remove the row.")
+        above = [split_part(part) for part in Path(name or "").parts[:-1]]
+        folders = [{part} for part in above] if folders is None else folders
+        folders = [found | {part} for found, part in zip(folders, above, strict=False)]
         yield as_row(where, beside or path.parent / name, found, otherwise, **more)
     split = [other for other in kinds if divides(kinds[other])]
     if split and "fold" not in {*columns, *column_of}:
         why = f"{printable(path)}: {split[0]!r} holds the parts of a split (if it is none, --columns fold=)"
         raise which(why, "fold", names)
+    if "fold" not in {*columns, *column_of} and any(map(divides, folders or ())):
+        raise InputError(
+            f"{printable(path)}: the files lie in folders called as the parts of a split; write these into a "
+            "column 'fold', or say that they are none, with columns={'fold': ''} (--columns fold=)."
+        )
+
+
+def split_part(name: str) -> str | None:
+    """Which part of a split a name such as ``Train`` or ``test-clean`` is of; None for no or several."""
+    found = {_SPLIT_WORDS.get(word) for word in re.split(r"[-_. ]+", name.lower())} - {None}
+    return found.pop() if len(found) == 1 else None
 
 
 def divides(kinds: Iterable[str | None]) -> bool:
-    """Whether what `SPLIT_WORDS` says of some names is a split: training, another part, no more."""
+    """Whether what `split_part` says of some names is a split: training, another part, no more."""
     found = set(kinds)
     return None not in found and "training" in found and len(found) > 1
 

@@ -16,7 +16,7 @@ from audiopg.datasets.benchmarks import refuse_benchmark
 from audiopg.datasets.cache import copies_of, file_hashes
 from audiopg.datasets.folds import deal_folds
 from audiopg.datasets.manifest_formats import find_reader
-from audiopg.datasets.manifest_rows import ROLES, SPLIT_WORDS, Columns, Row
+from audiopg.datasets.manifest_rows import ROLES, Columns, Row, split_part
 from audiopg.datasets.tables import SPLIT, TESTING, VALIDATION, cross_validation
 from audiopg.errors import InputError
 from audiopg.inputs import as_named, as_path, is_count, whole_seed
@@ -223,7 +223,7 @@ def _named_folds(rows: Sequence[Row]) -> tuple[np.ndarray | None, dict]:
     without = [row.where for row in rows if row.fold is None]
     if named and without:
         raise InputError(f"{without[0]} names no fold, other rows do; name one in every row.")
-    words = {SPLIT_WORDS.get(name.lower()) for name in named}
+    words = {split_part(name) for name in named}
     if not named or words == {"training"}:
         return None, {}
     if None not in words and "training" not in words:
@@ -246,7 +246,7 @@ def _named_folds(rows: Sequence[Row]) -> tuple[np.ndarray | None, dict]:
         tested = list(fold_names)
     else:
         numbers = {name: number for number, name in SPLIT.items()}
-        number_of = {name: numbers[SPLIT_WORDS[name.lower()]] for name in named}
+        number_of = {name: numbers[split_part(name)] for name in named}
         fold_names = {n: name for n, name in SPLIT.items() if n in number_of.values()}
         tested = [TESTING if TESTING in fold_names else VALIDATION]
     folds = np.array([number_of[row.fold] for row in rows], dtype=np.int64)

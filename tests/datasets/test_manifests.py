@@ -117,6 +117,61 @@ def test_outer_folders_named_as_parts_of_a_split_are_one(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(
+    ("training", "testing"),
+    [
+        ("training_set", "test_set"),
+        ("audio_train", "audio_test"),
+        ("train-clean-100", "eval.clean"),
+    ],
+)
+def test_a_part_of_a_split_may_have_other_words_in_its_name(tmp_path, training, testing):
+    for part in (training, testing):
+        for label in "ab":
+            record(tmp_path / part / label / "1.wav")
+    clips = read(tmp_path)
+    assert clips.fold_names == {1: "training", 3: "testing"}
+    assert [clips.fold_names[fold] for fold in clips.folds] == [
+        {training: "training", testing: "testing"}[path.parts[-3]] for path in clips.paths
+    ]
+    rows = [
+        f"{path.relative_to(tmp_path)},{path.parts[-2]},{path.parts[-3]}" for path in clips.paths
+    ]
+    listed = read(lines(tmp_path / "l.csv", "file,label,split", *rows))
+    assert (listed.fold_names, [*listed.folds]) == (clips.fold_names, [*clips.folds])
+
+
+def test_outer_folders_called_as_folds_are_folds(tmp_path):
+    for fold in ("Fold1", "fold 2", "fold_10"):
+        for label in "ab":
+            record(tmp_path / "audio" / fold / label / "1.wav")
+    clips = read(tmp_path)
+    assert clips.classes == ["a", "b"]
+    assert clips.fold_names == {1: "fold 1", 2: "fold 2", 10: "fold 10"}
+    assert [int(re.sub(r"\D", "", path.parts[-3])) for path in clips.paths] == [*clips.folds]
+
+
+@pytest.mark.parametrize("name", ["l.csv", "metadata.csv"])
+@pytest.mark.parametrize("inner", ["{part}", "audio/{part}-set/{label}"])
+def test_a_table_of_files_in_the_folders_of_a_split_is_asked_for_its_folds(tmp_path, name, inner):
+    rows = []
+    for number, part in enumerate(("train", "train", "test", "test")):
+        label = "ab"[number % 2]
+        file = f"{inner.format(part=part, label=label)}/{number}.wav"
+        record(tmp_path / file)
+        rows.append(f"{file},{label},{part}")
+    table = lines(tmp_path / name, "file_name,label,fold", *rows)
+    assert read(table).fold_names == {1: "training", 3: "testing"}
+    table = lines(tmp_path / name, "file_name,label", *(row.rpartition(",")[0] for row in rows))
+    with pytest.raises(InputError, match="lie in folders called as the parts of a split; write"):
+        read(table)
+    assert read(table, columns={"fold": ""}).fold_names == {1: "fold 1", 2: "fold 2"}
+    # A file that lies elsewhere is no part of it, and the training part alone is dealt.
+    table = tmp_path / "another.csv"
+    assert len(listing(lines(table, "file_name,label", "else/4.wav,a", rows[0][:-6]))) == 2
+    assert len(listing(lines(table, "file_name,label", *(row[:-6] for row in rows[:2])))) == 2
+
+
 def test_a_folder_around_the_split_is_passed_over(tmp_path):
     for part in ("train", "test"):
         for label in "ab":
