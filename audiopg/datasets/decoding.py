@@ -285,12 +285,21 @@ def _piece(path: AnyPath, part: Part) -> Piece:
 
 
 def _begins_at_0(source: Spans, file: "soundfile.SoundFile") -> bool:
-    """Whether the pages of an Ogg stream count its samples from 0, as far as the last one tells.
+    """Whether the pages of an Ogg stream count its samples from 0, as the last and the first tell.
 
     Where they do not, as where FFmpeg copied the packets out of WebM or cut them with ``-c copy``,
     libsndfile 1.2.2 plays the samples of Opus that should be skipped, and leaves out as many at the
-    end; of Vorbis it gives some more or less than there are.
+    end; of Vorbis it gives more or less than there are.
     """
+    import av
+
+    if file.subtype == "VORBIS":
+        source.seek(0)
+        with suppress(av.error.FFmpegError), av.open(source, **_options()) as container:
+            packet = next(container.demux(audio=0))
+            # The first packet gives no samples, and those of the next begin at 0.
+            if (packet.pts or 0) + (packet.duration or 0) < 0:
+                return False
     source.seek(0)
     head = source.read(2**16)
     skipped = head.find(b"OpusHead") + 10 if file.subtype == "OPUS" else 0
@@ -427,10 +436,7 @@ def _by_ffmpeg(
     import av
 
     try:
-        # A file is no playlist, whatever it says; tags may be in any encoding, as PyAV 19 takes them.
-        options = {"protocol_whitelist": "none"}
-        tags = {} if int(av.__version__.partition(".")[0]) >= 19 else {"metadata_errors": "ignore"}
-        with av.open(source, options=options, **tags) as container:
+        with av.open(source, **_options()) as container:
             stream = _stream(container)
             place, rate = None if seeks and _seek(container, stream, first) else 0, 0
             # Of AMR without its mark the length is an estimate from the bitrate.
@@ -467,6 +473,14 @@ def _by_ffmpeg(
         raise Unreadable(
             "is damaged, or in a format that neither libsndfile nor FFmpeg reads"
         ) from error
+
+
+def _options() -> dict[str, object]:
+    """A file is no playlist, whatever it says; tags may be in any encoding, as PyAV 19 takes them."""
+    import av
+
+    tags = {} if int(av.__version__.partition(".")[0]) >= 19 else {"metadata_errors": "ignore"}
+    return {"options": {"protocol_whitelist": "none"}, **tags}
 
 
 def _stream(container: "av.container.InputContainer") -> "av.AudioStream":
