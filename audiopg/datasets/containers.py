@@ -21,7 +21,8 @@ FLV, VOC                       a torn tag or block                 between tags 
 ADX                            the number of samples
 SoX's own (.sox)               the number of samples               where a writer to a pipe left it open
 MP4, M4A, MOV, 3GP             a torn box, no index (moov)         between fragments
-WebM, Matroska                 a torn segment or element           between blocks of a live stream
+WebM, Matroska                 a torn segment or element; zeros    between blocks of a live stream
+                               in place of its last elements
 WMA, DSF                       the size of the file                where WMA was broadcast
 WavPack, TTA, SPHERE with      fewer samples decoded than stated
 shorten, and the like          (`decoding`); a torn block of

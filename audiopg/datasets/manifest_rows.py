@@ -53,7 +53,8 @@ _TIME_WORDS = {
     "duration": re.compile("dur|duration"),
 }
 _OTHER_WORDS = re.compile(
-    "date|day|year|clock|utc|dc|recording|deployment|survey|session|file|freq|frequency|k?hz"
+    "date|day|year|clock|utc|dc|recording|deployment|survey|session|file|freq|frequency|k?hz|"
+    "lat|lon|latitude|longitude|id|type"
 )
 # Lists as Python, NumPy and JSON write them: of texts in quotes; of others where commas divide labels.
 _QUOTED = re.compile(r"""[\[({]\s*['"]""")

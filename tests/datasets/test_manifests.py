@@ -642,6 +642,7 @@ def test_a_column_that_may_be_a_time_is_asked_for(tmp_path, times, asked):
         "file,date,time,duration,label",
         "file,deployment_start,utc_offset,File Offset (s),label",
         "file,path_to_notes,from_whom,label",
+        "file,start_lat,End Longitude,stop_id,onset_type,label",
     ],
 )
 def test_a_column_that_is_no_time_of_the_clip_is_not_asked_for(tmp_path, header):
