@@ -387,14 +387,18 @@ def _can_seek(file: "soundfile.SoundFile", place: int) -> bool:
 
 
 def _lacks_page(source: Spans) -> bool:
-    """Whether the numbers of an Ogg stream's pages have a gap."""
+    """Whether the numbers of an Ogg stream's pages have a gap, but for one behind its headers.
+
+    A capture of a radio stream has its headers and goes on with what was sent at that time.
+    """
     place, last = 0, {}
     source.seek(0)
     while len(head := source.read(27)) == 27:
         serial, number = struct.unpack_from("<LL", head, 14)
         if number > last.get(serial, number) + 1:
             return True
-        last[serial] = number
+        # Headers count no samples.
+        last |= {serial: number} if any(head[6:14]) else {}
         place += 27 + head[26] + sum(source.read(head[26]))
         source.seek(place)
     return False

@@ -432,6 +432,24 @@ def test_ogg_whose_samples_are_not_counted_from_0_is_read_whole_and_in_place(tmp
     np.testing.assert_allclose(read_window(path, 70000, 9000)[0], whole[70000:79000], atol=1e-3)
 
 
+def test_opus_captured_from_a_radio_stream_is_read_from_where_it_begins(tmp_path):
+    """Its headers, and behind them pages that count from the beginning of the stream."""
+    wave = np.tile(writers.sound(48000)[0], 3)
+    soundfile.write(file := io.BytesIO(), wave, 48000, format="OGG", subtype="OPUS")
+    whole, _ = soundfile.read(io.BytesIO(file.getvalue()), dtype="float32")
+    pages = writers.pages(file.getvalue())
+    first = next(place for place, page in enumerate(pages) if any(page[6:14]))
+    (before,) = struct.unpack_from("<q", pages[first], 6)
+    (path := tmp_path / "a.opus").write_bytes(b"".join(pages[:first] + pages[first + 1 :]))
+    assert read_header(path) == (len(whole) - before, 48000)
+    sound = load_audio(path, 48000)
+    # The first packets are heard without those before them.
+    np.testing.assert_allclose(sound[9600:], whole[before + 9600 :], atol=0.01)
+    np.testing.assert_array_equal(read_window(path, 30000, 9000)[0], sound[30000:39000])
+    path.write_bytes(b"".join(pages[:first] + pages[first + 1 : -2] + pages[-1:]))
+    assert read_header(path) == "is damaged: a page of it is missing"
+
+
 def test_a_lost_page_of_one_packet_is_damage_and_no_shorter_end(tmp_path):
     pages = writers.pages(writers.by_ffmpeg("ogg", "libopus", 48000, page_duration="1"))
     assert len(pages) > 80
