@@ -123,6 +123,8 @@ _SHARED = 0xFFFE0C00
 _SYNC = re.compile(rb"\xff(?=[\xe0-\xff])")
 _TAG = re.compile(rb"TAG|ID3|LYRICS")
 _NO_ZERO = re.compile(rb"[^\0]")
+# More zeros than that where an element should begin are no chance.
+_HOLE = 64
 # How many frames in a row are no chance, and how many are not those of another container either,
 # where much lies before the first; and how far into a file that is looked for.
 _ROW, _MANY, _LEAD = 3, 12, 2**20
@@ -432,12 +434,14 @@ def _element(data: mmap | bytes, place: int) -> tuple[int, int, int | None]:
 
 
 def _refuse_zeros(data: mmap | bytes, place: int, stop: int) -> None:
-    """Refuse a segment of which zeros are in the place of the last elements, as while it is copied."""
+    """Refuse a segment with zeros in the place of elements, at its end as while it is copied."""
     while place < stop and data[place]:
-        _, first, size = _element(data, place)
-        place = first + (size or 0)
-    if place < stop and not _NO_ZERO.search(data, place, stop):
-        raise Unreadable(CUT)
+        kind, first, size = _element(data, place)
+        # Of a cluster the elements within are next.
+        place = first + (size or 0) * (kind != _CLUSTER)
+    found = _NO_ZERO.search(data, place, stop) if place < stop else None
+    if place < stop and (found is None or found.start() > place + _HOLE):
+        raise Unreadable("is damaged: zeros are in the place of its elements" if found else CUT)
 
 
 def _asf(data: mmap | bytes, start: int) -> Part:
