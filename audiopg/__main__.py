@@ -108,10 +108,11 @@ def _require_one_process(command: str) -> None:
 
 
 def _require_record(name: str) -> None:
-    """See, before any work, that a record can be written, and takes the place of another alone."""
+    """See, before any work, that a record can be written, and takes no place but that of another."""
     from audiopg.environment import require_writable
     from audiopg.inputs import read_json
     from audiopg.records import record_path
+    from audiopg.runs import TRACES
 
     path = record_path(name)
     # Most records take less than 100 kB.
@@ -122,6 +123,9 @@ def _require_record(name: str) -> None:
             raise InputError(
                 f"{path} is no record, but another file, such as a run's; name another record."
             )
+    # The run itself may be about to write it.
+    elif path.name in TRACES:
+        raise InputError(f"{path} has the name of a file of a run; name another record.")
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:

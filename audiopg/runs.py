@@ -37,8 +37,8 @@ Content = TypeVar("Content")
 
 _CHECKPOINT = re.compile(r"step-\d{8,}")
 # Signs that a folder holds a run already, of whichever kind.
-_TRACES = ("settings.json", "run.json", "provenance.json", "metrics.jsonl", "result.json")
-_TRACES += ("filters", "pictures", "tensorboard", "milestones.json", "seed-*/fold-*")
+TRACES = ("settings.json", "run.json", "provenance.json", "metrics.jsonl", "result.json")
+TRACES += ("filters", "pictures", "tensorboard", "milestones.json", "seed-*/fold-*")
 # What a killed process leaves: a file or a checkpoint under a temporary name; and the file that
 # safetensors (0.8.0) writes before it renames it.
 _LEFTOVER = re.compile(
@@ -180,7 +180,7 @@ def require_new(path: AnyPath) -> None:
     Raises:
         InputError: naming what is there.
     """
-    found = [each for trace in _TRACES for each in sorted(Path(path).glob(trace))]
+    found = [each for trace in TRACES for each in sorted(Path(path).glob(trace))]
     names = [each.name for each in (*found, *named_as_checkpoints(path))]
     if {"settings.json", "run.json"} & {*names}:
         raise InputError(f"{path} holds a run already; resume it or name another folder.")

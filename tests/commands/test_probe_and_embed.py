@@ -241,6 +241,10 @@ def test_a_record_takes_the_place_of_another_record_alone(weights, data, tmp_pat
     assert main([*arguments, str(tmp_path / "run")]) == 2
     assert re.search("is no record, but another|is damaged: it is no JSON", one_sentence(capsys))
     assert run.read_text() == content
+    # A run would write it later.
+    for name in ("settings", "result"):
+        assert main([*arguments, str(tmp_path / "new" / name)]) == 2
+        assert f"{name}.json has the name of a file of a run" in one_sentence(capsys)
     for _ in range(2):
         assert main([*arguments, str(tmp_path / "probed")]) == 0
     assert "metrics" in json.loads((tmp_path / "probed.json").read_text())
