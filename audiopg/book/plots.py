@@ -333,7 +333,7 @@ def loss_curve(losses: ArrayLike, batch_size: int, label: str = "training loss")
     blue = PALETTE["blue"]
     axis.plot(clips, losses, color=PALETTE["sky"], linewidth=1, label="each step")
     axis.plot(clips, median, color=blue, linewidth=2, label=f"median of {2 * half + 1} steps")
-    axis.axhline(1, color=PALETTE["grey"], linestyle="--", linewidth=1, label="flat patches")
+    axis.axhline(1, color=PALETTE["grey"], linestyle="--", linewidth=1, label="flat answer")
     axis.set(xlabel="clips heard", ylabel=label)
     axis.xaxis.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:,.0f}"))
     axis.legend()
