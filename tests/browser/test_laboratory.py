@@ -322,6 +322,8 @@ def test_patches_are_hidden_by_keys_and_by_painting(page):
     assert len(row) > 20
     assert row == list(range(row[0], row[-1] + 1))
     wait_until(page, "!audiopgLaboratory.thought.busy")
+    # What is said has become shorter, and the canvas has not moved under the pointer.
+    assert mask.bounding_box() == box
     mel = numbers(page, "audiopgLaboratory.shown.mel").reshape(64, 16, 8, 16)
     made = numbers(page, "audiopgLaboratory.thought.reconstruction").reshape(64, 16, 8, 16)
     changed = (mel != made).any(axis=(1, 3))
