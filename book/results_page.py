@@ -26,11 +26,10 @@ from audiopg.environment import provenance
 from audiopg.records import RESULTS, other_weights, paper_table, read_record
 from audiopg.synth import ADDITIONS
 from audiopg.transfer import recorded_table
+from audiopg.transfer.summary import THIS
 
 PRETRAIN = "audiopg pretrain --recipe paper --out runs/paper"
 NOT_RUN = "not run yet"
-# The row that a record of a probe, a fine-tuning or an analysis is about.
-THIS = "this encoder"
 AT_PAPER_SCALE = {experiment.name for experiment in experiments("paper")}
 # Longer than any fence inside.
 _FENCE = "`" * 5
@@ -432,7 +431,7 @@ def confusions_table(records: dict[str, dict]) -> str:
         ]
         ours = []
         for record, found in records.items():
-            confusion = found["metrics"].get("this encoder", {}).get("confusion")
+            confusion = found["metrics"].get(THIS, {}).get("confusion")
             # ESC-10 is a part of ESC-50, as a record's "Speech Commands, 10 words" is of its set.
             if confusion and found["data"].startswith(name.replace("ESC-50", "ESC-10")[:12]):
                 worst = "; ".join(most_confused(confusion))

@@ -347,9 +347,10 @@ def verdict(claim: Claim, found: list[Measured]) -> str:
     It is mixed where one figure lies where the claim says, and another elsewhere, both by more than
     chance (`side`), which is asked of each figure by itself. Else it holds where every figure lies
     where the claim says, and the interval of 95 % of the average of those that have an error does too;
-    it does not hold where this interval lies wholly on the other side. Of a claim that there is no difference, opposite figures would
-    cancel in an average, so that the interval of each figure has to lie within the margin, and one
-    wholly outside is enough for it not to hold. Otherwise nothing follows.
+    it does not hold where this interval lies wholly on the other side. Of a claim that there is no
+    difference, opposite figures would cancel in an average, so that the interval of each figure has to
+    lie within the margin, and one wholly outside is enough for it not to hold. Otherwise nothing
+    follows.
     """
     sides = {side(claim, one) for one in found}
     sure = [one for one in found if not math.isnan(one.error)]

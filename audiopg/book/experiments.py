@@ -17,6 +17,7 @@ from audiopg.pretraining import RECIPES, PretrainSettings, different, recipe_for
 from audiopg.records import other_weights, read_record
 from audiopg.synth import ADDITIONS, SENSITIVITY
 from audiopg.transfer.finetune import FINETUNE_RECIPES, FinetuneSettings
+from audiopg.transfer.summary import THIS
 
 if TYPE_CHECKING:
     import pandas
@@ -601,7 +602,7 @@ def _tested(record: dict) -> dict[str, dict]:
             for name, probe in metrics.get("probes_by_frequency", {}).items()
         }
         return {**metrics["probes"], **apart}
-    return {record["data"].partition(", ")[0]: metrics["this encoder"]}
+    return {record["data"].partition(", ")[0]: metrics[THIS]}
 
 
 def _seeds_of(name: str, folder: str | os.PathLike) -> list[dict]:

@@ -29,7 +29,7 @@ from audiopg.synth import SynthPrior, render
 from audiopg.transfer import ProbeResult, probe_features
 from audiopg.transfer.compare import clip_features
 from audiopg.transfer.finetune import FinetuneResult, finetune, read_result
-from audiopg.transfer.summary import finetune_record
+from audiopg.transfer.summary import THIS, finetune_record
 from audiopg.transfer.waves import sha256
 
 # Clips that no run trains on, for a loss that experiments can share.
@@ -477,7 +477,7 @@ def _finetuned(experiment: Experiment, workshop: _Workshop) -> dict | None:
     clips = workshop.sets.get(name)
     if clips is None:
         raise InputError(f"{name} is not at hand; name a folder that holds it in AUDIOPG_DATA.")
-    rows = {each.name: each for each in experiment.beside} | {"this encoder": experiment}
+    rows = {each.name: each for each in experiment.beside} | {THIS: experiment}
     results = {}
     for row, each in rows.items():
         result = _tuned(each, clips, workshop)
