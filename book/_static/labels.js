@@ -27,6 +27,15 @@ document.addEventListener("DOMContentLoaded", () => {
   for (const summary of document.querySelectorAll("details.hide > summary[aria-label]")) {
     summary.removeAttribute("aria-label");
   }
+  // What the search shows of a page is plain text, in which a formula would be its TeX.
+  if (typeof Search !== "undefined") {
+    const plain = Search.htmlToText;
+    Search.htmlToText = (text, anchor) => {
+      const page = new DOMParser().parseFromString(text, "text/html");
+      for (const formula of page.querySelectorAll(".math")) formula.textContent = "…";
+      return plain(page.documentElement.outerHTML, anchor);
+    };
+  }
   // The bibliography is a list, and its entries are to be items of it.
   for (const entry of document.querySelectorAll(".citation-list > .citation")) {
     entry.setAttribute("role", "listitem");
