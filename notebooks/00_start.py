@@ -34,16 +34,15 @@ params = audiopg.SynthPrior.preset("full").sample(clip, seed=0)
 widgets.side_by_side({"AudioPG, preset full, seed 0, clip 1000019": params})
 
 # %% [markdown]
-# The picture shows the sound three times: as a waveform, as a *log-mel spectrogram* and as a spectrum.
-# The network sees only the log-mel spectrogram. In it, time runs from left to right and frequency from
-# bottom to top.
+# The picture shows the sound as a waveform, as a *log-mel spectrogram* and as a spectrum. The network
+# sees only the log-mel spectrogram. In it, time runs from left to right and frequency from bottom to
+# top.
 #
 # ## 2. Hide three quarters of it
 #
-# The spectrogram is cut into 512 patches. Of these, 384 are chosen at random and hidden. A network
-# fills them in. It was trained only on sounds of this kind, and never on this one. Press play, then
-# move the slider from left to right. You hear the clip, the quarter that is not hidden, and the
-# network's answer.
+# The spectrogram is cut into 512 patches. Of these, 384 are chosen at random and hidden, and a network
+# fills them in. The network was trained only on sounds of this kind, and never on this one. Press play,
+# then move the slider from left to right.
 
 # %% tags=["hide-input", "nbval-ignore-output"]
 log_mel = audiopg.LogMel()
@@ -57,11 +56,11 @@ places = ["the clip", "three quarters hidden", "filled in by the network"]
 widgets.sweep("you hear", places, heard.players)
 
 # %% [markdown]
-# The network continues lines that it sees only in part, and both notes begin and end where they
-# should. Nobody told it what a note is. But its answer had some help. The network says only which
-# pattern a hidden patch has. How loud the patch is, and how strong its contrast, we took from the
-# original. All three sounds are a little rough, even the first. Each was made from a spectrogram,
-# which has no phases, so the phases had to be estimated.
+# The network continues lines that it sees only in part, and both notes begin and end where they should.
+# Nobody told it what a note is. But it had some help. The network says only which pattern a hidden patch
+# has; the loudness and the contrast of the patch come from the original. All three sounds are a little
+# rough, even the first. They were made from spectrograms, which have no phases, so the phases had to be
+# estimated.
 #
 # Is what the network has learned worth anything on real sounds? This book asks that question. The
 # [scoreboard](../book/preface.md#what-we-found) has the short answers.
@@ -69,8 +68,8 @@ widgets.sweep("you hear", places, heard.players)
 # ## 3. Try a sound of your own
 #
 # In [the laboratory](../book/laboratory.md#a-sound-of-your-own) the same network runs in your browser.
-# Take a recording of a voice, a bird or a door, and drop it anywhere on the page. Then start the
-# network, and hide what you like with the mouse or a finger. The sound stays on your machine.
+# Drop a recording of a voice, a bird or a door anywhere on the page. Then start the network, and hide
+# what you like with the mouse or a finger. The sound stays on your machine.
 #
 # ## 4. Then the chapters
 #
