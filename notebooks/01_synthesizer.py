@@ -45,19 +45,18 @@ plots.use_style()
 # x(t) = \operatorname{normalise}\bigl[\, s(t) + \lambda\, \eta(t) \,\bigr]
 # $$ (eq-clip)
 #
-# The source is a handful of events, $i = 1 \ldots N$. Each event is a tone $u_i(t)$ with amplitude
-# $a_i$ and envelope $e_i(t)$. It may begin with a burst of noise $b_i(t)$. In the paper, and in the
-# ready-made settings of this book (its *presets*), all events of a clip have the same kind of tone
-# and the same fundamental frequency. A low-pass filter with cutoff $f_c$ then acts on the sum of the
-# events, like the damping of a real body:
+# The source is a handful of events, $i = 1 \ldots N$. Each event is a tone $u_i(t)$ with amplitude $a_i$
+# and envelope $e_i(t)$. It may begin with a burst of noise $b_i(t)$. A low-pass filter with cutoff $f_c$
+# acts on the sum of the events, like the damping of a real body:
 #
 # $$
 # s(t) = \operatorname{damp}_{f_c}\Bigl[\, \sum_{i=1}^{N} a_i\, e_i(t)\, u_i(t) + b_i(t) \,\Bigr]
 # $$ (eq-source)
 #
-# {numref}`fig-figure-2` draws both equations as a diagram.
+# In the paper, and in the ready-made settings of this book (its *presets*), all events of a clip have
+# the same kind of tone and the same fundamental frequency. {numref}`fig-figure-2` draws both equations.
 
-# %% mystnb={"figure": {"caption": "The generator, redrawn after Figure 2 of the paper. An excitation (the tone of an event) gets an envelope, the events are summed and filtered, and noise and normalisation follow. The second line of a box names its factors. All but *sustain* are drawn at random.", "name": "fig-figure-2"}, "image": {"alt": "A diagram from top to bottom: three excitations, harmonic, frequency modulation and pulse; one of them times an ADSR envelope, plus a burst, summed over events; a low-pass filter; plus a noise floor; normalised to peak 1; the waveform"}}
+# %% mystnb={"figure": {"caption": "The generator, redrawn after Figure 2 of the paper. The second line of a box names its factors. All but *sustain* are drawn at random.", "name": "fig-figure-2"}, "image": {"alt": "A diagram from top to bottom: three excitations, harmonic, frequency modulation and pulse; one of them times an ADSR envelope, plus a burst, summed over events; a low-pass filter; plus a noise floor; normalised to peak 1; the waveform"}}
 grey = plots.PALETTE["grey"]
 modes = {
     0.5: "harmonic\n$f_0$, partials",
@@ -93,8 +92,7 @@ plt.show()
 # %% [markdown]
 # The numbers that describe a clip are its *factors*. A *prior* is the set of distributions from which
 # they are drawn. Two calls make a clip: `sample` draws a table of factors, one row per clip, and
-# `render` turns the table into sound. Here are four clips, numbered from 0. {numref}`fig-clip` shows
-# clip 1 as a waveform, as the network sees it, and as a spectrum.
+# `render` turns the table into sound. Here are clips 0 to 3; {numref}`fig-clip` shows clip 1.
 
 # %%
 prior = audiopg.SynthPrior.preset("full")
@@ -104,7 +102,7 @@ widgets.players(
     waves, [f"preset full, seed 0, clip {clip}" for clip in range(4)]
 )
 
-# %% mystnb={"figure": {"caption": "Clip 1 of seed 0. Top: the waveform, with the envelopes of its events. Middle: the log-mel spectrogram. Bottom: the spectrum of the whole clip, in decibels relative to its peak.", "name": "fig-clip"}, "image": {"alt": "Waveform with envelopes, log-mel spectrogram and spectrum of one synthetic clip"}}
+# %% mystnb={"figure": {"caption": "Clip 1 of seed 0. Top: the waveform, with the envelopes of its events. Middle: the log-mel spectrogram, which is all that the network sees. Bottom: the spectrum, in decibels relative to its peak.", "name": "fig-clip"}, "image": {"alt": "Waveform with envelopes, log-mel spectrogram and spectrum of one synthetic clip"}}
 plots.clip_panel(params[1:2])
 plt.show()
 
@@ -112,16 +110,15 @@ plt.show()
 # ## Turn the knobs
 #
 # A row of the table describes a sound completely, so turning a knob means editing the row. The two
-# sliders below work without a kernel, because their sounds were made beforehand.
+# sliders below need no kernel: their sounds were made beforehand.
 #
-# In JupyterLab the same cell is a full control panel. Every factor has a slider, and sound and
-# pictures follow it at once. If a clip has several events, *turn event* selects the one that the
-# sliders change. A slider named *spread* scales the differences between partials: 1 leaves the
-# differences as drawn, 0 removes them. Sliders that would change nothing are hidden.
+# In JupyterLab the same cell is a full control panel. Every factor that matters to the clip has a
+# slider, and sound and pictures follow it at once. If a clip has several events, *turn event* selects
+# the one that the sliders change. A slider named *spread* scales the differences between partials; at 0
+# there are none.
 #
-# *Surprise me* draws the next clip of the preset and shows its number. Preset, seed and clip number
-# together identify a clip. *Save* writes the current sound beside the notebook, as `full-0-00001.wav` and
-# `full-0-00001.json`; an edited clip gets other names.
+# *Surprise me* draws the next clip of the preset. *Save* writes the current sound and its factors beside
+# the notebook, as a WAV and a JSON file.
 
 # %% tags=["nbval-ignore-output"]
 widgets.explorer(preset="full", seed=0, clip=1)
@@ -130,8 +127,8 @@ widgets.explorer(preset="full", seed=0, clip=1)
 # ## One clip, four presets
 #
 # The paper builds its generator in four steps. Each step has a preset, which is a prior with a name.
-# [Chapter 2](02_curriculum.ipynb) takes the presets apart. Each factor of a clip comes from the same
-# random number in all four. So clip 1 has the same fundamental frequency in all four.
+# [Chapter 2](02_curriculum.ipynb) takes the presets apart. Each factor of clip 1 comes from the same
+# random number in all four, so all four have the same fundamental frequency.
 
 # %%
 clip = torch.tensor([1])
@@ -162,8 +159,8 @@ widgets.side_by_side(in_presets)
 #
 # **Pulses.** A sawtooth or a square wave: buzzing, dense in partials, like a motor or a reed.
 #
-# To play each excitation alone, the next cell sets it by hand in the preset `harmonic`, which has no
-# events, envelopes, damping or noise. {numref}`fig-excitations` shows the partials.
+# The preset `harmonic` has no events, envelopes, damping or noise, so each excitation can be heard
+# alone. {numref}`fig-excitations` shows the partials.
 
 # %%
 steady = audiopg.SynthPrior.preset("harmonic").sample(
@@ -201,10 +198,9 @@ plt.show()
 # \end{gathered}
 # $$ (eq-band-limited)
 #
-# For the square wave, keep only the odd partials, replace $2/\pi$ by $4/\pi$, and drop the
-# alternating sign. Pulses whose series stops there are *band-limited*; all others are *naive*. The
-# first two players below are naive, the last two band-limited. {numref}`fig-aliases` shows the
-# spectra of the sawtooth waves.
+# For the square wave, keep only the odd partials, replace $2/\pi$ by $4/\pi$, and drop the alternating
+# sign. Pulses whose series stops below $f_s / 2$ are *band-limited*; all others are *naive*.
+# {numref}`fig-aliases` shows the spectra of the two sawtooth waves.
 
 # %%
 naive = excitations[2:].edit(f0=1900.0)
@@ -217,7 +213,7 @@ pulse_names = [
 ]
 widgets.players(pulse_waves[:, :48000], pulse_names, columns=2)
 
-# %% mystnb={"figure": {"caption": "The two sawtooth waves. Upper panel, naive: four partials below the Nyquist frequency, with all higher partials folded back among them. Lower panel, band-limited: the four partials alone.", "name": "fig-aliases"}, "image": {"alt": "Two spectra. Above: a peak at 1,900 Hz among dozens of lower ones at all frequencies from 100 Hz. Below: four clean peaks at 1,900, 3,800, 5,700 and 7,600 Hz"}}
+# %% mystnb={"figure": {"caption": "Above, naive: four partials below the Nyquist frequency, and all higher partials folded back among them. Below, band-limited: the four partials alone.", "name": "fig-aliases"}, "image": {"alt": "Two spectra. Above: a peak at 1,900 Hz among dozens of lower ones at all frequencies from 100 Hz. Below: four clean peaks at 1,900, 3,800, 5,700 and 7,600 Hz"}}
 plots.spectra({pulse_names[i]: pulse_waves[i] for i in (0, 2)})
 plt.show()
 
@@ -234,8 +230,7 @@ plt.show()
 # of the event's length, so longer events change more slowly. A burst of white noise, 10 to 100 ms
 # long, may mark the onset: the click of a hammer or the scrape of a bow.
 #
-# The players and {numref}`fig-events` present one event of a second and a half in four versions: slow
-# attack, fast attack, fast attack with a burst, and the same damped.
+# Here is one event of a second and a half in four versions ({numref}`fig-events`).
 
 # %%
 row = audiopg.SynthPrior.preset("dynamic").sample(torch.tensor([3]), seed=0)
@@ -287,16 +282,16 @@ same = torch.equal(
 print(f"the same bits in every one of its samples: {same}")
 
 # %% [markdown]
-# So anyone can hear this sound again: *AudioPG, preset full, seed 0, clip 617*. A clip that was
-# edited by hand has no such name, but a scene can describe it.
+# So anyone can hear this sound again: *AudioPG, preset full, seed 0, clip 617*. An edited clip has no
+# such name, but a scene can describe it.
 #
 # ## A clip by hand
 #
-# A clip need not come from a prior. A *scene* is the table of factors, written as JSON: clips, their
-# events, and all factors by name. A factor that is left out takes a plain default. A scene is short
-# enough to write by hand, and simple enough for a program to write. The paper's outlook (Section 5.2)
-# proposes such a program: a generative model, used as a *rule generator*. The model composes scenes
-# instead of throwing dice, and arithmetic renders them.
+# A *scene* is the table of factors, written as JSON: clips, their events, and all factors by name. A
+# factor that is left out takes a plain default. A scene is short enough to write by hand, and simple
+# enough for a program to write. The paper's outlook (Section 5.2) proposes such a program: a generative
+# model, used as a *rule generator*. The model composes scenes instead of throwing dice, and arithmetic
+# renders them.
 
 # %%
 bell = {"excitation": "fm", "f0": 330, "onset": 0.5, "length": 4}
@@ -315,18 +310,14 @@ same = torch.equal(audiopg.render(again), waves)
 print(f"the same bits after a round trip through JSON: {same}")
 
 # %% [markdown]
-# `to_table` gives a data frame with one row per event:
+# `to_table` gives a data frame with one row per event. The query keeps only the events that sound:
 
 # %%
 columns = ["excitation", "f0", "onset", "length", "burst_amplitude"]
 to_table(params).query("heard")[columns].round(2)
 
 # %% [markdown]
-# A clip of `full` has at most five events, so the data frame has five rows for each clip. The query
-# keeps only the events that sound.
-#
-# `vary` makes copies of one clip that differ in a single factor. Here it damps the bell
-# and the drone more and more.
+# `vary` makes copies of one clip that differ in a single factor, here the cutoff:
 
 # %%
 corners = [8000.0, 1000.0, 250.0]
@@ -338,7 +329,7 @@ widgets.players(
 )
 
 # %% [markdown]
-# Every table is checked before it is rendered. An impossible sound is refused in one sentence:
+# An impossible sound is refused in one sentence:
 
 # %%
 try:
@@ -350,8 +341,7 @@ except audiopg.InputError as error:
 # ### From words to a scene
 #
 # Here is the smallest rule generator that deserves the name. A noun gives an event its factors, an
-# adjective changes them, a number repeats the event, and "then" begins the next event. The generator
-# writes a scene, and never touches a sample.
+# adjective changes them, a number repeats the event, and "then" begins the next event.
 
 # %%
 NOUNS = {
@@ -391,36 +381,29 @@ widgets.side_by_side({said: from_scene(written)}, columns=1)
 # %% [markdown]
 # The rules carry the meaning, and the arithmetic only obeys. Such rules are the paper's remedy for a
 # weakness that it admits, the *semantic gap*: sounds that are alike in physics need not be alike in
-# meaning. A generator that draws its factors without regard to meaning knows none. It never makes three
-# knocks and then a door, because nothing tells it that these belong together. A language model in the
-# place of our dictionaries would write the same JSON, a few hundred characters per clip. `python -m
-# audiopg synth --json scene.json --out sounds` renders it.
+# meaning. A generator that draws its factors at random does not know that three knocks and a door belong
+# together. A language model in the place of our dictionaries would write the same JSON, a few hundred
+# characters per clip.
 #
 # ## What it costs
 #
-# *Can clips be made faster than a network learns from them?* If each clip is heard once, the
-# synthesizer must keep up with the training. The released code makes clips one at a time in NumPy and
-# passes each clip to Kaldi's filterbank. Parallel processes hide the cost. Here a whole batch is made
-# at once, on the device that trains, and five ideas make this fast:
+# *Can clips be made faster than a network learns from them?* If each clip is heard once, the synthesizer
+# must keep up with the training. The released code makes clips one at a time in NumPy, in parallel
+# processes. Here a whole batch is made at once, on the device that trains. Five ideas make this fast:
 #
-# - **A sine of a sum is a sum of products.** Lay 1,024 samples on a grid of 16 rows and 64 columns.
-#   The sample in row $j$ and column $m$ has the time $t_j + \tau_m$. So a partial needs sines only at
-#   the 16 times $t_j$ and the 64 times $\tau_m$. A product of two small matrices does the rest, for
-#   all partials together.
-# - **A phase may wrap.** The phase of a pulse is a 32-bit integer, and $2^{32}$ stands for one whole
-#   cycle. After each cycle the integer overflows and begins again, as a phase should.
-# - **A recursion can be cut into blocks.** The low-pass processes 32 samples at a time as a matrix
-#   product. A block passes only two numbers on, the state of the filter. A parallel scan passes the
-#   states on in rounds: first to the next block, then two blocks further, then four, and so on.
+# - **A sine of a sum is a sum of products.** Lay 1,024 samples on a grid of 16 rows and 64 columns. The
+#   sample in row $j$ and column $m$ has the time $t_j + \tau_m$. So a partial needs sines at only
+#   $16 + 64$ times, and a product of two small matrices does the rest.
+# - **A phase may wrap.** The phase of a pulse is an integer that overflows after each cycle, as a phase
+#   should.
+# - **A recursion can be cut into blocks.** The low-pass filters 32 samples with one matrix product, and
+#   passes only two numbers on to the next 32.
 # - **A pass over memory costs more than a multiplication.** A random number takes ten rounds of
-#   integer arithmetic, and an envelope takes three ramps. With tensors, each round and each ramp is a
-#   pass over memory. On a CPU with numba, one loop finishes a number inside the processor before it
-#   begins the next. The result is the same as without numba, bit for bit.
-# - **Most of a filterbank is zeros.** Sixteen neighbouring mel bands use between 9 and 77 of the 257
-#   frequencies. So the log-mel multiplies small blocks only.
+#   arithmetic. With numba, a CPU finishes all ten before it begins the next number.
+# - **Most of a filterbank is zeros.** So the log-mel multiplies only small blocks of it.
 #
-# The table is a record of `python -m audiopg bench synth`, in milliseconds per clip. The *reference*,
-# timed in the same run with as many threads, is our plain version of what the released code does.
+# The table shows milliseconds per clip. The *reference* is our plain version of what the released code
+# does, timed in the same run with as many threads.
 
 # %%
 bench = read_record("bench-synth")["metrics"]
@@ -438,10 +421,9 @@ for device, taken in speed.items():
 
 # %% [markdown]
 # How fast is fast enough? As fast as the network learns. Table 3 of the paper gives the training time
-# for the `full` curriculum, on one GPU and with synthesis running alongside. If this is the time of
-# 100 epochs, as Section 4.1 says, the network learned from 500,000 clips: an epoch of the released
-# code has 5,000. The first line below gives the network's rate. The last line says how many clips our
-# device makes while that network learns from one:
+# for the `full` curriculum on one GPU. If this is the time of 100 epochs, as Section 4.1 says, the
+# network learned from 500,000 clips: an epoch of the released code has 5,000. The last line says how
+# many clips our device makes while that network learns from one:
 
 # %%
 paper_seconds = paper_table("table_3").loc["full", "pre-training (s)"]
@@ -453,13 +435,13 @@ for device, taken in speed.items():
     )
 
 # %% [markdown]
-# So one CPU thread cannot feed the network that the paper trained on a GPU. But a CPU also learns
-# more slowly, and a GPU also makes clips faster: on both, synthesis takes a small part of a training
-# step ([chapter 3](03_pretraining.ipynb#how-fast)).
+# So one CPU thread cannot feed the network that the paper trained on a GPU. But a CPU also learns more
+# slowly, and a GPU makes clips faster. On both, synthesis takes a small part of a training step
+# ([chapter 3](03_pretraining.ipynb#how-fast)).
 #
-# Where does the time go? On one CPU thread, we leave out one part of the rendering at a time and
-# measure the time saved. The last line compares the log-mel with its two main steps in their simplest
-# form: 1,022 Fourier transforms, and a product with a full 257 x 128 matrix after each.
+# Where does the time go? We leave out one part of the rendering at a time and measure the time saved.
+# The last line compares the log-mel with its two main steps in their simplest form: 1,022 Fourier
+# transforms, each followed by a product with a full 257 x 128 matrix.
 
 # %%
 for part, saved in bench["parts_of_render"].items():
@@ -471,10 +453,9 @@ print(
 )
 
 # %% [markdown]
-# What bounds the speed? Each pair of lines below compares two times that were measured in the same
-# run. Where a line says only "a clip of `full`", the clip is from a batch of 16. "Random
-# numbers, a sine and a filter" is a yardstick. For each sample it draws a random number, computes a
-# sine and takes a step of a filter, one operation after another.
+# What bounds the speed? Each pair of lines below compares two times that were measured in the same run.
+# "A clip of `full`" without a batch size is from a batch of 16. "Random numbers, a sine and a filter" is
+# a yardstick: for each sample it draws a random number, computes a sine and takes a step of a filter.
 
 # %%
 for name, others in bench["ratios"].items():
@@ -482,14 +463,10 @@ for name, others in bench["ratios"].items():
         print(f"{name}: {share:.2f} times as long as\n  {other}")
 
 # %% [markdown]
-# On a CPU with numba, the 163,840 random numbers of a clip cost little. Most of the time goes into
-# the log-mel. Of the rendering, the tones (sines and matrix products) take the largest part, and the
-# low-pass (matrix products) the next. Faster algorithms exist, such as sparse products for the
-# log-mel, but they round differently. On one machine a clip must not change from one version to the
-# next, so we use none of them. A clip rendered by itself takes longer: each of several hundred small
-# operations has a fixed cost, which a batch shares. The cost of a band-limited pulse grows with its
-# partials; at 1 Hz it has almost 8,000.
-#
+# Most of the time goes into the log-mel. Faster algorithms exist for it, but they round differently. We
+# use none of them: on one machine a clip must not change from one version to the next. A clip rendered
+# by itself takes longer, because a batch shares the fixed costs of several hundred small operations. The
+# more partials a band-limited pulse has, the longer it takes; at 1 Hz it has almost 8,000.
 # {numref}`fig-cost` shows how the cost grows.
 
 # %% mystnb={"figure": {"caption": "The time to make a clip on one CPU thread, against the number of clips in a batch, of events in a clip, and of partials in a tone.", "name": "fig-cost"}, "image": {"alt": "Three panels of two lines each: rendering alone, and with log-mel. Cost falls until a batch of four and is flat beyond; it rises with the number of events and of partials"}}
@@ -517,15 +494,14 @@ plt.show()
 # ## What it means
 #
 # None of these parts knows anything about dogs, rain or speech. Together they make onsets and decays,
-# harmonic and inharmonic spectra, bright and dull sounds, dense and sparse clips. Spectrograms of
-# real sounds use the same vocabulary. So the sounds are varied. Whether that is enough to teach a
-# network is asked in the following chapters, first in [chapter 4](04_transfer.ipynb).
+# harmonic and inharmonic spectra, bright and dull sounds, dense and sparse clips. Spectrograms of real
+# sounds use the same vocabulary. So the sounds are varied. [Chapter 4](04_transfer.ipynb) is the first
+# to ask whether that is enough to teach a network.
 #
-# What is uncertain: the paper's formulas and its released code differ in places. The code makes one
-# tone as long as the clip. It draws the roll-off $\gamma$ anew for each partial, adds at most one
-# burst somewhere, and then cuts the events out of this tone. We follow the formulas, {eq}`eq-source`
-# to {eq}`eq-fm`: a clip has one roll-off, the tone of each event starts at the event's own onset, and
-# each burst belongs to an onset.
+# What is uncertain: the paper's formulas and its released code differ in places. The code cuts all
+# events out of one tone as long as the clip, draws the roll-off $\gamma$ anew for each partial, and adds
+# at most one burst somewhere. We follow the formulas, {eq}`eq-source` to {eq}`eq-fm`: the tone of each
+# event starts at the event's own onset, a clip has one roll-off, and each burst belongs to an onset.
 #
 # ### Change this
 #
