@@ -18,7 +18,7 @@
 #
 # The paper builds its generator in four steps and trains a network on each (Table 3). This chapter shows
 # what the steps contain, first as sounds and pictures, then as distributions. [Chapter
-# 5](05_ablations.ipynb) asks what each step is worth to a network.
+# 5](05_ablations.ipynb) asks what they are worth to a network.
 
 # %%
 import matplotlib.pyplot as plt
@@ -43,8 +43,8 @@ plots.use_style()
 # | `dynamic` | events with envelopes, bursts | row 3 |
 # | `full` | damping, a noise floor | row 4 |
 #
-# The presets share their random numbers, factor by factor. So clip 5 has the same fundamental frequency
-# in all four. Listen to it grow. {numref}`fig-wall` shows four clips in every preset.
+# The presets share their random numbers, factor by factor. Listen to one clip grow. {numref}`fig-wall`
+# shows four clips in every preset.
 
 # %%
 presets = ["sine", "harmonic", "dynamic", "full"]
@@ -58,7 +58,7 @@ grown = torch.cat(
 )
 widgets.players(grown, [f"{name}, seed 0, clip 5" for name in presets])
 
-# %% mystnb={"figure": {"caption": "Clips 0 to 3 of seed 0, one row a preset. Each column has one fundamental.", "name": "fig-wall"}, "image": {"alt": "A wall of sixteen log-mel spectrograms: single lines in the first row, stacks of lines in the second, separate events in the third, damped events over noise in the fourth"}}
+# %% mystnb={"figure": {"caption": "Clips 0 to 3 of seed 0, one row a preset. Each column has one fundamental frequency.", "name": "fig-wall"}, "image": {"alt": "A wall of sixteen log-mel spectrograms: single lines in the first row, stacks of lines in the second, separate events in the third, damped events over noise in the fourth"}}
 clips = torch.arange(4)
 log_mel = audiopg.LogMel()
 wall = torch.cat(
@@ -77,9 +77,8 @@ plt.show()
 # %% [markdown]
 # ## Take one part away
 #
-# Each part of a clip is set by a few factors, so any single part can be taken away. Clip 2152 of
-# `full` is a tone of 335 Hz with 14 partials in four events, damped at 486 Hz. Hear it whole, then in
-# five versions that lack one part each ({numref}`fig-parts`).
+# Clip 2152 of `full` is a tone of 335 Hz with 14 partials in four events, damped at 486 Hz. Hear it
+# whole, then in five versions that lack one part each ({numref}`fig-parts`).
 
 # %%
 whole = priors["full"].sample(torch.tensor([2152]), seed=0)
@@ -98,15 +97,15 @@ without = torch.cat(
 )
 widgets.players(without, list(parts), columns=3)
 
-# %% mystnb={"figure": {"caption": "Clip 2152 of the `full` preset: whole, and in five versions that lack one part each.", "name": "fig-parts"}, "image": {"alt": "Six log-mel spectrograms. Without damping the upper partials are as strong as the lower; without noise the ground is black; without bursts the stripes at the onsets are gone; without events the partials run from edge to edge; with one partial a single line is left"}}
+# %% mystnb={"figure": {"caption": "Clip 2152 of `full`, whole and without one part at a time.", "name": "fig-parts"}, "image": {"alt": "Six log-mel spectrograms. Without damping the upper partials are as strong as the lower; without noise the ground is black; without bursts the stripes at the onsets are gone; without events the partials run from edge to edge; with one partial a single line is left"}}
 part_mels = log_mel(without)
 plots.spectrogram_wall(part_mels, list(parts), columns=3)
 plt.show()
 
 # %% [markdown]
-# {numref}`fig-removed` shows what each part adds and what it removes.
+# {numref}`fig-removed` shows the spectrogram of the whole clip minus that of each version.
 
-# %% mystnb={"figure": {"caption": "The energy that each part adds to the clip (red) or removes from it (blue): the spectrogram of the whole clip minus that of the version without the part.", "name": "fig-removed"}, "image": {"alt": "Five difference spectrograms. Damping is blue above 500 Hz within the events; noise is red everywhere but in the events; bursts are thin red stripes at the onsets; events are blue in the gaps between them; partials are red lines above the first"}}
+# %% mystnb={"figure": {"caption": "The energy that each part adds to the clip (red) or removes from it (blue).", "name": "fig-removed"}, "image": {"alt": "Five difference spectrograms. Damping is blue above 500 Hz within the events; noise is red everywhere but in the events; bursts are thin red stripes at the onsets; events are blue in the gaps between them; partials are red lines above the first"}}
 plots.spectrogram_wall(
     part_mels[:1] - part_mels[1:],
     ["damping", "noise floor", "bursts", "events", "upper partials"],
@@ -119,20 +118,20 @@ plt.show()
 # - *Damping* removes brightness: the higher a partial, the more it loses. It sounds like a wall between
 #   us and the source.
 # - *The noise floor* fills the gaps between events. Without it, six tenths of this clip are digital
-#   silence. No microphone delivers that, though edited recordings can contain it.
-# - *Bursts* tell us that something was struck. Three of the four events here have a burst. The three
-#   bursts together last a seventh of a second, and each covers all frequencies at once.
+#   silence, which no microphone delivers.
+# - *Bursts* tell us that something was struck. Three of the four events here have a burst. The bursts
+#   last a seventh of a second in all, and each covers all frequencies at once.
 # - *Events and envelopes* make things happen in time. Without them every frame is like the one before.
 # - *Partials* give the timbre. With one left, only the pitch and the rhythm remain.
 #
-# Every clip is scaled to a peak of 1, so each part also affects the others. Damping, for example, makes
-# the tone quieter, and normalisation then makes the noise floor louder.
+# Every clip is scaled to a peak of 1, so each part also affects the others. If damping makes the tone
+# quieter, normalisation makes the noise floor louder.
 #
 # ## The distributions
 #
-# Most factors are drawn independently, from a range or from a list of choices. With $U$ for the
-# uniform distribution, the fundamental frequency $f_0$, the number of events $N$, the length $\ell_i$
-# of event $i$ and the cutoff $f_c$ are drawn from
+# Most factors are drawn independently, from a range or from a list of choices. Here are the
+# distributions of the fundamental frequency $f_0$, the number of events $N$, the length $\ell_i$ of
+# event $i$ and the cutoff $f_c$. $U$ is the uniform distribution:
 #
 # $$
 # \begin{aligned}
@@ -143,9 +142,8 @@ plt.show()
 # \end{aligned}
 # $$ (eq-prior)
 #
-# The upper bound of a length falls with the number of events, so all events together are never longer
-# than the clip. Onsets are drawn independently, so events may overlap. {numref}`fig-factors` shows
-# the factors of 5,000 clips, an epoch of the paper's released code.
+# The lengths of all events add up to at most 10.24 s, but events may overlap. {numref}`fig-factors`
+# shows the factors of 5,000 clips, an epoch of the paper's released code.
 
 # %% mystnb={"figure": {"caption": "Factors of 5,000 clips of the `full` preset. Most lengths are short because most clips have several events. The damping corner is the cutoff of the low-pass; at 8,000 Hz the clip is not damped.", "name": "fig-factors"}, "image": {"alt": "Six histograms: flat for fundamental frequency and noise level, five equal bars for the number of events, falling for event length, nearly flat and then falling for onset, flat with a spike at 8,000 Hz for the damping corner"}}
 params = priors["full"].sample(torch.arange(5000), seed=0)
@@ -162,8 +160,7 @@ plots.histograms(drawn)
 plt.show()
 
 # %% [markdown]
-# Here they are in numbers. Half of the draws lie below the middle column, and nine tenths between the
-# outer ones.
+# In numbers: half of the draws lie below the middle column, and nine tenths between the outer ones.
 
 # %%
 quantiles = {"5 %": 0.05, "half": 0.5, "95 %": 0.95}
@@ -180,10 +177,9 @@ pd.DataFrame(
 # %% [markdown]
 # ## How loud is the noise?
 #
-# The peak of every clip is 1, so absolute loudness carries no information. What varies is the
-# *relative intensity*, or signal-to-noise ratio: the power of the source divided by the power of the
-# noise floor. This ratio is not drawn, but follows from all the other factors. For example, the less
-# of a clip its events fill, the lower its ratio, at the same level of the noise floor.
+# The peak of every clip is 1, so absolute loudness carries no information. What varies is the *relative
+# intensity*, or signal-to-noise ratio: the power of the source divided by the power of the noise floor.
+# This ratio is not drawn, but follows from all the other factors. For example, short events lower it.
 
 # %% mystnb={"figure": {"caption": "Signal-to-noise ratio of 200 clips of the `full` preset.", "name": "fig-snr"}, "image": {"alt": "Histogram of the signal-to-noise ratio, from about 10 to 60 decibels"}}
 ratio = audiopg.signal_to_noise(params[:200])
@@ -198,20 +194,18 @@ print(
 # %% [markdown]
 # ## What the steps are worth
 #
-# In the next table, compare only the order of the rows. [Chapter 5](05_ablations.ipynb) discusses how
-# sure that order is. The paper pre-trained each network on one preset, for 100 epochs as its Section
-# 4.1 says, and fine-tuned it for 50 epochs on real recordings. Our numbers are {term}`linear probes
-# <linear probe>` of a small network after a short run, on smaller sets of recordings ([chapter
-# 4](04_transfer.ipynb#the-recordings) describes them). ESC-10, for example, is the part of the
-# paper's ESC-50 with ten of its 50 classes.
+# The paper pre-trained each network on one preset, for 100 epochs (Section 4.1), and fine-tuned it for
+# 50 epochs on real recordings. Our numbers are {term}`linear probes <linear probe>` of a small network
+# after a short run, on smaller sets of recordings ([chapter 4](04_transfer.ipynb#the-recordings)).
+# ESC-10, for example, has ten of the 50 classes of ESC-50. So compare only the order of the rows.
 #
 # In the columns "ours", the number after ± is the standard deviation over the {term}`folds <fold>`.
 # Speech Commands has a single test part, called fold 3, and so no deviation. Where a cell holds two
-# accuracies, the first comes from *averaged tokens*, the mean of all {term}`tokens <token>` of a
-# clip. For the second, the *bands are kept apart*: tokens are averaged over time only, in each of
-# eight frequency bands. The last column is the loss ([chapter 3](03_pretraining.ipynb)) on
-# {term}`held-out` clips of the row's own preset. Each preset is a task of its own, so the losses do
-# not say which network is better.
+# accuracies, the first comes from *averaged tokens*, the mean of all {term}`tokens <token>` of a clip.
+# For the second, the *bands are kept apart*: tokens are averaged over time only, in each of eight
+# frequency bands. The last column is the loss of pre-training ([chapter 3](03_pretraining.ipynb)) on
+# {term}`held-out` clips of the row's own preset. Each preset is a task of its own, so the losses do not
+# say which network is better.
 
 # %%
 scale = audiopg.at_scale(smoke="cpu", paper="paper")
@@ -222,18 +216,19 @@ theirs = theirs.filter(like="%").add_prefix("paper: ")
 theirs.join(ours.replace("", "not run yet").add_prefix("ours: "))
 
 # %% [markdown]
-# In the paper's columns, the largest step on ESC-50 is the first, from `sine` to `harmonic`. On
-# ESC-50 and on UrbanSound8K, damping and noise (the step to `full`) gain more than events and
-# envelopes (the step to `dynamic`). In our columns, `full` is ahead of `sine` on every set. But not
-# every step between them is a gain, and most steps are no larger than the deviations over the folds.
+# In the paper's columns, the largest step on ESC-50 is the first, from `sine` to `harmonic`. On both
+# sets, damping and noise (the step to `full`) gain more than events and envelopes (the step to
+# `dynamic`). In our columns, `full` is ahead of `sine` on every set. But not every step between them is
+# a gain, and most steps are no larger than the deviations over the folds. [Chapter
+# 5](05_ablations.ipynb) discusses how sure the order is.
 #
 # ## Narrow and wide, sparse and crowded
 #
 # Table 4 of the paper keeps all parts and changes two distributions of {eq}`eq-prior`: that of the
-# fundamental ({numref}`fig-sensitivity-f0`) and that of the number of events
-# ({numref}`fig-sensitivity-events`). The text of the paper that we could read lacks some numbers,
-# among them the bounds of "narrow" and "wide". The released code does not have them either. We chose
-# 200 to 1,000 Hz and 20 to 4,000 Hz; the numbers of events are the paper's.
+# fundamental frequency ({numref}`fig-sensitivity-f0`) and that of the number of events
+# ({numref}`fig-sensitivity-events`). The numbers of events are the paper's. Neither the text of the
+# paper that we could read nor the released code says what "narrow" and "wide" are in Hz. We chose 200 to
+# 1,000 Hz and 20 to 4,000 Hz.
 
 # %%
 settings = {
@@ -250,11 +245,11 @@ widgets.players(
     varied, [f"{name}, seed 0, clip 27" for name in settings], columns=3
 )
 
-# %% mystnb={"figure": {"caption": "Clip 27 of seed 0 under the five settings of Table 4. Its fundamental lies at the same fraction of each range, so it moves with the bounds.", "name": "fig-sensitivity-wall"}, "image": {"alt": "Five log-mel spectrograms of one clip: three events of two or three lines each, lower with the narrow range and higher with the wide one; then a single short event near the end; then many short ones"}}
+# %% mystnb={"figure": {"caption": "Clip 27 of seed 0 under the five settings of Table 4. Its fundamental frequency lies at the same fraction of each range, so it moves with the bounds.", "name": "fig-sensitivity-wall"}, "image": {"alt": "Five log-mel spectrograms of one clip: three events of two or three lines each, lower with the narrow range and higher with the wide one; then a single short event near the end; then many short ones"}}
 plots.spectrogram_wall(log_mel(varied), list(settings), columns=3)
 plt.show()
 
-# %% mystnb={"figure": {"caption": "The fundamental of 2,000 clips under three settings of Table 4.", "name": "fig-sensitivity-f0"}, "image": {"alt": "Three histograms on one axis: high between 200 and 1,000 Hz, half as high from 50 to 2,000 Hz, low and flat from 20 to 4,000 Hz"}}
+# %% mystnb={"figure": {"caption": "The fundamental frequency of 2,000 clips under three settings.", "name": "fig-sensitivity-f0"}, "image": {"alt": "Three histograms on one axis: high between 200 and 1,000 Hz, half as high from 50 to 2,000 Hz, low and flat from 20 to 4,000 Hz"}}
 many = {
     name: prior.sample(torch.arange(2000), seed=0)
     for name, prior in settings.items()
@@ -270,7 +265,7 @@ plots.histograms(
 )
 plt.show()
 
-# %% mystnb={"figure": {"caption": "The number of events of 2,000 clips under three settings of Table 4.", "name": "fig-sensitivity-events"}, "image": {"alt": "Three histograms on one axis: all clips at one event, equal bars from one to five, equal bars from five to ten"}}
+# %% mystnb={"figure": {"caption": "The number of events of 2,000 clips under three settings.", "name": "fig-sensitivity-events"}, "image": {"alt": "Three histograms on one axis: all clips at one event, equal bars from one to five, equal bars from five to ten"}}
 plots.histograms(
     {
         "events, sparse": many["1 event"].event_count,
@@ -282,8 +277,7 @@ plots.histograms(
 plt.show()
 
 # %% [markdown]
-# The next table compares the settings: the paper's accuracies (Table 4) after fine-tuning for 50
-# epochs, and our probes.
+# Again the table has the paper's accuracies after fine-tuning, and our probes.
 
 # %%
 runs = {name: f"sensitivity-{name.replace(' ', '-')}" for name in settings}
@@ -294,19 +288,17 @@ theirs = paper_table("table_4").add_prefix("paper: ")
 theirs.join(ours.replace("", "not run yet").add_prefix("ours: "))
 
 # %% [markdown]
-# (On ESC-50 the paper's default has 76.75 % here, but 82.00 % in Table 3, as `full`: one of the
-# places [where the paper disagrees with
-# itself](../book/paper.md#where-the-paper-disagrees-with-itself).)
+# (The paper's default has 76.75 % on ESC-50 here, but 82.00 % in Table 3, as `full`. There [the paper
+# disagrees with itself](../book/paper.md#where-the-paper-disagrees-with-itself).)
 #
-# In the paper's columns the range of the fundamental hardly matters. The number of events does matter,
-# but not in one direction: crowded clips help on ESC-50 and hurt on UrbanSound8K.
+# In the paper's columns the range of the fundamental frequency hardly matters. The number of events does
+# matter, but not in one direction: crowded clips help on ESC-50 and hurt on UrbanSound8K.
 #
-# We would call a setting better than the default if it were ahead on all three sets, both with
-# averaged tokens and with the bands kept apart. In our columns no setting is. The narrow range comes
-# nearest: it is ahead on all three sets with the bands kept apart, and on two with averaged tokens.
-# But on ESC-10 and UrbanSound8K, the sets with several test folds, no setting differs from the
-# default by more than the default's own deviation over the folds. And crowded clips differ from the
-# default in two ways at once: they have more events, and shorter ones.
+# In our columns no setting is ahead of the default on all three sets and in both ways of averaging. The
+# narrow range comes nearest: it is behind only on Speech Commands, with averaged tokens. But on ESC-10
+# and UrbanSound8K no setting differs from the default by more than the default's own deviation over the
+# folds. And crowded clips differ from the default in two ways at once: they have more events, and
+# shorter ones.
 #
 # ## What it means
 #
@@ -314,11 +306,9 @@ theirs.join(ours.replace("", "not run yet").add_prefix("ours: "))
 # them*. In a sine clip, a network can fill in a hidden patch by continuing a line. With events it must
 # know when they end. With damping it must know how spectra tilt. It cannot predict noise at all.
 #
-# What is uncertain: the paper names the four rows but not their exact settings. We read "Freq.,
-# Timbre, Dyn., Filter" as the presets above. The released code has no switch for the rows. Its
-# training damps with a probability of 0.7 and always normalises, as we do. The code also holds
-# functions that damp with a probability of 0.3 and normalise with a probability of 0.05, but the
-# training does not call them.
+# What is uncertain: the paper names the four rows but not their exact settings. We read "Freq., Timbre,
+# Dyn., Filter" as the presets above. The released code has no switch for the rows. Its training damps
+# with a probability of 0.7 and always normalises, as we do.
 #
 # ### Change this
 #
