@@ -114,11 +114,8 @@ plt.show()
 #
 # In JupyterLab the same cell is a full control panel. Every factor that matters to the clip has a
 # slider, and sound and pictures follow it at once. If a clip has several events, *turn event* selects
-# the one that the sliders change. A slider named *spread* scales the differences between partials; at 0
-# there are none.
-#
-# *Surprise me* draws the next clip of the preset. *Save* writes the current sound and its factors beside
-# the notebook, as a WAV and a JSON file.
+# the one that the sliders change. A *spread* scales the differences between partials. *Surprise me*
+# draws the next clip of the preset, and *Save* writes a WAV and a JSON file beside the notebook.
 
 # %% tags=["nbval-ignore-output"]
 widgets.explorer(preset="full", seed=0, clip=1)
@@ -218,10 +215,10 @@ plots.spectra({pulse_names[i]: pulse_waves[i] for i in (0, 2)})
 plt.show()
 
 # %% [markdown]
-# The paper's pulses are naive, and so are those of our presets. In an instrument, folded partials are
-# a fault. In a curriculum (the clips that a network hears), they need not be. Folded partials are
-# inharmonic. Strings and pipes have no such spectra, but rattles and squeals do. Whether a network
-# learns more from band-limited pulses is an open question. To ask it, set `band_limited=True`.
+# The paper's pulses are naive, and so are those of our presets. In an instrument, folded partials are a
+# fault. In a curriculum (the clips that a network hears), they need not be. Strings and pipes do not
+# sound like that, but rattles and squeals do. Whether a network learns more from band-limited pulses is
+# an open question. To ask it, set `band_limited=True`.
 #
 # ## From tone to event
 #

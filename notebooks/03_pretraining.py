@@ -64,9 +64,8 @@ plots.spectrogram_wall(
 plt.show()
 
 # %% [markdown]
-# The spectrograms are standardised: we subtract the mean of the preset `full` and divide by its
-# standard deviation. Over many clips the result has mean 0 and standard deviation 1. Over only three
-# clips this holds roughly:
+# The spectrograms are standardised: over many clips of the preset `full` their mean is 0 and their
+# standard deviation is 1. Over only three clips this holds roughly:
 
 # %%
 print(f"{tuple(mel.shape)}: mean {mel.mean():.3f}, sd {mel.std():.3f}")
@@ -88,9 +87,8 @@ print(f"{tuple(mel.shape)}: mean {mel.mean():.3f}, sd {mel.std():.3f}")
 # ## A small run, live
 #
 # This trains the `micro` network, with 0.19 million weights instead of the paper's 111 million, for a
-# few seconds. With batches of $B$ clips, step $k = 0, 1, \ldots$ hears clips $kB$ to $(k+1)B - 1$ of
-# the run's seed. Each clip is heard once, so there is no data set, and no epoch in the usual sense.
-# In the paper's released code, an epoch is a count of 5,000 clips.
+# few seconds. With batches of $B$ clips, step $k = 0, 1, \ldots$ hears clips $kB$ to $(k+1)B - 1$. Each
+# clip is heard once, so there is no data set and no epoch.
 
 # %%
 settings = audiopg.PretrainSettings(
@@ -121,7 +119,7 @@ print(
 # ## A longer run, recorded
 #
 # The network that comes with the package is `tiny`, with 5.8 million weights. It was trained in the same
-# loop on a CPU. Its record says how long this took, on which device, with which data and at which commit.
+# loop on a CPU. This is from its record:
 
 # %%
 record = read_record("pretrain-tiny")
@@ -160,10 +158,9 @@ print(f"{base['device']}, {base['seconds']:.0f} s: {base['data']}")
 # %% [markdown]
 # The last curve is a run of the paper's network, ViT-B, on a GPU. It has the settings of the recipe
 # `paper` (below), except that it ran in bfloat16. It waits on the same shelf, for ten times as many
-# clips as the recorded run of `tiny`. Other runs shared the GPU, and the seconds include 50 s of
-# compilation, so the steps alone took less. We had to stop this run after 88 % of its clips. Its
-# weights are lost, so they were not probed. But copies of its patch filters were kept; [chapter
-# 7](07_patch_filters.ipynb) looks at them.
+# clips as `tiny`. We had to stop this run after 88 % of its clips, and its weights are lost. Copies of
+# its patch filters were kept ([chapter 7](07_patch_filters.ipynb)). Other runs shared the GPU, and the
+# seconds include 50 s of compilation.
 #
 # ## What lies on the shelf?
 #
@@ -223,9 +220,9 @@ for band in range(8):
         error.append((new_y - answer) ** 2)
 
 # %% [markdown]
-# The networks predict the same hidden patches. Each network is asked twice: once with the visible patches
-# of the clip, once with those of another clip in their place. A network that listens must do worse with
-# the wrong clip.
+# The networks predict the same hidden patches. Each network is asked twice: once with the visible
+# patches of the clip, once with those of another clip. A network that listens must do worse with the
+# wrong clip.
 
 # %%
 patches = patchify(mel)
@@ -250,18 +247,16 @@ columns = ["loss", "with another clip's patches"]
 pd.DataFrame.from_dict(table, orient="index", columns=columns)
 
 # %% [markdown]
-# The curves wait at about the loss of the average patch. The live run has come near it, and does
-# equally well with the patches of another clip. So on the shelf a network knows what an average
-# spectrogram looks like. For this the decoder needs to know only where a patch lies. The loss falls
-# further only when the decoder begins to use what the encoder heard. In `tiny` it does: with the
-# wrong patches, the loss is worse than that of the flat answer. `tiny` also beats the ridge
-# regression, which is the least that one should ask of a trained network.
+# The curves wait at about the loss of the average patch. The live run has come near it, and does equally
+# well with the patches of another clip. So on the shelf a network knows only what an average spectrogram
+# looks like. For this the decoder needs no more than the place of a patch. The loss falls further only
+# when the decoder begins to use what the encoder heard. The decoder of `tiny` does: with the wrong
+# patches, its loss is worse than that of the flat answer. `tiny` also beats the ridge regression, which
+# is the least that one should ask of a trained network.
 #
-# Part of the average patch is not about sound at all. In the lowest band, the first mel filters are
-# narrower than the spacing of the bins of the Fourier transform. One filter holds no bin, so its row
-# of the spectrogram is always empty. Others touch a bin only at their edge, so their rows are always
-# dark. The average patch has these rows, so its loss is much lower in this band than in the others.
-# Here is its loss in each band, from the lowest to the highest:
+# Part of the average patch is not about sound at all. In the lowest band, some mel filters are so narrow
+# that they hold next to nothing of any Fourier bin. Their rows are always dark, and easily guessed. Here
+# is the loss of the average patch in each band, from the lowest to the highest:
 
 # %%
 print(
@@ -274,11 +269,9 @@ print(
 # %% [markdown]
 # ## What it fills in
 #
-# {numref}`fig-reconstructions` shows three clips that no run has trained on. The network sees the middle
-# picture and answers with the right one. It predicts normalised patches, as {eq}`eq-loss` asks, so it
-# says nothing about how loud a patch is. For the picture we give each hidden patch the mean and the
-# standard deviation that it has in the original clip. Only the *pattern* inside a hidden patch is the
-# network's work.
+# {numref}`fig-reconstructions` shows three clips that no run has heard. The network predicts normalised
+# patches, as {eq}`eq-loss` asks. So only the *pattern* inside a hidden patch is the network's work. The
+# mean and the standard deviation of the patch come from the original clip.
 
 # %% mystnb={"figure": {"caption": "Held-out clips, what the `tiny` network saw of them, and its reconstruction.", "name": "fig-reconstructions"}, "image": {"alt": "Three rows of original, masked and reconstructed log-mel spectrograms. Horizontal lines are continued across hidden patches; noise is replaced by smooth colour"}}
 mel = log_mel(audiopg.render(prior.sample(held_out, seed=0)))
@@ -291,8 +284,8 @@ plots.reconstructions(
 plt.show()
 
 # %% [markdown]
-# How much may be hidden? The network was trained with three quarters hidden, but can be asked for
-# more. Move the slider until neighbouring partials melt into one block.
+# How much may be hidden? The network was trained with three quarters hidden, but more can be hidden from
+# it. Move the slider until neighbouring partials melt into one block.
 
 # %% tags=["nbval-ignore-output"]
 one, frames = mel[:1], {}
@@ -311,10 +304,9 @@ widgets.figure_sweep(
 )
 
 # %% [markdown]
-# And what does it sound like? A spectrogram has no phases. So we estimate the power at each frequency
-# from the mel bands, and then search for phases on which neighbouring frames agree. The search leaves
-# a slight roughness in all sounds, even in the original. In *what the encoder saw* the hidden patches
-# are silent.
+# And what does it sound like? A spectrogram has no phases, so we search for phases on which neighbouring
+# frames agree. The search leaves a slight roughness in all sounds, even in the original. In *what the
+# encoder saw* the hidden patches are silent.
 
 # %% tags=["nbval-ignore-output"]
 two = slice(0, 2)
@@ -346,10 +338,9 @@ else:
 shown
 
 # %% [markdown]
-# The next table, which also needs the recordings, has the loss of an untrained network and of `tiny`
-# over the first four recordings of each class. A low loss does not mean that a class is understood.
-# After a bark or a sneeze, many of these recordings are digital silence for most of their length, and
-# flat patches are easily guessed.
+# The next table has the loss of an untrained network and of `tiny` on the first four recordings of each
+# class. A low loss does not mean that a class is understood. After a bark or a sneeze, many recordings
+# are digital silence, and flat patches are easily guessed.
 
 # %% tags=["nbval-ignore-output"]
 if recordings is not None:
@@ -373,32 +364,29 @@ shown
 
 # %% [markdown]
 # A loss below 1 alone would prove little, because the average patch reaches that, too. But in most
-# classes that are not mostly silent, the loss is well below the shelf. The network knows only
-# synthetic sound, so this is the first sign in this book that synthetic and real sound have something
-# in common. [Chapter 4](04_transfer.ipynb) asks what it is worth.
+# classes that are not mostly silent, the loss is well below the shelf. This is the first sign in this
+# book that synthetic and real sound have something in common. [Chapter 4](04_transfer.ipynb) asks what
+# it is worth.
 
 # %% [markdown]
 # ## Which recipe?
 #
-# A *recipe* is a set of training settings. The recipe `paper`, for a GPU, has AdamW and batches of
-# 64, as the paper states. A constant learning rate of $10^{-4}$ and a weight decay of 0.05 are those
-# of the paper's released code. The recipe computes in single precision, the released code in mixed
-# precision. The recipe `cpu` is ours. It takes batches of 8 and has no {term}`class token`. Its optimiser
-# for the matrices of the blocks is Muon {cite}`jordan2024`; AdamW updates all other weights. Muon's
-# learning rate of $2 \cdot 10^{-3}$ stays constant, then falls to zero over the last steps.
+# A *recipe* is a set of training settings. The recipe `paper`, for a GPU, has AdamW and batches of 64,
+# as the paper states. Its constant learning rate of $10^{-4}$ and its weight decay of 0.05 are those of
+# the released code. The recipe `cpu` is ours, with batches of 8 and no {term}`class token`. Muon
+# {cite}`jordan2024` updates the matrices of the blocks, AdamW all other weights. Muon's learning rate of
+# $2 \cdot 10^{-3}$ stays constant, then falls to zero over the last steps.
 #
 # What is each part of `cpu` worth? The next table begins with two controls: an untrained network, and
-# the mean and deviation of each mel band (`log-mel`). Each other row trains `mini` (6 blocks, 128
-# wide) on 12,800 clips. The row `cpu` is the recipe itself. Each row below it changes one part, and
-# sometimes a setting that goes with it. The list after the tables says what changes.
+# the mean and deviation of each mel band (`log-mel`). Each other row trains `mini` (6 blocks, 128 wide)
+# on 12,800 clips. The rows below `cpu` change one part each, and sometimes a setting that goes with it.
 #
-# The judge is a {term}`linear probe` on the recordings that we use for development. For ESC-10
-# {cite}`piczak2015` and UrbanSound8K {cite}`salamon2014` these are the first two {term}`folds
-# <fold>`: the probe is trained on one and tested on the other, then the other way round. For Speech
-# Commands it is tested on the validation part, fold 2 in the table. No other fold is touched. Where a
-# cell holds two accuracies, the first comes from *averaged tokens*, the mean of all tokens of a clip.
-# For the second, the *bands are kept apart*: tokens are averaged over time only, in each band. The
-# *held-out loss* is {eq}`eq-loss` on clips that no run trains on.
+# The judge is a {term}`linear probe` on the recordings that we use for development. For ESC-10 and
+# UrbanSound8K {cite}`salamon2014` these are the first two {term}`folds <fold>`, each tested by a probe
+# that was trained on the other. For Speech Commands they are the validation part, fold 2 in the table.
+# No other fold is touched. Two accuracies in a cell are those of averaged tokens and of bands kept apart
+# ([chapter 2](02_curriculum.ipynb#what-the-steps-are-worth)). The *held-out loss* is {eq}`eq-loss` on
+# clips that no run trains on.
 
 # %%
 scale = audiopg.at_scale(smoke="cpu", paper="paper")
@@ -410,26 +398,25 @@ controls = {
 outcome_table(controls | steps)
 
 # %% [markdown]
-# The next table gives the gain of each row over `cpu`, in points, with its standard error. The error
-# comes from the difference between the two folds; [chapter 5](05_ablations.ipynb) has the formula,
-# {eq}`eq-gain`.
+# The next table gives the gain of each row over `cpu`, in points, with its standard error over the two
+# folds ({eq}`eq-gain` in [chapter 5](05_ablations.ipynb)).
 
 # %%
 gain_table(steps, against=next(iter(steps)))
 
 # %% [markdown]
 # With averaged tokens, every recipe is 6 to 16 points above an untrained network on ESC-10 and Speech
-# Commands, after a few minutes of training. `log-mel` is harder to beat: with averaged tokens, no
-# recipe does so on Speech Commands. With the bands kept apart, every recipe beats `log-mel` on all
-# three sets. The untrained network also does so on two of them.
+# Commands. `log-mel` is harder to beat: with averaged tokens, no recipe does so on Speech Commands. With
+# the bands kept apart, every recipe beats `log-mel` on all three sets. The untrained network also does
+# so on two of them.
 #
 # Compare the rows with one another with care. Two folds are few, so the standard error itself is
-# uncertain. Three rows (`half-clips-part-decoded`, `decoder-4x256`, `batch-16`) were trained on a
-# GPU. Another device alone can change a probe by several points ([chapter
-# 9](09_beyond.ipynb#what-the-probes-say)), so small differences of these rows mean little.
+# uncertain. Three rows (`half-clips-part-decoded`, `decoder-4x256`, `batch-16`) were trained on a GPU.
+# Another device alone can change a probe by several points ([chapter
+# 9](09_beyond.ipynb#what-the-probes-say)).
 #
 # - `part-decoded`: the decoder predicts only a third of the hidden patches, and attends only to the
-#   visible ones. This saves about a sixth of the time. It costs several points on UrbanSound8K and Speech
+#   visible ones. It saves about a sixth of the time. It loses several points on UrbanSound8K and Speech
 #   Commands with averaged tokens, and gains some on ESC-10 with the bands kept apart.
 # - `half-clips-part-decoded`: the same, and the network hears only half of each clip. It loses on
 #   UrbanSound8K in both ways of averaging.
@@ -441,19 +428,16 @@ gain_table(steps, against=next(iter(steps)))
 # - `mimetic-start`: the initial weights make each token attend to similar tokens {cite}`trockman2023`.
 #   It shows no clear gain.
 #
-# So `cpu` uses none of these changes. Is it Muon that makes `cpu` leave the shelf early? All four
-# runs of {numref}`fig-recorded-loss` left it after 200 to 330 steps, with Muon or AdamW, in batches
-# of 8, 32 or 64. The networks and the schedules differ, too, but this suggests that the number of
-# steps matters most. So with small batches a network leaves the shelf after fewer clips.
+# So `cpu` uses none of these changes. Why does it leave the shelf after so few clips? All four runs of
+# {numref}`fig-recorded-loss` left it after 200 to 330 steps, with Muon or AdamW, in batches of 8, 32 or
+# 64. The networks and the schedules differ, too, but this suggests that the number of steps matters
+# most. With small batches, the same steps take fewer clips.
 #
-# How much time does `cpu` save? The next record compares it with an older recipe (AdamW, batches of
-# 32, a cosine schedule), which trained the first network of this book, here called the *older network*.
-#
-# - The rows `cpu` were trained on one thread, in single precision. (The table above has `mini` in
-#   bfloat16, which is faster.) Their loss is the held-out loss.
-# - For the row `before` we timed 40 of the older recipe's 2,000 steps in the same way, and multiplied
-#   by 50. Its accuracies are those of the older network, which was trained in bfloat16. Its loss is
-#   the mean training loss of the last 100 steps.
+# How much time does `cpu` save? The next record compares it with an older recipe of ours, `before`:
+# AdamW, batches of 32, a cosine schedule. The times are those of one thread in single precision; that of
+# `before` is scaled up from 40 of its 2,000 steps. The network of `before` was trained in bfloat16, and
+# its loss is a training loss; the other losses are held-out losses. In the columns, *mean* stands for
+# averaged tokens, and *frequency* for the bands kept apart.
 
 # %%
 bench = read_record("bench-recipe")
@@ -474,15 +458,14 @@ pd.DataFrame(
 ).T
 
 # %% [markdown]
-# With the bands kept apart, `tiny` now reaches with 12,800 clips what the older network reached with
-# 64,000. It takes less than a quarter of the time that the older recipe would take here. With
-# averaged tokens, `tiny` is two points below the older network. The smaller `mini` takes a ninth of
-# the older recipe's time. It is one point below the older network with the bands kept apart, and
-# three with averaged tokens. Each figure comes from one run and a probe of 400 clips, so four correct
-# clips more or fewer change it by one point.
+# With the bands kept apart, `tiny` reaches with 12,800 clips what it reached by the older recipe with
+# 64,000, in less than a quarter of the time. With averaged tokens it is two points below `before`. The
+# smaller `mini` takes a ninth of the time. It is one point below `before` with the bands kept apart, and
+# three with averaged tokens. Each accuracy comes from one run and a probe of 400 clips, so four clips
+# are one point.
 #
-# The first command below runs the recipes that have no record yet. If there is a GPU, it runs them at the
-# paper's scale. The second command measures the speeds.
+# The first command below runs the recipes that have no record yet (on a GPU, at the paper's scale). The
+# second measures the speeds.
 #
 # ```
 # python -m audiopg reproduce recipe
@@ -499,10 +482,9 @@ pd.DataFrame(
 # $$ (eq-flops)
 #
 # operations forwards, and twice as many backwards. Hiding patches pays here: with the class token, the
-# encoder's $n$ is 129 instead of 513. The paper's network takes 159 billion operations a clip. The record
-# below was made with `tiny` on a CPU. "The peer's way" is that of the paper's released code: processes
-# beside the training make clips one at a time in NumPy. The percentage is the training's operations per
-# second, divided by those of one large matrix product on this CPU.
+# encoder's $n$ is 129 instead of 513. The paper's network takes 159 billion operations a clip. The next
+# record is of `tiny` on a CPU. "The peer's way" is that of the released code: processes beside the
+# training make clips one at a time in NumPy.
 
 # %%
 bench = read_record("bench-pretrain")
@@ -521,10 +503,9 @@ print(f"synthesis with log-mel takes {share:.0f} % of the fastest step")
 
 # %% [markdown]
 # How many clips per second does each kind of hardware learn from? The paper's figure is 500,000 clips
-# divided by the seconds in its Table 3. Our figure on a GPU is that of the stopped run, which shared
-# the GPU, so it is the least that this GPU can do. Our figure on a CPU is that of the fastest way in
-# the record above. The networks differ, 159 GFLOP a clip against 6.7, so compare the last column, the
-# arithmetic done.
+# divided by the seconds in its Table 3. Our figure on a GPU is that of the stopped run, which shared the
+# GPU, so it is the least that this GPU can do. The networks differ, 159 GFLOP a clip against 6.7, so
+# compare the last column, the arithmetic done.
 
 # %%
 paper_seconds = paper_table("table_3").loc["full", "pre-training (s)"]
@@ -549,9 +530,9 @@ pd.DataFrame(
 ).T
 
 # %% [markdown]
-# What does synthesis take on a GPU? There, two kernels written in Triton {cite}`tillet2019` render
-# the sources and the noise floor. The record compares them, on the same GPU, with the plain PyTorch
-# that a CPU uses ("by tensors").
+# What does synthesis take on a GPU? There, two kernels written in Triton {cite}`tillet2019` render the
+# sources and the noise floor. The record compares them with the plain PyTorch that a CPU uses ("by
+# tensors").
 
 # %%
 kernels = read_record("bench-kernels")
@@ -561,18 +542,16 @@ pd.DataFrame(kernels["metrics"]).T.iloc[:, :4].rename(
 ).round(3)
 
 # %% [markdown]
-# With the kernels, 64 clips of `full` take about 6 ms, their factors and their log-mels included; without
-# the kernels, 35 ms. A step of the ViT-B run took 80 ms on average, on a GPU that was shared. So the
-# kernels are worth having. They do not render the additions of the preset `extended` ([chapter
-# 9](09_beyond.ipynb)), so they save little there.
+# With the kernels, 64 clips of `full` take about 6 ms, log-mels included; without the kernels, 35 ms. A
+# step of the ViT-B run took 80 ms on average, so the kernels are worth having. They do not render the
+# additions of the preset `extended` ([chapter 9](09_beyond.ipynb)), so they save little there.
 #
 # ## Eight GPUs, and sixty-four
 #
 # What would limit a run on more processes? This was calculated, not run. In every step, each of $N$
-# processes makes its share of the clips and learns from them. Then all processes add up their gradients.
-# ViT-B with its decoder has 111 million weights, so the gradients are 444 MB in float32. If the processes
-# add them up in a ring, $2\,(N - 1)/N$ times 444 MB go through every link. Take an H100 at 40 % of its 989
-# TFLOP/s and a batch of 256:
+# processes makes its share of the clips and learns from them. Then all processes add up their gradients,
+# which are 444 MB in float32. In a ring, $2\,(N - 1)/N$ times 444 MB go through every link. Take an H100
+# at 40 % of its 989 TFLOP/s and a batch of 256:
 #
 # | | 8 GPUs, one machine | 64 GPUs, eight machines |
 # | --- | --- | --- |
@@ -581,13 +560,11 @@ pd.DataFrame(kernels["metrics"]).T.iloc[:, :4].rename(
 # | link | NVLink, 450 GB/s each way | network, 50 GB/s |
 # | gradients to move | 0.78 GB, 1.7 ms | 0.87 GB, 17 ms |
 #
-# Inside one machine, the gradients of the last layers travel while those of the first layers are
-# still computed, so the exchange costs next to nothing. Across machines, the links would be busy
-# eleven times as long as the GPUs. A larger batch moves no more gradients. With batches of some 3,000
-# clips, the GPUs would be busy as long as the links. So 64 GPUs are worth having only with batches of
-# at least this size. Then the paper's 500,000 clips are fewer than 170 steps, and the limit is not
-# the hardware, but whether so few steps can teach the network anything. Synthesis is no limit: each
-# process makes its own clips and asks nobody.
+# Inside one machine, the exchange is short, and can go on while other gradients are still computed.
+# Across machines, the links would be busy eleven times as long as the GPUs. A larger batch moves no more
+# gradients, so with batches of some 3,000 clips, links and GPUs would be busy equally long. But then the
+# paper's 500,000 clips are fewer than 170 steps. The limit is whether so few steps can teach the network
+# anything. Synthesis is no limit: each process makes its own clips and asks nobody.
 #
 # ## What it means
 #
@@ -605,9 +582,9 @@ pd.DataFrame(kernels["metrics"]).T.iloc[:, :4].rename(
 # | time | under 20 minutes (1,123 s in Table 3) | 555 s for 442,496 clips, then stopped | see the record above |
 # | UrbanSound8K, fine-tuned | 85.75 % (Table 3); 88.17 % in Table 1 | not run yet | [chapter 4](04_transfer.ipynb) |
 #
-# On a machine with one GPU, the first command below runs the paper's pre-training, and the second resumes
-# it after an interruption. With several GPUs or machines, `torchrun` starts a process for each GPU. The
-# batch is divided by clip index, so the clips are the same for any number of processes.
+# The first command below runs the paper's pre-training on one GPU, and the second resumes it after an
+# interruption. With several GPUs or machines, `torchrun` starts a process for each GPU. The clips are
+# the same for any number of processes.
 #
 # ```
 # python -m audiopg pretrain --recipe paper --out runs/paper
@@ -618,9 +595,6 @@ pd.DataFrame(kernels["metrics"]).T.iloc[:, :4].rename(
 #     --rdzv-backend=c10d --rdzv-endpoint=HOST:29500 \
 #     -m audiopg pretrain --recipe paper --out runs/paper
 # ```
-#
-# `python -m audiopg pretrain --help` lists what else it can do: learn from recordings, start
-# from given weights, stop after some minutes, save pictures.
 #
 # What is uncertain: the 1,123 s may be those of 50 epochs instead of 100 ([where the paper disagrees with
 # itself](../book/paper.md#where-the-paper-disagrees-with-itself)). The paper states a batch of 64, but
