@@ -560,7 +560,7 @@ pd.DataFrame(kernels["metrics"]).T.iloc[:, :4].rename(
 # | link | NVLink, 450 GB/s each way | network, 50 GB/s |
 # | gradients to move | 0.78 GB, 1.7 ms | 0.87 GB, 17 ms |
 #
-# Inside one machine, the exchange is short, and can go on while other gradients are still computed.
+# Inside one machine, this takes little time, and can go on while other gradients are still computed.
 # Across machines, the links would be busy eleven times as long as the GPUs. A larger batch moves no more
 # gradients, so with batches of some 3,000 clips, links and GPUs would be busy equally long. But then the
 # paper's 500,000 clips are fewer than 170 steps. The limit is whether so few steps can teach the network
