@@ -374,8 +374,8 @@ shown
 # A *recipe* is a set of training settings. The recipe `paper`, for a GPU, has AdamW and batches of 64,
 # as the paper states. Its constant learning rate of $10^{-4}$ and its weight decay of 0.05 are those of
 # the released code. The recipe `cpu` is ours, with batches of 8 and no {term}`class token`. Muon
-# {cite}`jordan2024` updates the matrices of the blocks, AdamW all other weights. Muon's learning rate of
-# $2 \cdot 10^{-3}$ stays constant, then falls to zero over the last steps.
+# {cite}`jordan2024` updates the matrices of the blocks, AdamW all other weights. The learning rate falls
+# to zero over the last steps.
 #
 # What is each part of `cpu` worth? The next table begins with two controls: an untrained network, and
 # the mean and deviation of each mel band (`log-mel`). Each other row trains `mini` (6 blocks, 128 wide)
