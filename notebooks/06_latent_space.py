@@ -18,10 +18,10 @@
 # from any spectrogram?*
 #
 # The synthesizer knows the truth about each clip: its pitch, its loudness over the noise, its onset.
-# So we can ask an encoder about these factors. The paper does, and finds single neurons that track
-# pitch and an all but perfect linear read-out (Section 4.4). This chapter asks the same of the
-# trained encoder and of three controls: an untrained network, no network at all, and a network that
-# learned from recordings.
+# So we can ask an encoder about these factors. The paper finds single neurons that track pitch, and a
+# nearly perfect linear read-out (Section 4.4). This chapter asks the same of the trained encoder and
+# of three controls: an untrained network, no network at all, and a network that learned from
+# recordings.
 
 # %%
 import matplotlib.pyplot as plt
@@ -55,21 +55,21 @@ plots.use_style()
 # %% [markdown]
 # ## What is mutual information?
 #
-# A *neuron* is one dimension of the embedding. Suppose somebody tells you how strongly a neuron
-# responds to a clip that you have not heard. How much less unsure are you now about the pitch of that
-# clip? *Mutual information* answers with a number, in units called nats (one nat is 1.44 bits):
+# A *neuron* is one dimension of the embedding. Suppose you know how strongly a neuron responds to a
+# clip that you have not heard. How much less unsure are you now about the pitch of that clip? *Mutual
+# information* answers with a number, in nats (one nat is 1.44 bits):
 #
 # $$
 # I(z; g) = \iint p(z, g) \log \frac{p(z, g)}{p(z)\, p(g)} \, dz \, dg
 # $$ (eq-information)
 #
 # Here $z$ is the activation of the neuron and $g$ is the pitch. $p(z, g)$ says how often the two
-# occur together, and $p(z)\,p(g)$ how often they would if they were independent. If these two are
-# equal everywhere, the logarithm is 0 and the neuron tells nothing about the pitch. One nat makes the
-# range of possible pitches about 2.7 times as narrow.
+# occur together, and $p(z)\,p(g)$ how often they would if they were independent. If the two are equal
+# everywhere, the neuron tells nothing about the pitch. One nat makes the range of possible pitches
+# about 2.7 times as narrow.
 #
 # Correlation asks something narrower: how well a *straight line* relates the two quantities. Here are
-# four made-up pairs for which we know what to expect.
+# four made-up pairs.
 
 # %% mystnb={"figure": {"caption": "Four pairs of 2,000 samples each. Correlation detects only the first; mutual information detects all but the last.", "name": "fig-toys"}, "image": {"alt": "Four scatter plots: a blurred rising line, a blurred parabola, a ring, and a shapeless cloud"}}
 generator = torch.Generator().manual_seed(0)
@@ -103,13 +103,12 @@ pd.DataFrame(
 # %% [markdown]
 # ## How it is estimated
 #
-# The integral needs densities, but we have samples. We could count in bins, but the answer would
-# depend on the bins. The estimator of Kraskov and others {cite}`kraskov2004` lets the samples choose
-# the scale. Around each of the $n$ samples it draws a square that just reaches the $k$-th nearest
-# neighbour. Then it counts, for each axis by itself, the samples that lie within the square's reach
-# along that axis, wherever they lie along the other: $n_z$ along the first, $n_g$ along the second.
+# The integral needs densities, but we have samples. The estimator of Kraskov and others
+# {cite}`kraskov2004` needs no densities and no bins. Around each of the $n$ samples it draws a square
+# that just reaches the $k$-th nearest neighbour. Then it counts the samples in two strips through the
+# square: $n_z$ in the vertical strip, $n_g$ in the horizontal one.
 #
-# If the two quantities are related, the $k$ neighbours lie close by along both axes. So the square is
+# If the two quantities are related, the $k$ neighbours are close along both axes. So the square is
 # small, and so are the counts. If the quantities are unrelated, the square must be large to hold $k$
 # samples, and the counts are large too.
 #
@@ -118,10 +117,8 @@ pd.DataFrame(
 # $$ (eq-kraskov)
 #
 # $\psi$ is the digamma function, close to a logarithm, and $\langle\cdot\rangle$ is the mean over all
-# samples. We take $k = 3$ throughout, as is usual. First each axis is divided by its standard
-# deviation. For this deviation, values very far from the median count as less far, so that single
-# outliers have hardly any effect. Then we add noise of $10^{-10}$ standard
-# deviations, as the authors advise, so that no two values are equal.
+# samples. We take $k = 3$ throughout, as is usual. Each axis is first divided by its standard
+# deviation, so units do not matter.
 
 # %% mystnb={"figure": {"caption": "The estimator at one sample (orange) of the ring. The square reaches to its third neighbour; each strip holds the samples counted along one axis.", "name": "fig-neighbourhood"}, "image": {"alt": "A ring of dots with one marked; a small square around it, a blue vertical and an orange horizontal strip through it, each holding some of the other dots"}}
 a, b = (values[:150] for values in pairs["a ring"])
@@ -155,9 +152,8 @@ figure.legend(loc="outside upper left", ncols=3, fontsize="small")
 plt.show()
 
 # %% [markdown]
-# For two Gaussian quantities of correlation $c$ the true value is $-\tfrac12 \log(1 - c^2)$, so we
-# can check the estimator. It scatters about the truth, here by at most 0.02 nats, and on average less
-# with 10,000 samples.
+# For two Gaussian quantities of correlation $c$ the true value is $-\tfrac12 \log(1 - c^2)$. Here the
+# estimates miss it by at most 0.02 nats, and with 10,000 samples by less on average.
 
 # %%
 x, noise = torch.randn(2, 10_000, generator=generator, dtype=torch.float64)
@@ -178,24 +174,23 @@ table = pd.DataFrame.from_dict(table, orient="index").round(3)
 table.rename_axis("correlation")
 
 # %% [markdown]
-# The estimator has three properties. First, it can be slightly *negative* for unrelated quantities.
-# We keep such values, because cutting them at zero would make noise look like information. Second, it
-# does not depend on units, because each axis is scaled. The logarithm of a frequency has the same
-# true information as the frequency itself, but a slightly different estimate. Third, a neuron that
-# never changes gives exactly zero.
+# For unrelated quantities the estimate can be slightly *negative*. We keep such values, because
+# cutting them at zero would make noise look like information.
 #
 # ## Clips with known factors
 #
-# This page uses 250 clips of a seed that no network was trained on. They are short, one event within
-# 2.56 s, so that the page takes less than a minute. The recorded run below uses many more clips, of
-# full length. All factors vary at once, and we ask about three of them. The fundamental frequency is
-# in octaves over 1 Hz. The relative intensity, or intensity for short, is the power of the source over
-# that of the noise floor, in decibels. The third is the onset.
+# This page uses 250 short clips, each with one event within 2.56 s, from a seed that no network was
+# trained on. The recorded run below uses many more clips, of full length. All factors vary at once,
+# and we ask about three of them:
 #
-# Three "encoders" answer live: the trained one that comes with the package, the same network
-# untrained ("random"), and no network at all ("log-mel"). The last has only the mean and the
-# deviation of each band of the log-mel spectrogram. The analyses below take plain arrays, so you can
-# try your own embeddings.
+# - the fundamental frequency, in octaves over 1 Hz;
+# - the *relative intensity*, or intensity for short: the power of the source over that of the noise
+#   floor, in decibels;
+# - the onset of the first event, in seconds.
+#
+# Three "encoders" answer live: the trained network `tiny`, which comes with the package, the same
+# network untrained ("random"), and no network at all ("log-mel"). The last has only the mean and the
+# deviation of each band of the log-mel spectrogram.
 
 # %%
 SECONDS = audiopg.at_scale(smoke=2.56, paper=10.24)
@@ -236,8 +231,8 @@ plots.histograms({UNITS[name]: v for name, v in factors.items()})
 plt.show()
 
 # %% [markdown]
-# The recorded run comes from `audiopg analyze`. It adds a fourth encoder, the smaller network `mini`,
-# which learned from recordings (city sounds and spoken words).
+# The recorded run adds a fourth encoder: the smaller network `mini`, which learned from recordings
+# (city sounds and spoken words).
 
 # %%
 record = read_record("analysis-tiny")
@@ -278,12 +273,12 @@ print(f"of {heard['of']}")
 # %% [markdown]
 # ## One neuron at a time
 #
-# How much does each neuron by itself tell about pitch? The figure sorts the neurons, best first. But
-# among many neurons the best one looks good by luck alone. To measure that luck, we shuffle the
-# pitches among the clips 100 times (200 in the recorded run), and note the *maximum* over all neurons
-# each time. 95 % of these maxima stay below the dotted line.
+# How much does each neuron by itself tell about pitch? Among many neurons the best one looks good by
+# luck alone. To measure that luck, we shuffle the pitches among the clips 100 times (200 in the
+# recorded run), and note the *maximum* over all neurons each time. The *chance level* is the value
+# that 95 % of these maxima stay below.
 
-# %% mystnb={"figure": {"caption": "Live: information of each dimension about log f0, in descending order, for the short clips of this page. Dotted: the chance level of the trained encoder's best dimension.", "name": "fig-information"}, "image": {"alt": "Three falling curves of mutual information over dimensions, which begin above a dotted line for chance and cross it"}}
+# %% mystnb={"figure": {"caption": "Live: information of each dimension about log f0, in descending order. Dotted: the chance level of the trained encoder.", "name": "fig-information"}, "image": {"alt": "Three falling curves of mutual information over dimensions, which begin above a dotted line for chance and cross it"}}
 trained = factor_information(
     embeddings["trained"],
     factors["log f0"],
@@ -298,10 +293,8 @@ plots.information_bars(curves, trained.threshold, "log f0")
 plt.show()
 
 # %% [markdown]
-# The table shows the best neurons of the trained encoder, with a p-value that accounts for all
-# neurons together. The 95 % interval comes from how far estimates on disjoint parts of the clips
-# differ. The usual bootstrap would draw some clips twice, and an estimator that looks at nearest
-# neighbours would take these copies for information.
+# Here are the best neurons of the trained encoder. The p-value accounts for all neurons together. The
+# 95 % interval comes from how far estimates on disjoint parts of the clips differ.
 
 # %%
 trained.table(5).round(3)
@@ -310,9 +303,9 @@ trained.table(5).round(3)
 # ### Turn through the neurons
 #
 # The slider shows four neurons for each factor: its most informative ones, except those already
-# chosen for an earlier factor. Each panel shows how the neuron responds as one factor varies. Each
-# dot is a clip, the line a running median. Look for a slope in one panel only: such a neuron would
-# have a factor to itself.
+# chosen for an earlier factor. Each panel shows the activation of the neuron over one factor. A dot
+# is a clip, the line a running median. If a neuron had a factor to itself, only one panel would show
+# a slope.
 
 # %% tags=["nbval-ignore-output"]
 information = {
@@ -357,11 +350,10 @@ widgets.figure_sweep("neuron", shown, alts)
 # %% [markdown]
 # ### The recorded run
 #
-# The table shows the best neuron for each factor and encoder, on the full clips. A neuron that is
-# chosen as best on some clips tends to have too high an estimate on these clips. So the columns
-# "again" and "and again" measure the same neuron on two sets of other clips. To save time, the
-# shuffles behind p use only the first 1,000 clips. Fewer clips give higher values by chance, so p
-# errs on the safe side.
+# The table shows the best neuron for each factor and encoder. A neuron that is chosen as best on some
+# clips tends to have too high an estimate on these clips. So the columns "again" and "and again"
+# measure the same neuron on two sets of other clips. p comes from the first 1,000 clips only, and
+# errs on the safe side: fewer clips give higher values by chance.
 
 # %%
 best = recorded("neurons").groupby(["factor", "embeddings"]).first()
@@ -387,10 +379,8 @@ plt.show()
 
 # %% [markdown]
 # How much of a best neuron's estimate is the luck of the choice? The next table averages over the ten
-# best neurons for each factor and encoder. The first column has their nats on the clips by which they
-# were chosen. The second column has their nats on other clips, as the mean of two estimates from 400
-# clips each. The last column has the scatter of one such estimate: a standard deviation, computed
-# from how far the two lie apart.
+# best neurons for each factor and encoder. "On other clips" is the mean of two estimates, from 400
+# clips each. The last column is the standard deviation of one such estimate.
 
 # %%
 kept = recorded("neurons")
@@ -410,29 +400,29 @@ pd.DataFrame(
 ).loc[rows].round(3)
 
 # %% [markdown]
-# For pitch the best neurons of every encoder have fewer nats on other clips. Compare this loss with
-# the last column, the scatter of one estimate: for the trained encoder the loss is half as large, for
-# the other three it is 1.3 to 2.1 times as large. The ten neurons are measured on the same clips, so
-# their average may scatter nearly as much as one of them. So for the trained encoder the loss cannot
-# be told from scatter. Take the trained encoder's best neuron for pitch, in the table above the
-# figure. It keeps a quarter of its nats on one set of other clips, and nearly all of them on the
-# next. So the *index* of a best neuron, such as the paper's 343, is a fact about one set of clips.
+# For pitch the best neurons of every encoder have fewer nats on other clips. For the trained encoder
+# this loss is half the scatter of one estimate, so it may be chance: all ten neurons are measured on
+# the same clips, and their average may scatter nearly as much as one of them. For the other encoders
+# the loss is 1.3 to 2.1 times the scatter.
+#
+# A single neuron is less certain still. The trained encoder's best neuron for pitch keeps a quarter
+# of its nats on one set of other clips, and nearly all of them on the next. So the *index* of a best
+# neuron, such as the paper's 343, is a fact about one set of clips.
 #
 # What the best neurons tell about intensity holds on other clips. In every encoder but the one that
 # heard recordings, the best neuron for intensity also has more nats than the best neuron for pitch.
 #
 # The smallest p that 200 shuffles allow is 1 in 201. Where it is reached, the neuron very likely
-# tells something about the factor. To see whether *training* put it there, compare the rows of the
-# random network and of log-mel.
+# tells something about the factor. But *training* need not have put it there: for pitch and intensity
+# the random network and log-mel reach it, too.
 #
 # ### One factor at a time
 #
 # The paper's best neuron for pitch has 1.73 nats; ours has a seventh of that. Perhaps the paper
-# varied one factor at a time in the clips of its analysis; it does not say. So here is a *controlled*
-# analysis, in which only one factor moves, beside the *natural* one, in which all factors move. The
-# natural analysis uses the first hundred clips of this page. The controlled one has a set of a
-# hundred clips for each factor. In each set only that factor moves, with its values from the natural
-# clips. All else is that of one clip, down to the noise samples.
+# varied one factor at a time in the clips of its analysis; it does not say. So we compare two sets of
+# a hundred clips for each factor. In the first, all factors move. In the second, only the factor in
+# question moves, with the same values. All else is that of one clip, down to the noise samples. The
+# table has the best neuron's information, in nats:
 
 # %%
 FEW = audiopg.at_scale(smoke=100, paper=5000)
@@ -479,13 +469,12 @@ pd.DataFrame(
 ).astype(float).round(2)
 
 # %% [markdown]
-# These are the best neurons of short clips, in nats. If only one factor moves, every change in the
-# clip comes from this factor. So a neuron that responds to *any* change tells about this factor. The
-# numbers become several times as large, and reach the size of the paper's. The untrained network's
-# numbers rise too; for intensity and the onset they are as high or higher. With nothing else moving,
-# only the number of clips limits the estimate: with 100 clips it can reach about 3.7 nats. So a
-# figure such as the paper's 1.73 means little unless one knows what else varied, and what an
-# untrained network gets on the same clips.
+# If only one factor moves, every change in the clip comes from this factor. So a neuron that responds
+# to *any* change tells about it. The numbers become several times as large, and reach the size of the
+# paper's. (With 100 clips the estimate cannot exceed about 3.7 nats.) The untrained network's numbers
+# rise too; for intensity and the onset they are as high or higher. So a figure such as the paper's
+# 1.73 means little unless one knows what else varied, and what an untrained network gets on the same
+# clips.
 #
 # ## A neuron of its own?
 #
@@ -497,14 +486,13 @@ pd.DataFrame(
 # $$ (eq-gap)
 #
 # where $z_{(1)}$ and $z_{(2)}$ are the two best neurons for the factor $g$, and $H(g)$ is its
-# entropy. The entropy of a continuous factor depends on how we cut the factor into bins, and the
-# paper does not say how it did. The table has three gaps:
+# entropy. The entropy of a continuous factor depends on how it is cut into bins, and the paper does
+# not say how it did that. The table has three gaps:
 #
-# - "information": the gap in Kraskov's estimate, divided by the entropy of 20 bins,
-# - "binned information": the same, but with information that is estimated by counting: the factor and
-#   the neuron are both cut into 20 bins (the standard form, {cite}`locatello2019`),
-# - "R²": the same idea for straight lines, the gap in the $R^2$ of single neurons (SAP,
-#   {cite}`kumar2018`).
+# - "information": the gap in Kraskov's estimate, divided by the entropy of 20 bins;
+# - "binned information": the same, but the information is estimated by counting in 20 bins of the
+#   factor and 20 of the neuron (the standard form, {cite}`locatello2019`);
+# - "R²": the gap in the $R^2$ of single neurons (SAP, {cite}`kumar2018`).
 
 # %%
 gaps = recorded("gaps").pivot(
@@ -516,7 +504,7 @@ gaps.round(3)
 # %% [markdown]
 # Another score uses forests of decision trees (DCI, {cite}`eastwood2018`). *Disentanglement* is 1 if
 # every neuron serves one factor. *Completeness* is 1 if every factor needs one neuron.
-# *Informativeness* is how well the forest reads the factor on held-out clips, in $R^2$.
+# *Informativeness* is the $R^2$ of the forest on held-out clips.
 
 # %%
 recorded("dci").set_index(["embeddings", "factor"]).round(2)
@@ -531,11 +519,9 @@ recorded("dci").set_index(["embeddings", "factor"]).round(2)
 #
 # ## All neurons together
 #
-# A ridge regression reads a factor from the whole embedding. We fit it on three quarters of the
-# clips, choose its settings there, and score it on the rest. We do this five times, with five random
-# splits of the clips. $R^2$ is the share of variance explained on the held-out clips, averaged over
-# the five splits. The interval is a bootstrap of the held-out clips of the first split alone. So the
-# average can lie outside the interval.
+# A ridge regression reads a factor from the whole embedding. It is fitted and tuned on three quarters
+# of the clips. $R^2$ is the share of variance that it explains on the rest, averaged over five random
+# splits. The interval is a bootstrap of the first split alone, so the average can lie outside it.
 
 # %%
 live = ridge_comparison(embeddings, factors).table()
@@ -555,13 +541,13 @@ def readable(table):
 readable(live).loc[list(embeddings)]
 
 # %% [markdown]
-# The recorded run used clips of full length:
+# The recorded run, on clips of full length:
 
 # %%
 ridge = recorded("ridge").set_index(["embeddings", "factor"])
 readable(ridge).loc[list(NAMES.values())]
 
-# %% mystnb={"figure": {"caption": "The recorded run: held-out R² of each factor. Whiskers: standard deviation over five splits.", "name": "fig-ridge"}, "image": {"alt": "Three groups of four bars, one bar an encoder: the trained encoder's are the highest for pitch and intensity, not for the onset, where log-mel's is low"}}
+# %% mystnb={"figure": {"caption": "The recorded run: held-out R² of each factor, with its standard deviation over five splits.", "name": "fig-ridge"}, "image": {"alt": "Three groups of four bars, one bar an encoder: the trained encoder's are the highest for pitch and intensity, not for the onset, where log-mel's is low"}}
 means, spreads = (
     {
         factor: {
@@ -576,15 +562,14 @@ plots.grouped_bars(means, "held-out R²", spreads)
 plt.show()
 
 # %% [markdown]
-# Compare the encoders within a column, not the factors within a row. What can be read from log-mel or
-# an untrained network was in the input already. Only what the trained network adds was learned.
-# Log-mel knows little of the onset, because an average over time cannot say when something happened.
-# The tokens of a network are averaged over time too, but each of them carries its position.
+# Compare the encoders within a factor. What can be read from log-mel or an untrained network was in
+# the input already. Only what the trained network adds was learned. Log-mel knows little of the
+# onset, because an average over time cannot say when something happened. The tokens of a network are
+# averaged over time too, but each of them carries its position.
 #
 # ### Where in the network?
 #
-# Here is the same question layer by layer, with the tokens averaged before the first block and after
-# each block.
+# Here the tokens are averaged before the first block and after each block:
 
 # %% mystnb={"figure": {"caption": "The recorded run: held-out R² of each factor by layer, on 1,000 of the clips.", "name": "fig-layers"}, "image": {"alt": "Three panels, one a factor, each with two curves over thirteen layers and a shorter one over seven"}}
 depths = {
@@ -611,17 +596,16 @@ figure.legend(
 plt.show()
 
 # %% [markdown]
-# In the trained network pitch is read better from block to block up to the ninth. Intensity is read
-# better up to the fifth block, and hardly changes after that. The onset is read best after the first
-# block, and less well from there on.
+# In the trained network pitch is read better and better up to the ninth block, intensity up to the
+# fifth. The onset is read best after the first block, and less well from there on.
 #
 # ### How much training does it take?
 #
 # The curve shows the network `mini` after more and more synthetic clips; its last point is the larger
 # `tiny`. The separate point is `mini` after windows of recordings. The horizontal lines are log-mel
-# statistics and an untrained network of the size of `tiny`.
+# and the untrained network, which is of the size of `tiny`.
 
-# %% mystnb={"figure": {"caption": "The recorded run: held-out R² of the onset over the clips heard in pre-training, on the first 1,000 clips. Whiskers: standard deviation over five splits.", "name": "fig-clips-heard"}, "image": {"alt": "A curve over the number of clips on a logarithmic axis, with one separate point for recordings and two horizontal lines"}}
+# %% mystnb={"figure": {"caption": "The recorded run: held-out R² of the onset over the clips heard in pre-training, with its standard deviation over five splits of 1,000 clips.", "name": "fig-clips-heard"}, "image": {"alt": "A curve over the number of clips on a logarithmic axis, with one separate point for recordings and two horizontal lines"}}
 curve = recorded("clips heard").set_index(["embeddings", "factor"])
 plots.clips_curves(
     curve.xs("onset", level="factor"), "held-out R² of the onset"
@@ -640,8 +624,8 @@ by_clips[list(factors)].round(3)
 
 # %% [markdown]
 # The $R^2$ of the onset rises with the number of clips that `mini` hears, and is low again for
-# `tiny`. The two networks differ in size and in length of training, and this does not tell which is
-# the reason.
+# `tiny`. The two networks differ in size and in length of training. Which of these is the reason
+# cannot be told here.
 #
 # ## How many directions are in use?
 #
@@ -681,12 +665,11 @@ pd.DataFrame(
 # construction.
 #
 # To ask whether two factors are kept apart, we find a subspace for each factor on its own. We sort
-# the clips by the factor, and fit three ridge regressions. The first predicts a clip's place in this
-# order. The other two predict a parabola and a cubic curve of this place. The weights of the three
-# regressions span the subspace of the factor. The smallest angle between two subspaces is 0° if they
-# share a direction, and 90° if they have nothing in common. What would random subspaces of the same size
-# have? Here is the angle that 2.5 % of random pairs stay below, the median, and the angle that 2.5 %
-# exceed, for embeddings as wide as those of `tiny` and of `mini`:
+# the clips by the factor, and fit three ridge regressions: on a clip's place in this order, on a
+# parabola of the place, and on a cubic curve. Their weights span the subspace. The smallest angle
+# between two subspaces is 0° if they share a direction, and 90° if they are orthogonal. What is it
+# for random subspaces? Here is the angle that 2.5 % of random pairs stay below, the median, and the
+# angle that 2.5 % exceed. The two widths are those of `tiny` and `mini`:
 
 # %%
 random = np.random.default_rng(0)
@@ -709,10 +692,9 @@ for width in (192, 128):
     )
 
 # %% [markdown]
-# The figure is a matrix of these angles. We split the clips into two halves, and compare a factor on
-# one half with a factor on the other half. A small angle on the diagonal means that a factor's
-# subspace is found again on other clips. Off the diagonal are two different factors. If their angle
-# is as large as that of random subspaces, the factors are kept apart.
+# We split the clips into two halves, and compare a factor on one half with a factor on the other
+# half. A small angle on the diagonal means that a factor's subspace is found again on other clips.
+# Two different factors are kept apart if their angle is as large as that of random subspaces.
 
 # %% mystnb={"figure": {"caption": "The recorded run, trained encoder: smallest angle between the subspaces of two factors, one found on each half of the clips. The mark on the bar is chance.", "name": "fig-angles"}, "image": {"alt": "A three by three matrix of angles in degrees, smallest on the diagonal"}}
 angles = {
@@ -742,10 +724,10 @@ pd.DataFrame(
 # %% [markdown]
 # ## Move along a direction, and look
 #
-# What does a direction mean? One way to ask is to push every token of a clip along it and let the
-# decoder paint the result. The direction of a factor says how the embeddings of the clips change, on
-# average, as the factor grows. The slider counts the push in standard deviations of the factor, and
-# goes far beyond the values in the clips.
+# What does a direction mean? We push every token of a clip along it, and let the decoder paint the
+# result. The direction of a factor says how the embeddings of the clips change, on average, as the
+# factor grows. The slider counts the push in standard deviations of the factor, and goes far beyond
+# the values in the clips.
 
 # %% tags=["nbval-ignore-output"]
 model = load_model("tiny").requires_grad_(False)
@@ -800,16 +782,16 @@ table.rename_axis("change of the picture (root mean square)")
 # %% [markdown]
 # A random push changes the picture about as much, and for pitch even more. Now look at the partials
 # in the slider's pictures. The decoder repaints textures and edges but leaves the partials where they
-# were. So a direction from which the pitch can be *read* is not a knob that *turns* the pitch.
-# Perhaps this is because all tokens get the same push: each token still says what its own patch
-# holds, and so where the partials are.
+# were. So a direction from which the pitch can be *read* is not a knob that *turns* the pitch. One
+# possible reason: all tokens get the same push, but each still says where the partials are in its own
+# patch.
 #
 # ## Silence the neurons that know
 #
 # If pitch lived in a few neurons, silencing them would blind the probe. We take the probe of all
 # neurons and set the $k$ most informative ones to their mean. For comparison we silence $k$ random
-# ones; the band holds the middle 95 % of 200 draws. A second probe, trained anew without the $k$ most
-# informative neurons, shows how much the others can make up for.
+# ones; the band holds the middle 95 % of 200 draws. A second probe is trained anew ("relearnt")
+# without the $k$ most informative neurons.
 
 # %% mystnb={"figure": {"caption": "Live, trained encoder: held-out R² with more and more neurons silenced.", "name": "fig-ablation"}, "image": {"alt": "Three panels over the number of silenced neurons on a logarithmic axis: curves that fall as more neurons are silenced, the relearnt one last"}}
 plots.ablation_curves(
@@ -825,8 +807,7 @@ plots.ablation_curves(
 plt.show()
 
 # %% [markdown]
-# The recorded run silences ten neurons of every encoder. The columns show the intact probe, the probe
-# without the ten best, without ten random ones, and trained anew without the ten best.
+# The recorded run silences ten neurons of every encoder:
 
 # %%
 silenced = recorded_figures(Ablation, "ablation")
@@ -843,16 +824,16 @@ for factor, name in rows:
 pd.DataFrame.from_dict(left, orient="index").round(2)
 
 # %% [markdown]
-# Losing ten random neurons can cost more than losing the ten best. A linear probe of all neurons can
-# have large weights that cancel each other, and silencing any of them upsets the balance. The last
-# column is what matters: trained anew, the probe loses next to nothing, for any encoder. No factor
-# depends on its ten best neurons.
+# Losing ten random neurons can cost more than losing the ten best. A linear probe can have large
+# weights that cancel each other, and silencing any of them upsets the balance. The last column is
+# what matters: trained anew, the probe loses next to nothing, for any encoder. No factor depends on
+# its ten best neurons.
 #
 # ## Beside the paper's figures
 #
-# The paper's figures are those of a ViT-B; ours are those of `tiny`. Our $R^2$ is that of held-out
-# clips; the paper's text does not say whether its $R^2$ is. The paper reports nothing for an
-# untrained network or for raw log-mel.
+# The paper's network is a ViT-B; ours is `tiny`. Our $R^2$ is that of held-out clips; the paper's
+# text does not say whether its $R^2$ is. The paper reports nothing for an untrained network or for
+# raw log-mel.
 
 # %%
 paper = paper_table("section_4_4")
@@ -877,10 +858,9 @@ theirs = paper.iloc[:, [1, 2, 3]].set_axis(
 pd.concat({"the paper's": theirs, "ours": ours}, axis=1)
 
 # %% [markdown]
-# The paper also names its best neurons, 343, 666 and 437 of 768, and its best components. The
-# analysis in its released code looks at the first 100 neurons alone, so these three were found in
-# another way. The index of a neuron means nothing in another network, so only the nats can be
-# compared.
+# The paper also names its best neurons and components. The analysis in its released code looks at the
+# first 100 neurons alone, so these neurons were found in another way. The index of a neuron means
+# nothing in another network; only the nats can be compared.
 
 # %%
 each = components.loc["trained"]
@@ -911,15 +891,12 @@ print(
 )
 
 # %% [markdown]
-# | our run at the paper's scale | status |
-# | --- | --- |
-# | ViT-B, 5,000 clips, beside the same network untrained and raw log-mel | not run yet |
+# Our run at the paper's scale (ViT-B, 5,000 clips, beside the same controls) has not been made yet.
 #
 # ## How fast
 #
-# Our estimator of mutual information finds the exact nearest neighbours, in a k-d tree. The usual tool,
-# scikit-learn's `mutual_info_regression`, loops over the dimensions. Both ran on the same machine in
-# the same run. We timed scikit-learn on a few of the dimensions and scaled the time up to all.
+# Our estimator finds the exact nearest neighbours, in a k-d tree. We compare it with scikit-learn's
+# `mutual_info_regression`, whose time is scaled up from a few of the dimensions:
 
 # %%
 bench = read_record("bench-information")
@@ -940,8 +917,8 @@ for name, figures in bench["metrics"].items():
         )
 
 # %% [markdown]
-# This command made the recorded run. It takes any run or checkpoint, and stores its embeddings, so it
-# can continue after an interruption:
+# This command made the recorded run. It takes any run or checkpoint, and continues after an
+# interruption:
 #
 # ```text
 # python -m audiopg analyze tiny --controls --beside runs/real \
@@ -952,50 +929,44 @@ for name, figures in bench["metrics"].items():
 #
 # ## What it means
 #
-# Was it learned, or was it in the input? A read-out of pitch is both: most of its $R^2$ is there before
-# training, and training adds the rest. A high $R^2$ alone is no evidence of learning, and neither is
-# a small p-value: an untrained network has both. The evidence is how far the trained encoder differs
-# from its controls. For these weights it says three things.
+# Was it learned, or was it in the input? A read-out of pitch is both: most of its $R^2$ is there
+# before training, and training adds the rest. A high $R^2$ alone is no evidence of learning. The
+# evidence is how far the trained encoder differs from its controls:
 #
 # - *Pitch* is what training improved most, in points of $R^2$. A linear read-out explains more of
-#   pitch from the trained encoder than from the untrained network or the log-mel statistics, and the
-#   intervals lie apart. But the trained encoder's best neuron is no better than the best dimension of
-#   the others, within the wide scatter of these estimates. So the knowledge is in many neurons
-#   together.
-# - *Loudness over the noise* is read better after training, too. But one log-mel statistic by itself,
-#   the deviation of the lowest band, tells more about it than any neuron.
-# - *The onset* shows that learning can also take something away. Log-mel statistics, which average
-#   over time, tell little about it. An untrained network, which has position embeddings, explains
-#   more than half of the onset's variance. After 3,200 synthetic clips, `mini` explains more than
-#   this untrained network (of the size of `tiny`). `tiny`, which learned from the most clips,
-#   explains less than both.
+#   pitch from the trained encoder than from the untrained network or log-mel, and the intervals lie
+#   apart. But the trained encoder's best neuron is no better than the best dimension of the others,
+#   within the wide scatter of these estimates. So the knowledge is in many neurons together.
+# - *Intensity* is read better after training, too. But one log-mel statistic by itself, the deviation
+#   of the lowest band, tells more about it than any neuron.
+# - *The onset* shows that learning can also take something away. An untrained network, which has
+#   position embeddings, explains more than half of the onset's variance. After 3,200 synthetic clips,
+#   `mini` explains more. `tiny`, which learned from the most clips, explains less than both.
 #
 # The factors hardly have neurons of their own: the gaps are near zero for every encoder. In the
-# trained network the angles between the factors' subspaces are 74°, 78° and 82°. So they lie within
-# the range of random subspaces (74 to 84°), pitch and intensity at its lower end. In the untrained
+# trained network the angles between the factors' subspaces are 74°, 78° and 82°. They lie within the
+# range of random subspaces (74 to 84°), pitch and intensity at its lower end. In the untrained
 # network the angles are 72°, 75° and 72°, and two of them lie below this range. So the trained
-# network keeps the factors apart a little better than the untrained one. As in the paper, the first
-# principal component tells most about intensity, and later ones tell about pitch. The same is true of
-# the untrained network.
+# network keeps the factors apart a little better. As in the paper, the first principal component
+# tells most about intensity, and later ones tell about pitch. The same is true of the untrained
+# network.
 #
 # What is uncertain: the paper speaks of "amplitude" and "temporal position", which we take to mean
-# relative intensity and first onset. The paper's clips for the analysis may vary one factor at a
-# time, which can make a factor far easier to read, as the controlled analysis shows. Each encoder was
-# trained with one seed, and the intervals here do not include that variation. The encoder of
-# recordings is smaller than `tiny` and heard fewer clips; the fair comparison is with `mini` on
-# synthesis, at equal clips.
+# relative intensity and first onset. Each encoder was trained with one seed, and the intervals here
+# do not include that variation. The encoder of recordings is smaller than `tiny` and heard fewer
+# clips; the fair comparison is with `mini` on synthesis, at equal clips.
 #
 # ### Change this
 #
 # 1. Replace `log f0` by the fundamental itself, `params.f0[:, 0]`. Which estimate changes, and which
 #    does not?
 # 2. Ask about a factor that cannot be heard, such as `params.clip`.
-# 3. In the controlled analysis, let another clip stand still: `still = params[1:2]`. Which nats stay
+# 3. Where only one factor moves, let another clip stand still: `still = params[1:2]`. Which nats stay
 #    the same?
 #
 # ```{dropdown} What you might find
-# 1. $R^2$ changes, because a linear read-out depends on the scale. Mutual information hardly does:
-#    it is the same for any monotone transformation, up to the error of the estimate.
+# 1. $R^2$ changes, because a linear read-out depends on the scale. Mutual information hardly does: it
+#    is the same for any monotone transformation, up to the error of the estimate.
 # 2. Everything falls below the dotted line, and $R^2$ falls to 0 or less. Always ask one question
 #    whose answer you know.
 # 3. Intensity keeps its 3.3 nats, and in the trained network the pitch keeps its nats, too. The onset
