@@ -16,10 +16,9 @@
 #
 # *You have recordings of the place you want to listen in, but no labels. Are they of use?*
 #
-# A microphone in a workshop records hours of sound, and there is nobody to annotate them. The network
-# of chapter 3 has never heard this workshop. But it needs no labels to guess what is hidden. So the
-# network can go on learning from these recordings, starting from the weights $\theta_0$ that it
-# learned on synthesis:
+# A microphone in a workshop records hours of sound, and nobody annotates them. The network of chapter
+# 3 has never heard this workshop. But it needs no labels to guess what is hidden. So it can go on
+# learning from these recordings, starting from the weights $\theta_0$ that it learned on synthesis:
 #
 # $$
 # \begin{gathered}
@@ -30,8 +29,8 @@
 # $$ (eq-adapt)
 #
 # Here $\mathcal{L}$ is the loss of {eq}`eq-loss`, $x$ is a recording of the target, and $M$ is the
-# set of hidden patches. Only the sounds and the initial weights differ from chapter 3. A control
-# starts at random weights instead. It tells what the recordings alone are worth.
+# set of hidden patches. A control starts at random weights instead. It tells what the recordings
+# alone are worth.
 
 # %%
 import tempfile
@@ -55,9 +54,8 @@ plots.use_style()
 # %% [markdown]
 # ## Adapt, live
 #
-# The target is ESC-10 {cite}`piczak2015`, if it is at hand. The network hears folds 1 to 4 without
-# their labels. Fold 5 is kept for testing. We take the weights of `tiny` that come with the book, and
-# train them for a few more steps on random windows of the recordings.
+# The target is ESC-10 {cite}`piczak2015`, if it is at hand. We train `tiny` for a few more steps on
+# random windows of folds 1 to 4, without their labels. Fold 5 is kept for testing.
 
 # %% tags=["nbval-ignore-output"]
 clips = find_dataset("esc10", audiopg.data_folder())
@@ -88,8 +86,8 @@ adapted = audiopg.pretrain(settings, progress=False).model.cpu().eval()
 # %% [markdown]
 # ## What has changed
 #
-# The networks before and after adapting fill in clips that neither has trained on: 20 clips of the
-# target, and 20 new clips of the `full` curriculum. The table shows their losses.
+# The table shows the losses of both networks, before and after adapting, on clips that neither has
+# trained on: 20 clips of the target, and 20 new clips of the `full` curriculum.
 
 # %% tags=["nbval-ignore-output"]
 first = load_model(settings.start)
@@ -119,15 +117,13 @@ for name, model in (("before", first), ("after", adapted)):
 pd.DataFrame.from_dict(loss, orient="index").round(3)
 
 # %% [markdown]
-# The first column shows what we wanted: the loss on the target falls. The second column shows the
-# price: the loss on synthetic sound rises. A network that goes on learning forgets what it no longer
-# hears.
+# The loss on the target falls, as we wanted. The price is in the second column: the loss on synthetic
+# sound rises. A network that goes on learning forgets what it no longer hears.
 #
 # ## See and hear it
 #
-# {numref}`fig-adapted` shows how both networks fill in one clip of the target. If the target is
-# ESC-10, look where sound was hidden. There the lower row should have more of the texture that
-# recordings have and the synthesizer lacks.
+# {numref}`fig-adapted` shows one clip of the target. If the target is ESC-10, the lower row should
+# have more of the texture that recordings have and the synthesizer lacks.
 
 # %% mystnb={"figure": {"caption": "A held-out clip of the target, what is seen of it, and the reconstruction before adapting (above) and after (below).", "name": "fig-adapted"}, "image": {"alt": "Two rows of original, masked and reconstructed log-mel spectrograms of the same clip"}} tags=["nbval-ignore-output"]
 one = heard["the target"][:1]
@@ -152,16 +148,13 @@ widgets.heard_reconstructions(log_mel, one, outputs[1], ["after adapting"])
 # A lower loss does not yet make a better encoder ([chapter 4](04_transfer.ipynb) has an example). So
 # we probe the networks of recorded runs. The runs that adapt begin with the network `full` of
 # [chapter 5](05_ablations.ipynb), which was trained on 12,800 synthesized clips. The control begins
-# with random weights. Both hear 12,800 windows of the target's recordings, without labels:
+# with random weights. Both hear 12,800 windows of the target's recordings, without labels: folds 1 to
+# 4 of ESC-10, folds 1 and 2 of UrbanSound8K, or the training part of our ten spoken words.
 #
-# - ESC-10: folds 1 to 4;
-# - UrbanSound8K: folds 1 and 2 of the three that we use (1, 2 and 10);
-# - Speech Commands: the training part of our ten words.
-#
-# A linear probe is then trained on the same recordings. It is tested on the part left out, which the
-# network has not heard. Each cell has one test fold and one seed, and two accuracies in per cent. The
-# first is that of averaged tokens, the second that of tokens averaged band by band (the bands *kept
-# apart*). Fold 3 of Speech Commands is its test part.
+# A linear probe is then trained on the same recordings. It is tested on the fold that the network has
+# not heard (fold 3 of Speech Commands is its test part). Each row has one seed. The first accuracy of
+# a cell, in per cent, is that of averaged tokens. The second is that of tokens averaged band by band
+# (the bands *kept apart*).
 
 # %%
 scale = audiopg.at_scale(smoke="cpu", paper="paper")
@@ -186,17 +179,16 @@ table = pd.DataFrame(found, index=sets, dtype=object).T
 table.replace("", "not run yet").fillna("not run yet")
 
 # %% [markdown]
-# The next table says how many clips each run heard, how many minutes of one core that took, and what
-# loss it reached. The rows *adapt-to* do not count the synthetic clips of the network that they began
-# with:
+# Here is what each run took, in minutes of one core, and what loss it reached. The rows *adapt-to* do
+# not count the synthetic clips that came before. The *held-out loss* is measured on synthetic clips
+# of `full`.
 
 # %%
 outcomes[took]
 
 # %% [markdown]
-# The *held-out loss* is measured on synthetic clips of `full`. In the rows *adapt-to*, its rise shows
-# how much was forgotten. It rises with every target. After Speech Commands it is about 1, no better
-# than guessing each patch's mean.
+# The rise of this loss in the rows *adapt-to* shows how much was forgotten. After Speech Commands it
+# is about 1, no better than guessing each patch's mean.
 #
 # The probes do not agree about what was gained:
 #
@@ -206,30 +198,26 @@ outcomes[took]
 # - On Speech Commands it loses twelve and fifteen points. It ends below the network that heard the
 #   target alone.
 #
-# These are single runs of one seed, tested on one fold. The two larger test folds have more than 800
-# clips, but these come from few recordings and speakers ([chapter 4](04_transfer.ipynb#how-sure)).
-# Chapter 4's intervals allow for that. On Speech Commands they reach some six points to either side,
-# and the drop is twice as large. So the choice of test clips hardly explains the drop. Going on to
-# the target can harm, unless the one seed was unlucky. On UrbanSound8K, chapter 4's intervals reach
-# six points for three folds together. For a single fold they would be wider, so the gain and the loss
-# there are both in doubt.
+# How much may be the luck of the test clips? [Chapter 4](04_transfer.ipynb#how-sure) has intervals of
+# some six points to either side, on Speech Commands and on three folds of UrbanSound8K. On Speech
+# Commands the drop is twice as large. So going on to the target can harm, unless the one seed was
+# unlucky. On the one fold of UrbanSound8K, the gain and the loss are both in doubt.
 #
-# `python -m audiopg reproduce adapt target before` makes these rows again. With `--scale paper` it
-# runs at the paper's size, on a GPU.
+# `python -m audiopg reproduce adapt target before` makes these rows again (with `--scale paper`, on a
+# GPU and at the paper's size).
 #
 # ## Filled in, or copied?
 #
 # Why should a network that goes on to speech become worse at speech? Its training loss has a clue. On
-# Speech Commands this loss falls to 0.25, on the other two targets it stays above 0.5. A spoken word
+# Speech Commands this loss falls to 0.25; on the other two targets it stays above 0.5. A spoken word
 # lasts a second, and is repeated ten times to fill 10.24 s (as in Section 4.1 of the paper). So what
-# is masked in one repeat can be heard in another. Then the best way to fill in a patch is to copy it
-# from a repeat, and what words sound like does not matter. The probe takes every clip at its own
-# length, where nothing is repeated.
+# is hidden in one repeat can be heard in another. The best way to fill in a patch is then to copy it,
+# and what words sound like does not matter. The probe takes every clip at its own length, without
+# repeats.
 #
-# If this is so, the network should fail where nothing repeats. In the next table each network fills
-# in 100 test clips of the target (80 for ESC-10) in two ways. *Repeated* clips are repeated as in
-# training. *Joined* clips are put end to end with other clips of the same set, so that nothing comes
-# twice.
+# If this is so, the network should fail where nothing repeats. So each network fills in 100 test
+# clips of the target (80 for ESC-10) in two ways. *Repeated* clips are repeated as in training.
+# *Joined* clips are put end to end with other clips of the same set. The table has the losses:
 
 # %%
 names = dict(
@@ -249,7 +237,7 @@ pd.DataFrame.from_dict(losses, orient="index").round(3)
 # network has learned to copy and has unlearned to fill in. Recordings of UrbanSound8K last up to four
 # seconds: the loss of repeated clips falls, and that of joined clips does not. Clips of ESC-10 last
 # five seconds and come about twice: both losses fall. The network that heard synthesis alone makes
-# little use of repeats, because its own clips last ten seconds and have none.
+# little use of repeats: its own clips have none.
 #
 # Repeats affect every comparison with recordings in this book, and favour synthesis ([chapter
 # 5](05_ablations.ipynb)). The paper's recordings, those of FSD50K, last 0.3 to 30 s. Its text does
@@ -266,29 +254,28 @@ paper_table("table_5").astype(object).fillna("–")
 # %% [markdown]
 # The first three rows are other work, fine-tuned without adaptation. The paper concludes that adapted
 # AudioPG outperforms models pre-trained on AudioSet "on aligned environmental domains". In this table
-# the conclusion holds on UrbanSound8K and FSD50K. On ESC-50 AudioPG is ahead of MAE-AST and, by a
-# tenth of a point, of MaskSpec. It is three points behind MSM-MAE.
+# that holds on UrbanSound8K and FSD50K. On ESC-50 AudioPG is ahead of two of the three models, and
+# three points behind MSM-MAE.
 #
-# The last two rows adapted to "FSD50K (50K)". Without its evaluation part FSD50K has 41,000 clips
-# {cite}`fonseca2022`. So both networks seem to have heard the test clips, without labels, before they
-# were tested on FSD50K; the text says no more. Our own rows leave the test clips out.
+# The networks of the last two rows seem to have heard the test clips of FSD50K, without labels
+# ([why](../book/paper.md#where-the-paper-disagrees-with-itself)). Our own networks have not heard the
+# test clips.
 #
-# The paper compares AudioPG with weights that were pre-trained on photographs. We have no run from
-# such weights. Our control is the row *the target alone*, the same network begun at random weights.
-# No row has been run at the paper's scale yet.
+# The control of the paper (*ImageNet*) was pre-trained on photographs. Ours is *the target alone*,
+# the same network begun at random weights. No row has been run at the paper's scale yet.
 #
 # ## What it means
 #
 # Are unlabelled recordings of use? Here the answer goes with their length. Recordings of a second
 # made the network worse, most likely because repeats teach it to copy. With recordings of four
 # seconds it gained with one pooling and lost with the other. With recordings of five seconds our test
-# clips are too few to tell. The training loss does not show whether adapting helped or harmed. So
-# first look at the length of your recordings (`python -m audiopg data PATH` prints it), then probe
-# the encoder before and after adapting.
+# clips are too few to tell. The training loss does not tell help from harm. So look first at the
+# length of your recordings (`python -m audiopg data PATH` prints it). Then probe the encoder before
+# and after adapting.
 #
-# What is uncertain: each row is one run. We tuned neither the number of steps nor the rate. We did
-# not mix in synthetic clips, which might have kept the network from forgetting. We did not join
-# recordings instead of repeating them. Tuning needs development folds, as in chapter 9.
+# What is uncertain: each row is one run. We tuned neither the number of steps nor the rate. Two
+# remedies are untried: to mix in synthetic clips against forgetting, and to join recordings instead
+# of repeating them.
 #
 # ### Change this
 #
