@@ -18,9 +18,8 @@
 # added?*
 #
 # The paper itself says what its generator lacks: noise textures, vocal tracts, the modulation of
-# machines, mixtures. It cannot make rain, a word, an engine or a street. This chapter adds six
-# things, each with a few factors of an event or a clip, and lets you hear them. Its second half asks
-# whether a network learns more from them.
+# machines, mixtures. It cannot make rain, a word, an engine or a street. This chapter adds six things
+# and lets you hear them. Then it asks whether a network learns more from them.
 
 # %%
 import matplotlib.pyplot as plt
@@ -66,9 +65,8 @@ pd.set_option("display.max_colwidth", None)
 # over the event's length $L$, and swings by the share $d$ at the rate $r$. The noise $n$ has low
 # frequencies, and the sine moves it up to the pitch. Its share is $\sigma$. The gain $m$ repeats at a
 # fixed rate; with jitter each repeat has its own strength. If there are formants, $u$ passes through
-# the resonances of a vocal tract. With $g=d=\sigma=0$,
-# $m=1$ and no formants, the event is the paper's, bit for bit. After damping, reverberation may be
-# added to the clip.
+# the resonances of a vocal tract. With $g=d=\sigma=0$, $m=1$ and no formants, the event is the
+# paper's, bit for bit. Reverberation is added to the whole clip, after damping.
 #
 # | addition | factors | what it is for |
 # | --- | --- | --- |
@@ -81,8 +79,8 @@ pd.set_option("display.max_colwidth", None)
 #
 # ## One event, many ways
 #
-# The first event is a sawtooth of 150 Hz without any addition: the paper's synthesizer could make it.
-# Each of the other events adds something to it.
+# The first event is a sawtooth of 150 Hz, which the paper's synthesizer could make. Each of the other
+# events adds something to it.
 
 # %%
 plain = audiopg.SynthPrior.preset("dynamic").sample(
@@ -141,18 +139,17 @@ widgets.seen_and_heard(
 )
 
 # %% [markdown]
-# The noise needs no random numbers of its own: it is made from the white noise that is also the
-# clip's noise floor. For a bandwidth $W$ we take $2W$ samples of that white noise per second and join
-# them by straight lines. The result has the power spectrum $\operatorname{sinc}^4(f / 2W)$. The sine
-# moves this band up to the pitch. If $W \ge f_0$, the sine is left out, and the band stays where it
-# is, from 0 Hz up. The vowel is the same sawtooth, with each partial weighted by three resonances in
-# cascade {cite}`klatt1980`. For the room we convolve the clip with white noise that decays
-# exponentially {cite}`moorer1979`.
+# The noise is made from the white noise of the clip's noise floor. For a bandwidth $W$ we take $2W$
+# samples of it per second and join them by straight lines. The result has the power spectrum
+# $\operatorname{sinc}^4(f / 2W)$, which the sine moves up to the pitch. If $W \ge f_0$, the band
+# stays where it is, from 0 Hz up. The vowel is the same sawtooth, with each partial weighted by three
+# resonances in cascade {cite}`klatt1980`. For the room we convolve the clip with white noise that
+# decays exponentially {cite}`moorer1979`.
 #
 # ## Turn them
 #
-# Each slider changes one factor of an event. The event may differ from the one above, so that the
-# factor can be heard: the bandwidth of noise, for example, needs noise.
+# Each slider changes one factor. The event may differ from the one above, so that the factor can be
+# heard.
 
 
 # %%
@@ -222,10 +219,10 @@ plt.show()
 #
 # `extended` is `full` with all six additions. Each addition has its own probability, so a clip has
 # some and not others. `full+noise` is `full` with noise alone, and `extended-noise` is `extended`
-# without noise. The other additions have such presets, too. Each of these can be the `--prior` of
-# `python -m audiopg pretrain`. The additions draw from their own streams of random numbers. So clip 6
-# of `full+noise` is clip 6 of `full`, with noise in one of its four events. {numref}`fig-extended`
-# compares `full` with `extended`, clip by clip.
+# without noise; the other additions have such presets, too. Each of these can be the `--prior` of
+# `python -m audiopg pretrain`. Each addition draws from random streams of its own. So clip 6 of
+# `full+noise` is clip 6 of `full`, with noise in one of its four events. {numref}`fig-extended`
+# compares `full` with `extended`.
 
 # %%
 full = audiopg.SynthPrior.preset("full")
@@ -266,8 +263,8 @@ widgets.players(
 # ## Labels for nothing
 #
 # The paper leaves one more thing unused: the synthesizer knows what it plays. So we add an *auxiliary
-# head*, one linear layer on the mean of the unmasked tokens. At little cost it predicts *summaries*
-# $y$ of the clip's factors:
+# head*, one linear layer on the mean of the unmasked tokens. It predicts *summaries* $y$ of the
+# clip's factors:
 #
 # $$
 # \mathcal{L}' = \mathcal{L}
@@ -276,7 +273,7 @@ widgets.players(
 #
 # Here $\mathcal{L}$ is the loss of {eq}`eq-loss`, $w$ is the setting `auxiliary_weight`, $S$ is the
 # number of summaries, and $\hat y_s$ is the answer of the head. $\mu_s$ and $\sigma_s$ are the mean
-# and the standard deviation of a summary over the prior. The head is thrown away afterwards. The
+# and the standard deviation of a summary over the prior. After training the head is thrown away. The
 # table lists the summaries over `extended` and for its clip 3:
 
 # %%
@@ -288,10 +285,10 @@ pd.DataFrame(columns, index=list(SUMMARIES)).round(2)
 # %% [markdown]
 # ## What the probes say
 #
-# We train networks on `extended` and on `full`, with the same recipe and number of clips. We test
-# both on the same folds as in [chapter 5](05_ablations.ipynb). The held-out loss is measured on new
+# We train networks on `extended` and on `full`, with the same recipe and number of clips, and test
+# them on the same folds as in [chapter 5](05_ablations.ipynb). The held-out loss is measured on new
 # clips of the row's own preset. Where a cell holds two accuracies, the first is that of averaged
-# tokens, and the second that of tokens averaged band by band (the bands *kept apart*). In the first
+# tokens, the second that of tokens averaged in each band (the bands *kept apart*). In the first
 # table, ± is the standard deviation over the folds. In the second, ± is the standard error of the
 # gain, {eq}`eq-gain`.
 
@@ -309,18 +306,16 @@ outcome_table(pair)
 gain_table({row: pair[row] for row in ("full", "extended")})
 
 # %% [markdown]
-# On UrbanSound8K, the sounds of cities, `extended` is ahead. Its lead is between two and three
-# standard errors with the bands kept apart, and little more than one with averaged tokens; with three
-# folds, neither is beyond chance. On Speech Commands it is behind with averaged tokens. On ESC-10 the
-# difference is less than its standard error. We wanted a curriculum that is better on all three sets.
-# These tables, with two seeds for each of the two, do not show that `extended` is. The second seed of
-# `extended` ran on another processor than the other three runs.
+# On UrbanSound8K, the sounds of cities, `extended` is ahead. With three folds, an interval of 95 %
+# reaches about three standard errors to each side, so a smaller lead may be chance. On Speech
+# Commands `extended` is behind with averaged tokens, and on ESC-10 it is level with `full`. We wanted
+# a curriculum that is better on all three sets, and these tables do not show that `extended` is one.
+# Not all of these networks were trained on the same processor.
 #
 # The next table compares `full` with each addition alone, with `extended`, and with the auxiliary
-# head, on development folds. For ESC-10 and UrbanSound8K these are folds 1 and 2: a probe is trained
-# on one and tested on the other, then the other way round. For Speech Commands it is tested on the
-# validation part. No other fold is touched, so we may choose rows by this table and test the choice
-# on the rest.
+# head, on the development folds of [chapter 3](03_pretraining.ipynb#which-recipe): folds 1 and 2 of
+# ESC-10 and of UrbanSound8K, and the validation part of Speech Commands. No other fold is touched. So
+# we may choose rows by this table and test the choice on the rest.
 
 # %%
 additions = {
@@ -334,26 +329,25 @@ gain_table(additions, against="full")
 
 # %% [markdown]
 # The row *full, elsewhere* is no addition but the row `cpu` of [chapter 3](03_pretraining.ipynb). Its
-# recipe, seed and precision (bfloat16) are those of `full`. But its code was compiled first
+# recipe, seed and precision (bfloat16) are those of `full`. But its code was compiled
 # (`torch.compile`), and it was trained on another processor, so the same sums were rounded in another
 # order.
 #
 # This rounding alone is worth up to seven points with averaged tokens, and one point with the bands
-# kept apart. So we look only at gains above seven points with averaged tokens and above one point
-# with the bands kept apart. In four cells both figures are so large: on ESC-10 those of `formants`,
-# `extended` and, barely, `mixtures`, and on UrbanSound8K those of `motion`. (On the test part of
-# Speech Commands the rounding is worth three points even with the bands kept apart: compare `full` in
-# the first table of this section with `full` in the first table of the next section.) With averaged
-# tokens every row gains on ESC-10, even the one that changes nothing: there this run of `full` is a
-# weak rival. And the rows `noise`, `reverberation`, `extended` and the auxiliary head were themselves
-# trained on the other processor.
+# kept apart. So we look only at cells that gain more than seven points with averaged tokens and more
+# than one with the bands kept apart. There are four: `formants`, `extended` and, barely, `mixtures`
+# on ESC-10, and `motion` on UrbanSound8K.
+#
+# Two warnings remain. With averaged tokens every row gains on ESC-10, even the one that changes
+# nothing: there this run of `full` is a weak rival. And the rows `noise`, `reverberation`, `extended`
+# and the auxiliary head were themselves trained on the other processor.
 #
 # ### Chosen here, tested there
 #
 # We choose the two additions with the largest gain on average over the six figures of their row:
 # `formants` and `motion`. We compare both with `full` on folds that had no part in the choice: folds
-# 3 to 5 of ESC-10, fold 10 of UrbanSound8K, and the test part of Speech Commands. Each row now has
-# two seeds; one of them is the seed by which the additions were chosen.
+# 3 to 5 of ESC-10, fold 10 of UrbanSound8K, and the test part of Speech Commands. One of the seeds is
+# that of the table above.
 
 # %%
 chosen = {
@@ -368,29 +362,26 @@ outcome_table(chosen)
 gain_table(chosen, against="full")
 
 # %% [markdown]
-# With averaged tokens, each addition still gains on the set where it had gained most, but less than
-# before. `formants` was ahead on ESC-10 by twelve points, and is now ahead by four. `motion` was
-# ahead on UrbanSound8K by nine, and is now ahead by one. With the bands kept apart, `motion` keeps
-# its four points there, on a single fold.
+# With averaged tokens, each addition gains less here on the set where it had gained most. `formants`
+# was ahead by twelve points on ESC-10, `motion` by nine on UrbanSound8K. With the bands kept apart,
+# `motion` was ahead by four points there, and keeps more of its lead, though on a single fold. But
+# neither addition is better on all three sets.
 #
-# But `formants` loses up to three points on the other two sets, and `motion` loses as much on Speech
-# Commands. So neither addition is better on all three sets.
+# Another processor can change as much. For an example, compare `full` in this table and in the first
+# table of accuracies above, on Speech Commands and with the bands kept apart.
 #
 # Why did the gains shrink? A gain that was chosen because it was large tends to shrink on new folds.
-# For `motion` we know of no better reason. For `formants`, most of the fall has another one: the row
-# `full` in the table of the development folds was low. Over *full, elsewhere*, the gain was five
-# points from the start. Besides, the probes of the two tables differ: on ESC-10 these learn from four
-# folds, those above from one.
+# For `formants` there is one more reason: the row `full` was low on the development folds of ESC-10.
+# Over *full, elsewhere*, the gain was five points from the start. The probes differ, too: on ESC-10
+# they learn from four folds here, and from one above.
 #
-# Rows that say "not run yet" have no record. `python -m audiopg reproduce beyond chosen` makes them.
-# At the paper's size, on a GPU (`--scale paper`), the results of `beyond` decide which additions
-# `chosen` trains, so run `beyond` first.
+# `python -m audiopg reproduce beyond chosen` makes rows that have no record. At the paper's size
+# (`--scale paper`, on a GPU), run `beyond` first: its results decide which additions `chosen` trains.
 #
 # ## What it costs
 #
-# For each prior the table shows the time of a training step and that of rendering alone, both
-# relative to `full` in the same run. If a step takes as long as with `full`, the same number of clips
-# also means the same time.
+# The table has the times of a training step and of rendering alone, both relative to `full`.
+# Rendering takes longer, a step hardly does. So equal numbers of clips mean nearly equal time.
 
 # %%
 bench = read_record("bench-beyond")
@@ -406,19 +397,19 @@ costs[["time", "rendering_time"]].rename(
 # Can sounds that the paper's synthesizer lacks make a better curriculum? All six together do not: in
 # the test over all folds, `extended` is ahead on the sounds of cities, but not on the other two sets.
 # Added alone, formants gain on ESC-10, and motion on the sounds of cities. But with averaged tokens
-# these gains are smaller than the effect of another processor. With the bands kept apart the largest
-# such effect is three points. The gain of formants, 2.5, is smaller, and that of motion, 4.2 on a
-# single fold, little larger. No curriculum here is better everywhere. One seed cannot tell whether
-# the auxiliary head, with its free labels, helps. The paper has no experiment of this kind: such
-# sounds are its future work.
+# these gains are smaller than the effect of another processor, and with the bands kept apart they are
+# hardly larger. No curriculum here is better everywhere. One seed cannot tell whether the auxiliary
+# head, with its free labels, helps. The paper has no experiment of this kind: such sounds are its
+# future work.
 #
 # What is uncertain: we set the probabilities and ranges of the additions by judgement and from the
-# sources named in the code, without a search. A vowel here stands still, whereas speech mostly moves
-# from one to the next. When a pitch moves, its formants move with it. In a mouth they do not.
+# sources named in the code, without a search. A vowel here stands still, but speech mostly moves from
+# one to the next. When a pitch moves, its formants move with it; in a mouth they do not.
 #
 # ### Change this
 #
-# 1. Make a helicopter: noise from 0 to 2 kHz, impulses 11 a second, and a little jitter. What is missing?
+# 1. Make a helicopter: noise from 0 to 2 kHz, impulses 11 a second, and a little jitter. What is
+#    missing?
 # 2. Draw clips of `extended-reverberation` beside `extended`, with the same seed. Which of the two
 #    can you tell from a recording?
 #
