@@ -401,9 +401,9 @@ pd.DataFrame(
 
 # %% [markdown]
 # For pitch the best neurons of every encoder have fewer nats on other clips. For the trained encoder
-# this loss is half the scatter of one estimate, so it may be chance: all ten neurons are measured on
-# the same clips, and their average may scatter nearly as much as one of them. For the other encoders
-# the loss is 1.3 to 2.1 times the scatter.
+# this loss is half the scatter of one estimate, and for the others 1.3 to 2.1 times the scatter. All
+# ten neurons are measured on the same clips, so their average may scatter nearly as much as one of
+# them. So the loss of the trained encoder may be chance.
 #
 # A single neuron is less certain still. The trained encoder's best neuron for pitch keeps a quarter
 # of its nats on one set of other clips, and nearly all of them on the next. So the *index* of a best
@@ -412,9 +412,9 @@ pd.DataFrame(
 # What the best neurons tell about intensity holds on other clips. In every encoder but the one that
 # heard recordings, the best neuron for intensity also has more nats than the best neuron for pitch.
 #
-# The smallest p that 200 shuffles allow is 1 in 201. Where it is reached, the neuron very likely
-# tells something about the factor. But *training* need not have put it there: for pitch and intensity
-# the random network and log-mel reach it, too.
+# Where p is 1 in 201, the smallest that 200 shuffles allow, the neuron very likely tells something
+# about the factor. But *training* need not have put it there: for pitch and intensity the random
+# network and log-mel reach this p, too.
 #
 # ### One factor at a time
 #
@@ -692,11 +692,11 @@ for width in (192, 128):
     )
 
 # %% [markdown]
-# We split the clips into two halves, and compare a factor on one half with a factor on the other
-# half. A small angle on the diagonal means that a factor's subspace is found again on other clips.
-# Two different factors are kept apart if their angle is as large as that of random subspaces.
+# The figure compares a factor on one half of the clips with a factor on the other half. A small angle
+# on the diagonal means that a factor's subspace is found again on other clips. Two different factors
+# are kept apart if their angle is as large as that of random subspaces.
 
-# %% mystnb={"figure": {"caption": "The recorded run, trained encoder: smallest angle between the subspaces of two factors, one found on each half of the clips. The mark on the bar is chance.", "name": "fig-angles"}, "image": {"alt": "A three by three matrix of angles in degrees, smallest on the diagonal"}}
+# %% mystnb={"figure": {"caption": "The recorded run, trained encoder: smallest angle between the subspaces of two factors. The mark on the bar is chance.", "name": "fig-angles"}, "image": {"alt": "A three by three matrix of angles in degrees, smallest on the diagonal"}}
 angles = {
     short: unpack(SubspaceAngles, found["packed"]["angles"][encoder])
     for encoder, short in NAMES.items()
@@ -859,8 +859,8 @@ pd.concat({"the paper's": theirs, "ours": ours}, axis=1)
 
 # %% [markdown]
 # The paper also names its best neurons and components. The analysis in its released code looks at the
-# first 100 neurons alone, so these neurons were found in another way. The index of a neuron means
-# nothing in another network; only the nats can be compared.
+# first 100 neurons alone, so the neurons below were found in another way. Only the nats can be
+# compared: an index means nothing in another network.
 
 # %%
 each = components.loc["trained"]
@@ -944,12 +944,11 @@ for name, figures in bench["metrics"].items():
 #   `mini` explains more. `tiny`, which learned from the most clips, explains less than both.
 #
 # The factors hardly have neurons of their own: the gaps are near zero for every encoder. In the
-# trained network the angles between the factors' subspaces are 74°, 78° and 82°. They lie within the
-# range of random subspaces (74 to 84°), pitch and intensity at its lower end. In the untrained
-# network the angles are 72°, 75° and 72°, and two of them lie below this range. So the trained
-# network keeps the factors apart a little better. As in the paper, the first principal component
-# tells most about intensity, and later ones tell about pitch. The same is true of the untrained
-# network.
+# trained network the angles between the factors' subspaces, 74 to 82°, lie within the range of random
+# subspaces, 74 to 84°. In the untrained network two of the three angles, both 72°, lie below this
+# range. So the trained network keeps the factors apart a little better. As in the paper, the first
+# principal component tells most about intensity, and later ones tell about pitch. The same is true of
+# the untrained network.
 #
 # What is uncertain: the paper speaks of "amplitude" and "temporal position", which we take to mean
 # relative intensity and first onset. Each encoder was trained with one seed, and the intervals here

@@ -86,8 +86,8 @@ adapted = audiopg.pretrain(settings, progress=False).model.cpu().eval()
 # %% [markdown]
 # ## What has changed
 #
-# The table shows the losses of both networks, before and after adapting, on clips that neither has
-# trained on: 20 clips of the target, and 20 new clips of the `full` curriculum.
+# The table shows the losses of both networks, before and after adapting. They fill in 20 clips of the
+# target and 20 new clips of the `full` curriculum. Neither network has trained on these clips.
 
 # %% tags=["nbval-ignore-output"]
 first = load_model(settings.start)

@@ -313,9 +313,9 @@ gain_table({row: pair[row] for row in ("full", "extended")})
 # Not all of these networks were trained on the same processor.
 #
 # The next table compares `full` with each addition alone, with `extended`, and with the auxiliary
-# head, on the development folds of [chapter 3](03_pretraining.ipynb#which-recipe): folds 1 and 2 of
-# ESC-10 and of UrbanSound8K, and the validation part of Speech Commands. No other fold is touched. So
-# we may choose rows by this table and test the choice on the rest.
+# head. It uses the development folds of [chapter 3](03_pretraining.ipynb#which-recipe): folds 1 and 2
+# of ESC-10 and of UrbanSound8K, and the validation part of Speech Commands. No other fold is touched.
+# So we may choose rows by this table and test the choice on the rest.
 
 # %%
 additions = {
