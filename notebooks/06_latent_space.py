@@ -188,9 +188,9 @@ table.rename_axis("correlation")
 #   floor, in decibels;
 # - the onset of the first event, in seconds.
 #
-# Three "encoders" answer live: the trained network `tiny`, which comes with the package, the same
-# network untrained ("random"), and no network at all ("log-mel"). The last has only the mean and the
-# deviation of each band of the log-mel spectrogram.
+# Three "encoders" answer live: the trained network `tiny`, the same network untrained ("random"), and
+# no network at all ("log-mel"). The last has only the mean and the deviation of each band of the
+# log-mel spectrogram.
 
 # %%
 SECONDS = audiopg.at_scale(smoke=2.56, paper=10.24)
@@ -303,9 +303,8 @@ trained.table(5).round(3)
 # ### Turn through the neurons
 #
 # The slider shows four neurons for each factor: its most informative ones, except those already
-# chosen for an earlier factor. Each panel shows the activation of the neuron over one factor. A dot
-# is a clip, the line a running median. If a neuron had a factor to itself, only one panel would show
-# a slope.
+# chosen for an earlier factor. A dot is a clip, the line a running median. If a neuron had a factor
+# to itself, only one panel would show a slope.
 
 # %% tags=["nbval-ignore-output"]
 information = {
@@ -352,8 +351,8 @@ widgets.figure_sweep("neuron", shown, alts)
 #
 # The table shows the best neuron for each factor and encoder. A neuron that is chosen as best on some
 # clips tends to have too high an estimate on these clips. So the columns "again" and "and again"
-# measure the same neuron on two sets of other clips. p comes from the first 1,000 clips only, and
-# errs on the safe side: fewer clips give higher values by chance.
+# measure the same neuron on two sets of other clips. p comes from the first 1,000 clips only, so it
+# is rather too large than too small.
 
 # %%
 best = recorded("neurons").groupby(["factor", "embeddings"]).first()
@@ -421,8 +420,8 @@ pd.DataFrame(
 # The paper's best neuron for pitch has 1.73 nats; ours has a seventh of that. Perhaps the paper
 # varied one factor at a time in the clips of its analysis; it does not say. So we compare two sets of
 # a hundred clips for each factor. In the first, all factors move. In the second, only the factor in
-# question moves, with the same values. All else is that of one clip, down to the noise samples. The
-# table has the best neuron's information, in nats:
+# question moves, with the same values. All else is that of one clip, down to the noise samples. Here
+# is the best neuron's information, in nats:
 
 # %%
 FEW = audiopg.at_scale(smoke=100, paper=5000)
@@ -562,10 +561,10 @@ plots.grouped_bars(means, "held-out R²", spreads)
 plt.show()
 
 # %% [markdown]
-# Compare the encoders within a factor. What can be read from log-mel or an untrained network was in
-# the input already. Only what the trained network adds was learned. Log-mel knows little of the
-# onset, because an average over time cannot say when something happened. The tokens of a network are
-# averaged over time too, but each of them carries its position.
+# What can be read from log-mel or an untrained network was in the input already. Only what the
+# trained network adds was learned. Log-mel knows little of the onset, because an average over time
+# cannot say when something happened. The tokens of a network are averaged over time too, but each of
+# them carries its position.
 #
 # ### Where in the network?
 #
@@ -601,9 +600,9 @@ plt.show()
 #
 # ### How much training does it take?
 #
-# The curve shows the network `mini` after more and more synthetic clips; its last point is the larger
-# `tiny`. The separate point is `mini` after windows of recordings. The horizontal lines are log-mel
-# and the untrained network, which is of the size of `tiny`.
+# The curve shows `mini` after more and more synthetic clips; its last point is the larger `tiny`. The
+# separate point is `mini` after windows of recordings. The horizontal lines are log-mel and an
+# untrained `tiny`.
 
 # %% mystnb={"figure": {"caption": "The recorded run: held-out R² of the onset over the clips heard in pre-training, with its standard deviation over five splits of 1,000 clips.", "name": "fig-clips-heard"}, "image": {"alt": "A curve over the number of clips on a logarithmic axis, with one separate point for recordings and two horizontal lines"}}
 curve = recorded("clips heard").set_index(["embeddings", "factor"])
