@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.stats import t as student
 
 from audiopg.errors import InputError
 from audiopg.pretraining import RECIPES, PretrainSettings, different, recipe_for
@@ -443,6 +444,7 @@ def gain_table(
     against: str | None = None,
     folder: str | os.PathLike | None = None,
     folds: Folds | None = None,
+    stars: bool = False,
 ) -> "pandas.DataFrame":
     """What each row of a table is worth over the row above it, or over one row, from the records.
 
@@ -457,6 +459,7 @@ def gain_table(
         folder: of the records.
         folds: names of the folds to compare on, such as ``{"esc10": ["3", "4", "5"]}``; of a set that
             is not named, and when None, all.
+        stars: whether a ``*`` marks a gain whose interval of 95 %, by Student's *t*, does not hold 0.
 
     Returns:
         For each comparison, and each set that both were tested on, "gain ± standard error" in
@@ -478,7 +481,7 @@ def gain_table(
         missing = "–" if accuracies[one] and accuracies[other] else "not run yet"
         step = table[f"{one} → {other}"] = dict.fromkeys(sets or ["gain"], missing)
         for tested, gain in _gains(accuracies, other, one).items():
-            step[tested] = _unbroken(_with_error(*gain[:2]))
+            step[tested] = _unbroken(_with_error(*gain, stars))
     found = pandas.DataFrame.from_dict(table, orient="index")
     return _joined(found.rename(columns=_label))
 
@@ -709,5 +712,8 @@ def combined_error(parts: Iterable[tuple[float, float]]) -> tuple[float, float]:
     return float(total**0.5), 1 / inverse if inverse else math.inf
 
 
-def _with_error(gain: float, error: float) -> str:
-    return f"{gain:+z.1f}" if math.isnan(error) else f"{gain:+z.1f} ± {error:.1f}"
+def _with_error(gain: float, error: float, freedom: float, stars: bool) -> str:
+    if math.isnan(error):
+        return f"{gain:+z.1f}"
+    star = "*" if stars and abs(gain) > student.ppf(0.975, freedom) * error else ""
+    return f"{gain:+z.1f} ± {error:.1f}{star}"

@@ -252,6 +252,25 @@ def test_the_interval_of_a_gain_covers_it_though_folds_share_clips_to_train_on()
     assert corrected < 0.05 + 0.028 < independent
 
 
+@pytest.mark.parametrize(
+    ("gained", "cell"),
+    [
+        # Of two degrees of freedom, so 4.3 standard errors: 3.9 points.
+        ((4, 5, 6), "+5.0 ± 0.9*"),
+        ((-4, -5, -6), "-5.0 ± 0.9*"),
+        # 4.3 errors of 1.8 points are 7.9.
+        ((3, 5, 7), "+5.0 ± 1.8"),
+    ],
+)
+def test_a_star_marks_a_gain_beyond_chance(tmp_path, gained, cell):
+    write(tmp_path, "one-cpu", (0.5, 0.6, 0.7))
+    write(tmp_path, "two-cpu", np.add((0.5, 0.6, 0.7), np.divide(gained, 100)))
+    rows = {"one": "one-cpu", "two": "two-cpu"}
+    assert spaced(gain_table(rows, folder=tmp_path, stars=True)).to_numpy().tolist() == [[cell]]
+    plain = spaced(gain_table(rows, folder=tmp_path)).to_numpy().tolist()
+    assert plain == [[cell.removesuffix("*")]]
+
+
 def test_two_errors_have_the_degrees_of_freedom_of_welch():
     one, other = (np.random.default_rng(0).normal(0, scale, n) for scale, n in ((1, 4), (3, 7)))
     parts = [(sample.var(ddof=1) / len(sample), len(sample) - 1) for sample in (one, other)]
