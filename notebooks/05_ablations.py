@@ -16,11 +16,11 @@
 #
 # *Which part of the synthesizer does the work?*
 #
-# We train a network on each of the four curricula that [chapter 2](02_curriculum.ipynb) made for the
-# ear, with equal numbers of clips. Then we ask what the network can reconstruct, and how well a
-# linear probe of its features does on real recordings. To run live on a CPU in less than a minute,
-# the networks of this first part are very small and the runs very short. They show how the experiment
-# works; their numbers are not the result.
+# We train a network on each of the four curricula of [chapter 2](02_curriculum.ipynb), with equal
+# numbers of clips. Then we ask what the network can reconstruct, and how well a linear probe of its
+# features does on real recordings. The first networks are so small, and their runs so short, that a CPU
+# trains them in less than a minute. They show how the experiment works; their numbers are not the
+# result.
 
 # %%
 import matplotlib.pyplot as plt
@@ -84,12 +84,12 @@ for heard in presets:
 loss.round(2)
 
 # %% [markdown]
-# In each column the network that heard that curriculum has the lowest loss, in two columns by a hair.
-# After so short a run, a loss may even be above 1, worse than flat.
+# In each column the network that heard that curriculum has the lowest loss, mostly by a hair. After so
+# short a run, a loss may even be above 1.
 #
 # The `dynamic` column is low for every network, for a reason that has nothing to do with learning.
 # Between the events of `dynamic` there is digital silence, whose patches really are flat. The noise
-# floor of `full` leaves no such easy patches. So losses must not be compared across columns.
+# floor of `full` leaves no such easy patches. So do not compare losses across columns.
 #
 # ## What a probe makes of them
 #
@@ -119,18 +119,18 @@ print(f"{clips.name}, {len(clips)} clips, linear probe, per cent")
 probe_table(results, len(clips.classes))
 
 # %% [markdown]
-# At this scale, 128 clips of pre-training and one seed, the order of the four curricula says nothing.
-# They differ by no more than the standard deviation over folds. None of the four networks is clearly
-# ahead of the untrained one ("random encoder"): so short a training hardly helps a probe. Log-mel
-# mean and deviation, without any network, are ahead of all of them.
+# After 128 clips of pre-training, and with one seed, the order of the four curricula says nothing. They
+# differ by no more than the standard deviation over folds. None of the four networks is clearly ahead of
+# the untrained one ("random encoder"). Log-mel mean and deviation, without any network, are ahead of all
+# of them.
 #
 # ## The experiment, recorded
 #
 # Here is the same question with more patience. The network `mini` (6 blocks, 128 wide, 1.2 million
 # weights in its encoder) trains on 12,800 clips of each curriculum by the recipe `cpu` of [chapter
-# 3](03_pretraining.ipynb). This takes some 6 to 34 minutes on one core; a large network would hardly
-# learn anything in this time. At `AUDIOPG_SCALE=paper` the network is the paper's. The rows
-# "untrained" and "log-mel" say what a probe reaches without any pre-training.
+# 3](03_pretraining.ipynb). This takes minutes on one core, in which a large network would learn hardly
+# anything. At `AUDIOPG_SCALE=paper` the network is the paper's. The rows "untrained" and "log-mel" say
+# what a probe reaches without any pre-training.
 
 # %%
 scale = audiopg.at_scale(smoke="cpu", paper="paper")
@@ -152,33 +152,32 @@ outcome_table(rows)
 # %% [markdown]
 # How to read this table:
 #
-# - Each cell is the accuracy in per cent, ± the standard deviation over test folds. Speech Commands
-#   has one test part, here called fold 3, so its cells show no deviation.
-# - Where a cell holds two accuracies, the first is of *averaged tokens* (chapter 4's mean pooling).
-#   The second is with the *bands kept apart* (frequency pooling): the tokens of each of the eight
-#   rows of patches, 16 mel bands high, are averaged by themselves.
+# - Each cell is the accuracy in per cent, ± the standard deviation over test folds. Speech Commands has
+#   one test part, here called fold 3, so its cells show no deviation.
+# - Where a cell holds two accuracies, the first is of *averaged tokens* (chapter 4's mean pooling). The
+#   second is with the *bands kept apart* (frequency pooling): the tokens of each of the eight rows of
+#   patches, 16 mel bands high, are averaged by themselves.
 # - *Log-mel* is the mean and the deviation of each of the 128 mel bands.
-# - *CPU min* are the minutes of one core for the pre-training, averaged over the seeds. `dynamic` has
-#   the most because one of its two seeds ran on a slower processor, in single precision.
-# - The rows of recordings and the second seed of `harmonic` ran on a third kind of processor, and
-#   their code was not compiled. [Chapter 9](09_beyond.ipynb#what-the-probes-say) shows how much that
-#   alone can change.
+# - *CPU min* are the minutes of one core for the pre-training, averaged over the seeds. The seeds ran on
+#   several kinds of processor. In particular, the first two seeds of the recordings and those of `full`
+#   ran on different kinds. [Chapter 9](09_beyond.ipynb#what-the-probes-say) shows how much that alone
+#   can change an accuracy.
 # - The *held-out loss* is measured on the curriculum of the row (for recordings, on `full`). So it
 #   cannot be compared between curricula.
-# - The last four rows repeat a comparison of the paper: the same network was trained on recordings
-#   instead. It heard 12,800 windows of recordings, each as long as a clip. The recordings come from
-#   the other sets at hand, never from the set that is probed. So each of these rows has figures for one
-#   set only. ESC-10 and UrbanSound8K have a few recordings in common ([field
-#   notes](../book/field_notes.md#data-sets-and-their-tables)), and these were left out.
+# - The last four rows repeat a comparison of the paper: the same network was trained on 12,800 windows
+#   of recordings, each as long as a clip. The recordings come from the other sets at hand, never from
+#   the set that is probed. So each of these rows has figures for one set only. The few recordings that
+#   ESC-10 and UrbanSound8K have in common ([field
+#   notes](../book/field_notes.md#data-sets-and-their-tables)) were left out.
 # - The rows *with words* draw on the other set of sounds and on Speech Commands. Each file is heard
-#   equally often. So half of the windows of the row for ESC-10, and 87 % of those of the row for
-#   UrbanSound8K, are single spoken words of a second, repeated ten times. The rows *without words*
-#   draw on the other set of sounds alone.
+#   equally often. So 50 % of the windows for ESC-10, and 87 % of those for UrbanSound8K, are single
+#   spoken words of a second, repeated ten times. The rows *without words* draw on the other set of
+#   sounds alone.
 #
-# A *gain* is the difference of two rows, tested on the same folds. Let $a_k$ and $b_k$ be the
-# accuracies of the two rows on fold $k$ of $F$, averaged over $n_a$ and $n_b$ seeds. Let $s^2$ be the
-# variance between seeds of the same row, averaged over the rows of a table that have several seeds.
-# The gain $\Delta$ and its standard error are
+# A *gain* is the difference of two rows, tested on the same folds. Let $a_k$ and $b_k$ be the accuracies
+# of the two rows on fold $k$ of $F$, averaged over $n_a$ and $n_b$ seeds. Let $s^2$ be the variance
+# between seeds of the same row, averaged over the rows of a table that have several seeds. The gain
+# $\Delta$ and its standard error are
 #
 # $$
 # \begin{aligned}
@@ -190,26 +189,24 @@ outcome_table(rows)
 # $$ (eq-gain)
 #
 # If the folds were independent, the first bracket would be $1/F$ alone. But the probes of different
-# folds share clips that they are trained on. The second fraction allows for that
-# {cite}`nadeau2003`: it is the number of test clips over the number of training clips.
+# folds share clips that they are trained on. The second fraction allows for that {cite}`nadeau2003`: it
+# is the number of test clips over the number of training clips. Where no row of a table has several
+# seeds, $s^2$ is unknown, and its term is left out. The same gain can have another error in another
+# table, because $s^2$ depends on its rows.
 #
-# Folds and seeds are few, so two standard errors are not enough for a confidence of 95 %. By
-# Student's *t*, an interval of 95 % reaches 2.8 standard errors to each side for five folds and one
-# seed, and 4.3 for three folds. Where most rows have a second seed, more is known of the error, and
-# the factor is smaller: in the next table it is 2.3 to 2.4 for five folds, and 2.5 to 2.8 for three.
+# In this chapter a star marks a gain *beyond chance*: its interval of 95 % lies wholly on one side of
+# zero. Folds and seeds are few, so the interval is that of Student's *t*. With one seed it reaches 2.8
+# standard errors to each side for five folds, and 4.3 for three.
 #
-# Because $s^2$ depends on the other rows of a table, the same gain can have a different error in a
-# different table. If no row of a table has several seeds, $s^2$ is unknown, and its term is left out.
-#
-# Each curriculum adds a stage to the one before: partials, then events and envelopes, then damping
-# and noise. Here is the gain of each stage, in points:
+# Each curriculum adds a stage to the one before: partials, then events and envelopes, then damping and
+# noise. Here is the gain of each stage, in points:
 
 # %%
-gain_table({name: rows[name] for name in presets})
+stages = {name: rows[name] for name in presets}
+gain_table(stages, stars=True)
 
 # %% [markdown]
-# The next table has the gain of `full` over `sine`, over the rows without pre-training, and over
-# recordings:
+# And here is the gain of `full` over the other rows:
 
 # %%
 others = ["sine", "untrained", "log-mel", *list(rows)[-4:]]
@@ -218,7 +215,7 @@ others = ["sine", "untrained", "log-mel", *list(rows)[-4:]]
 def gains_of_full(folds=None):
     """The gain of `full` over each of the others."""
     pairs = [{name: rows[name], "full": rows["full"]} for name in others]
-    tables = [gain_table(pair, folds=folds) for pair in pairs]
+    tables = [gain_table(pair, folds=folds, stars=True) for pair in pairs]
     return pd.concat(tables).fillna("–")
 
 
@@ -226,45 +223,37 @@ gains_of_full()
 
 # %% [markdown]
 # The curriculum decides what is learned. From `sine` to `full` the probe gains on all three sets with
-# both poolings, by more than two standard errors on the two sets with folds. For these four gains an
-# interval of 95 % reaches 2.5 standard errors to each side for five folds, and 3.0 to 3.2 for three.
-# So two of the intervals lie above zero, and two reach below it: by 0.1 points on ESC-10 with
-# averaged tokens, and by 1.3 on UrbanSound8K with the bands kept apart.
-#
-# No single stage is beyond chance on any one set. Damping and noise (`dynamic → full`) gain two
-# standard errors on ESC-10 with the bands kept apart, and partials (`sine → harmonic`) as much on
-# UrbanSound8K with averaged tokens. All other gains on the two sets with folds are less than two standard
-# errors, and those of events and envelopes (`harmonic → dynamic`) are less than one. On spoken words every
-# stage adds something.
+# both poolings. Single stages are harder to tell apart: on ESC-10 and UrbanSound8K few of their gains,
+# if any, are beyond chance. Those of events and envelopes (`harmonic → dynamic`) are the smallest on
+# average. On spoken words every stage adds something.
 #
 # Learning from too simple a world can be worse than not learning. With the bands kept apart, networks
 # that have heard only `sine` or `harmonic` fall behind an untrained one on ESC-10 and on Speech
 # Commands.
 #
-# Are recordings a better teacher? The network `full` has heard nothing real. Its four gains over the
-# networks that heard recordings with words are all positive, and none is larger than one and a half
-# standard errors. Without words, the gains of `full` are of the same size. So the repeated words do
-# not explain them. But all these recordings are shorter than a clip and are repeated to fill it,
-# which [chapter 8](08_adaptation.ipynb) finds to be a handicap, above all for words.
+# Are recordings a better teacher? The network `full` has heard nothing real. Even so, it does as well as
+# the networks of recordings: no difference is beyond chance, with words or without. But all these
+# recordings are shorter than a clip and are repeated to fill it. [Chapter 8](08_adaptation.ipynb) finds
+# this to be a handicap, above all for words.
 #
-# The untrained network and log-mel statistics cost nothing. Over the untrained network, pre-training
-# on `full` adds ten points and more to averaged tokens. With the bands kept apart, an untrained
-# network already does well, and the gain is smaller. Averaged tokens of `full` are not clearly better
-# than log-mel statistics: they are ahead by half a standard error on ESC-10 and by one on UrbanSound8K, and
-# behind on Speech Commands. With the bands kept apart, the features of `full` are ahead on all three sets.
+# The untrained network and log-mel statistics cost nothing. Over the untrained network, pre-training on
+# `full` adds about ten points to averaged tokens. With the bands kept apart the gain is mostly smaller,
+# because an untrained network already does well. Log-mel statistics are hard to beat: averaged tokens of
+# `full` are not clearly better, and on Speech Commands they are worse. With the bands kept apart, `full`
+# is ahead of them on all three sets.
 #
 # The recipe of all these networks was chosen with `full`, on folds 1 and 2 of ESC-10 and UrbanSound8K
-# ([chapter 3](03_pretraining.ipynb)). So it may suit `full`, and these folds, too well. The next
-# table has the same gains beside those on folds that had no part in the choice: folds 3 to 5 of
-# ESC-10, and fold 10 of UrbanSound8K. For a single fold no standard error can be computed. The test
-# part of Speech Commands had no part in the choice either.
+# ([chapter 3](03_pretraining.ipynb)). So it may suit `full`, and these folds, too well. The next table
+# has the same gains beside those on folds that had no part in the choice: folds 3 to 5 of ESC-10, and
+# fold 10 of UrbanSound8K. A single fold has no standard error. Speech Commands is left out, because its
+# test part had no part in the choice anyway.
 
 # %%
 untouched = {"esc10": ["3", "4", "5"], "urbansound8k": ["10"]}
 beside = {
     where: pd.concat(
         [
-            gain_table({name: rows[name] for name in presets}, folds=folds),
+            gain_table(stages, folds=folds, stars=True),
             gains_of_full(folds),
         ]
     )
@@ -274,17 +263,14 @@ tested = ["ESC-10", "UrbanSound8K"]
 pd.concat(beside, axis=1).swaplevel(axis=1)[tested]
 
 # %% [markdown]
-# On the folds without choices, `full` is still ahead of `sine` and of the untrained network. But with
-# averaged tokens it is behind log-mel statistics on ESC-10, and level with both networks of
-# recordings there. On fold 10 of UrbanSound8K it is two points behind the network that heard words.
-# The gain of damping and noise on ESC-10 falls from six points to three and a half with averaged
-# tokens; with the bands kept apart it stays at five. All differences between the two columns may be
-# chance, because the folds are few. The errors of folds 3 to 5 are a little too large: {eq}`eq-gain`
-# takes their probes to be trained on two folds, and they were trained on four.
+# On the folds without choices, `full` keeps its lead over `sine` and over the untrained network. Most of
+# its leads over log-mel statistics and over recordings shrink, and some change their sign. All
+# differences between the two columns may be chance, because the folds are few.
 #
 # These are linear probes, but the paper fine-tunes. So we fine-tuned the four networks on ESC-10 for
-# eight epochs, beside the one that heard recordings with words and one with random weights
-# ("scratch"). The table has the mean over the five folds, of one seed:
+# eight epochs, beside the one that heard recordings with words and one with random weights ("scratch").
+# The table has the mean over the five folds, of one seed. All its networks were trained anew on one
+# processor, so they are not those of the tables above.
 
 # %%
 tuned = {
@@ -294,29 +280,29 @@ tuned = {
 outcome_table(tuned)[["ESC-10", "seeds"]]
 
 # %% [markdown]
-# Here is the gain of each row over the row above it, and at last that of `full` over recordings:
+# Here is the gain of each row over the row above it, and last that of `full` over recordings:
 
 # %%
 in_order = {name: tuned[name] for name in ("scratch", *presets)}
 against_real = {name: tuned[name] for name in ("real", "full")}
-pd.concat([gain_table(in_order), gain_table(against_real)])
+pd.concat(
+    gain_table(rows_of, stars=True) for rows_of in (in_order, against_real)
+)
 
 # %% [markdown]
-# The four networks rise in the order of the paper's Table 3. Even `sine` is worth nearly ten
-# points over random weights, and damping and noise add seven to eight. Both intervals of 95 % lie
-# above zero, the second one barely. The gains of partials, and of events and envelopes, are smaller
-# than their errors.
+# The four networks rise in the order of the paper's Table 3. Even `sine` is worth nearly ten points over
+# random weights, and damping and noise add seven to eight. Both gains are beyond chance, the second
+# barely. The gains of partials, and of events and envelopes, are smaller than their errors.
 #
-# Recordings with words are worth seventeen points over random weights, and `full` is four points
-# ahead of them, less than its standard error. So synthesis is a good place to start from, as the
-# paper says, at least for so few epochs. One seed cannot show whether it is a better place than
-# recordings, because these errors leave out how much seeds differ. All networks of this table were
-# trained anew on one processor, so they are not those of the table above.
+# Recordings with words are worth seventeen points over random weights. `full` is four points ahead of
+# them, less than its standard error. So synthesis is a good place to start from, as the paper says, at
+# least for so few epochs. One seed cannot show whether it is a better place than recordings, because
+# these errors leave out how much seeds differ.
 #
-# Here is the paper's Table 3. Its network is a ViT-B. Unless a row says otherwise, pre-training took
-# 100 epochs, as Section 4.1 says, and fine-tuning 50 epochs. On the whole the paper's rows and ours
-# rise in the same order. {numref}`fig-table-3` draws the first four rows. "Filter" is the damping;
-# the paper's text adds background noise to it. Both rows of recordings draw on 100 hours of FSD50K.
+# Here is the paper's Table 3. Its network is a ViT-B. Unless a row says otherwise, pre-training took 100
+# epochs (Section 4.1) and fine-tuning 50. "Filter" is the damping; the paper's text adds background
+# noise to it. Both rows of recordings draw on 100 hours of FSD50K. {numref}`fig-table-3` draws the first
+# four rows, which rise in the same order as ours.
 
 # %%
 paper = paper_table("table_3")
@@ -337,12 +323,11 @@ plt.show()
 # %% [markdown]
 # ### How much is silent?
 #
-# In the paper's table, `full` is ahead of recordings that had the same time. The paper offers one
-# reason (Section 4.3): recordings have near-silent stretches, from which nothing is learned, and
-# synthesis has fewer. That can be counted. We take 64 synthetic clips of each curriculum, and 100
-# recordings of each set at hand, at their own length. The first column is the share of frames of 25
-# ms that are at least 60 dB weaker than the loudest frame of their clip. The second column counts
-# digital silence alone: samples that are exactly zero.
+# In the paper's table, `full` is ahead of recordings that had the same time. The paper offers one reason
+# (Section 4.3): recordings have near-silent stretches, from which nothing is learned, and synthesis has
+# fewer. We can count them, in 64 synthetic clips of each curriculum and in 100 recordings of each set at
+# hand. The first column is the share of frames of 25 ms that are at least 60 dB weaker than the loudest
+# frame of their clip. The second is the share of samples that are exactly zero.
 
 
 # %% tags=["nbval-ignore-output"]
@@ -378,17 +363,16 @@ silent = pd.DataFrame.from_dict(counted, orient="index", columns=columns)
 silent.round(1)
 
 # %% [markdown]
-# The reason holds for `full` against ESC-10 and Speech Commands, but not against UrbanSound8K, which
-# is hardly ever silent. Nor does it hold for synthesis as such. `dynamic`, which lacks the noise
-# floor, is silent for about half of the time, more than any of these sets. In the paper's table
-# `dynamic` is still ahead of `harmonic`, which is never silent. So silence alone does not decide.
-# FSD50K, from which the paper draws its recordings, is not at hand.
+# The reason holds for `full` against ESC-10 and Speech Commands, but not against UrbanSound8K, which is
+# hardly ever silent. Nor does it hold for synthesis as such. `dynamic`, which lacks the noise floor, is
+# silent for about half of the time, and yet it is ahead of the never silent `harmonic` in the paper's
+# table. So silence alone does not decide. FSD50K, from which the paper draws its recordings, is not at
+# hand.
 #
 # ## What does an hour buy?
 #
-# Figure 3 of the paper shows accuracy over the time of pre-training, for synthesis and for
-# recordings. The text that we have lacks the curves, but Table 3 has points that lie on them.
-# {numref}`fig-figure-3` draws these points.
+# Figure 3 of the paper shows accuracy over the time of pre-training, for synthesis and for recordings.
+# The text that we have lacks its curves, but Table 3 has points of them ({numref}`fig-figure-3`).
 
 # %% mystnb={"figure": {"caption": "Points of the paper's Figure 3, as its Table 3 gives them: accuracy after 50 epochs of fine-tuning, against the time of pre-training. The lines only join the points.", "name": "fig-figure-3"}, "image": {"alt": "Two panels over minutes of pre-training. On ESC-50, synthesis goes from 82 per cent at 19 minutes to 85 at 183; recordings from 72 at 18 minutes to 87 at 217. On UrbanSound8K, synthesis from 86 to 88, recordings from 84 to 88"}}
 points = {
@@ -412,10 +396,9 @@ plt.show()
 
 # %% [markdown]
 # For our figure we train for four times as many clips as above, on synthesis and on recordings with
-# words. All three runs used the same kind of processor. We probe the networks on the way, after 800,
-# 1,600, 3,200 clips and so on. `python -m audiopg reproduce long` makes these rows again. The first
-# table shows what each run reached. {numref}`fig-efficiency` shows the way there, on ESC-10 and with
-# averaged tokens.
+# words. All three runs used the same kind of processor. The tables show what each run reached, and what
+# synthesis gained over recordings. {numref}`fig-efficiency` shows the way there, on ESC-10 and with
+# averaged tokens. `python -m audiopg reproduce long` makes these runs again.
 
 # %%
 long = {
@@ -427,11 +410,13 @@ outcome_table(long)
 
 # %%
 pd.concat(
-    gain_table({name: long[name], "synthesis": long["synthesis"]})
+    gain_table(
+        {name: long[name], "synthesis": long["synthesis"]}, stars=True
+    )
     for name in list(long)[1:]
 ).fillna("–")
 
-# %% mystnb={"figure": {"caption": "Accuracy on ESC-10 of a linear probe of averaged tokens, ± the standard deviation over folds, for synthesis and for recordings of the other two sets: against the minutes of one core (left) and against clips (right).", "name": "fig-efficiency"}, "image": {"alt": "Two panels with points that rise from about 70 per cent: synthesis goes on to 84; recordings stay near 80 from a quarter of the clips on, a little above the dotted line of log-mel statistics"}} tags=["nbval-ignore-output"]
+# %% mystnb={"figure": {"caption": "Accuracy on ESC-10 of a linear probe of averaged tokens, ± the standard deviation over folds, against the minutes of one core (left) and against clips (right).", "name": "fig-efficiency"}, "image": {"alt": "Two panels with points that rise from about 70 per cent: synthesis goes on to 84; recordings stay near 80 from a quarter of the clips on, a little above the dotted line of log-mel statistics"}} tags=["nbval-ignore-output"]
 curves = efficiency("esc10", scale)
 if curves:
     figure, axes = plt.subplots(1, 2, sharey=True)
@@ -475,11 +460,11 @@ if curves:
     plt.show()
 
 # %% [markdown]
-# The next table has the probes along the way on every set. In each cell the first accuracy is of
-# averaged tokens, the second with the bands kept apart:
+# The next table has the probes along the way on every set, all before the learning rate falls. The
+# accuracies of a cell are again of averaged tokens and with the bands kept apart:
 
 # %%
-stages = {}
+along = {}
 for label, name in long.items():
     record = read_record(name) or {"metrics": {}}
     for clips, found in record["metrics"].get("milestones", {}).items():
@@ -487,46 +472,39 @@ for label, name in long.items():
             column = (
                 f"{tested.partition(',')[0]}, {label.partition(',')[0]}"
             )
-            stages.setdefault(column, {})[int(clips)] = " / ".join(
+            along.setdefault(column, {})[int(clips)] = " / ".join(
                 f"{100 * found[probes][tested]['mean']:.1f}"
                 for probes in ("probes", "probes_by_frequency")
             )
-pd.DataFrame(stages).rename_axis("clips heard")
+pd.DataFrame(along).rename_axis("clips heard")
 
 # %% [markdown]
-# All rows of this table were probed before the learning rate falls. The probe at the end of the run,
-# after 51,200 clips, is in the first table. With synthesis the probe rises on
-# ESC-10 and UrbanSound8K, unevenly, up to 25,600 clips. From there to the end of the run, at 51,200
-# clips, three of the four accuracies on these two sets change by less than a point.
+# With synthesis the probe rises on ESC-10 and UrbanSound8K, unevenly, up to 25,600 clips. From there to
+# the end of the run, at 51,200 clips, three of the four accuracies on these two sets change by less than
+# a point.
 #
-# In the end recordings have not taught more than synthesis. On both sets the lead changes along the way. At
-# the end synthesis is ahead on both sets with both poolings, but only one of the four leads is larger
-# than its standard error: on UrbanSound8K with the bands kept apart, 2.7 points with an error of 1.0.
-# In the paper recordings come out ahead in the end.
+# In the paper recordings come out ahead in the end. Here they do not. On both sets the lead changes
+# along the way. At the end synthesis is ahead on both sets with both poolings, but no lead is beyond
+# chance.
 #
-# This does not yet make synthesis the better teacher, for three reasons. First, our recordings are
-# few. On average the network heard each file ten times in the row for ESC-10, and seventeen times in
-# the row for UrbanSound8K. It heard no synthetic clip twice. Second, our recordings are short, half
-# or more of them single words, so they are repeated to fill a clip. [Chapter 8](08_adaptation.ipynb)
-# shows that a network then learns to copy what it should fill in. Third, each of these runs has one
-# seed, so the errors in the table of gains leave out how much seeds differ. The [scoreboard of the
-# preface](../book/preface.md#what-we-found) adds the variance between seeds to these errors. With
-# this variance, our runs cannot tell which of the two teaches more. An accident shows that even the
-# same seed can come out differently. We first made the two runs on recordings on another processor,
-# and with the few recordings that both sets share, which could only help them. The four accuracies of
-# those first runs are one to two points lower than those above. (Their records are in the history of
-# the folder `results`.)
+# This does not yet make synthesis the better teacher, for three reasons. First, our recordings are few.
+# On average the network heard each file ten times in the row for ESC-10, and seventeen times in the row
+# for UrbanSound8K. It heard no synthetic clip twice. Second, our recordings are short, half or more of
+# them single words, so they are repeated to fill a clip. [Chapter 8](08_adaptation.ipynb) shows that a
+# network then learns to copy what it should fill in. Third, each of these runs has one seed, so the
+# errors leave out how much seeds differ. The [scoreboard of the
+# preface](../book/preface.md#what-we-found) adds this.
 #
 # On Speech Commands only the run on synthesis is probed. Averaged tokens do best at 6,400 clips, and
-# worse at every later point. With the bands kept apart, the accuracy still rises. One possible
-# reason: what the tokens learn late in training depends on where in frequency they stand, and an
-# average over all tokens loses that.
+# worse at every later point. With the bands kept apart, the accuracy still rises. One possible reason:
+# what the tokens learn late in training depends on where in frequency they stand, and an average over
+# all tokens loses that.
 #
 # ## How wide, how many
 #
 # Table 4 of the paper asks how much depends on two settings of the curriculum: the range of the
-# fundamental $f_0$, and how many events a clip has. The text that we have does not say what "narrow"
-# and "wide" are. We chose 200 to 1,000 Hz and 20 to 4,000 Hz; the default is 50 to 2,000 Hz.
+# fundamental $f_0$, and how many events a clip has. The text that we have does not say what "narrow" and
+# "wide" are. We chose 200 to 1,000 Hz and 20 to 4,000 Hz; the default is 50 to 2,000 Hz.
 
 # %%
 density = {
@@ -539,7 +517,7 @@ density = {
 outcome_table(density)
 
 # %%
-gain_table(density, against="default f0, 1-5 events")
+gain_table(density, against="default f0, 1-5 events", stars=True)
 
 # %% [markdown]
 # Here is the paper's table:
@@ -549,48 +527,40 @@ paper_table("table_4")
 
 # %% [markdown]
 # In the paper's table the range of $f_0$ hardly matters, and single events cost most. Our rows agree
-# about the range, though their errors are too large to settle it. On ESC-10 and UrbanSound8K the
-# narrow range is level with the default or up to two points above it. The wide range is level or up
-# to two points below.
+# about the range, though their errors are too large to settle it.
 #
-# But our rows do not show that single events cost most. With one event per clip, the probe stays
-# within a point of the default on these two sets, and loses some points only on Speech Commands. On
-# ESC-10, clips of 5 to 10 events gain with averaged tokens, as in the paper on ESC-50, and lose a
-# little with the bands kept apart. Each of these rows except the default has one seed, and the wide
-# range ran on another processor.
+# But our rows do not show that single events cost most. With one event per clip, the probe stays within
+# about a point of the default on ESC-10 and UrbanSound8K, and loses some points only on Speech Commands.
+# Clips of 5 to 10 events gain on ESC-10 with averaged tokens, as in the paper on ESC-50, but not with
+# the bands kept apart. Each of these rows except the default has one seed, and the wide range ran on
+# another processor.
 #
-# One command makes all rows: `make paper`, or `python -m audiopg reproduce curriculum` for some of
-# them. It resumes where it was stopped, and `--list` says how long each row takes. With a GPU it runs
-# at the paper's scale, which has not been done yet.
+# `make paper` makes all rows, and `python -m audiopg reproduce curriculum` makes some of them. `--list`
+# says how long each row takes. With a GPU they run at the paper's scale, which has not been done yet.
 #
 # ## What it means
 #
-# In the paper each stage helps on both sets, and damping and noise help more than the stage before
-# them. Our rows agree that the last row is ahead of the first. They also agree, in five of six
-# figures, that damping and noise help more than events and envelopes. But with linear probes, no
-# stage by itself gains more than chance could give. In the
-# [scoreboard](../book/preface.md#what-we-found) two stages come close: partials, and damping with
-# noise. With fine-tuning on ESC-10, damping with noise gains slightly more than chance could give,
-# but with one seed only. Our rows cannot tell how much each stage is worth at the paper's scale: the
-# network is small, it heard 12,800 clips, and the recordings are few. Why would damping help? One
-# possible reason: damping is a low-pass filter, and every real sound is filtered too, by bodies,
-# rooms and distance on its way to the microphone.
+# In the paper each stage helps on both sets, and damping and noise help more than the stage before them.
+# Our rows agree that `full` is ahead of `sine`. In most figures they also agree that damping and noise
+# help more than events and envelopes. But our linear probes cannot tell how much each stage is worth by
+# itself: the network is small, it heard 12,800 clips, and the recordings are few. The
+# [scoreboard](../book/preface.md#what-we-found) has a verdict on each stage. With fine-tuning on ESC-10,
+# damping and noise gain slightly more than chance could give, but with one seed only. Why would damping
+# help? One possible reason: damping is a low-pass filter, and every real sound is filtered too, by
+# bodies, rooms and distance on its way to the microphone.
 #
 # The paper also claims that, in the same short time, synthesis is a better start than recordings, and
-# that recordings come out ahead with far more time. In our rows `full` is ahead of recordings, but by
-# no more than luck, and on the folds that had no part in the choice of the recipe the two are about
-# level with averaged tokens. With four times the clips, its lead is about the same. But our
-# recordings are few and short, and half of them or more are single words. So this is no verdict on
-# recordings in general.
+# that recordings come out ahead with far more time. Our runs can tell neither: the differences are
+# within chance, with 12,800 clips and with four times as many. And our recordings are too few and too
+# short for a verdict on recordings in general.
 #
-# What is uncertain: the paper's table has one run a row and no interval. Ours have one or two seeds
-# (the column *seeds*), so only a few rows tell how much depends on the seed. On average the network
-# heard 2.5 windows of each file in the row with words for ESC-10, and 4.2 in that for UrbanSound8K;
-# without words, 5 and 33. No synthetic clip came twice. The folds of UrbanSound8K are three of its
-# ten.
+# What is uncertain: the paper's table has one run a row and no interval. Ours have few seeds (the column
+# *seeds*). On average the network heard 2.5 windows of each file in the row with words for ESC-10, and
+# 4.2 in that for UrbanSound8K; without words, 5 and 33. No synthetic clip came twice. The folds of
+# UrbanSound8K are three of its ten.
 #
-# On ESC-50, the paper's Table 4 has 76.75 % for the default setting, but its Table 3 has 82.00 %.
-# Both state the same number of fine-tuning epochs. [Where the paper disagrees with
+# On ESC-50, the paper's Table 4 has 76.75 % for the default setting, but its Table 3 has 82.00 %. Both
+# state the same number of fine-tuning epochs. [Where the paper disagrees with
 # itself](../book/paper.md#where-the-paper-disagrees-with-itself) collects such places.
 #
 # ### Change this
