@@ -70,9 +70,8 @@ pd.set_option("display.max_colwidth", None)
 # | FSD50K {cite}`fonseca2022` | 51,197 of 0.3 to 30 s, several labels each | 200 | official development and evaluation parts | mean average precision |
 # | Speech Commands V2 {cite}`warden2018` | 105,829 of 1 s | 35 | official lists | accuracy |
 #
-# The lengths of the clips and the number of classes of FSD50K come from the papers that introduced
-# the sets. The paper states the rest. Here a *clip* is one item of a set, and a *recording* is what
-# clips were cut from. This chapter uses parts of three sets:
+# A *clip* is one item of a set, and a *recording* is what clips were cut from. This chapter uses parts
+# of three sets:
 #
 # | set | what is at hand | tested on | may be compared with |
 # | --- | --- | --- | --- |
@@ -80,14 +79,13 @@ pd.set_option("display.max_colwidth", None)
 # | UrbanSound8K {cite}`salamon2014` | folds 1, 2 and 10, 2,598 clips of 10 classes | each of the 3, trained on the other 2 | nothing published: the official protocol trains on 9 folds |
 # | Speech Commands v0.02 {cite}`warden2018` | the 10 command words of the official test set, 4,074 clips | a fifth of these clips, by speakers who are not in training | nothing published: the usual task has 35 words and ten times the speakers |
 #
-# Our clips of Speech Commands all come from the official test set. So we divided their speakers anew
-# into training, validation and testing. We have no clips of FSD50K: its loader and its measure, mean
-# average precision, were tested only on made-up files.
+# We divided the speakers of our Speech Commands anew into training, validation and testing. We have no
+# clips of FSD50K.
 #
-# This page is computed on ESC-10: dog, rooster, rain, sea waves, crackling fire, crying baby,
-# sneezing, clock tick, helicopter and chainsaw, 40 clips each. Piczak reports 95.7 % for human
-# listeners and 72.7 % for a random forest on MFCCs. Each fold has eight clips of each class. This
-# page uses three of the eight, to take less than a minute.
+# This page is computed on ESC-10: dog, rooster, rain, sea waves, crackling fire, crying baby, sneezing,
+# clock tick, helicopter and chainsaw, 40 clips each. Piczak reports 95.7 % for human listeners and 72.7
+# % for a random forest on MFCCs. Of the eight clips of a class in each fold, this page uses three, to
+# take less than a minute.
 
 # %% tags=["nbval-ignore-output"]
 clips = find_dataset("esc10", audiopg.data_folder())
@@ -112,16 +110,14 @@ print(
 #
 # A fold is a part of the clips, used for testing while the others are used for training. The official
 # folds keep together all clips of one recording and, in Speech Commands, all clips of one speaker.
-# But a few recordings are in two folds: 4 of the 1,524 of ESC-50 (9 of 2,000 clips), and 5 of the
-# 1,297 of UrbanSound8K (152 of 8,732 clips). Each of these recordings has clips in two classes. None
-# of their clips is among ours. If a set has such recordings, `audiopg probe --by-source` and
-# `probe_features(..., by_source=True)` leave all recordings of the test fold out of training.
+# Still, a few recordings are in two folds: 4 of the 1,524 of ESC-50, and 5 of the 1,297 of UrbanSound8K.
+# None of their clips is among ours.
 #
 # If clips are dealt to the folds at random, a classifier can recognise the recording instead of the
 # sound. That is *leakage*: something about the test clips has reached the training. How much is it
-# worth? We dealt the clips of each class over the folds anew, at random, three times. *Torn* clips
-# share their recording with a clip of another fold. *By source* means that training leaves out the
-# recordings of the test fold:
+# worth? We dealt the clips of each class over the folds anew, at random, three times. *Torn* clips share
+# their recording with a clip of another fold. *By source* means that training leaves out all recordings
+# of the test fold (`audiopg probe --by-source`):
 
 # %%
 leakage = read_record("bench-leakage")["metrics"]
@@ -141,52 +137,47 @@ pd.DataFrame(
 ).T
 
 # %% [markdown]
-# On UrbanSound8K, where a recording gives many clips, dealing anew seems to add thirty points (per
-# cent of accuracy). Nothing was learned better: the recordings were recognised. By source, the
-# accuracy falls far below that of the official folds, because few clips are left to learn from. On
-# ESC-10 only a third of the clips are torn, and the accuracy of the official folds lies within the
-# range of the three random divisions. (`python -m audiopg bench leakage` measured this.)
+# On UrbanSound8K, where a recording gives many clips, dealing anew seems to add thirty points (per cent
+# of accuracy). Nothing was learned better: the recordings were recognised. By source, the accuracy falls
+# far below that of the official folds, because few clips are left to learn from. On ESC-10 only a third
+# of the clips are torn, and the official accuracy lies within the range of the three random divisions.
 #
 # Leakage has less obvious forms too:
 #
 # - features standardised with the mean of *all* clips, test clips included,
-# - a strength of regularisation, a learning rate or a recipe chosen by its score on the test fold,
+# - a learning rate, or anything else, chosen by its score on the test fold,
 # - the *best epoch* reported, found by testing after each epoch, as the paper's released code does,
 # - an encoder pre-trained on recordings that it is later tested on, with or without their labels.
 #
-# In this chapter the settings of a probe are chosen on training folds or a validation part, and a
-# test fold is used once, at the end. But the recipes of pre-training were compared on folds 1 and 2
-# of ESC-10 and UrbanSound8K ([chapter 3](03_pretraining.ipynb)). Any other exception is stated beside
-# its numbers.
+# In this chapter a test fold is used once, at the end. There are two exceptions. The recipes of
+# pre-training were compared on folds 1 and 2 of ESC-10 and UrbanSound8K ([chapter
+# 3](03_pretraining.ipynb)). The other is stated in the section on fine-tuning.
 #
 # ## The linear probe
 #
-# A clip goes into the encoder at its own length. A short clip is not repeated to 10.24 s: it has
-# fewer tokens. With *mean pooling* (chapter 2 calls this *averaged tokens*), all tokens of a clip are
-# averaged to one vector $z$ of 192 numbers. With *frequency pooling* (the *bands kept apart*), as in
-# M2D, another masked model of audio, the tokens of each of the 8 frequency bands are averaged over
-# time by themselves. Together these 8 averages are a vector
-# $z$ of 1,536 numbers. The probe is multinomial logistic regression,
+# A clip goes into the encoder at its own length, so a short clip has fewer tokens. With *mean pooling*
+# (chapter 2 calls this *averaged tokens*), all tokens of a clip are averaged to one vector $z$ of 192
+# numbers. With *frequency pooling* (the *bands kept apart*), as in M2D, another masked model of audio,
+# each of the 8 frequency bands has its own average over time. Together these 8 averages are a vector $z$
+# of 1,536 numbers. The probe is multinomial logistic regression,
 #
 # $$
 # p(c \mid z) \propto \exp\bigl(w_c^{\top} z + b_c\bigr),
 # $$ (eq-probe)
 #
-# where $p(c \mid z)$ is the probability of class $c$, and $w_c$ and $b_c$ are its weights and bias.
-# The numbers in $z$ are first standardised over the training folds. The strength of regularisation is
-# chosen by leaving out one training fold at a time, or, for Speech Commands, on the validation part.
+# where $p(c \mid z)$ is the probability of class $c$, and $w_c$ and $b_c$ are its weights and bias. The
+# numbers in $z$ are first standardised over the training folds. The strength of regularisation is chosen
+# by leaving out one training fold at a time, or, for Speech Commands, on the validation part.
 #
 # ### Against what?
 #
-# The accuracy of the trained encoder alone would mean little. Its rivals, on the same clips and
-# folds, are:
+# The accuracy of the trained encoder alone would mean little. These are its rivals:
 #
 # - **majority class**: the most frequent class in training, which needs no hearing,
 # - **log-mel mean**: the spectrogram averaged over time, without a network,
 # - **log-mel mean and deviation**: the same with the standard deviation of each band,
-# - **random encoder**: the same network, untrained. Its random weights come from another seed than
-#   the ones that `tiny` began with. A random network over a good front end is a respectable feature
-#   extractor, which is easy to forget.
+# - **random encoder**: the same network, untrained, from another seed. A random network over a good
+#   front end is a respectable feature extractor, which is easy to forget.
 
 # %% tags=["nbval-ignore-output"]
 encoders = {
@@ -200,16 +191,15 @@ results = probe_features(clips, features)
 probe_table(results, len(clips.classes))
 
 # %% [markdown]
-# The table has accuracies in per cent, with mean pooling, and their mean and standard deviation over
-# folds. The records below use all clips and both poolings.
+# The table has accuracies in per cent, with mean pooling. The records below use all clips and both
+# poolings.
 #
 # ### How sure?
 #
-# A fold of ESC-10 has 80 clips, so one clip is 1.25 points. On this page a fold has 30, and one clip
-# is 3.3 points. But clips of one recording are often right or wrong together, and so are words of one
-# speaker. We call the recording or the speaker the *source* of a clip. How sure a figure is depends
-# on the number of sources, which can be far smaller than the number of clips. The table counts both
-# in all test folds:
+# On this page a test fold has 30 clips, so one clip is 3.3 points. In the whole of ESC-10 a fold has 80
+# clips, and one is 1.25 points. But clips of one recording are often right or wrong together, and so are
+# words of one speaker. So how sure a figure is depends on the number of *sources*, that is, recordings
+# or speakers. The table counts them in all test folds:
 
 # %% tags=["nbval-ignore-output"]
 counted = {}
@@ -224,13 +214,13 @@ pd.DataFrame.from_dict(counted, orient="index", columns=columns)
 
 # %% [markdown]
 # *What would other sources of the same kind have given?* The **bootstrap** lets the sources of a test
-# fold stand for all sources of their kind. Ten thousand times, it draws as many sources as the fold
-# has, with replacement, each with all its clips, and computes the accuracy of these clips. The
-# interval is the middle 95 % of these accuracies.
+# fold stand for all sources of their kind. Ten thousand times, it draws as many sources as the fold has,
+# with replacement, and computes the accuracy of all their clips. The interval is the middle 95 % of
+# these accuracies.
 #
 # *Is the difference between two rows more than luck?* Intervals that overlap do not answer this. Both
-# rows heard the same clips, and a clip that is hard for one is often hard for the other. What counts
-# are the clips on which just one row is right:
+# rows heard the same clips, and a clip that is hard for one is often hard for the other. What counts are
+# the clips on which just one row is right:
 
 # %% tags=["nbval-ignore-output"]
 right = {
@@ -244,21 +234,19 @@ for rival in ("log-mel mean and deviation", "random encoder"):
 
 # %% [markdown]
 # If the two rows were equally good, it would not matter which of them gave which answer. So a
-# **permutation test** exchanges the answers of the two rows at random, always for all clips of a
-# source together. It does so $R$ = 10,000 times. The p-value is the share of exchanges that give a
-# difference of accuracy as large as the one found, $\Delta$, or larger:
+# **permutation test** exchanges the answers of the two rows at random, always for all clips of a source
+# together. It does so $R$ = 10,000 times. The p-value is the share of exchanges that give a difference
+# of accuracy as large as the one found, $\Delta$, or larger:
 #
 # $$
 # p = \frac{1 + \#\{r : |\Delta_r| \ge |\Delta|\}}{1 + R}
 # $$ (eq-permutation)
 #
-# where $\Delta_r$ is the difference after exchange $r$. The smallest possible p-value is about
-# 0.0001. **McNemar's test** computes the same exactly, but is right only where each clip has a source
-# of its own.
+# where $\Delta_r$ is the difference after exchange $r$. The smallest possible p-value is about 0.0001.
 #
-# If we ask often enough, some difference will be large by luck. **Holm's correction** accounts for
-# the number of questions: it multiplies the smallest of $n$ p-values by $n$, the next by $n - 1$, and
-# so on. By mere convention, a difference with a p-value below 0.05 counts as more than luck.
+# If we ask often enough, some difference will be large by luck. **Holm's correction** allows for that:
+# it multiplies the smallest of $n$ p-values by $n$, the next by $n - 1$, and so on. By mere convention,
+# a difference with a p-value below 0.05 counts as more than luck.
 
 # %% tags=["nbval-ignore-output"]
 tested = significance_table(
@@ -278,20 +266,17 @@ tested.fillna("–")
 # ## Three sets, recorded
 #
 # The same probe was run on all three sets, with two more rivals. Both are small runs of a smaller
-# network, `mini`: one pre-trained on **real audio**, the other, for a fair comparison with the first,
-# on **synthetic clips**. For ESC-10 and UrbanSound8K, the real audio comes from the other sets, never
-# from the set that is tested. So there is one encoder of real audio for each of the two. ESC-10 and
-# UrbanSound8K have a few recordings in common ([field
-# notes](../book/field_notes.md#data-sets-and-their-tables)), and these were left out. For Speech
-# Commands we trained no encoder on real audio, and use the one for ESC-10. It heard UrbanSound8K and
-# training clips of Speech Commands, but no test speaker. Half of what the encoder for ESC-10 heard,
-# and 87 % of what the encoder for UrbanSound8K heard, are single spoken words, repeated ten times
-# ([chapter 5](05_ablations.ipynb#the-experiment-recorded)).
+# network, `mini`: one on **real audio**, and one on **synthetic clips**. Compare these two with each
+# other, because `tiny` is larger and heard more.
 #
-# The first table says what each encoder heard, and in how many minutes by the clock. Compare the two
-# small runs with each other. `tiny` is a larger network that heard more, so its lead over them says
-# little. In the second table, p compares each row with the row "AudioPG, tiny", which has mean
-# pooling.
+# The real audio for ESC-10 and UrbanSound8K comes from the other sets, without the few recordings that
+# these two have in common ([field notes](../book/field_notes.md#data-sets-and-their-tables)). On Speech
+# Commands we test the encoder for ESC-10. It heard UrbanSound8K and training clips of Speech Commands,
+# but no test speaker. Half or more of what these encoders heard are single spoken words, repeated ten
+# times ([chapter 5](05_ablations.ipynb#the-experiment-recorded)).
+#
+# The first table says what each encoder heard, and in how many minutes by the clock. In the second
+# table, p compares each row with the row "AudioPG, tiny", which has mean pooling.
 
 # %%
 SETS = {
@@ -382,9 +367,9 @@ axis.set_xlabel("accuracy (%)")
 plt.show()
 
 # %% [markdown]
-# What is such an accuracy worth? We probed three small networks of others on ESC-10. They were
-# trained on recordings, and their weights come inside packages. One finds the pitch of a voice or an
-# instrument, one tells speakers apart, and one only says whether somebody speaks.
+# What is such an accuracy worth? We probed three small networks of others on ESC-10, all trained on
+# recordings. One finds the pitch of a voice or an instrument, one tells speakers apart, and one only
+# says whether somebody speaks.
 
 # %%
 packaged = read_record("packaged-encoders")
@@ -400,15 +385,12 @@ sizes |= {
 pd.DataFrame({"accuracy (%)": shown, "numbers a clip": sizes})
 
 # %% [markdown]
-# The detector of speech, with 128 numbers per clip, does no worse than our network. It heard real
-# speech and noise, though nobody asked it about dogs or rain. So an accuracy in the eighties on
-# ESC-10 does not say that a network has learned about sounds in general. `python -m audiopg bench
-# packaged` measured these figures.
+# The detector of speech, with 128 numbers per clip, does no worse than our network. It heard real speech
+# and noise, though nobody asked it about dogs or rain. So an accuracy in the eighties on ESC-10 does not
+# say that a network has learned about sounds in general.
 #
-# The records test each row against `tiny` alone. So they have no p-value for the difference between
-# the two small runs. [Chapter 5](05_ablations.ipynb) compares synthetic clips with recordings fold by
-# fold. Here are the leads of `tiny` with mean pooling over the other rows, in points. "More than
-# luck" is judged at 0.05:
+# Here are the leads of `tiny` with mean pooling over the other rows, in points. "More than luck" is
+# judged at 0.05. The two small runs are compared in [chapter 5](05_ablations.ipynb).
 
 # %%
 for title, table in tables.items():
@@ -421,19 +403,16 @@ for title, table in tables.items():
         print(f"  {gap:+5.1f} over {row}: {verdict}, p = {p:.1g}")
 
 # %% [markdown]
-# The paper says that a linear probe on ESC-50 improves over a raw log-mel baseline (Section 4.2). The
-# text of the paper that we could read gives no number. Here *log-mel mean* and *log-mel mean and
-# deviation* are such baselines.
+# Two leads matter most. The random encoder differs from `tiny` in its weights alone. So the lead over it
+# says that pre-training on synthetic sound taught something that also holds for real sounds. The lead
+# over *log-mel mean and deviation* says whether a network was worth having at all. On Speech Commands,
+# with mean pooling, nothing shows that it was. The paper says of ESC-50 that a linear probe improves
+# over a raw log-mel baseline (Section 4.2), without a number in the text that we could read.
 #
-# Two leads matter most. The random encoder differs from `tiny` in its weights alone. So the lead over
-# it says that pre-training on synthetic sound taught something that also holds for real sounds. The
-# lead over *log-mel mean and deviation* says whether a network was worth having at all. On Speech
-# Commands, with mean pooling, nothing shows that it was.
-#
-# On words, the choice of pooling matters more than pre-training does. With mean pooling, each token
-# must itself say at which frequency it heard something. With frequency pooling, the place of a number
-# in the vector says so. An untrained network gets that for nothing. Here are the leads of `tiny` over
-# the random encoder, in points:
+# On words, the choice of pooling matters more than pre-training does. With mean pooling, each token must
+# itself say at which frequency it heard something. With frequency pooling, the place of a number in the
+# vector says so, even in an untrained network. Here are the leads of `tiny` over the random encoder, in
+# points:
 
 # %%
 pools = ("", ", frequency pooling")
@@ -448,14 +427,14 @@ columns = ["mean pooling", "frequency pooling"]
 pd.DataFrame.from_dict(leads, orient="index", columns=columns).round(1)
 
 # %% [markdown]
-# The lead is always smaller with frequency pooling. So a part of what pre-training gave to the
-# averaged tokens is information about frequency.
+# The lead is always smaller with frequency pooling. So a part of what pre-training gave to the averaged
+# tokens is information about frequency.
 #
 # ### More clips, and other recipes
 #
-# The next figures come from records of the probe on ESC-10, with each clip cut or repeated to 10.24
-# s, as in the paper. Three rows are earlier runs of a network of the same size, with batches of 32
-# and a learning rate of 0.001. Those networks had a class token, which today's `tiny` lacks.
+# Here are probes on ESC-10, of `tiny` and of three earlier networks of its size. The earlier ones have a
+# class token, and were trained in batches of 32 at a learning rate of 0.001. Each clip is cut or
+# repeated to 10.24 s, as in the paper. Each row is one seed.
 
 # %%
 looped = read_record("probe-esc10-tiny")["metrics"]
@@ -487,11 +466,10 @@ print("loss after 64,000 clips in batches of 32:", end=" ")
 print(", ".join(f"{loss:.3f} with {name}" for name, loss in losses.items()))
 
 # %% [markdown]
-# Compare the two losses in the last line with the accuracies after 64,000 clips. These two runs had
-# batches of 32 and a cosine schedule. With Muon, the network guesses hidden patches of synthetic
-# sound better than with AdamW, but its features are worth less on recordings. So a lower loss alone
-# does not make a better encoder, and one has to probe it every time. For batches of 8, [chapter
-# 3](03_pretraining.ipynb) compares Muon with AdamW on recordings. Each row here is one seed.
+# Compare the two losses in the last line with the accuracies after 64,000 clips. With Muon, the network
+# guesses hidden patches of synthetic sound better than with AdamW, but its features are worth less on
+# recordings. So a lower loss alone does not make a better encoder, and one has to probe it every time.
+# For batches of 8, [chapter 3](03_pretraining.ipynb) compares Muon with AdamW on recordings.
 #
 # ## Fine-tuning
 #
@@ -507,17 +485,16 @@ print(", ".join(f"{loss:.3f} with {name}" for name, loss in losses.items()))
 # $$ (eq-finetune)
 #
 # where $\tilde x_i$ is the clip changed at random, anew in every epoch. The paper fine-tunes for 300
-# epochs in its main results and for 50 in its ablations. It uses clips cut or repeated to 10.24 s,
-# and SpecAugment, which blanks random bands and stretches of time. Its released code adds mixup (sums
-# of two clips) and drop path (layers that are left out at random). Our recipe, `fast`, is for a CPU.
-# It takes clips at their own length, rolls them in time by a random amount, and leaves out 60 % of
-# their patches. Each layer has a smaller learning rate than the layer after it (layer-wise decay).
-# The test fold is scored once, after the last epoch.
+# epochs in its main results and for 50 in its ablations, on clips cut or repeated to 10.24 s. It uses
+# SpecAugment, which blanks random bands and stretches of time, and its released code adds more.
 #
-# The control is the same network **from scratch**: it starts from random weights, with the same
-# recipe, clips and epochs. The comparison is a little unfair to the control. The recipe was chosen
-# for pre-trained weights, and hardly changes the lower layers, which suits random weights less. A
-# long run from scratch should do better.
+# Our recipe, `fast`, is for a CPU. It takes clips at their own length, rolls them in time by a random
+# amount, and leaves out 60 % of their patches. Each layer has a smaller learning rate than the layer
+# after it (layer-wise decay). The test fold is scored once, after the last epoch.
+#
+# The control is the same network **from scratch**: it starts from random weights, with the same recipe,
+# clips and epochs. The comparison is a little unfair to the control, because the recipe was chosen for
+# pre-trained weights and hardly changes the lower layers. A long run from scratch should do better.
 
 # %%
 tuned = {
@@ -547,13 +524,12 @@ for title, record in tuned.items():
 readable(fine)
 
 # %% [markdown]
-# These are small runs on one core, with few epochs on UrbanSound8K and Speech Commands. What to read
-# is the gap between the two rows. It holds for this length of training alone.
+# Read the gap between the two rows. It holds for these few epochs alone.
 #
-# Two choices were made with test folds of ESC-10, so **folds 1 and 2 are not clean**. The recipe of
-# the pre-training was chosen on both ([chapter 3](03_pretraining.ipynb)). We chose `fast` by
-# fine-tuning earlier weights on folds 3 to 5 and testing them on fold 2. Nothing was chosen by a test
-# on folds 3 to 5. Here is their mean, beside the mean of all five:
+# Two choices were made with test folds of ESC-10, so **folds 1 and 2 are not clean**. The recipe of the
+# pre-training was chosen on both ([chapter 3](03_pretraining.ipynb)). We chose `fast` by fine-tuning
+# earlier weights on folds 3 to 5 and testing them on fold 2. Nothing was chosen by a test on folds 3 to
+# 5. Here is their mean, beside the mean of all five:
 
 # %%
 folds = fine["ESC-10"].drop(index="chance").filter(like="fold")
@@ -567,8 +543,8 @@ folds.assign(
 ).round(1)
 
 # %% [markdown]
-# The next table compares the frozen encoder with the fine-tuned one, as means over the test folds in
-# per cent, all with mean pooling:
+# The next table sets frozen encoders beside fine-tuned ones, as means over the test folds in per cent,
+# all with mean pooling:
 
 # %%
 rows = {
@@ -595,15 +571,13 @@ pd.DataFrame(
 # With the same recipe and the same few epochs, the pre-trained network is far ahead of the one from
 # scratch on every set. The one from scratch stays below log-mel statistics, which need no network. In
 # this time fine-tuning gains little over frozen features: nothing on ESC-10, some points on the other
-# two sets. On Speech Commands it only comes close to the log-mel statistics.
-#
-# Frozen features with frequency pooling are in the table of the three sets above. They are clearly
-# ahead of this fine-tuning on Speech Commands, and level or a point ahead on the other two sets.
+# two sets. On Speech Commands it only comes close to the log-mel statistics. With frequency pooling, the
+# frozen features above are clearly ahead of this fine-tuning on Speech Commands, and level or a point
+# ahead on the other two sets.
 #
 # ## Where it errs
 #
-# Which classes does this page's probe take for one another? {numref}`fig-confusion` counts its
-# answers.
+# Which classes does this page's probe take for one another?
 
 # %% mystnb={"figure": {"caption": "Confusions of the probe that this page computed on the trained encoder, all folds together, rows normalised.", "name": "fig-confusion"}, "image": {"alt": "A confusion matrix, bright along its diagonal, with a few lighter cells beside it"}} tags=["nbval-ignore-output"]
 ours = results["AudioPG, tiny"]
@@ -611,33 +585,28 @@ plots.confusion(confusion_matrix(ours, clips), clips.classes)
 plt.show()
 
 # %% [markdown]
-# Why are some confusions frequent? The paper sorts them into kinds, by what the two sounds share
-# (Table 2):
+# Why are some confusions frequent? The paper sorts them into kinds, by what the two sounds share (Table
+# 2):
 #
 # - *transient*: impulsive bursts or rhythmic onsets,
 # - *mechanical*: low rumble or periodic modulation,
 # - *broadband*: textures of noise,
 # - *semantic or phonetic*: a broad category or a vocal tract.
 #
-# The next table is the paper's, after fine-tuning for 300 epochs. Rates are per cent of the clips of
-# the true class. The paper ticks the kinds ("error sources") of each confusion, but the text of the
-# paper that we could read tells only how many are ticked (the last column). The paper's prose names
-# some. Footsteps and fireworks share transients. Helicopters and engines, fans and vehicles, vacuum
-# cleaners and washing machines are mechanical. "Forward" and "four", "tree" and "three" share
-# formants and first consonants.
+# The next table is the paper's, after fine-tuning for 300 epochs. Rates are per cent of the clips of the
+# true class. The text that we could read tells how many kinds ("error sources") a confusion has, but not
+# which. The paper's prose names some. Footsteps and fireworks share transients. Helicopters and engines
+# are mechanical. "Tree" and "three" share formants and first consonants.
 
 # %%
 paper_table("table_2")
 
 # %% [markdown]
-# The rates of ESC-50 are multiples of one eighth, and each fold of ESC-50 has eight clips of each
-# class. So these rates seem to come from a single fold, where one clip is 12.5 points. The paper's
-# prose also mentions "severe confusions between shatter and crushing" in FSD50K, which its table does
-# not have.
+# The rates of ESC-50 are multiples of one eighth, and each fold of ESC-50 has eight clips of each class.
+# So these rates seem to come from a single fold, where one clip is 12.5 points.
 #
-# Here are our own confusions, from the records of the fine-tuned networks. The column "kinds" has
-# what both classes share. Of "semantic or phonetic" we count only the phonetic part, a shared vocal
-# tract.
+# Here are the confusions of our fine-tuned networks. The column "kinds" has what both classes share. Of
+# "semantic or phonetic" we count only a shared vocal tract.
 
 # %%
 found = {
@@ -646,20 +615,20 @@ found = {
 }
 pd.concat(found).droplevel(1)
 
-# %% mystnb={"figure": {"caption": "Confusions of the fine-tuned network on UrbanSound8K, the three folds at hand together, rows normalised. From its record.", "name": "fig-confusion-urbansound8k"}, "image": {"alt": "A confusion matrix of ten classes of city sounds; its largest cells beside the diagonal are in the table above"}}
+# %% mystnb={"figure": {"caption": "Confusions of the fine-tuned network on UrbanSound8K, three folds together, rows normalised.", "name": "fig-confusion-urbansound8k"}, "image": {"alt": "A confusion matrix of ten classes of city sounds; its largest cells beside the diagonal are in the table above"}}
 plots.confusion(*recorded_matrix(tuned["UrbanSound8K, 3-fold subset"]))
 plt.show()
 
-# %% mystnb={"figure": {"caption": "Confusions of the fine-tuned network on the testing part of Speech Commands, ten words, rows normalised. From its record.", "name": "fig-confusion-words"}, "image": {"alt": "A confusion matrix of ten spoken words; its largest cells beside the diagonal are in the table above"}}
+# %% mystnb={"figure": {"caption": "Confusions of the fine-tuned network on the testing part of Speech Commands, ten words, rows normalised.", "name": "fig-confusion-words"}, "image": {"alt": "A confusion matrix of ten spoken words; its largest cells beside the diagonal are in the table above"}}
 plots.confusion(*recorded_matrix(tuned["Speech Commands, 10-word subset"]))
 plt.show()
 
 # %% [markdown]
 # ### How often would any pair share a kind?
 #
-# Many pairs of classes share a kind, confused or not. The next table says how many, in per cent. The
-# first column counts all ordered pairs of classes: that is the *base rate*. The second counts the
-# four most frequent confusions. The third counts every confused clip once.
+# Many pairs of classes share a kind, confused or not. In the next table, the first column counts all
+# ordered pairs of classes: that is the *base rate*. The second counts the four most frequent confusions,
+# the third every confused clip.
 
 # %%
 rows = {}
@@ -682,16 +651,16 @@ pd.DataFrame.from_dict(rows, orient="index").round(0).astype(int)
 # Every word comes from a vocal tract. So on Speech Commands every pair shares a kind, and the kind
 # explains nothing. On ESC-10, clips are confused within a kind far more often than the base rate, on
 # UrbanSound8K somewhat more often. The paper says that "a substantial fraction of these errors
-# corresponds to acoustically similar pairs". It gives no base rate, so we cannot tell its fraction
-# from chance.
+# corresponds to acoustically similar pairs". It gives no base rate, so we cannot tell its fraction from
+# chance.
 #
-# The paper explains such errors by a *semantic gap* (Section 5.2): what is near in physics need not
-# be near in meaning, and the generator knows no meaning. [Chapter
+# The paper explains such errors by a *semantic gap* (Section 5.2): what is near in physics need not be
+# near in meaning, and the generator knows no meaning. [Chapter
 # 1](01_synthesizer.ipynb#from-words-to-a-scene) tries the remedy that the paper proposes, rules that
 # write scenes.
 #
-# We decided which class is of which kind. Here are our choices for ESC-10 and our reasons, to be
-# argued with; `kinds_table` has the other sets.
+# We decided which class is of which kind. Here are our choices for ESC-10 and our reasons, to be argued
+# with; `kinds_table` has the other sets.
 
 # %% tags=["nbval-ignore-output"]
 stated = kinds_table("ESC-10")
@@ -700,10 +669,10 @@ stated.loc[[name for name in clips.classes if name in stated.index]]
 # %% [markdown]
 # ### Hear it
 #
-# Here are the two most frequent confusions of this page's probe, three sounds for each. The first is
-# a clip that was taken for another class. The second is the clip of that other class nearest to it in
-# the embedding space. The third is the nearest of 32 synthetic clips, cut to the length of the
-# recordings. Nearness is the cosine of the angle between embeddings, each dimension standardised.
+# Here are the two most frequent confusions of this page's probe, three sounds for each. The first is a
+# clip that was taken for another class. The second is the clip of that other class nearest to it in the
+# embedding space. The third is the nearest of 32 synthetic clips. Nearness is the cosine of the angle
+# between embeddings, each dimension standardised.
 
 # %% tags=["nbval-ignore-output"]
 frequent = most_confused(ours, clips, most=2)
@@ -735,9 +704,8 @@ widgets.seen_and_heard(shown, [label.replace("_", " ") for label in labels])
 frequent
 
 # %% [markdown]
-# Read the column "why", then listen to the first two clips of each confusion. Do you hear the reason,
-# or is one clip simply an odd example of its class? A kind explains a confusion only if the ear
-# agrees.
+# Read the column "why", then listen to the first two clips of each confusion. Do you hear the reason, or
+# is one clip simply an odd example of its class? A kind explains a confusion only if the ear agrees.
 #
 # ## The paper's figures
 #
@@ -753,29 +721,16 @@ table_1.fillna("–")
 
 # %% [markdown]
 # Some of these rows have other figures elsewhere in the paper ([where the paper disagrees with
-# itself](../book/paper.md#where-the-paper-disagrees-with-itself)).
+# itself](../book/paper.md#where-the-paper-disagrees-with-itself)). Our numbers cannot be compared with
+# these, because our parts of the sets are smaller or easier. Only the *shape* can be compared:
+# pre-trained against from scratch, with the same clips and recipe.
 #
-# What can be compared? Not the numbers. ESC-10 is an easier part of ESC-50. On UrbanSound8K we train
-# on two folds, where the official protocol trains on nine. On Speech Commands ten words are easier
-# than 35, but we have fewer speakers. Only the *shape* can be compared: pre-trained against from
-# scratch, with the same clips and recipe.
+# Fine-tuning ViT-B is not run yet on any set. Nor is a goal of our own, ESC-10 with 5 folds of 50 epochs
+# in less than 3 minutes on an H100.
 #
-# We have not yet run any of the paper's fine-tuning at its own scale. The last run of this table is a
-# goal of our own, because the paper has no ESC-10:
-#
-# | our run | status |
-# | --- | --- |
-# | fine-tuning ViT-B, ESC-50, 5 folds | not run yet |
-# | fine-tuning ViT-B, UrbanSound8K, 10 folds | not run yet |
-# | fine-tuning ViT-B, Speech Commands V2, 35 words | not run yet |
-# | fine-tuning ViT-B, FSD50K | not run yet |
-# | fine-tuning ViT-B, ESC-10, 5 folds of 50 epochs (the goal: under 3 minutes on an H100) | not run yet |
-#
-# How fast is fine-tuning on one machine, and how much of a step is spent on data? "The usual way"
-# decodes files and makes log-mels clip by clip, in the workers of a `DataLoader`. Each line compares
-# one of our ways with the usual way, on clips of the same length. The line of `fast` shows two
-# savings together: faster data, and fewer patches. `fast` leaves out 60 % of them, the usual way
-# none.
+# How fast is fine-tuning, and how much of a step is spent on data? "The usual way" decodes files and
+# makes log-mels clip by clip, in the workers of a `DataLoader`. `fast` saves twice: its data are faster,
+# and it leaves out 60 % of the patches.
 
 # %%
 bench = read_record("bench-transfer")
@@ -798,7 +753,7 @@ for device, rate in bench["metrics"]["embedded_clips_per_second"].items():
     print(f"embedding on {device}: {rate:.1f} clips of 10.24 s a second")
 
 # %% [markdown]
-# Commands like these made the records of ESC-10. They can be resumed, and `--help` says more:
+# Commands like these made the records of ESC-10:
 #
 # ```
 # python -m audiopg probe tiny --dataset esc10 --native --pooling both \
@@ -812,24 +767,24 @@ for device, rate in bench["metrics"]["embedded_clips_per_second"].items():
 #
 # ## What it means
 #
-# Yes, it knows something. On all three sets, with both kinds of pooling, the features of `tiny` tell
-# the classes apart better than those of the same network untrained. With frequency pooling they are
-# also ahead of log-mel statistics on all three sets; with mean pooling, on two. As a start for
-# fine-tuning, the weights of `tiny` are far ahead of random ones, at least for so few epochs. But
-# this does not show that `tiny` knows more of sound than other small networks do: on ESC-10 a small
-# detector of speech does as well.
+# Yes, it knows something. On all three sets, with both kinds of pooling, the features of `tiny` tell the
+# classes apart better than those of the same network untrained. With frequency pooling they are also
+# ahead of log-mel statistics on all three sets; with mean pooling, on two. As a start for fine-tuning,
+# the weights of `tiny` are far ahead of random ones, at least for so few epochs. But this does not show
+# that `tiny` knows more of sound than other small networks do: on ESC-10 a small detector of speech does
+# as well.
 #
-# What is uncertain: each row rests on one seed of pre-training and one of fine-tuning. The intervals
-# say how much a figure would vary with other recordings or speakers to test on, not with other
-# weights. The paper's released code reports one fold at its best epoch; we do not know whether the
-# paper's figures were made like this.
+# What is uncertain: each row rests on one seed of pre-training and one of fine-tuning. The intervals say
+# how much a figure would vary with other recordings or speakers to test on, not with other weights. The
+# paper's released code reports one fold at its best epoch; we do not know whether the paper's figures
+# were made like this.
 #
 # ### Change this
 #
 # 1. Add the random encoder with `seed=2`, and two or three more. How far do they differ from one
 #    another?
-# 2. Deal the clips of ESC-10 over the folds anew, at random (`dataclasses.replace(clips,
-#    folds=...)`), and probe again. Is the difference leakage?
+# 2. Deal the clips of ESC-10 over the folds anew, at random (`dataclasses.replace(clips, folds=...)`),
+#    and probe again. Is the difference leakage?
 #
 # ```{dropdown} What you might find
 # 1. By up to three or four points. Read the tables above on that scale.
@@ -840,11 +795,10 @@ for device, rate in bench["metrics"]["embedded_clips_per_second"].items():
 # %% [markdown]
 # ## Your own recordings
 #
-# All of this works with recordings of your own. Sort them into folders, one for each class. Or write
-# a table, and give its path instead of the folder. Each row has the file and the label of a clip. If
-# the clip is a part of the file, the row also has its start and end in seconds. The library also
-# reads the tables of Raven, Audacity, Kaldi and others ([the reference](../book/api/datasets.md)
-# lists the formats). Then three commands do what this chapter did:
+# All of this works with recordings of your own. Sort them into folders, one for each class. Or write a
+# table with the file and the label of each clip, and its start and end in seconds if it is a part of the
+# file. The library also reads the tables of Raven, Audacity, Kaldi and others ([the
+# reference](../book/api/datasets.md)). Then three commands do what this chapter did:
 #
 # ```
 # python -m audiopg data my-birds/
@@ -854,8 +808,7 @@ for device, rate in bench["metrics"]["embedded_clips_per_second"].items():
 # ```
 #
 # The first says what is there and what is wrong, before anything is trained. In a notebook,
-# `read_dataset` is enough. The next cell makes a folder of low and high notes; put the path of yours
-# in its place.
+# `read_dataset` reads a set. The next cell makes a folder of low and high notes; put yours in its place.
 
 # %%
 made = TemporaryDirectory()
@@ -880,11 +833,10 @@ table.rename_axis(index="fold", columns="clips")
 probe_table(own_results, len(own.classes))
 
 # %% [markdown]
-# Read all rows before you trust one of them. With few clips, and with classes that a plain spectrum
-# can tell apart, the controls may well be ahead.
+# Read all rows before you trust one of them. With few clips, and with classes that a plain spectrum can
+# tell apart, the controls may well be ahead.
 #
-# The clips were dealt to the folds at random, from a seed, with each class spread evenly. Clips of
-# one recording in two folds would flatter every encoder. So clips stay together if they come from one
-# file, from files with the same content, or from one group. Name a group (a site, a speaker, a night)
-# wherever clips share more than their class: nobody but you knows. If your table already has folds,
-# they are kept, and you are told which recordings they share.
+# The clips were dealt to the folds at random, with each class spread evenly. Clips stay together if they
+# come from one file, from files with the same content, or from one group. Name a group (a site, a
+# speaker, a night) wherever clips share more than their class: nobody but you knows. Folds that your
+# table already has are kept.
