@@ -16,15 +16,15 @@
 #
 # *What does the first layer look for?*
 #
-# The first layer projects each $16 \times 16$ patch of the spectrogram onto its filters, one filter
-# for each dimension of the network. This layer is the *patch projection*, or projection for short. A
-# filter is itself a $16 \times 16$ picture: 160 ms by 16 mel bands. The paper looks at the filters
-# during training, in its Figure 6, and sees noise turn into bands and edges.
+# The first layer is the *patch projection*, or projection for short. It projects each $16 \times 16$
+# patch of the spectrogram onto its filters, one filter for each dimension of the network. A filter is
+# itself a $16 \times 16$ picture: 160 ms by 16 mel bands. In its Figure 6 the paper looks at the filters
+# during training, and sees noise turn into bands and edges.
 #
 # Two things make such pictures treacherous. First, people see structure even in noise. Second, the
 # principal components of the filters have no sign and, if their variances are close, no fixed order.
-# From one snapshot of the weights to the next they flip and trade places, although nothing has
-# changed. This chapter measures the first problem and corrects the second.
+# From one snapshot of the weights to the next they flip and trade places, although nothing has changed.
+# This chapter measures the first problem and corrects the second.
 
 # %%
 import matplotlib.pyplot as plt
@@ -48,18 +48,16 @@ COLUMNS = [f"PC {place}" for place in range(1, 9)]
 # %% [markdown]
 # ## Principal filters
 #
-# Let the rows of $W$ be the filters, with 256 values each, and let $\bar W$ be their mean. The
-# singular value decomposition is
+# Let the rows of $W$ be the filters, with 256 values each, and let $\bar W$ be their mean. The singular
+# value decomposition is
 #
 # $$
 # W - \bar W = U S V^{\top}
 # $$ (eq-filters)
 #
-# The columns of $V$ are the *principal components*. As pictures of $16 \times 16$ values, they show
-# what the filters have in common, in descending order of the variance they account for.
-#
-# The first figure shows the components of `tiny`, the network that comes with the package, before and
-# after its training.
+# The columns of $V$ are the *principal components*. As pictures of $16 \times 16$ values, they show what
+# the filters have in common, in descending order of the variance they account for. Here are those of
+# `tiny`, the network that comes with the package:
 
 # %% mystnb={"figure": {"caption": "The first eight principal components of the patch projection of `tiny`: at initialisation and after training. Time runs to the right, frequency upwards; red and blue are weights of opposite sign.", "name": "fig-tiny-filters"}, "image": {"alt": "Two rows of eight small square pictures: random texture above; below, narrow horizontal stripes, and vertical stripes at the left and right edges"}}
 projections = {
@@ -79,14 +77,13 @@ plots.filter_grid(
 plt.show()
 
 # %% [markdown]
-# The upper row is noise. The lower row has narrow horizontal stripes, which run along time, and edges
-# at the first or the last frame of the patch. After a shorter training, the random initial weights
-# still hide what was learned, as shown below.
+# The upper row is noise. The lower row has narrow horizontal stripes, which run along time, and edges at
+# the first or the last frame of the patch.
 #
 # ## What training added
 #
-# So we subtract the initial weights. We know them, because we know the seed of the run. If $W_t$ is
-# the projection after $t$ steps, training added $W_t - W_0$.
+# After a short training, the random initial weights hide what was learned. So we subtract them. The seed
+# of the run tells what they were. If $W_t$ is the projection after $t$ steps, training added $W_t-W_0$.
 
 # %% mystnb={"figure": {"caption": "The same network: principal components of the trained projection, and of what training added.", "name": "fig-tiny-changes"}, "image": {"alt": "Two rows of eight small pictures, much alike: horizontal stripes of alternating sign, and vertical stripes at the edges; the lower row has a little more texture"}}
 added = projections["trained"] - projections["untrained"]
@@ -108,19 +105,17 @@ print(f"the shrinking of the initial weights: {taken:.1%} of the energy")
 
 # %% [markdown]
 # For `tiny` the subtraction hardly matters, because training added most of the energy of the weights.
-# But training also shrinks the initial weights. So $W_t-W_0$ contains a negative share of $W_0$,
-# which is noise. This gives the lower row more texture.
+# But training also shrinks the initial weights. So $W_t-W_0$ contains a negative share of $W_0$, which
+# is noise. This gives the lower row more texture.
 #
-# Stripes along time are frequency filters. They respond to a partial at one height in the patch, or
-# to the step between two bands. Patterns that change along time respond to beginnings and ends. In
-# the row *trained*, the first component compares the last frame of the patch with the first, and the
-# third compares the first frame with most of the others.
+# Stripes along time are frequency filters. They respond to a partial at one height in the patch, or to
+# the step between two bands. Patterns that change along time respond to beginnings and ends.
 #
 # ## Is that structure, or do we see faces in clouds?
 #
-# A measure helps. Take the two-dimensional spectrum of a picture. A stripe pattern has all its energy
-# at one frequency, a band across the patch at a few low frequencies, and noise at all of them. The
-# *spectral concentration* is the share of the energy in the 12 strongest of the 255 frequencies:
+# Take the two-dimensional spectrum of a picture. A stripe pattern has all its energy at one frequency, a
+# band across the patch at a few low frequencies, and noise at all of them. The *spectral concentration*
+# is the share of the energy in the 12 strongest of the 255 frequencies:
 #
 # $$
 # C = \frac{\sum_{12\ \text{strongest}} |F_{uv}|^2}{\sum_{(u, v) \neq (0, 0)} |F_{uv}|^2}
@@ -152,9 +147,9 @@ plots.filter_grid(pictures[None], [""], titles)
 plt.show()
 
 # %% [markdown]
-# Noise does not score 0, because some of many random frequencies always stand out. So the filters
-# need a control of their own. We shuffle the weights within each filter, which keeps their values and
-# destroys their arrangement, and repeat the analysis.
+# Noise does not score 0, because some of many random frequencies always stand out. So the filters need a
+# control of their own. We shuffle the weights within each filter, which destroys their arrangement
+# alone, and repeat the analysis.
 
 # %%
 rows = {}
@@ -172,11 +167,10 @@ pd.DataFrame.from_dict(rows, orient="index").round(3)
 # %% [markdown]
 # ## Snapshots that can be compared
 #
-# A run can store its projection at regular steps (`filters_every`). For `tiny` a snapshot takes about
-# 100 kilobytes. To undo flips and exchanges, we rotate the components of each snapshot within the
-# space they span, to bring them as close as possible to those of the next. Let the columns of $B$ be
-# the components of one snapshot, and the columns of $A$ those of the next. The best rotation
-# $\Omega$, flips included, has a closed form (Procrustes):
+# A run can store its projection at regular steps. To undo flips and exchanges, we rotate the components
+# of each snapshot within the space they span, to bring them as close as possible to those of the next.
+# Let the columns of $B$ be the components of one snapshot, and the columns of $A$ those of the next. The
+# best rotation $\Omega$, flips included, has a closed form (Procrustes):
 #
 # $$
 # \begin{gathered}
@@ -185,9 +179,8 @@ pd.DataFrame.from_dict(rows, orient="index").round(3)
 # \end{gathered}
 # $$ (eq-procrustes)
 #
-# Here $U$, $S$ and $V$ are those of $B^\top A$. The figure shows two snapshots of a small network
-# that this page trains. The rows are the later snapshot, the earlier one as it is, and the earlier
-# one rotated (*turned*).
+# Here $U$, $S$ and $V$ are those of $B^\top A$. We try it on two snapshots of a small network that this
+# page trains:
 
 # %%
 settings = audiopg.PretrainSettings(
@@ -214,7 +207,7 @@ live = filter_growth(
 )
 print(f"kept the weights after {', '.join(map(str, weights))} steps")
 
-# %% mystnb={"figure": {"caption": "What training added, at two snapshots of the live run: the later one, the earlier one as it is, and the earlier one turned, that is, rotated.", "name": "fig-aligned"}, "image": {"alt": "Three rows of eight small pictures; those of the third row resemble those of the first more than those of the second do"}}
+# %% mystnb={"figure": {"caption": "What training added, at two snapshots of the live run: the later one, the earlier one as it is, and the earlier one rotated (*turned*).", "name": "fig-aligned"}, "image": {"alt": "Three rows of eight small pictures; those of the third row resemble those of the first more than those of the second do"}}
 plain = filter_components(weights[later[3]] - weights[first])
 plots.filter_grid(
     torch.stack((live.images[4], plain.images, live.images[3])),
@@ -254,7 +247,7 @@ widgets.figure_sweep(
 #
 # Two recorded runs of `mini` (1.7 million weights) differ only in what they heard. One heard the
 # synthesizer's clips, the other windows of recordings (city sounds and spoken words). Both began with
-# the same weights and heard equally many clips. Each snapshot is rotated towards the next.
+# the same weights and heard equally many clips.
 
 # %%
 record = read_record("analysis-tiny")
@@ -288,10 +281,10 @@ widgets.figure_sweep(
 )
 
 # %% [markdown]
-# The next figure shows the projection itself, one row a snapshot, as the paper's Figure 6 does:
+# The next figure shows the projection itself:
 
 
-# %% mystnb={"figure": {"caption": "Principal filters of the recorded run on synthesis during training, in the form of the paper's Figure 6.", "name": "fig-figure-6"}, "image": {"alt": "Five rows of eight small pictures: random texture in the first; towards the last, broad patches of one sign and horizontal stripes in the texture"}}
+# %% mystnb={"figure": {"caption": "Principal filters of the recorded run on synthesis, in the form of the paper's Figure 6.", "name": "fig-figure-6"}, "image": {"alt": "Five rows of eight small pictures: random texture in the first; towards the last, broad patches of one sign and horizontal stripes in the texture"}}
 def rows_of(growth):
     """Five snapshots, the first and the last among them."""
     chosen = torch.linspace(0, len(growth.steps) - 1, 5).round().long()
@@ -313,10 +306,9 @@ plt.show()
 # %% [markdown]
 # ### Measured
 #
-# In each figure, the upper panel shows the concentration of the projection's components, and that of
-# its shuffled weights (the band spans five shuffles). The lower panel shows the share of the filters'
-# variance that the eight components hold, and how much their space has in common with the space at
-# the last step.
+# The upper panel of each figure shows the concentration of the projection and of its shuffled weights
+# (the band spans five shuffles). The lower panel shows the share of the filters' variance that the eight
+# components hold. It also shows how much their space has in common with the space at the last step.
 
 # %% mystnb={"figure": {"caption": "Structure of the patch filters through training on synthesis.", "name": "fig-growth-synthesis"}, "image": {"alt": "Above, two curves of spectral concentration over steps, for the filters and the shuffled control; below, two curves in per cent"}}
 plots.filter_growth(growths["synthesis"])
@@ -327,8 +319,8 @@ plots.filter_growth(growths["recordings"])
 plt.show()
 
 # %% [markdown]
-# The table shows concentration and share of variance at the second, the middle and the last snapshot
-# of each run. The rows "added" begin at step 200, so their second snapshot is that of step 400.
+# The table shows three snapshots of each run, and also measures what training added. The rows "added"
+# begin at step 200, so the first of them here is that of step 400.
 
 # %%
 rows = {}
@@ -344,18 +336,15 @@ pd.DataFrame.from_dict(rows, orient="index")[columns].rename_axis(
 ).round(3)
 
 # %% [markdown]
-# In both runs the projection is no more concentrated than its shuffled weights at step 0 (see the
-# figures), and clearly more concentrated from step 200 on.
+# In both runs the projection is no more concentrated than its shuffled weights at step 0, and clearly
+# more concentrated from step 200 on.
 #
 # ### The same filters?
 #
-# How much do the two runs' spaces of eight components have in common at the end? We take the mean
-# squared cosine of the principal angles between two spaces. It is 1 for the same space and on average
-# 8/256 for unrelated spaces.
-#
-# Both projections began with the same weights, and share whatever training left alone. So we compare
-# each with the beginning, too. What training added has no common beginning, so we compare it with
-# chance.
+# The eight components of a run span a space. How much do the spaces of the two runs have in common at
+# the end? We take the mean squared cosine of their principal angles. It is 1 for the same space, and on
+# average 8/256 for unrelated spaces (*chance*). Both projections share whatever training left alone, so
+# we compare each with the beginning, too.
 
 
 # %%
@@ -390,10 +379,10 @@ pd.Series(
 # ## The paper's network
 #
 # The paper's Figure 6 shows ViT-B. We trained ViT-B on a GPU by the recipe `paper`, and had to stop
-# after 88 % of the clips ([chapter 3](03_pretraining.ipynb#a-longer-run-recorded)). The next figure
-# shows its projection, as the paper's figure does:
+# after 88 % of the clips ([chapter 3](03_pretraining.ipynb#a-longer-run-recorded)). Here is its
+# projection:
 
-# %% mystnb={"figure": {"caption": "Principal filters of ViT-B during training by the recipe `paper`.", "name": "fig-base"}, "image": {"alt": "Five rows of eight small pictures, all of them random texture that hardly changes from row to row"}}
+# %% mystnb={"figure": {"caption": "Principal filters of ViT-B, trained by the recipe `paper`.", "name": "fig-base"}, "image": {"alt": "Five rows of eight small pictures, all of them random texture that hardly changes from row to row"}}
 record = read_record("pretrain-base-stopped")
 found = record["metrics"]
 base = {
@@ -421,43 +410,35 @@ pd.DataFrame.from_dict(rows, orient="index")[columns].rename_axis(
 ).round(3)
 
 # %% [markdown]
-# {numref}`fig-base` does not reproduce the paper's figure. The projection looks random to the end:
-# its components are hardly more concentrated than those of shuffled weights. At a learning rate of
-# $10^{-4}$, training changes the weights too little to be seen beside their random beginning.
+# {numref}`fig-base` does not reproduce the paper's figure. The projection looks random to the end, and
+# is hardly more concentrated than shuffled weights. At a learning rate of $10^{-4}$, training changes
+# the weights too little to be seen beside their random beginning.
 #
 # What training added is orderly. Its first component is nearly uniform in every row, which `tiny` does
-# not have. The others are much like what `tiny` learned: stripes along time, edges at the first and
-# the last frame. With more training, the added part becomes less orderly, not more. Part of
-# the reason is weight decay. Over 6,900 steps it shrinks the initial weights by 3.4 %, which adds
-# noise to $W_t-W_0$. What training added holds 0.8 % of the energy of the weights, of which this
-# noise is 0.1 points.
+# not have. The others are much like what `tiny` learned: stripes along time, edges at the first and the
+# last frame. With more training, the added part becomes less orderly, not more. Part of the reason is
+# weight decay: it shrinks the initial weights, which adds noise to $W_t-W_0$. What training added holds
+# 0.8 % of the energy of the weights, and 0.1 points of that are this noise.
 #
-# Why does the paper see bands where we see noise? Its text does not say how long the network of
-# Figure 6 was trained. Its released code begins with weights of the same size as ours, at the same
-# learning rate. But it has batches of 16 for 500 epochs of 5,000 clips: 156,500 steps, where we took
-# 6,900. Over so many steps the same weight decay shrinks the initial weights to 46 %, and what was
-# learned may show through. Our run lacks the last 12 % of the clips. They would hardly help: the
-# added share of the energy grows by about 0.1 points in a thousand steps.
+# Why does the paper see bands where we see noise? Its text does not say how long the network of Figure 6
+# was trained. Its released code has initial weights of the same size as ours and the same learning rate,
+# but takes 156,500 steps, where we took 6,900. Over so many steps weight decay shrinks the initial
+# weights to 46 %, and what was learned may show through. The last 12 % of our clips would hardly help:
+# the added share of the energy grows by about 0.1 points in a thousand steps.
 #
 # ## What it means
 #
-# The first layer looks above all for what lasts: a partial, or a step between two bands. It also
-# looks for beginnings and ends. The loss does not ask for smooth filters. Smooth filters help to
-# predict, because neighbouring bins of a spectrogram vary together. Stripes along time suit any
-# sustained sound, and both runs of `mini` grow them. The sounds may explain where the two runs
-# differ: held notes have narrow lines, and recordings have broad lines and change more along time.
+# The first layer looks above all for what lasts: a partial, or a step between two bands. It also looks
+# for beginnings and ends. The loss does not ask for smooth filters, but they help to predict, because
+# neighbouring bins of a spectrogram vary together. Stripes along time suit any sustained sound, and both
+# runs of `mini` grow them. The sounds may explain where the two runs differ: held notes have narrow
+# lines, and recordings have broad lines and change more along time.
 #
-# | the paper's Figure 6 | ours |
-# | --- | --- |
-# | ViT-B on synthesis, for how long is not said | above, 88 of 100 epochs |
-# | no run on recordings | above, at equal clips |
-# | no measure, no control | above, with shuffled weights |
-# | nothing on what training added | above |
-#
-# The paper describes its later components as frequency-selective bands that align with harmonic
-# stacks, and onset-sensitive edges. The projection of `tiny` shows both, after a quarter as many
-# clips as our ViT-B, and with another optimiser (Muon). What training added to ViT-B shows both, too.
-# What training added to the two runs of `mini`, after 12,800 clips, shows bands and no clear edges.
+# The paper describes its later components as frequency-selective bands that align with harmonic stacks,
+# and onset-sensitive edges. The projection of `tiny` shows both, after a quarter as many clips as our
+# ViT-B, and with another optimiser (Muon). What training added to ViT-B shows both, too. What training
+# added to the two runs of `mini`, after 12,800 clips, shows bands and no clear edges. The paper has no
+# run on recordings, no measure, no control and nothing on what training added.
 #
 # What is uncertain: there is one run of each kind. Concentration says that a picture is orderly, not
 # that its order is useful. Principal components show what many filters share, so a filter that works
@@ -465,8 +446,8 @@ pd.DataFrame.from_dict(rows, orient="index")[columns].rename_axis(
 #
 # ### Change this
 #
-# 1. Show single filters: `plots.filter_grid(weight[:8].reshape(1, 8, 16, 16), ...)` with the
-#    projection of `tiny`.
+# 1. Show single filters: `plots.filter_grid(weight[:8].reshape(1, 8, 16, 16), ...)` with the projection
+#    of `tiny`.
 # 2. Train the live network on `prior="sine"`. Compare the last picture of its slider with that of the
 #    `full` curriculum.
 #
