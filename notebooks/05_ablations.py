@@ -189,14 +189,14 @@ outcome_table(rows)
 # $$ (eq-gain)
 #
 # If the folds were independent, the first bracket would be $1/F$ alone. But the probes of different
-# folds share clips that they are trained on. The second fraction allows for that {cite}`nadeau2003`: it
-# is the number of test clips over the number of training clips. Where no row of a table has several
-# seeds, $s^2$ is unknown, and its term is left out. The same gain can have another error in another
-# table, because $s^2$ depends on its rows.
+# folds share clips that they are trained on. The second fraction of the bracket allows for that
+# {cite}`nadeau2003`: it is the number of test clips over the number of training clips. Where no row of a
+# table has several seeds, $s^2$ is unknown, and its term is left out. The same gain can have another
+# error in another table, because $s^2$ depends on its rows.
 #
-# In this chapter a star marks a gain *beyond chance*: its interval of 95 % lies wholly on one side of
-# zero. Folds and seeds are few, so the interval is that of Student's *t*. With one seed it reaches 2.8
-# standard errors to each side for five folds, and 4.3 for three.
+# In this chapter's tables a star marks a gain *beyond chance*: its interval of 95 % lies wholly on one
+# side of zero. Folds and seeds are few, so the interval is that of Student's *t*. With one seed it
+# reaches 2.8 standard errors to each side for five folds, and 4.3 for three.
 #
 # Each curriculum adds a stage to the one before: partials, then events and envelopes, then damping and
 # noise. Here is the gain of each stage, in points:
@@ -206,7 +206,7 @@ stages = {name: rows[name] for name in presets}
 gain_table(stages, stars=True)
 
 # %% [markdown]
-# And here is the gain of `full` over the other rows:
+# And here is the gain of `full` over `sine` and over the rows outside the curriculum:
 
 # %%
 others = ["sine", "untrained", "log-mel", *list(rows)[-4:]]
