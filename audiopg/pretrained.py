@@ -17,7 +17,7 @@ from audiopg.environment import atomic_path, cache_folder, on_cpu_by_default, wr
 from audiopg.errors import InputError
 from audiopg.fetch import check, fetch, read_checksum
 from audiopg.frontend import LogMel
-from audiopg.inputs import shown
+from audiopg.inputs import lasting_path, shown
 from audiopg.layouts import read_encoder
 from audiopg.mae import Architecture, Encoder, MaskedAutoencoder
 from audiopg.runs import checkpoints, read_tensors, run_folder, save_tensors
@@ -28,6 +28,12 @@ _WEIGHTS = Path(__file__).parent / "weights"
 def shipped_weights() -> list[str]:
     """Names of the pre-trained models that come with the package."""
     return sorted(path.stem for path in _WEIGHTS.glob("*.safetensors"))
+
+
+def lasting_weights(name_or_path: AnyPath) -> str:
+    """The name, or the lasting path or address, of some weights (`audiopg.inputs.lasting_path`)."""
+    place, sign, digest = os.fspath(name_or_path).partition("#sha256=")
+    return (place if place in shipped_weights() else lasting_path(place)) + sign + digest
 
 
 def weights_file(name_or_path: AnyPath) -> Path:

@@ -35,6 +35,7 @@ from audiopg.recipes import (
     RECIPES,
     PretrainSettings,
     different,
+    lasting,
     learning_rate_at,
     read_settings,
     recipe_for,
@@ -120,7 +121,7 @@ def pretrain(
 def _settled(
     settings: PretrainSettings, resumed: AnyPath | None, device: torch.device
 ) -> PretrainSettings:
-    """Settings with the precision of the run that is resumed, or that the first process chooses."""
+    """Settings with lasting paths, and the precision of the run resumed or of the first process."""
     rank, world = processes()
     if settings.batch_size % world:
         raise InputError(
@@ -133,7 +134,7 @@ def _settled(
             if resumed is not None and precision == "auto":
                 precision = read_settings(resumed).precision
             precision = environment.settle_precision(precision, device)
-    return replace(settings, precision=from_first(precision))
+    return replace(lasting(settings), precision=from_first(precision))
 
 
 def _begin(

@@ -1033,6 +1033,40 @@ def test_a_run_starts_from_the_weights_of_another(tmp_path, whole):
     assert resumed.model.encoder.log_mel.standard_deviation == 2.0
 
 
+@pytest.mark.parametrize("step", [0, 3])
+@pytest.mark.parametrize("older", [False, True])
+def test_relative_paths_are_found_from_any_working_folder(
+    tmp_path, recordings, monkeypatch, step, older
+):
+    save_model(MaskedAutoencoder.preset("micro", seed=7), tmp_path / "first.safetensors")
+    monkeypatch.chdir(tmp_path)
+    settings = replace(SETTINGS, start="first.safetensors", audio="./recordings")
+    whole, run = quiet(settings), tmp_path / "run"
+    with pytest.raises(Killed):
+        quiet(settings, run, watch=killed_at(step))
+    (tmp_path / "elsewhere").mkdir()
+    if older:  # Which kept what was given.
+        given = {"start": settings.start, "audio": settings.audio}
+        for path in (run / "settings.json", *run.glob("step-*/state.json")):
+            said = json.loads(path.read_text())
+            said.pop("audiopg.crc32", None)
+            (said.get("settings") or said).update(given)
+            path.write_text(json.dumps(said))
+        now = replace(
+            settings, start=str(tmp_path / settings.start), audio=str(tmp_path / "recordings")
+        )
+    else:
+        now = read_settings(run)
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert_same_run(quiet(now, run, resume=True), whole)
+    # And as they were given, where they were given; but not others.
+    monkeypatch.chdir(tmp_path)
+    assert_same_run(quiet(settings, run, resume=True), whole)
+    for other in ("elsewhere", "tiny", None):
+        with pytest.raises(InputError, match=r"was run with start = '/.*first\.safetensors', not"):
+            quiet(replace(settings, start=other), run, resume=True)
+
+
 def test_weights_of_another_network_are_refused(tmp_path):
     save_model(MaskedAutoencoder.preset("micro", decoder_depth=2), tmp_path / "model.safetensors")
     settings = replace(SETTINGS, start=str(tmp_path))

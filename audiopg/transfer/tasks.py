@@ -20,6 +20,7 @@ from audiopg.datasets import LabelledClips
 from audiopg.environment import atomic_path, require_writable, write_json
 from audiopg.errors import InputError
 from audiopg.mae import Encoder
+from audiopg.pretrained import lasting_weights
 from audiopg.transfer.recipes import FinetuneSettings
 from audiopg.transfer.statistics import (
     Tested,
@@ -30,6 +31,8 @@ from audiopg.transfer.statistics import (
 from audiopg.transfer.waves import Waves, as_clips, sha256
 
 _CHECKPOINT, _TESTED = "checkpoint.safetensors", "tested.safetensors"
+# What a run says that it began with, where that is no file.
+_IN_MEMORY = "an encoder"
 # Settings that may change when a run is resumed: how often it is written, and further seeds.
 _CHANGEABLE = ("checkpoint_seconds", "seeds")
 # What two runs on the same clips have in common, and what an error calls it.
@@ -248,7 +251,7 @@ def describe(
         weights = sha256(*front_end, *(value.cpu().numpy() for _, value in state))
     return {
         "settings": asdict(settings),
-        "start": "an encoder" if isinstance(start, Encoder) else start and str(start),
+        "start": _IN_MEMORY if isinstance(start, Encoder) else start and lasting_weights(start),
         "weights": weights,
         "clips": _described(clips, waves),
         **({} if recordings is None else {"recordings": recordings}),
@@ -298,7 +301,7 @@ def open_run(held: runs.RunFolder, run: dict, resume: bool, device: torch.device
 
 
 def _continued(folder: Path, run: dict) -> dict:
-    """The ``run.json`` of a run that is resumed, with the settings and recordings of now.
+    """The ``run.json`` of a run that is resumed, with the settings, weights and recordings of now.
 
     Raises:
         InputError: for a run of other settings, seeds, weights or clips.
@@ -321,7 +324,9 @@ def _continued(folder: Path, run: dict) -> dict:
         )
     if (folder / "result.json").is_dir():
         raise InputError(f"{folder / 'result.json'} is a folder; take it out, then resume.")
-    return was | {name: run[name] for name in ("settings", "recordings") if name in run}
+    # The same weights may have moved; where they are is not said of an encoder in memory.
+    said = ["settings", "recordings"] + ["start"] * (run["start"] != _IN_MEMORY)
+    return was | {name: run[name] for name in said if name in run}
 
 
 def save_checkpoint(

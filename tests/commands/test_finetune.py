@@ -343,6 +343,29 @@ def test_a_run_killed_while_it_writes_goes_on_from_the_checkpoint_before(
     assert "damaged" not in capsys.readouterr().out
 
 
+def test_relative_weights_are_found_from_any_working_folder(
+    tmp_path, weights, expected, monkeypatch, capsys
+):
+    out = tmp_path / "out"
+    monkeypatch.chdir(weights.parent)
+    arguments = [*FLAGS, "--start", weights.name, "--folds=1", "--out", str(out)]
+    assert main(["finetune", *arguments]) == 0
+    said = json.loads((out / "run.json").read_text())
+    assert said["start"] == str(weights)
+    monkeypatch.chdir(tmp_path)
+    assert main(["finetune", "--device=cpu", "--resume", "--out=out", "--folds=1,3"]) == 0
+    assert json.loads((out / "result.json").read_text()) == expected.summary()
+    # A run of an older version kept what was given. The same weights may be named anew.
+    shutil.copy(weights, tmp_path / "moved.safetensors")
+    (out / "run.json").write_text(json.dumps(said | {"start": weights.name}))
+    assert main(["finetune", "--resume", "--out=out"]) == 2
+    assert f"{weights.name} is not a file" in capsys.readouterr().err
+    assert main(["finetune", "--resume", "--out=out", "--start=moved.safetensors"]) == 0
+    assert json.loads((out / "run.json").read_text())["start"] == str(
+        tmp_path / "moved.safetensors"
+    )
+
+
 # With a site in each fold there is no interval.
 @pytest.mark.filterwarnings("default:all clips of a test fold")
 def test_recordings_of_one_s_own_take_one_command(tmp_path, weights, monkeypatch, capsys):
