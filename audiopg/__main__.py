@@ -40,8 +40,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from audiopg.environment import scale
 
             scale()  # A record has it at the end, so a bad value is refused now.
-            if vars(options).get("record") is not None:
-                _require_record(options.record)
             with warnings.catch_warnings():
                 warnings.showwarning = partial(_warn, set())
                 options.run(options)
@@ -105,27 +103,6 @@ def _require_one_process(command: str) -> None:
             f"torchrun started several processes, and only pretrain shares its work; run {command} "
             "without torchrun."
         )
-
-
-def _require_record(name: str) -> None:
-    """See, before any work, that a record can be written, and takes no place but that of another."""
-    from audiopg.environment import require_writable
-    from audiopg.inputs import read_json
-    from audiopg.records import record_path
-    from audiopg.runs import TRACES
-
-    path = record_path(name)
-    # Most records take less than 100 kB.
-    require_writable(path.parent, 1e5)
-    if path.exists():
-        there = read_json(path, "take it away, or name another record")
-        if not isinstance(there, dict) or not {"name", "settings", "metrics"} <= there.keys():
-            raise InputError(
-                f"{path} is no record, but another file, such as a run's; name another record."
-            )
-    # The run itself may be about to write it.
-    elif path.name in TRACES:
-        raise InputError(f"{path} has the name of a file of a run; name another record.")
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:

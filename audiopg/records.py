@@ -17,9 +17,10 @@ import torch
 from torch import Tensor
 
 from audiopg._types import AnyPath, DataFrame
-from audiopg.environment import provenance, write_json, writing
+from audiopg.environment import provenance, require_writable, write_json, writing
 from audiopg.errors import InputError
-from audiopg.inputs import read_object, shown
+from audiopg.inputs import read_json, read_object, shown
+from audiopg.runs import TRACES
 
 Found = TypeVar("Found")
 
@@ -47,7 +48,7 @@ def results_folder(folder: AnyPath | None = None) -> Path:
 
 
 def record_path(name: str, folder: AnyPath | None = None) -> Path:
-    """The path of a record; a command asks for it before its work, so that nothing is refused later.
+    """The path of a record.
 
     Args:
         name: of the record, at most 200 letters, digits, "-" and "_". Without ``folder`` the name may
@@ -67,6 +68,30 @@ def record_path(name: str, folder: AnyPath | None = None) -> Path:
             f"{name!r} names no record; use at most {_LONGEST} letters, digits, '-' and '_'."
         )
     return results_folder(before or folder) / f"{plain}.json"
+
+
+def require_records(*names: str | None) -> None:
+    """See, before any work, that records can be written, and take no place but that of another record.
+
+    Args:
+        names: of the records, as `record_path` takes them; None for none.
+
+    Raises:
+        InputError: as `record_path`; where a record cannot be written, or another file has its name, or
+            will have it.
+    """
+    for path in [record_path(name) for name in names if name is not None]:
+        # Most records take less than 100 kB.
+        require_writable(path.parent, 1e5)
+        if path.exists():
+            there = read_json(path, "take it away, or name another record")
+            if not isinstance(there, dict) or not {"name", "settings", "metrics"} <= there.keys():
+                raise InputError(
+                    f"{path} is no record, but another file, such as a run's; name another record."
+                )
+        # The run itself may be about to write it.
+        elif path.name in TRACES:
+            raise InputError(f"{path} has the name of a file of a run; name another record.")
 
 
 def write_record(

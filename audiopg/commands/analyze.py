@@ -23,7 +23,7 @@ from audiopg.inputs import whole_number, whole_seed
 from audiopg.mae import Encoder, MaskedAutoencoder
 from audiopg.pretrained import load_encoder, load_model, shipped_weights
 from audiopg.pretraining import read_settings
-from audiopg.records import pack, read_record, write_record
+from audiopg.records import pack, read_record, require_records, write_record
 from audiopg.runs import RunFolder, checkpoints, clear_leftovers, run_folder
 from audiopg.synth import ClipParameters, render
 from audiopg.transfer.summary import THIS
@@ -99,6 +99,7 @@ def add(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
+    require_records(options.record)
     environment.require_writable(options.out, _ROOM)
     with run_folder(options.out) as held:
         with environment.writing(options.out):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from audiopg.commands.common import RECORD_HELP, add_record
 from audiopg.errors import InputError
+from audiopg.records import require_records
 
 _BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 EXAMPLES = "example: audiopg bench synth --record bench-synth"
@@ -24,5 +25,6 @@ def run(options: argparse.Namespace) -> None:
         raise InputError(f"no benchmark is called {options.name!r}; choose from {list(scripts)}.")
     if options.record and not options.name:
         raise InputError("--record takes the figures of one benchmark; name it.")
+    require_records(options.record)
     for name in [options.name] if options.name else scripts:
         runpy.run_path(str(scripts[name]))["main"](options.record)

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from audiopg.transfer.finetune import FinetuneSettings
 
-# `audiopg.__main__` refuses what `audiopg.records.record_path` refuses, before any work.
 RECORD_HELP = "also write results/NAME.json of the clone; folder/NAME for another folder"
 # The names of rows that are no path: the model, and its controls.
 _ROWS = ("this encoder", "random encoder", "raw log-mel", "majority class", "log-mel mean")

@@ -10,7 +10,7 @@ from audiopg.datasets.benchmarks import BENCHMARKS
 from audiopg.environment import require_writable
 from audiopg.errors import InputError
 from audiopg.inputs import is_count
-from audiopg.records import write_record
+from audiopg.records import require_records, write_record
 from audiopg.runs import require_new
 from audiopg.transfer import FinetuneResult, read_result, significance_table
 from audiopg.transfer.finetune import FINETUNE_RECIPES, FinetuneSettings, finetune, read_run
@@ -78,6 +78,7 @@ def add(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
+    require_records(options.record)
     settings, start = FINETUNE_RECIPES[options.recipe or "paper"], options.start
     if options.resume:
         before, said = read_run(options.out)

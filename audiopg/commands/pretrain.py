@@ -25,7 +25,7 @@ from audiopg.pretraining import (
     recipe_for,
 )
 from audiopg.recipes import learning_rate_at
-from audiopg.records import write_record
+from audiopg.records import require_records, write_record
 from audiopg.runs import checkpoints, read_metrics, read_provenance
 from audiopg.synth import SynthPrior, render
 
@@ -77,6 +77,7 @@ def add(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
+    require_records(options.record)
     if options.resume and not options.recipe:
         settings = read_settings(options.out)
     else:

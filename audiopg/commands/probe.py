@@ -13,7 +13,7 @@ from audiopg.environment import best_device, provenance
 from audiopg.errors import InputError
 from audiopg.mae import Encoder
 from audiopg.pretrained import load_encoder
-from audiopg.records import write_record
+from audiopg.records import record_path, require_records, write_record
 from audiopg.transfer.compare import split_of
 from audiopg.transfer.probe import require_probe
 from audiopg.transfer.summary import TESTS, THIS, described, skipped_files
@@ -70,6 +70,11 @@ def run(options: argparse.Namespace) -> None:
     if not found:
         folder = common.recordings_folder(options.data)
         raise InputError(f"{folder} does not hold any benchmark; audiopg download fetches them.")
+    records = dict.fromkeys(found, options.record)
+    if is_all and options.record is not None:
+        record_path(options.record)  # Refuses a name without letters, which would get some here.
+        records = {name: f"{options.record}-{name}" for name in found}
+    require_records(*records.values())
     encoders = {"random encoder": common.untrained_like(encoder)} if options.controls else {}
     encoders |= {model: loaded[model][0] for model in options.beside}
     encoders[THIS] = encoder
@@ -84,8 +89,7 @@ def run(options: argparse.Namespace) -> None:
         if options.native:
             require_windows(each)
     for name, each in waves.items():
-        record = options.record and f"{options.record}{'' if len(names) == 1 else f'-{name}'}"
-        _probe_one(options, name, each, encoders, heard, record)
+        _probe_one(options, name, each, encoders, heard, records[name])
 
 
 def _probe_one(

@@ -250,6 +250,28 @@ def test_a_record_takes_the_place_of_another_record_alone(weights, data, tmp_pat
     assert "metrics" in json.loads((tmp_path / "probed.json").read_text())
 
 
+def test_probe_of_all_sets_refuses_before_the_work_what_one_of_its_records_is(
+    weights, data, tmp_path, capsys
+):
+    arguments = ["probe", weights, "--data", str(data), "--no-controls", "--dataset=all"]
+    (tmp_path / "run.json").write_text("{}")  # None of the records would be this.
+    (tmp_path / "run-speech_commands.json").write_text("{}")
+    for name, message in (
+        ("run", "run-speech_commands.json is no record, but another file"),
+        ("", "'' names no record"),
+        ("x/y/", "'x/y/' names no record"),
+        ("/proc/x", "/proc cannot be written"),
+    ):
+        assert main([*arguments, "--record", str(tmp_path / name) if name == "run" else name]) == 2
+        printed = capsys.readouterr()
+        assert message in printed.err
+        assert "embedding" not in printed.err
+        assert not printed.out
+    (tmp_path / "run-speech_commands.json").unlink()
+    assert main([*arguments, "--record", str(tmp_path / "run")]) == 0
+    assert "metrics" in json.loads((tmp_path / "run-esc10.json").read_text())
+
+
 def test_probe_looks_at_all_sets_before_it_embeds_one(weights, data, records, capsys):
     short = data / "speech_commands_v0.02/go/0_nohash_0.wav"
     soundfile.write(short, np.zeros(300), 16000)
