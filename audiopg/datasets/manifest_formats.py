@@ -130,33 +130,29 @@ def class_folders(folder: Path, columns: Columns) -> Iterator[Row]:
 
 
 def _is_split(folder: Path, files: Sequence[Path]) -> bool:
-    """Whether the outermost folders are the parts of a split, with the classes inside.
+    """Whether the outermost folders are folds, or the parts of a split, with the classes inside.
 
     Raises:
         InputError: where some folders are called like that, but do not divide all of the files.
     """
-    beside = [p for p in files if len(p.parts) < 3 or not split_part(p.parts[0])]
     parts: dict[Path, set[str]] = {}
     for path in files:
         for part in path.parents[1:-1]:
             parts.setdefault(part.parent, set()).add(part.name.lower())
     classes = {path.parent.name.lower() for path in files}
-    if all(map(_FOLD.fullmatch, classes)):
-        raise InputError(
-            f"{printable(folder)} has folders called {', '.join(sorted(classes)[:3])}, as folds and no "
-            "classes; list the clips in a table with the columns file, label and fold."
-        )
-    if all(len(path.parts) > 2 and _FOLD.fullmatch(path.parts[0]) for path in files):
-        return True
+    folds = {name for path in files for name in path.parts[:-1] if _FOLD.fullmatch(name)}
     alike = [{*filter(split_part, names)} for names in parts.values()]
     # What is called so where the classes are is none of a split, but where nothing else is there.
     alike += [classes] if all(map(split_part, classes)) else []
-    split = next((names for names in alike if divides(map(split_part, names))), ())
-    if beside and split:
+    split = next((names for names in alike if divides(map(split_part, names))), set())
+    is_part = _FOLD.fullmatch if folds else split_part
+    beside = [path for path in files if len(path.parts) < 3 or not is_part(path.parts[0])]
+    if beside and (folds or split):
         raise InputError(
-            f"{printable(folder)} has folders called {', '.join(sorted(split))}, as the parts of a split, "
-            f"which {printable(beside[0])} does not lie in as part/class/file; move what is no part "
-            "elsewhere, or list the clips in a table with the columns file, label and fold."
+            f"{printable(folder)} has folders called {', '.join(sorted(folds or split)[:5])}, as "
+            f"{'folds' if folds else 'the parts of a split'}, which {printable(beside[0])} does not lie in "
+            f"as {'fold' if folds else 'part'}/class/file; move what is in none elsewhere, or list the "
+            "clips in a table with the columns file, label and fold."
         )
     return not beside
 

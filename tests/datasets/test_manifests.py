@@ -259,11 +259,23 @@ def test_a_table_of_one_s_own_may_lie_in_an_official_layout(tmp_path):
     )
 
 
-def test_folders_called_as_folds_are_no_classes(tmp_path):
-    for name in ("fold1/1", "fold1/2", "Fold_2/1", "fold-10/1"):
+@pytest.mark.parametrize(
+    "paths",
+    [
+        "fold1/1 fold1/2 Fold_2/1 fold-10/1",
+        "fold1/a/1 fold1/b/1 fold2/a/1 fold2/b/1 notes/1",
+        "fold1/a/1 fold1/b/1 fold2/a/1 fold2/b/1 notes/a/1",
+        "fold1/a/1 fold1/b/1 fold2/a/1 fold2/b/1 1",
+        "fold1/a/1 fold1/b/1 fold2/1",
+        "a/fold1/1 a/fold2/1 b/1 b/2",
+        "a/fold1/1 a/fold2/1 b/fold1/1 b/fold2/1",
+    ],
+)
+def test_folders_called_as_folds_are_no_classes(tmp_path, paths):
+    for name in paths.split():
         record(tmp_path / f"{name}.wav")
     with pytest.raises(
-        InputError, match="has folders called fold-10, fold1, fold_2, as folds and no"
+        InputError, match="has folders called .*, as folds, which .* does not lie in"
     ):
         read(tmp_path)
 
