@@ -186,21 +186,25 @@ def _settle_numbers(options: argparse.Namespace) -> None:
 def _load(options: argparse.Namespace, device: torch.device) -> _Asked:
     """Load all that is asked about; refuse a folder that holds another analysis."""
     options.beside = common.distinct(options.beside, options.model)
-    model, said_of_it = common.load_with(load_model, common.heard_by, options.model)
-    model = model.to(device).requires_grad_(False)
-    candidates, said_of = {THIS: model.encoder}, {options.model: said_of_it}
-    for path in options.beside:
-        one, said_of[path] = common.load_with(load_encoder, common.heard_by, path)
-        candidates[path] = one.to(device)
+    options.by_clips = common.distinct(options.by_clips)
+    loaded, heard, said_of = {}, {}, {}
+
+    def ask(path: str) -> tuple[tuple[int, str] | None, dict | None]:
+        return _clips_heard(path) if path in options.by_clips else None, common.heard_by(path)
+
+    # Each once, since a run that goes on may have other weights the next time.
+    for path in dict.fromkeys((options.model, *options.beside, *options.by_clips)):
+        load = load_model if path == options.model else load_encoder
+        loaded[path], (heard[path], said_of[path]) = common.load_with(load, ask, path)
+        loaded[path].to(device)
+    heard = {path: heard[path] for path in options.by_clips}
+    model = loaded[options.model].requires_grad_(False)
+    loaded[options.model] = model.encoder
+    candidates = {THIS: model.encoder} | {path: loaded[path] for path in options.beside}
+    grown = {path: loaded[path] for path in options.by_clips}
     if options.controls:
         untrained = common.untrained_like(model.encoder).to(device)
         candidates |= {"random encoder": untrained, "raw log-mel": LogMel().to(device)}
-    grown, heard = {}, {}
-    for path in options.by_clips:
-        one, (heard[path], said_of[path]) = common.load_with(
-            load_encoder, lambda model: (_clips_heard(model), common.heard_by(model)), path
-        )
-        grown[path] = one.to(device)
     named = {THIS: options.model}
     named |= {path: path for path in (*options.beside, *options.by_clips)}
     _require_own_files([*candidates, *grown])

@@ -15,7 +15,7 @@ from audiopg.environment import atomic_path, data_folder, writing
 from audiopg.errors import InputError
 from audiopg.frontend import LogMel
 from audiopg.mae import Encoder
-from audiopg.pretrained import shipped_weights
+from audiopg.pretrained import shipped_weights, weights_file
 from audiopg.pretraining import PretrainSettings, read_settings
 from audiopg.runs import checkpoints, read_metrics, read_provenance, step_of
 
@@ -224,13 +224,23 @@ def add_beside(command: argparse.ArgumentParser, what: str, of: str = "MODEL") -
     command.add_argument("--beside", metavar=of, nargs="+", default=[], type=row_named, help=what)
 
 
-def distinct(paths: Sequence[str], this: AnyPath) -> list[str]:
-    """The paths without those that lead where an earlier one does; `this` among them is refused."""
+def distinct(
+    paths: Sequence[str],
+    this: AnyPath | None = None,
+    place: Callable[[AnyPath], Path] = weights_file,
+) -> list[str]:
+    """The paths without those that lead where an earlier one does; `this` among them is refused.
+
+    Args:
+        place: where a path leads; a run leads to the weights of its newest checkpoint.
+    """
     found: dict[Path, str] = {}
+    own = None if this is None else place(this).resolve()
     for path in paths:
-        if Path(path).resolve() == Path(this).resolve():
+        where = place(path).resolve()
+        if where == own:
             raise InputError(f"--beside names {path}, which is {this} itself; name another.")
-        found.setdefault(Path(path).resolve(), path)
+        found.setdefault(where, path)
     return [*found.values()]
 
 

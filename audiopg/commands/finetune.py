@@ -91,7 +91,7 @@ def run(options: argparse.Namespace) -> None:
         raise InputError(_NAMELESS)
     # A checkpoint needs more; how much is known when the weights are loaded.
     require_writable(options.out, 1e6)
-    others = common.distinct(options.beside, options.out)
+    others = common.distinct(options.beside, options.out, Path)
     beside = {path: read_run(path)[0] for path in others}
     settings = common.changed_by(settings, options)
     folds = None if options.folds is None else _fold_list(options.folds)

@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import re
 import shutil
 import signal
 from dataclasses import asdict, replace
@@ -30,7 +31,7 @@ from audiopg.analysis import (
     ridge_r2,
 )
 from audiopg.commands import analyze as command
-from audiopg.commands.common import heard_by, load_with
+from audiopg.commands.common import distinct, heard_by, load_with
 from audiopg.mae import MaskedAutoencoder
 from audiopg.pretrained import load_encoder, save_model
 from audiopg.pretraining import PretrainSettings, pretrain
@@ -266,6 +267,38 @@ def parsed(arguments):
     parser = argparse.ArgumentParser()
     command.add(parser)
     return parser.parse_args(arguments[1:])
+
+
+def test_a_model_is_loaded_once_whatever_is_asked_of_it(tmp_path):
+    """Between two times a run that goes on would have other weights."""
+    run = tmp_path / "run"
+    settings = PretrainSettings(preset="micro", steps=2, batch_size=2, checkpoint_every=1)
+    pretrain(settings, run, device="cpu", progress=False)
+    old, new = (run / f"step-0000000{step}" for step in (1, 2))
+    arguments = ["analyze", str(run), "--out", str(tmp_path / "out")]
+    arguments += ["--beside", str(old), "--by-clips", str(run), str(old), str(new)]
+    asked = command._load(parsed(arguments), torch.device("cpu"))
+    assert list(asked.candidates) == ["this encoder", str(old)]
+    assert asked.heard == {str(run): (4, "synthesis"), str(old): (2, "synthesis")}
+    assert asked.grown == {str(run): asked.model.encoder, str(old): asked.candidates[str(old)]}
+
+
+def test_a_model_is_not_set_beside_itself(tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    for step in (1, 2):
+        save_model(MaskedAutoencoder.preset("micro"), run / f"step-0000000{step}/model.safetensors")
+    (tmp_path / "link").symlink_to(run)
+    monkeypatch.chdir(run)
+    new = run / "step-00000002"
+    same = [str(run), ".", str(new), "step-00000002/model.safetensors", str(tmp_path / "link")]
+    assert distinct([*same, "step-00000001", "tiny", "tiny"]) == [
+        str(run), "step-00000001", "tiny",
+    ]  # fmt: skip
+    for this in same:
+        assert distinct(["step-00000001", "tiny"], this) == ["step-00000001", "tiny"]
+        for path in same:
+            with pytest.raises(InputError, match=f"--beside names {re.escape(path)}, which is"):
+                distinct(["tiny", path], this)
 
 
 def test_a_folder_with_another_analysis_is_refused_before_the_work(tmp_path, monkeypatch, capsys):
