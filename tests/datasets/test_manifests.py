@@ -275,7 +275,7 @@ def test_folders_called_as_folds_are_no_classes(tmp_path, paths):
     for name in paths.split():
         record(tmp_path / f"{name}.wav")
     with pytest.raises(
-        InputError, match="has folders called .*, as folds, which .* does not lie in"
+        InputError, match=r"has folders called .*, as folds, which .* does not lie in"
     ):
         read(tmp_path)
 
