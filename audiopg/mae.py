@@ -268,8 +268,7 @@ def attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) ->
 
     On a CPU in bfloat16, where gradients are needed, attention is written out as two products.
     There PyTorch's fused attention takes 2 to 4 times as long for both passes, and its backward pass
-    is slower than in float32 (torch 2.11; see `benchmarks/attention.py` and
-    `findings/bfloat16_attention.sh`).
+    is slower than in float32 (torch 2.11; see `findings/bfloat16_attention.sh`).
     """
     if query.is_cuda or query.dtype != torch.bfloat16 or not query.requires_grad:
         return nn.functional.scaled_dot_product_attention(query, key, value, mask)
