@@ -16,7 +16,6 @@ import torch
 from audiopg import PretrainSettings, SynthPrior, pretrain, render
 from audiopg.book.experiments import SCALES
 from audiopg.environment import best_device, provenance
-from audiopg.records import write_record
 from audiopg.synth import ADDITIONS
 
 ROUNDS, STEPS, WARM_UP = 5, 3, 1
@@ -52,9 +51,9 @@ def in_turn(measures: dict[str, Callable[[], float]]) -> dict[str, np.ndarray]:
     return {name: np.array([each[name] for each in rounds]) for name in measures}
 
 
-def main(record: str | None = None) -> None:
-    """Print the table; with a name, also write results/NAME.json."""
-    began, device = time.perf_counter(), best_device()
+def main() -> dict:
+    """Print the table; return what a record says."""
+    device = best_device()
     settings = SCALES["paper" if device.type == "cuda" else "cpu"]
     clips = settings.batch_size
     rendered = in_turn(
@@ -78,24 +77,16 @@ def main(record: str | None = None) -> None:
             line += f"; rendering {1e3 * figures[name]['render']:6.1f} ms, "
             line += f"{ratio(rendered, name):.2f} x"
         print(line)
-    if record:
-        path = write_record(
-            record,
-            settings={"preset": settings.preset, "batch_size": clips, "rounds": ROUNDS},
-            metrics={"rows": figures},
-            seconds=time.perf_counter() - began,
-            data="synthesized clips, no recordings",
-            protocol=f"median over {ROUNDS} rounds, the rows in turn within each; a round's figure "
-            f"is the median of {STEPS} steps after {WARM_UP} not counted",
-            where=where,
-        )
-        print(f"recorded in {path}")
+    return {
+        "settings": {"preset": settings.preset, "batch_size": clips, "rounds": ROUNDS},
+        "metrics": {"rows": figures},
+        "data": "synthesized clips, no recordings",
+        "protocol": f"median over {ROUNDS} rounds, the rows in turn within each; a round's figure "
+        f"is the median of {STEPS} steps after {WARM_UP} not counted",
+        "where": where,
+    }
 
 
 def ratio(seconds: dict[str, np.ndarray], name: str) -> float:
     """Of the time of a row to that of `full`, the median over the rounds."""
     return float(np.median(seconds[name] / seconds["full"]))
-
-
-if __name__ == "__main__":
-    main()

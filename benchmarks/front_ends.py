@@ -9,7 +9,6 @@ the tests have too; those that are installed are compared:
     AUDIOPG_DATA=data python -m audiopg bench front_ends --record front-ends
 """
 
-import time
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
@@ -22,9 +21,9 @@ from torch import Tensor
 
 from audiopg import LogMel, data_folder
 from audiopg.datasets import cached_waves, find_dataset
+from audiopg.errors import InputError
 from audiopg.frontend import whole_frames
 from audiopg.layouts import AUDIOMAE
-from audiopg.records import write_record
 
 CLIPS = 40
 KALDI = {"window_type": "hamming", "num_mel_bins": 128, "htk_compat": True, "dither": 0.0}
@@ -78,12 +77,11 @@ def difference(theirs: Tensor, ours: Tensor) -> np.ndarray:
 
 
 @torch.no_grad()
-def main(record: str | None = None) -> None:
-    """Compare what is installed, print, and write the record."""
-    began, clips = time.perf_counter(), find_dataset("esc10", data_folder())
+def main() -> dict:
+    """Compare what is installed and print; return what a record says."""
+    clips = find_dataset("esc10", data_folder())
     if clips is None:
-        print("front_ends: no recordings; name a folder with ESC-10 in AUDIOPG_DATA.")
-        return
+        raise InputError("no recordings are named; set AUDIOPG_DATA to a folder with ESC-10.")
     waves, found = cached_waves(clips), []
     rows = np.linspace(0, len(clips) - 1, CLIPS).round().astype(int)
     heard = [waves.native(row) for row in rows]
@@ -105,17 +103,10 @@ def main(record: str | None = None) -> None:
             }
         )
         print(f"{toolkit}, {told}: median {np.median(apart):.2g}, largest {apart.max():.2g} nats")
-    if record:
-        write_record(
-            record,
-            settings={"clips": CLIPS},
-            metrics={"rows": found},
-            seconds=time.perf_counter() - began,
-            data=f"{clips.name} ({clips.licence})",
-            protocol=f"absolute differences of the log-mels of {CLIPS} clips, all bands of all frames "
-            "that both have",
-        )
-
-
-if __name__ == "__main__":
-    main()
+    return {
+        "settings": {"clips": CLIPS},
+        "metrics": {"rows": found},
+        "data": f"{clips.name} ({clips.licence})",
+        "protocol": f"absolute differences of the log-mels of {CLIPS} clips, all bands of all frames "
+        "that both have",
+    }

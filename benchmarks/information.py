@@ -21,7 +21,6 @@ from torch import Tensor
 from audiopg import SynthPrior
 from audiopg.analysis import mutual_information
 from audiopg.environment import provenance
-from audiopg.records import write_record
 
 CLIPS, DIMENSIONS, NEIGHBOURS = 5000, 768, 3
 REFERENCE_DIMENSIONS = 24
@@ -107,9 +106,8 @@ def growth() -> dict[str, list[float]]:
     return curves
 
 
-def main(record: str | None = None) -> None:
-    """Print the table; with a name, also write results/NAME.json."""
-    began = time.perf_counter()
+def main() -> dict:
+    """Print the table; return what a record says."""
     every = torch.get_num_threads()
     embeddings, factors = made()
     metrics: dict[str, dict] = {}
@@ -128,26 +126,18 @@ def main(record: str | None = None) -> None:
     for name in ("ours", "reference"):
         points = zip(curves["clips"], curves[name], strict=True)
         print(f"    {name}: " + ", ".join(f"{clips}: {ms:.2f}" for clips, ms in points))
-    if record:
-        path = write_record(
-            record,
-            settings={
-                "clips": CLIPS,
-                "dimensions": DIMENSIONS,
-                "neighbours": NEIGHBOURS,
-                "reference_dimensions": REFERENCE_DIMENSIONS,
-                "rounds": ROUNDS,
-            },
-            metrics=metrics,
-            seconds=time.perf_counter() - began,
-            data="embeddings made from the factors of clips of the 'full' prior by a random layer",
-            protocol=f"median of {ROUNDS} rounds, both in turn in each; scikit-learn's "
-            f"mutual_info_regression on {REFERENCE_DIMENSIONS} of the dimensions one by one, "
-            "multiplied up, on one thread",
-            where=provenance("cpu"),
-        )
-        print(f"recorded in {path}")
-
-
-if __name__ == "__main__":
-    main()
+    return {
+        "settings": {
+            "clips": CLIPS,
+            "dimensions": DIMENSIONS,
+            "neighbours": NEIGHBOURS,
+            "reference_dimensions": REFERENCE_DIMENSIONS,
+            "rounds": ROUNDS,
+        },
+        "metrics": metrics,
+        "data": "embeddings made from the factors of clips of the 'full' prior by a random layer",
+        "protocol": f"median of {ROUNDS} rounds, both in turn in each; scikit-learn's "
+        f"mutual_info_regression on {REFERENCE_DIMENSIONS} of the dimensions one by one, "
+        "multiplied up, on one thread",
+        "where": provenance("cpu"),
+    }

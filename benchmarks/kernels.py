@@ -7,7 +7,6 @@ stands the front end, which both feed.
 """
 
 import statistics
-import time
 from collections.abc import Callable
 from importlib import import_module
 from unittest.mock import patch
@@ -17,7 +16,6 @@ import torch
 from audiopg import LogMel, SynthPrior, render
 from audiopg.environment import provenance
 from audiopg.errors import InputError
-from audiopg.records import write_record
 
 PRIORS, CLIPS, ROUNDS = ("sine", "full", "extended"), 256, 7
 
@@ -37,14 +35,10 @@ def milliseconds(tasks: dict[str, Callable[[], object]]) -> dict[str, float]:
     return {name: statistics.median(times[1:]) for name, times in taken.items()}
 
 
-def main(record: str | None = None) -> None:
-    """Print the table; with a name, also write results/NAME.json."""
+def main() -> dict:
+    """Print the table; return what a record says."""
     if not torch.cuda.is_available():
-        reason = "the kernels run on a CUDA GPU, and there is none here."
-        if record:
-            raise InputError(reason)
-        return print(reason)
-    began = time.perf_counter()
+        raise InputError("the kernels run on a CUDA GPU, and there is none here.")
     log_mel, clips = LogMel().cuda(), torch.arange(CLIPS, device="cuda")
     # A program imports its function under the name of the module.
     renderer = import_module("audiopg.synth.render")
@@ -73,19 +67,11 @@ def main(record: str | None = None) -> None:
             print(f"  {task:32} {value:10.2g}" + " ms a clip" * (task in tasks))
         ratio = table[name]["render by tensors"] / table[name]["render by kernels"]
         print(f"  the kernels are {ratio:.1f} times as fast")
-    if record:
-        path = write_record(
-            record,
-            settings={"clips": CLIPS, "rounds": ROUNDS, "seed": 0},
-            metrics=table,
-            seconds=time.perf_counter() - began,
-            data="clips synthesized from the priors named, no recordings",
-            protocol=f"median of {ROUNDS} rounds after one not counted, the tasks in turn within each; "
-            "time between two events of the GPU, which counts what the host makes it wait",
-            where=provenance("cuda"),
-        )
-        print(f"recorded in {path}")
-
-
-if __name__ == "__main__":
-    main()
+    return {
+        "settings": {"clips": CLIPS, "rounds": ROUNDS, "seed": 0},
+        "metrics": table,
+        "data": "clips synthesized from the priors named, no recordings",
+        "protocol": f"median of {ROUNDS} rounds after one not counted, the tasks in turn within each; "
+        "time between two events of the GPU, which counts what the host makes it wait",
+        "where": provenance("cuda"),
+    }

@@ -7,7 +7,6 @@ probe is trained once on whatever the other folds hold, and once without the rec
     AUDIOPG_DATA=data python -m audiopg bench leakage --record bench-leakage
 """
 
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +15,6 @@ import torch
 from audiopg import data_folder, load_encoder
 from audiopg.datasets import LabelledClips, cached_waves, find_dataset
 from audiopg.errors import InputError
-from audiopg.records import write_record
 from audiopg.transfer import probe_features
 from audiopg.transfer.compare import clip_features
 
@@ -51,9 +49,9 @@ def compared(clips: LabelledClips, features: dict[str, torch.Tensor]) -> dict:
     }
 
 
-def main(record: str | None = None) -> None:
-    """Compare, print, and write the record."""
-    began, found, encoder = time.perf_counter(), {}, load_encoder("tiny")
+def main() -> dict:
+    """Compare and print; return what a record says."""
+    found, encoder = {}, load_encoder("tiny")
     for name in SETS:
         if (clips := find_dataset(name, data_folder())) is None:
             raise InputError(f"{name} is not at hand; set AUDIOPG_DATA to a folder that holds it.")
@@ -65,17 +63,10 @@ def main(record: str | None = None) -> None:
             if way != "clips":
                 means = 100 * np.mean(figures["folds"], axis=1)
                 print(f"{clips.name}, {way}: {means.round(1)} %, torn {figures.get('torn', '')}")
-    if record:
-        write_record(
-            record,
-            settings={"model": "tiny", "seeds": list(SEEDS)},
-            metrics=found,
-            seconds=time.perf_counter() - began,
-            data="ESC-10 (CC BY 3.0) and three folds of UrbanSound8K (CC BY-NC 3.0)",
-            protocol="linear probe of averaged tokens at each clip's own length, its strength chosen on "
-            "the training folds; the folds of each class shuffled by seeds 0, 1 and 2",
-        )
-
-
-if __name__ == "__main__":
-    main()
+    return {
+        "settings": {"model": "tiny", "seeds": list(SEEDS)},
+        "metrics": found,
+        "data": "ESC-10 (CC BY 3.0) and three folds of UrbanSound8K (CC BY-NC 3.0)",
+        "protocol": "linear probe of averaged tokens at each clip's own length, its strength chosen on "
+        "the training folds; the folds of each class shuffled by seeds 0, 1 and 2",
+    }

@@ -18,7 +18,6 @@ from torch import nn
 from audiopg import LogMel, MaskedAutoencoder, SynthPrior, render
 from audiopg.environment import PRECISIONS, autocast, best_precision, provenance
 from audiopg.muon import Muon
-from audiopg.records import write_record
 
 CLIPS, ROUNDS = 16, 5
 
@@ -35,9 +34,8 @@ def seconds_of(task: Callable[[], object]) -> float:
     return time.process_time() - began
 
 
-def main(record: str | None = None) -> None:
-    """Print the table; with a name, also write results/NAME.json."""
-    began = time.perf_counter()
+def main() -> dict:
+    """Print the table; return what a record says."""
     precision, where = best_precision("cpu"), provenance()
     clips = torch.arange(CLIPS)
     mel = LogMel()(render(SynthPrior.preset("full").sample(clips, seed=0)))
@@ -67,20 +65,16 @@ def main(record: str | None = None) -> None:
     print(f"  forward and backward {1e3 * best['passes']:8.0f} ms of the processor")
     print(f"  our step of Muon     {1e3 * best['ours']:8.0f} ms, {100 * share:.1f} % of a step")
     print(f"  torch.optim.Muon     {1e3 * best['torch']:8.0f} ms, {ratio:.1f} times ours")
-    if record:
-        path = write_record(
-            record,
-            settings={"preset": "tiny", "precision": precision, "batch_size": CLIPS,
-                      "rounds": ROUNDS},
-            metrics={"processor_seconds": best, "ratio_to_torch": ratio, "share_of_step": share},
-            seconds=time.perf_counter() - began,
-            data=f"{CLIPS} clips synthesized from the 'full' prior, no recordings",
-            protocol=f"the least processor time of {ROUNDS - 1} rounds after one not counted, the "
-            "three in turn within each",
-            where=where,
-        )  # fmt: skip
-        print(f"recorded in {path}")
-
-
-if __name__ == "__main__":
-    main()
+    return {
+        "settings": {
+            "preset": "tiny",
+            "precision": precision,
+            "batch_size": CLIPS,
+            "rounds": ROUNDS,
+        },
+        "metrics": {"processor_seconds": best, "ratio_to_torch": ratio, "share_of_step": share},
+        "data": f"{CLIPS} clips synthesized from the 'full' prior, no recordings",
+        "protocol": f"the least processor time of {ROUNDS - 1} rounds after one not counted, the "
+        "three in turn within each",
+        "where": where,
+    }

@@ -9,7 +9,6 @@ that are installed are probed:
     AUDIOPG_DATA=data python -m audiopg bench packaged --record packaged-encoders
 """
 
-import time
 from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import version
@@ -21,7 +20,7 @@ from tqdm.auto import tqdm
 
 from audiopg import data_folder
 from audiopg.datasets import cached_waves, find_dataset
-from audiopg.records import write_record
+from audiopg.errors import InputError
 from audiopg.transfer import probe_features
 
 Embed = Callable[[Tensor], Tensor]
@@ -80,17 +79,15 @@ def embedded(waves: list[Tensor], embed: Embed, name: str) -> Tensor:
     return torch.stack([embed(wave).float() for wave in tqdm(waves, desc=name, unit="clip")])
 
 
-def main(record: str | None = None) -> None:
-    """Probe what is installed on what is at hand; write the record."""
-    began = time.perf_counter()
+def main() -> dict:
+    """Probe what is installed on what is at hand; return what a record says."""
     installed = {name: each for name, each in PACKAGED.items() if find_spec(each[1])}
     clips = find_dataset("esc10", data_folder())
     if not installed or clips is None:
-        print(
-            "packaged: nothing to probe; install the packages named in benchmarks/packaged.py, and "
-            "name a folder with ESC-10 in AUDIOPG_DATA."
+        raise InputError(
+            "nothing to probe; install the packages named in benchmarks/packaged.py, and name a "
+            "folder with ESC-10 in AUDIOPG_DATA."
         )
-        return
     waves = cached_waves(clips)
     whole = [waves.native(row) for row in range(len(clips))]
     features = {name: embedded(whole, make(), name) for name, (*_, make) in installed.items()}
@@ -103,17 +100,10 @@ def main(record: str | None = None) -> None:
             "dimensions": features[name].shape[1],
         }
         print(f"{name}: {100 * result.mean:.1f} ± {100 * result.standard_deviation:.1f} %")
-    if record:
-        write_record(
-            record,
-            settings={package: version(package) for package, *_ in installed.values()},
-            metrics=found,
-            seconds=time.perf_counter() - began,
-            data=f"{clips.name} ({clips.licence})",
-            protocol="frozen networks with the weights of their package, each clip at its native length, "
-            "averaged over time; a linear probe whose every choice is made on the training folds",
-        )
-
-
-if __name__ == "__main__":
-    main()
+    return {
+        "settings": {package: version(package) for package, *_ in installed.values()},
+        "metrics": found,
+        "data": f"{clips.name} ({clips.licence})",
+        "protocol": "frozen networks with the weights of their package, each clip at its native length, "
+        "averaged over time; a linear probe whose every choice is made on the training folds",
+    }

@@ -23,7 +23,6 @@ from audiopg import LogMel, MaskedAutoencoder, SynthPrior, render
 from audiopg.environment import PRECISIONS, autocast, best_device, best_precision, provenance
 from audiopg.mae import BANDS, MOST_TOKENS, PIXELS, Architecture
 from audiopg.pretraining import PretrainSettings, pretrain
-from audiopg.records import write_record
 
 STEPS, WARM_UP = 8, 3
 # Dense products in bfloat16, TFLOP/s, as NVIDIA's data sheets give them.
@@ -121,9 +120,8 @@ def fastest_product(device: torch.device) -> float:
     return 2 * side**3 / median_seconds(lambda: left @ right) / 1e12
 
 
-def main(record: str | None = None) -> None:
-    """Print the table; with a name, also write results/NAME.json."""
-    began = time.perf_counter()
+def main() -> dict:
+    """Print the table; return what a record says."""
     device = best_device()
     on_gpu = device.type == "cuda"
     settings = PretrainSettings(
@@ -176,19 +174,15 @@ def main(record: str | None = None) -> None:
     if on_gpu:
         metrics["peak_bytes"] = torch.cuda.max_memory_allocated()
         print(f"  peak memory {metrics['peak_bytes'] / 2**30:.1f} GiB")
-    if record:
-        path = write_record(
-            record,
-            settings={"preset": settings.preset, "batch_size": settings.batch_size,
-                      "precision": settings.precision, "steps": STEPS},
-            metrics=metrics,
-            seconds=time.perf_counter() - began,
-            data="clips synthesized from the 'full' prior, no recordings",
-            protocol=f"median of {STEPS} steps after {WARM_UP} not counted; one way after another",
-            where=where,
-        )  # fmt: skip
-        print(f"recorded in {path}")
-
-
-if __name__ == "__main__":
-    main()
+    return {
+        "settings": {
+            "preset": settings.preset,
+            "batch_size": settings.batch_size,
+            "precision": settings.precision,
+            "steps": STEPS,
+        },
+        "metrics": metrics,
+        "data": "clips synthesized from the 'full' prior, no recordings",
+        "protocol": f"median of {STEPS} steps after {WARM_UP} not counted; one way after another",
+        "where": where,
+    }

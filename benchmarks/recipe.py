@@ -33,7 +33,7 @@ from audiopg.datasets import find_dataset
 from audiopg.embedding import POOLINGS
 from audiopg.environment import best_device, data_folder, provenance
 from audiopg.recipes import recipe_for
-from audiopg.records import read_record, write_record
+from audiopg.records import read_record
 
 ROUNDS, STEPS, WARM_UP = 3, 5, 2
 # What computes the same function as the first row.
@@ -169,9 +169,8 @@ def print_quality(table: dict[str, dict]) -> None:
         )
 
 
-def main(record: str | None = None) -> None:
-    """Print both tables; with a name, also write results/NAME.json."""
-    began = time.perf_counter()
+def main() -> dict:
+    """Print both tables; return what a record says."""
     table = rows()
     rates = {name: [] for name in table}
     losses = {}
@@ -201,21 +200,13 @@ def main(record: str | None = None) -> None:
         print(line)
     quality = time_to_quality()
     print_quality(quality)
-    if record:
-        path = write_record(
-            record,
-            settings={"preset": preset, "batch_size": batch_size, "rounds": ROUNDS, "steps": STEPS},
-            metrics={"rows": figures, "quality": quality},
-            seconds=time.perf_counter() - began,
-            data="clips synthesized from the 'full' prior; probed on ESC-10 where it is at hand",
-            protocol=f"speeds: median over {ROUNDS} rounds, the rows in turn within each; a round's "
-            f"figure is the median of {STEPS} steps after {WARM_UP} not counted; quality: the "
-            "processor's seconds of whole runs on one thread in float32, and of the recipe before those "
-            f"of {TIMED} steps times {BEFORE.steps // TIMED}; linear probe of clips at native length",
-            where=where,
-        )
-        print(f"recorded in {path}")
-
-
-if __name__ == "__main__":
-    main()
+    return {
+        "settings": {"preset": preset, "batch_size": batch_size, "rounds": ROUNDS, "steps": STEPS},
+        "metrics": {"rows": figures, "quality": quality},
+        "data": "clips synthesized from the 'full' prior; probed on ESC-10 where it is at hand",
+        "protocol": f"speeds: median over {ROUNDS} rounds, the rows in turn within each; a round's "
+        f"figure is the median of {STEPS} steps after {WARM_UP} not counted; quality: the "
+        "processor's seconds of whole runs on one thread in float32, and of the recipe before those "
+        f"of {TIMED} steps times {BEFORE.steps // TIMED}; linear probe of clips at native length",
+        "where": where,
+    }

@@ -8,8 +8,6 @@ that keep both versions of a clip together. Half would be right by chance.
     AUDIOPG_DATA=data python -m audiopg bench resampled --record resampled
 """
 
-import time
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -17,7 +15,6 @@ from torch import Tensor
 from audiopg import SynthPrior, data_folder, load_encoder, render
 from audiopg.datasets import cached_waves, find_dataset
 from audiopg.frontend import resample
-from audiopg.records import write_record
 from audiopg.transfer import linear_probe
 from audiopg.transfer.compare import clip_features
 
@@ -71,9 +68,8 @@ def _top(wave: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def main(record: str | None = None) -> None:
-    """Compare, print, and write the record."""
-    began = time.perf_counter()
+def main() -> dict:
+    """Compare and print; return what a record says."""
     sources = {"synthesized": synthesized(), "Speech Commands": spoken()}
     found = {name: compared(waves) for name, waves in sources.items() if waves}
     for name, each in found.items():
@@ -83,18 +79,11 @@ def main(record: str | None = None) -> None:
             f"{100 * np.mean(each['tiny']):.1f} %, by log-mel statistics "
             f"{100 * np.mean(each['log-mel statistics']):.1f} %"
         )
-    if record:
-        write_record(
-            record,
-            settings={"model": "tiny", "clips": CLIPS, "rates": [16000, 44100, 16000]},
-            metrics=found,
-            seconds=time.perf_counter() - began,
-            data="one second of clips of the prior 'full', seed 5; test clips of Speech Commands "
-            "(CC BY 4.0), where they are at hand",
-            protocol=f"a linear probe of each version against the other, {FOLDS} folds that keep both "
-            "versions of a clip together, its strength chosen on the training folds",
-        )
-
-
-if __name__ == "__main__":
-    main()
+    return {
+        "settings": {"model": "tiny", "clips": CLIPS, "rates": [16000, 44100, 16000]},
+        "metrics": found,
+        "data": "one second of clips of the prior 'full', seed 5; test clips of Speech Commands "
+        "(CC BY 4.0), where they are at hand",
+        "protocol": f"a linear probe of each version against the other, {FOLDS} folds that keep both "
+        "versions of a clip together, its strength chosen on the training folds",
+    }

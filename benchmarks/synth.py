@@ -32,7 +32,6 @@ from tqdm.auto import tqdm
 
 from audiopg import ClipParameters, LogMel, SynthPrior, render
 from audiopg.environment import best_device, provenance
-from audiopg.records import write_record
 from audiopg.synth import CLIP_SAMPLES, CLIP_SECONDS, EXCITATIONS, SAMPLE_RATE
 
 Name = TypeVar("Name")
@@ -359,9 +358,8 @@ def show(title: str, taken: dict[str, float]) -> None:
         print(f"  faster than the reference: {', '.join(ratios)}, both {both:.1f} x")
 
 
-def main(record: str | None = None) -> None:
-    """Print the tables; with a name, also write results/NAME.json."""
-    began = time.perf_counter()
+def main() -> dict:
+    """Print the tables; return what a record says."""
     every, device = torch.get_num_threads(), best_device().type
     tables: dict[str, dict[str, float]] = {}
     for threads in sorted({1, every}):
@@ -406,27 +404,19 @@ def main(record: str | None = None) -> None:
     if device == "cuda":
         metrics["peak_bytes_of_64_clips"] = peak_bytes("cuda")
         print(f"\npeak memory of 64 clips: {metrics['peak_bytes_of_64_clips'] / 2**20:.0f} MiB")
-    if record:
-        path = write_record(
-            record,
-            settings={
-                "clips": CLIPS,
-                "rounds": ROUNDS,
-                "preset": "full",
-                "seed": 0,
-                "targets": {name: target for name, (_, target) in RATIOS.items()},
-                "numba": find_spec("numba") is not None,
-            },
-            metrics=metrics,
-            seconds=time.perf_counter() - began,
-            data="clips synthesized from the 'full' prior, no recordings",
-            protocol=f"median of {ROUNDS} rounds after one not counted, the tasks in turn within each "
-            "round, the points of a curve too; time of the processor on one thread, else of the clock; "
-            "growth on one thread of the CPU, or on the GPU where there is one",
-            where=provenance(device),
-        )
-        print(f"recorded in {path}")
-
-
-if __name__ == "__main__":
-    main()
+    return {
+        "settings": {
+            "clips": CLIPS,
+            "rounds": ROUNDS,
+            "preset": "full",
+            "seed": 0,
+            "targets": {name: target for name, (_, target) in RATIOS.items()},
+            "numba": find_spec("numba") is not None,
+        },
+        "metrics": metrics,
+        "data": "clips synthesized from the 'full' prior, no recordings",
+        "protocol": f"median of {ROUNDS} rounds after one not counted, the tasks in turn within each "
+        "round, the points of a curve too; time of the processor on one thread, else of the clock; "
+        "growth on one thread of the CPU, or on the GPU where there is one",
+        "where": provenance(device),
+    }

@@ -27,7 +27,6 @@ from audiopg import Encoder, LogMel, SynthPrior, render
 from audiopg.datasets import CachedWaves, LabelledClips, cached_waves, load_audio
 from audiopg.environment import autocast, best_device, best_precision, provenance
 from audiopg.frontend import fit_length
-from audiopg.records import write_record
 from audiopg.synth import CLIP_SAMPLES, SAMPLE_RATE
 from audiopg.transfer.augment import fold_key
 from audiopg.transfer.finetune import (
@@ -158,9 +157,8 @@ def usual_seconds_a_step(
     return float(np.median(np.diff(stamps)[WARM_UP:]))
 
 
-def main(record: str | None = None) -> None:
-    """Print the figures; with a name, also write results/NAME.json."""
-    began = time.perf_counter()
+def main() -> dict:
+    """Print the figures; return what a record says."""
     device = best_device()
     on_gpu = device.type == "cuda"
     preset, clips = ("base", 32) if on_gpu else ("tiny", 8)
@@ -201,20 +199,17 @@ def main(record: str | None = None) -> None:
             rate = len(whole) / median_seconds(partial(encoder.embed, whole))
             metrics["embedded_clips_per_second"][where_to] = rate
             print(f"  embedding on {where_to}: {rate:.1f} clips/s of 10.24 s, in float32")
-    if record:
-        path = write_record(
-            record,
-            settings={"preset": preset, "precision": precision, "batch_size": clips,
-                      "steps": STEPS, "rounds": ROUNDS},
-            metrics=metrics,
-            seconds=time.perf_counter() - began,
-            data=f"{len(waves)} clips synthesized from the 'full' prior, as FLAC files of {SECONDS} s",
-            protocol=f"median of {ROUNDS} epochs of {STEPS} steps, after one not counted; the "
-            f"usual way: median of {2 * STEPS - WARM_UP} steps, after one not counted",
-            where=where,
-        )  # fmt: skip
-        print(f"recorded in {path}")
-
-
-if __name__ == "__main__":
-    main()
+    return {
+        "settings": {
+            "preset": preset,
+            "precision": precision,
+            "batch_size": clips,
+            "steps": STEPS,
+            "rounds": ROUNDS,
+        },
+        "metrics": metrics,
+        "data": f"{len(waves)} clips synthesized from the 'full' prior, as FLAC files of {SECONDS} s",
+        "protocol": f"median of {ROUNDS} epochs of {STEPS} steps, after one not counted; the "
+        f"usual way: median of {2 * STEPS - WARM_UP} steps, after one not counted",
+        "where": where,
+    }

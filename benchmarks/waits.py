@@ -18,7 +18,6 @@ import torch
 
 from audiopg import MaskedAutoencoder
 from audiopg.environment import provenance
-from audiopg.records import write_record
 
 ROUNDS = 3
 # The time of one thing as a share of that of another, and the most it may be.
@@ -133,9 +132,9 @@ def memory() -> dict[str, dict[int, float]]:
     return found
 
 
-def main(record: str | None = None) -> None:
-    """Print the table; with a name, also write results/NAME.json."""
-    began, every = time.perf_counter(), torch.get_num_threads()
+def main() -> dict:
+    """Print the table; return what a record says."""
+    every = torch.get_num_threads()
     torch.set_num_threads(1)
     taken = programs() | embedding()
     torch.set_num_threads(every)
@@ -150,23 +149,15 @@ def main(record: str | None = None) -> None:
             print(f"{name:44} {share:6.2f} of {other}")
     for name, found in megabytes.items():
         print(f"{name}: " + ", ".join(f"{count}: {size:.0f} MB" for count, size in found.items()))
-    if record:
-        path = write_record(
-            record,
-            settings={
-                "rounds": ROUNDS,
-                "targets": {name: target for name, (_, target) in RATIOS.items()},
-                "megabyte_targets": MEMORY,
-            },
-            metrics={"seconds": taken, "ratios": ratios, "megabytes_beyond_import": megabytes},
-            seconds=time.perf_counter() - began,
-            data="clips synthesized, and noise in place of recordings, which takes as long",
-            protocol=f"median of {ROUNDS} rounds after one not counted, in turn within each; time of "
-            "the processor, on one thread; the most memory of a process as the system tells it",
-            where=provenance("cpu"),
-        )
-        print(f"recorded in {path}")
-
-
-if __name__ == "__main__":
-    main()
+    return {
+        "settings": {
+            "rounds": ROUNDS,
+            "targets": {name: target for name, (_, target) in RATIOS.items()},
+            "megabyte_targets": MEMORY,
+        },
+        "metrics": {"seconds": taken, "ratios": ratios, "megabytes_beyond_import": megabytes},
+        "data": "clips synthesized, and noise in place of recordings, which takes as long",
+        "protocol": f"median of {ROUNDS} rounds after one not counted, in turn within each; time of "
+        "the processor, on one thread; the most memory of a process as the system tells it",
+        "where": provenance("cpu"),
+    }

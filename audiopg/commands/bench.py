@@ -2,11 +2,12 @@
 
 import argparse
 import runpy
+import time
 from pathlib import Path
 
 from audiopg.commands.common import RECORD_HELP, add_record
 from audiopg.errors import InputError
-from audiopg.records import require_records
+from audiopg.records import require_records, write_record
 
 _BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 EXAMPLES = "example: audiopg bench synth --record bench-synth"
@@ -27,4 +28,15 @@ def run(options: argparse.Namespace) -> None:
         raise InputError("--record takes the figures of one benchmark; name it.")
     require_records(options.record)
     for name in [options.name] if options.name else scripts:
-        runpy.run_path(str(scripts[name]))["main"](options.record)
+        measure = runpy.run_path(str(scripts[name]))["main"]
+        began = time.perf_counter()
+        try:
+            found = measure()
+        except InputError as error:
+            if options.name:
+                raise
+            print(f"{name}: {error}")
+            continue
+        if options.record:
+            seconds = time.perf_counter() - began
+            print(f"recorded in {write_record(options.record, seconds=seconds, **found)}")
