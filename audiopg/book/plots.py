@@ -124,11 +124,9 @@ def clip_panel(params: ClipParameters, *, title: str = "") -> Figure:
     Args:
         params: one row.
         title: of the figure.
-
-    Raises:
-        InputError: for more or fewer clips than one, or a factor out of its range.
     """
-    wave, mels = _rendered(params)
+    (wave,) = render(params)
+    wave, mels = _array(wave), _array(LogMel()(wave.cpu()[None])[0])
     figure = plt.figure(figsize=(WIDTH, 7.2))
     axes = figure.subplot_mosaic(
         [["wave", "."], ["mel", "bar"], ["spectrum", "."]],
@@ -203,7 +201,6 @@ def mel_picture(mel: ArrayLike, hidden: ArrayLike | None = None) -> bytes:
         InputError: for another shape.
     """
     mel = _array(mel)
-    _check_mels("mel", mel[None])
     if hidden is not None:
         mel = np.ma.masked_array(mel, _array(hidden))
     with mpl.rc_context():
@@ -229,11 +226,9 @@ def spectrogram_wall(
         difference: whether they are differences: more is red then, less is blue, and 0 is white.
 
     Raises:
-        InputError: for another shape, or titles of another number.
+        InputError: for another shape.
     """
     mels = _array(mels)
-    _check_mels("mels", mels)
-    _check_titles(titles, len(mels))
     colours = {"cmap": "RdBu_r", "limits": (-3.0, 3.0)} if difference else {}
     label = "difference in log-mel" if difference else "log-mel (standardised)"
     figure, axes = _grid(len(mels), columns, height=1.45)
@@ -249,21 +244,11 @@ def spectra(waves: Mapping[str, ArrayLike]) -> Figure:
 
     Args:
         waves: title -> (samples,) at 16 kHz, at least 8,192 of them.
-
-    Raises:
-        InputError: without waves, or for one of another shape.
     """
-    if not waves:
-        raise InputError("no waves were given; name at least one.")
     figure, axes = _grid(len(waves), 1, height=1.7)
     for axis, (title, wave) in zip(axes, waves.items(), strict=True):
-        wave = _array(wave)
-        if wave.ndim != 1 or len(wave) < SPECTRUM_WINDOW:
-            raise InputError(
-                f"{title!r} has shape {wave.shape}; give (samples,), {SPECTRUM_WINDOW} or more."
-            )
         _set_up_spectrum(axis)
-        _add_spectrum(axis, wave)
+        _add_spectrum(axis, _array(wave))
         axis.set_title(title, fontsize="small")
         axis.label_outer()
     return figure
@@ -280,17 +265,8 @@ def histograms(
         columns: histograms in a row.
         bins: of real numbers.
         shared: whether one factor under several settings is compared, on the same axes.
-
-    Raises:
-        InputError: without factors, or for one that is empty or not finite.
     """
-    if not factors:
-        raise InputError("no factors were given; name at least one.")
     factors = {label: _array(values).ravel() for label, values in factors.items()}
-    for label, values in factors.items():
-        real = np.issubdtype(values.dtype, np.floating)
-        if values.size == 0 or (real and not np.isfinite(values).all()):
-            raise InputError(f"{label!r} is empty or not finite; leave such values out.")
     figure, axes = _grid(len(factors), columns, height=1.9, share=shared)
     for axis, (label, values) in zip(axes, factors.items(), strict=True):
         if np.issubdtype(values.dtype, np.floating):
@@ -319,13 +295,8 @@ def loss_curve(losses: ArrayLike, batch_size: int, label: str = "training loss")
         losses: (steps,).
         batch_size: clips a step.
         label: of the vertical axis.
-
-    Raises:
-        InputError: for another shape or no step.
     """
     losses = _array(losses)
-    if losses.ndim != 1 or len(losses) == 0:
-        raise InputError(f"losses have shape {losses.shape}; give one a step, (steps,).")
     clips = np.arange(1, len(losses) + 1) * batch_size
     half = max(1, len(losses) // 40)
     median = [np.median(losses[max(0, i - half) : i + half + 1]) for i in range(len(losses))]
@@ -352,16 +323,9 @@ def reconstructions(
         titles: one a clip.
 
     Raises:
-        InputError: for shapes that do not agree, or titles of another number.
+        InputError: for spectrograms of another shape.
     """
     mels, reconstruction, mask = _array(mels), _array(reconstruction), _array(mask)
-    _check_mels("mels", mels)
-    if reconstruction.shape != mels.shape or mask.shape != (len(mels), mels[0].size // PIXELS):
-        raise InputError(
-            f"mels, reconstruction and mask have shapes {mels.shape}, {reconstruction.shape} and "
-            f"{mask.shape}; give (n, frames, {MEL_BANDS}) twice and (n, tokens)."
-        )
-    _check_titles(titles, len(mels))
     hidden = unpatchify(torch.from_numpy(mask.astype(bool))[..., None].expand(-1, -1, PIXELS))
     seen = np.ma.masked_array(mels, hidden.numpy())
     figure, axes = _grid(3 * len(mels), 3, height=1.45)
@@ -460,15 +424,8 @@ def filter_grid(
         images: (snapshots, n, 16, 16), time by mel bands, on one colour scale around 0.
         row_titles: one a snapshot.
         column_titles: one a filter.
-
-    Raises:
-        InputError: for another shape, or titles of another number.
     """
     images = _array(images)
-    if images.ndim != 4 or 0 in images.shape:
-        raise InputError(f"images have shape {images.shape}; give (snapshots, n, 16, 16).")
-    _check_titles(row_titles, images.shape[0])
-    _check_titles(column_titles, images.shape[1])
     rows, columns, *patch = images.shape
     # One picture of them all with gaps between: forty axes take a second to draw.
     pitch = np.array(patch) + 2
@@ -511,14 +468,9 @@ def grouped_bars(
         values: group -> name -> height, the same names in every group.
         label: of the vertical axis.
         errors: half the length of the bars' whiskers, under the same names.
-
-    Raises:
-        InputError: without groups, or for other names in one than in another.
     """
     groups = list(values)
-    names = list(values[groups[0]]) if groups else []
-    if not names or any(list(group) != names for group in values.values()):
-        raise InputError(f"the groups {groups} need bars of the same names; give them in order.")
+    names = list(dict.fromkeys(name for group in values.values() for name in group))
     figure, axis = plt.subplots()
     width = 0.8 / len(names)
     looks = zip(names, cycle(mpl.rcParams["axes.prop_cycle"]), strict=False)
@@ -563,13 +515,8 @@ def clips_curves(heard: "pandas.DataFrame", label: str) -> Figure:
         heard: a row a network, in its index under "embeddings" the name, with the columns "R²",
             "standard deviation", "clips heard" and "of", what they were clips of.
         label: of the vertical axis.
-
-    Raises:
-        InputError: where no network had learned from any.
     """
     learned = heard[heard["clips heard"] > 0].sort_values("clips heard")
-    if learned.empty:
-        raise InputError("no network of these had learned from any clips; give one that had.")
     figure, axis = plt.subplots()
     for source, rows in learned.groupby("of", sort=False):
         axis.errorbar(
@@ -604,12 +551,7 @@ def ablation_curves(ablations: Mapping[str, Ablation]) -> Figure:
 
     Args:
         ablations: factor -> what `analysis.ablate` found.
-
-    Raises:
-        InputError: without factors.
     """
-    if not ablations:
-        raise InputError("no ablations were given; name at least one factor.")
     figure, axes = _grid(len(ablations), 3, height=2.4)
     for axis, (name, found) in zip(axes, ablations.items(), strict=True):
         low, high = np.quantile(found.random, (0.025, 0.975), axis=1)
@@ -679,30 +621,10 @@ def _array(values: ArrayLike | Tensor) -> np.ndarray:
     return as_array(values, "the picture")
 
 
-def _check_mels(name: str, mels: np.ndarray) -> None:
-    if mels.ndim != 3 or 0 in mels.shape or mels.shape[2] != MEL_BANDS:
-        raise InputError(f"{name} have shape {mels.shape}; give (n, frames, {MEL_BANDS}).")
-
-
-def _check_titles(titles: Sequence[str], number: int) -> None:
-    if len(titles) != number:
-        raise InputError(f"there are {len(titles)} titles for {number} rows, columns or clips.")
-
-
-def _rendered(params: ClipParameters) -> tuple[np.ndarray, np.ndarray]:
-    """The wave (samples,) and log-mel (frames, 128) of one clip."""
-    if len(params) != 1:
-        raise InputError(f"params holds {len(params)} clips; give one row, such as params[:1].")
-    wave = render(params)
-    return _array(wave[0]), _array(LogMel()(wave.cpu())[0])
-
-
 def _grid(
     number: int, columns: int, height: float, share: bool = True
 ) -> tuple[Figure, np.ndarray]:
     """A figure of ``number`` axes, row by row; the axes as a flat array."""
-    if columns < 1:
-        raise InputError(f"columns is {columns}; give 1 or more.")
     columns = min(columns, number)
     rows = -(-number // columns)
     figure, axes = plt.subplots(
@@ -738,6 +660,9 @@ def _finish_mels(figure: Figure, axes: np.ndarray, image: AxesImage, label: str)
 
 def _draw_mel(axis: Axes, clip: np.ndarray, **colours: object) -> AxesImage:
     """(frames, 128), time to the right in s, mel bands upwards with ticks in Hz."""
+    # A picture of other bands, or with time upwards, would be stretched over the axis.
+    if clip.shape[1:] != (MEL_BANDS,):
+        raise InputError(f"a log-mel has shape {clip.shape}; give (frames, {MEL_BANDS}).")
     _set_up_mel(axis, len(clip) * HOP / SAMPLE_RATE)
     return _add_mel(axis, clip, **colours)
 

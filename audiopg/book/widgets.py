@@ -14,6 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ from audiopg.book import plots
 from audiopg.environment import atomic_path
 from audiopg.errors import InputError
 from audiopg.frontend import LogMel, whole_frames
+from audiopg.inputs import as_array
 from audiopg.mae import PIXELS, MaskedAutoencoder, MaskedOutput, reconstruct, unpatchify
 from audiopg.pretraining import PretrainSettings
 from audiopg.synth import (
@@ -50,8 +52,6 @@ if TYPE_CHECKING:
 
 # The highest seed and clip index of the explorer's boxes.
 _HIGHEST = 2**31 - 1
-# What an MP3 may hold.
-_MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 # On libsndfile's scale from 0, largest, to 1. Here 10.24 s of white noise take 44 kB, and a tone
 # at 7 kHz is still a tone.
 _COMPRESSION = 0.3
@@ -151,10 +151,6 @@ class Players:
 
     players: tuple[Player, ...]
     columns: int
-
-    def __post_init__(self) -> None:
-        if self.columns < 1:
-            raise InputError(f"columns is {self.columns}; give 1 or more.")
 
     def __repr__(self) -> str:
         return "\n".join(map(repr, self.players))
@@ -306,22 +302,11 @@ def player(wave: ArrayLike | Tensor, label: str, sample_rate: int = SAMPLE_RATE)
         sample_rate: Hz, one of those of MP3.
 
     Raises:
-        InputError: for another shape, no samples, NaN or infinite ones, or another rate.
+        InputError: for NaN or infinite samples.
     """
-    if isinstance(wave, Tensor):
-        wave = wave.detach().cpu().numpy()
-    try:
-        samples = np.asarray(wave, dtype=np.float32)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{label!r}: the wave holds no numbers; give (samples,).") from error
-    if samples.ndim != 1 or len(samples) == 0:
-        raise InputError(f"{label!r}: the wave has shape {samples.shape}; give (samples,).")
+    samples = as_array(wave, label).astype(np.float32)
     if not np.isfinite(samples).all():
         raise InputError(f"{label!r}: the wave holds NaN or infinite samples; leave it out.")
-    if sample_rate not in _MP3_RATES:
-        raise InputError(
-            f"{label!r}: a player cannot play {sample_rate} Hz; choose from {_MP3_RATES}."
-        )
     return Player(samples / max(1.0, float(np.abs(samples).max())), label, sample_rate)
 
 
@@ -340,10 +325,8 @@ def players(
         sample_rate: Hz.
 
     Raises:
-        InputError: as `player`; for labels of another number; for fewer columns than one.
+        InputError: as `player`.
     """
-    if len(waves) != len(labels):
-        raise InputError(f"there are {len(waves)} waves and {len(labels)} labels; give one each.")
     sounds = zip(waves, labels, strict=True)
     return Players(tuple(player(wave, label, sample_rate) for wave, label in sounds), columns)
 
@@ -355,15 +338,7 @@ def sweep(label: str, values: Sequence[str], players: Sequence[Player]) -> Sweep
         label: what the slider turns.
         values: what it reads at each place, such as "440 Hz".
         players: one a value.
-
-    Raises:
-        InputError: without values, or for players of another number.
     """
-    if not len(values) == len(players) > 0:
-        raise InputError(
-            f"there are {len(values)} values and {len(players)} players; give as many of each, at "
-            "least one."
-        )
     return Sweep(label, tuple(values), tuple(players))
 
 
@@ -374,17 +349,9 @@ def figure_sweep(label: str, figures: Mapping[str, "Figure"], alts: Sequence[str
         label: what the slider turns.
         figures: what it reads at each place -> the figure there.
         alts: what each figure shows.
-
-    Raises:
-        InputError: without figures, or for alts of another number.
     """
-    if not len(figures) == len(alts) > 0:
-        raise InputError(
-            f"there are {len(figures)} figures and {len(alts)} alts; give as many of each, at least "
-            "one."
-        )
-    stills = map(Still, map(plots.picture, figures.values()), alts)
-    return Sweep(label, tuple(figures), tuple(stills))
+    pairs = zip(figures.values(), alts, strict=True)
+    return Sweep(label, tuple(figures), tuple(Still(plots.picture(one), alt) for one, alt in pairs))
 
 
 def synth_sweep(
@@ -402,13 +369,8 @@ def synth_sweep(
         params: one row.
 
     Raises:
-        InputError: for an unknown factor, no values, a value out of range, or other than one row.
+        InputError: for a value out of range.
     """
-    if factor not in FACTORS:
-        raise InputError(f"no slider turns {factor!r}; choose from {list(FACTORS)}.")
-    _check_one(params)
-    if len(values) == 0:
-        raise InputError(f"no values of {factor!r} were given; name at least one.")
     known = FACTORS[factor]
     batch = params[[0] * len(values)]
     drawn = getattr(batch, factor)
@@ -434,18 +396,10 @@ def side_by_side(clips: Mapping[str, ClipParameters], columns: int = 2) -> Playe
     Args:
         clips: label -> one row.
         columns: the most in a row.
-
-    Raises:
-        InputError: for no clips, more than one row under a label, or fewer columns than one.
     """
-    if not clips:
-        raise InputError("no clips were given; name at least one.")
     view = plots.ClipView(_NARROW)
-    shown = []
-    for label, params in clips.items():
-        _check_one(params)
-        shown += _seen(params, [label], view)
-    return Players(tuple(shown), columns)
+    shown = [_seen(params, [label], view) for label, params in clips.items()]
+    return Players(tuple(chain.from_iterable(shown)), columns)
 
 
 def seen_and_heard(waves: Sequence[Tensor], labels: Sequence[str], columns: int = 3) -> Players:
@@ -486,25 +440,22 @@ def heard_reconstructions(
         titles: one a clip.
 
     Raises:
-        InputError: for titles of another number, or clips of another length.
+        InputError: for clips of another length.
     """
-    if len(titles) != len(mels):
-        raise InputError(f"there are {len(mels)} clips and {len(titles)} titles; give one each.")
     hidden = unpatchify(output.mask[..., None].expand(-1, -1, PIXELS))
     silence = (math.log(torch.finfo(torch.float32).eps) - log_mel.mean) / log_mel.standard_deviation
     seen = torch.where(hidden, silence, mels)
     versions = torch.stack((mels, seen, reconstruct(mels, output)), dim=1)  # (n, 3, 1024, 128)
     waves = log_mel.invert(versions.flatten(0, 1), CLIP_SAMPLES).unflatten(0, (-1, 3))
     shown = []
-    for clip, title in enumerate(titles):
+    for title, mels_of, waves_of, unseen in zip(titles, versions, waves, hidden, strict=True):
         # One scale for all three: what is hidden makes a clip quieter.
-        loudest = waves[clip].abs().max().clamp(min=1e-9)
-        for place, version in enumerate(("original", "what the encoder saw", "reconstruction")):
-            label = f"{title}: {version}"
-            sound = player(waves[clip, place] / loudest, label)
-            picture = plots.mel_picture(
-                versions[clip, place], hidden[clip] if version.startswith("what") else None
-            )
+        loudest = waves_of.abs().max().clamp(min=1e-9)
+        headings = {"original": None, "what the encoder saw": unseen, "reconstruction": None}
+        for heading, mel, wave in zip(headings, mels_of, waves_of, strict=True):
+            label = f"{title}: {heading}"
+            sound = player(wave / loudest, label)
+            picture = plots.mel_picture(mel, headings[heading])
             alt = f"Log-mel spectrogram of {label}"
             shown.append(replace(sound, picture=picture, alt=alt))
     return Players(tuple(shown), columns=3)
@@ -881,17 +832,12 @@ def followed(params: ClipParameters, factors: Mapping[str, Tensor]) -> dict[str,
 
 def _cite(params: ClipParameters) -> str:
     """The seed and index of a single clip."""
-    return f"seed {int(params.seed[0])}, clip {int(params.clip[0])}"
+    return f"seed {int(params.seed)}, clip {int(params.clip)}"
 
 
 def _alt(label: str) -> str:
     """What a picture of a clip shows."""
     return f"Waveform with envelopes, log-mel spectrogram and spectrum: {label}"
-
-
-def _check_one(params: ClipParameters) -> None:
-    if len(params) != 1:
-        raise InputError(f"params holds {len(params)} clips; give one row, such as params[:1].")
 
 
 def _seen(params: ClipParameters, labels: Sequence[str], view: plots.ClipView) -> list[Player]:

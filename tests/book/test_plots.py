@@ -135,11 +135,6 @@ def test_silence_is_drawn_without_a_warning():
     assert set(axis.lines[0].get_ydata()) == {-100.0}
 
 
-def test_clip_panel_takes_one_clip(clips):
-    with pytest.raises(InputError, match="5 clips"):
-        plots.clip_panel(clips[0])
-
-
 def pixels(picture):
     with Image.open(io.BytesIO(picture)) as image:
         assert image.format == "WEBP"
@@ -191,19 +186,6 @@ def test_spectra_share_an_axis():
     assert figure.axes[0].get_xlim() == figure.axes[1].get_xlim()
 
 
-@pytest.mark.parametrize(
-    ("waves", "message"),
-    [
-        ({}, "no waves"),
-        ({"a": np.zeros(100)}, r"'a' has shape \(100,\); give \(samples,\), 8192"),
-        ({"a": np.zeros((1, 9000))}, r"\(1, 9000\)"),
-    ],
-)
-def test_spectra_refuse(waves, message):
-    with pytest.raises(InputError, match=message):
-        plots.spectra(waves)
-
-
 def test_spectrogram_wall(clips):
     mels = clips[2]
     figure = plots.spectrogram_wall(mels, list("abcde"), columns=3)
@@ -219,19 +201,15 @@ def test_spectrogram_wall(clips):
     assert (figure.get_supxlabel(), figure.get_supylabel()) == ("time (s)", "frequency (Hz)")
 
 
-@pytest.mark.parametrize(
-    ("shape", "titles", "columns", "message"),
-    [
-        ((2, 16, 64), "ab", 4, r"\(2, 16, 64\)"),
-        ((16, 128), "ab", 4, r"\(16, 128\)"),
-        ((0, 16, 128), "", 4, r"\(0, 16, 128\)"),
-        ((2, 16, 128), "abc", 4, "3 titles for 2"),
-        ((2, 16, 128), "ab", 0, "columns is 0"),
-    ],
-)
-def test_spectrogram_wall_refuses(shape, titles, columns, message):
-    with pytest.raises(InputError, match=message):
-        plots.spectrogram_wall(np.zeros(shape), titles, columns)
+@pytest.mark.parametrize("shape", [(16, 64), (128, 16)])
+def test_a_spectrogram_of_other_bands_is_refused(shape):
+    for draw in (
+        lambda mel: plots.spectrogram_wall(mel[None], "a"),
+        lambda mel: plots.reconstructions(mel[None], mel[None], np.zeros((1, 8), bool), "a"),
+        plots.mel_picture,
+    ):
+        with pytest.raises(InputError, match=rf"\({shape[0]}, {shape[1]}\); give \(frames, 128\)"):
+            draw(np.zeros(shape))
 
 
 def test_differences_are_symmetric_about_a_colour_of_nothing(clips):
@@ -276,12 +254,6 @@ def test_histograms_of_one_factor_share_axes_and_bins():
         np.testing.assert_array_equal(heights, np.histogram(values, 8, (0, 4))[0])
 
 
-@pytest.mark.parametrize("factors", [{}, {"a": []}, {"a": [1.0, np.inf]}, {"a": [np.nan]}])
-def test_histograms_refuse(factors):
-    with pytest.raises(InputError, match=r"no factors|empty or not finite"):
-        plots.histograms(factors)
-
-
 def test_loss_curve_runs_over_clips_with_a_running_median():
     losses = np.random.default_rng(0).normal(size=200)
     figure = plots.loss_curve(torch.from_numpy(losses), 32, label="validation loss")
@@ -295,12 +267,6 @@ def test_loss_curve_runs_over_clips_with_a_running_median():
     assert median.get_ydata()[0] == np.median(losses[:6])
     assert (axis.get_xlabel(), axis.get_ylabel()) == ("clips heard", "validation loss")
     assert axis.get_legend().get_texts()[1].get_text() == "median of 11 steps"
-
-
-@pytest.mark.parametrize("losses", [[], [[1.0]]])
-def test_loss_curve_refuses(losses):
-    with pytest.raises(InputError, match="one a step"):
-        plots.loss_curve(losses, 32)
 
 
 def test_reconstructions_hide_what_the_encoder_did_not_see(clips):
@@ -340,16 +306,6 @@ def test_a_quarter_of_a_picture_covers_a_quarter_of_its_axes():
     hidden = inside.min()
     assert 0.2 < hidden < 0.6
     assert (inside.mean() - hidden) / (1 - hidden) == pytest.approx(0.25, abs=0.02)
-
-
-def test_reconstructions_refuse():
-    mels = np.zeros((1, 32, 128))
-    with pytest.raises(InputError, match=r"\(1, 15\)"):
-        plots.reconstructions(mels, mels, np.zeros((1, 15), bool), ["a"])
-    with pytest.raises(InputError, match=r"\(1, 16, 128\)"):
-        plots.reconstructions(mels, mels[:, :16], np.zeros((1, 16), bool), ["a"])
-    with pytest.raises(InputError, match="0 titles"):
-        plots.reconstructions(mels, mels, np.zeros((1, 16), bool), [])
 
 
 def test_confusion_shows_per_cent_of_each_row():
@@ -413,10 +369,6 @@ def test_filter_grid_is_symmetric_about_zero():
     assert [text.get_text() for text in axis.get_xticklabels()] == ["1", "2", "3"]
     assert [text.get_text() for text in axis.get_yticklabels()] == ["0 clips", "8,000 clips"]
     np.testing.assert_array_equal(axis.get_yticks(), [7.5, 25.5])
-    with pytest.raises(InputError, match=r"\(3, 16, 16\)"):
-        plots.filter_grid(images[0], ["a"], ["1", "2", "3"])
-    with pytest.raises(InputError, match="2 titles for 3"):
-        plots.filter_grid(images, ["a", "b"], ["1", "2"])
 
 
 def test_every_figure_is_as_wide_as_a_page_or_less(clips):

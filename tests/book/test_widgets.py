@@ -144,20 +144,10 @@ def test_labels_are_escaped():
     assert page.all("img")[0]["alt"] == f"{label}, 220 Hz"
 
 
-@pytest.mark.parametrize(
-    ("wave", "rate", "message"),
-    [
-        (np.zeros((2, 100)), 16000, r"'rain': the wave has shape \(2, 100\)"),
-        (np.zeros(0), 16000, r"shape \(0,\)"),
-        ([0.0, float("nan")], 16000, "NaN"),
-        (torch.tensor([0.0, float("inf")]), 16000, "infinite"),
-        (np.zeros(100), 96000, "96000 Hz; choose from"),
-        ("loud", 16000, "no numbers"),
-    ],
-)
-def test_player_refuses(wave, rate, message):
-    with pytest.raises(InputError, match=message):
-        widgets.player(wave, "rain", rate)
+@pytest.mark.parametrize("wave", [[0.0, float("nan")], torch.tensor([0.0, float("inf")])])
+def test_player_refuses_what_is_no_sound(wave):
+    with pytest.raises(InputError, match="'rain': the wave holds NaN or infinite"):
+        widgets.player(wave, "rain")
 
 
 def test_players_stand_in_a_grid():
@@ -169,13 +159,6 @@ def test_players_stand_in_a_grid():
     assert [len(decoded(audio)[0]) for audio in page.all("audio")] == [3200, 1600]
     assert "min(100%, 13rem)" in page.all("div")[0]["style"]
     assert repr(grid) == "<player: low, 0.20 s>\n<player: high, 0.10 s>"
-
-
-def test_players_refuse():
-    with pytest.raises(InputError, match="1 waves and 2 labels"):
-        widgets.players([tone(440)], ["a", "b"])
-    with pytest.raises(InputError, match="columns is 0"):
-        widgets.players([tone(440)], ["a"], columns=0)
 
 
 # Sliders without a kernel
@@ -226,12 +209,6 @@ def test_sweeps_are_named_by_what_they_show():
     assert repr(a_sweep()) == "<slider: pitch, 220 Hz to 880 Hz>"
 
 
-@pytest.mark.parametrize(("values", "sounds"), [(2, 3), (3, 2), (0, 0)])
-def test_sweep_refuses_numbers_that_differ(values, sounds):
-    with pytest.raises(InputError, match=f"{values} values and {sounds} players"):
-        widgets.sweep("a", ["x"] * values, pictured()[:sounds])
-
-
 def test_a_sweep_of_figures_has_pictures_and_no_sound():
     plt = widgets.plots.plt
     figures = {}
@@ -248,9 +225,6 @@ def test_a_sweep_of_figures_has_pictures_and_no_sound():
     assert all(image["src"].startswith("data:image/webp;base64,") for image in images)
     assert page.all("audio") == []
     assert not any(plt.fignum_exists(figure.number) for figure in figures.values())
-    for bad in ((figures, ["one"]), ({}, [])):
-        with pytest.raises(InputError, match="as many of each"):
-            widgets.figure_sweep("height", *bad)
 
 
 def test_synth_sweep_turns_one_factor():
@@ -327,16 +301,6 @@ def test_clips_side_by_side():
     assert len({image["src"] for image in page.all("img")}) == len(PRESETS)
 
 
-@pytest.mark.parametrize(
-    ("clips", "columns", "message"),
-    [(0, 2, "no clips"), (2, 2, "2 clips; give one row"), (1, 0, "columns is 0")],
-)
-def test_side_by_side_refuses(clips, columns, message):
-    params = SynthPrior.preset("sine").sample(torch.arange(clips), seed=0)
-    with pytest.raises(InputError, match=message):
-        widgets.side_by_side({"a": params} if clips else {}, columns)
-
-
 def test_a_sweep_of_a_noisy_clip_stays_small():
     params = SynthPrior.preset("full").sample(torch.tensor([0]), seed=0)
     html = widgets.synth_sweep("noise_level", [0.1, 0.1], params)._repr_html_()
@@ -344,20 +308,29 @@ def test_a_sweep_of_a_noisy_clip_stays_small():
 
 
 @pytest.mark.parametrize(
-    ("factor", "values", "clips", "message"),
+    ("factor", "values", "message"),
     [
-        ("pitch", [1.0], 1, "no slider turns 'pitch'"),
-        ("f0", [1.0], 2, "2 clips; give one row"),
-        ("f0", [], 1, "no values"),
-        ("f0", [9000.0], 1, "f0 is 9000"),
-        ("f0", ["high"], 1, "'high'; it takes a number"),
-        ("excitation", ["organ"], 1, "'organ'; choose from"),
+        ("f0", [9000.0], "f0 is 9000"),
+        ("f0", ["high"], "'high'; it takes a number"),
+        ("excitation", ["organ"], "'organ'; choose from"),
     ],
 )
-def test_synth_sweep_refuses(factor, values, clips, message):
-    params = SynthPrior.preset("full").sample(torch.arange(clips), seed=0)
+def test_synth_sweep_refuses(factor, values, message):
+    params = SynthPrior.preset("full").sample(torch.arange(1), seed=0)
     with pytest.raises(InputError, match=message):
         widgets.synth_sweep(factor, values, params)
+
+
+def test_figures_and_sliders_of_one_clip_take_no_more():
+    """They would show the first in silence."""
+    params = SynthPrior.preset("sine").sample(torch.arange(2), seed=0)
+    for show in (
+        plots.clip_panel,
+        lambda two: widgets.synth_sweep("f0", [110.0], two),
+        lambda two: widgets.side_by_side({"a": two}),
+    ):
+        with pytest.raises((ValueError, RuntimeError)):
+            show(params)
 
 
 # The explorer
@@ -818,8 +791,6 @@ def test_reconstructions_are_heard_three_times():
         elif sound.label.endswith("saw"):
             # Windows and filters at the borders leave something of it.
             assert lost - kept > 3
-    with pytest.raises(InputError, match="2 clips and 1 titles"):
-        widgets.heard_reconstructions(log_mel, mels, output, ["a"])
 
 
 def test_sounds_of_any_length_stand_over_their_spectrograms():
@@ -830,5 +801,3 @@ def test_sounds_of_any_length_stand_over_their_spectrograms():
         np.testing.assert_array_equal(sound.wave, wave)
         assert (sound.label, sound.alt) == (label, f"Log-mel spectrogram of {label}")
         assert Image.open(io.BytesIO(sound.picture)).format == "WEBP"
-    with pytest.raises(InputError, match="2 waves and 1 labels"):
-        widgets.seen_and_heard(waves, ["long"])
