@@ -46,6 +46,13 @@ _AROUND = (
     "time|at|in|s|secs?|seconds?|ms|milliseconds|samples?|frames?|"
     "clip|event|call|segment|seg|selection|annotation|audio"
 )
+# What is one only beside the other: a start, and an end or a duration.
+_PAIRS = (
+    ("left", "right"),
+    ("first", "last"),
+    ("in", "out"),
+    ("position|pos|time|timestamp", _TIMES["duration"]),
+)
 # Words that make it one whatever stands around them, but for these, which speak of something else.
 _TIME_WORDS = {
     "start": re.compile("t?(beg|begin|beginning|start|onset)(s|time)?|xmin"),
@@ -59,6 +66,10 @@ _OTHER_WORDS = re.compile(
 # Lists as Python, NumPy and JSON write them: of texts in quotes; of others where commas divide labels.
 _QUOTED = re.compile(r"""[\[({]\s*['"]""")
 _LISTED = re.compile(r"""[\[({]\s*(['"]|[^\])}]*,|[\])}]$)""")
+# Two numbers in brackets; two times with a dash between, in a column of such a name.
+_SPAN = re.compile(r"[\[(]\s*'?([\d.]+)'?\s*,\s*'?([\d.]+)'?\s*[\])]", re.ASCII)
+_FROM_TO = re.compile(r"[\d.:]+\s*(-|–|to)\s*[\d.:]+", re.ASCII)
+_SPAN_WORDS = re.compile(f"{_AROUND}|times|timestamps?|interval|span|region|window|bounds")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 Columns = Mapping[str, str | int]
@@ -214,6 +225,8 @@ def as_rows(
         for other in row.keys() - {n for role, n in column_of.items() if role != "group"}:
             if row[other] not in (None, ""):
                 kinds.setdefault(other, set()).add(split_part(str(row[other])))
+                if "start" not in {*columns, *column_of}:
+                    _refuse_span(where, other, row[other])
         found = {role: row.get(name) for role, name in column_of.items()}
         name = found.get("file")
         if not beside and not (name and isinstance(name, str)):
@@ -332,27 +345,62 @@ def roles_of(where: str, names: list[str], columns: Columns) -> dict[str, str]:
 def _ask_for_times(where: str, names: list[str], found: Mapping[str, str]) -> None:
     """Refuse a table in which a time of the clips may stand under a name that is not known."""
     start, lasts = bool(found.get("start")), "duration" in found
+    words_of = {name: _words(name) for name in names}
+    known_as = dict(_TIMES)
     # Beside a duration a time may be the start; beside a date it is the time of that day.
-    is_dated = "date" in map(str.lower, names)
-    more = "|time|timestamp" if found.get("duration") and not is_dated else ""
-    known_as = {**_TIMES, "start": _TIMES["start"] + more}
+    for first, second in _PAIRS[: -1 if "date" in words_of.values() else None]:
+        if all(
+            any(_is_called(known, words) for words in words_of.values())
+            for known in (first, second)
+        ):
+            known_as["start"] += f"|{first}"
+            known_as["end"] += f"|{second}" if second != _TIMES["duration"] else ""
     free = {
         "start": "start" not in found,
         "end": "end" not in found and not (start and lasts),
         # Beside no start it may be what the whole file has.
         "duration": start and not lasts and "end" not in found,
     }
-    for name in names:
-        words = re.sub(r"(?<=[a-z])(?=[A-Z])|[^A-Za-z0-9]+", "_", name).strip("_").lower()
+    for name, words in words_of.items():
         each = words.split("_")
         for role, known in known_as.items():
-            is_time = re.fullmatch(f"(({_AROUND})_)*({known})(_?({_AROUND}))*", words) or (
+            is_time = _is_called(known, words) or (
                 any(map(_TIME_WORDS[role].fullmatch, each))
                 and not any(map(_OTHER_WORDS.fullmatch, each))
             )
             if free[role] and name not in found.values() and is_time:
                 why = f"{where}: {name!r} may be a time in the file (if it is none, --columns {role}=)"
                 raise which(why, role, names)
+
+
+def _words(name: str) -> str:
+    """The words of a column's name, in small letters with _ between."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|[^A-Za-z0-9]+", "_", name).strip("_").lower()
+
+
+def _is_called(known: str, words: str) -> bool:
+    """Whether a name is a known one, with others around that say what it is a time of."""
+    return re.fullmatch(f"(({_AROUND})_)*({known})(_?({_AROUND}))*", words) is not None
+
+
+def _refuse_span(where: str, name: str, value: object) -> None:
+    """Refuse a value that may be a start and an end at once, or hold them."""
+    each = _words(name).split("_")
+    pair = _SPAN.fullmatch(str(value))
+    inner = [
+        one for one in (value if isinstance(value, list) else [value]) if isinstance(one, dict)
+    ]
+    if inner:
+        is_span = any(_is_called(_TIMES["start"], _words(key)) for one in inner for key in one)
+    elif pair:
+        is_span = float(pair[1]) < float(pair[2])
+    else:
+        is_span = _FROM_TO.fullmatch(str(value)) and any(map(_SPAN_WORDS.fullmatch, each))
+    if is_span and not any(map(_OTHER_WORDS.fullmatch, each)):
+        raise InputError(
+            f"{where}: {name!r} may hold times in the file (if it holds none, --columns start=); write "
+            "them into the columns 'start' and 'end'."
+        )
 
 
 def which(why: str, role: str, names: Iterable[str]) -> InputError:

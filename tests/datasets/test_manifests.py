@@ -10,6 +10,7 @@ import re
 import shutil
 import sys
 import tracemalloc
+from contextlib import nullcontext
 
 import av
 import numpy as np
@@ -620,6 +621,9 @@ def test_a_column_that_is_no_time_is_left_out_where_that_is_said(tmp_path):
         ("word_start,wordEnd", "start end"),
         ("from,to_s", "start end"),
         ("TIME,DURATION", "start"),
+        ("position,length", "start duration"),
+        ("Left (s),Right (s)", "start end"),
+        ("first_sample,last_sample", "start end"),
     ],
 )
 def test_a_column_that_may_be_a_time_is_asked_for(tmp_path, times, asked):
@@ -655,11 +659,43 @@ def test_a_column_that_may_be_a_time_is_asked_for(tmp_path, times, asked):
         "file,deployment_start,utc_offset,File Offset (s),label",
         "file,path_to_notes,from_whom,label",
         "file,start_lat,End Longitude,stop_id,onset_type,label",
+        "file,position,left,label",
     ],
 )
 def test_a_column_that_is_no_time_of_the_clip_is_not_asked_for(tmp_path, header):
     fields = [{"file": "a.wav", "label": "x"}.get(name, "0.5") for name in header.split(",")]
     assert listing(lines(tmp_path / "l.csv", header, ",".join(fields)))
+
+
+@pytest.mark.parametrize("name", ["segment", "when"])
+@pytest.mark.parametrize(
+    "value",
+    [[0.25, 0.75], ["1", "2"], {"start": 0}, [{"onset_s": 0, "x": 1}], "[0.25, 0.75]", "(1,2)"],
+)
+def test_two_times_in_one_value_are_asked_for(tmp_path, name, value):
+    """Instead of the whole file."""
+    row = {"file": "a.wav", "label": "x", name: value}
+    table = lines(tmp_path / "l.jsonl", json.dumps(row))
+    with pytest.raises(InputError, match=f"line 1: '{name}' may hold times in the file .*"):
+        listing(table)
+    assert listing(table, {"start": ""}) == [("a.wav", ("x",), 0.0, None, None)]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "is_asked"),
+    [
+        ("time", "0:05-0:10", True),
+        ("Interval", "1.5 – 2", True),
+        ("age", "20-29", False),
+        ("location", "(51.5, -0.1)", False),
+        ("frequency range", "[500, 8000]", False),
+        ("time", "12:05", False),
+    ],
+)
+def test_two_times_in_one_field_are_asked_for(tmp_path, name, value, is_asked):
+    table = lines(tmp_path / "l.csv", f"file,{name},label", f'a.wav,"{value}",x')
+    with pytest.raises(InputError, match="may hold times") if is_asked else nullcontext():
+        listing(table)
 
 
 @pytest.mark.parametrize("more", ["group", "fold"])
