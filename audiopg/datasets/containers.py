@@ -33,6 +33,9 @@ MPEG-PS, MPEG-TS, NUT, DTS,                                        at all
 and what else is not above
 =============================  ==================================  ================================
 
+Of files that have their size before their content, as while they are downloaded, zeros at the end
+tell a cut in all but samples, where zeros are silence: from 64 KiB on where nothing else is stated.
+
 An Ogg stream should end with a page that says so (RFC 3533). But Android's MediaMuxer, and with it
 Telegram's voice messages, never writes that mark, so its absence does not tell a cut file. That FLAC
 files were joined shows where the first is read to its end, and not before; such a file is refused.
@@ -125,6 +128,8 @@ _TAG = re.compile(rb"TAG|ID3|LYRICS")
 _NO_ZERO = re.compile(rb"[^\0]")
 # More zeros than that where an element should begin are no chance.
 _HOLE = 64
+# More zeros than that at the end are no padding, of which devices write 32 KiB at most.
+_TAIL = 2**16
 # How many frames in a row are no chance, and how many are not those of another container either,
 # where much lies before the first; and how far into a file that is looked for.
 _ROW, _MANY, _LEAD = 3, 12, 2**20
@@ -300,6 +305,7 @@ def _sphere(data: mmap | bytes, start: int) -> Part:
 
 def _unchecked(data: mmap | bytes, start: int) -> Part:
     """Of MPEG-PS, MPEG-TS, NUT and RealMedia, in which frames of MPEG audio may lie."""
+    _refuse_zeros_behind(data)
     return Part(start, len(data), checked=False)
 
 
@@ -444,7 +450,14 @@ def _refuse_zeros(data: mmap | bytes, place: int, stop: int) -> None:
         raise Unreadable("is damaged: zeros are in the place of its elements" if found else CUT)
 
 
+def _refuse_zeros_behind(data: mmap | bytes) -> None:
+    """Refuse a file that ends in zeros, as while it is copied, where nothing else tells its end."""
+    if len(data) > _TAIL and not data[-_TAIL:].strip(b"\0"):
+        raise Unreadable(CUT)
+
+
 def _asf(data: mmap | bytes, start: int) -> Part:
+    _refuse_zeros_behind(data)
     place = data.find(_ASF_PROPERTIES, start, start + 65536)
     if place >= 0:
         size, broadcast = _number(data, place + 40, "<Q"), _number(data, place + 88, "<L") & 1
@@ -522,6 +535,8 @@ def _frames_at(data: mmap | bytes, start: int, least: int) -> Part | None:
         )
     if is_free or not found or (found < least and not frames):
         return None
+    if not frames:
+        _refuse_zeros_behind(data)
     torn = len(data) - 7 < place and data[place : place + 1] == b"\xff"
     # Some encoders count the frame that holds the header, others do not.
     is_short = found < frames or (found == frames and start + size > place)
@@ -559,6 +574,7 @@ def _records(
     """What reads records one after another, behind so many bytes, up to one of length 0."""
 
     def read(data: mmap | bytes, start: int) -> Part:
+        _refuse_zeros_behind(data)
         place = start + header
         while place < len(data) and (length := length_of(data, place)):
             place += length

@@ -449,6 +449,9 @@ def _by_ffmpeg(
                 # Also said of the end of what a pipe left open.
                 if packet.is_corrupt and not piece.part.checked:
                     raise Unreadable(CUT)
+                # Opus takes them for short frames. Samples that are 0 are silence.
+                if packet.size > 64 and "pcm" not in stream.codec.name and not any(bytes(packet)):
+                    raise Unreadable("is damaged: zeros are in the place of its packets")
                 for frame in _frames(packet, not (number or is_told or piece.part.checked)):
                     _check_rate(frame.sample_rate)
                     if place is None:

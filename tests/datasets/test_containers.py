@@ -366,6 +366,25 @@ def test_matroska_that_ends_in_zeros_is_cut(read, name):
     assert read(content + bytes(100)) == frames
 
 
+@pytest.mark.parametrize("name", [*FRAMED, "wma", "rm"])
+def test_what_ends_in_zeros_is_cut_where_they_are_more_than_padding(read, name):
+    """As a download that has the size of the whole from its start."""
+    content = WHOLE[name] if name in WHOLE else writers.by_ffmpeg("rm", "ac3", 44100)
+    frames = read(content)
+    assert isinstance(frames, tuple)
+    # In AMR zeros are frames.
+    assert "amr" in name or read(content + bytes(2**15)) == frames
+    assert read(content[: len(content) // 2] + bytes(2**17)) == CUT
+
+
+def test_opus_in_mp4_whose_packets_are_zeros_is_damaged(read):
+    content = writers.by_ffmpeg("mp4", "libopus", 48000, movflags="+faststart")
+    half = len(content) // 2
+    assert read(content[:half] + bytes(len(content) - half)) == (
+        "is damaged: zeros are in the place of its packets"
+    )
+
+
 def test_webm_with_a_size_is_cut_where_that_is_not_there(read):
     content = WHOLE["webm"]
     assert find_parts(content) == [Part(0, len(content))]
