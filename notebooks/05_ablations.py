@@ -203,7 +203,7 @@ outcome_table(rows)
 
 # %%
 stages = {name: rows[name] for name in presets}
-gain_table(stages, stars=True)
+gain_table(stages)
 
 # %% [markdown]
 # And here is the gain of `full` over `sine` and over the rows outside the curriculum:
@@ -215,7 +215,7 @@ others = ["sine", "untrained", "log-mel", *list(rows)[-4:]]
 def gains_of_full(folds=None):
     """The gain of `full` over each of the others."""
     pairs = [{name: rows[name], "full": rows["full"]} for name in others]
-    tables = [gain_table(pair, folds=folds, stars=True) for pair in pairs]
+    tables = [gain_table(pair, folds=folds) for pair in pairs]
     return pd.concat(tables).fillna("–")
 
 
@@ -253,7 +253,7 @@ untouched = {"esc10": ["3", "4", "5"], "urbansound8k": ["10"]}
 beside = {
     where: pd.concat(
         [
-            gain_table(stages, folds=folds, stars=True),
+            gain_table(stages, folds=folds),
             gains_of_full(folds),
         ]
     )
@@ -285,9 +285,7 @@ outcome_table(tuned)[["ESC-10", "seeds"]]
 # %%
 in_order = {name: tuned[name] for name in ("scratch", *presets)}
 against_real = {name: tuned[name] for name in ("real", "full")}
-pd.concat(
-    gain_table(rows_of, stars=True) for rows_of in (in_order, against_real)
-)
+pd.concat(gain_table(rows_of) for rows_of in (in_order, against_real))
 
 # %% [markdown]
 # The four networks rise in the order of the paper's Table 3. Even `sine` is worth nearly ten points over
@@ -410,9 +408,7 @@ outcome_table(long)
 
 # %%
 pd.concat(
-    gain_table(
-        {name: long[name], "synthesis": long["synthesis"]}, stars=True
-    )
+    gain_table({name: long[name], "synthesis": long["synthesis"]})
     for name in list(long)[1:]
 ).fillna("–")
 
@@ -517,7 +513,7 @@ density = {
 outcome_table(density)
 
 # %%
-gain_table(density, against="default f0, 1-5 events", stars=True)
+gain_table(density, against="default f0, 1-5 events")
 
 # %% [markdown]
 # Here is the paper's table:

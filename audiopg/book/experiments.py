@@ -444,7 +444,6 @@ def gain_table(
     against: str | None = None,
     folder: str | os.PathLike | None = None,
     folds: Folds | None = None,
-    stars: bool = False,
 ) -> "pandas.DataFrame":
     """What each row of a table is worth over the row above it, or over one row, from the records.
 
@@ -459,12 +458,12 @@ def gain_table(
         folder: of the records.
         folds: names of the folds to compare on, such as ``{"esc10": ["3", "4", "5"]}``; of a set that
             is not named, and when None, all.
-        stars: whether a ``*`` marks a gain whose interval of 95 %, by Student's *t*, does not hold 0.
 
     Returns:
         For each comparison, and each set that both were tested on, "gain ± standard error" in
-        points, for one pooling and the other as in `outcome_table`; a dash for other sets, "not run
-        yet" where one of the two has no record.
+        points, for one pooling and the other as in `outcome_table`, with a ``*`` where its interval
+        of 95 %, by Student's *t*, does not hold 0; a dash for other sets, "not run yet" where one of
+        the two has no record.
 
     Raises:
         InputError: for a set or a fold that there is not.
@@ -481,7 +480,7 @@ def gain_table(
         missing = "–" if accuracies[one] and accuracies[other] else "not run yet"
         step = table[f"{one} → {other}"] = dict.fromkeys(sets or ["gain"], missing)
         for tested, gain in _gains(accuracies, other, one).items():
-            step[tested] = _unbroken(_with_error(*gain, stars))
+            step[tested] = _unbroken(_with_error(*gain))
     found = pandas.DataFrame.from_dict(table, orient="index")
     return _joined(found.rename(columns=_label))
 
@@ -712,8 +711,8 @@ def combined_error(parts: Iterable[tuple[float, float]]) -> tuple[float, float]:
     return float(total**0.5), 1 / inverse if inverse else math.inf
 
 
-def _with_error(gain: float, error: float, freedom: float, stars: bool) -> str:
+def _with_error(gain: float, error: float, freedom: float) -> str:
     if math.isnan(error):
         return f"{gain:+z.1f}"
-    star = "*" if stars and abs(gain) > student.ppf(0.975, freedom) * error else ""
+    star = "*" if abs(gain) > student.ppf(0.975, freedom) * error else ""
     return f"{gain:+z.1f} ± {error:.1f}{star}"
