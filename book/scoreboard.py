@@ -242,9 +242,9 @@ CLAIMS = (
     Claim(
         "In the same time, synthesis teaches more than recordings.",
         "ESC-50 +10.0, UrbanSound8K +2.2 (Table 3)",
-        "points by which `full` is ahead of the same network trained on recordings: as many windows as "
-        "`full` had clips, taken from other sets than the one tested, half or more of them single words, "
-        "repeated",
+        "points by which `full` is ahead of the same network trained on recordings of other sets than the "
+        "one tested. It heard as many stretches of 10.24 s as `full` heard clips; half or more of these "
+        "stretches are a single spoken word, repeated",
         compared(
             ("curriculum-full", "real-for-esc10"), ("curriculum-full", "real-for-urbansound8k")
         ),

@@ -38,8 +38,8 @@ plots.use_style()
 # %% [markdown]
 # ## One clip
 #
-# A clip $x(t)$ lasts 10.24 seconds. It is the sum of a source $s(t)$ and a noise floor $\eta(t)$ of level
-# $\lambda$, normalised to a peak of 1 (Section 3.1 of the paper):
+# A clip $x(t)$ lasts 10.24 seconds. It is the sum of a source $s(t)$ and a noise floor $\eta(t)$ of
+# level $\lambda$, normalised to a peak of 1 (Section 3.1 of the paper):
 #
 # $$
 # x(t) = \operatorname{normalise}\bigl[\, s(t) + \lambda\, \eta(t) \,\bigr]
@@ -183,10 +183,9 @@ plt.show()
 #
 # *Why does a sawtooth at 1,900 Hz sound dirty?* A sawtooth is a sum of infinitely many partials. A
 # sampled sound holds only frequencies below half its sample rate $f_s$; here $f_s / 2$ is 8,000 Hz.
-# Higher partials are folded back. The fifth, at 9,500 Hz, is heard at
-# $16{,}000 - 9{,}500 = 6{,}500$ Hz. The ninth, at 17,100 Hz, is heard at 1,100 Hz, *below* the
-# fundamental. Hardly any folded partial is in tune. The cure is to stop the series below $f_s / 2$,
-# here for the sawtooth:
+# Higher partials are folded back. The fifth, at 9,500 Hz, is heard at $16{,}000 - 9{,}500 = 6{,}500$
+# Hz. The ninth, at 17,100 Hz, is heard at 1,100 Hz, *below* the fundamental. Hardly any folded partial
+# is in tune. The cure is to stop the series below $f_s / 2$, here for the sawtooth:
 #
 # $$
 # \begin{gathered}
@@ -393,8 +392,8 @@ widgets.side_by_side({said: from_scene(written)}, columns=1)
 #   $16 + 64$ times, and a product of two small matrices does the rest.
 # - **A phase may wrap.** The phase of a pulse is an integer that overflows after each cycle, as a phase
 #   should.
-# - **A recursion can be cut into blocks.** The low-pass filters 32 samples with one matrix product, and
-#   passes only two numbers on to the next 32.
+# - **A recursion can be cut into blocks.** One matrix product applies the low-pass filter to 32
+#   samples. Only two numbers pass on to the next 32.
 # - **A pass over memory costs more than a multiplication.** A random number takes ten rounds of
 #   arithmetic. With numba, a CPU finishes all ten before it begins the next number.
 # - **Most of a filterbank is zeros.** So the log-mel multiplies only small blocks of it.
@@ -451,12 +450,17 @@ print(
 
 # %% [markdown]
 # What bounds the speed? Each pair of lines below compares two times that were measured in the same run.
-# "A clip of `full`" without a batch size is from a batch of 16. "Random numbers, a sine and a filter" is
-# a yardstick: for each sample it draws a random number, computes a sine and takes a step of a filter.
+# A "clip" is rendered alone, without its log-mel, in a batch of 16 unless the line says otherwise; the
+# clips are not those of the table above. "Random numbers, a sine and a filter" is a yardstick: for each
+# sample it draws a random number, computes a sine and takes a step of a filter. "Torchsynth's voice" is
+# the synthesizer of that package.
 
 # %%
-for name, others in bench["ratios"].items():
-    for other, share in others.items():
+for name in (
+    "a clip of `full`, in a batch of 16",
+    "a clip of `full` by itself",
+):
+    for other, share in bench["ratios"][name].items():
         print(f"{name}: {share:.2f} times as long as\n  {other}")
 
 # %% [markdown]
@@ -492,8 +496,8 @@ plt.show()
 #
 # None of these parts knows anything about dogs, rain or speech. Together they make onsets and decays,
 # harmonic and inharmonic spectra, bright and dull sounds, dense and sparse clips. Spectrograms of real
-# sounds use the same vocabulary. So the sounds are varied. [Chapter 4](04_transfer.ipynb) is the first
-# to ask whether that is enough to teach a network.
+# sounds use the same vocabulary.  [Chapter 4](04_transfer.ipynb) is the first to ask whether that is
+# enough to teach a network.
 #
 # What is uncertain: the paper's formulas and its released code differ in places. The code cuts all
 # events out of one tone as long as the clip, draws the roll-off $\gamma$ anew for each partial, and adds
@@ -506,10 +510,10 @@ plt.show()
 # 2. Give the events of a clip their own tones: `audiopg.SynthPrior.preset("full",
 #    shared_source=False)`. Is it easier or harder to count them?
 # 3. Teach `scene_of` a word: a noun "siren", whose pitch you choose, or an adjective "faint". Write the
-#    scene to a file with `json.dump`, and render it with `python -m audiopg synth --json scene.json --out
-#    sounds`. Does the sound deserve the word?
-# 4. Make a glass break: write a scene of many short events like `bell`, ever closer together, each with a
-#    high `f0` and a burst at its onset.
+#    scene to a file with `json.dump`, and render it with `python -m audiopg synth --json scene.json
+#    --out sounds`. Does the sound deserve the word?
+# 4. Make a glass break: write a scene of many short events like `bell`, ever closer together, each with
+#    a high `f0` and a burst at its onset.
 #
 # ```{dropdown} What you might find
 # 1. A low hum with a slow swell: machinery behind a wall. Much of what makes a sound *mechanical* is a

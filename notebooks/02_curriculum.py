@@ -16,9 +16,10 @@
 #
 # *What does the network lose when a part of the synthesizer is taken away?*
 #
-# The paper builds its generator in four steps and trains a network on each (Table 3). This chapter shows
-# what the steps contain, first as sounds and pictures, then as distributions. [Chapter
-# 5](05_ablations.ipynb) asks what they are worth to a network.
+# The paper builds its generator in four steps and trains a network on each (Table 3). This chapter
+# shows what the steps contain, first as sounds and pictures, then as distributions. It ends with a
+# first look at what they are worth to a network; [chapter 5](05_ablations.ipynb) has the whole
+# experiment.
 
 # %%
 import matplotlib.pyplot as plt
@@ -105,7 +106,7 @@ plt.show()
 # %% [markdown]
 # {numref}`fig-removed` shows the spectrogram of the whole clip minus that of each version.
 
-# %% mystnb={"figure": {"caption": "The energy that each part adds to the clip (red) or removes from it (blue).", "name": "fig-removed"}, "image": {"alt": "Five difference spectrograms. Damping is blue above 500 Hz within the events; noise is red everywhere but in the events; bursts are thin red stripes at the onsets; events are blue in the gaps between them; partials are red lines above the first"}}
+# %% mystnb={"figure": {"caption": "The energy that each part adds to the clip (red) or removes from it (blue).", "name": "fig-removed"}, "image": {"alt": "Five difference spectrograms. Damping is blue above 500 Hz within the events; noise is red everywhere but in the lower half of the events; bursts are thin red stripes at the onsets; events are blue in the gaps between them; partials are red lines above the first"}}
 plots.spectrogram_wall(
     part_mels[:1] - part_mels[1:],
     ["damping", "noise floor", "bursts", "events", "upper partials"],
@@ -199,13 +200,13 @@ print(
 # after a short run, on smaller sets of recordings ([chapter 4](04_transfer.ipynb#the-recordings)).
 # ESC-10, for example, has ten of the 50 classes of ESC-50. So compare only the order of the rows.
 #
-# In the columns "ours", the number after ± is the standard deviation over the {term}`folds <fold>`.
-# Speech Commands has a single test part, called fold 3, and so no deviation. Where a cell holds two
-# accuracies, the first comes from *averaged tokens*, the mean of all {term}`tokens <token>` of a clip.
-# For the second, the *bands are kept apart*: tokens are averaged over time only, in each of eight
-# frequency bands. The last column is the loss of pre-training ([chapter 3](03_pretraining.ipynb)) on
-# {term}`held-out` clips of the row's own preset. Each preset is a task of its own, so the losses do not
-# say which network is better.
+# The columns "ours" have means over several seeds of training. The number after ± is the standard
+# deviation over the {term}`folds <fold>`. Speech Commands has a single test part, called fold 3, and so
+# no deviation. Where a cell holds two accuracies, the first comes from *averaged tokens*, the mean of
+# all {term}`tokens <token>` of a clip. For the second, the *bands are kept apart*: tokens are averaged
+# over time only, in each of eight frequency bands. The last column is the loss of pre-training
+# ([chapter 3](03_pretraining.ipynb)) on {term}`held-out` clips of the row's own preset. Each preset is
+# a task of its own, so the losses do not say which network is better.
 
 # %%
 scale = audiopg.at_scale(smoke="cpu", paper="paper")
@@ -312,9 +313,9 @@ theirs.join(ours.replace("", "not run yet").add_prefix("ours: "))
 #
 # ### Change this
 #
-# 1. Separate the two ways in which crowded clips differ: draw single events as short as the crowded ones,
-#    with `audiopg.SynthPrior.preset("full", events=(1, 1), event_length=(0.5, 2.0))`. What does the wall
-#    of spectrograms look like then?
+# 1. Separate the two ways in which crowded clips differ: draw single events as short as the crowded
+#    ones, with `audiopg.SynthPrior.preset("full", events=(1, 1), event_length=(0.5, 2.0))`. What does
+#    the wall of spectrograms look like then?
 # 2. Ask for nonsense: `audiopg.SynthPrior.preset("full", f0=(50, 9000))`.
 #
 # ```{dropdown} What you might find

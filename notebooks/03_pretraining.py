@@ -71,18 +71,18 @@ plt.show()
 print(f"{tuple(mel.shape)}: mean {mel.mean():.3f}, sd {mel.std():.3f}")
 
 # %% [markdown]
-# The decoder puts a learned *mask token* in the place of each hidden patch, and predicts every patch. The
-# loss counts only the set $M$ of hidden patches. Each patch $p_j$ of 256 values is first normalised to
-# zero mean and unit variance, so that a quiet patch counts as much as a loud one. With $\hat p_j$ for the
-# prediction, the loss is
+# The decoder puts a learned *mask token* in the place of each hidden patch, and predicts every patch.
+# The loss counts only the set $M$ of hidden patches. Each patch $p_j$ of 256 values is first normalised
+# to zero mean and unit variance, so that a quiet patch counts as much as a loud one. With $\hat p_j$
+# for the prediction, the loss is
 #
 # $$
 # \mathcal{L} = \frac{1}{|M|} \sum_{j \in M} \frac{1}{256}
 # \Bigl\lVert \hat p_j - \frac{p_j - \operatorname{mean} p_j}{\operatorname{sd} p_j} \Bigr\rVert^2
 # $$ (eq-loss)
 #
-# The *flat answer*, $\hat p_j = 0$ for every patch, scores 1. A loss below 1 means that some of the
-# pattern inside the patches was predicted.
+# The *flat answer*, $\hat p_j = 0$ for every patch, scores 1 on every patch that varies at all. A loss
+# below 1 means that some of the pattern inside the patches was predicted.
 #
 # ## A small run, live
 #
@@ -128,7 +128,7 @@ for key in ("device", "seconds", "commit", "date", "data"):
 shown = ("steps", "batch_size", "learning_rate", "cooldown_steps")
 print(", ".join(f"{key} {record['settings'][key]}" for key in shown))
 
-# %% mystnb={"figure": {"caption": "Loss by number of clips: the recorded run of `tiny`, two earlier runs of a network of this size, and a run of the paper's network. Medians of 21 steps.", "name": "fig-recorded-loss"}, "image": {"alt": "Four loss curves on a logarithmic axis of clips. All wait near 0.87. The recorded run leaves this shelf after about two thousand clips, two others after five to ten thousand, and the paper's network last, after about twenty thousand"}}
+# %% mystnb={"figure": {"caption": "Loss by number of clips: the recorded run of `tiny`, two earlier runs of a network of this size, and a run of the paper's network. Medians of 21 steps.", "name": "fig-recorded-loss"}, "image": {"alt": "Four loss curves on a logarithmic axis of clips. All wait near 0.87. The recorded run leaves this shelf after about two thousand clips, two others after seven to ten thousand, and the paper's network last, after about twenty thousand"}}
 runs = {
     "batches of 8, Muon": record,
     "batches of 32, AdamW": read_record("pretrain-tiny-adamw"),
@@ -419,12 +419,12 @@ gain_table(steps, against=next(iter(steps)))
 #   visible ones. It saves about a sixth of the time. It loses several points on UrbanSound8K and Speech
 #   Commands with averaged tokens, and gains some on ESC-10 with the bands kept apart.
 # - `half-clips-part-decoded`: the same, and the network hears only half of each clip. It loses on
-#   UrbanSound8K in both ways of averaging.
-# - `decoder-4x256`: a decoder twice as deep and twice as wide reaches the lowest loss, but no better
-#   probe with averaged tokens.
+#   UrbanSound8K in both ways of averaging, and on Speech Commands with averaged tokens.
+# - `decoder-4x256`: a decoder twice as deep and twice as wide reaches the lowest loss, but with averaged
+#   tokens no better probe, and a worse one on Speech Commands.
 # - `batch-16`: batches of 16, in half as many steps, lose a little everywhere.
-# - `adamw`: AdamW, at half the learning rate, loses points on UrbanSound8K in both ways of averaging, and
-#   on Speech Commands with averaged tokens.
+# - `adamw`: AdamW, at half the learning rate, gains points on ESC-10 and loses points on UrbanSound8K,
+#   in both ways of averaging. On Speech Commands it loses points with averaged tokens.
 # - `mimetic-start`: the initial weights make each token attend to similar tokens {cite}`trockman2023`.
 #   It shows no clear gain.
 #
@@ -434,10 +434,11 @@ gain_table(steps, against=next(iter(steps)))
 # most. With small batches, the same steps take fewer clips.
 #
 # How much time does `cpu` save? The next record compares it with an older recipe of ours, `before`:
-# AdamW, batches of 32, a cosine schedule. The times are those of one thread in single precision; that of
-# `before` is scaled up from 40 of its 2,000 steps. The network of `before` was trained in bfloat16, and
-# its loss is a training loss; the other losses are held-out losses. In the columns, *mean* stands for
-# averaged tokens, and *frequency* for the bands kept apart.
+# AdamW, batches of 32, a cosine schedule. All its times are those of one thread in single precision;
+# the table above has `mini` in bfloat16. For the time of `before` we ran 40 of its 2,000 steps, and
+# multiplied. Its loss and accuracies are those of an older run in bfloat16, and its loss is a training
+# loss. The other losses are held-out losses. The probes hear recordings at their own length. In the
+# columns, *mean* stands for averaged tokens, and *frequency* for the bands kept apart.
 
 # %%
 bench = read_record("bench-recipe")
@@ -464,8 +465,8 @@ pd.DataFrame(
 # three with averaged tokens. Each accuracy comes from one run and a probe of 400 clips, so four clips
 # are one point.
 #
-# The first command below runs the recipes that have no record yet (on a GPU, at the paper's scale). The
-# second measures the speeds.
+# The first command below runs the recipes that have no record yet. Where there is a GPU, it runs them at
+# the paper's scale. The second command measures the speeds.
 #
 # ```
 # python -m audiopg reproduce recipe
@@ -596,10 +597,10 @@ pd.DataFrame(kernels["metrics"]).T.iloc[:, :4].rename(
 #     -m audiopg pretrain --recipe paper --out runs/paper
 # ```
 #
-# What is uncertain: the 1,123 s may be those of 50 epochs instead of 100 ([where the paper disagrees with
-# itself](../book/paper.md#where-the-paper-disagrees-with-itself)). The paper states a batch of 64, but
-# its released code has 16. The released code normalises with constants from another data set; we use
-# those of the `full` curriculum.
+# What is uncertain: the 1,123 s may be those of 50 epochs instead of 100 ([where the paper disagrees
+# with itself](../book/paper.md#where-the-paper-disagrees-with-itself)). The paper states a batch of 64,
+# but its released code has 16. The released code normalises with constants from another data set; we
+# use those of the `full` curriculum.
 #
 # ### Change this
 #

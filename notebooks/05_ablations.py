@@ -158,10 +158,9 @@ outcome_table(rows)
 #   second is with the *bands kept apart* (frequency pooling): the tokens of each of the eight rows of
 #   patches, 16 mel bands high, are averaged by themselves.
 # - *Log-mel* is the mean and the deviation of each of the 128 mel bands.
-# - *CPU min* are the minutes of one core for the pre-training, averaged over the seeds. The seeds ran on
-#   several kinds of processor. In particular, the first two seeds of the recordings and those of `full`
-#   ran on different kinds. [Chapter 9](09_beyond.ipynb#what-the-probes-say) shows how much that alone
-#   can change an accuracy.
+# - *CPU min* are the minutes of one core for the pre-training, averaged over the seeds. The first two
+#   seeds of the rows of recordings ran on another kind of processor than those of `full`. [Chapter
+#   9](09_beyond.ipynb#what-the-probes-say) shows how much that alone can change an accuracy.
 # - The *held-out loss* is measured on the curriculum of the row (for recordings, on `full`). So it
 #   cannot be compared between curricula.
 # - The last four rows repeat a comparison of the paper: the same network was trained on 12,800 windows
@@ -237,10 +236,10 @@ gains_of_full()
 # this to be a handicap, above all for words.
 #
 # The untrained network and log-mel statistics cost nothing. Over the untrained network, pre-training on
-# `full` adds about ten points to averaged tokens. With the bands kept apart the gain is mostly smaller,
-# because an untrained network already does well. Log-mel statistics are hard to beat: averaged tokens of
-# `full` are not clearly better, and on Speech Commands they are worse. With the bands kept apart, `full`
-# is ahead of them on all three sets.
+# `full` adds about ten points to averaged tokens. With the bands kept apart the gain is smaller,
+# because an untrained network already does well. Log-mel statistics are hard to beat: averaged tokens
+# of `full` are not clearly better, and on Speech Commands they are worse. With the bands kept apart,
+# `full` is ahead of them on all three sets.
 #
 # The recipe of all these networks was chosen with `full`, on folds 1 and 2 of ESC-10 and UrbanSound8K
 # ([chapter 3](03_pretraining.ipynb)). So it may suit `full`, and these folds, too well. The next table
@@ -525,25 +524,25 @@ paper_table("table_4")
 # In the paper's table the range of $f_0$ hardly matters, and single events cost most. Our rows agree
 # about the range, though their errors are too large to settle it.
 #
-# But our rows do not show that single events cost most. With one event per clip, the probe stays within
-# about a point of the default on ESC-10 and UrbanSound8K, and loses some points only on Speech Commands.
-# Clips of 5 to 10 events gain on ESC-10 with averaged tokens, as in the paper on ESC-50, but not with
-# the bands kept apart. Each of these rows except the default has one seed, and the wide range ran on
-# another processor.
+# With one event per clip, though, our probe stays within about a point of the default on ESC-10 and
+# UrbanSound8K, and loses some points only on Speech Commands. Clips of 5 to 10 events gain on ESC-10
+# with averaged tokens, as in the paper on ESC-50, but not with the bands kept apart. Each of these rows
+# except the default has one seed, and the wide range ran on another processor.
 #
-# `make paper` makes all rows, and `python -m audiopg reproduce curriculum` makes some of them. `--list`
-# says how long each row takes. With a GPU they run at the paper's scale, which has not been done yet.
+# `make paper` makes every row of this book that has no record yet. `python -m audiopg reproduce
+# sensitivity` makes those of this table alone, and with `--list` it says how long each takes. With a GPU
+# they run at the paper's scale, which has not been done yet.
 #
 # ## What it means
 #
-# In the paper each stage helps on both sets, and damping and noise help more than the stage before them.
-# Our rows agree that `full` is ahead of `sine`. In most figures they also agree that damping and noise
-# help more than events and envelopes. But our linear probes cannot tell how much each stage is worth by
-# itself: the network is small, it heard 12,800 clips, and the recordings are few. The
-# [scoreboard](../book/preface.md#what-we-found) has a verdict on each stage. With fine-tuning on ESC-10,
-# damping and noise gain slightly more than chance could give, but with one seed only. Why would damping
-# help? One possible reason: damping is a low-pass filter, and every real sound is filtered too, by
-# bodies, rooms and distance on its way to the microphone.
+# In the paper each stage helps on both sets, and damping and noise help more than the stage before
+# them. Our rows agree that `full` is ahead of `sine`. Most of their accuracies also agree that damping
+# and noise help more than events and envelopes. But our linear probes cannot tell how much each stage
+# is worth by itself: the network is small, it heard 12,800 clips, and the recordings are few. The
+# [scoreboard](../book/preface.md#what-we-found) has a verdict on each stage. With fine-tuning on
+# ESC-10, damping and noise gain slightly more than chance could give, but with one seed only. Why would
+# damping help? One possible reason: damping is a low-pass filter, and every real sound is filtered too,
+# by bodies, rooms and distance on its way to the microphone.
 #
 # The paper also claims that, in the same short time, synthesis is a better start than recordings, and
 # that recordings come out ahead with far more time. Our runs can tell neither: the differences are

@@ -63,10 +63,10 @@ plots.use_style()
 # I(z; g) = \iint p(z, g) \log \frac{p(z, g)}{p(z)\, p(g)} \, dz \, dg
 # $$ (eq-information)
 #
-# Here $z$ is the activation of the neuron and $g$ is the pitch. $p(z, g)$ says how often the two
-# occur together, and $p(z)\,p(g)$ how often they would if they were independent. If the two are equal
-# everywhere, the neuron tells nothing about the pitch. One nat makes the range of possible pitches
-# about 2.7 times as narrow.
+# Here $z$ is the activation of the neuron and $g$ is the pitch. The density $p(z, g)$ says how often
+# the two occur together, and $p(z)\,p(g)$ how often they would if they were independent. If these two
+# densities are equal everywhere, the neuron tells nothing about the pitch. One nat makes the range of
+# possible pitches about 2.7 times as narrow.
 #
 # Correlation asks something narrower: how well a *straight line* relates the two quantities. Here are
 # four made-up pairs.
@@ -263,7 +263,7 @@ def recorded_figures(kind, name):
     }
 
 
-print(record["data"])
+print("what is analysed:", record["data"])
 print(record["device"])
 print(f"{record['date']}, commit {record['commit']}")
 heard = settings["heard"][recordings]
@@ -367,7 +367,7 @@ best.rename(
     }
 )
 
-# %% mystnb={"figure": {"caption": "The recorded run: information of each dimension about log f0, in descending order. Dotted: the highest of the four chance levels.", "name": "fig-recorded-information"}, "image": {"alt": "Four falling curves of mutual information over dimensions above a dotted line near zero"}}
+# %% mystnb={"figure": {"caption": "The recorded run: information of each dimension about log f0, in descending order. Dotted: the highest of the four chance levels.", "name": "fig-recorded-information"}, "image": {"alt": "Four falling curves of mutual information over dimensions that begin above a dotted line for chance and cross it"}}
 singles = recorded_figures(FactorInformation, "information")
 plots.information_bars(
     {name: found["log f0"].information for name, found in singles.items()},
@@ -629,9 +629,9 @@ by_clips[list(factors)].round(3)
 # ## How many directions are in use?
 #
 # *Principal components* are the directions in which the embeddings vary most, in descending order and
-# at right angles. The paper finds 96.49 % of the variance in the first 20. The first component has
-# the most information about amplitude, the fifth the most about pitch (the paper's Figure 5).
-# {numref}`fig-components` shows the same for our embeddings.
+# at right angles. The paper finds 96.49 % of the variance in the first 20. In the paper's Figure 5, the
+# first component has the most information about amplitude (here: intensity), the fifth the most about
+# pitch. {numref}`fig-components` shows the same for our embeddings.
 
 # %% mystnb={"figure": {"caption": "The recorded run, trained encoder, in the form of the paper's Figure 5: share of variance of each principal component, and its mutual information with each factor.", "name": "fig-components"}, "image": {"alt": "Above, a steeply falling curve of variance shares; below, three curves of mutual information over components, each with its own peaks"}}
 components = recorded("components").set_index(["embeddings", "component"])
@@ -660,15 +660,15 @@ pd.DataFrame(
 
 # %% [markdown]
 # A few components that hold nearly all the variance are no evidence of learning: untrained features
-# have them too. Their *orthogonality* is no evidence either: principal components are orthogonal by
-# construction.
+# have them too. The paper says that the factors lie in orthogonal subspaces (Section 4.4). That
+# principal components are orthogonal is no evidence of this: they are so by construction.
 #
-# To ask whether two factors are kept apart, we find a subspace for each factor on its own. We sort
-# the clips by the factor, and fit three ridge regressions: on a clip's place in this order, on a
-# parabola of the place, and on a cubic curve. Their weights span the subspace. The smallest angle
-# between two subspaces is 0° if they share a direction, and 90° if they are orthogonal. What is it
-# for random subspaces? Here is the angle that 2.5 % of random pairs stay below, the median, and the
-# angle that 2.5 % exceed. The two widths are those of `tiny` and `mini`:
+# To ask whether two factors are kept apart, we find a subspace for each factor on its own. We sort the
+# clips by the factor. Three ridge regressions then predict, from the embedding, a clip's place in this
+# order, the square of the place, and its cube. Their weights span the subspace. The smallest angle
+# between two subspaces is 0° if they share a direction, and 90° if they are orthogonal. What is it for
+# random subspaces? Here is the angle that 2.5 % of random pairs stay below, the median, and the angle
+# that 2.5 % exceed. The two widths are those of `tiny` and `mini`:
 
 # %%
 random = np.random.default_rng(0)
@@ -858,8 +858,8 @@ pd.concat({"the paper's": theirs, "ours": ours}, axis=1)
 
 # %% [markdown]
 # The paper also names its best neurons and components. The analysis in its released code looks at the
-# first 100 neurons alone, so the neurons below were found in another way. Only the nats can be
-# compared: an index means nothing in another network.
+# first 100 neurons alone, so the paper must have found the neurons that it names in another way. Only
+# the nats can be compared: an index means nothing in another network.
 
 # %%
 each = components.loc["trained"]
@@ -932,10 +932,11 @@ for name, figures in bench["metrics"].items():
 # before training, and training adds the rest. A high $R^2$ alone is no evidence of learning. The
 # evidence is how far the trained encoder differs from its controls:
 #
-# - *Pitch* is what training improved most, in points of $R^2$. A linear read-out explains more of
-#   pitch from the trained encoder than from the untrained network or log-mel, and the intervals lie
-#   apart. But the trained encoder's best neuron is no better than the best dimension of the others,
-#   within the wide scatter of these estimates. So the knowledge is in many neurons together.
+# - *Pitch* is what training improved most, in points of $R^2$. In the recorded run, a linear read-out
+#   explains more of pitch from the trained encoder than from the untrained network or log-mel, and the
+#   intervals lie apart. But the trained encoder's best neuron is no better than the best dimension of
+#   the others, within the wide scatter of these estimates. So the knowledge is in many neurons
+#   together.
 # - *Intensity* is read better after training, too. But one log-mel statistic by itself, the deviation
 #   of the lowest band, tells more about it than any neuron.
 # - *The onset* shows that learning can also take something away. An untrained network, which has

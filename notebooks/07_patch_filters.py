@@ -101,7 +101,7 @@ energy = trained.square().sum()
 left = (first * trained).sum() / first.square().sum()
 taken = ((1 - left) * first).square().sum() / energy
 print(f"what was added: {added.square().sum() / energy:.1%} of the energy")
-print(f"the shrinking of the initial weights: {taken:.1%} of the energy")
+print(f"of this, the shrinking of the initial weights: {taken:.1%}")
 
 # %% [markdown]
 # For `tiny` the subtraction hardly matters, because training added most of the energy of the weights.
@@ -165,6 +165,9 @@ for name, part in tiny.items():
 pd.DataFrame.from_dict(rows, orient="index").round(3)
 
 # %% [markdown]
+# So it is structure. What `tiny` has learned is far more concentrated than its shuffled weights, and the
+# untrained projection is not.
+#
 # ## Snapshots that can be compared
 #
 # A run can store its projection at regular steps. To undo flips and exchanges, we rotate the components
@@ -295,7 +298,7 @@ def rows_of(growth):
 plots.filter_grid(*rows_of(growths["synthesis"]))
 plt.show()
 
-# %% mystnb={"figure": {"caption": "What training added in the same run.", "name": "fig-changes-synthesis"}, "image": {"alt": "Five rows of eight small pictures: horizontal bands, finer from row to row"}}
+# %% mystnb={"figure": {"caption": "What training added in the same run.", "name": "fig-changes-synthesis"}, "image": {"alt": "Five rows of eight small pictures: horizontal bands, finer from row to row, and later patterns that change along time"}}
 plots.filter_grid(*rows_of(changes["synthesis"]))
 plt.show()
 
@@ -319,8 +322,9 @@ plots.filter_growth(growths["recordings"])
 plt.show()
 
 # %% [markdown]
-# The table shows three snapshots of each run, and also measures what training added. The rows "added"
-# begin at step 200, so the first of them here is that of step 400.
+# The table shows three snapshots of each series: the second, one in the middle, and the last. At step 0
+# nothing has been added. So the series "added" begins at step 200, and its second snapshot is that of
+# step 400.
 
 # %%
 rows = {}
@@ -336,8 +340,8 @@ pd.DataFrame.from_dict(rows, orient="index")[columns].rename_axis(
 ).round(3)
 
 # %% [markdown]
-# In both runs the projection is no more concentrated than its shuffled weights at step 0, and clearly
-# more concentrated from step 200 on.
+# In both runs the projection is clearly more concentrated than its shuffled weights from step 200 on.
+# The figures show that at step 0 it is not.
 #
 # ### The same filters?
 #
@@ -414,31 +418,31 @@ pd.DataFrame.from_dict(rows, orient="index")[columns].rename_axis(
 # is hardly more concentrated than shuffled weights. At a learning rate of $10^{-4}$, training changes
 # the weights too little to be seen beside their random beginning.
 #
-# What training added is orderly. Its first component is nearly uniform in every row, which `tiny` does
-# not have. The others are much like what `tiny` learned: stripes along time, edges at the first and the
-# last frame. With more training, the added part becomes less orderly, not more. Part of the reason is
-# weight decay: it shrinks the initial weights, which adds noise to $W_t-W_0$. What training added holds
-# 0.8 % of the energy of the weights, and 0.1 points of that are this noise.
+# What training added is orderly. Its first component is nearly uniform at every snapshot; `tiny` has no
+# such component. The others are much like what `tiny` learned: stripes along time, edges at the first
+# and the last frame. With more training, the added part becomes less orderly, not more. Part of the
+# reason is weight decay: it shrinks the initial weights, which adds noise to $W_t-W_0$. What training
+# added holds 0.8 % of the energy of the weights, and 0.1 points of that are this noise.
 #
-# Why does the paper see bands where we see noise? Its text does not say how long the network of Figure 6
-# was trained. Its released code has initial weights of the same size as ours and the same learning rate,
-# but takes 156,500 steps, where we took 6,900. Over so many steps weight decay shrinks the initial
-# weights to 46 %, and what was learned may show through. The last 12 % of our clips would hardly help:
-# the added share of the energy grows by about 0.1 points in a thousand steps.
+# Why does the paper see bands where we see noise? Its text does not say how long the network of Figure
+# 6 was trained. Its released code has initial weights of the same size as ours and the same learning
+# rate, but takes 156,500 steps (500 epochs of 313), where we took 6,900. Over so many steps weight
+# decay shrinks the initial weights to 46 %, and what was learned may show through. The last 12 % of our
+# clips would hardly help: the added share of the energy grows by about 0.1 points in a thousand steps.
 #
 # ## What it means
 #
-# The first layer looks above all for what lasts: a partial, or a step between two bands. It also looks
-# for beginnings and ends. The loss does not ask for smooth filters, but they help to predict, because
+# The first layer looks for what lasts, a partial or a step between two bands, and for beginnings and
+# ends. The loss does not ask for smooth filters, but they help to predict, because
 # neighbouring bins of a spectrogram vary together. Stripes along time suit any sustained sound, and both
 # runs of `mini` grow them. The sounds may explain where the two runs differ: held notes have narrow
 # lines, and recordings have broad lines and change more along time.
 #
-# The paper describes its later components as frequency-selective bands that align with harmonic stacks,
-# and onset-sensitive edges. The projection of `tiny` shows both, after a quarter as many clips as our
-# ViT-B, and with another optimiser (Muon). What training added to ViT-B shows both, too. What training
-# added to the two runs of `mini`, after 12,800 clips, shows bands and no clear edges. The paper has no
-# run on recordings, no measure, no control and nothing on what training added.
+# In later epochs, the paper says, several components resemble frequency-selective bands that align with
+# harmonic stacks, and onset-sensitive edges. The projection of `tiny` shows both, after a quarter as
+# many clips as our ViT-B, and with another optimiser (Muon). What training added to ViT-B shows both,
+# too. What training added to the two runs of `mini`, after 12,800 clips, shows bands and no clear
+# edges. The paper has no run on recordings, no measure, no control and nothing on what training added.
 #
 # What is uncertain: there is one run of each kind. Concentration says that a picture is orderly, not
 # that its order is useful. Principal components show what many filters share, so a filter that works

@@ -101,7 +101,10 @@ plain = plain.edit(
 vowel = {f"formant_{n}": hertz for n, hertz in enumerate(VOWELS["hod"], 1)}
 one_at_a_time = {
     "no addition": {},
-    "noise, all of it": {"noise_share": 1.0, "noise_bandwidth": 4000.0},
+    "noise instead of a tone": {
+        "noise_share": 1.0,
+        "noise_bandwidth": 4000.0,
+    },
     "noise about the pitch": {
         "f0": 1500.0,
         "noise_share": 1.0,
@@ -217,12 +220,12 @@ plt.show()
 # %% [markdown]
 # ## The preset `extended`
 #
-# `extended` is `full` with all six additions. Each addition has its own probability, so a clip has
-# some and not others. `full+noise` is `full` with noise alone, and `extended-noise` is `extended`
-# without noise; the other additions have such presets, too. Each of these can be the `--prior` of
-# `python -m audiopg pretrain`. Each addition draws from random streams of its own. So clip 6 of
-# `full+noise` is clip 6 of `full`, with noise in one of its four events. {numref}`fig-extended`
-# compares `full` with `extended`.
+# `extended` is `full` with all six additions. Each addition is drawn with a probability of its own,
+# some once a clip and some for each event. So a clip has some additions and not others. `full+noise` is
+# `full` with noise alone, and `extended-noise` is `extended` without noise; the other additions have
+# such presets, too. Each of these can be the `--prior` of `python -m audiopg pretrain`. Each addition
+# draws from random streams of its own. So clip 6 of `full+noise` is clip 6 of `full`, with noise in one
+# of its four events. {numref}`fig-extended` compares `full` with `extended`.
 
 # %%
 full = audiopg.SynthPrior.preset("full")
@@ -334,9 +337,8 @@ gain_table(additions, against="full")
 # order.
 #
 # This rounding alone is worth up to seven points with averaged tokens, and one point with the bands
-# kept apart. So we look only at cells that gain more than seven points with averaged tokens and more
-# than one with the bands kept apart. There are four: `formants`, `extended` and, barely, `mixtures`
-# on ESC-10, and `motion` on UrbanSound8K.
+# kept apart. Only four cells gain more than that with both poolings: `formants`, `extended` and,
+# barely, `mixtures` on ESC-10, and `motion` on UrbanSound8K.
 #
 # Two warnings remain. With averaged tokens every row gains on ESC-10, even the one that changes
 # nothing: there this run of `full` is a weak rival. And the rows `noise`, `reverberation`, `extended`
@@ -380,8 +382,9 @@ gain_table(chosen, against="full")
 #
 # ## What it costs
 #
-# The table has the times of a training step and of rendering alone, both relative to `full`.
-# Rendering takes longer, a step hardly does. So equal numbers of clips mean nearly equal time.
+# The table has the times of a training step and of rendering alone, both relative to `full`. Rendering
+# takes longer than for `full`, a step of training hardly does. So equal numbers of clips mean nearly
+# equal time.
 
 # %%
 bench = read_record("bench-beyond")

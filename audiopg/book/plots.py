@@ -286,7 +286,7 @@ def histograms(
     return figure
 
 
-def loss_curve(losses: ArrayLike, batch_size: int, label: str = "training loss") -> Figure:
+def loss_curve(losses: ArrayLike, batch_size: int) -> Figure:
     """A loss over the clips heard: every step, light, and a running median.
 
     The dashed line at 1 is the loss of answering that every patch is flat.
@@ -294,7 +294,6 @@ def loss_curve(losses: ArrayLike, batch_size: int, label: str = "training loss")
     Args:
         losses: (steps,).
         batch_size: clips a step.
-        label: of the vertical axis.
     """
     losses = _array(losses)
     clips = np.arange(1, len(losses) + 1) * batch_size
@@ -305,7 +304,7 @@ def loss_curve(losses: ArrayLike, batch_size: int, label: str = "training loss")
     axis.plot(clips, losses, color=PALETTE["sky"], linewidth=1, label="each step")
     axis.plot(clips, median, color=blue, linewidth=2, label=f"median of {2 * half + 1} steps")
     axis.axhline(1, color=PALETTE["grey"], linestyle="--", linewidth=1, label="flat answer")
-    axis.set(xlabel="clips heard", ylabel=label)
+    axis.set(xlabel="clips heard", ylabel="training loss")
     axis.xaxis.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:,.0f}"))
     axis.legend()
     return figure

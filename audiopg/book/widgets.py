@@ -274,8 +274,7 @@ class LiveLoss:
         from IPython.display import display
 
         self._drawn = now
-        clips = f"{step * self.settings.batch_size:,} clips"
-        figure = plots.loss_curve(losses, self.settings.batch_size, f"loss after {clips}")
+        figure = plots.loss_curve(losses, self.settings.batch_size)
         # Closed, or the notebook would show it a second time at the end of the cell.
         plots.plt.close(figure)
         if self._shown:

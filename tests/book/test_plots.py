@@ -256,7 +256,7 @@ def test_histograms_of_one_factor_share_axes_and_bins():
 
 def test_loss_curve_runs_over_clips_with_a_running_median():
     losses = np.random.default_rng(0).normal(size=200)
-    figure = plots.loss_curve(torch.from_numpy(losses), 32, label="validation loss")
+    figure = plots.loss_curve(torch.from_numpy(losses), 32)
     (axis,) = figure.axes
     raw, median, flat = axis.lines
     assert list(flat.get_ydata()) == [1, 1]
@@ -265,7 +265,7 @@ def test_loss_curve_runs_over_clips_with_a_running_median():
     windows = np.lib.stride_tricks.sliding_window_view(losses, 11)
     np.testing.assert_array_equal(median.get_ydata()[5:-5], np.median(windows, axis=1))
     assert median.get_ydata()[0] == np.median(losses[:6])
-    assert (axis.get_xlabel(), axis.get_ylabel()) == ("clips heard", "validation loss")
+    assert (axis.get_xlabel(), axis.get_ylabel()) == ("clips heard", "training loss")
     assert axis.get_legend().get_texts()[1].get_text() == "median of 11 steps"
 
 
