@@ -20,7 +20,14 @@ from audiopg.frontend import LogMel
 from audiopg.inputs import lasting_path, shown
 from audiopg.layouts import read_encoder
 from audiopg.mae import Architecture, Encoder, MaskedAutoencoder
-from audiopg.runs import checkpoints, read_tensors, run_folder, save_tensors
+from audiopg.runs import (
+    checkpoints,
+    read_provenance,
+    read_tensors,
+    require_own,
+    run_folder,
+    save_tensors,
+)
 
 _WEIGHTS = Path(__file__).parent / "weights"
 
@@ -190,9 +197,14 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}); mend that.") from error
     try:
-        return read_tensors(path)
+        tensors, said = read_tensors(path)
     except (SafetensorError, OSError, InputError) as error:
         raise InputError(f"{path} is damaged or no safetensors file ({error}).") from error
+    run = path.absolute().parents[1]
+    # A run that was copied into the folder of another leaves the checkpoints of both there.
+    if "run" in said and (run / "provenance.json").is_file():
+        require_own(path.parent, said["run"].partition("/")[0], read_provenance(run).get("run"))
+    return tensors, said
 
 
 def _model(path: Path, tensors: dict[str, Tensor], header: str) -> MaskedAutoencoder:

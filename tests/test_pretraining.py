@@ -675,8 +675,9 @@ def test_a_checkpoint_copied_from_another_run_is_refused_and_kept(run_folder, tm
     quiet(replace(SETTINGS, seed=seed), other)
     shutil.copytree(other / "step-00000006", run_folder / "step-00000006")
     before = contents(run_folder)
-    with pytest.raises(InputError, match=r"step-00000006 is of another run than the folder"):
-        quiet(out=run_folder, resume=True)
+    for use in (lambda: quiet(out=run_folder, resume=True), lambda: load_model(run_folder)):
+        with pytest.raises(InputError, match=r"step-00000006 is of another run than the folder"):
+            use()
     assert contents(run_folder) == before
 
 
