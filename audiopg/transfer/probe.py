@@ -28,6 +28,8 @@ from audiopg.inputs import (
     as_float64,
     as_integers,
     as_labels,
+    real,
+    shown,
     whole_number,
 )
 from audiopg.transfer.logistic import fit_logistic
@@ -212,21 +214,24 @@ def _checked(
     labels, folds = as_labels(labels, clips), as_integers("folds", folds, clips)
     sources = None if sources is None else as_integers("sources", sources, clips)
     existing = np.unique(folds).tolist()
-    if validation_fold not in (None, *existing):
+    chosen_on = real(validation_fold)
+    if validation_fold is not None and chosen_on not in existing:
         raise InputError(
-            f"validation_fold is {validation_fold}; choose among the folds {existing}."
+            f"validation_fold is {shown(validation_fold)}; choose among the folds {existing}."
         )
-    testable = [fold for fold in existing if fold != validation_fold]
+    testable = [fold for fold in existing if fold != chosen_on]
     if len(testable) < 2:
         raise InputError(f"folds hold only {existing}; a probe needs at least two folds.")
     tested = testable
     if test_folds is not None:
-        asked = set(as_float64(test_folds, "test_folds").flatten().tolist())
+        asked = np.atleast_1d(as_array(test_folds, "test_folds"))
         tested = [fold for fold in testable if fold in asked]
-        if not tested or len(tested) < len(asked):
-            raise InputError(f"test_folds are {test_folds}; choose among the folds {testable}.")
+        if asked.dtype == bool or not tested or len(tested) < len({*asked.ravel().tolist()}):
+            raise InputError(
+                f"test_folds are {shown(test_folds)}; choose among the folds {testable}."
+            )
     require_positives(labels, folds, tested)
-    return _Clips(labels, folds, tested, validation_fold, sources)
+    return _Clips(labels, folds, tested, chosen_on, sources)
 
 
 def _train_and_test(clips: _Clips, fold: int) -> tuple[np.ndarray, np.ndarray]:

@@ -19,6 +19,7 @@ from audiopg._types import AnyPath
 from audiopg.datasets import LabelledClips
 from audiopg.environment import atomic_path, require_writable, write_json
 from audiopg.errors import InputError
+from audiopg.inputs import as_array
 from audiopg.mae import Encoder
 from audiopg.pretrained import lasting_weights
 from audiopg.transfer.recipes import FinetuneSettings
@@ -130,7 +131,7 @@ def splits_of(
     """
     chosen = clips.test_folds
     if folds is not None:
-        given = np.atleast_1d(np.asarray(folds))
+        given = np.atleast_1d(as_array(folds, "folds"))
         whole = given.ndim == 1 and np.issubdtype(given.dtype, np.integer)
         chosen = list(dict.fromkeys(given.tolist())) if whole else []
     if not chosen or not set(chosen) <= set(clips.test_folds):

@@ -271,6 +271,16 @@ def test_the_strength_is_chosen_on_the_validation_part_and_nothing_trained_on_it
     np.testing.assert_array_equal(again.strengths, result.strengths)
 
 
+@pytest.mark.parametrize("kind", [torch.tensor, np.int8, np.float64, float])
+def test_a_fold_is_a_number_whatever_holds_it(kind):
+    """As the largest of folds that are a tensor."""
+    features, labels, folds = make_clips(n_folds=4)
+    result = linear_probe(features, labels, folds, validation_fold=kind(2), test_folds=[kind(3)])
+    expected = linear_probe(features, labels, folds, validation_fold=2, test_folds=[3])
+    np.testing.assert_array_equal(result.strengths, expected.strengths)
+    np.testing.assert_array_equal(result.scores, expected.scores)
+
+
 def test_without_a_choice_all_but_the_validation_part_is_tested():
     features, labels, folds = make_clips(n_folds=4)
     result = linear_probe(features, labels, folds, validation_fold=2, strengths=[1.0])
@@ -566,6 +576,9 @@ def test_the_parts_keep_sources_together_where_clips_have_several_classes():
         ({"validation_fold": 7}, r"validation_fold is 7; choose among the folds \[1, 2\]"),
         ({"validation_fold": 2}, "a probe needs at least two folds"),
         ({"test_folds": []}, r"choose among the folds \[1, 2\]"),
+        ({"test_folds": [True]}, r"test_folds are \[True\]; choose among the folds \[1, 2\]"),
+        ({"test_folds": "1"}, r"test_folds are '1'; choose among the folds \[1, 2\]"),
+        ({"validation_fold": True}, r"validation_fold is True; choose among the folds \[1, 2\]"),
         ({"strengths": []}, "strengths are"),
         ({"strengths": [0.0, 1.0]}, r"strengths are \[0.0, 1.0\]; give positive"),
         ({"strengths": [float("nan")]}, "strengths are"),
