@@ -27,6 +27,7 @@ from audiopg.inputs import (
     as_labels,
     as_path,
     as_rows,
+    shown,
     time_in_file,
     whole_number,
     whole_rate,
@@ -91,7 +92,17 @@ class LabelledClips:
         # Columns of a table, which answer neither whether they are empty nor which file is named.
         for name in ("paths", "classes", "test_folds"):
             given = getattr(self, name)
-            object.__setattr__(self, name, given.tolist() if hasattr(given, "tolist") else [*given])
+            given = given.tolist() if hasattr(given, "tolist") else given
+            if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+                raise InputError(f"{name} are {shown(given)}; give a list.")
+            object.__setattr__(self, name, [*given])
+        tested = as_array(self.test_folds, "test_folds")
+        if len(tested) and not (tested.ndim == 1 and np.issubdtype(tested.dtype, np.integer)):
+            raise InputError(f"test_folds are {shown(self.test_folds)}; give numbers of folds.")
+        object.__setattr__(self, "test_folds", tested.tolist())
+        names = [str(name) for name in self.classes]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise InputError(f"two classes are called {twice[0]!r}; give each a name of its own.")
         paths = [one if isinstance(one, Path) else as_path(one) for one in self.paths]
         object.__setattr__(self, "paths", paths)
         clips = len(np.atleast_1d(as_array(self.labels, "labels")))

@@ -480,13 +480,25 @@ def test_times_may_be_numbers_of_any_kind(tmp_path, number):
         ({"labels": [0, 2]}, "the labels are of 3 classes, and 2 have names"),
         ({"labels": [0, -1]}, "labels hold -1; count the classes from 0"),
         ({"labels": np.ones((2, 1), bool)}, "the labels are of 1 classes, and 2 have names"),
+        ({"classes": ["a", "a"]}, "two classes are called 'a'; give each a name of its own"),
+        ({"classes": [1, "1"]}, "two classes are called '1'"),
+        ({"classes": "ab"}, "classes are 'ab'; give a list"),
+        ({"classes": 2}, "classes are 2; give a list"),
+        ({"paths": "a"}, "paths are 'a'; give a list"),
+        ({"test_folds": 1}, "test_folds are 1; give a list"),
+        ({"test_folds": np.int64(1)}, "test_folds are 1; give a list"),
+        ({"test_folds": [True]}, r"test_folds are \[True\]; give numbers of folds"),
+        ({"test_folds": [1.5]}, r"test_folds are \[1.5\]; give numbers of folds"),
     ],
 )
 def test_rows_of_clips_that_do_not_fit_together_are_refused(changes, message):
     rows = {"paths": [Path("a"), Path("b")], "labels": np.arange(2), "folds": np.arange(2)}
     with pytest.raises(InputError, match=message):
         LabelledClips(
-            "x", classes=["a", "b"], licence="", fold_names={}, test_folds=[], **rows | changes
+            **{"name": "x", "classes": ["a", "b"], "licence": "", "fold_names": {}}
+            | {"test_folds": []}
+            | rows
+            | changes
         )
 
 
@@ -534,7 +546,14 @@ def test_columns_of_a_table_may_name_files_classes_and_folds():
     """As pandas gives them; an array answers no question whether it is empty."""
     table = pandas.DataFrame({"file": ["a.wav", "b.wav"], "fold": [1, 2]}, index=[7, 3])
     rows = {"labels": [0, 1], "folds": table["fold"], "licence": "", "fold_names": {}}
-    for kind in (pandas.Series.to_numpy, pandas.Series.tolist, pandas.Index, lambda column: column):
+    kinds = (
+        pandas.Series.to_numpy,
+        pandas.Series.tolist,
+        pandas.Index,
+        list,
+        lambda column: column,
+    )
+    for kind in kinds:
         files, folds = kind(table["file"]), kind(table["fold"])
         clips = LabelledClips(
             "x", paths=files, classes=np.array(["a", "b"]), test_folds=folds, **rows
