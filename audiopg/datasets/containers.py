@@ -21,8 +21,8 @@ FLV, VOC                       a torn tag or block                 between tags 
 ADX                            the number of samples
 SoX's own (.sox)               the number of samples               where a writer to a pipe left it open
 MP4, M4A, MOV, 3GP             a torn box, no index (moov)         between fragments
-WebM, Matroska                 a torn segment or element; zeros    between blocks of a live stream
-                               in place of its last elements
+WebM, Matroska                 a torn segment or element; what is  between blocks of a live stream
+                               no element in the place of one
 WMA, DSF                       the size of the file                where WMA was broadcast
 WavPack, TTA, SPHERE with      fewer samples decoded than stated
 shorten, and the like          (`decoding`); a torn block of
@@ -105,6 +105,10 @@ _BOXES = b"ftyp moov mdat free skip wide moof mfra sidx styp uuid meta udta pnot
 # Every byte with its bits in the other order.
 _TURNED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 _EBML, _SEGMENT, _CLUSTER = 0x1A45DFA3, 0x18538067, 0x1F43B675
+# The kinds of elements that may stand in a file, in its segment or in a cluster (RFC 9559).
+_ELEMENTS = {_EBML, _SEGMENT, _CLUSTER, 0xEC, 0xBF, 0xE7, 0xA7, 0xAB, 0xA3, 0xA0, 0xAF, 0x5854}
+_ELEMENTS |= {0x114D9B74, 0x1549A966, 0x1654AE6B, 0x1C53BB6B, 0x1941A469, 0x1043A770, 0x1254C367}
+_STRANGE = "an element in it is of no kind that may stand there"
 _ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 # Bytes of a frame of AMR, by the kind that its first byte names.
 _AMR = [13, 14, 16, 18, 20, 21, 27, 32, 6, 0, 0, 0, 0, 0, 0, 1]
@@ -125,9 +129,6 @@ _BITRATES = [
 _SHARED = 0xFFFE0C00
 _SYNC = re.compile(rb"\xff(?=[\xe0-\xff])")
 _TAG = re.compile(rb"TAG|ID3|LYRICS")
-_NO_ZERO = re.compile(rb"[^\0]")
-# More zeros than that where an element should begin are no chance.
-_HOLE = 64
 # More zeros than that at the end are no padding, of which devices write 32 KiB at most.
 _TAIL = 2**16
 # How many frames in a row are no chance, and how many are not those of another container either,
@@ -412,20 +413,27 @@ def _mp4(data: mmap | bytes, start: int) -> Part:
 
 
 def _matroska(data: mmap | bytes, start: int) -> Part:
-    place = start
-    while place < len(data) and data[place]:
+    """Elements, those of a segment and of its clusters too, each of a kind that may stand there."""
+    place, stop, is_live = start, len(data), True
+    while place < stop:
         kind, first, size = _element(data, place)
         if kind == _EBML and place > start:
             break
+        if kind not in _ELEMENTS:
+            behind = data[place:stop].strip(b"\0")
+            # Padding behind a live stream, which does not know its size.
+            if is_live and not behind and stop - place <= _TAIL:
+                break
+            raise Unreadable(f"is damaged: {_STRANGE}" if behind else CUT)
         # A live stream does not know how much will follow. Its elements are looked at.
         if size is None and kind not in (_SEGMENT, _CLUSTER):
             raise Unreadable("is damaged: an element in it has no size")
-        place = first + (size or 0)
-        if place > len(data):
-            raise Unreadable(CUT)
+        end = first + (size or 0)
+        if end > stop:
+            raise Unreadable(CUT if end > len(data) else f"is damaged: {_STRANGE}")
         if kind == _SEGMENT and size is not None:
-            _refuse_zeros(data, first, place)
-            break
+            stop, is_live = end, False
+        place = first if kind in (_SEGMENT, _CLUSTER) else end
     return Part(start, place)
 
 
@@ -437,17 +445,6 @@ def _element(data: mmap | bytes, place: int) -> tuple[int, int, int | None]:
     first, ones = place + width + length, (1 << 7 * length) - 1
     size = int.from_bytes(data[place + width : first]) & ones
     return kind, first, None if size == ones else size
-
-
-def _refuse_zeros(data: mmap | bytes, place: int, stop: int) -> None:
-    """Refuse a segment with zeros in the place of elements, at its end as while it is copied."""
-    while place < stop and data[place]:
-        kind, first, size = _element(data, place)
-        # Of a cluster the elements within are next.
-        place = first + (size or 0) * (kind != _CLUSTER)
-    found = _NO_ZERO.search(data, place, stop) if place < stop else None
-    if place < stop and (found is None or found.start() > place + _HOLE):
-        raise Unreadable("is damaged: zeros are in the place of its elements" if found else CUT)
 
 
 def _refuse_zeros_behind(data: mmap | bytes) -> None:
