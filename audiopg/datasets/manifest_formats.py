@@ -96,6 +96,11 @@ def find_reader(path: Path) -> Reader:
     if not (path.is_dir() or path.is_file()):
         raise InputError(f"{printable(path)} is not a file, but a pipe or device; name a file.")
     first = _first_line(path)
+    if re.match(r"\s*\[\s*(\{|$)", first):
+        raise InputError(
+            f"{printable(path)} is one list in JSON; write an object a line, such as with pandas' "
+            'to_json(..., orient="records", lines=True).'
+        )
     for reader in READERS:
         if reader.knows(path, first):
             return reader

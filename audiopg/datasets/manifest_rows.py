@@ -38,9 +38,9 @@ _SPLIT_WORDS = {
 }
 # What may be a time, and the words around it.
 _TIMES = {
-    "start": "begin|start|onset|from|t_?min|t_?0",
+    "start": "begin|start|onset|from|t_?min|t_?0|(time|t)_(in_)?(s|secs?|seconds?|ms|samples?)",
     "end": "end|stop|offset|finish|to|t_?max|t_?1",
-    "duration": "dur|duration|length",
+    "duration": "dur|duration|length|dt",
 }
 _AROUND = (
     "time|at|in|s|secs?|seconds?|ms|milliseconds|samples?|frames?|"
@@ -51,7 +51,7 @@ _PAIRS = (
     ("left", "right"),
     ("first", "last"),
     ("in", "out"),
-    ("position|pos|time|timestamp", _TIMES["duration"]),
+    ("position|pos|time|timestamp|t", _TIMES["duration"]),
 )
 # Words that make it one whatever stands around them, but for these, which speak of something else.
 _TIME_WORDS = {
@@ -66,6 +66,17 @@ _OTHER_WORDS = re.compile(
 # Lists as Python, NumPy and JSON write them: of texts in quotes; of others where commas divide labels.
 _QUOTED = re.compile(r"""[\[({]\s*['"]""")
 _LISTED = re.compile(r"""[\[({]\s*(['"]|[^\])}]*,|[\])}]$)""")
+# What may keep clips apart, or together, under a name that is not known.
+_ASKED = {
+    "fold": re.compile(
+        "(k|cv|n|outer|test)?_?folds?(_?(id|no|nr|num|number|index|idx))?|split_.*|.*_split|"
+        "partition|subset|is_(train|test|val|valid|eval)"
+    ),
+    "group": re.compile(
+        "(speaker|subject|participant|patient|client|singer|actor|performer)"
+        "(_?(id|no|nr|num|number|name|code))?"
+    ),
+}
 # Two numbers in brackets; two times with a dash between, in a column of such a name.
 _SPAN = re.compile(r"[\[(]\s*'?([\d.]+)'?\s*,\s*'?([\d.]+)'?\s*[\])]", re.ASCII)
 _FROM_TO = re.compile(r"[\d.:]+\s*(-|–|to)\s*[\d.:]+", re.ASCII)
@@ -333,6 +344,11 @@ def roles_of(where: str, names: list[str], columns: Columns) -> dict[str, str]:
         # Where NeMo's offset is not there, it is 0.
         found.setdefault("start", "offset")
     _ask_for_times(where, names, found)
+    for role, known in _ASKED.items():
+        for name in names if role not in found else ():
+            if name not in found.values() and known.fullmatch(_words(name)):
+                why = f"{where}: {name!r} may be it (if it is none, --columns {role}=)"
+                raise which(why, role, names)
     found = {role: name for role, name in found.items() if name}
     # Beside no start it may be what the whole file has.
     if "duration" in columns.keys() & found.keys() and "start" not in found:

@@ -621,6 +621,8 @@ def test_a_column_that_is_no_time_is_left_out_where_that_is_said(tmp_path):
         ("word_start,wordEnd", "start end"),
         ("from,to_s", "start end"),
         ("TIME,DURATION", "start"),
+        ("time_s,dur", "start duration"),
+        ("t,dt", "start duration"),
         ("position,length", "start duration"),
         ("Left (s),Right (s)", "start end"),
         ("first_sample,last_sample", "start end"),
@@ -696,6 +698,30 @@ def test_two_times_in_one_field_are_asked_for(tmp_path, name, value, is_asked):
     table = lines(tmp_path / "l.csv", f"file,{name},label", f'a.wav,"{value}",x')
     with pytest.raises(InputError, match="may hold times") if is_asked else nullcontext():
         listing(table)
+
+
+@pytest.mark.parametrize(
+    ("role", "name"),
+    [
+        *(("fold", name) for name in ("cv_fold", "kfold", "Fold ID", "is_test", "partition")),
+        *(("group", name) for name in ("speaker_id", "participant", "Patient No.", "client_id")),
+    ],
+)
+def test_a_column_that_may_divide_the_clips_is_asked_for(tmp_path, role, name):
+    """Instead of other folds than those of the table, or one speaker in several."""
+    table = lines(tmp_path / "l.csv", f"file,label,{name}", "a.wav,x,1")
+    with pytest.raises(InputError, match=rf"{re.escape(repr(name))} may be it .* is the {role}, "):
+        listing(table)
+    assert listing(table, {role: ""}) == [("a.wav", ("x",), 0.0, None, None)]
+    (row,) = find_reader(table).read(table, {role: name})
+    assert getattr(row, role) == "1"
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+def test_a_list_in_json_is_refused_as_one(tmp_path, indent):
+    rows = json.dumps([{"file": "a.wav", "label": "x"}], indent=indent)
+    with pytest.raises(InputError, match="is one list in JSON; write an object a line"):
+        listing(lines(tmp_path / "l.json", *rows.splitlines()))
 
 
 @pytest.mark.parametrize("more", ["group", "fold"])
@@ -977,7 +1003,7 @@ def test_folds_that_cannot_be_used_are_one_sentence(four, tmp_path, folds, said)
         read(lines(tmp_path / "l.csv", "file,label,fold", *rows))
 
 
-@pytest.mark.parametrize("name", ["subset", "partition", "set", "which part"])
+@pytest.mark.parametrize("name", ["set", "which part"])
 def test_a_column_of_the_parts_of_a_split_is_asked_for(four, tmp_path, name):
     four()
     parts = "train", "TRAIN", "test", "val"
