@@ -169,6 +169,11 @@ def _mapped(
         if (folder / "samples.int16").stat().st_size != 2 * starts[-1]:
             raise ValueError
         samples = np.memmap(folder / "samples.int16", "<i2", "r") if starts[-1] else starts[:0]
+    except PermissionError as error:
+        raise InputError(
+            f"{folder} cannot be read ({error.strerror}); make it readable, or set AUDIOPG_CACHE to "
+            "another folder."
+        ) from error
     except (OSError, ValueError, KeyError, IndexError, EOFError, BadZipFile) as error:
         raise InputError(f"{folder} is not whole; delete it, and it will be made again.") from error
     if refused and not (skip_bad and len(scales)):

@@ -418,6 +418,17 @@ def test_the_cache_lies_where_caches_usually_do(tmp_path, clips, monkeypatch):
     assert len(list((tmp_path / "home/.cache/audiopg").glob("waves-*"))) == 1
 
 
+def test_a_cache_that_another_user_keeps_to_himself_is_not_called_damaged(root, clips, monkeypatch):
+    cached_waves(clips, progress=False)
+
+    def closed(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(cache.np, "memmap", closed)
+    with pytest.raises(InputError, match=r"waves-.* cannot be read \(Permission denied\); make it"):
+        cached_waves(clips, progress=False)
+
+
 def test_a_cache_that_lost_a_file_says_so(root, clips):
     cached_waves(clips, progress=False)
     (folder,) = root.glob("waves-*")
