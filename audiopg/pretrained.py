@@ -200,7 +200,7 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         tensors, said = read_tensors(path)
     except (SafetensorError, OSError, InputError) as error:
         raise InputError(f"{path} is damaged or no safetensors file ({error}).") from error
-    run = path.absolute().parents[1]
+    run = path.absolute().parent.parent
     # A run that was copied into the folder of another leaves the checkpoints of both there.
     if "run" in said and (run / "provenance.json").is_file():
         require_own(path.parent, said["run"].partition("/")[0], read_provenance(run).get("run"))
