@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import signal
 import sys
 import threading
@@ -35,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = argparse.Namespace()
     try:
         with _terminable():
+            _require_given(arguments)
             options = _parser(arguments).parse_args(arguments)
             _require_one_process(options.run.__module__.rpartition(".")[2])
             from audiopg.environment import scale
@@ -93,6 +95,17 @@ def _complain(sentence: str) -> None:
     """Say on stderr what is wrong; under torchrun one process a machine speaks for all."""
     if os.environ.get("LOCAL_RANK", "0") == "0":
         print(f"audiopg: {sentence}", file=sys.stderr)
+
+
+def _require_given(arguments: Sequence[str]) -> None:
+    """See that no argument is empty; as a path it would mean the working folder, which nobody named."""
+    for place, argument in enumerate(arguments):
+        if not argument or re.fullmatch("--[a-z-]+=", argument):
+            after = "the first argument" if not place else f"what follows {arguments[place - 1]!r}"
+            raise InputError(
+                f"{argument or after} is empty, as of a variable that is not set; give something, or leave "
+                "it out."
+            )
 
 
 def _require_one_process(command: str) -> None:

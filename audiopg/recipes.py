@@ -120,6 +120,8 @@ class PretrainSettings:
         for name in ("audio", "start"):
             if isinstance(getattr(self, name), os.PathLike):
                 object.__setattr__(self, name, os.fspath(getattr(self, name)))
+            if getattr(self, name) == "":
+                raise InputError(f"{name} is empty; name something, or leave it out.")
         check_settings(self)
         if self.audio and self.auxiliary_weight > 0:
             raise InputError(

@@ -1253,6 +1253,8 @@ def test_a_run_begins_with_the_weights_that_it_is_told_to():
     [
         ({"preset": "huge"}, "preset is 'huge'; choose from .*'micro'"),
         ({"prior": "noise"}, "prior is 'noise'"),
+        ({"audio": ""}, "audio is empty; name something"),
+        ({"start": ""}, "start is empty; name something"),
         ({"schedule": "linear"}, "schedule is 'linear'"),
         ({"precision": "float16"}, "precision is 'float16'"),
         ({"optimiser": "sgd"}, "optimiser is 'sgd'; choose from .*'adamw', 'muon'"),

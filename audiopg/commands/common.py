@@ -33,20 +33,11 @@ _Loaded, _Said = TypeVar("_Loaded"), TypeVar("_Said")
 _Settings = TypeVar("_Settings", PretrainSettings, "FinetuneSettings")
 
 
-def path_named(text: str) -> Path:
-    """A path of the command line; an empty one would mean the working folder, which nobody named."""
-    if not text:
-        raise argparse.ArgumentTypeError(
-            "it is empty, as of a variable that is not set; name a path"
-        )
-    return Path(text)
-
-
 def add_out(
     command: argparse.ArgumentParser, what: str, required: bool = True, default: str | None = None
 ) -> None:
     """The flag that names what is written."""
-    command.add_argument("--out", type=path_named, required=required, default=default, help=what)
+    command.add_argument("--out", type=Path, required=required, default=default, help=what)
 
 
 def add_record(command: argparse.ArgumentParser, note: str = RECORD_HELP) -> None:

@@ -258,7 +258,6 @@ def test_probe_of_all_sets_refuses_before_the_work_what_one_of_its_records_is(
     (tmp_path / "run-speech_commands.json").write_text("{}")
     for name, message in (
         ("run", "run-speech_commands.json is no record, but another file"),
-        ("", "'' names no record"),
         ("x/y/", "'x/y/' names no record"),
         ("/proc/x", "/proc cannot be written"),
     ):

@@ -287,17 +287,20 @@ def test_synth_shows_its_choices_and_exits_with_2(choice, tmp_path, capsys):
 
 @pytest.mark.parametrize(
     "command",
-    ["synth", "pretrain", "finetune --dataset esc10", "embed tiny .", "analyze tiny", "reproduce",
-     "download esc50"],
+    ["synth --out", "pretrain --out", "finetune --dataset esc10 --out", "embed tiny . --out",
+     "analyze tiny --out", "reproduce --out", "download esc50 --out", "embed tiny --out x.npz",
+     "pretrain --out x --audio", "pretrain --out x --start", "probe tiny --dataset",
+     "probe tiny --record", "probe tiny --beside", "probe", "synth --out x --json", ""],
 )  # fmt: skip
-def test_an_empty_out_is_not_the_working_folder(command, tmp_path, monkeypatch, capsys):
+def test_an_empty_path_is_not_the_working_folder(command, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit) as caught:
-        main([*command.split(), "--out", ""])
-    assert caught.value.code == 2
-    assert (
-        "argument --out: it is empty, as of a variable that is not set" in capsys.readouterr().err
-    )
+    assert main([*command.split(), ""]) == 2
+    before = f"what follows '{command.split()[-1]}'" if command else "the first argument"
+    assert f"audiopg: {before} is empty, as of a variable that is not" in capsys.readouterr().err
+    if command.split()[-1:] and command.split()[-1].startswith("--"):
+        assert main((command + "=").split()) == 2
+        said = f"audiopg: {command.split()[-1]}= is empty, as of a variable"
+        assert said in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 
