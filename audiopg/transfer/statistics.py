@@ -473,6 +473,13 @@ def _of_result(result: Tested, labels: Array, folds: Array) -> tuple[np.ndarray,
     places = np.full(clips, -1)
     for place, fold in enumerate(result.folds if {*result.folds} == {*found} else found):
         places[folds == fold] = place
+    if {*result.folds} == {*found}:
+        values, scores = np.atleast_2d(result.values)[0], by_seed(result)[0]
+        again = [metric_of(scores[places == p], labels[places == p]) for p in range(len(found))]
+        if not np.allclose(again, values, atol=1e-6, equal_nan=True):
+            raise InputError(
+                "labels or folds are not those that the result was made with; give these."
+            )
     return labels, places
 
 
