@@ -320,9 +320,6 @@ def reconstructions(
         reconstruction: (n, frames, 128), as `reconstruct` returns it.
         mask: (n, tokens) bool, True where the encoder did not see the patch.
         titles: one a clip.
-
-    Raises:
-        InputError: for spectrograms of another shape.
     """
     mels, reconstruction, mask = _array(mels), _array(reconstruction), _array(mask)
     hidden = unpatchify(torch.from_numpy(mask.astype(bool))[..., None].expand(-1, -1, PIXELS))

@@ -205,7 +205,6 @@ def test_spectrogram_wall(clips):
 def test_a_spectrogram_of_other_bands_is_refused(shape):
     for draw in (
         lambda mel: plots.spectrogram_wall(mel[None], "a"),
-        lambda mel: plots.reconstructions(mel[None], mel[None], np.zeros((1, 8), bool), "a"),
         plots.mel_picture,
     ):
         with pytest.raises(InputError, match=rf"\({shape[0]}, {shape[1]}\); give \(frames, 128\)"):
