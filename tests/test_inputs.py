@@ -22,7 +22,6 @@ from audiopg.analysis import embed_clips, mutual_information, short_clips
 from audiopg.datasets import (
     LabelledClips,
     audio_files,
-    cached_waves,
     esc50,
     find_dataset,
     find_recordings,
@@ -253,7 +252,6 @@ def refuses_rate(number, encoder, tmp_path):
         lambda: resample(torch.zeros(1, 100), 8_000, number),
         lambda: AudioPGEmbedding(encoder, sample_rate=number).fit().transform(WAVES),
         lambda: load_audio(tmp_path / "none.wav", number),
-        lambda: cached_waves(replace(CLIPS, paths=4 * [tmp_path / "none.wav"]), number),
     ):
         with pytest.raises(InputError, match=r"^the sample rate is .*; give whole hertz, 1000 or"):
             call()

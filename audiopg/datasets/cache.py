@@ -23,7 +23,7 @@ from audiopg.datasets.decoding import Unreached
 from audiopg.datasets.tables import require_folds
 from audiopg.environment import atomic_folder, cache_folder, write_json, writing
 from audiopg.errors import InputError
-from audiopg.inputs import read_json, whole_rate
+from audiopg.inputs import read_json
 from audiopg.synth.parameters import SAMPLE_RATE
 
 # A part of the name of every folder: to be raised whenever the same files would be stored otherwise,
@@ -42,7 +42,7 @@ class _ChangedError(InputError):
 
 @dataclass(frozen=True, eq=False)
 class CachedWaves:
-    """The waves of a benchmark at their own lengths, mapped from disk.
+    """The waves of a benchmark at 16 kHz and their own lengths, mapped from disk.
 
     A clip is stored in 16 bits, of which its largest sample takes the whole range. So a sample is
     off by at most half a step, 1/65534 of the clip's largest (96 dB below it), none is clipped, and
@@ -50,16 +50,14 @@ class CachedWaves:
 
     Attributes:
         clips: what the rows are; files that were left out are in ``clips.skipped``.
-        sample_rate: Hz.
         samples: (all samples,) int16, one clip after the other.
         starts: (clips + 1,) int64, where each begins; the last is the end.
         scales: (clips,) float32, the size of a step.
-        contents: a hash of the bytes of all files, in their order, and of the sample rate.
+        contents: a hash of the bytes of all files, in their order, and of the sample rate, 16 kHz.
         checksums: (clips,) uint32, the CRC-32 of the samples of each.
     """
 
     clips: LabelledClips
-    sample_rate: int
     samples: np.ndarray
     starts: np.ndarray
     scales: np.ndarray
@@ -95,12 +93,9 @@ class CachedWaves:
 
 
 def cached_waves(
-    clips: LabelledClips,
-    sample_rate: int = SAMPLE_RATE,
-    skip_bad: bool = False,
-    progress: bool = True,
+    clips: LabelledClips, *, skip_bad: bool = False, progress: bool = True
 ) -> CachedWaves:
-    """The waves of a benchmark, from the cache, or read by `load_audio` into the cache.
+    """The waves of a benchmark at 16 kHz, from the cache, or read by `load_audio` into the cache.
 
     The cache is in `audiopg.environment.cache_folder`. The key is made of the bytes of all files and
     the sample rate, so that a changed file is read again, and the same recordings elsewhere are
@@ -111,7 +106,6 @@ def cached_waves(
 
     Args:
         clips: the files and their labels.
-        sample_rate: Hz.
         skip_bad: leave out files that cannot be used, and name them in ``clips.skipped`` of what is
             returned.
         progress: whether to show progress bars.
@@ -123,14 +117,13 @@ def cached_waves(
     """
     if not clips.paths:
         raise InputError(f"{clips.name} has no files to read; use its waves as they are.")
-    sample_rate = whole_rate(sample_rate)
-    contents = _contents(clips, sample_rate, progress)
+    contents = _contents(clips, progress)
     name = f"waves-{_FORMAT}-{contents}"
     try:
         root = cache_folder()
         with writing(f"the cache in {root}"):
             if not (root / name).is_dir():
-                _build(root / name, clips, sample_rate, progress)
+                _build(root / name, clips, progress)
     except _ChangedError:
         raise
     except InputError as error:
@@ -140,24 +133,22 @@ def cached_waves(
             stacklevel=2,
         )
     else:
-        return _mapped(root / name, clips, sample_rate, contents, skip_bad)
+        return _mapped(root / name, clips, contents, skip_bad)
     with writing("a temporary file"), tempfile.TemporaryDirectory() as scratch:
-        _build(Path(scratch, name), clips, sample_rate, progress)
+        _build(Path(scratch, name), clips, progress)
         # What is mapped stays there when its name is gone.
-        return _mapped(Path(scratch, name), clips, sample_rate, contents, skip_bad)
+        return _mapped(Path(scratch, name), clips, contents, skip_bad)
 
 
-def _contents(clips: LabelledClips, sample_rate: int, progress: bool) -> str:
+def _contents(clips: LabelledClips, progress: bool) -> str:
     """The hash that says what is heard of some clips."""
     parts = [
         values.tobytes().hex() for values in (clips.segments, clips.channels) if values is not None
     ]
-    return content_hash(clips.paths, " ".join((f"{_HASHED} {sample_rate}", *parts)), progress)
+    return content_hash(clips.paths, " ".join((f"{_HASHED} {SAMPLE_RATE}", *parts)), progress)
 
 
-def _mapped(
-    folder: Path, clips: LabelledClips, sample_rate: int, contents: str, skip_bad: bool
-) -> CachedWaves:
+def _mapped(folder: Path, clips: LabelledClips, contents: str, skip_bad: bool) -> CachedWaves:
     """What `_build` wrote into a folder."""
     try:
         # NumPy (2.4) leaves a damaged file open that it has opened itself.
@@ -187,7 +178,7 @@ def _mapped(
         skipped = clips.skipped | {clips.clip_name(row): why for row, why in refused.items()}
         clips = replace(clips.take(kept), skipped=skipped)
         require_folds(clips.name, clips.folds.tolist(), clips.fold_names)
-    return CachedWaves(clips, sample_rate, samples, starts, scales, contents, checksums)
+    return CachedWaves(clips, samples, starts, scales, contents, checksums)
 
 
 def content_hash(paths: Sequence[Path], salt: str = "", progress: bool = True) -> str:
@@ -247,13 +238,13 @@ def _hash(content: bytes = b"") -> "hashlib.blake2b":
     return hashlib.blake2b(content, digest_size=16)
 
 
-def _build(folder: Path, clips: LabelledClips, sample_rate: int, progress: bool) -> None:
+def _build(folder: Path, clips: LabelledClips, progress: bool) -> None:
     """Read every file into a folder that takes its name only when it is whole."""
 
     def read(row: int) -> tuple[np.ndarray, np.float32] | str:
         path = clips.paths[row]
         try:
-            return _quantise(load_audio(path, sample_rate, *clips.part(row)).numpy())
+            return _quantise(load_audio(path, SAMPLE_RATE, *clips.part(row)).numpy())
         except InputError as error:
             if isinstance(error.__cause__, Unreached):
                 unreached.append(path)
@@ -281,9 +272,7 @@ def _build(folder: Path, clips: LabelledClips, sample_rate: int, progress: bool)
                 file.flush()
                 os.fsync(file.fileno())
             # What is kept is of the bytes in its name; a file that had none then has none now.
-            if _contents(clips, sample_rate, False) not in folder.name or any(
-                file_hashes(unreached, False)
-            ):
+            if _contents(clips, False) not in folder.name or any(file_hashes(unreached, False)):
                 raise _ChangedError(_changed(clips, refused))
             index = {
                 "starts": np.array(starts, dtype=np.int64),

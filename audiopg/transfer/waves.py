@@ -16,7 +16,6 @@ from audiopg.datasets.audio import printable
 from audiopg.errors import InputError
 from audiopg.frontend import WINDOW
 from audiopg.inputs import as_waves
-from audiopg.synth.parameters import SAMPLE_RATE
 
 
 class Waves(Protocol):
@@ -68,9 +67,8 @@ def as_clips(waves: Waves | Sequence[Tensor], clips: LabelledClips | None = None
         clips: the clips whose waves they have to be; None for any.
 
     Raises:
-        InputError: as `as_waves`; for a single wave without an axis of clips; for waves from the cache
-            at another rate than 16 kHz; for another number of waves than of clips, or those of other
-            files or parts of files.
+        InputError: as `as_waves`; for a single wave without an axis of clips; for another number of
+            waves than of clips, or those of other files or parts of files.
     """
     if not isinstance(waves, CachedWaves | _InMemory):
         waves = as_waves(waves)
@@ -79,11 +77,6 @@ def as_clips(waves: Waves | Sequence[Tensor], clips: LabelledClips | None = None
         waves = _InMemory(waves)
     if clips is not None and len(clips) != len(waves):
         raise InputError(f"there are {len(waves)} waveforms for {len(clips)} labelled clips.")
-    if isinstance(waves, CachedWaves) and waves.sample_rate != SAMPLE_RATE:
-        raise InputError(
-            f"the waves are at {waves.sample_rate} Hz; give those at {SAMPLE_RATE} Hz, as "
-            "cached_waves(clips) has them."
-        )
     if clips is not None and clips.paths and isinstance(waves, CachedWaves):
         for row, (clip, path) in enumerate(zip(clips.paths, waves.clips.paths, strict=True)):
             if clip != path or clips.part(row) != waves.clips.part(row):

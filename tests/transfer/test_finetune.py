@@ -750,15 +750,6 @@ def test_waves_are_those_of_the_clips(clips, tmp_path, monkeypatch):
         quiet(replace(parts, channels=None), waves, settings, folds=[1])
 
 
-def test_waves_at_another_rate_are_refused(clips, tmp_path, monkeypatch):
-    """Taken for 16 kHz, they would sound at another pitch."""
-    monkeypatch.setenv("AUDIOPG_CACHE", str(tmp_path / "cache"))
-    soundfile.write(tmp_path / "a.wav", np.full(8000, 0.1), 16000)
-    waves = cached_waves(replace(clips, paths=30 * [tmp_path / "a.wav"]), 48000, progress=False)
-    with pytest.raises(InputError, match="the waves are at 48000 Hz; give those at 16000 Hz"):
-        quiet(clips, waves, replace(CHANGED, epochs=1), folds=[1])
-
-
 def test_a_checkpoint_left_beside_the_scores_is_taken_away(stopped, clips, waves):
     left = stopped / "seed-0/fold-1/checkpoint.safetensors"
     left.write_bytes((stopped / "seed-0/fold-3/checkpoint.safetensors").read_bytes())

@@ -76,7 +76,7 @@ def test_waves_of_the_cache_are_read_at_their_own_length():
     clips = LabelledClips("x", [], np.zeros(2, int), np.zeros(2, int), ["a"], "MIT", {}, [])
     starts = np.array([0, 500, 1200])
     scales, sums = np.array([1e-3, 2e-3], np.float32), [crc32(samples[:500]), crc32(samples[500:])]
-    cached = CachedWaves(clips, 16000, samples, starts, scales, "", np.array(sums))
+    cached = CachedWaves(clips, samples, starts, scales, "", np.array(sums))
     plain = [torch.arange(-600, -100) * 1e-3, torch.arange(-100, 600) * 2e-3]
     one, other = (log_mels(waves, LogMel(), True, CPU) for waves in (cached, plain))
     assert torch.equal(one.frames, other.frames)
