@@ -1,6 +1,5 @@
 """What the official layouts share: tables of clips, each row checked, put together into one set."""
 
-import csv
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -11,7 +10,7 @@ import numpy as np
 
 from audiopg._types import AnyPath
 from audiopg.datasets.audio import LabelledClips
-from audiopg.datasets.manifest_rows import readable
+from audiopg.datasets.manifest_rows import table_rows
 from audiopg.errors import InputError
 from audiopg.inputs import as_path
 
@@ -33,31 +32,27 @@ class ListedClip(NamedTuple):
 
 def read_rows(
     table: Path, columns: Sequence[str], header: bool = True
-) -> Iterator[tuple[str, dict[str, str | None]]]:
-    """The rows of a csv file in UTF-8, each with where it stands, for messages.
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """The rows of an official table, each with where it stands, for messages.
 
     Args:
         columns: those that are needed; others are let through.
         header: whether the first line names the columns; without it they are ``columns``.
 
     Raises:
-        InputError: when the file cannot be read, is no csv, or lacks a column.
+        InputError: as `table_rows`; when a column is missing.
     """
-    with (
-        readable(table, "a csv file in UTF-8"),
-        open(table, encoding="utf-8-sig", newline="") as file,
-    ):
-        reader = csv.DictReader(file, None if header else columns, strict=True)
-        if absent := [name for name in columns if name not in (reader.fieldnames or ())]:
+    for where, row in table_rows(table, header):
+        row = row if header else dict(zip(columns, row.values(), strict=False))
+        if absent := [name for name in columns if name not in row]:
             raise InputError(
                 f"{table} lacks the column {absent[0]!r}; the official file has "
                 f"{', '.join(columns)}."
             )
-        for row in reader:
-            yield f"{table}, line {reader.line_num}", row
+        yield where, row
 
 
-def text(where: str, row: dict[str, str | None], column: str) -> str:
+def text(where: str, row: dict[str, str], column: str) -> str:
     """A field that is not empty."""
     value = row[column]
     if not value:
@@ -65,7 +60,7 @@ def text(where: str, row: dict[str, str | None], column: str) -> str:
     return value
 
 
-def file_name(where: str, row: dict[str, str | None], column: str) -> str:
+def file_name(where: str, row: dict[str, str], column: str) -> str:
     """A field that names a file, and no file of another folder."""
     value = text(where, row, column)
     if Path(value).name != value:
@@ -73,9 +68,7 @@ def file_name(where: str, row: dict[str, str | None], column: str) -> str:
     return value
 
 
-def whole_number(
-    where: str, row: dict[str, str | None], column: str, lowest: int, highest: int
-) -> int:
+def whole_number(where: str, row: dict[str, str], column: str, lowest: int, highest: int) -> int:
     """A field that is a whole number between two others, both allowed."""
     value = row[column]
     allowed = {str(number): number for number in range(lowest, highest + 1)}

@@ -122,7 +122,7 @@ def test_a_missing_column_is_named(tmp_path, column):
 
 
 def test_a_short_row_is_refused(tmp_path):
-    with pytest.raises(InputError, match="line 3: the category is empty"):
+    with pytest.raises(InputError, match="line 3 has 1 fields where there are 7 columns"):
         esc50(write_layout(tmp_path, [ROWS[0], ["2-11-A-49.wav"]]))
 
 
@@ -163,10 +163,10 @@ def test_nothing_to_read_is_refused(tmp_path):
     with pytest.raises(InputError, match="holds no row whose esc10 is True"):
         esc50(write_layout(tmp_path, ROWS[1:3]), esc10=True)
     (tmp_path / "meta" / "esc50.csv").write_text("")
-    with pytest.raises(InputError, match="lacks the column 'filename'"):
+    with pytest.raises(InputError, match="holds no rows"):
         esc50(tmp_path)
     (tmp_path / "meta" / "esc50.csv").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(InputError, match="is not a csv file in UTF-8"):
+    with pytest.raises(InputError, match=r"esc50\.csv is not text in UTF-8"):
         esc50(tmp_path)
 
 
