@@ -16,7 +16,6 @@ from audiopg.inputs import (
     shown,
     whole_number,
     whole_rate,
-    whole_seed,
 )
 from audiopg.synth.parameters import SAMPLE_RATE
 
@@ -283,7 +282,7 @@ class LogMel(nn.Module):
         mels.sub_(self.mean).div_(self.standard_deviation)
 
     @torch.no_grad()
-    def invert(self, mels: Tensor, samples: int, iterations: int = 60, seed: int = 0) -> Tensor:
+    def invert(self, mels: Tensor, samples: int, iterations: int = 60) -> Tensor:
         """A waveform whose log-mel spectrogram is close to a given one, to listen to.
 
         A log-mel has lost two things, which are estimated. The power of the 257 bins behind the 128
@@ -295,7 +294,6 @@ class LogMel(nn.Module):
             mels: (B, frames, 128), standardised, as `forward` gives.
             samples: length of the waveform wanted; its frames are the ones used.
             iterations: of each of the two searches.
-            seed: of the first phases.
 
         Returns:
             (B, samples) float32, on the scale of the waveform that was transformed.
@@ -315,7 +313,7 @@ class LogMel(nn.Module):
         count = whole_frames(samples)
         with full_precision(mels.device):
             magnitude = self._find_magnitudes(mels[:, :count], iterations)
-            wave = self._find_phases(magnitude, iterations, seed)
+            wave = self._find_phases(magnitude, iterations)
         # Frames lie with their centres half a window from the ends.
         before = WINDOW // 2
         return nn.functional.pad(wave, (before, samples - before - wave.shape[1]))
@@ -336,10 +334,10 @@ class LogMel(nn.Module):
         power[..., 0] = 0
         return power.sqrt().mT
 
-    def _find_phases(self, magnitude: Tensor, iterations: int, seed: int) -> Tensor:
+    def _find_phases(self, magnitude: Tensor, iterations: int) -> Tensor:
         """(B, 257, F) magnitudes -> (B, (F - 1) * 160), by the fast Griffin-Lim algorithm."""
         layout = {"n_fft": FFT_SIZE, "hop_length": HOP, "win_length": WINDOW, "window": self.window}
-        generator = torch.Generator().manual_seed(whole_seed(seed))
+        generator = torch.Generator().manual_seed(0)
         turns = torch.rand(magnitude.shape, generator=generator, dtype=torch.float32)
         spectrum = torch.polar(magnitude, 2 * math.pi * turns.to(magnitude.device))
         before = torch.zeros_like(spectrum)

@@ -179,7 +179,6 @@ def test_an_inverted_log_mel_is_that_of_the_clip_again():
     assert error.mean() < 0.35
     assert (log_mel(again).roll(1, 0) - mel)[:, :frames].abs().mean() > 5 * error.mean()
     assert torch.equal(again, log_mel.invert(mel, samples))
-    assert not torch.equal(again, log_mel.invert(mel, samples, seed=1))
 
 
 def test_the_phases_agree_as_well_as_torchaudios():
@@ -196,7 +195,7 @@ def test_the_phases_agree_as_well_as_torchaudios():
         error = torch.stft(found, **layout, return_complex=True).abs() - magnitude
         return (error.norm(dim=(1, 2)) / magnitude.norm(dim=(1, 2))).mean()
 
-    ours = log_mel._find_phases(magnitude, 60, 0)
+    ours = log_mel._find_phases(magnitude, 60)
     assert distance(ours) < 1.05 * distance(theirs)
 
 

@@ -502,7 +502,6 @@ SEEDED = {
     "subspace_angles": lambda seed: (
         analysis.subspace_angles(FEATURES, {"y": TARGET}, seed=seed).angles
     ),
-    "invert": lambda seed: LogMel().invert(torch.zeros(1, 32, 128), 3200, 2, seed=seed).numpy(),
     "dci": lambda seed: (
         analysis.dci(FEATURES, {"y": TARGET, "z": FEATURES[:, 2]}, trees=2, seed=seed).importance
     ),

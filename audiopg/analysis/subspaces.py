@@ -16,7 +16,7 @@ from audiopg._types import Array, DataFrame
 from audiopg.analysis.information import as_factor, as_factors
 from audiopg.analysis.probes import ridge_weights, standardised
 from audiopg.errors import InputError
-from audiopg.inputs import as_embeddings, as_float64, random_by, whole_number, whole_seed
+from audiopg.inputs import as_embeddings, as_float64, random_by, whole_number
 from audiopg.mae import MaskedAutoencoder, denormalise_patches, patchify, unpatchify
 
 # These give the ends of the middle 95 % to some tenths of a degree.
@@ -182,11 +182,7 @@ def factor_direction(embeddings: Array, factor: Array) -> Tensor:
 
 @torch.no_grad()
 def traverse(
-    model: MaskedAutoencoder,
-    mel: Tensor,
-    direction: Tensor,
-    amounts: Sequence[float],
-    seed: int = 0,
+    model: MaskedAutoencoder, mel: Tensor, direction: Tensor, amounts: Sequence[float]
 ) -> Tensor:
     """Decode one clip again and again, its tokens moved along a direction of the latent space.
 
@@ -200,7 +196,6 @@ def traverse(
         mel: (1, frames, 128) standardised log-mel.
         direction: (dimensions,), such as `factor_direction` gives.
         amounts: (n,) multiples of the direction that are added to every token.
-        seed: of the sets of patches.
 
     Returns:
         (n, frames, 128) log-mel.
@@ -217,7 +212,7 @@ def traverse(
         )
     tokens = patches.shape[1]
     seen = max(1, int(tokens * (1 - model.mask_ratio)))
-    order = torch.randperm(tokens, generator=torch.Generator().manual_seed(whole_seed(seed)))
+    order = torch.randperm(tokens, generator=torch.Generator().manual_seed(0))
     sets = [order.roll(-first)[:seen].sort().values for first in range(0, tokens, seen)]
     visible = torch.stack(sets).to(mel.device)
     encoded = model.encoder(mel.expand(len(visible), -1, -1), visible)

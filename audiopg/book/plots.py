@@ -254,24 +254,20 @@ def spectra(waves: Mapping[str, ArrayLike]) -> Figure:
     return figure
 
 
-def histograms(
-    factors: Mapping[str, ArrayLike], columns: int = 3, bins: int = 30, shared: bool = False
-) -> Figure:
+def histograms(factors: Mapping[str, ArrayLike], shared: bool = False) -> Figure:
     """How factors are distributed, one small histogram each.
 
     Args:
         factors: label of the axis, with its unit -> values of any shape. Real numbers are
             binned, whole numbers and names are counted one by one.
-        columns: histograms in a row.
-        bins: of real numbers.
         shared: whether one factor under several settings is compared, on the same axes.
     """
     factors = {label: _array(values).ravel() for label, values in factors.items()}
-    figure, axes = _grid(len(factors), columns, height=1.9, share=shared)
+    figure, axes = _grid(len(factors), 3, height=1.9, share=shared)
     for axis, (label, values) in zip(axes, factors.items(), strict=True):
         if np.issubdtype(values.dtype, np.floating):
             whole = np.concatenate(list(factors.values())) if shared else values
-            axis.hist(values, np.histogram_bin_edges(whole, bins), color=PALETTE["blue"])
+            axis.hist(values, np.histogram_bin_edges(whole, 30), color=PALETTE["blue"])
             axis.xaxis.set_major_locator(mpl.ticker.MaxNLocator(3))
         else:
             found, counts = np.unique(values, return_counts=True)

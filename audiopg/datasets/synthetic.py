@@ -14,7 +14,7 @@ _FOLDS = 5
 _DAMPING = {"dull": (300.0, 900.0), "bright": (2500.0, 6000.0)}
 
 
-def synthetic_clips(clips_per_class: int = 20, seed: int = 1) -> tuple[LabelledClips, Tensor]:
+def synthetic_clips(clips_per_class: int = 20) -> tuple[LabelledClips, Tensor]:
     """Clips of eight classes: each excitation of the paper, dull or bright by its damping.
 
     They show that a chapter runs, and nothing about real sound: the classes are factors of the
@@ -22,13 +22,12 @@ def synthetic_clips(clips_per_class: int = 20, seed: int = 1) -> tuple[LabelledC
 
     Args:
         clips_per_class: dealt over five folds in turn.
-        seed: of the clips; pre-training uses 0.
 
     Returns:
         The labels and folds, and the waves, (8 * clips_per_class, 163840) float32.
 
     Raises:
-        InputError: for a number of clips that is no whole number from 1, or a seed that is none.
+        InputError: for a number of clips that is no whole number from 1.
     """
     clips_per_class = whole_number(clips_per_class, "clips_per_class")
     classes, rows = [], []
@@ -36,7 +35,8 @@ def synthetic_clips(clips_per_class: int = 20, seed: int = 1) -> tuple[LabelledC
         for brightness, cutoff in _DAMPING.items():
             prior = SynthPrior(cutoff=cutoff, damping_probability=1.0)
             first = len(classes) * clips_per_class
-            params = prior.sample(torch.arange(first, first + clips_per_class), seed)
+            # The clips of seed 0 are those of pre-training.
+            params = prior.sample(torch.arange(first, first + clips_per_class), seed=1)
             rows.append(render(params.edit(excitation=EXCITATIONS.index(kind))))
             classes.append(f"{brightness} {kind}")
     labels = np.repeat(np.arange(len(classes)), clips_per_class)

@@ -128,7 +128,7 @@ def clip():
 @torch.no_grad()
 def test_a_traversal_begins_at_what_the_decoder_makes_of_hidden_patches(clip):
     model, mel = clip
-    order = torch.randperm(512, generator=torch.Generator().manual_seed(9))
+    order = torch.randperm(512, generator=torch.Generator().manual_seed(0))
     total, times = torch.zeros(512, 256), torch.zeros(512, 1)
     for part in order.view(4, 128):
         visible = part.sort().values[None]
@@ -142,7 +142,7 @@ def test_a_traversal_begins_at_what_the_decoder_makes_of_hidden_patches(clip):
     mean, deviation = patches.mean(dim=2, keepdim=True), patches.std(dim=2, keepdim=True)
     expected = (total / times)[None] * deviation + mean
     steady = (deviation > 0.01).expand_as(expected)
-    still = traverse(model, mel, torch.ones(64), [0.0], seed=9)
+    still = traverse(model, mel, torch.ones(64), [0.0])
     torch.testing.assert_close(patchify(still)[steady], expected[steady], atol=1e-3, rtol=1e-3)
 
 

@@ -232,10 +232,10 @@ def test_histograms_count_what_they_are_given():
         "events": rng.integers(1, 6, 100),
         "excitation": np.array(["fm", "harmonic", "fm", "square"]),
     }
-    figure = plots.histograms(factors, columns=2, bins=10)
+    figure = plots.histograms(factors)
     assert [axis.get_xlabel() for axis in figure.axes] == list(factors)
     heights = [[bar.get_height() for bar in axis.patches] for axis in figure.axes]
-    expected, _ = np.histogram(factors["f0 (Hz)"], bins=10)
+    expected, _ = np.histogram(factors["f0 (Hz)"], bins=30)
     np.testing.assert_array_equal(heights[0], expected)
     np.testing.assert_array_equal(heights[1], np.bincount(factors["events"])[1:])
     assert heights[2] == [2, 1, 1]
@@ -245,12 +245,12 @@ def test_histograms_count_what_they_are_given():
 
 def test_histograms_of_one_factor_share_axes_and_bins():
     settings = {"narrow": np.linspace(1, 2, 50), "wide": np.linspace(0, 4, 50)}
-    narrow, wide = plots.histograms(settings, bins=8, shared=True).axes
+    narrow, wide = plots.histograms(settings, shared=True).axes
     assert narrow.get_xlim() == wide.get_xlim()
     assert narrow.get_ylim() == wide.get_ylim()
     for axis, values in zip((narrow, wide), settings.values(), strict=True):
         heights = [bar.get_height() for bar in axis.patches]
-        np.testing.assert_array_equal(heights, np.histogram(values, 8, (0, 4))[0])
+        np.testing.assert_array_equal(heights, np.histogram(values, 30, (0, 4))[0])
 
 
 def test_loss_curve_runs_over_clips_with_a_running_median():
