@@ -215,7 +215,6 @@ def as_float64(values: object, name: str = "values") -> Tensor:
         InputError: for what is no array of real numbers, or one with masked entries.
     """
     if isinstance(values, Tensor):
-        require_memory(values, name)
         if values.is_complex():
             raise InputError(f"{values.dtype} was given for {name}; give real numbers.")
         return values.detach().double()
@@ -287,7 +286,6 @@ def as_array(values: Array, name: str) -> np.ndarray:
     """The values of a tensor, a list or a table, as an array of any shape and type."""
     if not isinstance(values, Tensor):
         return unmasked(values, name)
-    require_memory(values, name)
     # NumPy has no bfloat16, which a model under autocast returns.
     values = values.float() if values.dtype == torch.bfloat16 else values
     return values.detach().cpu().numpy()
@@ -403,8 +401,7 @@ def require_clips(clips: int, samples: int) -> None:
 
 def _sequence_or_array(given: object) -> Sequence | Array:
     """A tensor or an array of numbers as it is, anything else as a list of what it holds."""
-    is_array = hasattr(given, "__array__") or isinstance(given, memoryview)
-    if is_array and not isinstance(given, Tensor):
+    if hasattr(given, "__array__") and not isinstance(given, Tensor):
         given = unmasked(given, "the waveform")
     if isinstance(given, str | bytes | os.PathLike):
         raise InputError(
@@ -441,7 +438,6 @@ def _as_floats(given: Sequence | Array, name: str) -> Tensor:
             "bits divided by 32768."
         )
     if is_tensor:
-        require_memory(given, name)
         return given.float()
     # A copy, since an array that is mapped from a file may be read-only.
     with np.errstate(all="ignore"):
@@ -481,18 +477,3 @@ def unmasked(values: object, name: str) -> np.ndarray:
         return array
     except (TypeError, ValueError, RuntimeError) as error:
         raise InputError(f"no array was given for {name} ({error}).") from error
-
-
-def require_memory(values: Tensor, name: str) -> None:
-    """Refuse a tensor that is no block of numbers: sparse, nested, quantized or on the device meta."""
-    if values.is_meta:
-        what = "the meta device"
-    elif values.is_quantized:
-        what = f"the layout {values.dtype}"
-    elif values.is_nested:
-        what = "the layout nested"
-    elif values.layout != torch.strided:
-        what = f"the layout {values.layout}"
-    else:
-        return
-    raise InputError(f"a tensor of {what} was given for {name}; give a dense one with numbers.")

@@ -79,7 +79,7 @@ def as_factor(name: str, value: object) -> Tensor:
     """
     # A name of no factor, such as "signal_to_noise", is set through a factor.
     dtype = FACTORS[name].dtype if name in FACTORS else torch.float64
-    if isinstance(value, Tensor) and value.dtype == dtype and not value.is_meta:
+    if isinstance(value, Tensor) and value.dtype == dtype:
         return value  # Its values are not read, so that a graph can be traced.
     if hasattr(value, "__array__") and not isinstance(value, Tensor):
         # A copy: a column of a table has labels of its own, and torch takes no reversed array.
@@ -89,7 +89,7 @@ def as_factor(name: str, value: object) -> Tensor:
         given = torch.as_tensor(value)
         if given.is_floating_point() and not isinstance(value, Array):
             given = torch.as_tensor(value, dtype=torch.float64)
-        if given.is_complex() or given.is_meta:
+        if given.is_complex():
             raise TypeError("no real numbers")
     except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise InputError(f"{name} was given {shown(value)}; it takes numbers.") from error

@@ -171,7 +171,7 @@ def _as_files(X: object) -> list[AnyPath]:
     """The paths in a sequence or in the one column of a table; an empty list where it holds waves."""
     if isinstance(X, AnyPath):
         return [X]
-    if isinstance(X, memoryview) or (not isinstance(X, Tensor) and hasattr(X, "__array__")):
+    if hasattr(X, "__array__") and not isinstance(X, Tensor):
         X = np.atleast_1d(np.asarray(X))
         X = list(X[:, 0] if X.ndim == 2 and X.shape[1] == 1 else X)
     if not (isinstance(X, Sequence) and any(isinstance(one, AnyPath) for one in X)):
