@@ -24,8 +24,6 @@ _FRAME = 400
 LOWEST_SAMPLE_RATE = 1000
 # The highest rate of all: that of acoustic emission from materials.
 HIGHEST_SAMPLE_RATE = 10_000_000
-# The squares of numbers between these, and their sums, fit into float64; all of float32 lie between.
-_SMALLEST, _GREATEST = 1e-100, 1e100
 
 
 def whole_number(
@@ -291,16 +289,15 @@ def as_array(values: Array, name: str) -> np.ndarray:
     return values.detach().cpu().numpy()
 
 
-def as_embeddings(values: Array, name: str = "embeddings", any_scale: bool = False) -> Tensor:
+def as_embeddings(values: Array, name: str = "embeddings") -> Tensor:
     """Embeddings as a detached (clips, dimensions) float64 tensor, on the device they are on.
 
     Args:
         name: what they are called in the message.
-        any_scale: whether the caller needs no squares of them.
 
     Raises:
-        InputError: for another number of axes, for no clips or dimensions, for a value that is not
-            finite, or as `require_scale`.
+        InputError: for another number of axes, for no clips or dimensions, or for a value that is not
+            finite.
     """
     values = as_float64(values, name)
     if values.ndim != 2 or 0 in values.shape:
@@ -310,25 +307,7 @@ def as_embeddings(values: Array, name: str = "embeddings", any_scale: bool = Fal
             f"The {name} of {broken} of {len(values)} clips are not finite; "
             "leave these clips out or check the encoder."
         )
-    if not any_scale:
-        require_scale(values, name)
     return values
-
-
-def require_scale(values: Tensor, name: str) -> None:
-    """Refuse (clips, ...) whose squares float64 cannot hold; deviations and products are made of them.
-
-    Raises:
-        InputError: for a column whose largest magnitude is beyond 1e100, or below 1e-100 and not 0.
-    """
-    low, high = values.aminmax(dim=0)
-    reached = torch.maximum(-low, high)
-    wrong = reached[(reached > _GREATEST) | ((reached > 0) & (reached < _SMALLEST))]
-    if len(wrong):
-        raise InputError(
-            f"{name} of magnitudes up to {wrong[0].item():.3g} are too "
-            f"{'large' if wrong[0] > 1 else 'small'} to compute with; divide them by their deviation."
-        )
 
 
 def as_waves(given: object) -> Tensor | list[Tensor]:

@@ -341,30 +341,6 @@ def test_what_an_analysis_finds_is_the_same_in_any_unit(name, x, y):
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6)
 
 
-# Information is of ranks or bins, or of distances after scaling.
-SQUARED = [name for name in SCALED if "information" not in name and name != "permutation_null"]
-
-
-@pytest.mark.parametrize("name", [name for name in SCALED if name not in SQUARED])
-@pytest.mark.parametrize("power", [990, -990])
-def test_information_needs_no_squares(name, power):
-    found = SCALED[name](2.0**power * FEATURES, 2.0**-power * TARGET)
-    np.testing.assert_allclose(found, SCALED[name](FEATURES, TARGET), atol=1e-6)
-
-
-@pytest.mark.parametrize("name", SQUARED)
-@pytest.mark.parametrize("power", [300, -300])
-def test_numbers_whose_squares_are_none_are_refused(name, power):
-    """Of which a variance would be infinite, or nothing."""
-    message = r"of magnitudes up to [\d.]+e[+-]\d{3} are too (large|small) to compute with"
-    one_large = FEATURES * np.array([1.0, 1.0, 10.0**power, 1.0])
-    with pytest.raises(InputError, match=message):
-        SCALED[name](one_large, TARGET)
-    if name not in ("linear_probe", "principal_components"):
-        with pytest.raises(InputError, match="values of the factor " + message):
-            SCALED[name](FEATURES, 10.0**power * TARGET)
-
-
 def test_the_factors_may_be_the_columns_of_a_table():
     factors = pandas.DataFrame({"one": TARGET, "other": FEATURES[:, 2]}, index=ROWS)
     plain = {name: values.to_numpy() for name, values in factors.items()}

@@ -74,9 +74,9 @@ def binned_information(embeddings: Array, factor: Array, *, bins: int = 20) -> T
         InputError: when shapes do not agree, a value is not finite, or there are too few bins.
     """
     bins = whole_number(bins, "bins", lowest=2)
-    embeddings = as_embeddings(embeddings, any_scale=True)
+    embeddings = as_embeddings(embeddings)
     clips, dimensions = embeddings.shape
-    factor = as_factor(factor, clips, any_scale=True).to(embeddings.device)
+    factor = as_factor(factor, clips).to(embeddings.device)
     x, y = _binned(embeddings, bins), _binned(factor[:, None], bins)
     place = (torch.arange(dimensions, device=x.device) * bins + x) * bins + y
     counts = place.flatten().bincount(minlength=dimensions * bins * bins)
@@ -110,7 +110,7 @@ def information_gaps(
         )
     norms, bins = [], whole_number(bins, "bins", lowest=2)
     for name, values in factors.items():
-        values = as_factor(values, len(values), any_scale=True)
+        values = as_factor(values, len(values))
         counts = _binned(values[:, None], bins)[:, 0].bincount().double()
         entropy = _entropy(counts[None] / len(values))
         if entropy == 0:

@@ -20,7 +20,6 @@ from audiopg.inputs import (
     as_embeddings,
     as_float64,
     as_named,
-    require_scale,
     whole_number,
     whole_seed,
 )
@@ -221,8 +220,8 @@ def factor_information(
     """
     if null_clips is not None:
         null_clips = whole_number(null_clips, "null_clips")
-    embeddings = as_embeddings(embeddings, any_scale=True)
-    factor = as_factor(factor, len(embeddings), any_scale=True)
+    embeddings = as_embeddings(embeddings)
+    factor = as_factor(factor, len(embeddings))
     information = mutual_information(embeddings, factor, neighbours=neighbours)
     how = {"seed": seed, "neighbours": neighbours}
     error = partial(information_error, embeddings, factor, **how)
@@ -257,13 +256,11 @@ def as_table(columns: Mapping[str, Tensor], index: Sequence, name: str) -> DataF
     return pandas.DataFrame(values, index=pandas.Index(index, name=name))
 
 
-def as_factor(factor: Array, clips: int, any_scale: bool = False) -> Tensor:
+def as_factor(factor: Array, clips: int) -> Tensor:
     """``factor``, (clips,) or one column, as a detached (clips,) float64 tensor on its device.
 
-    With ``any_scale``, for callers that need no squares, its numbers may be of any scale.
-
     Raises:
-        InputError: for another shape, a value that is not finite, or as `require_scale`.
+        InputError: for another shape, or a value that is not finite.
     """
     factor = as_float64(factor, "factor")
     factor = factor[:, 0] if factor.shape == (clips, 1) else factor
@@ -276,8 +273,6 @@ def as_factor(factor: Array, clips: int, any_scale: bool = False) -> Tensor:
         raise InputError(
             f"factor is not finite for {broken} of {clips} clips; leave these clips out."
         )
-    if not any_scale:
-        require_scale(factor, "values of the factor")
     return factor
 
 
@@ -297,9 +292,9 @@ def _columns_and_factor(
     embeddings: Array, factor: Array, neighbours: int
 ) -> tuple[Tensor, Tensor, int]:
     """(dimensions, clips) and (clips,) float64 on one device, and the number of neighbours."""
-    embeddings = as_embeddings(embeddings, any_scale=True)
+    embeddings = as_embeddings(embeddings)
     clips = len(embeddings)
-    factor = as_factor(factor, clips, any_scale=True).to(embeddings.device)
+    factor = as_factor(factor, clips).to(embeddings.device)
     neighbours = whole_number(neighbours, "neighbours")
     if clips < neighbours + 2:
         raise InputError(

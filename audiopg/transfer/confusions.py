@@ -13,7 +13,7 @@ from torch import Tensor
 from audiopg._types import DataFrame
 from audiopg.datasets import LabelledClips
 from audiopg.errors import InputError
-from audiopg.inputs import as_float64, require_scale, whole_number
+from audiopg.inputs import as_float64, whole_number
 from audiopg.transfer.kinds import class_kinds
 from audiopg.transfer.statistics import Tested, by_seed
 
@@ -118,8 +118,6 @@ def nearest_clips(
         raise InputError(f"most is {most}; give 1 to {len(candidates)}, the number of candidates.")
     if not (queries.isfinite().all() and candidates.isfinite().all()):
         raise InputError("some embeddings are not finite, so none is near them; leave them out.")
-    require_scale(queries, "queries")
-    require_scale(candidates, "candidates")
     both = [values.cpu().numpy() for values in (queries, candidates)]
     scaler = StandardScaler().fit(np.concatenate(both))
     cosines = cosine_similarity(*map(scaler.transform, both))

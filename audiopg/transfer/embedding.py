@@ -226,7 +226,7 @@ def write_embeddings(path: AnyPath, files: Sequence[AnyPath], embeddings: Array)
             `audiopg.inputs.as_embeddings` refuses, and when the file cannot be written.
     """
     check_table(path)
-    names, values = [printable(file) for file in files], as_embeddings(embeddings, any_scale=True)
+    names, values = [printable(file) for file in files], as_embeddings(embeddings)
     if len(names) != len(values):
         raise InputError(
             f"{len(names)} files are given for {len(values)} embeddings; give one each."

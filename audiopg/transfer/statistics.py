@@ -111,7 +111,7 @@ def mean_average_precision(scores: Array, labels: Array, counts: Array | None = 
         InputError: for shapes that do not agree, scores that are not finite, labels other than False
             and True (or 0 and 1), or counts below 0.
     """
-    scores = as_embeddings(scores, "scores", any_scale=True).cpu().numpy()
+    scores = as_embeddings(scores, "scores").cpu().numpy()
     labels = _as_bool(labels, "labels", scores.shape)
     if counts is not None:
         counts = as_float64(counts, "counts").cpu().numpy()
