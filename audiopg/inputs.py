@@ -258,26 +258,20 @@ def as_rows(rows: object, count: int) -> np.ndarray:
     """Which of so many rows are asked for, in what order, by position: (n,) int64.
 
     Args:
-        rows: a slice, or numbers of rows or a bool for each, however they are held; one number is one
-            row. Those of a column go by their places, not by its index.
+        rows: a slice, or (n,) numbers of rows or (count,) bool. Those of a column go by their places, not
+            by its index.
 
     Raises:
-        InputError: for rows that there are not, or what is none.
+        InputError: for another shape.
+        IndexError: for rows that there are not.
     """
     if not isinstance(rows, slice):
-        # What numpy.where gives is a tuple of one array, and what torch.nonzero gives is one column.
-        rows = rows[0] if isinstance(rows, tuple) and len(rows) == 1 else rows
-        several = hasattr(rows, "__array__") or not isinstance(rows, Iterable)
-        rows = np.atleast_1d(as_array(rows if several else [*rows], "rows"))
-        rows = rows[:, 0] if rows.ndim == 2 and rows.shape[1] == 1 else rows
+        rows = as_array(rows, "rows")
+        if rows.ndim != 1:
+            raise InputError(f"rows have shape {rows.shape}; give one number for each.")
         # An empty list is of no kind.
         rows = rows if len(rows) else np.zeros(0, dtype=np.int64)
-        if rows.ndim > 1:
-            raise InputError(f"rows have shape {rows.shape}; give one number for each.")
-    try:
-        return np.arange(count)[rows]
-    except IndexError as error:
-        raise InputError(f"rows are not those of {count} clips ({error}).") from error
+    return np.arange(count)[rows]
 
 
 def as_array(values: Array, name: str) -> np.ndarray:

@@ -3,7 +3,7 @@
 import math
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -130,8 +130,12 @@ class LabelledClips:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def take(self, rows: Iterable[int] | slice | Array) -> "LabelledClips":
-        """Some of the clips, by their rows or a bool for each; classes and folds keep their numbers."""
+    def take(self, rows: slice | Array | Sequence[int]) -> "LabelledClips":
+        """Some of the clips, by their rows or a bool for each; classes and folds keep their numbers.
+
+        Raises:
+            IndexError: for rows that there are not.
+        """
         rows = as_rows(rows, len(self))
         perhaps = {name: getattr(self, name) for name in ("sources", "segments", "channels")}
         return replace(

@@ -6,7 +6,7 @@
 import json
 import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cache, partial
 from numbers import Integral
@@ -145,26 +145,21 @@ class ClipParameters:
     def __len__(self) -> int:
         return len(self.clip)
 
-    def __getitem__(self, rows: slice | Array | Iterable[int]) -> "ClipParameters":
+    def __getitem__(self, rows: slice | Array | Sequence[int]) -> "ClipParameters":
         """The clips of some rows: a slice, their numbers, or a bool for each; one as ``params[[0]]``.
 
         Raises:
-            InputError: for rows that there are not, or one number alone.
+            InputError: for one number alone.
+            IndexError: for rows that there are not.
         """
         if isinstance(rows, Integral):
             raise InputError(f"{rows} is one row; params[[{rows}]] are clips of one row.")
-        # torch would look for the places of a column in its index, take whole numbers of 8 bits for bools,
-        # and refuse a slice backwards.
-        if isinstance(rows, Tensor):
-            is_known = rows.ndim == 1 and rows.dtype in (torch.int64, torch.bool)
-        else:
-            is_known = isinstance(rows, slice) and (rows.step is None or rows.step > 0)
-        if not is_known:
+        # torch would look for the places of a column in its index, and take whole numbers of 8 bits for
+        # bools.
+        is_tensor = isinstance(rows, Tensor) and rows.ndim == 1
+        if not (isinstance(rows, slice) or (is_tensor and rows.dtype in (torch.int64, torch.bool))):
             rows = torch.tensor(inputs.as_rows(rows, len(self)).tolist(), dtype=torch.int64)
-        try:
-            return ClipParameters(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
-        except IndexError as error:
-            raise InputError(f"rows are not those of {len(self)} clips ({error}).") from error
+        return ClipParameters(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
 
     def to(self, device: torch.device | str) -> "ClipParameters":
         """The same clips on another device."""
