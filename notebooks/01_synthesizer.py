@@ -114,8 +114,9 @@ plt.show()
 #
 # In JupyterLab the same cell is a full control panel. Every factor that matters to the clip has a
 # slider, and sound and pictures follow it at once. If a clip has several events, *turn event* selects
-# the one that the sliders change. A *spread* scales the differences between partials. *Surprise me*
-# draws the next clip of the preset, and *Save* writes a WAV and a JSON file beside the notebook.
+# the one that the sliders change. A *spread* scales how far the weights, phases or tunings of the
+# partials lie apart. *Surprise me* draws the next clip of the preset, and *Save* writes a WAV and a
+# JSON file beside the notebook.
 
 # %% tags=["nbval-ignore-output"]
 widgets.explorer(preset="full", seed=0, clip=1)
@@ -450,10 +451,10 @@ print(
 
 # %% [markdown]
 # What bounds the speed? Each pair of lines below compares two times that were measured in the same run.
-# A "clip" is rendered alone, without its log-mel, in a batch of 16 unless the line says otherwise; the
-# clips are not those of the table above. "Random numbers, a sine and a filter" is a yardstick: for each
-# sample it draws a random number, computes a sine and takes a step of a filter. "Torchsynth's voice" is
-# the synthesizer of that package.
+# The time of "a clip" is that of rendering, without the log-mel, in a batch of 16 unless the line says
+# "by itself". (These clips are not those of the table above.) "Random numbers, a sine and a filter" is
+# a yardstick: for each sample it draws a random number, computes a sine and takes a step of a filter.
+# "Torchsynth's voice" is the synthesizer of that package.
 
 # %%
 for name in (
@@ -470,7 +471,7 @@ for name in (
 # more partials a band-limited pulse has, the longer it takes; at 1 Hz it has almost 8,000.
 # {numref}`fig-cost` shows how the cost grows.
 
-# %% mystnb={"figure": {"caption": "The time to make a clip on one CPU thread, against the number of clips in a batch, of events in a clip, and of partials in a tone.", "name": "fig-cost"}, "image": {"alt": "Three panels of two lines each: rendering alone, and with log-mel. Cost falls until a batch of four and is flat beyond; it rises with the number of events and of partials"}}
+# %% mystnb={"figure": {"caption": "The time to make a clip on one CPU thread, against the number of clips in a batch, of events in a clip, and of partials in a tone. The largest numbers are more than a preset draws.", "name": "fig-cost"}, "image": {"alt": "Three panels of two lines each: rendering alone, and with log-mel. Cost falls until a batch of four and is flat beyond; it rises with the number of events and of partials"}}
 labels = {
     "batch": "clips in a batch",
     "events": "events in a clip",
@@ -496,8 +497,8 @@ plt.show()
 #
 # None of these parts knows anything about dogs, rain or speech. Together they make onsets and decays,
 # harmonic and inharmonic spectra, bright and dull sounds, dense and sparse clips. Spectrograms of real
-# sounds use the same vocabulary.  [Chapter 4](04_transfer.ipynb) is the first to ask whether that is
-# enough to teach a network.
+# sounds use the same vocabulary.  [Chapter 4](04_transfer.ipynb) asks whether that is enough to teach a
+# network.
 #
 # What is uncertain: the paper's formulas and its released code differ in places. The code cuts all
 # events out of one tone as long as the clip, draws the roll-off $\gamma$ anew for each partial, and adds

@@ -364,9 +364,8 @@ shown
 
 # %% [markdown]
 # A loss below 1 alone would prove little, because the average patch reaches that, too. But in most
-# classes that are not mostly silent, the loss is well below the shelf. This is the first sign in this
-# book that synthetic and real sound have something in common. [Chapter 4](04_transfer.ipynb) asks what
-# it is worth.
+# classes that are not mostly silent, the loss is well below the shelf. So synthetic and real sound have
+# something in common. [Chapter 4](04_transfer.ipynb) asks what it is worth.
 
 # %% [markdown]
 # ## Which recipe?
@@ -384,9 +383,9 @@ shown
 # The judge is a {term}`linear probe` on the recordings that we use for development. For ESC-10 and
 # UrbanSound8K {cite}`salamon2014` these are the first two {term}`folds <fold>`, each tested by a probe
 # that was trained on the other. For Speech Commands they are the validation part, fold 2 in the table.
-# No other fold is touched. Two accuracies in a cell are those of averaged tokens and of bands kept apart
-# ([chapter 2](02_curriculum.ipynb#what-the-steps-are-worth)). The *held-out loss* is {eq}`eq-loss` on
-# clips that no run trains on.
+# No other fold is tested on. Two accuracies in a cell are those of averaged tokens and of bands kept
+# apart ([chapter 2](02_curriculum.ipynb#what-the-steps-are-worth)). The *held-out loss* is
+# {eq}`eq-loss` on clips that no run trains on.
 
 # %%
 scale = audiopg.at_scale(smoke="cpu", paper="paper")
@@ -434,11 +433,11 @@ gain_table(steps, against=next(iter(steps)))
 # most. With small batches, the same steps take fewer clips.
 #
 # How much time does `cpu` save? The next record compares it with an older recipe of ours, `before`:
-# AdamW, batches of 32, a cosine schedule. All its times are those of one thread in single precision;
-# the table above has `mini` in bfloat16. For the time of `before` we ran 40 of its 2,000 steps, and
-# multiplied. Its loss and accuracies are those of an older run in bfloat16, and its loss is a training
-# loss. The other losses are held-out losses. The probes hear recordings at their own length. In the
-# columns, *mean* stands for averaged tokens, and *frequency* for the bands kept apart.
+# AdamW, batches of 32, a cosine schedule. The times in the record are those of one thread in single
+# precision; the table above has `mini` in bfloat16. For the time of `before` we ran 40 of its 2,000
+# steps, and multiplied. Its loss and accuracies are those of an older run in bfloat16, and its loss is
+# a training loss. The other losses are held-out losses. The probes hear recordings at their own length.
+# In the columns, *mean* stands for averaged tokens, and *frequency* for the bands kept apart.
 
 # %%
 bench = read_record("bench-recipe")
@@ -550,17 +549,28 @@ pd.DataFrame(kernels["metrics"]).T.iloc[:, :4].rename(
 # ## Eight GPUs, and sixty-four
 #
 # What would limit a run on more processes? This was calculated, not run. In every step, each of $N$
-# processes makes its share of the clips and learns from them. Then all processes add up their gradients,
-# which are 444 MB in float32. In a ring, $2\,(N - 1)/N$ times 444 MB go through every link. Take an H100
-# at 40 % of its 989 TFLOP/s and a batch of 256:
-#
-# | | 8 GPUs, one machine | 64 GPUs, eight machines |
-# | --- | --- | --- |
-# | clips per GPU and step | 32 | 4 |
-# | products, at 159 GFLOP a clip | 12.9 ms | 1.6 ms |
-# | link | NVLink, 450 GB/s each way | network, 50 GB/s |
-# | gradients to move | 0.78 GB, 1.7 ms | 0.87 GB, 17 ms |
-#
+# processes makes its share of the clips and learns from them. Then all processes add up their
+# gradients, which are 444 MB in float32. In a ring, $2\,(N - 1)/N$ times 444 MB go through every link.
+# Take an H100 at 40 % of its 989 TFLOP/s and a batch of 256. Inside one machine, NVLink moves 450 GB a
+# second each way; between machines, we take a network of 50.
+
+# %%
+machines = {
+    "8 GPUs, one machine": (8, 450),
+    "64 GPUs, eight machines": (64, 50),
+}
+limits = {}
+for name, (gpus, link) in machines.items():
+    clips, moved = 256 / gpus, 2 * (gpus - 1) / gpus * 0.444
+    limits[name] = {
+        "clips per GPU and step": clips,
+        "products, at 159 GFLOP a clip (ms)": clips * 159 / 0.4 / 989,
+        "gradients to move (GB)": moved,
+        "time to move them (ms)": 1000 * moved / link,
+    }
+pd.DataFrame(limits).round(2)
+
+# %% [markdown]
 # Inside one machine, this takes little time, and can go on while other gradients are still computed.
 # Across machines, the links would be busy eleven times as long as the GPUs. A larger batch moves no more
 # gradients, so with batches of some 3,000 clips, links and GPUs would be busy equally long. But then the

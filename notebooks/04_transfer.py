@@ -18,9 +18,9 @@
 #
 # There are two ways to ask. A *linear probe* freezes the encoder, makes one vector of each clip, and
 # trains a linear classifier on the vectors. If this classifier can tell two sounds apart, the encoder
-# had already separated them. *Fine-tuning* trains the encoder too, and shows what its weights are
-# worth as a starting point. With both it is easy to flatter one's own network. So much of this
-# chapter is about what to compare with, and how sure one may be.
+# had already separated them. *Fine-tuning* trains the encoder too, and shows what its weights are worth
+# as a starting point. With both it is easy to flatter one's own network. Therefore much of this chapter
+# is about what to compare with, and how sure one may be.
 
 # %%
 from pathlib import Path
@@ -274,7 +274,7 @@ tested.fillna("–")
 # ESC-10 and UrbanSound8K have in common ([field
 # notes](../book/field_notes.md#data-sets-and-their-tables)). On Speech Commands we test the first of
 # the two, which heard no test speaker. Half or more of what these encoders heard are single spoken
-# words, repeated ten times ([chapter 5](05_ablations.ipynb#the-experiment-recorded)).
+# words, each looped ten times to fill a clip ([chapter 5](05_ablations.ipynb#the-experiment-recorded)).
 #
 # The first table says what each encoder heard, and in how many minutes by the clock, on machines that
 # did other work, too. In the second table, p compares each row with the row "AudioPG, tiny", which has
@@ -469,9 +469,9 @@ print(", ".join(f"{loss:.3f} with {name}" for name, loss in losses.items()))
 
 # %% [markdown]
 # Compare the two losses in the last line with the accuracies after 64,000 clips. With Muon, the network
-# guesses hidden patches of synthetic sound better than with AdamW, but its features are worth less on
-# recordings. So a lower loss alone does not make a better encoder, and one has to probe it every time.
-# For batches of 8, [chapter 3](03_pretraining.ipynb) compares Muon with AdamW on recordings.
+# guesses hidden patches of synthetic sound better than with AdamW, but its features are worth no more
+# on recordings. So a lower loss alone does not promise a better encoder, and one has to probe it every
+# time. For batches of 8, [chapter 3](03_pretraining.ipynb) compares Muon with AdamW on recordings.
 #
 # ## Fine-tuning
 #
@@ -731,11 +731,12 @@ table_1.fillna("–")
 # Fine-tuning ViT-B is not run yet on any set. A goal of our own is not reached yet either: ESC-10, five
 # folds of 50 epochs, in less than three minutes on an H100.
 #
-# How fast is fine-tuning, and how much of a step is spent on data? "The usual way" decodes files and
-# makes log-mels clip by clip, in the workers of a `DataLoader`. Ours makes them on the device. The
-# first ratio below compares the two at 10.24 s. The others are to the usual way with clips at their own
-# length. On this processor the data take less than one per cent of a step in either way. What makes
-# `fast` faster is that it leaves out 60 % of the patches.
+# ### How fast is fine-tuning?
+#
+# The usual way is a `DataLoader`, whose workers decode files and make log-mels clip by clip. Ours keeps
+# the decoded waves, and makes log-mels on the device. Each line below compares our way with the usual
+# way on clips of the same length (for `fast`, their own). On a processor the choice hardly matters.
+# What makes `fast` faster is that it leaves out 60 % of the patches.
 
 # %%
 bench = read_record("bench-transfer")
@@ -801,9 +802,10 @@ for device, rate in bench["metrics"]["embedded_clips_per_second"].items():
 # ## Your own recordings
 #
 # All of this works with recordings of your own. Sort them into folders, one for each class. Or write a
-# table with the file and the label of each clip, and its start and end in seconds if it is a part of the
-# file. The library also reads the tables of Raven, Audacity, Kaldi and others ([the
-# reference](../book/api/datasets.md)). Then three commands do what this chapter did:
+# table with the file and the label of each clip, and its start and end in seconds if it is a part of
+# the file. The library also reads the tables of Raven, Audacity, Kaldi and others ([the
+# reference](../book/api/datasets.md)). Three commands then do what this chapter did. The first two take
+# a folder, the third a table with the columns `species` and `site`:
 #
 # ```
 # python -m audiopg data my-birds/

@@ -158,8 +158,9 @@ outcome_table(rows)
 #   second is with the *bands kept apart* (frequency pooling): the tokens of each of the eight rows of
 #   patches, 16 mel bands high, are averaged by themselves.
 # - *Log-mel* is the mean and the deviation of each of the 128 mel bands.
-# - *CPU min* are the minutes of one core for the pre-training, averaged over the seeds. The first two
-#   seeds of the rows of recordings ran on another kind of processor than those of `full`. [Chapter
+# - *CPU min* are the minutes of one core for the pre-training, averaged over the seeds. `dynamic` has
+#   the most because one of its seeds ran on a slow processor. The first two seeds of the rows of
+#   recordings ran on another kind of processor than those of `full`. [Chapter
 #   9](09_beyond.ipynb#what-the-probes-say) shows how much that alone can change an accuracy.
 # - The *held-out loss* is measured on the curriculum of the row (for recordings, on `full`). So it
 #   cannot be compared between curricula.
@@ -221,12 +222,12 @@ def gains_of_full(folds=None):
 gains_of_full()
 
 # %% [markdown]
-# The curriculum decides what is learned. From `sine` to `full` the probe gains on all three sets with
-# both poolings. Single stages are harder to tell apart. On ESC-10 and UrbanSound8K only one of their
-# gains is beyond chance: that of damping and noise (`dynamic → full`), on ESC-10 with the bands kept
-# apart. Averaged over both sets, the gains of averaged tokens are beyond chance for partials and for
-# damping and noise ([scoreboard](../book/preface.md#what-we-found)). Events and envelopes (`harmonic →
-# dynamic`) gain nothing there. On spoken words every stage adds something.
+# From `sine` to `full` the probe gains on all three sets with both poolings. Single stages are harder
+# to tell apart. On ESC-10 and UrbanSound8K only one of their gains is beyond chance: that of damping
+# and noise (`dynamic → full`), on ESC-10 with the bands kept apart. Averaged over both sets, the gains
+# of averaged tokens are beyond chance for partials and for damping and noise
+# ([scoreboard](../book/preface.md#what-we-found)). By the same average, events and envelopes (`harmonic
+# → dynamic`) gain nothing. On spoken words every stage adds something.
 #
 # Learning from too simple a world can be worse than not learning. With the bands kept apart, networks
 # that have heard only `sine` or `harmonic` fall behind an untrained one on ESC-10 and on Speech
@@ -395,9 +396,10 @@ plt.show()
 
 # %% [markdown]
 # For our figure we train for four times as many clips as above, on synthesis and on recordings with
-# words. All three runs used the same kind of processor. The tables show what each run reached, and what
-# synthesis gained over recordings. {numref}`fig-efficiency` shows the way there, on ESC-10 and with
-# averaged tokens. `python -m audiopg reproduce long` makes these runs again.
+# words. These three runs, one on synthesis and two on recordings, used the same kind of processor. The
+# tables show what each run reached, and what synthesis gained over recordings. {numref}`fig-efficiency`
+# shows the way there, on ESC-10 and with averaged tokens. `python -m audiopg reproduce long` makes
+# these runs again.
 
 # %%
 long = {
@@ -539,12 +541,12 @@ paper_table("table_4")
 #
 # In the paper each stage helps on both sets, and damping and noise help more than the stage before
 # them. Our rows agree that `full` is ahead of `sine`. Most of their accuracies also agree that damping
-# and noise help more than events and envelopes. Partials help, too, as in the paper. But how much each
-# stage is worth by itself our probes hardly tell: the network is small, it heard 12,800 clips, and the
-# recordings are few. Whether events and envelopes help at all, they cannot tell. With fine-tuning on
-# ESC-10, damping and noise gain slightly more than chance could give, but with one seed only. Why would
-# damping help? One possible reason: damping is a low-pass filter, and every real sound is filtered too,
-# by bodies, rooms and distance on its way to the microphone.
+# and noise help more than events and envelopes. With averaged tokens partials help, too, as in the
+# paper. But how much each stage is worth by itself our probes hardly tell: the network is small, it
+# heard 12,800 clips, and the recordings are few. Whether events and envelopes help at all, they cannot
+# tell. With fine-tuning on ESC-10, damping and noise gain slightly more than chance could give, but
+# with one seed only. Why would damping help? One possible reason: damping is a low-pass filter, and
+# every real sound is filtered too, by bodies, rooms and distance on its way to the microphone.
 #
 # The paper also claims that, in the same short time, synthesis is a better start than recordings, and
 # that recordings come out ahead with far more time. Our runs can tell neither: the differences are
@@ -552,11 +554,13 @@ paper_table("table_4")
 # short for a verdict on recordings in general.
 #
 # What is uncertain: the paper's table has one run a row and no interval. Ours have few seeds (the
-# column *seeds*). We ran two seeds of each curriculum first. The verdicts on partials and on damping
-# and noise missed by a hair then. We added the third seed to all curricula and to all rows of
-# recordings alike. On average the network heard 2.5 windows of each file in the row with words for
-# ESC-10, and 4.2 in that for UrbanSound8K; without words, 5 and 33. No synthetic clip came twice. The
-# folds of UrbanSound8K are three of its ten.
+# column *seeds*). With the first two seeds, the scoreboard could not tell by a hair whether partials
+# help, nor whether damping and noise do. We then added a third seed to all curricula and all rows of
+# recordings alike.
+#
+# How often a network heard the same sound differs, too. On average the network heard 2.5 windows of
+# each file in the row with words for ESC-10, and 4.2 in that for UrbanSound8K; without words, 5 and 33.
+# No synthetic clip came twice. The folds of UrbanSound8K are three of its ten.
 #
 # On ESC-50, the paper's Table 4 has 76.75 % for the default setting, but its Table 3 has 82.00 %. Both
 # state the same number of fine-tuning epochs. [Where the paper disagrees with

@@ -302,9 +302,9 @@ trained.table(5).round(3)
 # %% [markdown]
 # ### Turn through the neurons
 #
-# The slider shows four neurons for each factor: its most informative ones, except those already
-# chosen for an earlier factor. A dot is a clip, the line a running median. If a neuron had a factor
-# to itself, only one panel would show a slope.
+# The slider shows four neurons for each factor: its most informative ones, except those already chosen
+# for an earlier factor. A dot is a clip, the line a running median. If a neuron responded to a single
+# factor, only one of its panels would show a slope.
 
 # %% tags=["nbval-ignore-output"]
 information = {
@@ -631,7 +631,7 @@ by_clips[list(factors)].round(3)
 # *Principal components* are the directions in which the embeddings vary most, in descending order and
 # at right angles. The paper finds 96.49 % of the variance in the first 20. In the paper's Figure 5, the
 # first component has the most information about amplitude (here: intensity), the fifth the most about
-# pitch. {numref}`fig-components` shows the same for our embeddings.
+# pitch. {numref}`fig-components` is the same kind of figure for our embeddings.
 
 # %% mystnb={"figure": {"caption": "The recorded run, trained encoder, in the form of the paper's Figure 5: share of variance of each principal component, and its mutual information with each factor.", "name": "fig-components"}, "image": {"alt": "Above, a steeply falling curve of variance shares; below, three curves of mutual information over components, each with its own peaks"}}
 components = recorded("components").set_index(["embeddings", "component"])

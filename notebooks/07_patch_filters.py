@@ -101,7 +101,9 @@ energy = trained.square().sum()
 left = (first * trained).sum() / first.square().sum()
 taken = ((1 - left) * first).square().sum() / energy
 print(f"what was added: {added.square().sum() / energy:.1%} of the energy")
-print(f"of this, the shrinking of the initial weights: {taken:.1%}")
+print(
+    f"{100 * taken:.1f} points of this: the shrinking of the initial weights"
+)
 
 # %% [markdown]
 # For `tiny` the subtraction hardly matters, because training added most of the energy of the weights.
