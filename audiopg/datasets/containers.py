@@ -96,7 +96,7 @@ class _Chunks(NamedTuple):
 
 CUT = "is cut short: it ends before its samples do"
 CUT_OUT = f"{CUT} (or FFmpeg cut it out of a longer file with -c copy: encode it again)"
-_LONG = "holds more than its header can count (convert it with sox --ignore-length)"
+_LONG = "holds more than its header counts (convert it with sox --ignore-length)"
 _RIFF, _FORM = _Chunks(12, 4, 4, "<L"), _Chunks(12, 4, 4, ">L")
 _W64, _CAF = _Chunks(40, 16, 16, "<q", 24, 8), _Chunks(8, None, 4, ">q", 0, 1)
 _FORMS = (b"WAVE", b"AVI ", b"AIFF", b"AIFC", b"8SVX")
@@ -244,7 +244,8 @@ def _chunked(layout: _Chunks) -> Callable[[mmap | bytes, int], Part]:
         is_whole = layout.total is not None and not _is_open(total) and end <= len(data)
         stop = end if is_whole else len(data)
         long = None
-        for name, first, length in _walk(data, start, layout):
+        walk = _walk(data, start, layout)
+        for name, first, length in walk:
             if name == b"ds64":
                 long = _number(data, first + 8, "<q")
             elif name[:4] in _SAMPLES:
@@ -260,12 +261,24 @@ def _chunked(layout: _Chunks) -> Callable[[mmap | bytes, int], Part]:
                     if is_short and _after_tag(data, max(first + length, end)) < len(data):
                         raise Unreadable(_LONG)
                     return Part(start, len(data))
-                return _up_to(data, start, max(stop, first + length))
+                # libsndfile 1.2.2 would read the last of several.
+                if any(first < stop and name[:4] in _SAMPLES for name, first, _ in walk):
+                    raise Unreadable("holds its samples in two places, of which one would be lost")
+                part = _up_to(data, start, max(stop, first + length))
+                _refuse_samples_behind(data, part.stop + -(part.stop - start) % layout.multiple)
+                return part
         if end > len(data) and not _is_open(total) and data[start + 8 : start + 12] in _FORMS:
             raise Unreadable(CUT)
         return Part(start, stop)
 
     return read
+
+
+def _refuse_samples_behind(data: mmap | bytes, place: int) -> None:
+    """Refuse what is neither a chunk nor a tag nor padding, as where a recorder lost its power."""
+    is_chunk = data[place : place + 4].strip().isalnum() or _after_tag(data, place) > place
+    if len(data) - place > _TAIL and not is_chunk and data[place : place + _TAIL].strip(b"\0"):
+        raise Unreadable(_LONG)
 
 
 def _walk(data: mmap | bytes, start: int, layout: _Chunks) -> Iterator[tuple[bytes, int, int]]:

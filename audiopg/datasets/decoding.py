@@ -14,6 +14,11 @@ MP3 without a header is longer than what was coded, by 0.02 to 0.1 s. From both 
 of the decoder, and behind what fills up the last frame, of 576 or 1,152 samples. How many of these are
 sound only the header tells that is not there, so none is taken away: n samples become n + 1,105 and
 the rest of a frame.
+
+AAC keeps what fills up its last frame, and in front, where no MP4 with an edit list or iTunSMPB tells
+it, the delay of its encoder, of 1,024 or 2,048 samples. HE-AAC comes later still: by the 962 samples
+of its decoder, which Apple's encoder and fdkaac do not count and others do, and, where iTunSMPB alone
+tells the delay, at half the rate, by that delay again. No file says which of these it is.
 """
 
 import io
