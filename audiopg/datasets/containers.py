@@ -48,6 +48,7 @@ import re
 import struct
 from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
+from itertools import takewhile
 from mmap import mmap
 from typing import NamedTuple
 from zlib import crc32
@@ -262,7 +263,8 @@ def _chunked(layout: _Chunks) -> Callable[[mmap | bytes, int], Part]:
                         raise Unreadable(_LONG)
                     return Part(start, len(data))
                 # libsndfile 1.2.2 would read the last of several.
-                if any(first < stop and name[:4] in _SAMPLES for name, first, _ in walk):
+                others = takewhile(lambda chunk: any(chunk[0]) and chunk[1] < stop, walk)
+                if any(name[:4] in _SAMPLES for name, *_ in others):
                     raise Unreadable("holds its samples in two places, of which one would be lost")
                 part = _up_to(data, start, max(stop, first + length))
                 _refuse_samples_behind(data, part.stop + -(part.stop - start) % layout.multiple)
