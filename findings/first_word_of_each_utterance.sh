@@ -3,7 +3,7 @@
 #
 # In ELAN utterances are commonly divided into words without times of their own ("symbolic subdivision"):
 # each word points to its utterance. One would guess that to_textgrid gives each word a part of the time,
-# as ELAN shows it, or refuses such tiers. It gives each word the time of the whole utterance. All words but
+# or refuses such tiers. It gives each word the time of the whole utterance. All words but
 # the first then overlap with one that is there already, which raises an error, and this error is ignored.
 # The TextGrid holds the first words, as long as their utterances, and nothing tells that others are missing.
 #

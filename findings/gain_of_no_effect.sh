@@ -5,8 +5,7 @@
 # negative)". One would guess that -20 dB and -40 dB give files of different levels. After the gain samples are
 # clipped to -1 and 1, and then divided by the mean of their magnitudes. So the level of what it writes is the
 # same for each gain, and it lies above full scale. The integers of a 16-bit file are taken as they are, far
-# above 1, so that clipping leaves their signs: the sound is a square wave, and silence with one step of noise
-# is as loud as speech.
+# above 1, so that clipping leaves their signs: the sound is a square wave.
 #
 # Version: pydiogment 0.1.0 (numpy 2.4.6, scipy 1.17.1). Seen, a sine of peak 0.1 in floats and in 16 bits, as
 # the root mean square and the share of power that is in the sine:
