@@ -398,7 +398,7 @@ outcome_table(controls | steps)
 
 # %% [markdown]
 # The next table gives the gain of each row over `cpu`, in points, with its standard error over the two
-# folds ({eq}`eq-gain` in [chapter 5](05_ablations.ipynb)). A star would mark a gain beyond chance.
+# folds ({eq}`eq-gain` in [chapter 5](05_ablations.ipynb)).
 
 # %%
 gain_table(steps, against=next(iter(steps)))

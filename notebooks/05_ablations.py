@@ -196,7 +196,8 @@ outcome_table(rows)
 #
 # In this chapter's tables a star marks a gain *beyond chance*: its interval of 95 % lies wholly on one
 # side of zero. Folds and seeds are few, so the interval is that of Student's *t*. With one seed it
-# reaches 2.8 standard errors to each side for five folds, and 4.3 for three.
+# reaches 2.8 standard errors to each side for five folds, and 4.3 for three. Of twenty gains of
+# nothing, one would have a star. A gain over two folds alone never has one.
 #
 # Each curriculum adds a stage to the one before: partials, then events and envelopes, then damping and
 # noise. Here is the gain of each stage, in points:

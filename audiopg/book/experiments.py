@@ -462,7 +462,7 @@ def gain_table(
     Returns:
         For each comparison, and each set that both were tested on, "gain ± standard error" in
         points, for one pooling and the other as in `outcome_table`, with a ``*`` where its interval
-        of 95 %, by Student's *t*, does not hold 0; a dash for other sets, "not run yet" where one of
+        of 95 %, by Student's *t* of two or more degrees of freedom, does not hold 0; a dash for other sets, "not run yet" where one of
         the two has no record.
 
     Raises:
@@ -714,5 +714,6 @@ def combined_error(parts: Iterable[tuple[float, float]]) -> tuple[float, float]:
 def _with_error(gain: float, error: float, freedom: float) -> str:
     if math.isnan(error):
         return f"{gain:+z.1f}"
-    star = "*" if abs(gain) > student.ppf(0.975, freedom) * error else ""
+    # Two folds may gain the same by chance, since accuracies go in steps.
+    star = "*" if freedom >= 2 and abs(gain) > student.ppf(0.975, freedom) * error else ""
     return f"{gain:+z.1f} ± {error:.1f}{star}"

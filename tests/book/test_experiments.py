@@ -136,7 +136,7 @@ def test_the_command_names_what_there_is(capsys):
     assert "no experiment is called 'nothing'" in capsys.readouterr().err
     # Of a variable that is not set; the names of all begin with it.
     assert main(["reproduce", "recipe", "", "--list"]) == 2
-    assert "no experiment is called ''" in capsys.readouterr().err
+    assert "what follows 'recipe' is empty" in capsys.readouterr().err
 
 
 def spaced(table):
@@ -260,11 +260,14 @@ def test_the_interval_of_a_gain_covers_it_though_folds_share_clips_to_train_on()
         ((-4, -5, -6), "-5.0 ± 0.9*"),
         # 4.3 errors of 1.8 points are 7.9.
         ((3, 5, 7), "+5.0 ± 1.8"),
+        # Two folds are too few.
+        ((5, 5), "+5.0 ± 0.0"),
     ],
 )
 def test_a_star_marks_a_gain_beyond_chance(tmp_path, gained, cell):
-    write(tmp_path, "one-cpu", (0.5, 0.6, 0.7))
-    write(tmp_path, "two-cpu", np.add((0.5, 0.6, 0.7), np.divide(gained, 100)))
+    before = np.array((0.5, 0.6, 0.7))[: len(gained)]
+    write(tmp_path, "one-cpu", before)
+    write(tmp_path, "two-cpu", before + np.divide(gained, 100))
     rows = {"one": "one-cpu", "two": "two-cpu"}
     assert spaced(gain_table(rows, folder=tmp_path)).to_numpy().tolist() == [[cell]]
 
