@@ -112,26 +112,6 @@ def as_path(value: object, what: str = "file") -> Path:
     return Path(os.fsdecode(value))
 
 
-def lasting_path(path: AnyPath) -> str:
-    """A path that leads to the same place from any working folder; one to nothing stays as it is."""
-    return os.path.abspath(path) if os.path.exists(path) else os.fspath(path)
-
-
-def same_path(one: str, other: str) -> bool:
-    """Whether two paths of `lasting_path` lead to the same place.
-
-    Older versions kept a relative path as it was given, and nothing tells from which working folder. So
-    an absolute one that ends in it counts as the same.
-    """
-    relative, absolute = sorted(
-        map(Path, map(os.path.normpath, (one, other))), key=Path.is_absolute
-    )
-    if relative.is_absolute() or not absolute.is_absolute():
-        return relative == absolute
-    parts = [part for part in relative.parts if part != ".."]
-    return absolute.parts[-len(parts) :] == tuple(parts)
-
-
 def random_by(seed: object) -> np.random.Generator:
     """NumPy's random numbers by a `whole_seed`, of which it takes none below 0."""
     return np.random.default_rng(whole_seed(seed) % 2**64)

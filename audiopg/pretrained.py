@@ -17,7 +17,7 @@ from audiopg.environment import atomic_path, cache_folder, on_cpu_by_default, wr
 from audiopg.errors import InputError
 from audiopg.fetch import check, fetch, read_checksum
 from audiopg.frontend import LogMel
-from audiopg.inputs import lasting_path, shown
+from audiopg.inputs import shown
 from audiopg.layouts import read_encoder
 from audiopg.mae import Architecture, Encoder, MaskedAutoencoder
 from audiopg.runs import (
@@ -30,6 +30,7 @@ from audiopg.runs import (
 )
 
 _WEIGHTS = Path(__file__).parent / "weights"
+_ADDRESSES = ("http://", "https://")
 
 
 def shipped_weights() -> list[str]:
@@ -38,9 +39,10 @@ def shipped_weights() -> list[str]:
 
 
 def lasting_weights(name_or_path: AnyPath) -> str:
-    """The name, or the lasting path or address, of some weights (`audiopg.inputs.lasting_path`)."""
-    place, sign, digest = os.fspath(name_or_path).partition("#sha256=")
-    return (place if place in shipped_weights() else lasting_path(place)) + sign + digest
+    """The name, the address, or the path from any working folder of some weights."""
+    place = os.fspath(name_or_path)
+    is_path = place not in shipped_weights() and not place.startswith(_ADDRESSES)
+    return os.path.abspath(place) if is_path else place
 
 
 def weights_file(name_or_path: AnyPath) -> Path:
@@ -60,7 +62,7 @@ def weights_file(name_or_path: AnyPath) -> Path:
             )
         return _WEIGHTS / f"{name_or_path}.safetensors"
     place, _, digest = os.fspath(name_or_path).partition("#sha256=")
-    if place.startswith(("http://", "https://")):
+    if place.startswith(_ADDRESSES):
         return _fetched(place, digest)
     path = Path(place)
     # Unlike a path's own methods, these do not raise where a folder may not be entered.

@@ -8,9 +8,8 @@ from audiopg._types import AnyPath
 from audiopg.environment import PRECISION_CHOICES
 from audiopg.errors import InputError
 from audiopg.initial import INITIAL
-from audiopg.inputs import lasting_path, same_path
 from audiopg.mae import ARCHITECTURES, Architecture
-from audiopg.pretrained import lasting_weights, shipped_weights
+from audiopg.pretrained import lasting_weights
 from audiopg.runs import read_settings_of, warmup_cosine
 from audiopg.settings import check_settings, setting
 from audiopg.synth import PRIORS
@@ -212,22 +211,16 @@ def different(one: PretrainSettings, other: PretrainSettings) -> list[str]:
     names = [f.name for f in fields(one) if f.name not in _CHANGEABLE]
     if "auto" in (one.precision, other.precision):
         names.remove("precision")
-    return [name for name in names if not _alike(getattr(one, name), getattr(other, name), name)]
-
-
-def _alike(one: object, other: object, name: str) -> bool:
-    """Whether the settings of a name are the same, however their paths are written."""
-    no_paths = {None, *shipped_weights()}
-    if name not in ("audio", "start") or {one, other} & no_paths:
-        return one == other
-    return same_path(one, other)
+    # Older versions kept relative paths, which are of the folder that a run began in.
+    one, other = lasting(one), lasting(other)
+    return [name for name in names if getattr(one, name) != getattr(other, name)]
 
 
 def lasting(settings: PretrainSettings) -> PretrainSettings:
     """Settings whose paths lead to the same places from any working folder."""
     start, audio = settings.start, settings.audio
     return replace(
-        settings, start=start and lasting_weights(start), audio=audio and lasting_path(audio)
+        settings, start=start and lasting_weights(start), audio=audio and os.path.abspath(audio)
     )
 
 

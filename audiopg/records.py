@@ -94,6 +94,11 @@ def require_records(*names: str | None) -> None:
             raise InputError(f"{path} has the name of a file of a run; name another record.")
 
 
+def path_from_here(path: str | None) -> str | None:
+    """A path as it is called from the working folder: a record is read on other machines."""
+    return os.path.relpath(path) if path and os.path.isabs(path) else path
+
+
 def write_record(
     name: str,
     *,

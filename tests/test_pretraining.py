@@ -1058,7 +1058,7 @@ def test_relative_paths_are_found_from_any_working_folder(
         )
     else:
         now = read_settings(run)
-    monkeypatch.chdir(tmp_path / "elsewhere")
+        monkeypatch.chdir(tmp_path / "elsewhere")
     assert_same_run(quiet(now, run, resume=True), whole)
     # And as they were given, where they were given; but not others.
     monkeypatch.chdir(tmp_path)

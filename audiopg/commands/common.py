@@ -17,6 +17,7 @@ from audiopg.frontend import LogMel
 from audiopg.mae import Encoder
 from audiopg.pretrained import shipped_weights, weights_file
 from audiopg.pretraining import PretrainSettings, read_settings
+from audiopg.records import path_from_here
 from audiopg.runs import checkpoints, read_metrics, read_provenance, step_of
 
 if TYPE_CHECKING:
@@ -321,7 +322,7 @@ def heard_by(model: str) -> dict | None:
         "of": source_of(settings, where),
         "seconds": lines[-1].get("seconds"),
         "device": where.get("device"),
-        **({"after": settings.start} if settings.start else {}),
+        **({"after": path_from_here(settings.start)} if settings.start else {}),
     }
 
 

@@ -25,7 +25,7 @@ from audiopg.pretraining import (
     recipe_for,
 )
 from audiopg.recipes import learning_rate_at
-from audiopg.records import require_records, write_record
+from audiopg.records import path_from_here, require_records, write_record
 from audiopg.runs import checkpoints, read_metrics, read_provenance
 from audiopg.synth import SynthPrior, render
 
@@ -116,7 +116,8 @@ def _record(name: str, settings: PretrainSettings, folder: Path, result: Pretrai
         data = f"{clips} clips synthesized from {source}, no recordings"
     return write_record(
         name,
-        settings=asdict(settings),
+        settings=asdict(settings)
+        | {name: path_from_here(getattr(settings, name)) for name in ("audio", "start")},
         metrics={"loss": [round(loss, 4) for loss in result.losses.tolist()]},
         seconds=sum(settings.batch_size / line["clips_per_second"] for line in lines),
         data=data,

@@ -12,6 +12,7 @@ import numpy as np
 from audiopg._types import AnyPath, DataFrame
 from audiopg.datasets import LabelledClips
 from audiopg.errors import InputError
+from audiopg.records import path_from_here
 from audiopg.runs import read_provenance
 from audiopg.transfer.confusions import confusion_matrix, rank_confusions
 from audiopg.transfer.probe import ProbeResult
@@ -97,7 +98,10 @@ def finetune_record(
     said = {}
     for row, folder in runs.items():
         settings, run = read_run(folder)
-        said[row] = {"start": starts[row] if starts else run["start"], **asdict(settings)}
+        said[row] = {
+            "start": starts[row] if starts else path_from_here(run["start"]),
+            **asdict(settings),
+        }
     this = said.pop(THIS)
     beside = {
         row: {name: value for name, value in other.items() if value != this[name]}

@@ -104,6 +104,7 @@ def losses(out, fold):
 def test_finetune_is_the_library_s_call(tmp_path, data, weights, expected, monkeypatch, capsys):
     records = []
     monkeypatch.setattr(command, "write_record", lambda name, **said: records.append(said))
+    monkeypatch.chdir(weights.parent)
     arguments = ["finetune", *FLAGS, "--start", str(weights), "--folds", "1,3"]
     assert main([*arguments, "--out", str(tmp_path), "--record", "x"]) == 0
     assert json.loads((tmp_path / "result.json").read_text()) == expected.summary()
@@ -120,7 +121,7 @@ def test_finetune_is_the_library_s_call(tmp_path, data, weights, expected, monke
     (record,) = records
     assert record["settings"]["epochs"] == 8
     assert record["settings"]["dataset"] == "esc10"
-    assert record["settings"]["start"] == str(weights)
+    assert record["settings"]["start"] == weights.name
     assert list(record["metrics"]) == ["this encoder"]
     figures = record["metrics"]["this encoder"]
     assert figures["mean"] == expected.mean
