@@ -78,7 +78,7 @@ _ASKED = {
     ),
 }
 # Two numbers in brackets; two times with a dash between, in a column of such a name.
-_SPAN = re.compile(r"[\[(]\s*'?([\d.]+)'?\s*,\s*'?([\d.]+)'?\s*[\])]", re.ASCII)
+_SPAN = re.compile(r"[\[(]\s*'?(\d+\.?\d*)'?\s*,\s*'?(\d+\.?\d*)'?\s*[\])]", re.ASCII)
 _FROM_TO = re.compile(r"[\d.:]+\s*(-|–|to)\s*[\d.:]+", re.ASCII)
 _SPAN_WORDS = re.compile(f"{_AROUND}|times|timestamps?|interval|span|region|window|bounds")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)

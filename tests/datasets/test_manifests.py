@@ -691,6 +691,8 @@ def test_two_times_in_one_value_are_asked_for(tmp_path, name, value):
         ("age", "20-29", False),
         ("location", "(51.5, -0.1)", False),
         ("frequency range", "[500, 8000]", False),
+        ("version", "(1.2.3, 4)", False),
+        ("span", "[8, 0.5]", False),
         ("time", "12:05", False),
     ],
 )
