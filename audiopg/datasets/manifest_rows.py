@@ -66,21 +66,24 @@ _OTHER_WORDS = re.compile(
 # Lists as Python, NumPy and JSON write them: of texts in quotes; of others where commas divide labels.
 _QUOTED = re.compile(r"""[\[({]\s*['"]""")
 _LISTED = re.compile(r"""[\[({]\s*(['"]|[^\])}]*,|[\])}]$)""")
-# What may keep clips apart, or together, under a name that is not known.
+# What may keep clips apart, or together, under a name that is not known, and what it tells.
 _ASKED = {
-    "fold": re.compile(
+    "fold": (
         "(k|cv|n|outer|test)?_?folds?(_?(id|no|nr|num|number|index|idx))?|split_.*|.*_split|"
-        "partition|subset|is_(train|test|val|valid|eval)"
+        "partition|subset|is_(train|test|val|valid|eval)",
+        "the fold of a clip",
     ),
-    "group": re.compile(
+    "group": (
         "(speaker|subject|participant|patient|client|singer|actor|performer)"
-        "(_?(id|no|nr|num|number|name|code))?"
+        "(_?(id|no|nr|num|number|name|code))?",
+        "which clips belong into one fold",
     ),
 }
-# Two numbers in brackets; two times with a dash between, in a column of such a name.
-_SPAN = re.compile(r"[\[(]\s*'?(\d+\.?\d*)'?\s*,\s*'?(\d+\.?\d*)'?\s*[\])]", re.ASCII)
-_FROM_TO = re.compile(r"[\d.:]+\s*(-|–|to)\s*[\d.:]+", re.ASCII)
-_SPAN_WORDS = re.compile(f"{_AROUND}|times|timestamps?|interval|span|region|window|bounds")
+# Two numbers in brackets, or with a dash between, in a column of such a name.
+_SPAN = re.compile(
+    r"[\[(]\s*'?[\d.]+'?\s*,\s*'?[\d.]+'?\s*[\])]|[\d.:]+\s*(-|–|to)\s*[\d.:]+", re.ASCII
+)
+_SPAN_WORDS = re.compile(f"{_AROUND}|when|times|timestamps?|interval|span|region|window|bounds")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 Columns = Mapping[str, str | int]
@@ -344,10 +347,10 @@ def roles_of(where: str, names: list[str], columns: Columns) -> dict[str, str]:
         # Where NeMo's offset is not there, it is 0.
         found.setdefault("start", "offset")
     _ask_for_times(where, names, found)
-    for role, known in _ASKED.items():
+    for role, (known, told) in _ASKED.items():
         for name in names if role not in found else ():
-            if name not in found.values() and known.fullmatch(_words(name)):
-                why = f"{where}: {name!r} may be it (if it is none, --columns {role}=)"
+            if name not in found.values() and re.fullmatch(known, _words(name)):
+                why = f"{where}: {name!r} may tell {told} (if it does not, --columns {role}=)"
                 raise which(why, role, names)
     found = {role: name for role, name in found.items() if name}
     # Beside no start it may be what the whole file has.
@@ -402,16 +405,13 @@ def _is_called(known: str, words: str) -> bool:
 def _refuse_span(where: str, name: str, value: object) -> None:
     """Refuse a value that may be a start and an end at once, or hold them."""
     each = _words(name).split("_")
-    pair = _SPAN.fullmatch(str(value))
     inner = [
         one for one in (value if isinstance(value, list) else [value]) if isinstance(one, dict)
     ]
     if inner:
         is_span = any(_is_called(_TIMES["start"], _words(key)) for one in inner for key in one)
-    elif pair:
-        is_span = float(pair[1]) < float(pair[2])
     else:
-        is_span = _FROM_TO.fullmatch(str(value)) and any(map(_SPAN_WORDS.fullmatch, each))
+        is_span = _SPAN.fullmatch(str(value)) and any(map(_SPAN_WORDS.fullmatch, each))
     if is_span and not any(map(_OTHER_WORDS.fullmatch, each)):
         raise InputError(
             f"{where}: {name!r} may hold times in the file (if it holds none, --columns start=); write "

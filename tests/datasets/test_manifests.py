@@ -692,7 +692,8 @@ def test_two_times_in_one_value_are_asked_for(tmp_path, name, value):
         ("location", "(51.5, -0.1)", False),
         ("frequency range", "[500, 8000]", False),
         ("version", "(1.2.3, 4)", False),
-        ("span", "[8, 0.5]", False),
+        ("gps", "(12.1, 45.0)", False),
+        ("age", "[20, 29]", False),
         ("time", "12:05", False),
     ],
 )
@@ -712,7 +713,9 @@ def test_two_times_in_one_field_are_asked_for(tmp_path, name, value, is_asked):
 def test_a_column_that_may_divide_the_clips_is_asked_for(tmp_path, role, name):
     """Instead of other folds than those of the table, or one speaker in several."""
     table = lines(tmp_path / "l.csv", f"file,label,{name}", "a.wav,x,1")
-    with pytest.raises(InputError, match=rf"{re.escape(repr(name))} may be it .* is the {role}, "):
+    with pytest.raises(
+        InputError, match=rf"{re.escape(repr(name))} may tell .* which is the {role}, "
+    ):
         listing(table)
     assert listing(table, {role: ""}) == [("a.wav", ("x",), 0.0, None, None)]
     (row,) = find_reader(table).read(table, {role: name})
