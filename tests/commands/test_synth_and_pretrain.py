@@ -556,7 +556,6 @@ BAD_INPUT = {
     "a table of another kind": ("embed NOWHERE x.wav --out table.csv", "not end in .npz"),
     "clips that are no range": ("synth --clips 5 --out NOWHERE", "clips is '5'"),
     "an unknown curriculum of sounds": ("synth --preset loud --out NOWHERE", "'loud'; choose"),
-    "no name of a curriculum": ("synth --preset= --out NOWHERE", "no preset is called ''; choose"),
     "clips that run backwards": ("synth --clips 5:5 --out NOWHERE", "clips is '5:5'; give FIRST"),
     "clips below zero": ("synth --clips=-2:5 --out NOWHERE", "clips is '-2:5'; give FIRST:LAST"),
     "clips of thousands of digits": (
@@ -587,10 +586,6 @@ BAD_INPUT = {
         "cannot be written (Not a directory)",
     ),
     "an unknown benchmark": ("bench nothing", "no benchmark is called 'nothing'"),
-    "a record named by a variable that is not set": (
-        "pretrain --out NOWHERE --record=",
-        "'' names no record; use at most 200 letters",
-    ),
     "a record of no one benchmark": ("bench --record x", "--record takes the figures of one"),
     "a folder without sounds": ("embed NOWHERE EMPTY --out table.npz", "holds no audio file"),
     "a model that is missing": ("probe NOWHERE --data NOWHERE", "is not a file"),
