@@ -203,9 +203,11 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     except (SafetensorError, OSError, InputError) as error:
         raise InputError(f"{path} is damaged or no safetensors file ({error}).") from error
     run = path.absolute().parent.parent
-    # A run that was copied into the folder of another leaves the checkpoints of both there.
-    if "run" in said and (run / "provenance.json").is_file():
-        require_own(path.parent, said["run"].partition("/")[0], read_provenance(run).get("run"))
+    named = "run" in said and (run / "provenance.json").is_file()
+    # A run that was copied into the folder of another leaves the checkpoints of both there. Older runs
+    # have no name.
+    if named and (own := read_provenance(run).get("run")):
+        require_own(path.parent, said["run"].partition("/")[0], own)
     return tensors, said
 
 
