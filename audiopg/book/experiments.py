@@ -462,8 +462,8 @@ def gain_table(
     Returns:
         For each comparison, and each set that both were tested on, "gain ± standard error" in
         points, for one pooling and the other as in `outcome_table`, with a ``*`` where its interval
-        of 95 %, by Student's *t* of two or more degrees of freedom, does not hold 0; a dash for other sets, "not run yet" where one of
-        the two has no record.
+        of 95 %, by Student's *t* of two or more degrees of freedom, does not hold 0; a dash for other
+        sets, "not run yet" where one of the two has no record.
 
     Raises:
         InputError: for a set or a fold that there is not.
