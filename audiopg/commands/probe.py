@@ -59,6 +59,11 @@ def add(command: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     is_all = options.dataset == "all"
     names = list(BENCHMARKS) if is_all else [options.dataset]
+    records = dict.fromkeys(names, options.record)
+    if is_all and options.record is not None:
+        record_path(options.record)  # Refuses a name without letters, which would get some here.
+        records = {name: f"{options.record}-{name}" for name in names}
+    require_records(*records.values())
     options.beside = common.distinct(options.beside, options.model)
     # Asked before the work, so that no run is refused after it.
     ask = common.heard_by if options.record else lambda _: None
@@ -70,11 +75,6 @@ def run(options: argparse.Namespace) -> None:
     if not found:
         folder = common.recordings_folder(options.data)
         raise InputError(f"{folder} does not hold any benchmark; audiopg download fetches them.")
-    records = dict.fromkeys(found, options.record)
-    if is_all and options.record is not None:
-        record_path(options.record)  # Refuses a name without letters, which would get some here.
-        records = {name: f"{options.record}-{name}" for name in found}
-    require_records(*records.values())
     encoders = {"random encoder": common.untrained_like(encoder)} if options.controls else {}
     encoders |= {model: loaded[model][0] for model in options.beside}
     encoders[THIS] = encoder
