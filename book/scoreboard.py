@@ -211,7 +211,8 @@ CLAIMS = (
         "04_transfer",
     ),
     Claim(
-        "Its features are learned (the paper has no untrained network as a control).",
+        "Its features come from the training, not from the architecture alone. (The paper implies this; it has "
+        "no untrained network as a control.)",
         "–",
         "points that a linear probe gains with the features of `tiny` instead of those of the same "
         "network, untrained",

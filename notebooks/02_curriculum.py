@@ -289,7 +289,7 @@ theirs = paper_table("table_4").add_prefix("paper: ")
 theirs.join(ours.replace("", "not run yet").add_prefix("ours: "))
 
 # %% [markdown]
-# (The paper's default has 76.75 % on ESC-50 here, but 82.00 % in Table 3, as `full`. There [the paper
+# (The paper's default has 76.75 % on ESC-50 here, but 82.00 % in Table 3, as `full`. Here [the paper
 # disagrees with itself](../book/paper.md#where-the-paper-disagrees-with-itself).)
 #
 # In the paper's columns the range of the fundamental frequency hardly matters. The number of events does

@@ -164,10 +164,10 @@ print(f"{base['device']}, {base['seconds']:.0f} s: {base['data']}")
 #
 # ## What lies on the shelf?
 #
-# What does a network know on the shelf? Two answers that need no network serve as yardsticks. The
-# first is the average patch of each band, the same for every clip. The second is a {term}`ridge
-# regression` on two visible patches of the same band, the nearest earlier one and the nearest later
-# one, and on how near they are. Both are fitted on 64 clips and tested on 32 others.
+# What does a network know on the shelf? Two ways to guess the hidden patches without a network serve as
+# yardsticks. The first is the average patch of each band, the same for every clip. The second is a
+# {term}`ridge regression` on two visible patches of the same band, the nearest earlier one and the
+# nearest later one, and on how near they are. Both are fitted on 64 clips and tested on 32 others.
 
 
 # %%
@@ -436,8 +436,9 @@ gain_table(steps, against=next(iter(steps)))
 # AdamW, batches of 32, a cosine schedule. The times in the record are those of one thread in single
 # precision; the table above has `mini` in bfloat16. For the time of `before` we ran 40 of its 2,000
 # steps, and multiplied. Its loss and accuracies are those of an older run in bfloat16, and its loss is
-# a training loss. The other losses are held-out losses. The probes hear recordings at their own length.
-# In the columns, *mean* stands for averaged tokens, and *frequency* for the bands kept apart.
+# a training loss. The other losses are held-out losses. The probes are tested on all five folds of
+# ESC-10, at the recordings' own length. In the columns, *mean* stands for averaged tokens, and
+# *frequency* for the bands kept apart.
 
 # %%
 bench = read_record("bench-recipe")
@@ -552,7 +553,7 @@ pd.DataFrame(kernels["metrics"]).T.iloc[:, :4].rename(
 # processes makes its share of the clips and learns from them. Then all processes add up their
 # gradients, which are 444 MB in float32. In a ring, $2\,(N - 1)/N$ times 444 MB go through every link.
 # Take an H100 at 40 % of its 989 TFLOP/s and a batch of 256. Inside one machine, NVLink moves 450 GB a
-# second each way; between machines, we take a network of 50.
+# second each way. Between machines, we take a link of 50 GB a second.
 
 # %%
 machines = {

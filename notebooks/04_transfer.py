@@ -115,9 +115,10 @@ print(
 #
 # If clips are dealt to the folds at random, a classifier can recognise the recording instead of the
 # sound. That is *leakage*: something about the test clips has reached the training. How much is it
-# worth? We dealt the clips of each class over the folds anew, at random, three times. *Torn* clips share
-# their recording with a clip of another fold. *By source* means that training leaves out all recordings
-# of the test fold (`audiopg probe --by-source`):
+# worth? We dealt the clips of each class over the folds anew, at random, three times. *Torn* clips
+# share their recording with a clip of another fold. *By source* means that the probe is not trained on
+# clips of other folds, either, if their recording has a clip in the test fold (`audiopg probe
+# --by-source`):
 
 # %%
 leakage = read_record("bench-leakage")["metrics"]
@@ -728,15 +729,15 @@ table_1.fillna("–")
 # these, because our parts of the sets are smaller or easier. Only the *shape* can be compared:
 # pre-trained against from scratch, with the same clips and recipe.
 #
-# Fine-tuning ViT-B is not run yet on any set. A goal of our own is not reached yet either: ESC-10, five
-# folds of 50 epochs, in less than three minutes on an H100.
+# Fine-tuning ViT-B is not run yet on any set.
 #
 # ### How fast is fine-tuning?
 #
 # The usual way is a `DataLoader`, whose workers decode files and make log-mels clip by clip. Ours keeps
 # the decoded waves, and makes log-mels on the device. Each line below compares our way with the usual
-# way on clips of the same length (for `fast`, their own). On a processor the choice hardly matters.
-# What makes `fast` faster is that it leaves out 60 % of the patches.
+# way, both on clips of the length that the line names, or, for `fast`, at their own length. On a
+# processor the choice hardly matters. What makes `fast` faster is that it leaves out 60 % of the
+# patches.
 
 # %%
 bench = read_record("bench-transfer")

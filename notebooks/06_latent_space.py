@@ -417,11 +417,11 @@ pd.DataFrame(
 #
 # ### One factor at a time
 #
-# The paper's best neuron for pitch has 1.73 nats; ours has a seventh of that. Perhaps the paper
-# varied one factor at a time in the clips of its analysis; it does not say. So we compare two sets of
-# a hundred clips for each factor. In the first, all factors move. In the second, only the factor in
-# question moves, with the same values. All else is that of one clip, down to the noise samples. Here
-# is the best neuron's information, in nats:
+# The paper's best neuron for pitch has 1.73 nats; ours has a seventh of that. Perhaps the paper varied
+# one factor at a time in the clips of its analysis; it does not say. So we compare two sets of a
+# hundred clips for each factor. In the first, all factors move. In the second, only the factor in
+# question moves, with the same values (of onsets, the same shares of the time that is free). All else
+# is that of one clip, down to the noise samples. Here is the best neuron's information, in nats:
 
 # %%
 FEW = audiopg.at_scale(smoke=100, paper=5000)
@@ -691,9 +691,10 @@ for width in (192, 128):
     )
 
 # %% [markdown]
-# The figure compares a factor on one half of the clips with a factor on the other half. A small angle
-# on the diagonal means that a factor's subspace is found again on other clips. Two different factors
-# are kept apart if their angle is as large as that of random subspaces.
+# The figure has the angle of every pair: one factor's subspace comes from one half of the clips, the
+# other's from the other half. A small angle on the diagonal means that a factor's subspace is found
+# again on other clips. Two different factors are kept apart if their angle is as large as that of
+# random subspaces.
 
 # %% mystnb={"figure": {"caption": "The recorded run, trained encoder: smallest angle between the subspaces of two factors. The mark on the bar is chance.", "name": "fig-angles"}, "image": {"alt": "A three by three matrix of angles in degrees, smallest on the diagonal"}}
 angles = {
@@ -960,8 +961,8 @@ for name, figures in bench["metrics"].items():
 # 1. Replace `log f0` by the fundamental itself, `params.f0[:, 0]`. Which estimate changes, and which
 #    does not?
 # 2. Ask about a factor that cannot be heard, such as `params.clip`.
-# 3. Where only one factor moves, let another clip stand still: `still = params[1:2]`. Which nats stay
-#    the same?
+# 3. In "One factor at a time", take everything that does not move from another clip: `still =
+#    params[1:2]`. Which nats stay the same?
 #
 # ```{dropdown} What you might find
 # 1. $R^2$ changes, because a linear read-out depends on the scale. Mutual information hardly does: it

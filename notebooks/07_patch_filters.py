@@ -115,9 +115,10 @@ print(
 #
 # ## Is that structure, or do we see faces in clouds?
 #
-# Take the two-dimensional spectrum of a picture. A stripe pattern has all its energy at one frequency, a
-# band across the patch at a few low frequencies, and noise at all of them. The *spectral concentration*
-# is the share of the energy in the 12 strongest of the 255 frequencies:
+# Take the two-dimensional spectrum of a picture. If the picture is a pattern of stripes, all its energy
+# lies at one spatial frequency. If it is a band across the patch, its energy lies at a few low ones.
+# The energy of noise lies at all of them. The *spectral concentration* is the share of the energy in
+# the 12 strongest of the 255 frequencies:
 #
 # $$
 # C = \frac{\sum_{12\ \text{strongest}} |F_{uv}|^2}{\sum_{(u, v) \neq (0, 0)} |F_{uv}|^2}
@@ -311,9 +312,10 @@ plt.show()
 # %% [markdown]
 # ### Measured
 #
-# The upper panel of each figure shows the concentration of the projection and of its shuffled weights
-# (the band spans five shuffles). The lower panel shows the share of the filters' variance that the eight
-# components hold. It also shows how much their space has in common with the space at the last step.
+# In the next two figures, the upper panel shows the concentration of the projection and of its shuffled
+# weights (the band spans five shuffles). The lower panel shows the share of the filters' variance that
+# the eight components hold. It also shows how much their space has in common with the space at the last
+# step.
 
 # %% mystnb={"figure": {"caption": "Structure of the patch filters through training on synthesis.", "name": "fig-growth-synthesis"}, "image": {"alt": "Above, two curves of spectral concentration over steps, for the filters and the shuffled control; below, two curves in per cent"}}
 plots.filter_growth(growths["synthesis"])
@@ -423,8 +425,7 @@ pd.DataFrame.from_dict(rows, orient="index")[columns].rename_axis(
 # What training added is orderly. Its first component is nearly uniform at every snapshot; `tiny` has no
 # such component. The others are much like what `tiny` learned: stripes along time, edges at the first
 # and the last frame. With more training, the added part becomes less orderly, not more. Part of the
-# reason is weight decay: it shrinks the initial weights, which adds noise to $W_t-W_0$. What training
-# added holds 0.8 % of the energy of the weights, and 0.1 points of that are this noise.
+# reason is weight decay: it shrinks the initial weights, which adds noise to $W_t-W_0$.
 #
 # Why does the paper see bands where we see noise? Its text does not say how long the network of Figure
 # 6 was trained. Its released code has initial weights of the same size as ours and the same learning
@@ -444,7 +445,8 @@ pd.DataFrame.from_dict(rows, orient="index")[columns].rename_axis(
 # harmonic stacks, and onset-sensitive edges. The projection of `tiny` shows both, after a quarter as
 # many clips as our ViT-B, and with another optimiser (Muon). What training added to ViT-B shows both,
 # too. What training added to the two runs of `mini`, after 12,800 clips, shows bands and no clear
-# edges. The paper has no run on recordings, no measure, no control and nothing on what training added.
+# edges. For its filters, the paper has no run on recordings, no measure, no control and nothing on what
+# training added.
 #
 # What is uncertain: there is one run of each kind. Concentration says that a picture is orderly, not
 # that its order is useful. Principal components show what many filters share, so a filter that works

@@ -367,7 +367,7 @@ gain_table(chosen, against="full")
 # apart `motion` keeps its lead on UrbanSound8K, on a single fold. On Speech Commands both are behind
 # `full`.
 #
-# Gains of two or three points can come from a processor alone. The row `full` has other accuracies on
+# Gains of two points can come from a processor alone. The row `full` has other accuracies on
 # Speech Commands here than in the first table, though recipe, seeds and test clips are the same: two of
 # its three networks were trained anew, on another processor. (The third was trained twice on the same
 # processor, and has the same accuracies in both tables.)
@@ -413,7 +413,7 @@ costs[["time", "rendering_time"]].rename(
 # 1. Make a helicopter: noise from 0 to 2 kHz, impulses 11 a second, and a little jitter. What is
 #    missing?
 # 2. Draw clips of `extended-reverberation` beside `extended`, with the same seed. Which of the two
-#    can you tell from a recording?
+#    sounds more like a recording?
 #
 # ```{dropdown} What you might find
 # 1. `plain.edit(noise_share=1.0, noise_bandwidth=2000.0, modulation_depth=1.0, modulation_rate=11.0,
