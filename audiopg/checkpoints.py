@@ -133,6 +133,10 @@ def _reopen(run: Run) -> dict | None:
         raise InputError(f"{path / 'provenance.json'} is damaged: its recordings are no object.")
     # The same files may have moved, where their contents are known.
     free = ("audio",) if "contents" in was and settings.audio else ()
+    # So may the weights that it began with, which its checkpoints hold no longer.
+    start = Path(before.start or "")
+    if settings.start and start.name == Path(settings.start).name and not start.exists():
+        free += ("start",)
     _require_continued(path, before, settings, runs.step_of(done[-1]) if done else 0, free)
     if origin is None:
         return None

@@ -1068,6 +1068,27 @@ def test_relative_paths_are_found_from_any_working_folder(
             quiet(replace(settings, start=other), run, resume=True)
 
 
+@pytest.mark.parametrize("step", [0, 3])
+def test_a_run_that_moved_with_its_weights_and_recordings_goes_on(
+    tmp_path, recordings, monkeypatch, step
+):
+    before, after = tmp_path / "before", tmp_path / "after"
+    before.mkdir()
+    recordings.rename(before / "recordings")
+    save_model(MaskedAutoencoder.preset("micro", seed=7), before / "first.safetensors")
+    monkeypatch.chdir(before)
+    settings = replace(SETTINGS, start="first.safetensors", audio="recordings")
+    whole = quiet(settings)
+    with pytest.raises(Killed):
+        quiet(settings, "run", watch=killed_at(step))
+    before.rename(after)
+    monkeypatch.chdir(after)
+    save_model(MaskedAutoencoder.preset("micro", seed=8), after / "other.safetensors")
+    with pytest.raises(InputError, match=r"was run with start = '/.*first\.safetensors', not"):
+        quiet(replace(settings, start="other.safetensors"), "run", resume=True)
+    assert_same_run(quiet(settings, "run", resume=True), whole)
+
+
 def test_weights_of_another_network_are_refused(tmp_path):
     save_model(MaskedAutoencoder.preset("micro", decoder_depth=2), tmp_path / "model.safetensors")
     settings = replace(SETTINGS, start=str(tmp_path))
