@@ -396,7 +396,8 @@ widgets.side_by_side({said: from_scene(written)}, columns=1)
 # - **A recursion can be cut into blocks.** One matrix product applies the low-pass filter to 32
 #   samples. Only two numbers pass on to the next 32.
 # - **A pass over memory costs more than a multiplication.** A random number takes ten rounds of
-#   arithmetic. With numba, a CPU finishes all ten before it begins the next number.
+#   arithmetic. With numba, a CPU does all ten rounds for one number before it begins the next, so what
+#   lies between the rounds never goes through memory.
 # - **Most of a filterbank is zeros.** So the log-mel multiplies only small blocks of it.
 #
 # The table shows milliseconds per clip. The *reference* is our plain version of what the released code
@@ -437,8 +438,8 @@ for device, taken in speed.items():
 # ([chapter 3](03_pretraining.ipynb#how-fast)).
 #
 # Where does the time go? We leave out one part of the rendering at a time and measure the time saved.
-# The last line compares the log-mel with its two main steps in their simplest form: 1,022 Fourier
-# transforms, each followed by a product with a full 257 x 128 matrix.
+# The last line compares the log-mel with two of its steps alone, as the least that it could cost: 1,022
+# Fourier transforms, and the product of each with a 257 x 128 matrix.
 
 # %%
 for part, saved in bench["parts_of_render"].items():

@@ -412,7 +412,8 @@ gain_table(steps, against=next(iter(steps)))
 # Compare the rows with one another with care. Two folds are few, so the standard error itself is
 # uncertain. Three rows (`half-clips-part-decoded`, `decoder-4x256`, `batch-16`) were trained on a GPU.
 # Another device alone can change a probe by several points ([chapter
-# 9](09_beyond.ipynb#what-the-probes-say)).
+# 9](09_beyond.ipynb#what-the-probes-say)). No change is better on all three sets, so `cpu` uses none of
+# them. Most of these differences are within their errors:
 #
 # - `part-decoded`: the decoder predicts only a third of the hidden patches, and attends only to the
 #   visible ones. It saves about a sixth of the time. It loses several points on UrbanSound8K and Speech
@@ -427,7 +428,7 @@ gain_table(steps, against=next(iter(steps)))
 # - `mimetic-start`: the initial weights make each token attend to similar tokens {cite}`trockman2023`.
 #   It shows no clear gain.
 #
-# So `cpu` uses none of these changes. Why does it leave the shelf after so few clips? All four runs of
+# Why does `cpu` leave the shelf after so few clips? All four runs of
 # {numref}`fig-recorded-loss` left it after 200 to 330 steps, with Muon or AdamW, in batches of 8, 32 or
 # 64. The networks and the schedules differ, too, but this suggests that the number of steps matters
 # most. With small batches, the same steps take fewer clips.
@@ -589,7 +590,7 @@ pd.DataFrame(limits).round(2)
 # | | paper | ours, `paper` scale | ours, shipped `tiny` |
 # | --- | --- | --- | --- |
 # | network | ViT-B, decoder 8 × 512 | the same | 192 wide, 12 deep, decoder 2 × 128 |
-# | clips | 100 epochs, each of 5,000 in the released code | 500,032 | see the record above |
+# | clips planned | 100 epochs, each of 5,000 in the released code | 500,032 | see the record above |
 # | hardware | one RTX 4090 | one H200, shared with other runs | CPU |
 # | time | under 20 minutes (1,123 s in Table 3) | 555 s for 442,496 clips, then stopped | see the record above |
 # | UrbanSound8K, fine-tuned | 85.75 % (Table 3); 88.17 % in Table 1 | not run yet | [chapter 4](04_transfer.ipynb) |

@@ -116,9 +116,8 @@ print(
 # If clips are dealt to the folds at random, a classifier can recognise the recording instead of the
 # sound. That is *leakage*: something about the test clips has reached the training. How much is it
 # worth? We dealt the clips of each class over the folds anew, at random, three times. *Torn* clips
-# share their recording with a clip of another fold. *By source* means that the probe is not trained on
-# clips of other folds, either, if their recording has a clip in the test fold (`audiopg probe
-# --by-source`):
+# share their recording with a clip of another fold. *By source* means that a clip is left out of the
+# training if its recording has a clip in the test fold (`audiopg probe --by-source`):
 
 # %%
 leakage = read_record("bench-leakage")["metrics"]
@@ -277,9 +276,9 @@ tested.fillna("–")
 # the two, which heard no test speaker. Half or more of what these encoders heard are single spoken
 # words, each looped ten times to fill a clip ([chapter 5](05_ablations.ipynb#the-experiment-recorded)).
 #
-# The first table says what each encoder heard, and in how many minutes by the clock, on machines that
-# did other work, too. In the second table, p compares each row with the row "AudioPG, tiny", which has
-# mean pooling.
+# The first table says what each encoder heard (its "recordings" are files), and in how many minutes by
+# the clock, on machines that did other work, too. In the second table, p compares each row with the row
+# "AudioPG, tiny", which has mean pooling.
 
 # %%
 SETS = {
@@ -392,8 +391,8 @@ pd.DataFrame({"accuracy (%)": shown, "numbers a clip": sizes})
 # and noise, though nobody asked it about dogs or rain. So an accuracy in the eighties on ESC-10 does not
 # say that a network has learned about sounds in general.
 #
-# Here are the leads of `tiny` with mean pooling over the other rows, in points. "More than luck" is
-# judged at 0.05. The two small runs are compared in [chapter 5](05_ablations.ipynb).
+# How far is `tiny` ahead of the other rows? Here are the leads of its mean pooling, in points. "More
+# than luck" is judged at 0.05. The two small runs are compared in [chapter 5](05_ablations.ipynb).
 
 # %%
 for title, table in tables.items():

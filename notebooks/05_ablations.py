@@ -129,9 +129,9 @@ probe_table(results, len(clips.classes))
 #
 # Here is the same question with more patience. The network `mini` (6 blocks, 128 wide, 1.2 million
 # weights in its encoder) trains on 12,800 clips of each curriculum by the recipe `cpu` of [chapter
-# 3](03_pretraining.ipynb). This takes minutes on one core, in which a large network would learn hardly
-# anything. At `AUDIOPG_SCALE=paper` the network is the paper's. The rows "untrained" and "log-mel" say
-# what a probe reaches without any pre-training.
+# 3](03_pretraining.ipynb). This takes minutes on one core. In this time a large network would learn
+# hardly anything. At `AUDIOPG_SCALE=paper` the network is the paper's. The rows "untrained" and
+# "log-mel" say what a probe reaches without any pre-training.
 
 # %%
 scale = audiopg.at_scale(smoke="cpu", paper="paper")
@@ -197,8 +197,9 @@ outcome_table(rows)
 #
 # In this chapter's tables a star marks a gain *beyond chance*: its interval of 95 % lies wholly on one
 # side of zero. Folds and seeds are few, so the interval is that of Student's *t*. With one seed it
-# reaches 2.8 standard errors to each side for five folds, and 4.3 for three. Of twenty gains of
-# nothing, one would have a star. A gain over two folds alone never has one.
+# reaches 2.8 standard errors to each side for five folds, and 4.3 for three. Where the true gain is
+# zero, about one table cell in twenty still gets a star. We never give one to a gain over two folds,
+# whose error is too uncertain.
 #
 # Each curriculum adds a stage to the one before: partials, then events and envelopes, then damping and
 # noise. Here is the gain of each stage, in points:
@@ -231,14 +232,14 @@ gains_of_full()
 # ([scoreboard](../book/preface.md#what-we-found)). By the same average, events and envelopes (`harmonic
 # → dynamic`) gain nothing. On spoken words every stage adds something.
 #
-# Learning from too simple a world can be worse than not learning. With the bands kept apart, networks
+# Learning from too simple a world may be worse than not learning. With the bands kept apart, networks
 # that have heard only `sine` or `harmonic` fall behind an untrained one on ESC-10 and on Speech
 # Commands.
 #
-# Are recordings a better teacher? The network `full` has heard nothing real. Even so, it does as well as
-# the networks of recordings: no difference is beyond chance, with words or without. But all these
+# Are recordings a better teacher? The network `full` has heard nothing real. Even so, it does as well
+# as the networks of recordings: no difference is beyond chance, with words or without. But all these
 # recordings are shorter than a clip and are repeated to fill it. [Chapter 8](08_adaptation.ipynb) finds
-# this to be a handicap, above all for words.
+# this to be a handicap for words.
 #
 # The untrained network and log-mel statistics cost nothing. Over the untrained network, pre-training on
 # `full` adds about ten points to averaged tokens. With the bands kept apart the gain is smaller,
@@ -271,10 +272,10 @@ pd.concat(beside, axis=1).swaplevel(axis=1)[tested]
 # its leads over log-mel statistics and over recordings shrink, and some change their sign. All
 # differences between the two columns may be chance, because the folds are few.
 #
-# These are linear probes, but the paper fine-tunes. So we fine-tuned the four networks on ESC-10 for
-# eight epochs, beside the one that heard recordings with words and one with random weights ("scratch").
-# The table has the mean over the five folds, of one seed. All its networks were trained anew on one
-# processor, so they are not those of the tables above.
+# These are linear probes, but the paper fine-tunes. So we pre-trained the four networks and the one of
+# recordings with words once more, all on one processor. We then fine-tuned them on ESC-10 for eight
+# epochs, beside a network with random weights ("scratch"). The table has the mean over the five folds,
+# of one seed.
 
 # %%
 tuned = {
@@ -304,7 +305,7 @@ pd.concat(gain_table(rows_of) for rows_of in (in_order, against_real))
 # Here is the paper's Table 3. Its network is a ViT-B. Unless a row says otherwise, pre-training took 100
 # epochs (Section 4.1) and fine-tuning 50. "Filter" is the damping; the paper's text adds background
 # noise to it. Both rows of recordings draw on 100 hours of FSD50K. {numref}`fig-table-3` draws the first
-# four rows, which rise in the same order as ours.
+# four rows, which rise in the same order as our fine-tuned networks.
 
 # %%
 paper = paper_table("table_3")
@@ -491,8 +492,8 @@ pd.DataFrame(along).rename_axis("clips heard")
 # This does not yet make synthesis the better teacher, for three reasons. First, our recordings are few.
 # On average the network heard each file ten times in the row for ESC-10, and seventeen times in the row
 # for UrbanSound8K. It heard no synthetic clip twice. Second, our recordings are short, half or more of
-# them single words, so they are repeated to fill a clip. [Chapter 8](08_adaptation.ipynb) shows that a
-# network then learns to copy what it should fill in. Third, each of these runs has one seed, so the
+# them single words, so they are repeated to fill a clip. [Chapter 8](08_adaptation.ipynb) suggests that
+# a network then learns to copy what it should fill in. Third, each of these runs has one seed, so the
 # errors leave out how much seeds differ. The [scoreboard of the
 # preface](../book/preface.md#what-we-found) adds this.
 #
@@ -560,17 +561,17 @@ paper_table("table_4")
 # "cannot be told here", both narrowly. We then added a third seed to all curricula and all rows of
 # recordings alike.
 #
-# How often a network heard the same sound differs, too. On average the network heard 2.5 windows of
-# each file in the row with words for ESC-10, and 4.2 in that for UrbanSound8K; without words, 5 and 33.
-# No synthetic clip came twice. The folds of UrbanSound8K are three of its ten.
-### Change this
+# The recordings are also few. On average the network heard 2.5 windows of each file in the row with
+# words for ESC-10, and 4.2 in that for UrbanSound8K; without words, 5 and 33. No synthetic clip came
+# twice. The folds of UrbanSound8K are three of its ten.
+# ## Change this
 #
 # 1. Train all four live networks for four times as many steps. Is each network still the best on the
 #    curriculum that it heard, and by how much?
 # 2. Replace the presets by the settings of Table 4, which have names: `prior="5-10 events"`.
 #
 # ```{dropdown} What you might find
-# 1. The diagonal sharpens: each network becomes better at its own curriculum first.
+# 1. The diagonal sharpens: early in the training, each network becomes better at its own curriculum.
 # 2. In each column the five losses are almost the same: so short a run learns only what the
 #    settings share. In the longer runs above, one event has the lowest held-out loss of the five,
 #    each measured on its own clips. Its probe is no better: clips of one event are easier to fill in,

@@ -420,8 +420,9 @@ pd.DataFrame(
 # The paper's best neuron for pitch has 1.73 nats; ours has a seventh of that. Perhaps the paper varied
 # one factor at a time in the clips of its analysis; it does not say. So we compare two sets of a
 # hundred clips for each factor. In the first, all factors move. In the second, only the factor in
-# question moves, with the same values (of onsets, the same shares of the time that is free). All else
-# is that of one clip, down to the noise samples. Here is the best neuron's information, in nats:
+# question moves, with the same values. (An onset keeps its place as a share of the time in which the
+# event fits.) All else is that of one clip, down to the noise samples. Here is the best neuron's
+# information, in nats:
 
 # %%
 FEW = audiopg.at_scale(smoke=100, paper=5000)

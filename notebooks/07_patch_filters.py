@@ -461,5 +461,5 @@ pd.DataFrame.from_dict(rows, orient="index")[columns].rename_axis(
 #
 # ```{dropdown} What you might find
 # 1. Most filters are stripes or edges, each a mixture of several components.
-# 2. Horizontal bands come first: steady sines have no edge in time to look for.
+# 2. Horizontal bands appear before anything else: steady sines have no edge in time to look for.
 # ```

@@ -282,8 +282,7 @@ paper_table("table_5").astype(object).fillna("–")
 # 2. Adapt with `learning_rate=1e-3`, then with `1e-4`. Which forgets less for the same gain?
 #
 # ```{dropdown} What you might find
-# 1. The first column still falls, but more slowly: the further steps gain a third of what the first
-#    twelve gained. The second column rises three times as far.
+# 1. The first column still falls, but more slowly: the further steps gain a third of what this page's twelve steps gained. The second column rises three times as far.
 # 2. On ESC-10 the higher rate gains little more than the chapter's, and forgets five times as much.
 #    The lower rate gains three quarters as much, and forgets a fifth.
 # ```
