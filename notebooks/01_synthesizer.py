@@ -453,9 +453,9 @@ print(
 # %% [markdown]
 # What bounds the speed? Each pair of lines below compares two times that were measured in the same run.
 # The time of "a clip" is that of rendering, without the log-mel, in a batch of 16 unless the line says
-# "by itself". (These clips are not those of the table above.) "Random numbers, a sine and a filter" is
-# a yardstick: for each sample it draws a random number, computes a sine and takes a step of a filter.
-# "Torchsynth's voice" is the synthesizer of that package.
+# "by itself". (These clips are not those of the table above, nor of the figure below.) "Random numbers,
+# a sine and a filter" is a yardstick: for each sample it draws a random number, computes a sine and
+# takes a step of a filter. "Torchsynth's voice" is the synthesizer of that package.
 
 # %%
 for name in (
@@ -466,11 +466,12 @@ for name in (
         print(f"{name}: {share:.2f} times as long as\n  {other}")
 
 # %% [markdown]
-# Most of the time goes into the log-mel. Faster algorithms exist for it, but they round differently. We
-# use none of them: on one machine a clip must not change from one version to the next. A clip rendered
-# by itself takes longer, because a batch shares the fixed costs of several hundred small operations. The
-# more partials a band-limited pulse has, the longer it takes; at 1 Hz it has almost 8,000.
-# {numref}`fig-cost` shows how the cost grows.
+# A whole clip takes less time than the yardstick, so little is left to gain in rendering. In the first
+# table, most of the time goes into the log-mel. Faster algorithms exist for it, but they round
+# differently. We use none of them: on one machine a clip must not change from one version to the next.
+# A clip rendered by itself takes longer, because a batch shares the fixed costs of several hundred
+# small operations. The more partials a band-limited pulse has, the longer it takes; at 1 Hz it has
+# almost 8,000. {numref}`fig-cost` shows how the cost grows.
 
 # %% mystnb={"figure": {"caption": "The time to make a clip on one CPU thread, against the number of clips in a batch, of events in a clip, and of partials in a tone. The largest numbers are more than a preset draws.", "name": "fig-cost"}, "image": {"alt": "Three panels of two lines each: rendering alone, and with log-mel. Cost falls until a batch of four and is flat beyond; it rises with the number of events and of partials"}}
 labels = {

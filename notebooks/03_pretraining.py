@@ -412,8 +412,9 @@ gain_table(steps, against=next(iter(steps)))
 # Compare the rows with one another with care. Two folds are few, so the standard error itself is
 # uncertain. Three rows (`half-clips-part-decoded`, `decoder-4x256`, `batch-16`) were trained on a GPU.
 # Another device alone can change a probe by several points ([chapter
-# 9](09_beyond.ipynb#what-the-probes-say)). No change is better on all three sets, so `cpu` uses none of
-# them. Most of these differences are within their errors:
+# 9](09_beyond.ipynb#what-the-probes-say)). No change is better on all three sets in both ways of
+# averaging, so `cpu` uses none of them. With two folds, hardly any of these differences can be told
+# from chance:
 #
 # - `part-decoded`: the decoder predicts only a third of the hidden patches, and attends only to the
 #   visible ones. It saves about a sixth of the time. It loses several points on UrbanSound8K and Speech
@@ -428,10 +429,10 @@ gain_table(steps, against=next(iter(steps)))
 # - `mimetic-start`: the initial weights make each token attend to similar tokens {cite}`trockman2023`.
 #   It shows no clear gain.
 #
-# Why does `cpu` leave the shelf after so few clips? All four runs of
-# {numref}`fig-recorded-loss` left it after 200 to 330 steps, with Muon or AdamW, in batches of 8, 32 or
-# 64. The networks and the schedules differ, too, but this suggests that the number of steps matters
-# most. With small batches, the same steps take fewer clips.
+# In {numref}`fig-recorded-loss`, `tiny`, which was trained by this recipe, leaves the shelf after the
+# fewest clips. Why? All four runs left it after 200 to 330 steps, with Muon or AdamW, and in batches of
+# 8, 32 or 64 clips. The networks and the schedules differ, too, but this suggests that the number of
+# steps matters most. With small batches, the same steps take fewer clips.
 #
 # How much time does `cpu` save? The next record compares it with an older recipe of ours, `before`:
 # AdamW, batches of 32, a cosine schedule. The times in the record are those of one thread in single
