@@ -420,8 +420,8 @@ pd.DataFrame(
 # The paper's best neuron for pitch has 1.73 nats; ours has a seventh of that. Perhaps the paper varied
 # one factor at a time in the clips of its analysis; it does not say. So we compare two sets of a
 # hundred clips for each factor. In the first, all factors move. In the second, only the factor in
-# question moves, with the same values. (An onset keeps its place as a share of the time in which the
-# event fits.) All else is that of one clip, down to the noise samples. Here is the best neuron's
+# question moves, with the same values. (Onsets have the same values as shares of the time in which the
+# event can begin.) All else is that of one clip, down to the noise samples. Here is the best neuron's
 # information, in nats:
 
 # %%
@@ -962,8 +962,8 @@ for name, figures in bench["metrics"].items():
 # 1. Replace `log f0` by the fundamental itself, `params.f0[:, 0]`. Which estimate changes, and which
 #    does not?
 # 2. Ask about a factor that cannot be heard, such as `params.clip`.
-# 3. In "One factor at a time", take everything that does not move from another clip: `still =
-#    params[1:2]`. Which nats stay the same?
+# 3. In "One factor at a time", everything that stands still comes from clip 0. Take it from clip 1:
+#    `still = params[1:2]`. Which nats stay the same?
 #
 # ```{dropdown} What you might find
 # 1. $R^2$ changes, because a linear read-out depends on the scale. Mutual information hardly does: it

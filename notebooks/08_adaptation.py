@@ -239,7 +239,7 @@ pd.DataFrame.from_dict(losses, orient="index").round(3)
 # five seconds and come about twice: both losses fall. The network that heard synthesis alone makes
 # little use of repeats: its own clips have none.
 #
-# Repeats affect every comparison with recordings in this book, and favour synthesis ([chapter
+# Repeats affect every comparison with recordings in this book, and may favour synthesis ([chapter
 # 5](05_ablations.ipynb)). The paper's recordings, those of FSD50K, last 0.3 to 30 s. Its text does
 # not say how many of them were repeated. `python -m audiopg bench repeats` makes the table again.
 #
@@ -282,7 +282,8 @@ paper_table("table_5").astype(object).fillna("–")
 # 2. Adapt with `learning_rate=1e-3`, then with `1e-4`. Which forgets less for the same gain?
 #
 # ```{dropdown} What you might find
-# 1. The first column still falls, but more slowly: the further steps gain a third of what this page's twelve steps gained. The second column rises three times as far.
+# 1. The first column still falls, but more slowly: the further steps gain a third of what this page's
+#    twelve steps gained. In all, the second column rises three times as far as it rose on this page.
 # 2. On ESC-10 the higher rate gains little more than the chapter's, and forgets five times as much.
 #    The lower rate gains three quarters as much, and forgets a fifth.
 # ```

@@ -370,7 +370,7 @@ gain_table(chosen, against="full")
 # Gains of two points can come from rounding alone. The row `full` has other accuracies on Speech
 # Commands here than in the first table, though recipe, seeds and test clips are the same: two of its
 # three networks were trained anew, on another processor and without compilation. (The third was trained
-# twice on the same processor, and has the same accuracies in both tables.)
+# anew on the same processor, and its accuracies came out the same.)
 #
 # Why did the gains shrink? A gain that was chosen because it was large tends to shrink on new folds.
 # For `formants` there is one more reason: the row `full` was low on the development folds of ESC-10.
