@@ -200,18 +200,18 @@ print(
 # after a short run, on smaller sets of recordings ([chapter 4](04_transfer.ipynb#the-recordings)).
 # ESC-10, for example, has ten of the 50 classes of ESC-50. So compare only the order of the rows.
 #
-# The columns "ours" have means over the seeds of training. The number after ± is the standard deviation
-# over the {term}`folds <fold>`. Speech Commands has a single test part, called fold 3, and so no
-# deviation. Where a cell holds two accuracies, the first comes from *averaged tokens*, the mean of all
-# {term}`tokens <token>` of a clip. For the second, the *bands are kept apart*: tokens are averaged over
-# time only, in each of eight frequency bands. The column before the seeds is the loss of pre-training
+# The columns "ours" have means over three seeds of training. The number after ± is the standard
+# deviation over the {term}`folds <fold>`. Speech Commands has a single test part, called fold 3, and so
+# no deviation. Where a cell holds two accuracies, the first comes from *averaged tokens*, the mean of
+# all {term}`tokens <token>` of a clip. For the second, the *bands are kept apart*: tokens are averaged
+# over time only, in each of eight frequency bands. The last column is the loss of pre-training
 # ([chapter 3](03_pretraining.ipynb)) on {term}`held-out` clips of the row's own preset. Each preset is
 # a task of its own, so the losses do not say which network is better.
 
 # %%
 scale = audiopg.at_scale(smoke="cpu", paper="paper")
 ours = outcome_table({n: f"curriculum-{n}-{scale}" for n in presets})
-ours = ours.drop(columns="CPU min")
+ours = ours.drop(columns=["CPU min", "seeds"])
 theirs = paper_table("table_3").loc[presets]
 theirs = theirs.filter(like="%").add_prefix("paper: ")
 theirs.join(ours.replace("", "not run yet").add_prefix("ours: "))
@@ -278,13 +278,14 @@ plots.histograms(
 plt.show()
 
 # %% [markdown]
-# Again the table has the paper's accuracies after fine-tuning, and our probes.
+# Again the table has the paper's accuracies after fine-tuning, and our probes. Our default has three
+# seeds, the other rows have one.
 
 # %%
 runs = {name: f"sensitivity-{name.replace(' ', '-')}" for name in settings}
 runs[default] = "curriculum-full"
 ours = outcome_table({n: f"{run}-{scale}" for n, run in runs.items()})
-ours = ours.drop(columns="CPU min")
+ours = ours.drop(columns=["CPU min", "seeds"])
 theirs = paper_table("table_4").add_prefix("paper: ")
 theirs.join(ours.replace("", "not run yet").add_prefix("ours: "))
 
