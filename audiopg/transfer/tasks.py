@@ -6,7 +6,7 @@ The loop that does them is in `audiopg.transfer.finetune`.
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -439,10 +439,14 @@ def load_all(
 ) -> list[tuple[Task, Outcome | None]]:
     """The results of all tasks in a folder, of the folds that at least one seed is done with.
 
+    These may be others than the test folds that the clips name now.
+
     Raises:
         InputError: for a file of another run or task.
     """
-    found = [f for f in clips.test_folds if any(folder.glob(f"seed-*/fold-{f}/{_TESTED}"))]
+    folds = dict.fromkeys([*clips.test_folds, *np.unique(clips.folds).tolist()])
+    found = [fold for fold in folds if any(folder.glob(f"seed-*/fold-{fold}/{_TESTED}"))]
+    clips = replace(clips, test_folds=found)
     # One by one: each fold may have been asked for alone, as with a validation part.
     splits = [split for fold in found for split in splits_of(clips, [fold], settings.validate)]
     tasks = tasks_of(settings, splits, folder, run, held)

@@ -693,6 +693,16 @@ def test_a_result_has_all_that_is_done_whenever_it_was_asked_for(stopped, clips,
         quiet(clips, waves, folds=[1], out=stopped, resume=True)
 
 
+def test_a_result_has_the_folds_that_the_clips_named_before(tmp_path, clips, waves):
+    values = {}
+    for fold in (3, 1):
+        alone = replace(clips, test_folds=[fold])
+        values[str(fold)] = quiet(alone, waves, PLAIN, out=tmp_path, resume=fold == 1).values[0, 0]
+    said = json.loads((tmp_path / "result.json").read_text())
+    assert said["values"] == {"0": values}
+    assert sorted(said["folds"]) == [1, 3]
+
+
 def test_a_fold_of_another_run_is_refused_and_kept(stopped, tmp_path_factory, clips, waves):
     other = tmp_path_factory.mktemp("other")
     settings = replace(CHANGED, epochs=1)
