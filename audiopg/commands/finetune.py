@@ -2,6 +2,7 @@
 
 import argparse
 import math
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from audiopg.commands import common
@@ -9,7 +10,7 @@ from audiopg.datasets import LabelledClips, cached_waves
 from audiopg.datasets.benchmarks import BENCHMARKS
 from audiopg.environment import require_writable
 from audiopg.errors import InputError
-from audiopg.inputs import is_count
+from audiopg.inputs import is_count, shown
 from audiopg.records import require_records, write_record
 from audiopg.runs import require_new
 from audiopg.transfer import FinetuneResult, read_result, significance_table
@@ -17,8 +18,9 @@ from audiopg.transfer.finetune import FINETUNE_RECIPES, FinetuneSettings, finetu
 from audiopg.transfer.statistics import bootstrap_interval
 from audiopg.transfer.summary import THIS, finetune_record
 
-# The flags that say where the clips are from; a run keeps them for its resumption.
-_SOURCE = ("dataset", "data", "skip_bad", "columns", "n_folds", "fold_seed")
+# The flags that say where the clips are from, and their types; a run keeps them for its resumption.
+_SOURCE = {"dataset": str, "data": str, "skip_bad": bool, "columns": dict}
+_SOURCE |= {"n_folds": int, "fold_seed": int}
 _NAMELESS = (
     f"no data set is named; give --dataset: {', '.join(BENCHMARKS)}, or the path of your own."
 )
@@ -82,7 +84,10 @@ def run(options: argparse.Namespace) -> None:
     settings, start = FINETUNE_RECIPES[options.recipe or "paper"], options.start
     if options.resume:
         before, said = read_run(options.out)
-        settings = settings if options.recipe else before
+        # What all recipes have alike, such as no preset, they do not ask for: it is the run's.
+        alike = set.intersection(*(set(asdict(one).items()) for one in FINETUNE_RECIPES.values()))
+        kept = {name: getattr(before, name) for name, _ in alike}
+        settings = replace(settings, **kept) if options.recipe else before
         start = start or said["start"]
         _recall(options, said.get("recordings", {}))
     else:
@@ -150,10 +155,20 @@ def _recordings(options: argparse.Namespace) -> dict:
 
 
 def _recall(options: argparse.Namespace, said: dict) -> None:
-    """Take from a run that goes on what the command line does not say."""
+    """Take from a run that goes on what the command line does not say.
+
+    Raises:
+        InputError: for values of other types than a run writes, naming its file.
+    """
+    for name, kind in {"folds": str, **_SOURCE}.items():
+        if not isinstance(said.get(name), kind | None):
+            raise InputError(
+                f"{options.out / 'run.json'} is damaged: {name} is {shown(said[name])}; put back the file "
+                "of the run."
+            )
     if options.folds is None:
         options.folds = said.get("folds")
-    places = _SOURCE
+    places = tuple(_SOURCE)
     if options.dataset is not None:
         # The set is named anew, as one that has moved. How it is read stays, such as by which groups.
         places = ("skip_bad",)

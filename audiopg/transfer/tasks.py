@@ -191,7 +191,7 @@ def read_run(folder: AnyPath) -> tuple[FinetuneSettings, dict]:
 
 
 def _settings_and_run(run: dict) -> tuple[FinetuneSettings, dict]:
-    _ = run["start"], run["weights"], run["clips"]["sha256"]
+    _ = run["start"], run["weights"], run["clips"]["sha256"], {**run.get("recordings", {})}
     return FinetuneSettings(**run["settings"]), run
 
 

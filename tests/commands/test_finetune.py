@@ -367,6 +367,32 @@ def test_relative_weights_are_found_from_any_working_folder(
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("folds", 1), ("columns", [1]), ("dataset", 5), ("n_folds", "five")]
+)
+def test_a_run_whose_recordings_were_edited_is_named(tmp_path, name, value, capsys):
+    said = {"settings": {}, "start": None, "weights": None, "clips": {"sha256": ""}}
+    said["recordings"] = {"dataset": "esc10", "folds": "1", name: value}
+    (tmp_path / "run.json").write_text(json.dumps(said))
+    assert main(["finetune", "--resume", f"--out={tmp_path}"]) == 2
+    file = tmp_path / "run.json"
+    assert f"{file} is damaged: {name} is {value!r}; put back" in capsys.readouterr().err
+    (tmp_path / "run.json").write_text(json.dumps(said | {"recordings": [value]}))
+    assert main(["finetune", "--resume", f"--out={tmp_path}"]) == 2
+    assert f"{file} is damaged ('list' object" in capsys.readouterr().err
+
+
+def test_a_run_goes_on_with_the_flags_of_its_recipe(tmp_path, capsys):
+    arguments = [*FLAGS, "--folds=1", f"--out={tmp_path}"]
+    given = ["--preset=micro", "--epochs=1", "--seed=3", "--weight-decay=0.1"]
+    assert main(["finetune", *arguments, *given]) == 0
+    before = json.loads((tmp_path / "run.json").read_text())
+    assert main(["finetune", *arguments, "--epochs=1", "--resume"]) == 0
+    assert json.loads((tmp_path / "run.json").read_text()) == before
+    assert main(["finetune", "--resume", "--recipe=paper", f"--out={tmp_path}"]) == 2
+    assert "was run with native_length = True, not False" in capsys.readouterr().err
+
+
 # With a site in each fold there is no interval.
 @pytest.mark.filterwarnings("default:all clips of a test fold")
 def test_recordings_of_one_s_own_take_one_command(tmp_path, weights, monkeypatch, capsys):
