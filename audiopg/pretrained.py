@@ -27,6 +27,7 @@ from audiopg.runs import (
     require_own,
     run_folder,
     save_tensors,
+    step_of,
 )
 
 _WEIGHTS = Path(__file__).parent / "weights"
@@ -202,12 +203,16 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         tensors, said = read_tensors(path)
     except (SafetensorError, OSError, InputError) as error:
         raise InputError(f"{path} is damaged or no safetensors file ({error}).") from error
-    run = path.absolute().parent.parent
+    checkpoint = path.absolute().parent
+    run = checkpoint.parent
     named = "run" in said and (run / "provenance.json").is_file()
     # A run that was copied into the folder of another leaves the checkpoints of both there. Older runs
     # have no name.
     if named and (own := read_provenance(run).get("run")):
-        require_own(path.parent, said["run"].partition("/")[0], own)
+        name, _, step = said["run"].partition("/")
+        require_own(path.parent, name, own)
+        if checkpoint in checkpoints(run) and step != str(step_of(checkpoint)):
+            raise InputError(f"{path} is of step {step}; take its folder out.")
     return tensors, said
 
 

@@ -696,8 +696,16 @@ def test_weights_copied_from_another_run_are_refused_and_kept(run_folder, tmp_pa
 def test_files_of_two_steps_are_no_checkpoint(run_folder, capsys, whole, name):
     old, new = (run_folder / f"step-0000000{step}/{name}.safetensors" for step in (2, 4))
     shutil.copy(old, new)
+    if name == "model":
+        for place in (run_folder, new.parent, new):
+            with pytest.raises(
+                InputError, match=r"4/model\.safetensors is of step 2; take its fold"
+            ):
+                load_model(place)
     assert_same_run(quiet(out=run_folder, resume=True), whole)
-    assert f"step-00000004 is damaged ({name}.safetensors is of step 2)" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "step-00000004 is damaged (" in said
+    assert f"{name}.safetensors is of step 2" in said
 
 
 def test_an_optimiser_copied_from_another_run_is_refused(run_folder, tmp_path):
