@@ -182,6 +182,16 @@ def as_named(given: object, what: str) -> dict:
     return dict(given.items())
 
 
+def require_kind(given: object, kind: type, what: str) -> None:
+    """Raise InputError for settings or clips that are of another class, such as their name.
+
+    Args:
+        what: they are called in the message.
+    """
+    if not isinstance(given, kind):
+        raise InputError(f"{what} are {shown(given)}; give {kind.__name__}.")
+
+
 def as_float64(values: object, name: str = "values") -> Tensor:
     """Real numbers as a detached float64 tensor of the same shape, on the device they are on.
 

@@ -29,6 +29,7 @@ from audiopg.checkpoints import Run, begin, save, save_filters
 from audiopg.datasets.folder import Recordings, find_recordings, read_ahead
 from audiopg.distributed import agree, from_first, interruptions, processes, together
 from audiopg.errors import InputError, Stopped
+from audiopg.inputs import require_kind
 from audiopg.mae import MaskedAutoencoder, MaskedOutput
 from audiopg.muon import Muon
 from audiopg.recipes import (
@@ -100,6 +101,7 @@ def pretrain(
             is not finite, or the loss exceeds 10 times the mean of the (at most) 100 steps before,
             naming the step and its clips. The checkpoints before stay as they are.
     """
+    require_kind(settings, PretrainSettings, "settings")
     environment.name_user()
     device = environment.usable_device(device)
     settings = _settled(settings, out if resume else None, device)

@@ -1309,6 +1309,12 @@ def test_nonsense_is_refused_by_name(setting, message):
         replace(SETTINGS, **setting)
 
 
+@pytest.mark.parametrize("settings", ["cpu", {"steps": 1}, None])
+def test_settings_of_another_class_are_refused(settings):
+    with pytest.raises(InputError, match=r"^settings are .*; give PretrainSettings\.$"):
+        pretrain(settings)
+
+
 def test_a_device_that_is_not_there_is_refused():
     for device in ("abacus", "cuda:99", "meta"):
         with pytest.raises(InputError, match=f"the device '{device}' cannot be used"):

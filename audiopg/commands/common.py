@@ -311,8 +311,10 @@ def heard_by(model: str) -> dict | None:
         return None
     settings, where = read_settings(folder), read_provenance(folder)
     steps = max(map(step_of, checkpoints(folder)), default=0)
+    if not steps:
+        raise InputError(f"{folder} has no checkpoint yet; let the run go on.")
     lines = read_metrics(folder / "metrics.jsonl")[:steps]
-    if not lines or len(lines) < steps:
+    if len(lines) < steps:
         raise InputError(
             f"{folder} has a checkpoint of step {steps} and metrics of {len(lines)}; name a run that "
             "has written both."

@@ -13,7 +13,7 @@ from torch import Tensor
 from audiopg._types import DataFrame
 from audiopg.datasets import LabelledClips
 from audiopg.errors import InputError
-from audiopg.inputs import as_float64, whole_number
+from audiopg.inputs import as_float64, require_kind, whole_number
 from audiopg.transfer.kinds import class_kinds
 from audiopg.transfer.statistics import Tested, by_seed
 
@@ -127,6 +127,7 @@ def nearest_clips(
 
 def _count(result: Tested, clips: LabelledClips) -> tuple[np.ndarray, np.ndarray]:
     """Confusions, and out of how many: (classes, classes) int64 each."""
+    require_kind(clips, LabelledClips, "clips")
     n_classes, scores = len(clips.classes), by_seed(result)
     _, n_scored, n_known = scores.shape
     metric = "mAP" if clips.multi_label else "accuracy"

@@ -22,6 +22,7 @@ from audiopg._types import AnyPath
 from audiopg.datasets import LabelledClips
 from audiopg.errors import InputError
 from audiopg.frontend import PATCH, LogMel
+from audiopg.inputs import require_kind
 from audiopg.mae import ARCHITECTURES, BANDS, Encoder
 from audiopg.pretrained import load_encoder
 from audiopg.runs import add_metrics, note_sitting, require_utf8, run_folder
@@ -152,6 +153,8 @@ def finetune(
             one of other settings, weights, clips or waves and it is True; when another process writes
             there or a file cannot be written; when a loss is not finite, naming fold and epoch.
     """
+    require_kind(settings, FinetuneSettings, "settings")
+    require_kind(clips, LabelledClips, "clips")
     environment.name_user()
     device = environment.usable_device(device)
     settings = _settled(settings, out if resume else None, device)

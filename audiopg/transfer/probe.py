@@ -140,9 +140,9 @@ def linear_probe(
         The metric, chosen strength and scores of each test fold, in ascending order.
 
     Raises:
-        InputError: when shapes or types do not agree, numbers are not finite or too large, a
-            strength is not positive, a test fold does not exist or has no clip with any class, or
-            the training folds are too small to choose on.
+        InputError: when shapes or types do not agree, numbers are not finite, a strength is not
+            positive, a test fold does not exist or has no clip with any class, or the training folds
+            are too small to choose on.
     """
     features = as_embeddings(features, "features").cpu().numpy()
     clips = _checked(labels, folds, len(features), test_folds, validation_fold, sources)

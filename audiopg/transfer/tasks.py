@@ -19,7 +19,7 @@ from audiopg._types import AnyPath
 from audiopg.datasets import LabelledClips
 from audiopg.environment import atomic_path, require_writable, write_json
 from audiopg.errors import InputError
-from audiopg.inputs import as_array
+from audiopg.inputs import as_array, require_kind
 from audiopg.mae import Encoder
 from audiopg.pretrained import lasting_weights
 from audiopg.transfer.recipes import FinetuneSettings
@@ -213,6 +213,7 @@ def read_result(
         InputError: for a folder without a run, a run on other clips or waves, or one that is not
             done with these folds.
     """
+    require_kind(clips, LabelledClips, "clips")
     settings, run = read_run(folder)
     if _differing(run["clips"], _described(clips, None if waves is None else as_clips(waves))):
         raise InputError(

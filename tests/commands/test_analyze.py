@@ -213,6 +213,12 @@ def test_what_a_run_has_heard_ends_with_its_newest_checkpoint(tmp_path):
     with pytest.raises(InputError, match="has a checkpoint of step 4 and metrics of 1; name a run"):
         heard_by(str(tmp_path))
     assert heard_by("tiny") is None
+    young = tmp_path / "young"
+    young.mkdir()
+    for name in ("settings.json", "provenance.json", "metrics.jsonl"):
+        shutil.copy(tmp_path / name, young)
+    with pytest.raises(InputError, match="young has no checkpoint yet; let the run go on"):
+        heard_by(str(young))
     (tmp_path / "metrics.jsonl").write_text("5\n" * 4)
     with pytest.raises(InputError, match=r"metrics\.jsonl cannot be read \(a line is no object\)"):
         heard_by(str(tmp_path))

@@ -61,6 +61,8 @@ def test_a_result_of_other_clips_is_refused():
                 count(result, labelled(labels, list("abc")))
     with pytest.raises(InputError, match="give the clips that it was made with"):
         confusion_matrix(result, labelled([0, 1, 1, 1], list("ab")))
+    with pytest.raises(InputError, match=r"^clips are \[0, 1, 2, 1\]; give LabelledClips\.$"):
+        confusion_matrix(result, [0, 1, 2, 1])
     as_column = labelled(np.array([[0], [1], [2], [0]]), list("abc"))
     assert confusion_matrix(result, as_column).tolist() == [[1, 1, 0], [0, 1, 0], [0, 0, 1]]
 

@@ -24,6 +24,7 @@ from audiopg.errors import InputError
 from audiopg.frontend import fit_length
 from audiopg.mae import Encoder, MaskedAutoencoder
 from audiopg.pretrained import save_model
+from audiopg.recipes import PretrainSettings
 from audiopg.synth import CLIP_SAMPLES
 from audiopg.transfer import tasks
 from audiopg.transfer.augment import epoch_order, fold_key
@@ -1014,6 +1015,15 @@ def test_clips_and_weights_that_do_not_fit_are_refused(clips, waves, tmp_path):
             quiet(clips, waves, folds=folds)
     with pytest.raises(InputError, match=r"^the device 'abacus' cannot be used"):
         finetune(PLAIN, clips, waves, ENCODER, device="abacus")
+
+
+def test_settings_clips_and_encoders_of_another_class_are_refused(clips, waves, stopped):
+    for settings in ("fast", {"epochs": 1}, PretrainSettings()):
+        with pytest.raises(InputError, match=r"^settings are .*; give FinetuneSettings\.$"):
+            quiet(clips, waves, settings)
+    for use in (lambda: quiet("birds", waves), lambda: read_result(stopped, "birds")):
+        with pytest.raises(InputError, match=r"^clips are 'birds'; give LabelledClips\.$"):
+            use()
 
 
 def test_a_loss_that_is_not_finite_is_named(clips, waves, tmp_path):
