@@ -173,6 +173,15 @@ def load_encoder(name_or_path: AnyPath) -> Encoder:
     return _model(path, tensors, said["audiopg"]).encoder.requires_grad_(False)
 
 
+def as_encoder(given: Encoder | AnyPath) -> Encoder:
+    """The encoder that is given, or as `load_encoder`; also raises InputError as `require_encoder`."""
+    if isinstance(given, Encoder):
+        return given
+    if not isinstance(given, AnyPath):
+        require_encoder(given)
+    return load_encoder(given)
+
+
 def require_encoder(given: object) -> None:
     """Raise InputError for what embeds nothing, such as the name of weights or a whole autoencoder."""
     if isinstance(given, type) or not callable(getattr(given, "embed", None)):
@@ -180,6 +189,8 @@ def require_encoder(given: object) -> None:
         remedy = f"give one, such as audiopg.load_encoder({os.fspath(name)!r})"
         if isinstance(given, MaskedAutoencoder):
             remedy = "give its part .encoder"
+        elif isinstance(getattr(given, "model", None), MaskedAutoencoder):
+            remedy = "give its part .model.encoder"
         raise InputError(f"{shown(given)} is no encoder; {remedy}.")
 
 

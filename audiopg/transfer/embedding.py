@@ -5,7 +5,7 @@ How waves become vectors is in `audiopg.embedding`; benchmarks of others, in
 """
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,7 @@ from audiopg.errors import InputError
 from audiopg.frontend import WINDOW
 from audiopg.inputs import as_embeddings, as_waves, require_clips, shown, whole_number
 from audiopg.mae import Encoder
-from audiopg.pretrained import load_encoder, require_encoder
+from audiopg.pretrained import as_encoder, require_encoder
 from audiopg.synth.parameters import CLIP_SAMPLES, CLIP_SECONDS, SAMPLE_RATE
 from audiopg.transfer.waves import as_clips, batches_by_length
 
@@ -173,7 +173,12 @@ def _as_files(X: object) -> list[AnyPath]:
         return [X]
     if hasattr(X, "__array__") and not isinstance(X, Tensor):
         X = np.atleast_1d(np.asarray(X))
-        X = list(X[:, 0] if X.ndim == 2 and X.shape[1] == 1 else X)
+        X = X[:, 0] if X.ndim == 2 and X.shape[1] == 1 else X
+        # Arrays of numbers, which may be large, hold no path.
+        several = X.ndim > 1 and X.dtype.kind in "OU"
+        if several and any(isinstance(one, AnyPath) for one in X.flat):
+            raise InputError(f"a table of shape {X.shape} was given; give its one column of files.")
+        X = list(X)
     if not (isinstance(X, Sequence) and any(isinstance(one, AnyPath) for one in X)):
         return []
     _require_paths(X)
@@ -287,10 +292,8 @@ class AudioPGEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         Raises:
             InputError: for weights that cannot be loaded, or an unknown pooling.
         """
-        encoder = self.encoder
-        self.encoder_ = (
-            encoder if isinstance(encoder, Encoder) else load_encoder(encoder).to(best_device())
-        )
+        encoder = as_encoder(self.encoder)
+        self.encoder_ = encoder if encoder is self.encoder else encoder.to(best_device())
         self._n_features_out = self.encoder_.embedding_size(self.pooling)
         return self
 
@@ -299,7 +302,8 @@ class AudioPGEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
 
         Args:
             X: (clips, samples) floats with full scale at 1; or a sequence of (samples,) waves, whose
-                lengths may differ; or paths of audio files: a sequence, or the one column of a table.
+                lengths may differ; or paths of audio files: a sequence or an iterator, or the one
+                column of a table.
 
         Returns:
             (clips, D) float32; (clips, 8 D) for pooling "frequency".
@@ -309,6 +313,7 @@ class AudioPGEmbedding(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         """
         check_is_fitted(self)
         size = whole_number(self.batch_size, "batch_size")
+        X = list(X) if isinstance(X, Iterator) else X
         files = _as_files(X)
         if files:
             return _embed(files, self.encoder_, self.pooling, self.native, size, False).numpy()

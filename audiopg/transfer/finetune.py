@@ -24,7 +24,7 @@ from audiopg.errors import InputError
 from audiopg.frontend import PATCH, LogMel
 from audiopg.inputs import require_kind
 from audiopg.mae import ARCHITECTURES, BANDS, Encoder
-from audiopg.pretrained import load_encoder
+from audiopg.pretrained import as_encoder
 from audiopg.runs import add_metrics, note_sitting, require_utf8, run_folder
 from audiopg.transfer import augment, tasks
 from audiopg.transfer.recipes import FINETUNE_RECIPES, FinetuneSettings, learning_rate_at
@@ -243,7 +243,7 @@ def _starting_encoder(
                 "from scratch."
             )
         return None
-    encoder = start if isinstance(start, Encoder) else load_encoder(start)
+    encoder = as_encoder(start)
     wanted = ARCHITECTURES[settings.preset] if settings.preset else encoder.architecture
     if unlike := encoder.architecture.unlike(wanted, ("width", "depth", "heads")):
         raise InputError(

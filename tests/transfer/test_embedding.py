@@ -359,6 +359,7 @@ def test_waves_arrays_paths_and_series_of_them_are_embedded(encoder, weights, fo
     expected = torch.stack([encoder.embed(load_audio(path)) for path in paths])
     for same in (paths, [str(p) for p in paths], np.array(list(map(str, paths)))):
         np.testing.assert_allclose(embedding.transform(same), expected, **CLOSE)
+    np.testing.assert_allclose(embedding.transform(iter(paths)), expected, **CLOSE)
     series = pandas.Series(map(str, paths), index=np.arange(9)[::-1])
     np.testing.assert_allclose(embedding.transform(series), expected, **CLOSE)
     assert embedding.transform([]).shape == (0, 64)
@@ -392,6 +393,16 @@ def test_it_survives_a_pickle_and_names_its_columns(weights):
         ({}, [np.zeros(100, dtype=np.int16)], "is of type int16"),
         ({}, np.zeros(100), r"has shape \(100,\); give \(clips, samples\)"),
         ({"native": True}, [np.zeros(100)], "shorter than one window"),
+        (
+            {},
+            pandas.DataFrame([["a.wav", 1]]),
+            r"shape \(1, 2\) was given; give its one column of f",
+        ),
+        (
+            {"encoder": MaskedAutoencoder.preset("micro")},
+            [],
+            r"is no encoder; give its part \.enco",
+        ),
     ],
 )
 def test_what_cannot_be_embedded_is_refused(weights, settings, clips, message):

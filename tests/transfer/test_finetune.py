@@ -24,7 +24,7 @@ from audiopg.errors import InputError
 from audiopg.frontend import fit_length
 from audiopg.mae import Encoder, MaskedAutoencoder
 from audiopg.pretrained import save_model
-from audiopg.recipes import PretrainSettings
+from audiopg.pretraining import PretrainResult, PretrainSettings
 from audiopg.synth import CLIP_SAMPLES
 from audiopg.transfer import tasks
 from audiopg.transfer.augment import epoch_order, fold_key
@@ -1024,6 +1024,13 @@ def test_settings_clips_and_encoders_of_another_class_are_refused(clips, waves, 
     for use in (lambda: quiet("birds", waves), lambda: read_result(stopped, "birds")):
         with pytest.raises(InputError, match=r"^clips are 'birds'; give LabelledClips\.$"):
             use()
+    model = MaskedAutoencoder.preset("micro")
+    for start, part in (
+        (model, "encoder"),
+        (PretrainResult(model, torch.ones(1)), "model.encoder"),
+    ):
+        with pytest.raises(InputError, match=rf"is no encoder; give its part \.{part}\.$"):
+            quiet(clips, waves, start=start)
 
 
 def test_a_loss_that_is_not_finite_is_named(clips, waves, tmp_path):
