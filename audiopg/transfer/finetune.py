@@ -153,8 +153,6 @@ def finetune(
             one of other settings, weights, clips or waves and it is True; when another process writes
             there or a file cannot be written; when a loss is not finite, naming fold and epoch.
     """
-    require_kind(settings, FinetuneSettings, "settings")
-    require_kind(clips, LabelledClips, "clips")
     environment.name_user()
     device = environment.usable_device(device)
     settings = _settled(settings, out if resume else None, device)
@@ -189,6 +187,7 @@ def _settled(
     settings: FinetuneSettings, resumed: AnyPath | None, device: torch.device
 ) -> FinetuneSettings:
     """Settings with the precision of the run that is resumed, or what "auto" becomes."""
+    require_kind(settings, FinetuneSettings, "settings")
     precision = settings.precision
     if resumed is not None and precision == "auto":
         precision = read_run(resumed)[0].precision

@@ -15,7 +15,7 @@ from audiopg.datasets import CachedWaves, LabelledClips
 from audiopg.datasets.audio import printable
 from audiopg.errors import InputError
 from audiopg.frontend import WINDOW
-from audiopg.inputs import as_waves
+from audiopg.inputs import as_waves, require_kind
 
 
 class Waves(Protocol):
@@ -75,9 +75,12 @@ def as_clips(waves: Waves | Sequence[Tensor], clips: LabelledClips | None = None
         if isinstance(waves, Tensor) and waves.ndim == 1:
             raise InputError(f"the waveform has shape {tuple(waves.shape)}; give (clips, samples).")
         waves = _InMemory(waves)
-    if clips is not None and len(clips) != len(waves):
+    if clips is None:
+        return waves
+    require_kind(clips, LabelledClips, "clips")
+    if len(clips) != len(waves):
         raise InputError(f"there are {len(waves)} waveforms for {len(clips)} labelled clips.")
-    if clips is not None and clips.paths and isinstance(waves, CachedWaves):
+    if clips.paths and isinstance(waves, CachedWaves):
         for row, (clip, path) in enumerate(zip(clips.paths, waves.clips.paths, strict=True)):
             if clip != path or clips.part(row) != waves.clips.part(row):
                 raise InputError(
