@@ -20,7 +20,7 @@ E-AC-3, AMR
 FLV, VOC                       a torn tag or block                 between tags or blocks
 ADX                            the number of samples
 SoX's own (.sox)               the number of samples               where a writer to a pipe left it open
-MP4, M4A, MOV, 3GP             a torn box, no index (moov)         between fragments
+MP4, M4A, MOV, 3GP             a torn box, no moov, no mdat        between fragments
 WebM, Matroska                 a torn segment or element; what is  between blocks of a live stream
                                no element in the place of one
 WMA, DSF                       the size of the file                where WMA was broadcast
@@ -421,8 +421,9 @@ def _mp4(data: mmap | bytes, start: int) -> Part:
             size = _number(data, place + 8, ">Q")
         # The last box may leave its size open.
         place = place + size if size >= 8 else len(data)
-    torn = len(data) - 8 < place and any(data[place : place + 8])
-    if place > len(data) or torn or b"moov" not in seen:
+    # Of what is too short to be a box, only what begins with 0 can have begun one.
+    torn = len(data) - 8 < place and data[place : place + 1] == b"\0" and any(data[place:])
+    if place > len(data) or torn or not {b"moov", b"mdat"} <= seen:
         raise Unreadable(CUT)
     return Part(start, place)
 
@@ -431,15 +432,14 @@ def _matroska(data: mmap | bytes, start: int) -> Part:
     """Elements, those of a segment and of its clusters too, each of a kind that may stand there."""
     place, stop, is_live = start, len(data), True
     while place < stop:
+        # Behind a live stream, which does not know its size: padding, or the end of a line.
+        if is_live and stop - place <= _TAIL and not data[place:stop].strip(b"\0\r\n"):
+            break
         kind, first, size = _element(data, place)
         if kind == _EBML and place > start:
             break
         if kind not in _ELEMENTS:
-            behind = data[place:stop].strip(b"\0")
-            # Padding behind a live stream, which does not know its size.
-            if is_live and not behind and stop - place <= _TAIL:
-                break
-            raise Unreadable(f"is damaged: {_STRANGE}" if behind else CUT)
+            raise Unreadable(f"is damaged: {_STRANGE}" if data[place:stop].strip(b"\0") else CUT)
         # A live stream does not know how much will follow. Its elements are looked at.
         if size is None and kind not in (_SEGMENT, _CLUSTER):
             raise Unreadable("is damaged: an element in it has no size")

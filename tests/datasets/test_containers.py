@@ -716,6 +716,22 @@ def test_boxes_of_other_kinds_are_passed_over(read):
     assert read(content + other) == read(content)
 
 
+@pytest.mark.parametrize("name", ["m4a-aac", "m4a-stereo", "mp4-fragments", "webm", "webm-live"])
+def test_the_end_of_a_line_behind_the_last_box_or_element_is_no_cut(read, name):
+    content = WHOLE[name]
+    for behind in (b"\n", b"\r\n", b"\n\n\n\n\n\n\n", b"\0", bytes(7), bytes(500) + b"\n"):
+        assert read(content + behind) == read(content), behind
+    begun = b"\x1f\x43\xb6\x75" if "webm" in name else b"\0\0\2\0moof"
+    # Behind a segment that says where it ends nothing is of it.
+    assert name == "webm" or all(read(content + begun[:n]) == CUT for n in (3, len(begun) - 1))
+
+
+def test_a_box_of_samples_that_is_not_there_is_missed(read):
+    content = WHOLE["m4a-stereo"]
+    place = content.index(b"mdat") - 4
+    assert all(read(content[: place + n]) == CUT for n in range(10))
+
+
 @pytest.mark.parametrize("kind", ["wav", "avi"])
 def test_mp3_within_riff_is_whole_or_cut(read, kind):
     content = writers.by_ffmpeg(kind, "libmp3lame", 44100, 2, sample="fltp")
