@@ -7,6 +7,7 @@ recordings resumes, and is shared among processes, exactly as one on synthesized
 
 import hashlib
 import os
+import stat
 import warnings
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
@@ -101,7 +102,7 @@ def audio_files(folder: AnyPath) -> list[Path]:
         for path in (Path(root, name) for name in folders):
             if is_hidden(path.name):
                 skipped["hidden folders, or those that a system or a program keeps"].append(path)
-            elif path.is_symlink():
+            elif os.path.islink(path):  # Path.is_symlink raises where nothing may be looked at.
                 skipped["links to folders, which are not followed"].append(path)
         folders[:] = [name for name in folders if not is_hidden(name)]
         for path in (Path(root, name) for name in names):
@@ -132,8 +133,14 @@ def _why_not(path: Path) -> str:
         return "files in which macOS notes something about others"
     if path.suffix.lower() not in audio.AUDIO_SUFFIXES:
         return "files not named as audio"
-    # Path.is_file raises for a link with an impossible target and in a folder that may be listed only.
-    if not os.path.isfile(path):
+    try:
+        is_file = stat.S_ISREG(os.stat(path).st_mode)
+    except PermissionError as error:
+        # As in a folder that may be listed, but not entered.
+        return f"files that cannot be opened ({error.strerror})"
+    except OSError:
+        is_file = False
+    if not is_file:
         return "links to nothing, or devices"
     return "hidden files" if is_hidden(path.name) else ""
 

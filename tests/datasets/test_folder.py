@@ -303,6 +303,31 @@ def test_a_folder_without_permission_is_named(tmp_path, monkeypatch):
         audio_files(tmp_path / "closed")
 
 
+def test_what_lies_in_a_folder_that_may_only_be_listed_is_named(tmp_path, monkeypatch):
+    for name in ("open/a.wav", "shut/b.wav", "shut/._c.wav", "shut/deep/d.wav"):
+        write(tmp_path / name, noise(1000, 0))
+    real = {name: getattr(os, name) for name in ("stat", "lstat", "scandir")}
+
+    def shut(name):
+        def call(path, **options):
+            if str(path).startswith(f"{tmp_path}/shut/"):
+                raise PermissionError(13, "Permission denied", str(path))
+            return real[name](path, **options)
+
+        return call
+
+    # To root everything is open, so the system's answer is played.
+    for name in real:
+        monkeypatch.setattr(os, name, shut(name))
+    with pytest.warns(UserWarning, match="left out of") as caught:
+        assert audio_files(tmp_path) == [tmp_path / "open/a.wav"]
+    (warning,) = caught
+    assert str(warning.message) == (
+        f"left out of {tmp_path}: files that cannot be opened (Permission denied): 2 (first: "
+        "shut/._c.wav); folders that cannot be opened (Permission denied): 1 (first: shut/deep)."
+    )
+
+
 def test_names_that_are_not_utf_8_are_found_read_and_named(tmp_path):
     path = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.wav")
     soundfile.write(os.fsencode(path), np.sin(np.arange(CLIP) / 10), 16000)
