@@ -251,8 +251,12 @@ def _chunked(layout: _Chunks) -> Callable[[mmap | bytes, int], Part]:
                 long = _number(data, first + 8, "<q")
             elif name[:4] in _SAMPLES:
                 length = long if long and length == 2**32 - 1 else length
+                others = takewhile(lambda chunk: any(chunk[0]) and chunk[1] < stop, walk)
                 if length == 0 and end == len(data):
-                    raise Unreadable("holds no samples")
+                    # Where what follows is no row of chunks, the size was left open.
+                    last = max((place + size for _, place, size in others), default=first)
+                    if 0 <= end - last <= 8:
+                        raise Unreadable("holds no samples")
                 # RF64 from a pipe may count 0, and both libraries then find nothing.
                 if long == 0 and length == 2**32 - 1 and first < len(data):
                     raise Unreadable(_LONG)
@@ -263,7 +267,6 @@ def _chunked(layout: _Chunks) -> Callable[[mmap | bytes, int], Part]:
                         raise Unreadable(_LONG)
                     return Part(start, len(data))
                 # libsndfile 1.2.2 would read the last of several.
-                others = takewhile(lambda chunk: any(chunk[0]) and chunk[1] < stop, walk)
                 if any(name[:4] in _SAMPLES for name, *_ in others):
                     raise Unreadable("holds its samples in two places, of which one would be lost")
                 part = _up_to(data, start, max(stop, first + length))

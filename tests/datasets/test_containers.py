@@ -255,6 +255,17 @@ def test_wav_without_samples_holds_none_though_other_chunks_follow(read):
     assert read(content) == "holds no samples"
 
 
+@pytest.mark.parametrize("silence", [0, 1000, 32000])
+@pytest.mark.parametrize("name", ["WAV-PCM_16", "WAV-PCM_U8", "WAV-FLOAT"])
+def test_samples_without_a_size_are_read_to_the_end_that_the_file_counts(read, name, silence):
+    content = bytearray(WHOLE[name])
+    place = content.index(b"data") + 8
+    content[place - 4 : place] = bytes(4)
+    content[place : place + silence] = bytes(silence)
+    assert int.from_bytes(content[4:8], "little") == len(content) - 8
+    assert read(content) == read(WHOLE[name])
+
+
 @pytest.mark.parametrize("order", ["BIG", "LITTLE"])
 def test_the_order_of_bytes_does_not_matter(read, order):
     for kind in ("WAV", "AU", "CAF"):
