@@ -451,6 +451,8 @@ def _by_ffmpeg(
             # Of AMR without its mark the length is an estimate from the bitrate.
             is_told = _is_exact(stream) and container.format.name not in ("amrnb", "amrwb")
             for number, packet in enumerate(container.demux(stream)):
+                if not number and place == 0:
+                    place = -_late(container, stream, packet)
                 # Also said of the end of what a pipe left open.
                 if packet.is_corrupt and not piece.part.checked:
                     raise Unreadable(CUT)
@@ -473,11 +475,11 @@ def _by_ffmpeg(
                     # The first is counted at the first rate, so behind another all are needed.
                     rate = rate or frame.sample_rate
                     first = first if frame.sample_rate == rate else 0
-                    is_before = (place := place + frame.samples) <= first
-                    yield (
-                        frame.sample_rate,
-                        np.empty(frame.samples, "f4") if is_before else _mono(frame, channel),
+                    before, place = place, place + frame.samples
+                    block = (
+                        np.empty(frame.samples, "f4") if place <= first else _mono(frame, channel)
                     )
+                    yield frame.sample_rate, block[max(0, -before) :]
             stated = stream.duration or 0 if is_told and not piece.part.checked else 0
             if (place or 0) + piece.part.origin + stream.codec_context.frame_size < stated:
                 raise Unreadable(CUT_OUT if piece.part.origin else CUT)
@@ -523,6 +525,22 @@ def _frames(packet: "av.Packet", may_be_torn: bool) -> list["av.AudioFrame"]:
         if may_be_torn:
             return []
         raise
+
+
+def _late(
+    container: "av.container.InputContainer", stream: "av.AudioStream", packet: "av.Packet"
+) -> int:
+    """How many samples FFmpeg plays before the sound begins, by what Opus itself says (RFC 7845, 5.1).
+
+    Matroska says it again, in nanoseconds. FFmpeg 5.1 counts the samples at 48 kHz, and takes them
+    there for samples at the rate of the encoder's input.
+    """
+    head = stream.codec_context.extradata or b""
+    is_told_twice = head[:8] == b"OpusHead" and packet.has_sidedata("skip_samples")
+    if not (is_told_twice and container.format.name.startswith("matroska")):
+        return 0
+    skipped = int.from_bytes(bytes(packet.get_sidedata("skip_samples"))[:4], "little")
+    return max(0, int.from_bytes(head[10:12], "little") - skipped)
 
 
 def _is_exact(stream: "av.AudioStream") -> bool:

@@ -432,6 +432,22 @@ def test_ogg_whose_samples_are_not_counted_from_0_is_read_whole_and_in_place(tmp
     np.testing.assert_allclose(read_window(path, 70000, 9000)[0], whole[70000:79000], atol=1e-3)
 
 
+def test_opus_in_webm_begins_where_its_own_header_says(path_of, tmp_path):
+    """FFmpeg 5.1 writes a CodecDelay of 1/6 to 1/2 of that where the encoder was given 8 to 24 kHz."""
+    path = path_of("webm")
+    whole, content = load_audio(path, 48000), bytearray(path.read_bytes())
+    place = content.index(b"\x56\xaa") + 3
+    delay = slice(place, place + (content[place - 1] & 15))
+    assert int.from_bytes(content[delay]) == 6_500_000
+    for part in (6, 3, 2):
+        content[delay] = (6_500_000 // part).to_bytes(delay.stop - delay.start)
+        (tmp_path / "late.webm").write_bytes(content)
+        assert load_audio(tmp_path / "late.webm", 48000).equal(whole)
+        for first in (0, 100, 700, 50000):
+            window, _ = read_window(tmp_path / "late.webm", first, 1000)
+            assert window.equal(whole[first : first + 1000])
+
+
 def test_opus_captured_from_a_radio_stream_is_read_from_where_it_begins(tmp_path):
     """Its headers, and behind them pages that count from the beginning of the stream."""
     wave = np.tile(writers.sound(48000)[0], 3)
