@@ -74,6 +74,8 @@ _PLACES = {
 }
 # How DTS begins, in 16 or 14 bits, and what S/PDIF (IEC 61937) carries: in samples of 16 bits.
 _CODED = re.compile(rb"\xfe\x7f\x01\x80|\x7f\xfe\x80\x01|\xff\x1f\x00\xe8|\x72\xf8\x1f\x4e")
+# What FFmpeg knows by its name alone.
+_BY_NAME = (".g722", ".sbc", ".aptx")
 # What the names of files that macOS leaves beside others, "._x.wav", stand for.
 APPLE_DOUBLE = b"\0\5\x16\7"
 
@@ -243,6 +245,9 @@ def _opened(piece: Piece) -> Iterator[Spans]:
         raise Unreached(f"cannot be opened ({error.strerror})") from error
     with file:
         source = Spans((file, piece.part.start, piece.part.stop))
+        # Others are known by their content, whatever their name.
+        if (suffix := os.path.splitext(os.fsdecode(piece.path))[1].lower()) in _BY_NAME:
+            source.name = f"a{suffix}"
         try:
             yield source
         finally:

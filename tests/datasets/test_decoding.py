@@ -448,6 +448,21 @@ def test_opus_in_webm_begins_where_its_own_header_says(path_of, tmp_path):
             assert window.equal(whole[first : first + 1000])
 
 
+@pytest.mark.parametrize(("name", "rate", "channels"), [("g722", 16000, 1), ("sbc", 44100, 2)])
+def test_what_is_known_by_its_name_alone_is_read(tmp_path, name, rate, channels):
+    path = tmp_path / f"a.{name.upper()}"
+    path.write_bytes(writers.by_ffmpeg(name, name, rate, channels))
+    assert read_header(path)[1] == rate
+    sound, expected = load_audio(path, rate).numpy(), writers.sound(rate, channels).mean(axis=0)
+    assert abs(len(sound) - len(expected)) < 128
+    delay = int(correlate(sound, expected).argmax()) - len(expected) + 1
+    assert 0 <= delay < 100
+    assert np.corrcoef(sound[delay:][:30000], expected[:30000])[0, 1] > 0.99
+    # Another file is what its content says.
+    path.write_bytes(writers.by_libsndfile("WAV", "PCM_16"))
+    assert read_header(path) == (32000, 16000)
+
+
 def test_opus_captured_from_a_radio_stream_is_read_from_where_it_begins(tmp_path):
     """Its headers, and behind them pages that count from the beginning of the stream."""
     wave = np.tile(writers.sound(48000)[0], 3)
