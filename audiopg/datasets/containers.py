@@ -34,12 +34,16 @@ and what else is not above
 =============================  ==================================  ================================
 
 Of files that have their size before their content, as while they are downloaded, zeros at the end
-tell a cut in all but samples, where zeros are silence: from 64 KiB on where nothing else is stated.
+tell a cut: from 64 KiB on where nothing else is stated. They do not in samples, where zeros are
+silence, in AVI, and in ALAC within CAF.
+A download that began again behind its first part shows, but not in CAF, AU, SPHERE, RF64 and WMA,
+nor in WAV, W64 and AIFF where that part has less than 64 KiB. Both are read, up to the length of one.
 
 An Ogg stream should end with a page that says so (RFC 3533). But Android's MediaMuxer, and with it
 Telegram's voice messages, never writes that mark, so its absence does not tell a cut file. That FLAC
 files were joined shows where the first is read to its end, and not before; such a file is refused.
 Of CAF, TTA, WMA and shorten that were joined, only the first is read.
+Bytes before the mark of a container, but for tags, are not passed over: such Ogg or FLAC is refused.
 Of what is not above, the first packet may be the rest of one, as where the capture of a broadcast
 begins. It is left out.
 """
