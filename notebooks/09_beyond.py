@@ -312,7 +312,7 @@ gain_table({row: pair[row] for row in ("full", "extended")})
 # On UrbanSound8K, the sounds of cities, `extended` is ahead, but not beyond chance, or there would be a
 # star ([chapter 5](05_ablations.ipynb#the-experiment-recorded)). On Speech Commands it is behind, and
 # on ESC-10 it is level with `full`. We wanted a curriculum that is better on all three sets, and
-# `extended` is none. Not all of these networks were trained on the same processor.
+# `extended` is not one. Not all of these networks were trained on the same processor.
 #
 # The next table compares `full` with each addition alone, with `extended`, and with the auxiliary
 # head. It uses the development folds of [chapter 3](03_pretraining.ipynb#which-recipe): folds 1 and 2
