@@ -40,8 +40,8 @@ A download that began again behind its first part shows, but not in CAF, AU, SPH
 nor in WAV, W64 and AIFF where that part has less than 64 KiB. Both are read, up to the length of one.
 
 An Ogg stream should end with a page that says so (RFC 3533). But Android's MediaMuxer, and with it
-Telegram's voice messages, never writes that mark, so its absence does not tell a cut file. That FLAC
-files were joined shows where the first is read to its end, and not before; such a file is refused.
+Telegram's voice messages, never writes that mark, so its absence does not tell a cut file. FLAC
+files that were joined are refused: their frames are numbered from 0 again.
 Of CAF, TTA, WMA and shorten that were joined, only the first is read.
 Bytes before the mark of a container, but for tags, are not passed over: such Ogg or FLAC is refused.
 Of what is not above, the first packet may be the rest of one, as where the capture of a broadcast
@@ -343,23 +343,48 @@ def _sox(data: mmap | bytes, start: int) -> Part:
 
 
 def _flac(data: mmap | bytes, start: int) -> Part:
-    total, origin = _number(data, start + 18, ">Q") & (1 << 36) - 1, _flac_origin(data, start)
+    total = _number(data, start + 18, ">Q") & (1 << 36) - 1
+    place = _first_frame(data, start)
+    head = data[place : place + 16]
+    number = _number_of_frame(head)
+    if number == 0 and _begins_again(data, place, head):
+        raise Unreadable("holds another FLAC file behind the first, which would be lost")
+    # Frames are counted where all but the last have one size.
+    size = 1 if head[1:2] and head[1] & 1 else _number(data, start + 10, ">H")
+    origin = (number or 0) * size
     # Of a part of a longer stream the header may count the samples of all of it.
     return Part(start, len(data), total > 0 and not origin, not (total and origin), origin)
 
 
-def _flac_origin(data: mmap | bytes, start: int) -> int:
-    """The number of the first sample (RFC 9639, 9.1.5); 0 where no intact header of a frame says it."""
+def _begins_again(data: mmap | bytes, place: int, head: bytes) -> bool:
+    """Whether frames of FLAC are counted from 0 again, as where files were joined, or a header follows."""
+    if data.find(b"fLaC\0\0\0\x22", place) >= 0:
+        return True
+    again = re.compile(re.escape(head[:2]) + rb"[\0-\xff]{2}\0")
+    for found in again.finditer(data, place + 1):
+        frame = data[found.start() : found.start() + 16]
+        # Frames of one stream have one rate and size of samples.
+        if _number_of_frame(frame) == 0 and all((frame[k] ^ head[k]) & 15 == 0 for k in (2, 3)):
+            return True
+    return False
+
+
+def _first_frame(data: mmap | bytes, start: int) -> int:
+    """Where the first frame begins; the end of the file where no row of blocks leads to it."""
     place, head = start + 42, data[start + 4 : start + 8]
     while len(head) == 4 and not head[0] & 128:
         head = data[place : place + 4]
         # Only the first block, the STREAMINFO, has the number 0: these are zeros, and no block.
         if not any(head[:1]):
-            return 0
+            return len(data)
         place += 4 + int.from_bytes(head[1:])
-    head = data[place : place + 16]
+    return place
+
+
+def _number_of_frame(head: bytes) -> int | None:
+    """The number in the header of a frame of FLAC (RFC 9639, 9.1.5); None where that is not intact."""
     if len(head) < 16 or head[0] != 0xFF or head[1] & 0xFE != 0xF8:
-        return 0
+        return None
     # As in UTF-8 the first byte begins with as many ones as the number has bytes.
     ones = 8 - (~head[4] & 0xFF).bit_length()
     behind = 5 + max(0, ones - 1)
@@ -372,9 +397,7 @@ def _flac_origin(data: mmap | bytes, start: int) -> int:
         checksum ^= byte
         for _ in range(8):
             checksum = checksum << 1 ^ 0x107 * (checksum >> 7)
-    # Frames are counted where all but the last have one size.
-    size = 1 if head[1] & 1 else _number(data, start + 10, ">H")
-    return 0 if checksum else number * size
+    return None if checksum else number
 
 
 # Pages, boxes and elements

@@ -421,8 +421,6 @@ def _refuse_more(source: Spans, frames: int) -> None:
     here = max(4, source.tell() - 2**16)
     source.seek(here)
     rest = source.read(2**17)
-    if b"fLaC\0\0\0\x22" in rest:
-        raise Unreadable("holds another FLAC file behind the first, which would be lost")
     source.seek(10)
     (block,) = struct.unpack(">H", source.read(2))
     while not head[0] & 128:
