@@ -438,8 +438,8 @@ for device, taken in speed.items():
 # ([chapter 3](03_pretraining.ipynb#how-fast)).
 #
 # Where does the time go? We leave out one part of the rendering at a time and measure the time saved.
-# The last line compares the log-mel with two of its steps alone, as the least that it could cost: 1,022
-# Fourier transforms, and the product of each with a 257 x 128 matrix.
+# The last line sets beside the log-mel the least that it could cost: its 1,022 Fourier transforms, and
+# the product of each with a 257 x 128 matrix.
 
 # %%
 for part, saved in bench["parts_of_render"].items():
@@ -451,11 +451,10 @@ print(
 )
 
 # %% [markdown]
-# What bounds the speed? Each pair of lines below compares two times that were measured in the same run.
-# The time of "a clip" is that of rendering, without the log-mel, in a batch of 16 unless the line says
-# "by itself". (These clips are not those of the table above, nor of the figure below.) "Random numbers,
-# a sine and a filter" is a yardstick: for each sample it draws a random number, computes a sine and
-# takes a step of a filter. "Torchsynth's voice" is the synthesizer of that package.
+# What bounds the speed? Below, a clip is rendered, without the log-mel, and timed beside its rivals in
+# the same run. (These clips are not those of the table above.) "Random numbers, a sine and a filter" is
+# a yardstick: for each sample it draws a random number, computes a sine and takes a step of a filter.
+# "Torchsynth's voice" is the synthesizer of that package.
 
 # %%
 for name in (
@@ -466,12 +465,11 @@ for name in (
         print(f"{name}: {share:.2f} times as long as\n  {other}")
 
 # %% [markdown]
-# A whole clip takes less time than the yardstick, so little is left to gain in rendering. In the first
-# table, most of the time goes into the log-mel. Faster algorithms exist for it, but they round
-# differently. We use none of them: on one machine a clip must not change from one version to the next.
-# A clip rendered by itself takes longer, because a batch shares the fixed costs of several hundred
-# small operations. The more partials a band-limited pulse has, the longer it takes; at 1 Hz it has
-# almost 8,000. {numref}`fig-cost` shows how the cost grows.
+# A whole clip takes less time than the yardstick, so little is left to gain in rendering. Most of the
+# time of the first table goes into the log-mel. Faster algorithms exist for it, but they round
+# differently, and on one machine a clip must not change from one version to the next. A clip rendered by
+# itself takes longer, because a batch shares the fixed costs of several hundred small operations.
+# {numref}`fig-cost` shows how the cost grows.
 
 # %% mystnb={"figure": {"caption": "The time to make a clip on one CPU thread, against the number of clips in a batch, of events in a clip, and of partials in a tone. The largest numbers are more than a preset draws.", "name": "fig-cost"}, "image": {"alt": "Three panels of two lines each: rendering alone, and with log-mel. Cost falls until a batch of four and is flat beyond; it rises with the number of events and of partials"}}
 labels = {

@@ -376,9 +376,19 @@ shown
 # {cite}`jordan2024` updates the matrices of the blocks, AdamW all other weights. The learning rate falls
 # to zero over the last steps.
 #
-# What is each part of `cpu` worth? The next table begins with two controls: an untrained network, and
-# the mean and deviation of each mel band (`log-mel`). Each other row trains `mini` (6 blocks, 128 wide)
-# on 12,800 clips. The rows below `cpu` change one part each, and sometimes a setting that goes with it.
+# What is each part of `cpu` worth? We train `mini` (6 blocks, 128 wide) on 12,800 clips by `cpu`, and by
+# six recipes that change one part each, and sometimes a setting that goes with it:
+#
+# - `part-decoded`: the decoder predicts only a third of the hidden patches, and attends only to the
+#   visible ones. It saves about a sixth of the time.
+# - `half-clips-part-decoded`: the same, and the network hears only half of each clip.
+# - `decoder-4x256`: the decoder is twice as deep and twice as wide.
+# - `batch-16`: batches of 16, in half as many steps.
+# - `adamw`: AdamW for all weights, at half the learning rate.
+# - `mimetic-start`: the initial weights make each token attend to similar tokens {cite}`trockman2023`.
+#
+# Two controls stand above them in the table: an untrained network, and the mean and deviation of each
+# mel band (`log-mel`).
 #
 # The judge is a {term}`linear probe` on the recordings that we use for development. For ESC-10 and
 # UrbanSound8K {cite}`salamon2014` these are the first two {term}`folds <fold>`, each tested by a probe
@@ -409,25 +419,12 @@ gain_table(steps, against=next(iter(steps)))
 # the bands kept apart, every recipe beats `log-mel` on all three sets. The untrained network also does
 # so on two of them.
 #
-# Compare the rows with one another with care. Two folds are few, so the standard error itself is
-# uncertain. Three rows (`half-clips-part-decoded`, `decoder-4x256`, `batch-16`) were trained on a GPU.
-# Another device alone can change a probe by several points ([chapter
-# 9](09_beyond.ipynb#what-the-probes-say)). No change is better on all three sets in both ways of
-# averaging, so `cpu` uses none of them. With two folds, hardly any of these differences can be told
-# from chance:
-#
-# - `part-decoded`: the decoder predicts only a third of the hidden patches, and attends only to the
-#   visible ones. It saves about a sixth of the time. It loses several points on UrbanSound8K and Speech
-#   Commands with averaged tokens, and gains some on ESC-10 with the bands kept apart.
-# - `half-clips-part-decoded`: the same, and the network hears only half of each clip. It loses on
-#   UrbanSound8K in both ways of averaging, and on Speech Commands with averaged tokens.
-# - `decoder-4x256`: a decoder twice as deep and twice as wide reaches the lowest loss, but with averaged
-#   tokens no better probe, and a worse one on Speech Commands.
-# - `batch-16`: batches of 16, in half as many steps, lose a little everywhere.
-# - `adamw`: AdamW, at half the learning rate, gains points on ESC-10 and loses points on UrbanSound8K,
-#   in both ways of averaging. On Speech Commands it loses points with averaged tokens.
-# - `mimetic-start`: the initial weights make each token attend to similar tokens {cite}`trockman2023`.
-#   It shows no clear gain.
+# No change is better on all three sets in both ways of averaging, so `cpu` uses none of them. The lowest
+# loss does not bring the best probe: `decoder-4x256` reaches it, and with averaged tokens loses points
+# on Speech Commands. Hardly any of these gains can be told from chance. Two folds are few, so the
+# standard error itself is uncertain. And three rows (`half-clips-part-decoded`, `decoder-4x256`,
+# `batch-16`) were trained on a GPU, though another device alone can change a probe by several points
+# ([chapter 9](09_beyond.ipynb#what-the-probes-say)).
 #
 # In {numref}`fig-recorded-loss`, `tiny`, which was trained by this recipe, leaves the shelf after the
 # fewest clips. Why? All four runs left it after 200 to 330 steps, with Muon or AdamW, and in batches of

@@ -151,58 +151,17 @@ rows = {
 outcome_table(rows)
 
 # %% [markdown]
-# How to read this table:
+# Each cell is the accuracy in per cent, ± the standard deviation over test folds. Where a cell holds two
+# accuracies, the first is of *averaged tokens* (chapter 4's mean pooling). The second is with the *bands
+# kept apart* (frequency pooling): the tokens of each of the eight rows of patches, 16 mel bands high,
+# are averaged by themselves. The last four rows learned from recordings instead, as many windows of them
+# as there were clips; each is probed only on a set that it has not heard.
+# [Below](#how-the-rows-were-made) we say how all rows were made.
 #
-# - Each cell is the accuracy in per cent, ± the standard deviation over test folds. Speech Commands has
-#   one test part, here called fold 3, so its cells show no deviation.
-# - Where a cell holds two accuracies, the first is of *averaged tokens* (chapter 4's mean pooling). The
-#   second is with the *bands kept apart* (frequency pooling): the tokens of each of the eight rows of
-#   patches, 16 mel bands high, are averaged by themselves.
-# - *Log-mel* is the mean and the deviation of each of the 128 mel bands.
-# - *CPU min* are the minutes of one core for the pre-training, averaged over the seeds. `dynamic` has
-#   the most because one of its seeds ran on a slow processor. The first two seeds of the rows of
-#   recordings ran on another kind of processor than those of `full`. [Chapter
-#   9](09_beyond.ipynb#what-the-probes-say) shows how much that alone can change an accuracy.
-# - The *held-out loss* is measured on the curriculum of the row (for recordings, on `full`). So it
-#   cannot be compared between curricula.
-# - The last four rows repeat a comparison of the paper: the same network was trained on 12,800 windows
-#   of recordings, each as long as a clip. The recordings come from the other sets at hand, never from
-#   the set that is probed. So each of these rows has figures for one set only. The few recordings that
-#   ESC-10 and UrbanSound8K have in common ([field
-#   notes](../book/field_notes.md#data-sets-and-their-tables)) were left out.
-# - The rows *with words* draw on the other set of sounds and on Speech Commands. Each file is heard
-#   equally often. So 50 % of the windows for ESC-10, and 87 % of those for UrbanSound8K, are single
-#   spoken words of a second, repeated ten times. The rows *without words* draw on the other set of
-#   sounds alone.
-#
-# A *gain* is the difference of two rows, tested on the same folds. Let $a_k$ and $b_k$ be the accuracies
-# of the two rows on fold $k$ of $F$, averaged over $n_a$ and $n_b$ seeds. Let $s^2$ be the variance
-# between seeds of the same row, averaged over the rows of a table that have several seeds. The gain
-# $\Delta$ and its standard error are
-#
-# $$
-# \begin{aligned}
-# \Delta &= \frac{1}{F} \sum_{k=1}^{F} (a_k - b_k), \\
-# \operatorname{se}^2 &= \left(\frac{1}{F} + \frac{1}{F - 1}\right)
-#   \frac{1}{F - 1} \sum_{k=1}^{F} (a_k - b_k - \Delta)^2 \\
-# &\quad {} + s^2 \left(\frac{1}{n_a} + \frac{1}{n_b}\right) .
-# \end{aligned}
-# $$ (eq-gain)
-#
-# If the folds were independent, the first bracket would be $1/F$ alone. But the probes of different
-# folds share clips that they are trained on. The second fraction of the bracket allows for that
-# {cite}`nadeau2003`: it is the number of test clips over the number of training clips. Where no row of a
-# table has several seeds, $s^2$ is unknown, and its term is left out. The same gain can have another
-# error in another table, because $s^2$ depends on its rows.
-#
-# In this chapter's tables a star marks a gain *beyond chance*: its interval of 95 % lies wholly on one
-# side of zero. Folds and seeds are few, so the interval is that of Student's *t*. With one seed it
-# reaches 2.8 standard errors to each side for five folds, and 4.3 for three. Where the true gain is
-# zero, about one table cell in twenty still gets a star. We never give one to a gain over two folds,
-# whose error is too uncertain.
-#
-# Each curriculum adds a stage to the one before: partials, then events and envelopes, then damping and
-# noise. Here is the gain of each stage, in points:
+# Accuracies are best compared on the same folds. A *gain* is the mean of the differences of two rows
+# over their folds, in points, ± its standard error. A star marks a gain *beyond chance*
+# ([below](#when-is-a-gain-beyond-chance)). Each curriculum adds a stage to the one before: partials,
+# then events and envelopes, then damping and noise. Here is the gain of each stage:
 
 # %%
 stages = {name: rows[name] for name in presets}
@@ -272,6 +231,53 @@ pd.concat(beside, axis=1).swaplevel(axis=1)[tested]
 # its leads over log-mel statistics and over recordings shrink, and some change their sign. All
 # differences between the two columns may be chance, because the folds are few.
 #
+# ### How the rows were made
+#
+# - *Log-mel* is the mean and the deviation of each of the 128 mel bands.
+# - The *held-out loss* is measured on the curriculum of the row (for recordings, on `full`). So it
+#   cannot be compared between curricula.
+# - Speech Commands has one test part, here called fold 3, so its cells show no deviation.
+# - The last four rows repeat a comparison of the paper. Each window of a recording is as long as a clip.
+#   The recordings come from the other sets at hand, never from the set that is probed. The few
+#   recordings that ESC-10 and UrbanSound8K have in common ([field
+#   notes](../book/field_notes.md#data-sets-and-their-tables)) were left out.
+# - The rows *with words* draw on the other set of sounds and on Speech Commands. Each file is heard
+#   equally often. So 50 % of the windows for ESC-10, and 87 % of those for UrbanSound8K, are single
+#   spoken words of a second, repeated ten times. The rows *without words* draw on the other set of
+#   sounds alone.
+# - *CPU min* are the minutes of one core for the pre-training, averaged over the seeds. `dynamic` has
+#   the most because one of its seeds ran on a slow processor. The first two seeds of the rows of
+#   recordings ran on another kind of processor than those of `full`. [Chapter
+#   9](09_beyond.ipynb#what-the-probes-say) shows how much that alone can change an accuracy.
+#
+# ### When is a gain beyond chance?
+#
+# Let $a_k$ and $b_k$ be the accuracies of two rows on fold $k$ of $F$, averaged over $n_a$ and $n_b$
+# seeds. Let $s^2$ be the variance between seeds of the same row, averaged over the rows of a table that
+# have several seeds. The gain $\Delta$ and its standard error are
+#
+# $$
+# \begin{aligned}
+# \Delta &= \frac{1}{F} \sum_{k=1}^{F} (a_k - b_k), \\
+# \operatorname{se}^2 &= \left(\frac{1}{F} + \frac{1}{F - 1}\right)
+#   \frac{1}{F - 1} \sum_{k=1}^{F} (a_k - b_k - \Delta)^2 \\
+# &\quad {} + s^2 \left(\frac{1}{n_a} + \frac{1}{n_b}\right) .
+# \end{aligned}
+# $$ (eq-gain)
+#
+# If the folds were independent, the first bracket would be $1/F$ alone. But the probes of different
+# folds share clips that they are trained on. The second fraction of the bracket allows for that
+# {cite}`nadeau2003`: it is the number of test clips over the number of training clips. Where no row of a
+# table has several seeds, $s^2$ is unknown, and its term is left out. The same gain can have another
+# error in another table, because $s^2$ depends on its rows.
+#
+# A gain is beyond chance if its interval of 95 % lies wholly on one side of zero. Folds and seeds are
+# few, so the interval is that of Student's *t*. With one seed it reaches 2.8 standard errors to each
+# side for five folds, and 4.3 for three. Where the true gain is zero, about one table cell in twenty
+# still gets a star. We never give one to a gain over two folds, whose error is too uncertain.
+#
+# ### Fine-tuned
+#
 # These are linear probes, but the paper fine-tunes. So we pre-trained the four networks and the one of
 # recordings with words once more, all on one processor. We then fine-tuned them on ESC-10 for eight
 # epochs, beside a network with random weights ("scratch"). The table has the mean over the five folds,
@@ -305,7 +311,9 @@ pd.concat(gain_table(rows_of) for rows_of in (in_order, against_real))
 # least for so few epochs. One seed cannot show whether it is a better place than recordings, because
 # these errors leave out how much seeds differ.
 #
-# Here is the paper's Table 3. Its network is a ViT-B. Unless a row says otherwise, pre-training took 100
+# ### The paper's table
+#
+# In the paper's Table 3 the network is a ViT-B. Unless a row says otherwise, pre-training took 100
 # epochs (Section 4.1) and fine-tuning 50. "Filter" is the damping; the paper's text adds background
 # noise to it. Both rows of recordings draw on 100 hours of FSD50K. {numref}`fig-table-3` draws the first
 # four rows, which rise in the same order as our fine-tuned networks.

@@ -310,9 +310,9 @@ gain_table({row: pair[row] for row in ("full", "extended")})
 
 # %% [markdown]
 # On UrbanSound8K, the sounds of cities, `extended` is ahead, but not beyond chance, or there would be a
-# star ([chapter 5](05_ablations.ipynb#the-experiment-recorded)). On Speech Commands it is behind, and
-# on ESC-10 it is level with `full`. We wanted a curriculum that is better on all three sets, and
-# `extended` is not one. Not all of these networks were trained on the same processor.
+# star ([chapter 5](05_ablations.ipynb#when-is-a-gain-beyond-chance)). On Speech Commands it is behind,
+# and on ESC-10 it is level with `full`. We wanted a curriculum that is better on all three sets, and
+# `extended` is not one.
 #
 # The next table compares `full` with each addition alone, with `extended`, and with the auxiliary
 # head. It uses the development folds of [chapter 3](03_pretraining.ipynb#which-recipe): folds 1 and 2
@@ -330,17 +330,13 @@ additions = {
 gain_table(additions, against="full")
 
 # %% [markdown]
-# The row *full, elsewhere* is no addition but the row `cpu` of [chapter 3](03_pretraining.ipynb). Its
-# recipe, seed and precision (bfloat16) are those of `full`. But its code was compiled
-# (`torch.compile`), and it was trained on another processor, so the same sums were rounded in another
-# order.
-#
-# This rounding alone is worth up to seven points with averaged tokens, and one point with the bands kept
-# apart. So a single cell of this table means little.
-#
-# Two warnings remain. With averaged tokens every row gains on ESC-10, even the one that changes
-# nothing: there this run of `full` is a weak rival. And the rows `noise`, `reverberation`, `extended`
-# and the auxiliary head were themselves trained on the other processor.
+# The row *full, elsewhere* adds nothing. It is the row `cpu` of [chapter 3](03_pretraining.ipynb), with
+# the recipe, the seed and the precision (bfloat16) of `full`. But it was trained on another processor,
+# by compiled code (`torch.compile`), so the same sums were rounded in another order. This rounding alone
+# is worth up to seven points with averaged tokens, and one point with the bands kept apart. So a single
+# cell of this table means little: the rows `noise`, `reverberation`, `extended` and the auxiliary head
+# come from that other processor, too. And with averaged tokens every row gains on ESC-10, even the one
+# that adds nothing, because there this run of `full` is a weak rival.
 #
 # ### Chosen here, tested there
 #
@@ -367,15 +363,12 @@ gain_table(chosen, against="full")
 # apart `motion` keeps its lead on UrbanSound8K, on a single fold. On Speech Commands both are behind
 # `full`.
 #
-# Gains of two points can come from rounding alone. The row `full` has other accuracies on Speech
-# Commands here than in the first table, though recipe, seeds and test clips are the same: two of its
-# three networks were trained anew, on another processor and without compilation. (The third was trained
-# anew on the same processor, and its accuracies came out the same.)
-#
-# Why did the gains shrink? A gain that was chosen because it was large tends to shrink on new folds.
-# For `formants` there is one more reason: the row `full` was low on the development folds of ESC-10.
-# Over *full, elsewhere*, `formants` was ahead by five points only. The probes differ, too: on ESC-10
-# they learn from four folds here, and from one above.
+# Why did the gains shrink? A gain that was chosen because it was large tends to shrink on new folds. For
+# `formants` there is one more reason: the row `full` was low on the development folds of ESC-10. Over
+# *full, elsewhere*, `formants` was ahead by five points only. The probes differ, too: on ESC-10 they
+# learn from four folds here, and from one above. Rounding shows here again: on Speech Commands the row
+# `full` has other accuracies than in the first table, though recipe, seeds and test clips are the same,
+# because two of its three networks were trained anew on another processor.
 #
 # `python -m audiopg reproduce beyond chosen` makes rows that have no record. At the paper's size
 # (`--scale paper`, on a GPU), run `beyond` first: its results decide which additions `chosen` trains.
