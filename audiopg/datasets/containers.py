@@ -347,26 +347,33 @@ def _flac(data: mmap | bytes, start: int) -> Part:
     place = _first_frame(data, start)
     head = data[place : place + 16]
     number = _number_of_frame(head)
-    if number == 0 and _begins_again(data, place, head):
-        raise Unreadable("holds another FLAC file behind the first, which would be lost")
     # Frames are counted where all but the last have one size.
     size = 1 if head[1:2] and head[1] & 1 else _number(data, start + 10, ">H")
     origin = (number or 0) * size
+    if number == 0:
+        after = -(-total // max(1, size))
+        behind = (
+            0 if data.find(b"fLaC\0\0\0\x22", place) >= 0 else _frame_behind(data, place, after)
+        )
+        if behind == 0:
+            raise Unreadable("holds another FLAC file behind the first, which would be lost")
+        if behind:
+            raise Unreadable("holds more samples than its header counts (convert it with FFmpeg)")
     # Of a part of a longer stream the header may count the samples of all of it.
     return Part(start, len(data), total > 0 and not origin, not (total and origin), origin)
 
 
-def _begins_again(data: mmap | bytes, place: int, head: bytes) -> bool:
-    """Whether frames of FLAC are counted from 0 again, as where files were joined, or a header follows."""
-    if data.find(b"fLaC\0\0\0\x22", place) >= 0:
-        return True
-    again = re.compile(re.escape(head[:2]) + rb"[\0-\xff]{2}\0")
-    for found in again.finditer(data, place + 1):
+def _frame_behind(data: mmap | bytes, place: int, after: int) -> int | None:
+    """The number of a frame behind the first that should not be there: 0 again, or the one after all."""
+    head = data[place : place + 4]
+    for found in re.compile(re.escape(head[:2])).finditer(data, place + 1):
         frame = data[found.start() : found.start() + 16]
         # Frames of one stream have one rate and size of samples.
-        if _number_of_frame(frame) == 0 and all((frame[k] ^ head[k]) & 15 == 0 for k in (2, 3)):
-            return True
-    return False
+        if (number := _number_of_frame(frame)) in (0, after) and all(
+            (frame[k] ^ head[k]) & 15 == 0 for k in (2, 3)
+        ):
+            return number
+    return None
 
 
 def _first_frame(data: mmap | bytes, start: int) -> int:

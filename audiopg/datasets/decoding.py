@@ -27,7 +27,6 @@ import os
 import re
 import stat
 import struct
-import sys
 import time
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
@@ -377,8 +376,6 @@ def _by_libsndfile(piece: Piece, source: Spans, first: int, channel: int | None)
                     mono = _one_of(channels, 1, channel)
                     yield piece.sample_rate, mono[max(0, first - place) :]
                 place += len(channels)
-            if file.format == "FLAC":
-                _refuse_more(source, piece.frames)
     except (soundfile.SoundFileError, ValueError) as error:
         raise Unreadable("is damaged: libsndfile cannot decode it") from error
 
@@ -412,33 +409,6 @@ def _lacks_page(source: Spans) -> bool:
         place += 27 + head[26] + sum(source.read(head[26]))
         source.seek(place)
     return False
-
-
-def _refuse_more(source: Spans, frames: int) -> None:
-    """Refuse FLAC that was read to the end that it states, where more would be lost."""
-    place, head = 4, bytes(4)
-    # The decoder may have read ahead.
-    here = max(4, source.tell() - 2**16)
-    source.seek(here)
-    rest = source.read(2**17)
-    source.seek(10)
-    (block,) = struct.unpack(">H", source.read(2))
-    while not head[0] & 128:
-        source.seek(place)
-        head = source.read(4) or b"\x80"
-        place += 4 + int.from_bytes(head[1:])
-    source.seek(place)
-    if len(head := source.read(4)) < 4:
-        return
-    # Frames begin alike, but for their size and how they keep their channels, and are numbered: by
-    # samples where their sizes differ.
-    number = frames if head[1] & 1 else -(-frames // max(1, block))
-    if number > sys.maxunicode:
-        return
-    alike = [bytes(high << 4 | byte & 15 for high in range(16)) for byte in head[2:]]
-    mark = re.escape(head[:2]) + b"".join(b"[%b]" % re.escape(each) for each in alike)
-    if re.search(mark + re.escape(chr(number).encode("utf-8", "surrogatepass")), rest):
-        raise Unreadable("holds more samples than its header counts (convert it with FFmpeg)")
 
 
 def _by_ffmpeg(
