@@ -307,7 +307,8 @@ same = torch.equal(audiopg.render(again), waves)
 print(f"the same bits after a round trip through JSON: {same}")
 
 # %% [markdown]
-# `to_table` gives a data frame with one row per event. The query keeps only the events that sound:
+# `to_table` gives a data frame with one row per event. Each clip has room for as many events as the
+# fullest of them; the query keeps those in use:
 
 # %%
 columns = ["excitation", "f0", "onset", "length", "burst_amplitude"]
@@ -391,13 +392,13 @@ widgets.side_by_side({said: from_scene(written)}, columns=1)
 # - **A sine of a sum is a sum of products.** Lay 1,024 samples on a grid of 16 rows and 64 columns. The
 #   sample in row $j$ and column $m$ has the time $t_j + \tau_m$. So a partial needs sines at only
 #   $16 + 64$ times, and a product of two small matrices does the rest.
-# - **A phase may wrap.** The phase of a pulse is an integer that overflows after each cycle, as a phase
-#   should.
+# - **A phase may wrap.** The phase of a pulse is kept as an integer whose whole range is one cycle.
+#   Where it overflows, a new cycle begins.
 # - **A recursion can be cut into blocks.** One matrix product applies the low-pass filter to 32
 #   samples. Only two numbers pass on to the next 32.
 # - **A pass over memory costs more than a multiplication.** A random number takes ten rounds of
-#   arithmetic. With numba, a CPU does all ten rounds for one number before it begins the next, so what
-#   lies between the rounds never goes through memory.
+#   arithmetic. With numba, a CPU does all ten rounds for one number before it begins the next, so it
+#   keeps the numbers between the rounds in its registers and never writes them to memory.
 # - **Most of a filterbank is zeros.** So the log-mel multiplies only small blocks of it.
 #
 # The table shows milliseconds per clip. The *reference* is our plain version of what the released code
@@ -437,24 +438,10 @@ for device, taken in speed.items():
 # slowly, and a GPU makes clips faster. On both, synthesis takes a small part of a training step
 # ([chapter 3](03_pretraining.ipynb#how-fast)).
 #
-# Where does the time go? We leave out one part of the rendering at a time and measure the time saved.
-# The last line sets beside the log-mel the least that it could cost: its 1,022 Fourier transforms, and
-# the product of each with a 257 x 128 matrix.
-
-# %%
-for part, saved in bench["parts_of_render"].items():
-    print(f"{part}: {saved:.2f} ms")
-least = sum(bench["least_of_log_mel"].values())
-print(
-    f"log-mel: {speed.loc['log-mel', 'CPU, 1 thread']:.2f} ms, "
-    f"against {least:.2f} ms"
-)
-
-# %% [markdown]
 # What bounds the speed? Below, a clip is rendered, without the log-mel, and timed beside its rivals in
-# the same run. (These clips are not those of the table above.) "Random numbers, a sine and a filter" is
-# a yardstick: for each sample it draws a random number, computes a sine and takes a step of a filter.
-# "Torchsynth's voice" is the synthesizer of that package.
+# the same run. (These are not the clips of the table above, so the ratios differ.) "Random numbers, a
+# sine and a filter" is a yardstick: for each sample it draws a random number, computes a sine and takes
+# a step of a filter. "Torchsynth's voice" is the synthesizer of that package.
 
 # %%
 for name in (
@@ -462,16 +449,17 @@ for name in (
     "a clip of `full` by itself",
 ):
     for other, share in bench["ratios"][name].items():
-        print(f"{name}: {share:.2f} times as long as\n  {other}")
+                rival = other.replace("a clip of `full`", "one in a batch of 16")
+        print(f"{name}: {share:.2f} times as long as\n  {rival}")
 
 # %% [markdown]
 # A whole clip takes less time than the yardstick, so little is left to gain in rendering. Most of the
 # time of the first table goes into the log-mel. Faster algorithms exist for it, but they round
-# differently, and on one machine a clip must not change from one version to the next. A clip rendered by
-# itself takes longer, because a batch shares the fixed costs of several hundred small operations.
-# {numref}`fig-cost` shows how the cost grows.
+# differently. We do not use them, because on a given machine a new version of `audiopg` must make
+# exactly the same clips. A clip rendered by itself takes longer, because a batch shares the fixed costs
+# of several hundred small operations. {numref}`fig-cost` shows how the cost grows.
 
-# %% mystnb={"figure": {"caption": "The time to make a clip on one CPU thread, against the number of clips in a batch, of events in a clip, and of partials in a tone. The largest numbers are more than a preset draws.", "name": "fig-cost"}, "image": {"alt": "Three panels of two lines each: rendering alone, and with log-mel. Cost falls until a batch of four and is flat beyond; it rises with the number of events and of partials"}}
+# %% mystnb={"figure": {"caption": "The time to make a clip on one CPU thread, against the number of clips in a batch, of events in a clip, and of partials in a tone. The largest numbers are more than a preset draws.", "name": "fig-cost"}, "image": {"alt": "Three panels of two lines each: rendering alone, and with log-mel. The time falls until a batch of four and is flat beyond. It rises little up to 16 events, and steeply beyond 32 partials"}}
 labels = {
     "batch": "clips in a batch",
     "events": "events in a clip",

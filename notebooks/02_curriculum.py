@@ -121,7 +121,8 @@ plt.show()
 # - *The noise floor* fills the gaps between events. Without it, six tenths of this clip are digital
 #   silence, which no microphone delivers.
 # - *Bursts* tell us that something was struck. Three of the four events here have a burst. The bursts
-#   last a seventh of a second in all, and each covers all frequencies at once.
+#   last a seventh of a second in all. Each holds all frequencies at once, until the damping takes the
+#   high ones away.
 # - *Events and envelopes* make things happen in time. Without them every frame is like the one before.
 # - *Partials* give the timbre. With one left, only the pitch and the rhythm remain.
 #
@@ -161,7 +162,8 @@ plots.histograms(drawn)
 plt.show()
 
 # %% [markdown]
-# In numbers: half of the draws lie below the middle column, and nine tenths between the outer ones.
+# The next table has the median of each factor, and the two values between which nine tenths of its draws
+# lie.
 
 # %%
 quantiles = {"5 %": 0.05, "half": 0.5, "95 %": 0.95}

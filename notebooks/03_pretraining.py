@@ -65,7 +65,7 @@ plt.show()
 
 # %% [markdown]
 # The spectrograms are standardised: over many clips of the preset `full` their mean is 0 and their
-# standard deviation is 1. Over only three clips this holds roughly:
+# standard deviation is 1. The three clips here differ from that, as few clips do:
 
 # %%
 print(f"{tuple(mel.shape)}: mean {mel.mean():.3f}, sd {mel.std():.3f}")
@@ -254,9 +254,10 @@ pd.DataFrame.from_dict(table, orient="index", columns=columns)
 # patches, its loss is worse than that of the flat answer. `tiny` also beats the ridge regression, which
 # is the least that one should ask of a trained network.
 #
-# Part of the average patch is not about sound at all. In the lowest band, some mel filters are so narrow
-# that they hold next to nothing of any Fourier bin. Their rows are always dark, and easily guessed. Here
-# is the loss of the average patch in each band, from the lowest to the highest:
+# Part of what the average patch predicts comes from the mel filters and not from any sound. In the
+# lowest band, some filters are so narrow that they hold next to nothing of any Fourier bin. Their rows
+# are always dark, and easily guessed. Here is the loss of the average patch in each band, from the
+# lowest to the highest:
 
 # %%
 print(
@@ -421,10 +422,11 @@ gain_table(steps, against=next(iter(steps)))
 #
 # No change is better on all three sets in both ways of averaging, so `cpu` uses none of them. The lowest
 # loss does not bring the best probe: `decoder-4x256` reaches it, and with averaged tokens loses points
-# on Speech Commands. Hardly any of these gains can be told from chance. Two folds are few, so the
-# standard error itself is uncertain. And three rows (`half-clips-part-decoded`, `decoder-4x256`,
-# `batch-16`) were trained on a GPU, though another device alone can change a probe by several points
-# ([chapter 9](09_beyond.ipynb#what-the-probes-say)).
+# on Speech Commands. Hardly any of these gains can be told from chance: with two folds, an interval of
+# 95 % reaches 12.7 standard errors to each side. And the devices differ. Three rows
+# (`half-clips-part-decoded`, `decoder-4x256`, `batch-16`) were trained on a GPU, the others on a CPU,
+# and a change of device alone can move a probe by several points ([chapter
+# 9](09_beyond.ipynb#what-the-probes-say)).
 #
 # In {numref}`fig-recorded-loss`, `tiny`, which was trained by this recipe, leaves the shelf after the
 # fewest clips. Why? All four runs left it after 200 to 330 steps, with Muon or AdamW, and in batches of
@@ -432,12 +434,12 @@ gain_table(steps, against=next(iter(steps)))
 # steps matters most. With small batches, the same steps take fewer clips.
 #
 # How much time does `cpu` save? The next record compares it with an older recipe of ours, `before`:
-# AdamW, batches of 32, a cosine schedule. The times in the record are those of one thread in single
-# precision; the table above has `mini` in bfloat16. For the time of `before` we ran 40 of its 2,000
-# steps, and multiplied. Its loss and accuracies are those of an older run in bfloat16, and its loss is
-# a training loss. The other losses are held-out losses. The probes are tested on all five folds of
-# ESC-10, at the recordings' own length. In the columns, *mean* stands for averaged tokens, and
-# *frequency* for the bands kept apart.
+# AdamW, batches of 32, a cosine schedule. The probes are tested on all five folds of ESC-10, at the
+# recordings' own length. *Mean* stands for averaged tokens, and *frequency* for the bands kept apart.
+# The times are those of one thread in single precision, so `mini` takes longer here than by the tables
+# above, which have bfloat16. For the time of `before` we ran 40 of its 2,000 steps, and multiplied. Its
+# loss and accuracies come from an older run, in bfloat16, and this loss is a training loss; the other
+# two are held-out losses.
 
 # %%
 bench = read_record("bench-recipe")
@@ -549,10 +551,10 @@ pd.DataFrame(kernels["metrics"]).T.iloc[:, :4].rename(
 # ## Eight GPUs, and sixty-four
 #
 # What would limit a run on more processes? This was calculated, not run. In every step, each of $N$
-# processes makes its share of the clips and learns from them. Then all processes add up their
-# gradients, which are 444 MB in float32. In a ring, $2\,(N - 1)/N$ times 444 MB go through every link.
-# Take an H100 at 40 % of its 989 TFLOP/s and a batch of 256. Inside one machine, NVLink moves 450 GB a
-# second each way. Between machines, we take a link of 50 GB a second.
+# processes makes its share of the clips and learns from them. Then all processes add up their gradients,
+# which are 444 MB in float32. If the processes form a ring and pass partial sums on, $2\,(N - 1)/N$
+# times 444 MB go through every link. Take an H100 at 40 % of its 989 TFLOP/s and a batch of 256. Inside
+# one machine, NVLink moves 450 GB a second each way. Between machines, we take a link of 50 GB a second.
 
 # %%
 machines = {
@@ -574,7 +576,7 @@ pd.DataFrame(limits).round(2)
 # Inside one machine, this takes little time, and can go on while other gradients are still computed.
 # Across machines, the links would be busy eleven times as long as the GPUs. A larger batch moves no more
 # gradients, so with batches of some 3,000 clips, links and GPUs would be busy equally long. But then the
-# paper's 500,000 clips are fewer than 170 steps. The limit is whether so few steps can teach the network
+# paper's 500,000 clips are fewer than 200 steps. The limit is whether so few steps can teach the network
 # anything. Synthesis is no limit: each process makes its own clips and asks nobody.
 #
 # ## What it means

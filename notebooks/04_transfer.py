@@ -269,16 +269,17 @@ tested.fillna("–")
 # network, `mini`: one on **real audio**, and one on **synthetic clips**. Compare these two with each
 # other, because `tiny` is larger and heard more.
 #
-# The encoder of real audio that is tested on ESC-10 heard UrbanSound8K and Speech Commands. The one
-# that is tested on UrbanSound8K heard ESC-10 and Speech Commands. Neither heard the few recordings that
+# The encoder of real audio that is tested on ESC-10 heard UrbanSound8K and Speech Commands. The one that
+# is tested on UrbanSound8K heard ESC-10 and Speech Commands. Neither heard the few recordings that
 # ESC-10 and UrbanSound8K have in common ([field
-# notes](../book/field_notes.md#data-sets-and-their-tables)). On Speech Commands we test the first of
-# the two, which heard no test speaker. Half or more of what these encoders heard are single spoken
-# words, each looped ten times to fill a clip ([chapter 5](05_ablations.ipynb#the-experiment-recorded)).
+# notes](../book/field_notes.md#data-sets-and-their-tables)). On Speech Commands we test the one that
+# heard UrbanSound8K and Speech Commands: it heard words, but none of the speakers who are tested. Half
+# or more of what these encoders heard are single spoken words, each looped ten times to fill a clip
+# ([chapter 5](05_ablations.ipynb#the-experiment-recorded)).
 #
-# The first table says what each encoder heard (its "recordings" are files), and in how many minutes by
-# the clock, on machines that did other work, too. In the second table, p compares each row with the row
-# "AudioPG, tiny", which has mean pooling.
+# The first table says what each encoder heard, and how long its training took by the clock. In it,
+# "recordings" are files, and the machines did other work, too. In the second table, p compares each row
+# with the row "AudioPG, tiny", which has mean pooling.
 
 # %%
 SETS = {
@@ -577,6 +578,35 @@ pd.DataFrame(
 # frozen features above are clearly ahead of this fine-tuning on Speech Commands, and level or a point
 # ahead on the other two sets.
 #
+# ### How fast is fine-tuning?
+#
+# The usual way is a `DataLoader`, whose workers decode files and make log-mels clip by clip. Ours keeps
+# the decoded waves, and makes log-mels on the device. Each line below compares our way with the usual
+# way on the same clips. The line names their length; those of `fast` have their own length. On a
+# processor the choice hardly matters. What makes `fast` faster is that it leaves out 60 % of the
+# patches.
+
+# %%
+bench = read_record("bench-transfer")
+print(
+    f"{bench['settings']['preset']}, {bench['settings']['batch_size']} clips "
+    f"a step, {bench['device']}"
+)
+ways = {
+    name: figures
+    for name, figures in bench["metrics"].items()
+    if isinstance(figures, dict) and "steps_per_second" in figures
+}
+for name, figures in ways.items():
+    print(
+        f"{name}: {figures['steps_per_second']:.2f} steps/s, "
+        f"{100 * figures['share_of_data']:.1f} % of a step for data, "
+        f"{figures['ratio']:.2f} times as fast as the usual way"
+    )
+for device, rate in bench["metrics"]["embedded_clips_per_second"].items():
+    print(f"embedding on {device}: {rate:.1f} clips of 10.24 s a second")
+
+# %% [markdown]
 # ## Where it errs
 #
 # Which classes does this page's probe take for one another?
@@ -629,9 +659,9 @@ plt.show()
 # %% [markdown]
 # ### How often would any pair share a kind?
 #
-# Many pairs of classes share a kind, confused or not. In the next table, the first column counts all
-# ordered pairs of classes: that is the *base rate*. The second counts the four most frequent confusions,
-# the third every confused clip.
+# Many pairs of classes share a kind, confused or not. The next table has the share of pairs that do, in
+# per cent: of all ordered pairs of classes (the *base rate*), of the four most frequent confusions, and
+# of all confused clips.
 
 # %%
 rows = {}
@@ -725,38 +755,10 @@ table_1.fillna("–")
 # %% [markdown]
 # Some of these rows have other figures elsewhere in the paper ([where the paper disagrees with
 # itself](../book/paper.md#where-the-paper-disagrees-with-itself)). Our numbers cannot be compared with
-# these, because our parts of the sets are smaller or easier. Only the *shape* can be compared:
-# pre-trained against from scratch, with the same clips and recipe.
+# these, because our parts of the sets are smaller or easier. What can be compared is the lead of the
+# pre-trained network over the one from scratch, with the same clips and recipe.
 #
 # Fine-tuning ViT-B is not run yet on any set.
-#
-# ### How fast is fine-tuning?
-#
-# The usual way is a `DataLoader`, whose workers decode files and make log-mels clip by clip. Ours keeps
-# the decoded waves, and makes log-mels on the device. Each line below compares our way with the usual
-# way, both on clips of the length that the line names, or, for `fast`, at their own length. On a
-# processor the choice hardly matters. What makes `fast` faster is that it leaves out 60 % of the
-# patches.
-
-# %%
-bench = read_record("bench-transfer")
-print(
-    f"{bench['settings']['preset']}, {bench['settings']['batch_size']} clips "
-    f"a step, {bench['device']}"
-)
-ways = {
-    name: figures
-    for name, figures in bench["metrics"].items()
-    if isinstance(figures, dict) and "steps_per_second" in figures
-}
-for name, figures in ways.items():
-    print(
-        f"{name}: {figures['steps_per_second']:.2f} steps/s, "
-        f"{100 * figures['share_of_data']:.1f} % of a step for data, "
-        f"{figures['ratio']:.2f} times as fast as the usual way"
-    )
-for device, rate in bench["metrics"]["embedded_clips_per_second"].items():
-    print(f"embedding on {device}: {rate:.1f} clips of 10.24 s a second")
 
 # %% [markdown]
 # Commands like these made the records of ESC-10:
