@@ -449,7 +449,7 @@ for name in (
     "a clip of `full` by itself",
 ):
     for other, share in bench["ratios"][name].items():
-                rival = other.replace("a clip of `full`", "one in a batch of 16")
+        rival = other.replace("a clip of `full`", "one in a batch of 16")
         print(f"{name}: {share:.2f} times as long as\n  {rival}")
 
 # %% [markdown]

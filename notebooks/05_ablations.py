@@ -152,10 +152,10 @@ outcome_table(rows)
 
 # %% [markdown]
 # Each cell is the accuracy in per cent, ± the standard deviation over test folds. Where a cell holds two
-# accuracies, the first is of *averaged tokens* (chapter 4's mean pooling). The second is with the *bands
-# kept apart* (frequency pooling): the tokens of each of the eight rows of patches, 16 mel bands high,
-# are averaged by themselves. The last four rows learned from recordings instead, as many windows of them
-# as there were clips; each is probed only on a set that it has not heard.
+# accuracies, the first is of *averaged tokens* (chapter 4's mean pooling). For the second, the *bands
+# are kept apart* (frequency pooling): the patches lie in eight rows, each 16 mel bands high, and the
+# tokens of each row are averaged separately. The last four rows learned from recordings instead, as many
+# windows of them as there were clips; each is probed only on a set that it has not heard.
 # [Below](#how-the-rows-were-made) we say how all rows were made.
 #
 # Accuracies are best compared on the same folds. A *gain* is the mean of the differences of two rows
@@ -185,11 +185,11 @@ gains_of_full()
 
 # %% [markdown]
 # From `sine` to `full` the probe gains on all three sets with both poolings. What a single stage gains
-# is harder to tell from chance. On ESC-10 and UrbanSound8K only one of their gains is beyond chance:
-# that of damping and noise (`dynamic → full`), on ESC-10 with the bands kept apart. Averaged over both
-# sets, the gains of averaged tokens are beyond chance for partials and for damping and noise
-# ([scoreboard](../book/preface.md#what-we-found)). By the same average, events and envelopes (`harmonic
-# → dynamic`) gain nothing. On spoken words every stage adds something.
+# is harder to tell from chance. On ESC-10 and UrbanSound8K, one gain of a stage is beyond chance: that
+# of damping with noise (`dynamic → full`), on ESC-10 with the bands kept apart. The
+# [scoreboard](../book/preface.md#what-we-found) takes the mean of both sets, with averaged tokens. By
+# this mean two stages gain beyond chance, partials and damping with noise, and events and envelopes
+# (`harmonic → dynamic`) gain nothing. On spoken words every stage adds something.
 #
 # Learning from too simple a world may be worse than not learning. With the bands kept apart, networks
 # that have heard only `sine` or `harmonic` fall behind an untrained one on ESC-10 and on Speech
@@ -273,8 +273,9 @@ pd.concat(beside, axis=1).swaplevel(axis=1)[tested]
 #
 # A gain is beyond chance if its interval of 95 % lies wholly on one side of zero. Folds and seeds are
 # few, so the interval is that of Student's *t*. With one seed it reaches 2.8 standard errors to each
-# side for five folds, and 4.3 for three. Where the true gain is zero, about one table cell in twenty
-# still gets a star. We never give one to a gain over two folds, whose error is too uncertain.
+# side for five folds, and 4.3 for three; with several seeds it reaches less far, by the degrees of
+# freedom of Welch and Satterthwaite. Where the true gain is zero, about one table cell in twenty still
+# gets a star. We never give one to a gain over two folds, whose error is too uncertain.
 #
 # ### Fine-tuned
 #
@@ -314,9 +315,9 @@ pd.concat(gain_table(rows_of) for rows_of in (in_order, against_real))
 # ### The paper's table
 #
 # In the paper's Table 3 the network is a ViT-B. Unless a row says otherwise, pre-training took 100
-# epochs (Section 4.1) and fine-tuning 50. "Filter" is the damping; the paper's text adds background
-# noise to it. Both rows of recordings draw on 100 hours of FSD50K. {numref}`fig-table-3` draws the first
-# four rows, which rise in the same order as our fine-tuned networks.
+# epochs (Section 4.1) and fine-tuning 50. "Filter" is the damping, and, by the paper's text, the
+# background noise as well. Both rows of recordings draw on 100 hours of FSD50K. {numref}`fig-table-3`
+# draws the first four rows, which rise in the same order as our fine-tuned networks.
 
 # %%
 paper = paper_table("table_3")
@@ -510,8 +511,8 @@ pd.DataFrame(along).rename_axis("clips heard")
 #
 # On Speech Commands only the run on synthesis is probed. Averaged tokens do best at 6,400 clips, and
 # worse at every later point. With the bands kept apart, the accuracy still rises. One possible reason:
-# what the tokens learn late in training depends on where in frequency they stand, and an average over
-# all tokens loses that.
+# late in training, what a token says depends on its frequency band, and an average over all tokens no
+# longer shows the band.
 #
 # ## How wide, how many
 #
@@ -553,12 +554,12 @@ paper_table("table_4")
 #
 # ## What it means
 #
-# In the paper each stage helps on both sets, and damping and noise help more than the stage before
-# them. Our rows agree that `full` is ahead of `sine`. Most of their accuracies also agree that damping
-# and noise help more than events and envelopes. With averaged tokens partials help, too, as in the
-# paper. But how much each stage is worth by itself our probes hardly tell: the network is small, it
-# heard 12,800 clips, and the recordings are few. Whether events and envelopes help on sounds other than
-# words, they cannot tell. With fine-tuning on ESC-10, damping and noise gain slightly more than chance
+# In the paper each stage helps on both sets, and damping and noise help more than the stage before them.
+# Our rows agree that `full` is ahead of `sine`. Most of their accuracies also agree that damping and
+# noise help more than events and envelopes. With averaged tokens partials help, too, as in the paper.
+# But our probes hardly tell how much each stage is worth by itself: the network is small, it heard
+# 12,800 clips, and the recordings are few. Nor do the probes tell whether events and envelopes help on
+# sounds other than words. With fine-tuning on ESC-10, damping and noise gain slightly more than chance
 # could give, but with one seed only. Why would damping help? One possible reason: damping is a low-pass
 # filter, and every real sound is filtered too, by bodies, rooms and distance on its way to the
 # microphone.
@@ -585,8 +586,8 @@ paper_table("table_4")
 #
 # ```{dropdown} What you might find
 # 1. The diagonal sharpens: early in the training, each network becomes better at its own curriculum.
-# 2. In each column the five losses are almost the same: so short a run learns only what the
-#    settings share. In the longer runs above, one event has the lowest held-out loss of the five,
-#    each measured on its own clips. Its probe is no better: clips of one event are easier to fill in,
-#    and teach no more.
+# 2. In a table of losses like that above, with five networks and five settings, the networks hardly
+#    differ within a column: so short a run learns only what the settings share. In the longer runs
+#    above, one event has the lowest held-out loss of the five, each measured on its own clips. Its
+#    probe is no better: clips of one event are easier to fill in, and teach no more.
 # ```

@@ -350,9 +350,9 @@ widgets.figure_sweep("neuron", shown, alts)
 # ### The recorded run
 #
 # The table shows the best neuron for each factor and encoder. A neuron that is chosen as best on some
-# clips tends to have too high an estimate on these clips. So the columns "again" and "and again"
-# measure the same neuron on two sets of other clips. p comes from the first 1,000 clips only, so it
-# is rather too large than too small.
+# clips tends to have too high an estimate on these clips. So the columns "again" and "and again" measure
+# the same neuron on two sets of other clips. p comes from the first 1,000 clips only. Fewer clips show
+# less, so p is more likely too large than too small.
 
 # %%
 best = recorded("neurons").groupby(["factor", "embeddings"]).first()
@@ -399,10 +399,10 @@ pd.DataFrame(
 ).loc[rows].round(3)
 
 # %% [markdown]
-# For pitch the best neurons of every encoder have fewer nats on other clips. For the trained encoder
-# this loss is half the scatter of one estimate, and for the others 1.3 to 2.1 times the scatter. All
-# ten neurons are measured on the same clips, so their average may scatter nearly as much as one of
-# them. So the loss of the trained encoder may be chance.
+# For pitch the best neurons of every encoder have fewer nats on other clips. For the trained encoder the
+# drop is half the scatter of one estimate, and for the others 1.3 to 2.1 times the scatter. All ten
+# neurons are measured on the same clips, so their errors may go together, and their average may scatter
+# nearly as much as one of them. So the drop of the trained encoder may be chance.
 #
 # A single neuron is less certain still. The trained encoder's best neuron for pitch keeps a quarter
 # of its nats on one set of other clips, and nearly all of them on the next. So the *index* of a best
@@ -418,10 +418,10 @@ pd.DataFrame(
 # ### One factor at a time
 #
 # The paper's best neuron for pitch has 1.73 nats; ours has a seventh of that. Perhaps the paper varied
-# one factor at a time in the clips of its analysis; it does not say. So we compare two sets of a
-# hundred clips for each factor. In the first, all factors move. In the second, only the factor in
-# question moves, with the same values. (Onsets have the same values as shares of the time in which the
-# event can begin.) All else is that of one clip, down to the noise samples. Here is the best neuron's
+# one factor at a time in the clips of its analysis; it does not say. So we compare two sets of a hundred
+# clips for each factor. In the first, all factors move. In the second, only the factor in question
+# moves, with the same values as in the first. (Of an onset, the place within the time in which the event
+# can begin is kept.) All else is that of one clip, down to the noise samples. Here is the best neuron's
 # information, in nats:
 
 # %%
@@ -469,12 +469,12 @@ pd.DataFrame(
 ).astype(float).round(2)
 
 # %% [markdown]
-# If only one factor moves, every change in the clip comes from this factor. So a neuron that responds
-# to *any* change tells about it. The numbers become several times as large, and reach the size of the
+# If only one factor moves, every change in the clip comes from this factor. So a neuron that responds to
+# *any* change tells about it. The numbers become several times as large, and reach the size of the
 # paper's. (With 100 clips the estimate cannot exceed about 3.7 nats.) The untrained network's numbers
-# rise too; for intensity and the onset they are as high or higher. So a figure such as the paper's
-# 1.73 means little unless one knows what else varied, and what an untrained network gets on the same
-# clips.
+# rise too; for intensity they are about as high, and for the onset higher. So a figure such as the
+# paper's 1.73 means little unless one knows what else varied, and what an untrained network gets on the
+# same clips.
 #
 # ## A neuron of its own?
 #
@@ -667,10 +667,11 @@ pd.DataFrame(
 #
 # To ask whether two factors are kept apart, we find a subspace for each factor on its own. We sort the
 # clips by the factor. Three ridge regressions then predict, from the embedding, a clip's place in this
-# order, the square of the place, and its cube. Their weights span the subspace. The smallest angle
-# between two subspaces is 0° if they share a direction, and 90° if they are orthogonal. What is it for
-# random subspaces? Here is the angle that 2.5 % of random pairs stay below, the median, and the angle
-# that 2.5 % exceed. The two widths are those of `tiny` and `mini`:
+# order, the square of the place, and its cube. (The powers find directions along which the embedding
+# bends as the factor grows.) Their weights span the subspace. The smallest angle between two subspaces
+# is 0° if they share a direction, and 90° if they are orthogonal. What is it for random subspaces? Here
+# is the angle that 2.5 % of random pairs stay below, the median, and the angle that 2.5 % exceed. The
+# two widths are those of `tiny` and `mini`:
 
 # %%
 random = np.random.default_rng(0)
@@ -833,9 +834,8 @@ pd.DataFrame.from_dict(left, orient="index").round(2)
 #
 # ## Beside the paper's figures
 #
-# The paper's network is a ViT-B; ours is `tiny`. Our $R^2$ is that of held-out clips; the paper's
-# text does not say whether its $R^2$ is. The paper reports nothing for an untrained network or for
-# raw log-mel.
+# The paper's network is a ViT-B; ours is `tiny`. Our $R^2$ is measured on held-out clips; the paper does
+# not say how its own is measured. The paper reports nothing for an untrained network or for raw log-mel.
 
 # %%
 paper = paper_table("section_4_4")

@@ -101,9 +101,7 @@ energy = trained.square().sum()
 left = (first * trained).sum() / first.square().sum()
 taken = ((1 - left) * first).square().sum() / energy
 print(f"what was added: {added.square().sum() / energy:.1%} of the energy")
-print(
-    f"{100 * taken:.1f} points of this: the shrinking of the initial weights"
-)
+print(f"{100 * taken:.1f} of these points: the initial weights have shrunk")
 
 # %% [markdown]
 # For `tiny` the subtraction hardly matters, because training added most of the energy of the weights.
@@ -151,8 +149,8 @@ plt.show()
 
 # %% [markdown]
 # Noise does not score 0, because some of many random frequencies always stand out. So the filters need a
-# control of their own. We shuffle the weights within each filter, which destroys their arrangement
-# alone, and repeat the analysis.
+# control of their own. We shuffle the weights within each filter, which destroys only their arrangement,
+# and repeat the analysis.
 
 # %%
 rows = {}
@@ -350,9 +348,10 @@ pd.DataFrame.from_dict(rows, orient="index")[columns].rename_axis(
 # ### The same filters?
 #
 # The eight components of a run span a space. How much do the spaces of the two runs have in common at
-# the end? We take the mean squared cosine of their principal angles. It is 1 for the same space, and on
-# average 8/256 for unrelated spaces (*chance*). Both projections share whatever training left alone, so
-# we compare each with the beginning, too.
+# the end? Two such spaces have eight angles between them, their *principal angles*. We take the mean of
+# the squared cosines of these angles. It is 1 for the same space, and on average 8/256 for unrelated
+# spaces (*chance*). Both projections share whatever training left alone, so we compare each with the
+# beginning, too.
 
 
 # %%
@@ -435,18 +434,18 @@ pd.DataFrame.from_dict(rows, orient="index")[columns].rename_axis(
 #
 # ## What it means
 #
-# The first layer looks for what lasts, a partial or a step between two bands, and for beginnings and
+# The first layer looks for what lasts (a partial, or a step between two bands) and for beginnings and
 # ends. The loss does not ask for smooth filters, but they help to predict, because
 # neighbouring bins of a spectrogram vary together. Stripes along time suit any sustained sound, and both
 # runs of `mini` grow them. The sounds may explain where the two runs differ: held notes have narrow
 # lines, and recordings have broad lines and change more along time.
 #
-# In later epochs, the paper says, several components resemble frequency-selective bands that align with
-# harmonic stacks, and onset-sensitive edges. The projection of `tiny` shows both, after a quarter as
-# many clips as our ViT-B, and with another optimiser (Muon). What training added to ViT-B shows both,
-# too. What training added to the two runs of `mini`, after 12,800 clips, shows bands and no clear
-# edges. For its filters, the paper has no run on recordings, no measure, no control and nothing on what
-# training added.
+# The paper says that in later epochs several components become bands, which align with the partials of a
+# tone, and others become edges, which respond to onsets. The projection of `tiny` shows bands and edges,
+# after a quarter as many clips as our ViT-B, but by another recipe. What training added to ViT-B shows
+# both, too. We did not measure whether the bands align with partials. What training added to the two
+# runs of `mini`, after 12,800 clips, shows bands and no clear edges. For its filters, the paper has no
+# run on recordings, no measure, no control and nothing on what training added.
 #
 # What is uncertain: there is one run of each kind. Concentration says that a picture is orderly, not
 # that its order is useful. Principal components show what many filters share, so a filter that works

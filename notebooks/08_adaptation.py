@@ -86,8 +86,8 @@ adapted = audiopg.pretrain(settings, progress=False).model.cpu().eval()
 # %% [markdown]
 # ## What has changed
 #
-# The table shows the losses of the network before adapting and after it. It fills in 20 clips of the
-# target and 20 new clips of the `full` curriculum. It has trained on none of these clips.
+# The table shows the losses of the network before adapting and after it. The network fills in 20 clips
+# of the target and 20 new clips of the `full` curriculum. It has trained on none of these clips.
 
 # %% tags=["nbval-ignore-output"]
 first = load_model(settings.start)
@@ -210,10 +210,10 @@ outcomes[took]
 #
 # Why should a network that goes on to speech become worse at speech? Its training loss has a clue. On
 # Speech Commands this loss falls to 0.25; on the other two targets it stays above 0.5. A spoken word
-# lasts a second, and is repeated ten times to fill 10.24 s (as in Section 4.1 of the paper). So what
-# is hidden in one repeat can be heard in another. The best way to fill in a patch is then to copy it,
-# and what words sound like does not matter. The probe takes every clip at its own length, without
-# repeats.
+# lasts a second, and is repeated ten times to fill 10.24 s (as in Section 4.1 of the paper). So what is
+# hidden in one repeat can be heard in another. The best way to fill in a patch is then to copy it, and
+# what words sound like does not matter. Copying is of no use to the probe, which takes every clip at its
+# own length, without repeats.
 #
 # If this is so, the network should fail where nothing repeats. So each network fills in 100 test
 # clips of the target (80 for ESC-10) in two ways. *Repeated* clips are repeated as in training.
@@ -265,7 +265,7 @@ paper_table("table_5").astype(object).fillna("–")
 #
 # ## What it means
 #
-# Are unlabelled recordings of use? Here the answer goes with their length. Recordings of a second made
+# Are unlabelled recordings of use? Here the answer depends on their length. Recordings of a second made
 # the network worse, most likely because repeats teach it to copy. With recordings of four or five
 # seconds our test clips are too few to tell. A low training loss is no sign of help: it was lowest on
 # words, where the probe fell. So look first at the length of your recordings (`python -m audiopg data

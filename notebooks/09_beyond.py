@@ -62,11 +62,13 @@ pd.set_option("display.max_colwidth", None)
 # $$ (eq-beyond)
 #
 # Here $\theta$ is the phase of the tone, in cycles. The pitch starts at $f_0$, glides by $g$ octaves
-# over the event's length $L$, and swings by the share $d$ at the rate $r$. The noise $n$ has low
-# frequencies, and the sine moves it up to the pitch. Its share is $\sigma$. The gain $m$ repeats at a
-# fixed rate; with jitter each repeat has its own strength. If there are formants, $u$ passes through
-# the resonances of a vocal tract. With $g=d=\sigma=0$, $m=1$ and no formants, the event is the
-# paper's, bit for bit. Reverberation is added to the whole clip, after damping.
+# over the event's length $L$, and swings up and down by the share $d$ of $f_0$, $r$ times a second. The
+# noise $n$ has low frequencies, and the sine moves it up to the pitch. (Noise with a bandwidth of $f_0$
+# or more is not moved: it stands in the place of $\sqrt2\,n(t)\sin 2\pi\theta(t)$.) Its share is
+# $\sigma$. The gain $m$ repeats at a fixed rate; with jitter each repeat has its own strength. If there
+# are formants, $u$ passes through the resonances of a vocal tract. With $g=d=\sigma=0$, $m=1$ and no
+# formants, the event is the paper's, bit for bit. Reverberation is added to the whole clip, after
+# damping.
 #
 # | addition | factors | what it is for |
 # | --- | --- | --- |
@@ -145,7 +147,7 @@ widgets.seen_and_heard(
 # The noise is made from the white noise of the clip's noise floor. For a bandwidth $W$ we take $2W$
 # samples of it per second and join them by straight lines. The result has the power spectrum
 # $\operatorname{sinc}^4(f / 2W)$, which the sine moves up to the pitch. If $W \ge f_0$, the band
-# stays where it is, from 0 Hz up. The vowel is the same sawtooth, with each partial weighted by three
+# stays where it is, from 0 Hz up. The vowel is the sawtooth, with each partial weighted by three
 # resonances in cascade {cite}`klatt1980`. For the room we convolve the clip with white noise that
 # decays exponentially {cite}`moorer1979`.
 #
@@ -211,7 +213,7 @@ spoken = torch.cat([audiopg.render(voice) for voice in voices.values()])
 spoken = spoken[:, 16000 : 2 * 16000]
 widgets.players(spoken, list(voices), columns=5)
 
-# %% mystnb={"figure": {"caption": "The same sawtooth of 120 Hz through the formants of ten vowels, then silence (black).", "name": "fig-vowels"}, "image": {"alt": "Ten log-mel spectrograms of steady tones. In each, two or three bands of partials are brighter; from heed to who'd the second band moves from high to low"}}
+# %% mystnb={"figure": {"caption": "One sawtooth of 120 Hz through the formants of ten vowels, then silence (black).", "name": "fig-vowels"}, "image": {"alt": "Ten log-mel spectrograms of steady tones. In each, two or three bands of partials are brighter; from heed to who'd the second band moves from high to low"}}
 # A second has 98 frames; the rest fills up the last patches.
 mels = audiopg.LogMel()(spoken)[:, :98]
 plots.spectrogram_wall(mels, list(voices), columns=5)
@@ -220,12 +222,14 @@ plt.show()
 # %% [markdown]
 # ## The preset `extended`
 #
-# `extended` is `full` with all six additions. Each addition is drawn with a probability of its own,
-# some once a clip and some for each event. So a clip has some additions and not others. `full+noise` is
-# `full` with noise alone, and `extended-noise` is `extended` without noise; the other additions have
-# such presets, too. Each of these can be the `--prior` of `python -m audiopg pretrain`. Each addition
-# draws from random streams of its own. So clip 6 of `full+noise` is clip 6 of `full`, with noise in one
-# of its four events. {numref}`fig-extended` compares `full` with `extended`.
+# `extended` is `full` with all six additions. Five of the additions are drawn with a probability of
+# their own, once for a clip or once for an event, and so is whether the events of a clip have sources of
+# their own. So a clip has some additions and not others. The number of events and their loudness, which
+# belong to `mixtures`, change for every clip. `full+noise` is `full` with noise alone, and
+# `extended-noise` is `extended` without noise; the other additions have such presets, too. Each of these
+# can be the `--prior` of `python -m audiopg pretrain`. Each addition draws from random streams of its
+# own. So clip 6 of `full+noise` is clip 6 of `full`, with noise in one of its four events.
+# {numref}`fig-extended` compares `full` with `extended`.
 
 # %%
 full = audiopg.SynthPrior.preset("full")
@@ -309,10 +313,10 @@ outcome_table(pair)
 gain_table({row: pair[row] for row in ("full", "extended")})
 
 # %% [markdown]
-# On UrbanSound8K, the sounds of cities, `extended` is ahead, but not beyond chance, or there would be a
-# star ([chapter 5](05_ablations.ipynb#when-is-a-gain-beyond-chance)). On Speech Commands it is behind,
-# and on ESC-10 it is level with `full`. We wanted a curriculum that is better on all three sets, and
-# `extended` is not one.
+# On UrbanSound8K, the sounds of cities, `extended` is ahead, but not [beyond
+# chance](05_ablations.ipynb#when-is-a-gain-beyond-chance): the gain has no star. On Speech Commands it
+# is behind, and on ESC-10 it is level with `full`. We wanted a curriculum that is better on all three
+# sets, and `extended` is not one.
 #
 # The next table compares `full` with each addition alone, with `extended`, and with the auxiliary
 # head. It uses the development folds of [chapter 3](03_pretraining.ipynb#which-recipe): folds 1 and 2
@@ -333,10 +337,11 @@ gain_table(additions, against="full")
 # The row *full, elsewhere* adds nothing. It is the row `cpu` of [chapter 3](03_pretraining.ipynb), with
 # the recipe, the seed and the precision (bfloat16) of `full`. But it was trained on another processor,
 # by compiled code (`torch.compile`), so the same sums were rounded in another order. This rounding alone
-# is worth up to seven points with averaged tokens, and one point with the bands kept apart. So a single
-# cell of this table means little: the rows `noise`, `reverberation`, `extended` and the auxiliary head
-# come from that other processor, too. And with averaged tokens every row gains on ESC-10, even the one
-# that adds nothing, because there this run of `full` is a weak rival.
+# is worth up to seven points with averaged tokens. With the bands kept apart it is worth one point, but
+# single folds still move by four or five, one up and one down. So a single cell of this table means
+# little. Besides, the rows `noise`, `reverberation`, `extended` and the auxiliary head were trained on
+# that other processor, and this run of `full` was not. And with averaged tokens every row gains on
+# ESC-10, even the one that adds nothing, because there this run of `full` is a weak rival.
 #
 # ### Chosen here, tested there
 #
@@ -359,16 +364,16 @@ gain_table(chosen, against="full")
 
 # %% [markdown]
 # On these folds most of the gains are gone. With averaged tokens, `formants` was ahead by twelve points
-# on ESC-10, and `motion` by nine on UrbanSound8K; three and two are left. Only with the bands kept
-# apart `motion` keeps its lead on UrbanSound8K, on a single fold. On Speech Commands both are behind
-# `full`.
+# on ESC-10, and `motion` by nine on UrbanSound8K; three and two are left. `motion` keeps its lead on
+# UrbanSound8K only with the bands kept apart, and there on a single fold. On Speech Commands both are
+# behind `full`.
 #
 # Why did the gains shrink? A gain that was chosen because it was large tends to shrink on new folds. For
 # `formants` there is one more reason: the row `full` was low on the development folds of ESC-10. Over
 # *full, elsewhere*, `formants` was ahead by five points only. The probes differ, too: on ESC-10 they
-# learn from four folds here, and from one above. Rounding shows here again: on Speech Commands the row
-# `full` has other accuracies than in the first table, though recipe, seeds and test clips are the same,
-# because two of its three networks were trained anew on another processor.
+# learn from four folds here, and from one above. Rounding shows here again. Two of the three networks of
+# `full` were trained anew, on another processor. So its accuracies on Speech Commands differ from those
+# of the first table, though recipe, seeds and test clips are the same.
 #
 # `python -m audiopg reproduce beyond chosen` makes rows that have no record. At the paper's size
 # (`--scale paper`, on a GPU), run `beyond` first: its results decide which additions `chosen` trains.

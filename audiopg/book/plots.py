@@ -374,7 +374,7 @@ def information_bars(
         information = np.sort(_array(information))[::-1]
         axis.stairs(information, np.arange(len(information) + 1) + 0.5, **_next_line(axis, label))
     if null_quantile is not None:
-        axis.axhline(null_quantile, color=PALETTE["grey"], linestyle=":", label="permutation null")
+        axis.axhline(null_quantile, color=PALETTE["grey"], linestyle=":", label="chance level")
     axis.set(xlabel="latent dimension, in order", ylabel=f"information on {factor} (nats)")
     axis.legend()
     return figure

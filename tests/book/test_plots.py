@@ -333,7 +333,7 @@ def test_information_is_sorted_and_the_null_drawn():
     (null,) = axis.lines
     assert list(null.get_ydata()) == [0.15, 0.15]
     named = [text.get_text() for text in axis.get_legend().get_texts()]
-    assert named == ["trained", "random", "permutation null"]
+    assert named == ["trained", "random", "chance level"]
     assert axis.get_ylabel() == "information on onset (nats)"
     (axis,) = plots.information_bars(results).axes
     assert not axis.lines
