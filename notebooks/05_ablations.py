@@ -534,7 +534,8 @@ outcome_table(density)
 gain_table(density, against="default f0, 1-5 events")
 
 # %% [markdown]
-# Here is the paper's table:
+# Here is the paper's table. Its default has other accuracies than `full` has in Table 3: [the paper
+# disagrees with itself](../book/paper.md#where-the-paper-disagrees-with-itself).
 
 # %%
 paper_table("table_4")

@@ -271,6 +271,10 @@ print(f"the encoder of recordings heard {heard['clips']:,} windows")
 print(f"of {heard['of']}")
 
 # %% [markdown]
+# This encoder of recordings is an earlier one than that of chapter 5: it also heard the few recordings
+# that ESC-10 and UrbanSound8K share. Here, where only synthetic clips are analysed, that does not
+# matter.
+#
 # ## One neuron at a time
 #
 # How much does each neuron by itself tell about pitch? Among many neurons the best one looks good by
