@@ -174,7 +174,7 @@ widgets.players(
     [f"{name}, 220 Hz" for name in names],
 )
 
-# %% mystnb={"figure": {"caption": "The four excitations at 220 Hz. Each horizontal line is a partial. The fainter lines of the pulses are aliases: partials above the Nyquist frequency, folded back below it.", "name": "fig-excitations"}, "image": {"alt": "Four log-mel spectrograms of steady tones: evenly spaced horizontal lines that differ in number and strength"}}
+# %% mystnb={"figure": {"caption": "The four excitations at 220 Hz. Each horizontal line is a partial. The fainter lines of the square are aliases: partials above the Nyquist frequency, folded back below it.", "name": "fig-excitations"}, "image": {"alt": "Four log-mel spectrograms of steady tones: evenly spaced horizontal lines that differ in number and strength"}}
 mels = audiopg.LogMel()(audiopg.render(excitations))
 plots.spectrogram_wall(mels, names, columns=2)
 plt.show()
@@ -307,8 +307,8 @@ same = torch.equal(audiopg.render(again), waves)
 print(f"the same bits after a round trip through JSON: {same}")
 
 # %% [markdown]
-# `to_table` gives a data frame with one row per event. Each clip has room for as many events as the
-# fullest of them; the query keeps those in use:
+# `to_table` gives a data frame with one row per event. Every clip gets as many rows as the clip with the
+# most events, and the query drops the rows without an event:
 
 # %%
 columns = ["excitation", "f0", "onset", "length", "burst_amplitude"]
@@ -450,7 +450,7 @@ for name in (
 ):
     for other, share in bench["ratios"][name].items():
         rival = other.replace("a clip of `full`", "one in a batch of 16")
-        print(f"{name}: {share:.2f} times as long as\n  {rival}")
+        print(f"{name},\n  takes {share:.2f} times as long as {rival}")
 
 # %% [markdown]
 # A whole clip takes less time than the yardstick, so little is left to gain in rendering. Most of the

@@ -322,8 +322,8 @@ theirs.join(ours.replace("", "not run yet").add_prefix("ours: "))
 # 2. Ask for nonsense: `audiopg.SynthPrior.preset("full", f0=(50, 9000))`.
 #
 # ```{dropdown} What you might find
-# 1. Mostly noise floor. The lengths are now closer, but a third thing has changed: how much of a clip
-#    is sound. It is harder than it seems to find two settings that differ in only one way.
+# 1. Mostly noise floor. Single events are now about as short as crowded ones. But besides number and length,
+#    a third thing differs: how much of a clip is sound. It is harder than it seems to find two settings that differ in only one way.
 # 2. You get an error of one sentence, which names the field and its range. In a sampled sound, a
 #    frequency above half the sample rate cannot be told from one below it.
 # ```

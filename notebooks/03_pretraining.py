@@ -65,7 +65,7 @@ plt.show()
 
 # %% [markdown]
 # The spectrograms are standardised: over many clips of the preset `full` their mean is 0 and their
-# standard deviation is 1. The three clips here differ from that, as few clips do:
+# standard deviation is 1. Over only three clips they are somewhat different:
 
 # %%
 print(f"{tuple(mel.shape)}: mean {mel.mean():.3f}, sd {mel.std():.3f}")
@@ -364,9 +364,9 @@ if recordings is not None:
 shown
 
 # %% [markdown]
-# A loss below 1 alone would prove little, because the average patch reaches that, too. But in most
-# classes that are not mostly silent, the loss is well below the shelf. So synthetic and real sound have
-# something in common. [Chapter 4](04_transfer.ipynb) asks what it is worth.
+# A loss below 1 alone would prove little: on synthetic clips the average patch reaches that, too. But in
+# most classes that are not mostly silent, the loss is well below the shelf. So synthetic and real sound
+# have something in common. [Chapter 4](04_transfer.ipynb) asks what it is worth.
 
 # %% [markdown]
 # ## Which recipe?
@@ -378,7 +378,7 @@ shown
 # to zero over the last steps.
 #
 # What is each part of `cpu` worth? We train `mini` (6 blocks, 128 wide) on 12,800 clips by `cpu`, and by
-# six recipes that change one part each, and sometimes a setting that goes with it:
+# six recipes that change one or two parts of it, with a setting that goes with them:
 #
 # - `part-decoded`: the decoder predicts only a third of the hidden patches, and attends only to the
 #   visible ones. It saves about a sixth of the time.
@@ -420,10 +420,10 @@ gain_table(steps, against=next(iter(steps)))
 # the bands kept apart, every recipe beats `log-mel` on all three sets. The untrained network also does
 # so on two of them.
 #
-# No change is better on all three sets in both ways of averaging, so `cpu` uses none of them. The lowest
-# loss does not bring the best probe: `decoder-4x256` reaches it, and with averaged tokens loses points
-# on Speech Commands. Hardly any of these gains can be told from chance: with two folds, an interval of
-# 95 % reaches 12.7 standard errors to each side. And the devices differ. Three rows
+# No change is better on all three sets in both ways of averaging, so `cpu` uses none of them.
+# `decoder-4x256` has the lowest loss, but not the best probe: with averaged tokens it loses points on
+# Speech Commands. Hardly any of these gains can be told from chance: with two folds, an interval of 95 %
+# reaches 12.7 standard errors to each side. And the devices differ. Three rows
 # (`half-clips-part-decoded`, `decoder-4x256`, `batch-16`) were trained on a GPU, the others on a CPU,
 # and a change of device alone can move a probe by several points ([chapter
 # 9](09_beyond.ipynb#what-the-probes-say)).
@@ -486,7 +486,8 @@ pd.DataFrame(
 # operations forwards, and twice as many backwards. Hiding patches pays here: with the class token, the
 # encoder's $n$ is 129 instead of 513. The paper's network takes 159 billion operations a clip. The next
 # record is of `tiny` on a CPU. "The peer's way" is that of the released code: processes beside the
-# training make clips one at a time in NumPy.
+# training make clips one at a time in NumPy. *Eager* is PyTorch as usual, one operation after another;
+# *compiled* is PyTorch with `torch.compile`, which fuses them.
 
 # %%
 bench = read_record("bench-pretrain")
@@ -590,7 +591,7 @@ pd.DataFrame(limits).round(2)
 # | | paper | ours, `paper` scale | ours, shipped `tiny` |
 # | --- | --- | --- | --- |
 # | network | ViT-B, decoder 8 × 512 | the same | 192 wide, 12 deep, decoder 2 × 128 |
-# | clips planned | 100 epochs, each of 5,000 in the released code | 500,032 | see the record above |
+# | clips planned | 100 epochs (500 in the released code, each of 5,000 clips) | 500,032 | see the record above |
 # | hardware | one RTX 4090 | one H200, shared with other runs | CPU |
 # | time | under 20 minutes (1,123 s in Table 3) | 555 s for 442,496 clips, then stopped | see the record above |
 # | UrbanSound8K, fine-tuned | 85.75 % (Table 3); 88.17 % in Table 1 | not run yet | [chapter 4](04_transfer.ipynb) |

@@ -213,10 +213,10 @@ columns = ["clips tested", "sources", "most clips of one"]
 pd.DataFrame.from_dict(counted, orient="index", columns=columns)
 
 # %% [markdown]
-# *What would other sources of the same kind have given?* The **bootstrap** lets the sources of a test
-# fold stand for all sources of their kind. Ten thousand times, it draws as many sources as the fold has,
-# with replacement, and computes the accuracy of all their clips. The interval is the middle 95 % of
-# these accuracies.
+# *What accuracy would other recordings or speakers of the same kind have given?* The **bootstrap** lets
+# the sources of a test fold stand for all sources of their kind. Ten thousand times, it draws as many
+# sources as the fold has, with replacement, and computes the accuracy of all their clips. The interval
+# is the middle 95 % of these accuracies.
 #
 # *Is the difference between two rows more than luck?* Intervals that overlap do not answer this. Both
 # rows heard the same clips, and a clip that is hard for one is often hard for the other. What counts are
@@ -245,8 +245,9 @@ for rival in ("log-mel mean and deviation", "random encoder"):
 # where $\Delta_r$ is the difference after exchange $r$. The smallest possible p-value is about 0.0001.
 #
 # If we ask often enough, some difference will be large by luck. **Holm's correction** allows for that:
-# it multiplies the smallest of $n$ p-values by $n$, the next by $n - 1$, and so on. By mere convention,
-# a difference with a p-value below 0.05 counts as more than luck.
+# it multiplies the smallest of $n$ p-values by $n$, the next by $n - 1$, and so on, and leaves none
+# below the one before. By mere convention, a difference with a p-value below 0.05 counts as more than
+# luck.
 
 # %% tags=["nbval-ignore-output"]
 tested = significance_table(
@@ -277,9 +278,9 @@ tested.fillna("–")
 # or more of what these encoders heard are single spoken words, each looped ten times to fill a clip
 # ([chapter 5](05_ablations.ipynb#the-experiment-recorded)).
 #
-# The first table says what each encoder heard, and how long its training took by the clock. In it,
-# "recordings" are files, and the machines did other work, too. In the second table, p compares each row
-# with the row "AudioPG, tiny", which has mean pooling.
+# The first table says what each encoder heard, and how long its training took by the clock. By
+# "recordings" it means files. The times are rough, because the machines also did other work. In the
+# second table, p compares each row with the row "AudioPG, tiny", which has mean pooling.
 
 # %%
 SETS = {
@@ -582,8 +583,8 @@ pd.DataFrame(
 #
 # The usual way is a `DataLoader`, whose workers decode files and make log-mels clip by clip. Ours keeps
 # the decoded waves, and makes log-mels on the device. Each line below compares our way with the usual
-# way on the same clips. The line names their length; those of `fast` have their own length. On a
-# processor the choice hardly matters. What makes `fast` faster is that it leaves out 60 % of the
+# way on the same clips. A line says how long the clips were; for `fast` each clip kept its own length.
+# On a processor the choice hardly matters. What makes `fast` faster is that it leaves out 60 % of the
 # patches.
 
 # %%

@@ -154,9 +154,9 @@ outcome_table(rows)
 # Each cell is the accuracy in per cent, ± the standard deviation over test folds. Where a cell holds two
 # accuracies, the first is of *averaged tokens* (chapter 4's mean pooling). For the second, the *bands
 # are kept apart* (frequency pooling): the patches lie in eight rows, each 16 mel bands high, and the
-# tokens of each row are averaged separately. The last four rows learned from recordings instead, as many
-# windows of them as there were clips; each is probed only on a set that it has not heard.
-# [Below](#how-the-rows-were-made) we say how all rows were made.
+# tokens of each row are averaged separately. The last four rows learned from 12,800 windows of
+# recordings instead of clips. "For ESC-10" means that the row is probed on ESC-10, which its network has
+# not heard. [Below](#how-the-rows-were-made) we say how all rows were made.
 #
 # Accuracies are best compared on the same folds. A *gain* is the mean of the differences of two rows
 # over their folds, in points, ± its standard error. A star marks a gain *beyond chance*
@@ -185,97 +185,26 @@ gains_of_full()
 
 # %% [markdown]
 # From `sine` to `full` the probe gains on all three sets with both poolings. What a single stage gains
-# is harder to tell from chance. On ESC-10 and UrbanSound8K, one gain of a stage is beyond chance: that
-# of damping with noise (`dynamic → full`), on ESC-10 with the bands kept apart. The
+# is harder to tell from chance. On ESC-10 and UrbanSound8K the table of the stages has a single star:
+# for damping with noise (`dynamic → full`), on ESC-10, with the bands kept apart. The
 # [scoreboard](../book/preface.md#what-we-found) takes the mean of both sets, with averaged tokens. By
-# this mean two stages gain beyond chance, partials and damping with noise, and events and envelopes
-# (`harmonic → dynamic`) gain nothing. On spoken words every stage adds something.
+# this mean, partials gain beyond chance, and so does damping with noise. Events and envelopes (`harmonic
+# → dynamic`) gain nothing. On spoken words every stage adds something.
 #
 # Learning from too simple a world may be worse than not learning. With the bands kept apart, networks
 # that have heard only `sine` or `harmonic` fall behind an untrained one on ESC-10 and on Speech
 # Commands.
 #
-# Are recordings a better teacher? The network `full` has heard nothing real. Even so, it does as well
-# as the networks of recordings: no difference is beyond chance, with words or without. But all these
-# recordings are shorter than a clip and are repeated to fill it. [Chapter 8](08_adaptation.ipynb) finds
-# this to be a handicap for words.
+# Are recordings a better teacher? The network `full` has heard nothing real. Even so, it does as well as
+# the networks of recordings: no difference is beyond chance, with words or without. But all these
+# recordings are shorter than a clip and are repeated to fill it. [Chapter 8](08_adaptation.ipynb)
+# suggests that this is a handicap for words.
 #
 # The untrained network and log-mel statistics cost nothing. Over the untrained network, pre-training on
 # `full` adds about ten points to averaged tokens. With the bands kept apart the gain is smaller,
 # because an untrained network already does well. Log-mel statistics are hard to beat: averaged tokens
 # of `full` are not clearly better, and on Speech Commands they are worse. With the bands kept apart,
 # `full` is ahead of them on all three sets.
-#
-# The recipe of all these networks was chosen with `full`, on folds 1 and 2 of ESC-10 and UrbanSound8K
-# ([chapter 3](03_pretraining.ipynb)). So it may suit `full`, and these folds, too well. The next table
-# has the same gains beside those on folds that had no part in the choice: folds 3 to 5 of ESC-10, and
-# fold 10 of UrbanSound8K. A single fold has no standard error. Speech Commands is left out, because its
-# test part had no part in the choice anyway.
-
-# %%
-untouched = {"esc10": ["3", "4", "5"], "urbansound8k": ["10"]}
-beside = {
-    where: pd.concat(
-        [
-            gain_table(stages, folds=folds),
-            gains_of_full(folds),
-        ]
-    )
-    for where, folds in {"all folds": None, "3-5; 10": untouched}.items()
-}
-tested = ["ESC-10", "UrbanSound8K"]
-pd.concat(beside, axis=1).swaplevel(axis=1)[tested]
-
-# %% [markdown]
-# On the folds without choices, `full` keeps its lead over `sine` and over the untrained network. Most of
-# its leads over log-mel statistics and over recordings shrink, and some change their sign. All
-# differences between the two columns may be chance, because the folds are few.
-#
-# ### How the rows were made
-#
-# - *Log-mel* is the mean and the deviation of each of the 128 mel bands.
-# - The *held-out loss* is measured on the curriculum of the row (for recordings, on `full`). So it
-#   cannot be compared between curricula.
-# - Speech Commands has one test part, here called fold 3, so its cells show no deviation.
-# - The last four rows repeat a comparison of the paper. Each window of a recording is as long as a clip.
-#   The recordings come from the other sets at hand, never from the set that is probed. The few
-#   recordings that ESC-10 and UrbanSound8K have in common ([field
-#   notes](../book/field_notes.md#data-sets-and-their-tables)) were left out.
-# - The rows *with words* draw on the other set of sounds and on Speech Commands. Each file is heard
-#   equally often. So 50 % of the windows for ESC-10, and 87 % of those for UrbanSound8K, are single
-#   spoken words of a second, repeated ten times. The rows *without words* draw on the other set of
-#   sounds alone.
-# - *CPU min* are the minutes of one core for the pre-training, averaged over the seeds. `dynamic` has
-#   the most because one of its seeds ran on a slow processor. The first two seeds of the rows of
-#   recordings ran on another kind of processor than those of `full`. [Chapter
-#   9](09_beyond.ipynb#what-the-probes-say) shows how much that alone can change an accuracy.
-#
-# ### When is a gain beyond chance?
-#
-# Let $a_k$ and $b_k$ be the accuracies of two rows on fold $k$ of $F$, averaged over $n_a$ and $n_b$
-# seeds. Let $s^2$ be the variance between seeds of the same row, averaged over the rows of a table that
-# have several seeds. The gain $\Delta$ and its standard error are
-#
-# $$
-# \begin{aligned}
-# \Delta &= \frac{1}{F} \sum_{k=1}^{F} (a_k - b_k), \\
-# \operatorname{se}^2 &= \left(\frac{1}{F} + \frac{1}{F - 1}\right)
-#   \frac{1}{F - 1} \sum_{k=1}^{F} (a_k - b_k - \Delta)^2 \\
-# &\quad {} + s^2 \left(\frac{1}{n_a} + \frac{1}{n_b}\right) .
-# \end{aligned}
-# $$ (eq-gain)
-#
-# If the folds were independent, the first bracket would be $1/F$ alone. But the probes of different
-# folds share clips that they are trained on. The second fraction of the bracket allows for that
-# {cite}`nadeau2003`: it is the number of test clips over the number of training clips. Where no row of a
-# table has several seeds, $s^2$ is unknown, and its term is left out. The same gain can have another
-# error in another table, because $s^2$ depends on its rows.
-#
-# A gain is beyond chance if its interval of 95 % lies wholly on one side of zero. Folds and seeds are
-# few, so the interval is that of Student's *t*. With one seed it reaches 2.8 standard errors to each
-# side for five folds, and 4.3 for three; with several seeds it reaches less far, by the degrees of
-# freedom of Welch and Satterthwaite. Where the true gain is zero, about one table cell in twenty still
-# gets a star. We never give one to a gain over two folds, whose error is too uncertain.
 #
 # ### Fine-tuned
 #
@@ -307,10 +236,10 @@ pd.concat(gain_table(rows_of) for rows_of in (in_order, against_real))
 # random weights, and damping and noise add seven to eight. Both gains are beyond chance, the second
 # barely. The gains of partials, and of events and envelopes, are smaller than their errors.
 #
-# Recordings with words are worth seventeen points over random weights. `full` is four points ahead of
-# them, less than its standard error. So synthesis is a good place to start from, as the paper says, at
-# least for so few epochs. One seed cannot show whether it is a better place than recordings, because
-# these errors leave out how much seeds differ.
+# Recordings with words are worth seventeen points over random weights. `full` is another 3.8 points
+# ahead of them, a gain smaller than its standard error. So synthesis is a good place to start from, as
+# the paper says, at least for so few epochs. One seed cannot show whether it is a better place than
+# recordings, because these errors leave out how much seeds differ.
 #
 # ### The paper's table
 #
@@ -384,6 +313,80 @@ silent.round(1)
 # table. So silence alone does not decide. FSD50K, from which the paper draws its recordings, is not at
 # hand.
 #
+# ### On folds without choices
+#
+# The recipe of all these networks was chosen with `full`, on folds 1 and 2 of ESC-10 and UrbanSound8K
+# ([chapter 3](03_pretraining.ipynb)). So it may suit `full`, and these folds, too well. The next table
+# has the same gains beside those on folds that had no part in the choice: folds 3 to 5 of ESC-10, and
+# fold 10 of UrbanSound8K. A single fold has no standard error. Speech Commands is left out, because its
+# test part had no part in the choice anyway.
+
+# %%
+untouched = {"esc10": ["3", "4", "5"], "urbansound8k": ["10"]}
+beside = {
+    where: pd.concat(
+        [
+            gain_table(stages, folds=folds),
+            gains_of_full(folds),
+        ]
+    )
+    for where, folds in {"all folds": None, "3-5; 10": untouched}.items()
+}
+tested = ["ESC-10", "UrbanSound8K"]
+pd.concat(beside, axis=1).swaplevel(axis=1)[tested]
+
+# %% [markdown]
+# On the folds without choices most gains shrink. `full` stays ahead of `sine` and of the untrained
+# network. Some of its leads over log-mel statistics and over recordings change their sign. All
+# differences between the two columns may be chance, because the folds are few.
+#
+# ### How the rows were made
+#
+# - *Log-mel* is the mean and the deviation of each of the 128 mel bands.
+# - The *held-out loss* is measured on the curriculum of the row (for recordings, on `full`). So it
+#   cannot be compared between curricula.
+# - Speech Commands has one test part, here called fold 3, so its cells show no deviation.
+# - The last four rows repeat a comparison of the paper. Each window of a recording is as long as a clip.
+#   The recordings come from the other sets at hand, never from the set that is probed. The few
+#   recordings that ESC-10 and UrbanSound8K have in common ([field
+#   notes](../book/field_notes.md#data-sets-and-their-tables)) were left out.
+# - The rows *with words* draw on the other set of sounds and on Speech Commands. Each file is heard
+#   equally often. So 50 % of the windows for ESC-10, and 87 % of those for UrbanSound8K, are single
+#   spoken words of a second, repeated ten times. The rows *without words* draw on the other set of
+#   sounds alone.
+# - *CPU min* are the minutes of one core for the pre-training, averaged over the seeds. `dynamic` has
+#   the most because one of its seeds ran on a slow processor. The first two seeds of the rows of
+#   recordings ran on another kind of processor than those of `full`. [Chapter
+#   9](09_beyond.ipynb#what-the-probes-say) shows how much that alone can change an accuracy.
+#
+# ### When is a gain beyond chance?
+#
+# Let $a_k$ and $b_k$ be the accuracies of two rows on fold $k$ of $F$, averaged over $n_a$ and $n_b$
+# seeds. Let $s^2$ be the variance between seeds of the same row, averaged over the rows of a table that
+# have several seeds. The gain $\Delta$ and its standard error are
+#
+# $$
+# \begin{aligned}
+# \Delta &= \frac{1}{F} \sum_{k=1}^{F} (a_k - b_k), \\
+# \operatorname{se}^2 &= \left(\frac{1}{F} + \frac{1}{F - 1}\right)
+#   \frac{1}{F - 1} \sum_{k=1}^{F} (a_k - b_k - \Delta)^2 \\
+# &\quad {} + s^2 \left(\frac{1}{n_a} + \frac{1}{n_b}\right) .
+# \end{aligned}
+# $$ (eq-gain)
+#
+# If the folds were independent, the first bracket would be $1/F$ alone. But the probes of different
+# folds share clips that they are trained on. The second fraction of the bracket allows for that
+# {cite}`nadeau2003`: it is the number of test clips over the number of training clips. Where no row of a
+# table has several seeds, $s^2$ is unknown, and its term is left out. The same gain can have another
+# error in another table, because $s^2$ depends on its rows.
+#
+# A gain is beyond chance if its interval of 95 % lies wholly on one side of zero. Folds and seeds are
+# few, so the interval is that of Student's *t*. With one seed it reaches 2.8 standard errors to each
+# side for five folds, and 4.3 for three. With several seeds it is narrower, because *t* then has more
+# degrees of freedom (by the formula of Welch and Satterthwaite). Where the true gain is zero, about one
+# table cell in twenty still gets a star. We never give one to a gain over two folds, whose error is too
+# uncertain.
+#
 # ## What does an hour buy?
 #
 # Figure 3 of the paper shows accuracy over the time of pre-training, for synthesis and for recordings.
@@ -411,10 +414,10 @@ plt.show()
 
 # %% [markdown]
 # For our figure we train for four times as many clips as above, on synthesis and on recordings with
-# words. These three runs, one on synthesis and two on recordings, used the same kind of processor. The
-# tables show what each run reached, and what synthesis gained over recordings. {numref}`fig-efficiency`
-# shows the way there, on ESC-10 and with averaged tokens. `python -m audiopg reproduce long` makes
-# these runs again.
+# words. These three runs, one on synthesis and two on recordings, used the same kind of processor, but
+# the one on synthesis shared it with other work. The tables show what each run reached, and what
+# synthesis gained over recordings. {numref}`fig-efficiency` shows the way there, on ESC-10 and with
+# averaged tokens. `python -m audiopg reproduce long` makes these runs again.
 
 # %%
 long = {
@@ -511,8 +514,8 @@ pd.DataFrame(along).rename_axis("clips heard")
 #
 # On Speech Commands only the run on synthesis is probed. Averaged tokens do best at 6,400 clips, and
 # worse at every later point. With the bands kept apart, the accuracy still rises. One possible reason:
-# late in training, what a token says depends on its frequency band, and an average over all tokens no
-# longer shows the band.
+# late in training, the same number in a token may mean different things in different frequency bands,
+# and an average over all tokens mixes these meanings.
 #
 # ## How wide, how many
 #

@@ -424,9 +424,9 @@ pd.DataFrame(
 # The paper's best neuron for pitch has 1.73 nats; ours has a seventh of that. Perhaps the paper varied
 # one factor at a time in the clips of its analysis; it does not say. So we compare two sets of a hundred
 # clips for each factor. In the first, all factors move. In the second, only the factor in question
-# moves, with the same values as in the first. (Of an onset, the place within the time in which the event
-# can begin is kept.) All else is that of one clip, down to the noise samples. Here is the best neuron's
-# information, in nats:
+# moves, with the same values as in the first. (Onsets are rescaled, because the event that stands still
+# has another length: an onset after a third of the possible time stays after a third of it.) All else is
+# that of one clip, down to the noise samples. Here is the best neuron's information, in nats:
 
 # %%
 FEW = audiopg.at_scale(smoke=100, paper=5000)
@@ -514,8 +514,8 @@ gaps.round(3)
 recorded("dci").set_index(["embeddings", "factor"]).round(2)
 
 # %% [markdown]
-# For pitch and intensity no network is ahead of log-mel in the three scores of DCI, and log-mel
-# learned nothing.
+# For pitch and intensity no network is ahead of log-mel in completeness or informativeness, nor is any
+# in disentanglement. And log-mel learned nothing.
 #
 # Gaps near zero are not bad news by themselves. The paper calls its own gaps "low" and reads them as
 # a distributed code, in which many neurons know a little. But a random projection of anything is also
@@ -671,11 +671,12 @@ pd.DataFrame(
 #
 # To ask whether two factors are kept apart, we find a subspace for each factor on its own. We sort the
 # clips by the factor. Three ridge regressions then predict, from the embedding, a clip's place in this
-# order, the square of the place, and its cube. (The powers find directions along which the embedding
-# bends as the factor grows.) Their weights span the subspace. The smallest angle between two subspaces
-# is 0° if they share a direction, and 90° if they are orthogonal. What is it for random subspaces? Here
-# is the angle that 2.5 % of random pairs stay below, the median, and the angle that 2.5 % exceed. The
-# two widths are those of `tiny` and `mini`:
+# order, the square of the place, and its cube. The weights of all three span the subspace. (As a factor
+# grows, the embedding may follow a curve instead of a straight line. The square and the cube find the
+# further directions of this curve.) The smallest angle between two subspaces is 0° if they share a
+# direction, and 90° if they are orthogonal. What is it for random subspaces? Here is the angle that 2.5
+# % of random pairs stay below, the median, and the angle that 2.5 % exceed. The two widths are those of
+# `tiny` and `mini`:
 
 # %%
 random = np.random.default_rng(0)
@@ -698,10 +699,10 @@ for width in (192, 128):
     )
 
 # %% [markdown]
-# The figure has the angle of every pair: one factor's subspace comes from one half of the clips, the
-# other's from the other half. A small angle on the diagonal means that a factor's subspace is found
-# again on other clips. Two different factors are kept apart if their angle is as large as that of
-# random subspaces.
+# The figure has the angle between every two factors, and between each factor and itself. One of the two
+# subspaces is found on one half of the clips, and the other on the other half; for two factors, both
+# ways are averaged. A small angle on the diagonal means that a factor's subspace is found again on other
+# clips. Two different factors are kept apart if their angle is as large as that of random subspaces.
 
 # %% mystnb={"figure": {"caption": "The recorded run, trained encoder: smallest angle between the subspaces of two factors. The mark on the bar is chance.", "name": "fig-angles"}, "image": {"alt": "A three by three matrix of angles in degrees, smallest on the diagonal"}}
 angles = {

@@ -101,7 +101,10 @@ energy = trained.square().sum()
 left = (first * trained).sum() / first.square().sum()
 taken = ((1 - left) * first).square().sum() / energy
 print(f"what was added: {added.square().sum() / energy:.1%} of the energy")
-print(f"{100 * taken:.1f} of these points: the initial weights have shrunk")
+print(
+    f"{100 * taken:.1f} of these percentage points come from "
+    "the shrinking of the initial weights"
+)
 
 # %% [markdown]
 # For `tiny` the subtraction hardly matters, because training added most of the energy of the weights.
@@ -312,8 +315,8 @@ plt.show()
 #
 # In the next two figures, the upper panel shows the concentration of the projection and of its shuffled
 # weights (the band spans five shuffles). The lower panel shows the share of the filters' variance that
-# the eight components hold. It also shows how much their space has in common with the space at the last
-# step.
+# the eight components hold. It also shows how much the space of these eight components has in common
+# with that at the last step ([below](#the-same-filters) we say how this is measured).
 
 # %% mystnb={"figure": {"caption": "Structure of the patch filters through training on synthesis.", "name": "fig-growth-synthesis"}, "image": {"alt": "Above, two curves of spectral concentration over steps, for the filters and the shuffled control; below, two curves in per cent"}}
 plots.filter_growth(growths["synthesis"])
@@ -350,8 +353,8 @@ pd.DataFrame.from_dict(rows, orient="index")[columns].rename_axis(
 # The eight components of a run span a space. How much do the spaces of the two runs have in common at
 # the end? Two such spaces have eight angles between them, their *principal angles*. We take the mean of
 # the squared cosines of these angles. It is 1 for the same space, and on average 8/256 for unrelated
-# spaces (*chance*). Both projections share whatever training left alone, so we compare each with the
-# beginning, too.
+# spaces (*chance*). Both runs began with the same weights, so their projections are alike wherever
+# training changed little. To see how much that explains, we compare each with its beginning, too.
 
 
 # %%

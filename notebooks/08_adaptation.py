@@ -287,5 +287,5 @@ paper_table("table_5").astype(object).fillna("–")
 # 1. The first column still falls, but more slowly: the further steps gain a third of what this page's
 #    twelve steps gained. In all, the second column rises three times as far as it rose on this page.
 # 2. On ESC-10 the higher rate gains little more than the chapter's, and forgets five times as much.
-#    The lower rate gains three quarters as much, and forgets a fifth.
+#    The lower rate gains three quarters as much as the chapter's, and forgets a fifth as much.
 # ```

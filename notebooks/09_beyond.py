@@ -63,12 +63,12 @@ pd.set_option("display.max_colwidth", None)
 #
 # Here $\theta$ is the phase of the tone, in cycles. The pitch starts at $f_0$, glides by $g$ octaves
 # over the event's length $L$, and swings up and down by the share $d$ of $f_0$, $r$ times a second. The
-# noise $n$ has low frequencies, and the sine moves it up to the pitch. (Noise with a bandwidth of $f_0$
-# or more is not moved: it stands in the place of $\sqrt2\,n(t)\sin 2\pi\theta(t)$.) Its share is
-# $\sigma$. The gain $m$ repeats at a fixed rate; with jitter each repeat has its own strength. If there
-# are formants, $u$ passes through the resonances of a vocal tract. With $g=d=\sigma=0$, $m=1$ and no
-# formants, the event is the paper's, bit for bit. Reverberation is added to the whole clip, after
-# damping.
+# noise $n$ has low frequencies, and the sine moves it up to the pitch. The share of the noise is
+# $\sigma$. (Noise with a bandwidth of $f_0$ or more is not moved to the pitch: the factor $\sqrt2\,\sin
+# 2\pi\theta(t)$ is left out.) The gain $m$ repeats at a fixed rate; with jitter each repeat has its own
+# strength. If there are formants, $u$ passes through the resonances of a vocal tract. With
+# $g=d=\sigma=0$, $m=1$ and no formants, the event is the paper's, bit for bit. Reverberation is added to
+# the whole clip, after damping.
 #
 # | addition | factors | what it is for |
 # | --- | --- | --- |
@@ -222,14 +222,14 @@ plt.show()
 # %% [markdown]
 # ## The preset `extended`
 #
-# `extended` is `full` with all six additions. Five of the additions are drawn with a probability of
-# their own, once for a clip or once for an event, and so is whether the events of a clip have sources of
-# their own. So a clip has some additions and not others. The number of events and their loudness, which
-# belong to `mixtures`, change for every clip. `full+noise` is `full` with noise alone, and
-# `extended-noise` is `extended` without noise; the other additions have such presets, too. Each of these
-# can be the `--prior` of `python -m audiopg pretrain`. Each addition draws from random streams of its
-# own. So clip 6 of `full+noise` is clip 6 of `full`, with noise in one of its four events.
-# {numref}`fig-extended` compares `full` with `extended`.
+# `extended` is `full` with all six additions. Each of the first five additions is switched on with a
+# probability of its own, once for a clip or once for each event. `mixtures` has a probability, too: that
+# each event of a clip has its own source. So a clip has some additions and not others. The wider ranges
+# of `mixtures` for the number of events and their loudness hold for every clip. `full+noise` is `full`
+# with noise alone, and `extended-noise` is `extended` without noise; the other additions have such
+# presets, too. Each of these can be the `--prior` of `python -m audiopg pretrain`. Each addition draws
+# from random streams of its own. So clip 6 of `full+noise` is clip 6 of `full`, with noise in one of its
+# four events. {numref}`fig-extended` compares `full` with `extended`.
 
 # %%
 full = audiopg.SynthPrior.preset("full")
@@ -279,9 +279,11 @@ widgets.players(
 # $$ (eq-auxiliary)
 #
 # Here $\mathcal{L}$ is the loss of {eq}`eq-loss`, $w$ is the setting `auxiliary_weight`, $S$ is the
-# number of summaries, and $\hat y_s$ is the answer of the head. $\mu_s$ and $\sigma_s$ are the mean
-# and the standard deviation of a summary over the prior. After training the head is thrown away. The
-# table lists the summaries over `extended` and for its clip 3:
+# number of summaries, and $\hat y_s$ is the answer of the head. $\mu_s$ and $\sigma_s$ are the mean and
+# the standard deviation of a summary over the prior. After training the head is thrown away. The table
+# lists the summaries over `extended` and for its clip 3. Logarithms are to base 2, the *polyphony* is
+# how many events sound at once on average, a *voice* is an event with formants, and an excitation, a
+# burst or a voice counts by the share of the time in which events sound:
 
 # %%
 mean, deviation = spread(priors["extended"])
@@ -337,11 +339,11 @@ gain_table(additions, against="full")
 # The row *full, elsewhere* adds nothing. It is the row `cpu` of [chapter 3](03_pretraining.ipynb), with
 # the recipe, the seed and the precision (bfloat16) of `full`. But it was trained on another processor,
 # by compiled code (`torch.compile`), so the same sums were rounded in another order. This rounding alone
-# is worth up to seven points with averaged tokens. With the bands kept apart it is worth one point, but
-# single folds still move by four or five, one up and one down. So a single cell of this table means
-# little. Besides, the rows `noise`, `reverberation`, `extended` and the auxiliary head were trained on
-# that other processor, and this run of `full` was not. And with averaged tokens every row gains on
-# ESC-10, even the one that adds nothing, because there this run of `full` is a weak rival.
+# is worth up to seven points with averaged tokens. With the bands kept apart the means move by about one
+# point; but on ESC-10 one fold rises by five points while the other falls by four. So a single cell of
+# this table means little. Besides, the rows `noise`, `reverberation`, `extended` and the auxiliary head
+# were trained on that other processor, and this run of `full` was not. And with averaged tokens every
+# row gains on ESC-10, even the one that adds nothing, because there this run of `full` is a weak rival.
 #
 # ### Chosen here, tested there
 #
