@@ -112,7 +112,7 @@ def test_without_records_nothing_is_told(scoreboard, tmp_path):
     shutil.copy(RESULTS / "paper.json", tmp_path)
     table = scoreboard.scoreboard(tmp_path)
     assert table.count("cannot be told here") == len(scoreboard.CLAIMS)
-    assert table.count("not run yet") == len(scoreboard.CLAIMS)
+    assert table.count("no finished run yet") == len(scoreboard.CLAIMS)
 
 
 @pytest.mark.parametrize(
