@@ -425,7 +425,7 @@ gain_table(steps, against=next(iter(steps)))
 # Speech Commands. Hardly any of these gains can be told from chance: with two folds, an interval of 95 %
 # reaches 12.7 standard errors to each side. And the devices differ. Three rows
 # (`half-clips-part-decoded`, `decoder-4x256`, `batch-16`) were trained on a GPU, the others on a CPU,
-# and a change of device alone can move a probe by several points ([chapter
+# and sums that are rounded in another order can move a probe by several points ([chapter
 # 9](09_beyond.ipynb#what-the-probes-say)).
 #
 # In {numref}`fig-recorded-loss`, `tiny`, which was trained by this recipe, leaves the shelf after the

@@ -357,7 +357,7 @@ pd.concat(beside, axis=1).swaplevel(axis=1)[tested]
 # - *CPU min* are the minutes of one core for the pre-training, averaged over the seeds. `dynamic` has
 #   the most because one of its seeds ran on a slow processor. The first two seeds of the rows of
 #   recordings ran on another kind of processor than those of `full`. [Chapter
-#   9](09_beyond.ipynb#what-the-probes-say) shows how much that alone can change an accuracy.
+#   9](09_beyond.ipynb#what-the-probes-say) shows how much rounding alone can change an accuracy.
 #
 # ### When is a gain beyond chance?
 #
@@ -377,8 +377,8 @@ pd.concat(beside, axis=1).swaplevel(axis=1)[tested]
 # If the folds were independent, the first bracket would be $1/F$ alone. But the probes of different
 # folds share clips that they are trained on. The second fraction of the bracket allows for that
 # {cite}`nadeau2003`: it is the number of test clips over the number of training clips. Where no row of a
-# table has several seeds, $s^2$ is unknown, and its term is left out. The same gain can have another
-# error in another table, because $s^2$ depends on its rows.
+# table has several seeds, $s^2$ is unknown, and its term is left out. Since $s^2$ is averaged over the
+# rows of one table, the same gain can have another error in another table.
 #
 # A gain is beyond chance if its interval of 95 % lies wholly on one side of zero. Folds and seeds are
 # few, so the interval is that of Student's *t*. With one seed it reaches 2.8 standard errors to each

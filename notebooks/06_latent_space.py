@@ -152,8 +152,8 @@ figure.legend(loc="outside upper left", ncols=3, fontsize="small")
 plt.show()
 
 # %% [markdown]
-# For two Gaussian quantities of correlation $c$ the true value is $-\tfrac12 \log(1 - c^2)$. Here the
-# estimates miss it by at most 0.02 nats, and with 10,000 samples by less on average.
+# For two Gaussian quantities of correlation $c$ the true value is $-\tfrac12 \log(1 - c^2)$. No estimate
+# here misses it by more than 0.02 nats, and with 10,000 samples the average miss is smallest.
 
 # %%
 x, noise = torch.randn(2, 10_000, generator=generator, dtype=torch.float64)
@@ -424,9 +424,10 @@ pd.DataFrame(
 # The paper's best neuron for pitch has 1.73 nats; ours has a seventh of that. Perhaps the paper varied
 # one factor at a time in the clips of its analysis; it does not say. So we compare two sets of a hundred
 # clips for each factor. In the first, all factors move. In the second, only the factor in question
-# moves, with the same values as in the first. (Onsets are rescaled, because the event that stands still
-# has another length: an onset after a third of the possible time stays after a third of it.) All else is
-# that of one clip, down to the noise samples. Here is the best neuron's information, in nats:
+# moves, with the same values as in the first. (The event that we move has a length of its own, so its
+# onset has a range of its own. The onsets are scaled to it: one at a third of its old range goes to a
+# third of the new one.) All else is that of one clip, down to the noise samples. Here is the best
+# neuron's information, in nats:
 
 # %%
 FEW = audiopg.at_scale(smoke=100, paper=5000)
@@ -699,10 +700,11 @@ for width in (192, 128):
     )
 
 # %% [markdown]
-# The figure has the angle between every two factors, and between each factor and itself. One of the two
-# subspaces is found on one half of the clips, and the other on the other half; for two factors, both
-# ways are averaged. A small angle on the diagonal means that a factor's subspace is found again on other
-# clips. Two different factors are kept apart if their angle is as large as that of random subspaces.
+# The figure has the angle between every two factors, and between each factor and itself. The first
+# subspace is found on one half of the clips, the second on the other half. For two different factors we
+# also exchange the halves, and average the two angles. A small angle on the diagonal means that a
+# factor's subspace is found again on other clips. Two different factors are kept apart if their angle is
+# as large as that of random subspaces.
 
 # %% mystnb={"figure": {"caption": "The recorded run, trained encoder: smallest angle between the subspaces of two factors. The mark on the bar is chance.", "name": "fig-angles"}, "image": {"alt": "A three by three matrix of angles in degrees, smallest on the diagonal"}}
 angles = {

@@ -95,21 +95,21 @@ plots.filter_grid(
 )
 plt.show()
 
+# %% [markdown]
+# The *energy* of a matrix is the sum of its squares. How much of the energy of the trained weights was
+# added? Training also shrinks the initial weights, and $W_t-W_0$ counts this as added, too.
+
 # %%
 first, trained = projections["untrained"], projections["trained"]
 energy = trained.square().sum()
 left = (first * trained).sum() / first.square().sum()
 taken = ((1 - left) * first).square().sum() / energy
 print(f"what was added: {added.square().sum() / energy:.1%} of the energy")
-print(
-    f"{100 * taken:.1f} of these percentage points come from "
-    "the shrinking of the initial weights"
-)
+print(f"of which the shrinking of the initial weights: {taken:.1%}")
 
 # %% [markdown]
-# For `tiny` the subtraction hardly matters, because training added most of the energy of the weights.
-# But training also shrinks the initial weights. So $W_t-W_0$ contains a negative share of $W_0$, which
-# is noise. This gives the lower row more texture.
+# For `tiny` the subtraction hardly matters, because training added most of the energy. The share of
+# shrinking is a negative multiple of $W_0$, which is noise. This gives the lower row more texture.
 #
 # Stripes along time are frequency filters. They respond to a partial at one height in the patch, or to
 # the step between two bands. Patterns that change along time respond to beginnings and ends.
@@ -444,11 +444,12 @@ pd.DataFrame.from_dict(rows, orient="index")[columns].rename_axis(
 # lines, and recordings have broad lines and change more along time.
 #
 # The paper says that in later epochs several components become bands, which align with the partials of a
-# tone, and others become edges, which respond to onsets. The projection of `tiny` shows bands and edges,
-# after a quarter as many clips as our ViT-B, but by another recipe. What training added to ViT-B shows
-# both, too. We did not measure whether the bands align with partials. What training added to the two
-# runs of `mini`, after 12,800 clips, shows bands and no clear edges. For its filters, the paper has no
-# run on recordings, no measure, no control and nothing on what training added.
+# tone, and others become edges, which respond to onsets. The projection of `tiny` shows such bands (our
+# stripes along time) and edges. It heard a quarter as many clips as our ViT-B, and has another recipe.
+# What training added to ViT-B shows both, too. We did not measure whether the bands align with partials.
+# What training added to the two runs of `mini`, after 12,800 clips, shows bands and no clear edges. For
+# its filters, the paper has no run on recordings, no measure, no control and nothing on what training
+# added.
 #
 # What is uncertain: there is one run of each kind. Concentration says that a picture is orderly, not
 # that its order is useful. Principal components show what many filters share, so a filter that works

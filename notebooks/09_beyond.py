@@ -223,13 +223,13 @@ plt.show()
 # ## The preset `extended`
 #
 # `extended` is `full` with all six additions. Each of the first five additions is switched on with a
-# probability of its own, once for a clip or once for each event. `mixtures` has a probability, too: that
-# each event of a clip has its own source. So a clip has some additions and not others. The wider ranges
-# of `mixtures` for the number of events and their loudness hold for every clip. `full+noise` is `full`
-# with noise alone, and `extended-noise` is `extended` without noise; the other additions have such
-# presets, too. Each of these can be the `--prior` of `python -m audiopg pretrain`. Each addition draws
-# from random streams of its own. So clip 6 of `full+noise` is clip 6 of `full`, with noise in one of its
-# four events. {numref}`fig-extended` compares `full` with `extended`.
+# probability of its own, once for a clip or once for each event. `mixtures` has a probability, too: with
+# it, every event of a clip has its own source, and else all share one. So a clip has some additions and
+# not others. The wider ranges of `mixtures` for the number of events and their loudness hold for every
+# clip. `full+noise` is `full` with noise alone, and `extended-noise` is `extended` without noise; the
+# other additions have such presets, too. Each of these can be the `--prior` of `python -m audiopg
+# pretrain`. Each addition draws from random streams of its own. So clip 6 of `full+noise` is clip 6 of
+# `full`, with noise in one of its four events. {numref}`fig-extended` compares `full` with `extended`.
 
 # %%
 full = audiopg.SynthPrior.preset("full")
@@ -281,9 +281,10 @@ widgets.players(
 # Here $\mathcal{L}$ is the loss of {eq}`eq-loss`, $w$ is the setting `auxiliary_weight`, $S$ is the
 # number of summaries, and $\hat y_s$ is the answer of the head. $\mu_s$ and $\sigma_s$ are the mean and
 # the standard deviation of a summary over the prior. After training the head is thrown away. The table
-# lists the summaries over `extended` and for its clip 3. Logarithms are to base 2, the *polyphony* is
-# how many events sound at once on average, a *voice* is an event with formants, and an excitation, a
-# burst or a voice counts by the share of the time in which events sound:
+# lists the summaries over `extended` and for its clip 3. Logarithms are to base 2. The *polyphony* is
+# the number of events that sound at once, averaged over the clip with its pauses. A *voice* is an event
+# with formants. The figures of the excitations, of bursts and of voices are shares of the sounding time:
+# that of the events with this excitation, with a burst or with formants.
 
 # %%
 mean, deviation = spread(priors["extended"])
@@ -324,6 +325,11 @@ gain_table({row: pair[row] for row in ("full", "extended")})
 # head. It uses the development folds of [chapter 3](03_pretraining.ipynb#which-recipe): folds 1 and 2
 # of ESC-10 and of UrbanSound8K, and the validation part of Speech Commands. No other fold is touched.
 # So we may choose rows by this table and test the choice on the rest.
+#
+# One row adds nothing. *full, elsewhere* is the row `cpu` of [chapter 3](03_pretraining.ipynb), with
+# the recipe, the seed and the precision (bfloat16) of `full`. But it was trained on another processor,
+# by compiled code (`torch.compile`), so the same sums were rounded in another order. Its gains show how
+# much that alone can be worth.
 
 # %%
 additions = {
@@ -336,14 +342,12 @@ additions = {
 gain_table(additions, against="full")
 
 # %% [markdown]
-# The row *full, elsewhere* adds nothing. It is the row `cpu` of [chapter 3](03_pretraining.ipynb), with
-# the recipe, the seed and the precision (bfloat16) of `full`. But it was trained on another processor,
-# by compiled code (`torch.compile`), so the same sums were rounded in another order. This rounding alone
-# is worth up to seven points with averaged tokens. With the bands kept apart the means move by about one
-# point; but on ESC-10 one fold rises by five points while the other falls by four. So a single cell of
-# this table means little. Besides, the rows `noise`, `reverberation`, `extended` and the auxiliary head
-# were trained on that other processor, and this run of `full` was not. And with averaged tokens every
-# row gains on ESC-10, even the one that adds nothing, because there this run of `full` is a weak rival.
+# Rounding alone (*full, elsewhere*) is worth up to seven points with averaged tokens. With the bands
+# kept apart the means move by about one point; but on ESC-10 one fold rises by five points while the
+# other falls by four. So a single cell of this table means little. Besides, the rows `noise`,
+# `reverberation`, `extended` and the auxiliary head were trained on that other processor, and this run
+# of `full` was not. And with averaged tokens every row gains on ESC-10, even the one that adds nothing,
+# because there this run of `full` is a weak rival.
 #
 # ### Chosen here, tested there
 #
@@ -397,13 +401,13 @@ costs[["time", "rendering_time"]].rename(
 # %% [markdown]
 # ## What it means
 #
-# Can sounds that the paper's synthesizer lacks make a better curriculum? All six together do not: in
-# the test over all folds, `extended` is ahead on the sounds of cities, within chance, and not on the
-# other two sets. Added alone, formants gain on ESC-10, and motion on the sounds of cities. But on the
-# folds that had no part in the choice, most of these gains are no larger than the effect of another
-# processor, and none can be shown to be beyond chance. No curriculum here is better everywhere. One
-# seed cannot tell whether the auxiliary head, with its free labels, helps. The paper has no experiment
-# of this kind: such sounds are its future work.
+# Can sounds that the paper's synthesizer lacks make a better curriculum? All six together do not: in the
+# test over all folds, `extended` is ahead on the sounds of cities, within chance, and not on the other
+# two sets. Added alone, formants gain on ESC-10, and motion on the sounds of cities. But on the folds
+# that had no part in the choice, most of these gains are no larger than the effect of another rounding,
+# and none can be shown to be beyond chance. No curriculum here is better everywhere. One seed cannot
+# tell whether the auxiliary head, with its free labels, helps. The paper has no experiment of this kind:
+# such sounds are its future work.
 #
 # What is uncertain: we set the probabilities and ranges of the additions by judgement and from the
 # sources named in the code, without a search. A vowel here stands still, but speech mostly moves from
