@@ -244,8 +244,8 @@ CLAIMS = (
         "In the same time, synthesis teaches more than recordings.",
         "ESC-50 +10.0, UrbanSound8K +2.2 (Table 3)",
         "points by which a network trained on `full` is ahead of one trained on recordings, which come from "
-        "other sets than the one tested. Both heard equally many stretches of 10.24 s, which is not the same time; at least half of the "
-        "recorded ones are a single spoken word, repeated",
+        "other sets than the one tested. Both heard equally many stretches of 10.24 s, where the paper gave both the same time to train; at "
+        "least half of the recorded stretches are a single spoken word, repeated",
         compared(
             ("curriculum-full", "real-for-esc10"), ("curriculum-full", "real-for-urbansound8k")
         ),
@@ -262,8 +262,8 @@ CLAIMS = (
     Claim(
         "The range of the fundamental hardly matters.",
         "within 1.2 points (Table 4)",
-        "points by which the narrow range (first) and the wide range (last) are ahead of the default; the "
-        "claim holds if every interval of 95 % lies between -3 and +3",
+        "points by which each range is ahead of the default, first the narrow range on all sets, then the wide "
+        "one; the claim holds if every interval of 95 % lies between -3 and +3",
         compared(
             ("sensitivity-narrow-f0", "curriculum-full"), ("sensitivity-wide-f0", "curriculum-full")
         ),
@@ -306,9 +306,9 @@ CLAIMS = (
     Claim(
         "The filters of the first layer become bands and edges.",
         "Figure 6, without a number (Section 4.5)",
-        "how concentrated the spectra of the main filters are, minus the same figure for shuffled weights, in "
-        "our run of the recipe `paper`, stopped after 88 % of its clips (the released code goes on for 500 "
-        "epochs, 23 times as many steps)",
+        "how concentrated the spectra of the main filters are, minus the same figure after their weights are "
+        "shuffled; the filters are those of our stopped run (the released code takes 23 times as many steps: 500 "
+        "epochs, in batches of 16)",
         ordered,
         "07_patch_filters",
     ),

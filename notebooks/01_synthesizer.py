@@ -114,9 +114,9 @@ plt.show()
 #
 # In JupyterLab the same cell is a full control panel. Every factor that matters to the clip has a
 # slider, and sound and pictures follow it at once. If a clip has several events, *turn event* selects
-# the one that the sliders change. A *spread* scales how far the weights, phases or tunings of the
-# partials lie apart. *Surprise me* draws the next clip of the preset, and *Save* writes a WAV and a
-# JSON file beside the notebook.
+# the one that the sliders change. Some sliders are called *spread*: they scale the differences between
+# the weights, phases or tunings of the partials. *Surprise me* draws the next clip of the preset, and
+# *Save* writes a WAV and a JSON file beside the notebook.
 
 # %% tags=["nbval-ignore-output"]
 widgets.explorer(preset="full", seed=0, clip=1)

@@ -59,7 +59,7 @@ grown = torch.cat(
 )
 widgets.players(grown, [f"{name}, seed 0, clip 5" for name in presets])
 
-# %% mystnb={"figure": {"caption": "Clips 0 to 3 of seed 0, one row a preset. Each column has one fundamental frequency. (FM adds lines below it, too.)", "name": "fig-wall"}, "image": {"alt": "A wall of sixteen log-mel spectrograms: single lines in the first row, stacks of lines in the second, separate events in the third, damped events over noise in the fourth"}}
+# %% mystnb={"figure": {"caption": "Clips 0 to 3 of seed 0, one row a preset. Each column has one fundamental frequency. (FM adds lines below it, and the aliases of a square lie there, too.)", "name": "fig-wall"}, "image": {"alt": "A wall of sixteen log-mel spectrograms: single lines in the first row, stacks of lines in the second, separate events in the third, damped events over noise in the fourth"}}
 clips = torch.arange(4)
 log_mel = audiopg.LogMel()
 wall = torch.cat(

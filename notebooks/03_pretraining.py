@@ -128,7 +128,7 @@ for key in ("device", "seconds", "commit", "date", "data"):
 shown = ("steps", "batch_size", "learning_rate", "cooldown_steps")
 print(", ".join(f"{key} {record['settings'][key]}" for key in shown))
 
-# %% mystnb={"figure": {"caption": "Loss by number of clips: the recorded run of `tiny`, two earlier runs of a network of this size, and a run of the paper's network. Medians of 21 steps.", "name": "fig-recorded-loss"}, "image": {"alt": "Four loss curves on a logarithmic axis of clips. All wait near 0.87. The recorded run leaves this shelf after about two thousand clips, two others after seven to ten thousand, and the paper's network last, after about twenty thousand"}}
+# %% mystnb={"figure": {"caption": "Loss by number of clips: the recorded run of `tiny`, two earlier runs of a network of this size, and a run of the paper's network. Muon and AdamW are optimisers. Medians of 21 steps.", "name": "fig-recorded-loss"}, "image": {"alt": "Four loss curves on a logarithmic axis of clips. All wait near 0.87. The recorded run leaves this shelf after about two thousand clips, two others after seven to ten thousand, and the paper's network last, after about twenty thousand"}}
 runs = {
     "batches of 8, Muon": record,
     "batches of 32, AdamW": read_record("pretrain-tiny-adamw"),
@@ -255,9 +255,9 @@ pd.DataFrame.from_dict(table, orient="index", columns=columns)
 # is the least that one should ask of a trained network.
 #
 # Part of what the average patch predicts comes from the mel filters and not from any sound. In the
-# lowest band, some filters are so narrow that they hold next to nothing of any Fourier bin. Their rows
-# are always dark, and easily guessed. Here is the loss of the average patch in each band, from the
-# lowest to the highest:
+# lowest band, some filters are so narrow that they fall between two bins of the Fourier transform, and
+# let almost nothing through. Their rows are always dark, and easily guessed. Here is the loss of the
+# average patch in each band, from the lowest to the highest:
 
 # %%
 print(
@@ -377,8 +377,9 @@ shown
 # {cite}`jordan2024` updates the matrices of the blocks, AdamW all other weights. The learning rate falls
 # to zero over the last steps.
 #
-# What is each part of `cpu` worth? We train `mini` (6 blocks, 128 wide) on 12,800 clips by `cpu`, and by
-# six recipes that change one or two parts of it, with a setting that goes with them:
+# What would a change of `cpu` be worth? We train `mini` (6 blocks, 128 wide) on 12,800 clips by `cpu`
+# and by six other recipes. Each changes one or two things, and what these call for, such as the number
+# of steps:
 #
 # - `part-decoded`: the decoder predicts only a third of the hidden patches, and attends only to the
 #   visible ones. It saves about a sixth of the time.
@@ -416,9 +417,9 @@ gain_table(steps, against=next(iter(steps)))
 
 # %% [markdown]
 # With averaged tokens, every recipe is 6 to 16 points above an untrained network on ESC-10 and Speech
-# Commands. `log-mel` is harder to beat: with averaged tokens, no recipe does so on Speech Commands. With
-# the bands kept apart, every recipe beats `log-mel` on all three sets. The untrained network also does
-# so on two of them.
+# Commands, but no more than four points on UrbanSound8K, where two recipes fall below it. `log-mel` is
+# harder to beat: with averaged tokens, no recipe does so on Speech Commands. With the bands kept apart,
+# every recipe beats `log-mel` on all three sets. The untrained network also does so on two of them.
 #
 # No change is better on all three sets in both ways of averaging, so `cpu` uses none of them.
 # `decoder-4x256` has the lowest loss, but not the best probe: with averaged tokens it loses points on
@@ -437,9 +438,9 @@ gain_table(steps, against=next(iter(steps)))
 # AdamW, batches of 32, a cosine schedule. The probes are tested on all five folds of ESC-10, at the
 # recordings' own length. *Mean* stands for averaged tokens, and *frequency* for the bands kept apart.
 # The times are those of one thread in single precision, so `mini` takes longer here than by the tables
-# above, which have bfloat16. For the time of `before` we ran 40 of its 2,000 steps, and multiplied. Its
-# loss and accuracies come from an older run, in bfloat16, and this loss is a training loss; the other
-# two are held-out losses.
+# above, which have bfloat16. For the time of `before` we ran 40 of its 2,000 steps, and multiplied. The
+# loss and accuracies of `before` come from an older run, in bfloat16. Its loss is a training loss; those
+# of the other rows are held-out losses.
 
 # %%
 bench = read_record("bench-recipe")
@@ -574,11 +575,12 @@ for name, (gpus, link) in machines.items():
 pd.DataFrame(limits).round(2)
 
 # %% [markdown]
-# Inside one machine, this takes little time, and can go on while other gradients are still computed.
-# Across machines, the links would be busy eleven times as long as the GPUs. A larger batch moves no more
-# gradients, so with batches of some 3,000 clips, links and GPUs would be busy equally long. But then the
-# paper's 500,000 clips are fewer than 200 steps. The limit is whether so few steps can teach the network
-# anything. Synthesis is no limit: each process makes its own clips and asks nobody.
+# Inside one machine, moving the gradients takes little time, and can go on while others are still
+# computed. Across machines, the links would be busy eleven times as long as the GPUs. A larger batch
+# moves no more gradients, so with batches of some 3,000 clips, links and GPUs would be busy equally
+# long. But then the paper's 500,000 clips are fewer than 200 steps. The limit is whether so few steps
+# can teach the network anything. Synthesis is no limit: each process makes its own clips and asks
+# nobody.
 #
 # ## What it means
 #
