@@ -20,10 +20,12 @@ E-AC-3, AMR
 FLV, VOC                       a torn tag or block                 between tags or blocks
 ADX                            the number of samples
 SoX's own (.sox)               the number of samples               where a writer to a pipe left it open
-MP4, M4A, MOV, 3GP             a torn box, no moov, no mdat        between fragments
-WebM, Matroska                 a torn segment or element; what is  between blocks of a live stream
-                               no element in the place of one
-WMA, DSF                       the size of the file                where WMA was broadcast
+MP4, M4A, MOV, 3GP             a torn box, no moov, no mdat        between fragments; a fragment that
+                                                                   is missing
+WebM, Matroska                 a torn segment or element; what is  between blocks of a live stream; a
+                               no element in the place of one      cluster that is missing
+WMA, DSF                       the size of the file; of WMA half   where WMA was broadcast
+                               a second less than it states
 WavPack, TTA, SPHERE with      fewer samples decoded than stated
 shorten, and the like          (`decoding`); a torn block of
                                WavPack
@@ -34,8 +36,8 @@ and what else is not above
 =============================  ==================================  ================================
 
 Of files that have their size before their content, as while they are downloaded, zeros at the end
-tell a cut: from 64 KiB on where nothing else is stated. They do not in samples, where zeros are
-silence, in AVI, and in ALAC within CAF.
+tell a cut: from 64 KiB on where nothing else is stated. Between frames, and before the rest of one,
+8 KiB do. Zeros tell nothing in samples, where they are silence, in AVI, and in ALAC within CAF.
 A download that began again behind its first part shows, but not in CAF, AU, SPHERE, RF64 and WMA,
 nor in WAV, W64 and AIFF where that part has less than 64 KiB. Both are read, up to the length of one.
 
@@ -70,6 +72,7 @@ class Part(NamedTuple):
         counted: whether its header says how many samples there are; libsndfile guesses where not.
         checked: whether what its header says was compared with the bytes that are there.
         origin: which sample of a longer stream FLAC that was cut out of it begins with.
+        seconds: how long WMA says that it plays; 0 where it does not.
     """
 
     start: int
@@ -77,6 +80,7 @@ class Part(NamedTuple):
     counted: bool = True
     checked: bool = True
     origin: int = 0
+    seconds: float = 0
 
 
 class _Chunks(NamedTuple):
@@ -136,6 +140,8 @@ _SYNC = re.compile(rb"\xff(?=[\xe0-\xff])")
 _TAG = re.compile(rb"TAG|ID3|LYRICS")
 # More zeros than that at the end are no padding, of which devices write 32 KiB at most.
 _TAIL = 2**16
+# Nor are as many between frames, or before the first, where a piece of a download is missing.
+_GAP = 2**13
 # How many frames in a row are no chance, and how many are not those of another container either,
 # where much lies before the first; and how far into a file that is looked for.
 _ROW, _MANY, _LEAD = 3, 12, 2**20
@@ -150,9 +156,16 @@ def find_parts(data: mmap | bytes) -> list[Part]:
     parts: list[Part] = []
     start, lead = _after_tag(data, 0), _LEAD
     while part := _part_at(data, start, lead):
+        if part.stop == part.start:
+            raise Unreadable("is damaged: a frame in it has no length")
         # Tags that lie there say so; else it is a frame whose header has changed, or part of one.
-        between = data[parts[-1].stop : part.start].strip(b"\0") if parts else b""
-        if between and not _TAG.search(between):
+        gap = data[parts[-1].stop if parts else 0 : part.start]
+        between = gap.strip(b"\0")
+        is_torn = bool(between and not _TAG.search(between))
+        # In front of all frames, zeros alone are padding.
+        if len(gap) - len(gap.lstrip(b"\0")) > _GAP and (parts or is_torn):
+            raise Unreadable("is damaged: zeros are in the place of its frames")
+        if parts and is_torn:
             raise Unreadable("is damaged: other bytes lie between its frames")
         if parts and _goes_on(data, parts[-1], part):
             part = parts.pop()._replace(stop=part.stop)
@@ -167,7 +180,9 @@ def find_parts(data: mmap | bytes) -> list[Part]:
 
 
 def _goes_on(data: mmap | bytes, before: Part, part: Part) -> bool:
-    """Whether AAC goes on behind an ID3 tag, as where segments of HLS were joined: for one decoder."""
+    """Whether one decoder takes both: AVI beyond 1 GiB, and AAC behind a tag, as in segments of HLS."""
+    if data[part.start + 8 : part.start + 12] == b"AVIX":
+        return True
     first, second = (int.from_bytes(data[p.start : p.start + 4]) for p in (before, part))
     # Of ADTS the codec, the rate and the channels are the same.
     is_alike = first & 0xFFF60000 == 0xFFF00000 and not (first ^ second) & 0xFFFEFDC0
@@ -327,7 +342,7 @@ def _sphere(data: mmap | bytes, start: int) -> Part:
 
 
 def _unchecked(data: mmap | bytes, start: int) -> Part:
-    """Of MPEG-PS, MPEG-TS, NUT and RealMedia, in which frames of MPEG audio may lie."""
+    """Of MPEG-PS, MPEG-TS, NUT, RealMedia and DV, in which frames of MPEG audio may lie."""
     _refuse_zeros_behind(data)
     return Part(start, len(data), checked=False)
 
@@ -507,12 +522,12 @@ def _refuse_zeros_behind(data: mmap | bytes) -> None:
 
 def _asf(data: mmap | bytes, start: int) -> Part:
     _refuse_zeros_behind(data)
-    place = data.find(_ASF_PROPERTIES, start, start + 65536)
-    if place >= 0:
-        size, broadcast = _number(data, place + 40, "<Q"), _number(data, place + 88, "<L") & 1
-        if not broadcast and start + size > len(data):
-            raise Unreadable(CUT)
-    return Part(start, len(data))
+    place, seconds = data.find(_ASF_PROPERTIES, start, start + 65536), 0.0
+    if place >= 0 and not _number(data, place + 88, "<L") & 1:
+        _up_to(data, start, start + _number(data, place + 40, "<Q"))
+        # In units of 100 ns, and without what is loaded before it plays.
+        seconds = _number(data, place + 72, "<Q") / 1e7
+    return Part(start, len(data), seconds=seconds)
 
 
 # Frames
@@ -690,7 +705,8 @@ def _adx(data: mmap | bytes, start: int) -> Part:
         return Part(start, len(data), checked=False)
     blocks = -(-_number(data, start + 12, ">L") // 32) * data[start + 7]
     place = first + blocks * data[start + 5]
-    return _up_to(data, start, max(place, len(data)))
+    # FFmpeg 8 fails where the block that ends it is a packet of its own, so that is left out.
+    return _up_to(data, start, place)
 
 
 # Where a container's mark stands, the mark, and what reads on from there.
@@ -715,6 +731,6 @@ _CONTAINERS: list[tuple[int, bytes, Callable[[mmap | bytes, int], Part]]] = [
     (0, b"FLV\1", _records(13, _flv_length)),
     (0, b"\x80\0", _adx),
     (0, b"Creative Voice File\x1a", _voc),
-    *((0, mark, _unchecked) for mark in (b"\0\0\1\xba", b"nut/multimedia", b".RMF")),
+    *((0, mark, _unchecked) for mark in (b"\0\0\1\xba", b"nut/multimedia", b".RMF", b"\x1f\7\0")),
     *((0, mark, _sox) for mark in (b".SoX", b"XoS.")),
 ]

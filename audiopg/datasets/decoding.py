@@ -421,16 +421,19 @@ def _by_ffmpeg(
         with av.open(source, **_options()) as container:
             stream = _stream(container)
             place, rate = None if seeks and _seek(container, stream, first) else 0, 0
+            zeros = 0
             # Of AMR without its mark the length is an estimate from the bitrate.
             is_told = _is_exact(stream) and container.format.name not in ("amrnb", "amrwb")
-            for number, packet in enumerate(container.demux(stream)):
+            for number, packet in enumerate(_packets(container, stream)):
                 if not number and place == 0:
                     place = -_late(container, stream, packet)
                 # Also said of the end of what a pipe left open.
                 if packet.is_corrupt and not piece.part.checked:
                     raise Unreadable(CUT)
-                # Opus takes them for short frames. Samples that are 0 are silence.
-                if packet.size > 64 and "pcm" not in stream.codec.name and not any(bytes(packet)):
+                # Opus takes them for short frames. Samples that are 0 are silence, and Opus of one byte too.
+                if packet.size > 3 and "pcm" not in stream.codec.name:
+                    zeros = 0 if any(bytes(packet)) else zeros + packet.size
+                if zeros > 64:
                     raise Unreadable("is damaged: zeros are in the place of its packets")
                 for frame in _frames(packet, not (number or is_told or piece.part.checked)):
                     _check_rate(frame.sample_rate)
@@ -454,6 +457,9 @@ def _by_ffmpeg(
                     )
                     yield frame.sample_rate, block[max(0, -before) :]
             stated = stream.duration or 0 if is_told and not piece.part.checked else 0
+            if len(container.streams) == 1:
+                # Not to the sample, and pictures may go on.
+                stated = max(stated, (piece.part.seconds - 0.5) * rate)
             if (place or 0) + piece.part.origin + stream.codec_context.frame_size < stated:
                 raise Unreadable(CUT_OUT if piece.part.origin else CUT)
     except av.error.FFmpegError as error:
@@ -478,8 +484,8 @@ def _stream(container: "av.container.InputContainer") -> "av.AudioStream":
     if (container.format.name, stream.codec.name) == ("caf", "alac"):
         # FFmpeg 8 takes the end of a last packet away that is short already.
         stream.codec_context.options = {"flags2": "skip_manual"}
-    if container.format.name in ("wv", "tta"):
-        # Otherwise FFmpeg 8 does not look at the checksums of their blocks.
+    if stream.codec.name in ("wavpack", "tta", "flac"):
+        # Otherwise FFmpeg 8 does not look at the checksums of their blocks and frames.
         stream.codec_context.options = {"err_detect": "crccheck+explode"}
     layout = stream.codec_context.layout
     if "channels (" in layout.name:
@@ -488,14 +494,35 @@ def _stream(container: "av.container.InputContainer") -> "av.AudioStream":
     return stream
 
 
+def _packets(
+    container: "av.container.InputContainer", stream: "av.AudioStream"
+) -> Iterator["av.Packet"]:
+    """The packets of a stream; FFmpeg 8 may fail behind the last, at padding or at an empty packet."""
+    import av
+
+    failed = None
+    while True:
+        try:
+            for packet in container.demux(stream):
+                if failed and packet.size:
+                    raise failed
+                yield packet
+            return
+        except (av.error.InvalidDataError, av.error.BlockingIOError) as error:
+            if failed:
+                raise
+            failed = error
+
+
 def _frames(packet: "av.Packet", may_be_torn: bool) -> list["av.AudioFrame"]:
     """The frames of a packet; none of the rest of one that a capture begins in, as of a broadcast."""
     import av
 
     try:
         return packet.decode()
-    except av.error.InvalidDataError:
-        if may_be_torn:
+    except (av.error.InvalidDataError, av.error.ArgumentError):
+        # VLC 3 ends Ogg with an empty packet.
+        if may_be_torn or not packet.size:
             return []
         raise
 

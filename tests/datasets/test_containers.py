@@ -763,3 +763,54 @@ def test_mp3_within_riff_is_whole_or_cut(read, kind):
     assert rate == 44100
     assert 0 <= frames - 44100 * writers.SECONDS <= 3456
     assert read(content[: len(content) // 2]).startswith("is cut short")
+
+
+def test_avi_goes_on_behind_its_first_gigabyte():
+    """OpenDML: a second RIFF of the kind AVIX, for the same decoder."""
+    first, more = writers.by_ffmpeg("avi", "pcm_s16le"), b"LIST" + struct.pack("<L", 4) + b"movi"
+    content = first + b"RIFF" + struct.pack("<L", 4 + len(more)) + b"AVIX" + more
+    assert find_parts(content) == [Part(0, len(content))]
+
+
+def test_frames_by_chance_in_the_pictures_of_dv_are_not_taken_for_sound():
+    frames = bytearray(bytes(2656) + WHOLE["mp3-bare"] + bytes(100) + WHOLE["mp3-bare"])
+    frames[:4] = b"\x1f\x07\x00\xbf"
+    assert find_parts(frames) == [Part(0, len(frames), checked=False)]
+
+
+def test_a_frame_of_no_length_ends_the_search(read):
+    content = bytearray(WHOLE["ac3"])
+    frames = [place for place in range(0, len(content), 2) if content[place:][:2] == b"\x0b\x77"]
+    content[frames[4] + 4] |= 0xC0
+    assert read(bytes(content)) == "is damaged: a frame in it has no length"
+
+
+@pytest.mark.parametrize("name", ["mp3-bare", "MP3-MPEG_LAYER_III", "aac"])
+@pytest.mark.parametrize("frame", [0, 5])
+def test_a_piece_of_a_download_that_is_missing_shows(read, name, frame):
+    """Zeros up to within a frame, as while the pieces of a file come in any order."""
+    joined = WHOLE[name] * 3
+    first = boundaries(WHOLE[name])[frame]
+    # The end is within a frame, wherever those begin.
+    hole = bytearray(joined)
+    hole[first : first + 12345] = bytes(12345)
+    assert re.match("is damaged|is cut short", read(bytes(hole)))
+
+
+def test_an_adx_whose_last_block_is_a_packet_of_its_own_is_read(read):
+    content = writers.by_ffmpeg("adx", "adpcm_adx", seconds=4096 / 16000)
+    assert read(content) == (4096, 16000)
+    assert read(content[: len(content) // 2]).startswith("is cut short")
+
+
+def test_wma_is_as_long_as_it_says(read):
+    content = bytearray(
+        writers.by_ffmpeg("asf", "wmav2", 44100, seconds=6, settings={"b": "96000"})
+    )
+    assert read(bytes(content)) == pytest.approx((6 * 44100, 44100), abs=4096)
+    content[len(content) // 2 : -3200] = bytes(len(content[len(content) // 2 : -3200]))
+    assert read(bytes(content)).startswith("is ")
+    # What was broadcast does not say how long it is.
+    place = content.index(bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365"))
+    content[place + 88] |= 1
+    assert isinstance(read(bytes(content)), tuple)

@@ -636,3 +636,57 @@ def test_a_chain_of_rates_is_brought_to_the_first(tmp_path):
     np.testing.assert_allclose(
         found[2 * 22050 + 500 : -500], writers.sound(22050)[0][500:-500], atol=0.1
     )
+
+
+@pytest.mark.parametrize(("kind", "late"), [("VORBIS", 0), ("OPUS", 20), ("FLAC", 0)])
+def test_an_empty_packet_at_the_end_of_ogg_is_passed_over(tmp_path, kind, late):
+    """As VLC 3.0.24 writes it: the last page has nothing but one, and its Opus begins 20 samples late."""
+    content = ALL["ogg-flac"][0] if kind == "FLAC" else writers.by_libsndfile("OGG", kind, 48000)
+    (path := tmp_path / "a.ogg").write_bytes(content)
+    samples, rate = read_header(path)
+    whole = load_audio(path, rate)
+    *before, last = counted_otherwise(content, late)
+    end = bytearray(last[:27] + b"\0")
+    end[26] = 1
+    end[18] += 1
+    last = bytearray(last)
+    last[5] &= ~4
+    path.write_bytes(b"".join([*before, *map(writers.with_checksum, (last, end))]))
+    # Only a page with sound, and this mark, says how much of its last packet is none.
+    besides = 960 if kind == "OPUS" else 0
+    assert 0 <= read_header(path)[0] - samples <= besides
+    np.testing.assert_allclose(load_audio(path, rate)[:samples], whole, atol=1e-3)
+
+
+@pytest.mark.parametrize("padding", [bytes(188), bytes(4096), b"\xff" * 4096])
+def test_padding_behind_a_transport_stream_is_passed_over(tmp_path, padding):
+    content = writers.by_ffmpeg("mpegts", "aac", 48000)
+    (path := tmp_path / "a.ts").write_bytes(content)
+    whole, header = load_audio(path), read_header(path)
+    path.write_bytes(content + padding)
+    assert read_header(path) == header
+    assert load_audio(path).equal(whole)
+
+
+@pytest.mark.parametrize("first", [0.3, 0.9])
+def test_small_packets_of_zeros_are_no_sound(tmp_path, first):
+    """Opus takes them for frames of its shortest kind; a file whose index is in front lacks its end."""
+    settings = {"b": "12k", "application": "voip"}
+    content = bytearray(
+        writers.by_ffmpeg("mp4", "libopus", 48000, settings=settings, movflags="+faststart")
+    )
+    (path := tmp_path / "a.mp4").write_bytes(content)
+    assert isinstance(read_header(path), tuple)
+    place = int(first * len(content))
+    path.write_bytes(content[:place] + bytes(len(content) - place))
+    assert read_header(path) == "is damaged: zeros are in the place of its packets"
+
+
+@pytest.mark.parametrize("kind", ["mp4", "matroska"])
+def test_flac_is_checked_in_other_containers_too(tmp_path, kind):
+    content = bytearray(writers.by_ffmpeg(kind, "flac", sample="s16", strict="-2"))
+    (path := tmp_path / "a").write_bytes(content)
+    assert isinstance(read_header(path), tuple)
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    assert read_header(path).startswith("is damaged")
