@@ -50,18 +50,61 @@ Of what is not above, the first packet may be the rest of one, as where the capt
 begins. It is left out.
 """
 
+import io
 import re
 import struct
 from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
 from itertools import takewhile
-from mmap import mmap
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 from zlib import crc32
 
 
 class Unreadable(Exception):
     """Why a file cannot be used, as the end of a sentence that its name begins."""
+
+
+class Content:
+    """The bytes of a file that is open, read a block at a time.
+
+    A file that is mapped instead ends the process (SIGBUS) where a disk fails, or where somebody
+    shortens it meanwhile.
+
+    Raises:
+        OSError: from all that reads, when the system gives no bytes.
+        Unreadable: when the file has become shorter.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._first, self._held = file, 0, b""
+        self._size = file.seek(0, io.SEEK_END)
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __getitem__(self, key: slice | int) -> bytes | int:
+        if isinstance(key, int):
+            return self[key : key + 1][0]
+        start, stop, step = key.indices(self._size)
+        stop = max(start, stop)
+        if not self._first <= start <= stop <= self._first + len(self._held):
+            self._first = start
+            self._file.seek(start)
+            size = max(stop, min(start + _BLOCK, self._size)) - start
+            self._held = self._file.read(max(0, size))
+            if len(self._held) < size:
+                raise Unreadable("has become shorter while it was read; try again")
+        return self._held[start - self._first : stop - self._first : step]
+
+    def places(self, sought: bytes, start: int, stop: int | None = None) -> Iterator[int]:
+        """Where some bytes begin, from one place on and before another."""
+        stop = self._size if stop is None else min(stop, self._size)
+        for first in range(start, stop, _BLOCK):
+            block = self[first : min(first + _BLOCK, stop) + len(sought) - 1]
+            place = block.find(sought)
+            while place >= 0:
+                yield first + place
+                place = block.find(sought, place + 1)
 
 
 class Part(NamedTuple):
@@ -136,10 +179,11 @@ _BITRATES = [
 ]
 # The bits of a frame's header that all frames of a stream share: version, layer and sample rate.
 _SHARED = 0xFFFE0C00
-_SYNC = re.compile(rb"\xff(?=[\xe0-\xff])")
 _TAG = re.compile(rb"TAG|ID3|LYRICS")
 # More zeros than that at the end are no padding, of which devices write 32 KiB at most.
 _TAIL = 2**16
+# Bytes of a file that are read at once.
+_BLOCK = 2**16
 # Nor are as many between frames, or before the first, where a piece of a download is missing.
 _GAP = 2**13
 # How many frames in a row are no chance, and how many are not those of another container either,
@@ -147,7 +191,7 @@ _GAP = 2**13
 _ROW, _MANY, _LEAD = 3, 12, 2**20
 
 
-def find_parts(data: mmap | bytes) -> list[Part]:
+def find_parts(data: Content) -> list[Part]:
     """The parts of a file; of a file in an unknown container one, which is not checked.
 
     Raises:
@@ -172,14 +216,14 @@ def find_parts(data: mmap | bytes) -> list[Part]:
         parts.append(part)
         start = _after_tag(data, part.stop)
         # Between MP3s there may be tags of several kinds; other containers follow at once.
-        lead = len(data) if _SYNC.match(data, part.start) else 0
+        lead = len(data) if _frame_length(data, part.start) else 0
     # A size of 32 bits began again at 0 after 4 GiB.
     if parts and len(data) - parts[-1].stop >= 2**31:
         raise Unreadable(_LONG)
     return parts or [Part(0, len(data), checked=False)]
 
 
-def _goes_on(data: mmap | bytes, before: Part, part: Part) -> bool:
+def _goes_on(data: Content, before: Part, part: Part) -> bool:
     """Whether one decoder takes both: AVI beyond 1 GiB, and AAC behind a tag, as in segments of HLS."""
     if data[part.start + 8 : part.start + 12] == b"AVIX":
         return True
@@ -190,17 +234,17 @@ def _goes_on(data: mmap | bytes, before: Part, part: Part) -> bool:
     return is_alike and is_tag and _after_tag(data, before.stop) == part.start
 
 
-def _part_at(data: mmap | bytes, start: int, lead: int) -> Part | None:
+def _part_at(data: Content, start: int, lead: int) -> Part | None:
     if read := _reader_at(data, start):
         return read(data, start)
-    for sync in _SYNC.finditer(data, start, min(len(data), start + lead)):
-        least = _MANY if lead == _LEAD and sync.start() > start + 4096 else _ROW
-        if part := _frames_at(data, sync.start(), least if sync.start() > start else 1):
+    for place in data.places(b"\xff", start, start + lead):
+        least = _MANY if lead == _LEAD and place > start + 4096 else _ROW
+        if part := _frames_at(data, place, least if place > start else 1):
             return part
     return None
 
 
-def _reader_at(data: mmap | bytes, start: int) -> Callable[[mmap | bytes, int], Part] | None:
+def _reader_at(data: Content, start: int) -> Callable[[Content, int], Part] | None:
     """What reads on from the mark of a container that begins here."""
     if data[start : start + 3 * 188 : 188] == b"GGG":
         return _unchecked
@@ -210,7 +254,7 @@ def _reader_at(data: mmap | bytes, start: int) -> Callable[[mmap | bytes, int], 
     return None
 
 
-def _after_tag(data: mmap | bytes, start: int) -> int:
+def _after_tag(data: Content, start: int) -> int:
     """Behind the tags that begin here: ID3 of either version, and APE with its header."""
     while start + 32 <= len(data):
         if data[start : start + 3] == b"ID3":
@@ -227,18 +271,18 @@ def _after_tag(data: mmap | bytes, start: int) -> int:
     return start
 
 
-def _up_to(data: mmap | bytes, start: int, stop: int, checked: bool = True) -> Part:
+def _up_to(data: Content, start: int, stop: int, checked: bool = True) -> Part:
     """A part that ends there, which a file that ends before it lacks."""
     if stop > len(data):
         raise Unreadable(CUT)
     return Part(start, stop, checked=checked)
 
 
-def _number(data: mmap | bytes, place: int, form: str) -> int:
+def _number(data: Content, place: int, form: str) -> int:
     """One number, which a file that ends before it lacks."""
     if place + struct.calcsize(form) > len(data):
         raise Unreadable(CUT)
-    return struct.unpack_from(form, data, place)[0]
+    return struct.unpack(form, data[place : place + struct.calcsize(form)])[0]
 
 
 # Chunks
@@ -255,8 +299,8 @@ def _is_open(length: int) -> bool:
     return not 0 < length < 2**62 or any(0 <= top - length <= 256 for top in tops)
 
 
-def _chunked(layout: _Chunks) -> Callable[[mmap | bytes, int], Part]:
-    def read(data: mmap | bytes, start: int) -> Part:
+def _chunked(layout: _Chunks) -> Callable[[Content, int], Part]:
+    def read(data: Content, start: int) -> Part:
         total = 0
         if layout.total:
             total = _number(data, start + layout.total, layout.length)
@@ -298,14 +342,14 @@ def _chunked(layout: _Chunks) -> Callable[[mmap | bytes, int], Part]:
     return read
 
 
-def _refuse_samples_behind(data: mmap | bytes, place: int) -> None:
+def _refuse_samples_behind(data: Content, place: int) -> None:
     """Refuse what is neither a chunk nor a tag nor padding, as where a recorder lost its power."""
     is_chunk = data[place : place + 4].strip().isalnum() or _after_tag(data, place) > place
     if len(data) - place > _TAIL and not is_chunk and data[place : place + _TAIL].strip(b"\0"):
         raise Unreadable(_LONG)
 
 
-def _walk(data: mmap | bytes, start: int, layout: _Chunks) -> Iterator[tuple[bytes, int, int]]:
+def _walk(data: Content, start: int, layout: _Chunks) -> Iterator[tuple[bytes, int, int]]:
     """The name of every chunk, where its content begins and how long that is."""
     place = start + layout.first
     header = layout.name + struct.calcsize(layout.length)
@@ -318,7 +362,7 @@ def _walk(data: mmap | bytes, start: int, layout: _Chunks) -> Iterator[tuple[byt
         place += -(place - start) % layout.multiple
 
 
-def _au(data: mmap | bytes, start: int) -> Part:
+def _au(data: Content, start: int) -> Part:
     order = ">" if data[start : start + 1] == b"." else "<"
     first, length = (_number(data, start + place, f"{order}L") for place in (4, 8))
     if not length and start + first == len(data):
@@ -326,7 +370,7 @@ def _au(data: mmap | bytes, start: int) -> Part:
     return _up_to(data, start, len(data) if _is_open(length) else start + first + length)
 
 
-def _sphere(data: mmap | bytes, start: int) -> Part:
+def _sphere(data: Content, start: int) -> Part:
     header = data[start : start + 16384].partition(b"end_head")[0].decode("latin-1")
     found = dict(re.findall(r"^(\w+) -\w+ (\S+)", header, re.MULTILINE))
     if "shorten" in found.get("sample_coding", ""):
@@ -341,13 +385,13 @@ def _sphere(data: mmap | bytes, start: int) -> Part:
     return _up_to(data, start, start + size)
 
 
-def _unchecked(data: mmap | bytes, start: int) -> Part:
+def _unchecked(data: Content, start: int) -> Part:
     """Of MPEG-PS, MPEG-TS, NUT, RealMedia and DV, in which frames of MPEG audio may lie."""
     _refuse_zeros_behind(data)
     return Part(start, len(data), checked=False)
 
 
-def _sox(data: mmap | bytes, start: int) -> Part:
+def _sox(data: Content, start: int) -> Part:
     order = "<" if data[start : start + 1] == b"." else ">"
     first, samples = (
         _number(data, start + place, order + form) for place, form in ((4, "L"), (8, "Q"))
@@ -357,7 +401,7 @@ def _sox(data: mmap | bytes, start: int) -> Part:
     return _up_to(data, start, start + 4 + first + 4 * samples)
 
 
-def _flac(data: mmap | bytes, start: int) -> Part:
+def _flac(data: Content, start: int) -> Part:
     total = _number(data, start + 18, ">Q") & (1 << 36) - 1
     place = _first_frame(data, start)
     head = data[place : place + 16]
@@ -367,10 +411,8 @@ def _flac(data: mmap | bytes, start: int) -> Part:
     origin = (number or 0) * size
     if number == 0:
         after = -(-total // max(1, size))
-        behind = (
-            0 if data.find(b"fLaC\0\0\0\x22", place) >= 0 else _frame_behind(data, place, after)
-        )
-        if behind == 0:
+        behind = _frame_behind(data, place, after)
+        if behind == 0 or any(data.places(b"fLaC\0\0\0\x22", place)):
             raise Unreadable("holds another FLAC file behind the first, which would be lost")
         if behind:
             raise Unreadable("holds more samples than its header counts (convert it with FFmpeg)")
@@ -378,11 +420,11 @@ def _flac(data: mmap | bytes, start: int) -> Part:
     return Part(start, len(data), total > 0 and not origin, not (total and origin), origin)
 
 
-def _frame_behind(data: mmap | bytes, place: int, after: int) -> int | None:
+def _frame_behind(data: Content, place: int, after: int) -> int | None:
     """The number of a frame behind the first that should not be there: 0 again, or the one after all."""
     head = data[place : place + 4]
-    for found in re.compile(re.escape(head[:2])).finditer(data, place + 1):
-        frame = data[found.start() : found.start() + 16]
+    for other in data.places(head[:2], place + 1):
+        frame = data[other : other + 16]
         # Frames of one stream have one rate and size of samples.
         if (number := _number_of_frame(frame)) in (0, after) and all(
             (frame[k] ^ head[k]) & 15 == 0 for k in (2, 3)
@@ -391,7 +433,7 @@ def _frame_behind(data: mmap | bytes, place: int, after: int) -> int | None:
     return None
 
 
-def _first_frame(data: mmap | bytes, start: int) -> int:
+def _first_frame(data: Content, start: int) -> int:
     """Where the first frame begins; the end of the file where no row of blocks leads to it."""
     place, head = start + 42, data[start + 4 : start + 8]
     while len(head) == 4 and not head[0] & 128:
@@ -425,7 +467,7 @@ def _number_of_frame(head: bytes) -> int | None:
 # Pages, boxes and elements
 
 
-def _ogg(data: mmap | bytes, start: int) -> Part:
+def _ogg(data: Content, start: int) -> Part:
     """One link of a chain: the pages up to one that begins a stream after others have sounded."""
     place, flags, lacing, sounds = start, 0, b"", False
     while data[place : place + 4] == b"OggS":
@@ -444,7 +486,7 @@ def _ogg(data: mmap | bytes, start: int) -> Part:
     # A last segment of 255 bytes promises more of its packet on the next page.
     if lacing[-1:] == b"\xff" or b"OggS".startswith(data[place : place + 4] or b"-"):
         raise Unreadable(CUT)
-    if data.find(b"OggS", place) >= 0:
+    if any(data.places(b"OggS", place)):
         raise Unreadable("is damaged: other bytes lie between its pages")
     # Opus that does not say where it ends, or on a page of its own, libsndfile 1.2.2 reads up to its
     # last page, and fails.
@@ -460,7 +502,7 @@ def _page_checksum(page: bytes) -> int:
     return int(f"{crc32(turned, 0xFFFFFFFF) ^ 0xFFFFFFFF:032b}"[::-1], 2)
 
 
-def _mp4(data: mmap | bytes, start: int) -> Part:
+def _mp4(data: Content, start: int) -> Part:
     place, seen = start, set()
     while place + 8 <= len(data):
         size, kind = _number(data, place, ">L"), data[place + 4 : place + 8]
@@ -480,7 +522,7 @@ def _mp4(data: mmap | bytes, start: int) -> Part:
     return Part(start, place)
 
 
-def _matroska(data: mmap | bytes, start: int) -> Part:
+def _matroska(data: Content, start: int) -> Part:
     """Elements, those of a segment and of its clusters too, each of a kind that may stand there."""
     place, stop, is_live = start, len(data), True
     while place < stop:
@@ -504,7 +546,7 @@ def _matroska(data: mmap | bytes, start: int) -> Part:
     return Part(start, place)
 
 
-def _element(data: mmap | bytes, place: int) -> tuple[int, int, int | None]:
+def _element(data: Content, place: int) -> tuple[int, int, int | None]:
     """The kind of an element of Matroska, where its content begins, and its size, None if that is open."""
     width = 9 - data[place].bit_length()
     kind = int.from_bytes(data[place : place + width])
@@ -514,15 +556,15 @@ def _element(data: mmap | bytes, place: int) -> tuple[int, int, int | None]:
     return kind, first, None if size == ones else size
 
 
-def _refuse_zeros_behind(data: mmap | bytes) -> None:
+def _refuse_zeros_behind(data: Content) -> None:
     """Refuse a file that ends in zeros, as while it is copied, where nothing else tells its end."""
     if len(data) > _TAIL and not data[-_TAIL:].strip(b"\0"):
         raise Unreadable(CUT)
 
 
-def _asf(data: mmap | bytes, start: int) -> Part:
+def _asf(data: Content, start: int) -> Part:
     _refuse_zeros_behind(data)
-    place, seconds = data.find(_ASF_PROPERTIES, start, start + 65536), 0.0
+    place, seconds = next(data.places(_ASF_PROPERTIES, start, start + 65536), -1), 0.0
     if place >= 0 and not _number(data, place + 88, "<L") & 1:
         _up_to(data, start, start + _number(data, place + 40, "<Q"))
         # In units of 100 ns, and without what is loaded before it plays.
@@ -548,7 +590,7 @@ def _mpeg_length(header: int) -> int:
     return samples * 125 * kilobits // rate + padding if kilobits else 0
 
 
-def _frame_length(data: mmap | bytes, place: int) -> int:
+def _frame_length(data: Content, place: int) -> int:
     """Bytes of a frame of MPEG audio or of AAC; 0 where there is none."""
     header = int.from_bytes(data[place : place + 4])
     if header & 0xFFF60000 == 0xFFF00000 and place + 6 <= len(data):
@@ -561,7 +603,7 @@ def _is_mono(header: int) -> bool:
     return header >> 6 & 3 == 3
 
 
-def _stated(data: mmap | bytes, place: int) -> tuple[int, int]:
+def _stated(data: Content, place: int) -> tuple[int, int]:
     """How many frames and bytes follow, as a Xing or VBRI header in a frame says; zeros without."""
     header = int.from_bytes(data[place : place + 4])
     mono, version_1 = _is_mono(header), header >> 19 & 3 == 3
@@ -575,7 +617,7 @@ def _stated(data: mmap | bytes, place: int) -> tuple[int, int]:
     return 0, 0
 
 
-def _frames_at(data: mmap | bytes, start: int, least: int) -> Part | None:
+def _frames_at(data: Content, start: int, least: int) -> Part | None:
     """The frames that begin here, of one kind or of one count, up to the next header; None for too few."""
     frames, size = _stated(data, start)
     header = int.from_bytes(data[start : start + 4])
@@ -610,7 +652,7 @@ def _frames_at(data: mmap | bytes, start: int, least: int) -> Part | None:
     return Part(start, place, counted)
 
 
-def _goes_up_to(data: mmap | bytes, place: int, stop: int, frames: int) -> bool:
+def _goes_up_to(data: Content, place: int, stop: int, frames: int) -> bool:
     """Whether tags and so many frames lie between, or one more for the header.
 
     So FFmpeg's protocol "concat" with -c copy leaves the tags of the files whose frames it counts.
@@ -622,22 +664,22 @@ def _goes_up_to(data: mmap | bytes, place: int, stop: int, frames: int) -> bool:
     return place == stop <= len(data) and frames in (0, -1)
 
 
-def _is_quiet(data: mmap | bytes, place: int) -> bool:
+def _is_quiet(data: Content, place: int) -> bool:
     """Whether a frame has nothing but zeros, or its own checksum, before what counts the frames.
 
     Otherwise libsndfile 1.2.2 takes it for sound, and guesses the length.
     """
-    count = re.compile(b"Xing|Info|VBRI").search(data, place)
+    count = re.search(b"Xing|Info|VBRI", data[place : place + 64])
     is_protected = not data[place + 1] & 1
-    return count is not None and not any(data[place + 4 + 2 * is_protected : count.start()])
+    return count is not None and not any(count.string[4 + 2 * is_protected : count.start()])
 
 
 def _records(
-    header: int, length_of: Callable[[mmap | bytes, int], int], checked: bool = True
-) -> Callable[[mmap | bytes, int], Part]:
+    header: int, length_of: Callable[[Content, int], int], checked: bool = True
+) -> Callable[[Content, int], Part]:
     """What reads records one after another, behind so many bytes, up to one of length 0."""
 
-    def read(data: mmap | bytes, start: int) -> Part:
+    def read(data: Content, start: int) -> Part:
         _refuse_zeros_behind(data)
         place = start + header
         while place < len(data) and (length := length_of(data, place)):
@@ -650,12 +692,12 @@ def _records(
     return read
 
 
-def _amr_length(sizes: list[int], data: mmap | bytes, place: int) -> int:
+def _amr_length(sizes: list[int], data: Content, place: int) -> int:
     """Bytes of a frame of AMR; none begins as another file does."""
     return 0 if data[place] == 0x23 else sizes[data[place] >> 3 & 15]
 
 
-def _ac3_length(data: mmap | bytes, place: int) -> int:
+def _ac3_length(data: Content, place: int) -> int:
     """Bytes of a frame of AC-3 or E-AC-3."""
     if not b"\x0b\x77".startswith(data[place : place + 2]):
         return 0
@@ -670,18 +712,18 @@ def _ac3_length(data: mmap | bytes, place: int) -> int:
     return (4 * kilobits, 2 * (kilobits * 320 // 147 + size % 2), 6 * kilobits)[rate]
 
 
-def _wavpack_length(data: mmap | bytes, place: int) -> int:
+def _wavpack_length(data: Content, place: int) -> int:
     """Bytes of a block of WavPack."""
     return 8 + _number(data, place + 4, "<L") if data[place : place + 4] == b"wvpk" else 0
 
 
-def _flv_length(data: mmap | bytes, place: int) -> int:
+def _flv_length(data: Content, place: int) -> int:
     """Bytes of a tag of FLV: of sound, pictures or text."""
     known = data[place] in (8, 9, 18)
     return 15 + (_number(data, place, ">L") & 0xFFFFFF) if known else 0
 
 
-def _voc(data: mmap | bytes, start: int) -> Part:
+def _voc(data: Content, start: int) -> Part:
     """Blocks, of which the last should be of kind 0; behind it libsndfile 1.2.2 would read on.
 
     It also takes the headers of all but the first block for sound.
@@ -698,7 +740,7 @@ def _voc(data: mmap | bytes, start: int) -> Part:
     return part._replace(counted=sounding == 1)
 
 
-def _adx(data: mmap | bytes, start: int) -> Part:
+def _adx(data: Content, start: int) -> Part:
     """Blocks of 32 samples a channel, as many as the header counts; FFmpeg 8 takes the end for torn."""
     first = start + int.from_bytes(data[start + 2 : start + 4]) + 4
     if data[first - 6 : first] != b"(c)CRI":
@@ -710,7 +752,7 @@ def _adx(data: mmap | bytes, start: int) -> Part:
 
 
 # Where a container's mark stands, the mark, and what reads on from there.
-_CONTAINERS: list[tuple[int, bytes, Callable[[mmap | bytes, int], Part]]] = [
+_CONTAINERS: list[tuple[int, bytes, Callable[[Content, int], Part]]] = [
     *((0, mark, _chunked(_RIFF)) for mark in (b"RIFF", b"RF64", b"BW64")),
     *((0, mark, _chunked(_FORM)) for mark in (b"FORM", b"RIFX")),
     (0, b"riff\x2e\x91\xcf\x11", _chunked(_W64)),

@@ -22,7 +22,6 @@ tells the delay, at half the rate, by that delay again. No file says which of th
 """
 
 import io
-import mmap
 import os
 import re
 import stat
@@ -39,7 +38,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 import numpy as np
 
 from audiopg._types import AnyPath
-from audiopg.datasets.containers import CUT, CUT_OUT, Part, Unreadable, find_parts
+from audiopg.datasets.containers import CUT, CUT_OUT, Content, Part, Unreadable, find_parts
 from audiopg.inputs import HIGHEST_SAMPLE_RATE, LOWEST_SAMPLE_RATE
 
 if TYPE_CHECKING:
@@ -127,7 +126,8 @@ def examine(path: AnyPath) -> list[Piece]:
 @lru_cache(4096)
 def _look_at(path: str, *_: int) -> list[Piece]:
     """The pieces of a file that is there, which has a size and times."""
-    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+    with open(path, "rb", buffering=0) as file:
+        data = Content(file)
         if data[:4] == APPLE_DOUBLE:
             raise Unreadable("holds no sound, but what macOS notes about another file")
         parts = find_parts(data)

@@ -15,7 +15,7 @@ import soundfile
 import soxr
 
 from audiopg.datasets.audio import load_audio, read_header, read_window
-from audiopg.datasets.containers import CUT, Part, Unreadable, find_parts
+from audiopg.datasets.containers import CUT, Content, Part, Unreadable, find_parts
 from audiopg.errors import InputError
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -27,6 +27,10 @@ FRAMED = ("aac", "ac3", "amr", "amr-wb", "eac3", "mp3-bare", "mp3-bare-variable"
 STRANGE = "an element in it is of no kind that may stand there"
 UNREADABLE = "is damaged, or in a format that neither libsndfile nor FFmpeg reads"
 WHOLE = {name: content for name, (content, *_) in writers.recordings().items()}
+
+
+def parts_of(content):
+    return find_parts(Content(io.BytesIO(content)))
 
 
 @pytest.fixture
@@ -223,7 +227,7 @@ def test_rf64_that_a_pipe_left_open_is_not_called_empty():
     content = bytearray(WHOLE["RF64-PCM_16"])
     content[20:44] = bytes(24)
     with pytest.raises(Unreadable, match="more than its header counts"):
-        find_parts(bytes(content))
+        parts_of(bytes(content))
 
 
 @pytest.mark.parametrize("size", [2**31 - 2**23, 2**31 - 4096, 2**31 - 512, 2**32 - 1024])
@@ -429,9 +433,9 @@ def test_opus_in_mp4_whose_packets_are_zeros_is_damaged(read):
 
 def test_webm_with_a_size_is_cut_where_that_is_not_there(read):
     content = WHOLE["webm"]
-    assert find_parts(content) == [Part(0, len(content))]
+    assert parts_of(content) == [Part(0, len(content))]
     with pytest.raises(Unreadable, match="cut short"):
-        find_parts(content[:-1])
+        parts_of(content[:-1])
 
 
 # MPEG audio
@@ -500,7 +504,7 @@ def test_a_vbri_header_counts_the_frames(read):
     silent[4:] = bytes(len(silent) - 4)
     struct.pack_into(">4s3H2L", silent, 36, b"VBRI", 1, 0, 0, len(silent) + len(content), frames)
     whole = bytes(silent) + content
-    assert len(find_parts(whole)) == 1
+    assert len(parts_of(whole)) == 1
     read(whole)
     for place in boundaries(whole)[frames // 2 : -2]:
         assert read(whole[:place]).startswith("is cut short")
@@ -769,13 +773,13 @@ def test_avi_goes_on_behind_its_first_gigabyte():
     """OpenDML: a second RIFF of the kind AVIX, for the same decoder."""
     first, more = writers.by_ffmpeg("avi", "pcm_s16le"), b"LIST" + struct.pack("<L", 4) + b"movi"
     content = first + b"RIFF" + struct.pack("<L", 4 + len(more)) + b"AVIX" + more
-    assert find_parts(content) == [Part(0, len(content))]
+    assert parts_of(content) == [Part(0, len(content))]
 
 
 def test_frames_by_chance_in_the_pictures_of_dv_are_not_taken_for_sound():
     frames = bytearray(bytes(2656) + WHOLE["mp3-bare"] + bytes(100) + WHOLE["mp3-bare"])
     frames[:4] = b"\x1f\x07\x00\xbf"
-    assert find_parts(frames) == [Part(0, len(frames), checked=False)]
+    assert parts_of(frames) == [Part(0, len(frames), checked=False)]
 
 
 def test_a_frame_of_no_length_ends_the_search(read):
@@ -814,3 +818,33 @@ def test_wma_is_as_long_as_it_says(read):
     place = content.index(bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365"))
     content[place + 88] |= 1
     assert isinstance(read(bytes(content)), tuple)
+
+
+def test_a_file_is_read_block_by_block():
+    content = np.random.default_rng(0).bytes(200_000) + b"ab" * 3
+    data, rng = Content(io.BytesIO(content)), np.random.default_rng(1)
+    assert len(data) == len(content)
+    for first, last in rng.integers(0, len(content) + 1, (300, 2)).tolist():
+        assert data[first:last] == content[first:last]
+        assert data[first:last:188] == content[first:last:188]
+    assert data[70_000] == content[70_000]
+    assert data[-5:] == content[-5:]
+    assert data[len(content) + 9 :] == b""
+    # Also where it lies across two blocks, or overlaps another.
+    sought = content[2**16 - 1 : 2**16 + 2]
+    assert [*data.places(sought, 0)] == [2**16 - 1]
+    assert [*data.places(b"ba", 200_000)] == [200_001, 200_003]
+    ends = [found.start() for found in re.finditer(b"\xff", content)]
+    assert [*data.places(b"\xff", 0)] == ends
+    assert [*data.places(b"\xff", 500, 70_000)] == [
+        place for place in ends if 500 <= place < 70_000
+    ]
+
+
+def test_a_file_that_has_become_shorter_is_refused(tmp_path):
+    (path := tmp_path / "a.ogg").write_bytes(WHOLE["OGG-VORBIS"])
+    with open(path, "rb", buffering=0) as file:
+        data = Content(file)
+        os.truncate(path, 1000)
+        with pytest.raises(Unreadable, match="has become shorter while it was read"):
+            find_parts(data)
