@@ -244,8 +244,8 @@ CLAIMS = (
         "In the same time, synthesis teaches more than recordings.",
         "ESC-50 +10.0, UrbanSound8K +2.2 (Table 3)",
         "points by which a network trained on `full` is ahead of one trained on recordings, which come from "
-        "other sets than the one tested. Both heard equally many stretches of 10.24 s, where the paper gave both the same time to train; at "
-        "least half of the recorded stretches are a single spoken word, repeated",
+        "other sets than the one tested. Both heard equally many stretches of 10.24 s. (The paper gave both the same time to train.) At "
+        "least half of the recorded stretches are one spoken word, repeated",
         compared(
             ("curriculum-full", "real-for-esc10"), ("curriculum-full", "real-for-urbansound8k")
         ),
@@ -306,9 +306,8 @@ CLAIMS = (
     Claim(
         "The filters of the first layer become bands and edges.",
         "Figure 6, without a number (Section 4.5)",
-        "how concentrated the spectra of the main filters are, minus the same figure after their weights are "
-        "shuffled; the filters are those of our stopped run (the released code takes 23 times as many steps: 500 "
-        "epochs, in batches of 16)",
+        "how concentrated the spectra of the first layer's principal filters are, minus the same figure for "
+        "shuffled weights. Our run was short: the released code takes 23 times as many steps",
         ordered,
         "07_patch_filters",
     ),

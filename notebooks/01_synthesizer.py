@@ -148,8 +148,8 @@ widgets.side_by_side(in_presets)
 # $$ (eq-harmonic)
 #
 # **Frequency modulation.** One sine modulates the phase of another. The index $\beta$ says how strongly.
-# The ratio $r$ is the modulating frequency over $f_0$. If $r$ is not close to a simple fraction
-# (3.14, for example), the partials are inharmonic and the tone sounds like a bell.
+# The ratio $r$ is the modulating frequency over $f_0$. If $r$ is far from every simple fraction, as 3.14
+# is, the partials are inharmonic and the tone sounds like a bell.
 #
 # $$
 # u(t) = \sin\bigl(2\pi f_0 t + \beta \sin(2\pi r f_0 t)\bigr)
@@ -453,11 +453,11 @@ for name in (
         print(f"{name},\n  takes {share:.2f} times as long as {rival}")
 
 # %% [markdown]
-# A whole clip takes less time than the yardstick, so little is left to gain in rendering. Most of the
-# time of the first table goes into the log-mel. Faster algorithms exist for it, but they round
-# differently. We do not use them, because on a given machine a new version of `audiopg` must make
-# exactly the same clips. A clip rendered by itself takes longer, because a batch shares the fixed costs
-# of several hundred small operations. {numref}`fig-cost` shows how the cost grows.
+# Even with all its partials, a clip takes less time than the yardstick, so little is left to gain in
+# rendering. In the first table, most of our time goes into the log-mel. Faster algorithms exist for it,
+# but they round differently, and on a given machine a new version of `audiopg` must give exactly the
+# same spectrograms. A clip rendered by itself takes longer, because a batch shares the fixed costs of
+# several hundred small operations. {numref}`fig-cost` shows how the cost grows.
 
 # %% mystnb={"figure": {"caption": "The time to make a clip on one CPU thread, against the number of clips in a batch, of events in a clip, and of partials in a tone. The largest numbers are more than a preset draws.", "name": "fig-cost"}, "image": {"alt": "Three panels of two lines each: rendering alone, and with log-mel. The time falls until a batch of four and is flat beyond. It rises little up to 16 events, and steeply beyond 32 partials"}}
 labels = {

@@ -378,8 +378,8 @@ shown
 # to zero over the last steps.
 #
 # What would a change of `cpu` be worth? We train `mini` (6 blocks, 128 wide) on 12,800 clips by `cpu`
-# and by six other recipes. Each changes one or two things, and what these call for, such as the number
-# of steps:
+# and by six other recipes. Each changes one or two things. Where such a change requires another, as of
+# the number of steps, we make that, too:
 #
 # - `part-decoded`: the decoder predicts only a third of the hidden patches, and attends only to the
 #   visible ones. It saves about a sixth of the time.
@@ -429,7 +429,7 @@ gain_table(steps, against=next(iter(steps)))
 # and sums that are rounded in another order can move a probe by several points ([chapter
 # 9](09_beyond.ipynb#what-the-probes-say)).
 #
-# In {numref}`fig-recorded-loss`, `tiny`, which was trained by this recipe, leaves the shelf after the
+# In {numref}`fig-recorded-loss`, `tiny`, which was trained by `cpu`, leaves the shelf after the
 # fewest clips. Why? All four runs left it after 200 to 330 steps, with Muon or AdamW, and in batches of
 # 8, 32 or 64 clips. The networks and the schedules differ, too, but this suggests that the number of
 # steps matters most. With small batches, the same steps take fewer clips.

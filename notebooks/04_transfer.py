@@ -245,9 +245,9 @@ for rival in ("log-mel mean and deviation", "random encoder"):
 # where $\Delta_r$ is the difference after exchange $r$. The smallest possible p-value is about 0.0001.
 #
 # If we ask often enough, some difference will be large by luck. **Holm's correction** allows for that:
-# it multiplies the smallest of $n$ p-values by $n$, the next by $n - 1$, and so on. A result that is
-# smaller than the one before it is raised to that. By mere convention, a difference with a p-value below
-# 0.05 counts as more than luck.
+# it multiplies the smallest of $n$ p-values by $n$, the next by $n - 1$, and so on. If a result is
+# smaller than the one before, it is set equal to that one. By mere convention, a difference with a
+# p-value below 0.05 counts as more than luck.
 
 # %% tags=["nbval-ignore-output"]
 tested = significance_table(
@@ -632,9 +632,9 @@ plt.show()
 # %% [markdown]
 # ### How often would any pair share a kind?
 #
-# Many pairs of classes share a kind, confused or not. The next table has the share of pairs that do, in
-# per cent: of all ordered pairs of classes (the *base rate*), of the four most frequent confusions, and
-# of all confused clips.
+# Many pairs of classes share a kind, confused or not. The next table says how often two classes have a
+# kind in common, in per cent: among all ordered pairs (the *base rate*), among the four most frequent
+# confusions, and among all confused clips.
 
 # %%
 rows = {}

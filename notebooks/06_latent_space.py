@@ -425,9 +425,9 @@ pd.DataFrame(
 # one factor at a time in the clips of its analysis; it does not say. So we compare two sets of a hundred
 # clips for each factor. In the first, all factors move. In the second, only the factor in question
 # moves, with the same values as in the first. (The event that we move has a length of its own, so its
-# onset has a range of its own. The onsets are scaled to it: one at a third of its old range goes to a
-# third of the new one.) All else is that of one clip, down to the noise samples. Here is the best
-# neuron's information, in nats:
+# onset has a range of its own. We scale the onsets to this range: an onset a third of the way through
+# the old range is put a third of the way through the new one.) All else is that of one clip, down to the
+# noise samples. Here is the best neuron's information, in nats:
 
 # %%
 FEW = audiopg.at_scale(smoke=100, paper=5000)
@@ -515,8 +515,8 @@ gaps.round(3)
 recorded("dci").set_index(["embeddings", "factor"]).round(2)
 
 # %% [markdown]
-# For pitch and intensity no network is ahead of log-mel in completeness or informativeness, nor is any
-# in disentanglement. And log-mel learned nothing.
+# For pitch and intensity no network is ahead of log-mel in any of the three scores. And log-mel learned
+# nothing.
 #
 # Gaps near zero are not bad news by themselves. The paper calls its own gaps "low" and reads them as
 # a distributed code, in which many neurons know a little. But a random projection of anything is also

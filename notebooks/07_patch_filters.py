@@ -105,14 +105,16 @@ energy = trained.square().sum()
 left = (first * trained).sum() / first.square().sum()
 taken = ((1 - left) * first).square().sum() / energy
 print(f"what was added: {added.square().sum() / energy:.1%} of the energy")
-print(f"of which the shrinking of the initial weights: {taken:.1%}")
+print(f"the shrinking alone: {taken:.1%} of the energy")
 
 # %% [markdown]
-# For `tiny` the subtraction hardly matters, because training added most of the energy. The share of
-# shrinking is a negative multiple of $W_0$, which is noise. This gives the lower row more texture.
+# For `tiny` the subtraction hardly matters, because training added most of the energy. The part that
+# comes from shrinking is a negative multiple of $W_0$, and $W_0$ is noise. This gives the lower row more
+# texture.
 #
-# Stripes along time are frequency filters. They respond to a partial at one height in the patch, or to
-# the step between two bands. Patterns that change along time respond to beginnings and ends.
+# Stripes along time are frequency filters. They respond to a partial at one height in the patch, or to a
+# jump in level from one mel band to the next. Patterns that change along time respond to beginnings and
+# ends.
 #
 # ## Is that structure, or do we see faces in clouds?
 #
@@ -437,8 +439,8 @@ pd.DataFrame.from_dict(rows, orient="index")[columns].rename_axis(
 #
 # ## What it means
 #
-# The first layer looks for what lasts (a partial, or a step between two bands) and for beginnings and
-# ends. The loss does not ask for smooth filters, but they help to predict, because
+# The first layer looks for what lasts (a partial, or a jump in level between two mel bands) and for
+# beginnings and ends. The loss does not ask for smooth filters, but they help to predict, because
 # neighbouring bins of a spectrogram vary together. Stripes along time suit any sustained sound, and both
 # runs of `mini` grow them. The sounds may explain where the two runs differ: held notes have narrow
 # lines, and recordings have broad lines and change more along time.

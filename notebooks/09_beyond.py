@@ -222,14 +222,14 @@ plt.show()
 # %% [markdown]
 # ## The preset `extended`
 #
-# `extended` is `full` with all six additions. Each of the first five additions is switched on with a
-# probability of its own, once for a clip or once for each event. `mixtures` has a probability, too: with
-# it, every event of a clip has its own source, and else all share one. So a clip has some additions and
-# not others. The wider ranges of `mixtures` for the number of events and their loudness hold for every
-# clip. `full+noise` is `full` with noise alone, and `extended-noise` is `extended` without noise; the
-# other additions have such presets, too. Each of these can be the `--prior` of `python -m audiopg
-# pretrain`. Each addition draws from random streams of its own. So clip 6 of `full+noise` is clip 6 of
-# `full`, with noise in one of its four events. {numref}`fig-extended` compares `full` with `extended`.
+# `extended` is `full` with all six additions. Each addition has a probability of its own, so a clip has
+# some of them and not others. Of `mixtures` only the sources are drawn in this way: either each event of
+# a clip has its own, or all share one. Its wider ranges for the number of events and their loudness hold
+# for every clip. `full+noise` is `full` with noise alone, and `extended-noise` is `extended` without
+# noise; the other additions have such presets, too. Each of these can be the `--prior` of `python -m
+# audiopg pretrain`. Each addition draws from random streams of its own. So clip 6 of `full+noise` is
+# clip 6 of `full`, with noise in one of its four events. {numref}`fig-extended` compares `full` with
+# `extended`.
 
 # %%
 full = audiopg.SynthPrior.preset("full")
@@ -283,8 +283,8 @@ widgets.players(
 # the standard deviation of a summary over the prior. After training the head is thrown away. The table
 # lists the summaries over `extended` and for its clip 3. Logarithms are to base 2. The *polyphony* is
 # the number of events that sound at once, averaged over the clip with its pauses. A *voice* is an event
-# with formants. The figures of the excitations, of bursts and of voices are shares of the sounding time:
-# that of the events with this excitation, with a burst or with formants.
+# with formants. For the excitations, for bursts and for voices, the table has the share of the sounding
+# time that falls to events of this kind.
 
 # %%
 mean, deviation = spread(priors["extended"])
@@ -402,12 +402,12 @@ costs[["time", "rendering_time"]].rename(
 # ## What it means
 #
 # Can sounds that the paper's synthesizer lacks make a better curriculum? All six together do not: in the
-# test over all folds, `extended` is ahead on the sounds of cities, within chance, and not on the other
-# two sets. Added alone, formants gain on ESC-10, and motion on the sounds of cities. But on the folds
-# that had no part in the choice, most of these gains are no larger than the effect of another rounding,
-# and none can be shown to be beyond chance. No curriculum here is better everywhere. One seed cannot
-# tell whether the auxiliary head, with its free labels, helps. The paper has no experiment of this kind:
-# such sounds are its future work.
+# test over all folds, `extended` is ahead on the sounds of cities, within chance, level on ESC-10 and
+# behind on words. Added alone, formants gain on ESC-10, and motion on the sounds of cities. But on the
+# folds that had no part in the choice, these gains shrink, some to what rounding alone can do, and none
+# can be shown to be beyond chance. No curriculum here is better everywhere. One seed cannot tell whether
+# the auxiliary head, with its free labels, helps. The paper has no experiment of this kind: such sounds
+# are its future work.
 #
 # What is uncertain: we set the probabilities and ranges of the additions by judgement and from the
 # sources named in the code, without a search. A vowel here stands still, but speech mostly moves from
