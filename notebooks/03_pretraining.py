@@ -29,7 +29,7 @@ from sklearn.linear_model import Ridge
 
 import audiopg
 from audiopg.book import plots, widgets
-from audiopg.book.experiments import gain_table, outcome_table, recipe_steps
+from audiopg.book.experiments import outcome_table, recipe_steps
 from audiopg.datasets import find_dataset, load_clips
 from audiopg.mae import normalise_patches, patchify, unpatchify
 from audiopg.pretrained import load_model
@@ -409,13 +409,6 @@ controls = {
 outcome_table(controls | steps)
 
 # %% [markdown]
-# The next table gives the gain of each row over `cpu`, in points, with its standard error over the two
-# folds ({eq}`eq-gain` in [chapter 5](05_ablations.ipynb)).
-
-# %%
-gain_table(steps, against=next(iter(steps)))
-
-# %% [markdown]
 # With averaged tokens, every recipe is 6 to 16 points above an untrained network on ESC-10 and Speech
 # Commands, but no more than four points on UrbanSound8K, where two recipes fall below it. `log-mel` is
 # harder to beat: with averaged tokens, no recipe does so on Speech Commands. With the bands kept apart,
@@ -423,7 +416,8 @@ gain_table(steps, against=next(iter(steps)))
 #
 # No change is better on all three sets in both ways of averaging, so `cpu` uses none of them.
 # `decoder-4x256` has the lowest loss, but not the best probe: with averaged tokens it loses points on
-# Speech Commands. Hardly any of these gains can be told from chance: with two folds, an interval of 95 %
+# Speech Commands. Hardly any of the differences to `cpu` can be told
+# from chance: with two folds, an interval of 95 %
 # reaches 12.7 standard errors to each side. And the devices differ. Three rows
 # (`half-clips-part-decoded`, `decoder-4x256`, `batch-16`) were trained on a GPU, the others on a CPU,
 # and sums that are rounded in another order can move a probe by several points ([chapter

@@ -424,10 +424,9 @@ pd.DataFrame(
 # The paper's best neuron for pitch has 1.73 nats; ours has a seventh of that. Perhaps the paper varied
 # one factor at a time in the clips of its analysis; it does not say. So we compare two sets of a hundred
 # clips for each factor. In the first, all factors move. In the second, only the factor in question
-# moves, with the same values as in the first. (The event that we move has a length of its own, so its
-# onset has a range of its own. We scale the onsets to this range: an onset a third of the way through
-# the old range is put a third of the way through the new one.) All else is that of one clip, down to the
-# noise samples. Here is the best neuron's information, in nats:
+# moves, with the same values as in the first (onsets are scaled to the range that they can have there).
+# All else is that of one clip, down to the noise samples. Here is the best neuron's information, in
+# nats:
 
 # %%
 FEW = audiopg.at_scale(smoke=100, paper=5000)
