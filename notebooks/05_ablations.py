@@ -333,8 +333,7 @@ pd.concat(tables)[list(named)].rename(columns=named)
 # %% [markdown]
 # On the folds without choices most gains on ESC-10 shrink, and about half of those on UrbanSound8K.
 # `full` stays ahead of `sine` and of the untrained network. Some of its leads over log-mel statistics
-# and over recordings change their sign. All these changes may be chance,
-# because the folds are few.
+# and over recordings change their sign. All these changes may be chance, because the folds are few.
 #
 # ### How the rows were made
 #
