@@ -483,10 +483,23 @@ def test_settings_are_listed_with_what_help_says():
     assert not any("other" in line for line in lines)
 
 
+def kept(document):
+    units.keep_together(None, document)
+    marks = {"\N{NO-BREAK SPACE}": "~", "\N{WORD JOINER}": "^"}
+    return document.astext().translate(str.maketrans(marks))
+
+
 def test_a_number_and_its_unit_stay_on_one_line():
     document = new_document("chapter")
-    said = nodes.Text("75 % of 10.24 s, 3 of the 5 sets, 16 kHz ± 1; ")
+    said = nodes.Text("75 % of 10.24 s, 3 of the 5 sets, 16 kHz ± 1, 8 × 512, Table 3, ESC-50; ")
     document += nodes.paragraph("", "", said, nodes.literal("", "sleep 5 s"), nodes.Text(" 2 dB."))
-    units.keep_units(None, document)
-    expected = "75~% of 10.24~s, 3 of the 5 sets, 16~kHz ±~1; sleep 5 s 2~dB."
-    assert document.astext() == expected.replace("~", "\N{NO-BREAK SPACE}")
+    assert kept(document) == (
+        "75~% of 10.24~s, 3 of the 5 sets, 16~kHz ±~1, 8~×~512, Table~3, ESC-^50; sleep 5 s 2~dB."
+    )
+
+
+def test_a_head_and_an_interval_of_a_table_stay_on_one_line():
+    document = new_document("chapter")
+    table = '<tr><th class="a 5 s">95 % from</th><td>0.5 (0.28–-0.6)</td></tr><img src="5 s">'
+    document += nodes.raw("", table, format="html")
+    assert kept(document) == table.replace("5 %", "5~%").replace("–", "–^")
