@@ -83,9 +83,9 @@ pd.set_option("display.max_colwidth", None)
 # clips of FSD50K, and its loader was tested on made-up files only.
 #
 # This page is computed on ESC-10: dog, rooster, rain, sea waves, crackling fire, crying baby, sneezing,
-# clock tick, helicopter and chainsaw, 40 clips each. Piczak reports 95.7 % for human listeners and 72.7
-# % for a random forest on MFCCs (mel-frequency cepstral coefficients, a classic summary of a spectrum).
-# Of the eight clips of a class in each fold, this page uses three, to take less than a minute.
+# clock tick, helicopter and chainsaw, 40 clips each. Piczak reports 95.7 % for human listeners and
+# 72.7 % for a random forest on MFCCs (mel-frequency cepstral coefficients, a classic summary of a
+# spectrum). Of the eight clips of a class in each fold, this page uses three, to take less than a minute.
 
 # %% tags=["nbval-ignore-output"]
 clips = find_dataset("esc10", audiopg.data_folder())

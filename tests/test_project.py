@@ -373,6 +373,13 @@ def content(notebook: NotebookNode) -> list[tuple[str, str, dict]]:
     ]
 
 
+@pytest.mark.parametrize("page", [*CHAPTERS, *(ROOT / "book").rglob("*.md")], ids=name_of)
+def test_no_line_of_prose_is_left_out_as_a_comment(page):
+    cells = jupytext.read(page, fmt="py:percent" if page.suffix == ".py" else "md").cells
+    prose = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    assert not re.findall(r"^\s*%.*", prose, re.MULTILINE)
+
+
 @pytest.mark.parametrize("chapter", [*CHAPTERS, TEMPLATE], ids=name_of)
 def test_stored_outputs_belong_to_the_chapter(chapter):
     path = chapter.with_suffix(".ipynb")
