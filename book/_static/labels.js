@@ -40,6 +40,10 @@ document.addEventListener("DOMContentLoaded", () => {
   for (const entry of document.querySelectorAll(".citation-list > .citation")) {
     entry.setAttribute("role", "listitem");
   }
+  // A long cell has room in a table that scrolls anyway.
+  for (const cell of document.querySelectorAll(".bd-content tbody :is(td, th:last-of-type)")) {
+    cell.classList.toggle("long", cell.textContent.trim().length > 24);
+  }
   // What is wider than the page: an equation or a figure becomes smaller, down to three fifths; a table
   // scrolls in its box, which says so, and takes the arrow keys as well. So does what is still wider.
   const LEAST = 0.6;
