@@ -21,7 +21,8 @@ CLIP = torch.tensor([7])
 def main() -> None:
     """Synthesize the clip and draw its log-mel spectrograms in a square, on one colour scale."""
     log_mel = audiopg.LogMel()
-    figure, axes = plt.subplots(2, 2, figsize=(7.2, 4.2), layout="constrained")
+    # As wide as a phone shows whole.
+    figure, axes = plt.subplots(2, 2, figsize=(4.95, 3.1), layout="constrained")
     for axis, name in zip(axes.flat, PRESETS, strict=True):
         params = audiopg.SynthPrior.preset(name).sample(CLIP, seed=0)
         mel = log_mel(audiopg.render(params))[0]
