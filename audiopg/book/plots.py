@@ -246,6 +246,8 @@ def spectra(waves: Mapping[str, ArrayLike]) -> Figure:
         waves: title -> (samples,) at 16 kHz, at least 8,192 of them.
     """
     figure, axes = _grid(len(waves), 1, height=1.7)
+    # What a phone shows whole: otherwise it would show the empty half of a high sound's spectrum.
+    figure.set_figwidth(0.73 * WIDTH)
     for axis, (title, wave) in zip(axes, waves.items(), strict=True):
         _set_up_spectrum(axis)
         _add_spectrum(axis, _array(wave))
@@ -480,7 +482,7 @@ def grouped_bars(
     axis.axhline(0, color=PALETTE["grey"], linewidth=1)
     axis.set_xticks(range(len(groups)), groups)
     axis.set_ylabel(label)
-    figure.legend(loc="outside upper left", ncols=3)
+    figure.legend(loc="outside upper left", ncols=4)
     return figure
 
 
@@ -525,7 +527,7 @@ def clips_curves(heard: "pandas.DataFrame", label: str) -> Figure:
         axis.axhline(level.iloc[0], color=PALETTE["grey"], linestyle=style, label=name)
     axis.set(xscale="log", xlabel="clips heard in pre-training", ylabel=label)
     axis.xaxis.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:,.0f}"))
-    axis.legend()
+    figure.legend(loc="outside upper left", ncols=4)
     return figure
 
 
