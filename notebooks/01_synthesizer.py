@@ -81,12 +81,12 @@ arrow = {"arrowstyle": "->", "color": grey}
 for x, mode in modes.items():
     axis.text(x, 6.1, mode, **look)
     axis.annotate("", (2.0, 5.3), (x, 5.8), arrowprops=arrow)
+half = [0.25 if "\n" in step else 0.15 for step in steps]
 for y, step in enumerate(steps):
     axis.text(2.0, y, step, **look)
     if y:
-        axis.annotate(
-            "", (2.0, y - 0.75), (2.0, y - 0.25), arrowprops=arrow
-        )
+        ends = (2.0, y - 1 + half[y - 1]), (2.0, y - half[y])
+        axis.annotate("", *ends, arrowprops=arrow)
 plt.show()
 
 # %% [markdown]

@@ -327,7 +327,9 @@ def panels(activation):
     size = plots.WIDTH, 0.45 * plots.WIDTH
     figure, axes = plt.subplots(1, len(factors), sharey=True, figsize=size)
     for axis, (name, values) in zip(axes, factors.items(), strict=True):
-        axis.scatter(values, activation, s=4, alpha=0.5, linewidths=0)
+        axis.scatter(
+            values, activation, 4, plots.PALETTE["sky"], linewidths=0
+        )
         medians = [
             (values[part].quantile(0.5), activation[part].quantile(0.5))
             for part in values.argsort().tensor_split(25)
