@@ -676,8 +676,8 @@ pd.DataFrame(
 # order, the square of the place, and its cube. The weights of all three span the subspace. (As a factor
 # grows, the embedding may follow a curve instead of a straight line. The square and the cube find the
 # further directions of this curve.) The smallest angle between two subspaces is 0° if they share a
-# direction, and 90° if they are orthogonal. What is it for random subspaces? Here is the angle that 2.5
-# % of random pairs stay below, the median, and the angle that 2.5 % exceed. The two widths are those of
+# direction, and 90° if they are orthogonal. What is it for random subspaces? Here is the angle that 2.5 %
+# of random pairs stay below, the median, and the angle that 2.5 % exceed. The two widths are those of
 # `tiny` and `mini`:
 
 # %%
