@@ -351,7 +351,7 @@ def _provenance_table(records: dict[str, dict]) -> str:
         [[f"`{name}`"], [tested_on(record)], [scale_and_device(record)]]
         for name, record in records.items()
     ]
-    return list_table(["record", "data", "scale and device"], lines)
+    return list_table(["record", "data", "scale and device"], lines, "records")
 
 
 def _other_records(records: dict[str, dict]) -> str:
@@ -360,7 +360,8 @@ def _other_records(records: dict[str, dict]) -> str:
         for name, record in records.items()
         if not _closest(name)
     ]
-    return list_table(["record", "what", "scale and device"], lines or [[["none"], [], []]])
+    lines = lines or [[["none"], [], []]]
+    return list_table(["record", "what", "scale and device"], lines, "records")
 
 
 def _folded(title: str, text: str) -> str:

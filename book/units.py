@@ -1,4 +1,4 @@
-"""A Sphinx extension: what belongs together stays on one line, as "75 %", "± 2.55" and "ESC-10"."""
+"""A Sphinx extension: what belongs to one number stays on one line: "75 %", "Table 4", "ESC-10"."""
 
 import re
 
@@ -6,12 +6,13 @@ from docutils import nodes
 from sphinx.application import Sphinx
 
 _UNITS = ("%", "s", "ms", "min", "h", "Hz", "kHz", "dB", "kB", "MB", "GB")
+_NUMBERED = "Table|Figure|Equation|Section|[Cc]hapter|fold|issue|request"
 _SPACE = re.compile(
-    rf"(?<=\d) (?=(?:{'|'.join(_UNITS)})(?!\w)|×)|(?<=[±×]) (?=\d)"
-    r"|(?:(?<=Table)|(?<=Figure)|(?<=Section)|(?<=[Cc]hapter)) (?=\d)"
+    rf"(?<=\d)\s(?=(?:{'|'.join(_UNITS)})(?!\w)|×)|(?<=[±×])\s(?=\d)"
+    rf"|\b(?:{_NUMBERED})\s(?=S?\d)"
 )
-# After the hyphen of a set's name, and inside an interval.
-_JOINT = re.compile(r"(?<=ESC-)(?=\d)|(?<=\d–)(?=-?\d)")
+# A name with a number, a date or an interval: it is not parted at its hyphen or dash.
+_WHOLE = re.compile(r"(\b(?:[A-Z]{3}-\d+|\d{4}-\d\d-\d\d)\b|-?\d[\d.]*–-?\d[\d.]*)")
 _CELL = re.compile(r"(<t[hd]\b[^>]*>)([^<]+)")
 
 
@@ -19,17 +20,22 @@ def keep_together(app: Sphinx, doctree: nodes.document) -> None:
     """Let no line break there, in text and in tables of outputs, but in code and equations."""
     for text in list(doctree.findall(nodes.Text)):
         if isinstance(text.parent, nodes.raw) and "html" in text.parent.get("format", ""):
-            kept = _CELL.sub(lambda cell: cell[1] + _kept(cell[2]), text)
-        elif isinstance(text.parent, nodes.literal | nodes.FixedTextElement | nodes.math):
-            continue
-        else:
-            kept = _kept(text)
-        if kept != text:
-            text.parent.replace(text, nodes.Text(kept))
+            html = _CELL.sub(lambda cell: cell[1] + _in_spans(_joined(cell[2])), text)
+            text.parent.replace(text, nodes.Text(html))
+        elif not isinstance(text.parent, nodes.literal | nodes.FixedTextElement | nodes.math):
+            pieces = _WHOLE.split(_joined(text))
+            if pieces != [text]:
+                kept = [nodes.Text(piece) for piece in pieces]
+                kept[1::2] = [nodes.inline("", "", one, classes=["unbroken"]) for one in kept[1::2]]
+                text.parent.replace(text, [node for node in kept if node.astext()])
 
 
-def _kept(text: str) -> str:
-    return _JOINT.sub("\N{WORD JOINER}", _SPACE.sub("\N{NO-BREAK SPACE}", text))
+def _joined(text: str) -> str:
+    return _SPACE.sub(lambda space: f"{space[0][:-1]}\N{NO-BREAK SPACE}", text)
+
+
+def _in_spans(text: str) -> str:
+    return _WHOLE.sub(r'<span class="unbroken">\g<0></span>', text)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

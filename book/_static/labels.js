@@ -44,6 +44,18 @@ document.addEventListener("DOMContentLoaded", () => {
   for (const cell of document.querySelectorAll(".bd-content tbody :is(td, th:last-of-type)")) {
     cell.classList.toggle("long", cell.textContent.trim().length > 24);
   }
+  // A short word of code goes to the next line whole, and so does an option; a long name is broken behind
+  // its dots.
+  for (const word of document.querySelectorAll(".bd-content :is(code.literal .pre, dl.field-list em)")) {
+    const text = word.textContent;
+    const inTable = word.closest("td");
+    if (word.matches(".pre") && (text.startsWith("--") || (text.length < 25 && !inTable))) {
+      word.style.whiteSpace = "nowrap";
+    } else if (text.length > 24 && !inTable && !word.children.length) {
+      const parts = text.split(/(?<=[./(])(?=\w)/);
+      word.replaceChildren(...parts.flatMap((part, i) => (i ? [document.createElement("wbr"), part] : [part])));
+    }
+  }
   // What is wider than the page: an equation or a figure becomes smaller, down to three fifths; a table
   // scrolls in its box, which says so, and takes the arrow keys as well. So does what is still wider.
   const LEAST = 0.6;

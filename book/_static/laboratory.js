@@ -1326,7 +1326,7 @@ window.audiopgLaboratory = (() => {
       else if (["encode", "decode", "read", "listen", "agree", "hide"].includes(name)) groups.network.push(name);
       else groups["synthesizer and spectrogram"].push(name);
     }
-    const told = Object.entries(groups).map(([text, names]) => `${text} ${megabytes(names).toFixed(1)} MB`);
+    const told = Object.entries(groups).map(([text, names]) => `${text} ${megabytes(names).toFixed(1)}\u00a0MB`);
     const total = megabytes(Object.keys(about.sizes)).toFixed(0);
     element("sizes").textContent = `What is loaded, at most ${total} MB in all: ${told.join(", ")}.`;
     element("network-status").textContent = `${megabytes(groups.network).toFixed(0)} MB are loaded once.`;
