@@ -1,6 +1,7 @@
 """A Sphinx extension: what belongs to one number stays on one line: "75 %", "Table 4", "ESC-10"."""
 
 import re
+from itertools import groupby
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -18,24 +19,30 @@ _CELL = re.compile(r"(<t[hd]\b[^>]*>)([^<]+)")
 
 def keep_together(app: Sphinx, doctree: nodes.document) -> None:
     """Let no line break there, in text and in tables of outputs, but in code and equations."""
-    for text in list(doctree.findall(nodes.Text)):
-        if isinstance(text.parent, nodes.raw) and "html" in text.parent.get("format", ""):
-            html = _CELL.sub(lambda cell: cell[1] + _in_spans(_joined(cell[2])), text)
-            text.parent.replace(text, nodes.Text(html))
-        elif not isinstance(text.parent, nodes.literal | nodes.FixedTextElement | nodes.math):
-            pieces = _WHOLE.split(_joined(text))
-            if pieces != [text]:
-                kept = [nodes.Text(piece) for piece in pieces]
-                kept[1::2] = [nodes.inline("", "", one, classes=["unbroken"]) for one in kept[1::2]]
-                text.parent.replace(text, [node for node in kept if node.astext()])
+    for parent in list(doctree.findall(nodes.Element)):
+        if isinstance(parent, nodes.raw) and "html" in parent.get("format", ""):
+            html = _CELL.sub(lambda cell: cell[1] + _in_spans(cell[2]), parent.astext())
+            parent[:] = [nodes.Text(html)]
+        elif not isinstance(parent, nodes.literal | nodes.FixedTextElement | nodes.math):
+            kept: list[nodes.Node] = []
+            # Each line of a paragraph is a text of its own, and so is the end of the line.
+            for is_text, run in groupby(parent.children, lambda node: isinstance(node, nodes.Text)):
+                kept += _whole("".join(run)) if is_text else run
+            parent[:] = kept
+
+
+def _whole(text: str) -> list[nodes.Node]:
+    kept = [nodes.Text(piece) for piece in _WHOLE.split(_joined(text))]
+    kept[1::2] = [nodes.inline("", "", one, classes=["unbroken"]) for one in kept[1::2]]
+    return [node for node in kept if node.astext()]
+
+
+def _in_spans(text: str) -> str:
+    return _WHOLE.sub(r'<span class="unbroken">\1</span>', _joined(text))
 
 
 def _joined(text: str) -> str:
     return _SPACE.sub(lambda space: f"{space[0][:-1]}\N{NO-BREAK SPACE}", text)
-
-
-def _in_spans(text: str) -> str:
-    return _WHOLE.sub(r'<span class="unbroken">\g<0></span>', text)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -504,9 +504,10 @@ def test_a_head_and_an_interval_of_a_table_stay_on_one_line():
 
 def test_a_number_stays_with_its_name():
     document = new_document("chapter")
-    said = nodes.Text("Table 1, chapter 10 and Table S2: 80 of ESC-10, on 2026-11-30.")
+    lines = ("Table 1, chapter", "\n", "10 and Table S2: 80 of ESC-10, on 2026-11-30.")
     header = "<td>fold 3</td><th>ESC-10, fold 3</th>"
-    document += [nodes.paragraph("", "", said), nodes.raw("", header, format="html")]
+    document += nodes.paragraph("", "", *map(nodes.Text, lines))
+    document += nodes.raw("", header, format="html")
     units.keep_together(None, document)
     paragraph, table = document.children
     expected = "Table~1, chapter~10 and Table~S2: 80 of ESC-10, on 2026-11-30."
