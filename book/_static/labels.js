@@ -52,7 +52,7 @@ document.addEventListener("DOMContentLoaded", () => {
     if (word.matches(".pre") && (text.startsWith("--") || (text.length < 25 && !inTable))) {
       word.style.whiteSpace = "nowrap";
     } else if (text.length > 24 && !inTable && !word.children.length) {
-      const parts = text.split(/(?<=[./(])(?=\w)/);
+      const parts = text.split(/(?<=[./(])(?=\w{4})/);
       word.replaceChildren(...parts.flatMap((part, i) => (i ? [document.createElement("wbr"), part] : [part])));
     }
   }
