@@ -27,7 +27,8 @@ def keep_together(app: Sphinx, doctree: nodes.document) -> None:
             kept: list[nodes.Node] = []
             # Each line of a paragraph is a text of its own, and so is the end of the line.
             for is_text, run in groupby(parent.children, lambda node: isinstance(node, nodes.Text)):
-                kept += _whole("".join(run)) if is_text else run
+                together = list(run)
+                kept += _whole("".join(together)) if is_text else together
             parent[:] = kept
 
 

@@ -378,8 +378,8 @@ shown
 # to zero over the last steps.
 #
 # What would a change of `cpu` be worth? We train `mini` (6 blocks, 128 wide) on 12,800 clips by `cpu`
-# and by six other recipes. Each changes one or two things. Where such a change requires another, as of
-# the number of steps, we make that, too:
+# and by six other recipes. Each changes one or two things. Some changes force a second one (larger
+# batches mean fewer steps), which we then make, too:
 #
 # - `part-decoded`: the decoder predicts only a third of the hidden patches, and attends only to the
 #   visible ones. It saves about a sixth of the time.

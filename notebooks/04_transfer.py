@@ -83,9 +83,9 @@ pd.set_option("display.max_colwidth", None)
 # clips of FSD50K, and its loader was tested on made-up files only.
 #
 # This page is computed on ESC-10: dog, rooster, rain, sea waves, crackling fire, crying baby, sneezing,
-# clock tick, helicopter and chainsaw, 40 clips each. Piczak reports 95.7 % for human listeners and
-# 72.7 % for a random forest on MFCCs (mel-frequency cepstral coefficients, a classic summary of a
-# spectrum). Of the eight clips of a class in each fold, this page uses three, to take less than a minute.
+# clock tick, helicopter and chainsaw, 40 clips each. Piczak reports 95.7 % for human listeners and 72.7 %
+# for a random forest on MFCCs (mel-frequency cepstral coefficients, a classic summary of a spectrum). Of
+# the eight clips of a class in each fold, this page uses three, to take less than a minute.
 
 # %% tags=["nbval-ignore-output"]
 clips = find_dataset("esc10", audiopg.data_folder())
@@ -820,5 +820,5 @@ probe_table(own_results, len(own.classes))
 #
 # The clips were dealt to the folds at random, with each class spread evenly. Clips stay together if they
 # come from one file, from files with the same content, or from one group. Name a group (a site, a
-# speaker, a night) wherever clips share more than their class: nobody but you knows. Folds that your
-# table already has are kept.
+# speaker, a night) wherever clips share more than their class. Only you can know that they do. Folds
+# that your table already has are kept.

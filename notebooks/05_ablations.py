@@ -189,8 +189,8 @@ gains_of_full()
 # is harder to tell from chance. On ESC-10 and UrbanSound8K the table of the stages has a single star:
 # for damping with noise (`dynamic → full`), on ESC-10, with the bands kept apart. The
 # [scoreboard](../book/preface.md#what-we-found) takes the mean of both sets, with averaged tokens. By
-# this mean, partials gain beyond chance, and so does damping with noise. Events and envelopes (`harmonic
-# → dynamic`) gain nothing. On spoken words every stage adds something.
+# this mean, partials gain beyond chance, and so does damping with noise. Events and envelopes
+# (`harmonic → dynamic`) show no gain. On spoken words every stage adds something.
 #
 # Learning from too simple a world may be worse than not learning. With the bands kept apart, networks
 # that have heard only `sine` or `harmonic` fall behind an untrained one on ESC-10 and on Speech
@@ -379,7 +379,7 @@ pd.concat(tables)[list(named)].rename(columns=named)
 # few, so the interval is that of Student's *t*. With one seed it reaches 2.8 standard errors to each
 # side for five folds, and 4.3 for three. With several seeds it is narrower, because *t* then has more
 # degrees of freedom (by the formula of Welch and Satterthwaite). Where the true gain is zero, about one
-# table cell in twenty still gets a star. We never give one to a gain over two folds, whose error is too
+# gain in twenty still gets a star. We never give one to a gain over two folds, whose error is too
 # uncertain.
 #
 # ## What does an hour buy?
@@ -508,9 +508,9 @@ pd.DataFrame(along).rename_axis("clips heard")
 # [scoreboard](../book/preface.md#what-we-found) allow for it.
 #
 # On Speech Commands only the run on synthesis is probed. Averaged tokens do best at 6,400 clips, and
-# worse at every later point. With the bands kept apart, the accuracy still rises. One possible reason:
-# late in training, a dimension of the tokens may mean one thing in a low band and another in a high one,
-# and an average over all tokens mixes the two.
+# lose several points from there on, of which the end regains some. With the bands kept apart, the
+# accuracy still rises. One possible reason: late in training, a dimension of the tokens may mean one
+# thing in a low band and another in a high one, and an average over all tokens mixes the two.
 #
 # ## How wide, how many
 #
@@ -568,10 +568,10 @@ paper_table("table_4")
 # within chance, with 12,800 clips and with four times as many. And our recordings are too few and too
 # short for a verdict on recordings in general.
 #
-# What is uncertain: the paper's table has one run a row and no interval. Ours have few seeds (the
-# column *seeds*). With the first two seeds, the verdicts on partials and on damping and noise were
-# "cannot be told here", both narrowly. We then added a third seed to all curricula and all rows of
-# recordings alike.
+# What is uncertain: the paper's table has one run a row and no interval. Ours have few seeds (the column
+# *seeds*). With two seeds only, the scoreboard said "cannot be told here" of two claims: that partials
+# help, and that damping with noise helps. Both fell just short. We then added a third seed to all
+# curricula and all rows of recordings alike.
 #
 # The recordings are also few. On average the network heard 2.5 windows of each file in the row with
 # words for ESC-10, and 4.2 in that for UrbanSound8K; without words, 5 and 33. No synthetic clip came

@@ -425,10 +425,10 @@ pd.DataFrame(
 #
 # The paper's best neuron for pitch has 1.73 nats; ours has a seventh of that. Perhaps the paper varied
 # one factor at a time in the clips of its analysis; it does not say. So we compare two sets of a hundred
-# clips for each factor. In the first, all factors move. In the second, only the factor in question
-# moves, with the same values as in the first (onsets are scaled to the range that they can have there).
-# All else is that of one clip, down to the noise samples. Here is the best neuron's information, in
-# nats:
+# clips for each factor. In the first, all factors move. The second copies one clip, down to the noise
+# samples, and only the factor in question takes the values that it has in the first. (The event of this
+# clip has a fixed length, so onsets are scaled to what leaves room for it.) Here is the best neuron's
+# information, in nats:
 
 # %%
 FEW = audiopg.at_scale(smoke=100, paper=5000)
@@ -869,7 +869,7 @@ pd.concat({"the paper's": theirs, "ours": ours}, axis=1)
 
 # %% [markdown]
 # The paper also names its best neurons and components. The analysis in its released code looks at the
-# first 100 neurons alone, so the paper must have found the neurons that it names in another way. Only
+# first 100 neurons alone, so the paper must have found the neurons that it names in another way. At most
 # the nats can be compared: an index means nothing in another network.
 
 # %%

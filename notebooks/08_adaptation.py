@@ -267,7 +267,7 @@ paper_table("table_5").astype(object).fillna("–")
 #
 # ## What it means
 #
-# Are unlabelled recordings of use? Here the answer depends on their length. Recordings of a second made
+# Are unlabelled recordings of use? Spoken words of a second made
 # the network worse, most likely because repeats teach it to copy. With recordings of four or five
 # seconds our test clips are too few to tell. A low training loss is no sign of help: it was lowest on
 # words, where the probe fell. So look first at the length of your recordings (`python -m audiopg data

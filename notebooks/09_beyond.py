@@ -223,13 +223,13 @@ plt.show()
 # ## The preset `extended`
 #
 # `extended` is `full` with all six additions. Each addition has a probability of its own, so a clip has
-# some of them and not others. Of `mixtures` only the sources are drawn in this way: either each event of
-# a clip has its own, or all share one. Its wider ranges for the number of events and their loudness hold
-# for every clip. `full+noise` is `full` with noise alone, and `extended-noise` is `extended` without
-# noise; the other additions have such presets, too. Each of these can be the `--prior` of `python -m
-# audiopg pretrain`. Each addition draws from random streams of its own. So clip 6 of `full+noise` is
-# clip 6 of `full`, with noise in one of its four events. {numref}`fig-extended` compares `full` with
-# `extended`.
+# some of them and not others. `mixtures` is an exception: by its probability either each event of a clip
+# has a source of its own or all share one, but its wider ranges for the number and the loudness of
+# events hold for every clip. `full+noise` is `full` with noise alone, and `extended-noise` is `extended`
+# without noise; the other additions have such presets, too. Each of these can be the `--prior` of
+# `python -m audiopg pretrain`. Each addition draws from random streams of its own. So clip 6 of
+# `full+noise` is clip 6 of `full`, with noise in one of its four events. {numref}`fig-extended` compares
+# `full` with `extended`.
 
 # %%
 full = audiopg.SynthPrior.preset("full")
@@ -370,8 +370,8 @@ gain_table(chosen, against="full")
 
 # %% [markdown]
 # On these folds most of the gains are gone. With averaged tokens, `formants` was ahead by twelve points
-# on ESC-10, and `motion` by nine on UrbanSound8K; three and two are left. `motion` keeps its lead on
-# UrbanSound8K only with the bands kept apart, and there on a single fold. On Speech Commands both are
+# on ESC-10, and `motion` by nine on UrbanSound8K; three and two are left. `motion` keeps most of its
+# lead on UrbanSound8K with the bands kept apart, though on a single fold. On Speech Commands both are
 # behind `full`.
 #
 # Why did the gains shrink? A gain that was chosen because it was large tends to shrink on new folds. For
@@ -402,12 +402,12 @@ costs[["time", "rendering_time"]].rename(
 # ## What it means
 #
 # Can sounds that the paper's synthesizer lacks make a better curriculum? All six together do not: in the
-# test over all folds, `extended` is ahead on the sounds of cities, within chance, level on ESC-10 and
-# behind on words. Added alone, formants gain on ESC-10, and motion on the sounds of cities. But on the
-# folds that had no part in the choice, these gains shrink, some to what rounding alone can do, and none
-# can be shown to be beyond chance. No curriculum here is better everywhere. One seed cannot tell whether
-# the auxiliary head, with its free labels, helps. The paper has no experiment of this kind: such sounds
-# are its future work.
+# test over all folds, `extended` is level with `full` on ESC-10 and behind on words. On the sounds of
+# cities it is ahead, but by no more than chance could give. Added alone, formants gain on ESC-10, and
+# motion on the sounds of cities. But on the folds that had no part in the choice, these gains shrink,
+# some to what rounding alone can do, and none can be shown to be beyond chance. No curriculum here is
+# better everywhere. One seed cannot tell whether the auxiliary head, with its free labels, helps. The
+# paper has no experiment of this kind: such sounds are its future work.
 #
 # What is uncertain: we set the probabilities and ranges of the additions by judgement and from the
 # sources named in the code, without a search. A vowel here stands still, but speech mostly moves from
