@@ -306,8 +306,8 @@ CLAIMS = (
     Claim(
         "The filters of the first layer become bands and edges.",
         "Figure 6, without a number (Section 4.5)",
-        "to what share the spectra of the first layer's main patterns lie at few frequencies, minus the same "
-        "figure for shuffled weights. Our run was short: the released code takes 23 times as many steps",
+        "what share of the energy of the first layer's main patterns lies at few frequencies, minus the same "
+        "share for shuffled weights. Our run was short: the released code takes 23 times as many steps",
         ordered,
         "07_patch_filters",
     ),
