@@ -5,11 +5,8 @@ transferred to real recordings and asked what it knows. A part of the library is
 its names is first used.
 """
 
-import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
-
-from audiopg._moved import MOVED, Finder, load_moved
 
 if TYPE_CHECKING:
     from audiopg import analysis
@@ -39,13 +36,10 @@ _HOMES = {
     "synth": ("ClipParameters", "SynthPrior", "render", "signal_to_noise"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-sys.meta_path.insert(0, Finder)
 
 
 def __getattr__(name: str) -> object:
     """Import one of the names above, or a module of the library."""
-    if name in MOVED:
-        return load_moved(name)
     home = f"audiopg.{_HOME_OF.get(name, name)}"
     try:
         found = import_module(home)

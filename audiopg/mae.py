@@ -1,11 +1,9 @@
 """The masked autoencoder: log-mel -> patches -> encoder -> decoder -> masked loss (Section 3.2)."""
 
 import math
-import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
-from importlib import import_module
 
 import torch
 from torch import Tensor, nn
@@ -563,15 +561,3 @@ def _token(width: int) -> nn.Parameter:
 def _take(values: Tensor, index: Tensor) -> Tensor:
     """Rows of (B, N, D) at (B, V) indices: (B, V, D)."""
     return values.gather(1, index[..., None].expand(-1, -1, values.shape[2]))
-
-
-def __getattr__(name: str) -> object:
-    """What has moved to `audiopg.pretrained`, for one release."""
-    if name not in ("load_model", "load_encoder", "save_model"):
-        raise AttributeError(f"module 'audiopg.mae' has no attribute {name!r}")
-    warnings.warn(
-        f"audiopg.mae.{name} is audiopg.pretrained.{name} now; import that.",
-        DeprecationWarning,
-        stacklevel=2,
-    )
-    return getattr(import_module("audiopg.pretrained"), name)

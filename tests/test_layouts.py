@@ -281,17 +281,6 @@ def test_a_config_that_does_not_belong_is_refused(tmp_path, config, message):
         load_encoder(tmp_path)
 
 
-def test_names_that_have_moved_warn():
-    from audiopg import mae
-
-    with pytest.warns(
-        DeprecationWarning, match=r"audiopg\.mae\.load_encoder is audiopg\.pretrained"
-    ):
-        assert mae.load_encoder is load_encoder
-    with pytest.raises(AttributeError, match="has no attribute 'sound'"):
-        _ = mae.sound
-
-
 def test_the_reference_says_what_the_record_of_front_ends_does():
     page = (ROOT / "book/api/network.md").read_text()
     rows = re.findall(

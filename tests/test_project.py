@@ -19,7 +19,6 @@ from packaging.requirements import Requirement
 
 import audiopg
 from audiopg import book, commands
-from audiopg._moved import MOVED
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -53,7 +52,7 @@ EXTRAS = {
 CONDA_NAMES = {"matplotlib": "matplotlib-base", "soundfile": "pysoundfile", "soxr": "soxr-python"}
 # The order in which data flows; a module imports what stands in an earlier row, or its own.
 LAYERS = [
-    {"_moved", "_types", "compiled", "errors"},
+    {"_types", "compiled", "errors"},
     {"distributed", "environment", "inputs", "random"},
     {"fetch", "muon", "synth"},
     {"settings"},
@@ -318,27 +317,6 @@ def test_a_function_fits_a_screen():
         if isinstance(node, ast.FunctionDef) and node.end_lineno - node.lineno >= SCREEN
     }
     assert found == set()
-
-
-@pytest.mark.parametrize("old", MOVED)
-def test_an_old_path_warns_and_gives_what_is_at_the_new_one(old, monkeypatch):
-    new = importlib.import_module(f"audiopg.{MOVED[old]}")
-    monkeypatch.delitem(sys.modules, f"audiopg.{old}", raising=False)
-    place, _, name = f"audiopg.{old}".rpartition(".")
-    monkeypatch.delitem(vars(importlib.import_module(place)), name, raising=False)
-    for statement in (f"from {place} import {name}", f"import audiopg.{old} as {name}"):
-        told = f"audiopg.{old} is called audiopg.{MOVED[old]}"
-        with pytest.warns(DeprecationWarning, match=told) as warned:
-            exec(compile(statement, "a script", "exec"), found := {})
-        assert found[name] is new
-        assert {warning.filename for warning in warned} == {"a script"}
-        sys.modules.pop(f"audiopg.{old}", None)
-
-
-def test_nobody_uses_an_old_path():
-    ours = [*MODULES, *CHAPTERS, TEMPLATE, *ROOT.glob("book/*.py"), *ROOT.glob("benchmarks/*.py")]
-    old = {f"audiopg.{name}" for name in MOVED}
-    assert {path: used for path in ours if (used := imports(path) & old)} == {}
 
 
 # The book
