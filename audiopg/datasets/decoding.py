@@ -509,7 +509,9 @@ def _packets(
                 yield packet
             return
         except (av.error.InvalidDataError, av.error.BlockingIOError) as error:
-            if failed:
+            # Of Ogg all pages are known to be whole; elsewhere, the rest would be lost.
+            is_end = container.format.name == "ogg" or isinstance(error, av.error.BlockingIOError)
+            if failed or not is_end:
                 raise
             failed = error
 
