@@ -38,8 +38,9 @@ and what else is not above
 Of files that have their size before their content, as while they are downloaded, zeros at the end
 tell a cut: from 64 KiB on where nothing else is stated. Between frames, and before the rest of one,
 8 KiB do. Zeros tell nothing in samples, where they are silence, in AVI, and in ALAC within CAF.
-A download that began again behind its first part shows, but not in CAF, AU, SPHERE, RF64 and WMA,
-nor in WAV, W64 and AIFF where that part has less than 64 KiB. Both are read, up to the length of one.
+A download that began again behind its first part shows, but not in CAF, AU, SPHERE, RF64, WMA, AVI
+and PCM in MOV, nor in WAV, W64 and AIFF where that part has less than 64 KiB. Both are read, up to the
+length of one.
 
 An Ogg stream should end with a page that says so (RFC 3533). But Android's MediaMuxer, and with it
 Telegram's voice messages, never writes that mark, so its absence does not tell a cut file. FLAC
@@ -488,6 +489,7 @@ def _ogg(data: Content, start: int) -> Part:
         raise Unreadable(CUT)
     if any(data.places(b"OggS", place)):
         raise Unreadable("is damaged: other bytes lie between its pages")
+    _refuse_zeros_behind(data, place)
     # Opus that does not say where it ends, or on a page of its own, libsndfile 1.2.2 reads up to its
     # last page, and fails.
     return Part(start, place, bool(flags & 4 and lacing))
@@ -519,6 +521,8 @@ def _mp4(data: Content, start: int) -> Part:
     torn = len(data) - 8 < place and data[place : place + 1] == b"\0" and any(data[place:])
     if place > len(data) or torn or not {b"moov", b"mdat"} <= seen:
         raise Unreadable(CUT)
+    if b"moof" in seen:
+        _refuse_zeros_behind(data, place)
     return Part(start, place)
 
 
@@ -556,9 +560,9 @@ def _element(data: Content, place: int) -> tuple[int, int, int | None]:
     return kind, first, None if size == ones else size
 
 
-def _refuse_zeros_behind(data: Content) -> None:
-    """Refuse a file that ends in zeros, as while it is copied, where nothing else tells its end."""
-    if len(data) > _TAIL and not data[-_TAIL:].strip(b"\0"):
+def _refuse_zeros_behind(data: Content, place: int = 0) -> None:
+    """Refuse zeros at the end, from a place on, as while a file is copied, where nothing else tells it."""
+    if len(data) - place > _TAIL and not data[-_TAIL:].strip(b"\0"):
         raise Unreadable(CUT)
 
 
@@ -687,7 +691,11 @@ def _records(
         # What follows, and is neither a tag nor zeros nor another file, the decoder is left to judge.
         is_tag = data[place : place + 3] in (b"TAG", b"APE", b"ID3")
         ends = is_tag or _reader_at(data, place) or not data[place:].strip(b"\0")
-        return _up_to(data, start, place if ends else len(data), checked)
+        part = _up_to(data, start, place if ends else len(data), checked)
+        # Where a download began again, a torn record may end as another does.
+        if header and any(data.places(data[start : start + 5], start + 1, part.stop)):
+            raise Unreadable("is damaged: it begins again behind its first part")
+        return part
 
     return read
 
@@ -718,9 +726,12 @@ def _wavpack_length(data: Content, place: int) -> int:
 
 
 def _flv_length(data: Content, place: int) -> int:
-    """Bytes of a tag of FLV: of sound, pictures or text."""
-    known = data[place] in (8, 9, 18)
-    return 15 + (_number(data, place, ">L") & 0xFFFFFF) if known else 0
+    """Bytes of a tag of FLV: of sound, pictures or text. FFmpeg 8 passes over what is none."""
+    if data[place] & 31 in (8, 9, 15, 18):
+        return 15 + (_number(data, place, ">L") & 0xFFFFFF)
+    if not _reader_at(data, place) and data[place:].strip(b"\0\r\n"):
+        raise Unreadable("is damaged: other bytes lie between its tags")
+    return 0
 
 
 def _voc(data: Content, start: int) -> Part:

@@ -347,6 +347,10 @@ def _decode(piece: Piece, first: int, channel: int | None) -> Iterator[Block]:
 def _by_libsndfile(piece: Piece, source: Spans, first: int, channel: int | None) -> Iterator[Block]:
     import soundfile
 
+    # Of Opus, the first page says whether its channels have places.
+    head = source.read(64)
+    source.seek(0)
+    has_places = head[28:36] != b"OpusHead" or head[46:47] == b"\1"
     try:
         with soundfile.SoundFile(source) as file:
             # GSM 6.10, G.721 and NMS ADPCM can only be read from their start.
@@ -357,7 +361,7 @@ def _by_libsndfile(piece: Piece, source: Spans, first: int, channel: int | None)
                 source.seek(0)
                 yield from _from(first, _by_ffmpeg(piece, source, first, channel))
                 return
-            if file.subtype in ("VORBIS", "OPUS"):
+            if file.subtype in ("VORBIS", "OPUS") and has_places:
                 # libsndfile 1.2.2 keeps the order of Vorbis.
                 channel = dict(enumerate(_PLACES.get(file.channels, ()))).get(channel, channel)
             # soundfile 0.14 seeks after every read to where it is, and MP3 then goes on wrong.
@@ -430,8 +434,9 @@ def _by_ffmpeg(
                 # Also said of the end of what a pipe left open.
                 if packet.is_corrupt and not piece.part.checked:
                     raise Unreadable(CUT)
-                # Opus takes them for short frames. Samples that are 0 are silence, and Opus of one byte too.
-                if packet.size > 3 and "pcm" not in stream.codec.name:
+                # Opus takes them for short frames. Samples that are 0 are silence, and so are Opus of one
+                # byte and what libvorbis fills up to a bitrate.
+                if packet.size > 3 and not re.search("pcm|vorbis", stream.codec.name):
                     zeros = 0 if any(bytes(packet)) else zeros + packet.size
                 if zeros > 64:
                     raise Unreadable("is damaged: zeros are in the place of its packets")
@@ -497,15 +502,28 @@ def _stream(container: "av.container.InputContainer") -> "av.AudioStream":
 def _packets(
     container: "av.container.InputContainer", stream: "av.AudioStream"
 ) -> Iterator["av.Packet"]:
-    """The packets of a stream; FFmpeg 8 may fail behind the last, at padding or at an empty packet."""
+    """The packets of a stream; FFmpeg 8 may fail behind the last, at padding or at an empty packet.
+
+    PyAV 18.1 fails there too, where another stream has begun on the way.
+    """
     import av
 
-    failed = None
+    failed, place = None, 0
     while True:
         try:
             for packet in container.demux(stream):
                 if failed and packet.size:
                     raise failed
+                place = packet.pos or place
+                yield packet
+            return
+        except IndexError as error:
+            if container.size - place > max(2**16, container.size // 20):
+                raise Unreadable("goes on in another stream, which would be lost") from error
+            if packet.size:
+                # What tells the decoder to give the rest.
+                packet = av.Packet()
+                packet.stream = stream
                 yield packet
             return
         except (av.error.InvalidDataError, av.error.BlockingIOError) as error:

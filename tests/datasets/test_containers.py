@@ -848,3 +848,28 @@ def test_a_file_that_has_become_shorter_is_refused(tmp_path):
         os.truncate(path, 1000)
         with pytest.raises(Unreadable, match="has become shorter while it was read"):
             find_parts(data)
+
+
+@pytest.mark.parametrize("name", ["OGG-VORBIS", "mp4-fragments"])
+def test_many_zeros_behind_what_has_no_stated_end_are_no_padding(read, name):
+    content = WHOLE[name]
+    if name == "OGG-VORBIS":
+        content = b"".join(writers.pages(content)[:-1])
+    assert read(content + bytes(30_000)) == read(content)
+    assert read(content + bytes(70_000)).startswith("is cut short")
+
+
+def test_amr_begun_again_within_a_frame_is_refused(read):
+    """The torn frame ends where the mark has its last byte, so that all frames have their length."""
+    content = WHOLE["amr-wb"]
+    assert read(content[: 9 + 20 * 61 + 52] + content) == (
+        "is damaged: it begins again behind its first part"
+    )
+    assert read(content + content) == (2 * read(content)[0], 16000)
+
+
+def test_flv_goes_from_tag_to_tag(read):
+    content = bytearray(WHOLE["flv"])
+    half = len(content) // 2
+    content[half : half + 4000] = bytes(4000)
+    assert read(bytes(content)) == "is damaged: other bytes lie between its tags"

@@ -690,3 +690,52 @@ def test_flac_is_checked_in_other_containers_too(tmp_path, kind):
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
     assert read_header(path).startswith("is damaged")
+
+
+def test_a_stream_that_begins_on_the_way_takes_nothing_from_the_sound(tmp_path):
+    """PyAV 18.1 then fails behind the last packet; where the sound goes on in it, it would be lost."""
+    sound, more = (
+        writers.by_ffmpeg("flv", codec, 44100, sample="fltp", seconds=20)
+        for codec in ("libmp3lame", "aac")
+    )
+    (path := tmp_path / "a.flv").write_bytes(sound)
+    whole, header = load_audio(path), read_header(path)
+    picture = b"\x09\0\0\x14" + (20000).to_bytes(3) + bytes(4) + b"\x12" + bytes(19) + b"\0\0\0\x1f"
+    path.write_bytes(sound + picture)
+    assert read_header(path) == header
+    assert load_audio(path).equal(whole)
+    path.write_bytes(sound + more[13:])
+    assert read_header(path) == "goes on in another stream, which would be lost"
+
+
+def test_channels_of_opus_without_places_keep_their_numbers(tmp_path):
+    """Mapping family 255 (RFC 7845, 5.1.1.3)."""
+    (path := tmp_path / "a.opus").write_bytes(b"")
+    rate, frequencies = 48000, (300, 500, 700, 1100, 1300)
+    wave = np.sin(2 * np.pi * np.outer(frequencies, np.arange(rate)) / rate).astype(np.float32)
+    with av.open(path, "w", format="ogg") as container:
+        stream = container.add_stream("libopus", rate=rate, layout="5.0")
+        stream.options = {"mapping_family": "255"}
+        frame = av.AudioFrame.from_ndarray(wave.T.reshape(1, -1).copy(), "flt", "5.0")
+        frame.sample_rate = rate
+        container.mux([*stream.encode(frame), *stream.encode(None)])
+    for channel, frequency in enumerate(frequencies):
+        spectrum = np.abs(np.fft.rfft(load_audio(path, rate, channel=channel)[:rate]))
+        assert spectrum.argmax() == frequency
+
+
+def test_what_vorbis_fills_up_to_a_bitrate_is_no_hole(tmp_path):
+    """libvorbis keeps a lowest bitrate by zeros, so that packets of silence are nothing else."""
+    content = io.BytesIO(writers.by_libsndfile("OGG", "VORBIS", 48000))
+    path = tmp_path / "a.mka"
+    with av.open(content) as source, av.open(path, "w", format="matroska") as container:
+        stream = container.add_stream_from_template(source.streams.audio[0])
+        for number, packet in enumerate(source.demux(audio=0)):
+            copied = av.Packet(bytes(80) if 10 <= number < 40 else bytes(packet))
+            copied.pts, copied.dts, copied.time_base = packet.pts, packet.dts, packet.time_base
+            copied.stream = stream
+            container.mux([copied] if packet.size else [])
+    whole = load_audio(path, 48000)
+    # Of nothing but zeros, a packet is a short block.
+    assert (whole == 0).sum() == pytest.approx(30 * 128, abs=2 * 1024)
+    assert len(whole) > 48000
