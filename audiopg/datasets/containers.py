@@ -181,6 +181,7 @@ _BITRATES = [
 # The bits of a frame's header that all frames of a stream share: version, layer and sample rate.
 _SHARED = 0xFFFE0C00
 _TAG = re.compile(rb"TAG|ID3|LYRICS")
+_TAGS = (b"TAG", b"APE", b"ID3")
 # More zeros than that at the end are no padding, of which devices write 32 KiB at most.
 _TAIL = 2**16
 # Bytes of a file that are read at once.
@@ -689,7 +690,7 @@ def _records(
         while place < len(data) and (length := length_of(data, place)):
             place += length
         # What follows, and is neither a tag nor zeros nor another file, the decoder is left to judge.
-        is_tag = data[place : place + 3] in (b"TAG", b"APE", b"ID3")
+        is_tag = data[place : place + 3] in _TAGS
         ends = is_tag or _reader_at(data, place) or not data[place:].strip(b"\0")
         part = _up_to(data, start, place if ends else len(data), checked)
         # Where a download began again, a torn record may end as another does.
@@ -729,7 +730,8 @@ def _flv_length(data: Content, place: int) -> int:
     """Bytes of a tag of FLV: of sound, pictures or text. FFmpeg 8 passes over what is none."""
     if data[place] & 31 in (8, 9, 15, 18):
         return 15 + (_number(data, place, ">L") & 0xFFFFFF)
-    if not _reader_at(data, place) and data[place:].strip(b"\0\r\n"):
+    is_end = data[place : place + 3] in _TAGS or not data[place:].strip(b"\0\r\n")
+    if not is_end and not _reader_at(data, place):
         raise Unreadable("is damaged: other bytes lie between its tags")
     return 0
 

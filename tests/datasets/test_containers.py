@@ -446,7 +446,7 @@ ID3V1 = b"TAG" + bytes(125)
 APE = b"APETAGEX" + bytes(24) + b"\xff\xe0\0\x10JFIF\xff\xe2\0\x10" * 200
 
 
-@pytest.mark.parametrize("name", ["MP3-MPEG_LAYER_III", "mp3-bare", "aac", "wv"])
+@pytest.mark.parametrize("name", ["MP3-MPEG_LAYER_III", "mp3-bare", "aac", "wv", "flv"])
 @pytest.mark.parametrize("before", [b"", ID3V2])
 @pytest.mark.parametrize("behind", [b"", ID3V1, APE, APE + ID3V1, bytes(500)])
 def test_tags_are_no_part_of_the_sound(read, name, before, behind):
