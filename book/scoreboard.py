@@ -244,8 +244,8 @@ CLAIMS = (
         "In the same time, synthesis teaches more than recordings.",
         "ESC-50 +10.0, UrbanSound8K +2.2 (Table 3)",
         "points by which a network trained on `full` is ahead of one trained on recordings, which come from "
-        "other sets than the one tested. Both heard equally many stretches of 10.24 s. (The paper gave both the same time to train.) At "
-        "least half of the recorded stretches are one spoken word, repeated",
+        "other sets than the one tested. Both heard equally many stretches of 10.24 s. (The paper gave both "
+        "the same time to train.) At least half of the recorded stretches are one spoken word, repeated",
         compared(
             ("curriculum-full", "real-for-esc10"), ("curriculum-full", "real-for-urbansound8k")
         ),
