@@ -450,7 +450,8 @@ for name in (
 ):
     for other, share in bench["ratios"][name].items():
         rival = other.replace("a clip of `full`", "one in a batch of 16")
-        print(f"{name},\n  takes {share:.2f} times as long as {rival}")
+        print(f"{name.replace('`', '')}: {share:.2f} times as long as")
+        print(f"  {rival}")
 
 # %% [markdown]
 # Even with all its partials, a clip takes less time than the yardstick, so little is left to gain in

@@ -576,12 +576,6 @@ pd.DataFrame(limits).round(2)
 # can teach the network anything. Synthesis is no limit: each process makes its own clips and asks
 # nobody.
 #
-# ## What it means
-#
-# On clips of `full` the loss never comes near 0, and should not: each of these clips has a noise floor,
-# and noise cannot be guessed. What can be guessed is whatever ties distant patches together: a partial
-# continues, the partials of a tone start together, a filter darkens all of them.
-#
 # ## The paper's run beside ours
 #
 # | | paper | ours, `paper` scale | ours, shipped `tiny` |
@@ -605,6 +599,12 @@ pd.DataFrame(limits).round(2)
 #     --rdzv-backend=c10d --rdzv-endpoint=HOST:29500 \
 #     -m audiopg pretrain --recipe paper --out runs/paper
 # ```
+#
+# ## What it means
+#
+# On clips of `full` the loss never comes near 0, and should not: each of these clips has a noise floor,
+# and noise cannot be guessed. What can be guessed is whatever ties distant patches together: a partial
+# continues, the partials of a tone start together, a filter darkens all of them.
 #
 # What is uncertain: the 1,123 s may be those of 50 epochs instead of 100 ([where the paper disagrees
 # with itself](../book/paper.md#where-the-paper-disagrees-with-itself)). The paper states a batch of 64,

@@ -242,7 +242,8 @@ for rival in ("log-mel mean and deviation", "random encoder"):
 # p = \frac{1 + \#\{r : |\Delta_r| \ge |\Delta|\}}{1 + R}
 # $$ (eq-permutation)
 #
-# where $\Delta_r$ is the difference after exchange $r$. The smallest possible p-value is about 0.0001.
+# where $\Delta_r$ is the difference after the $r$-th exchange. The smallest possible p-value is about
+# 0.0001.
 #
 # If we ask often enough, some difference will be large by luck. **Holm's correction** allows for that:
 # it multiplies the smallest of $n$ p-values by $n$, the next by $n - 1$, and so on. If a result is

@@ -79,6 +79,8 @@ document.addEventListener("DOMContentLoaded", () => {
       ".pst-scrollable-table-container, .cell_output .text_html, figure.align-default, .audiopg-frame";
     for (const box of document.querySelectorAll(`.bd-content :is(${boxes})`)) {
       const content = box.querySelector("table, img");
+      // It is measured as it would be alone, so that it looks the same whatever it was before.
+      box.classList.remove("wider");
       const wider = content && box.scrollWidth > box.clientWidth;
       box.classList.toggle("wider", Boolean(wider));
       if (!wider) {
