@@ -6,10 +6,10 @@ from itertools import groupby
 from docutils import nodes
 from sphinx.application import Sphinx
 
-_UNITS = ("%", "s", "ms", "min", "h", "Hz", "kHz", "dB", "kB", "MB", "GB")
+_UNITS = "%|s|ms|min|h|Hz|kHz|dB|kB|MB|GB|nats|clips|threads?"
 _NUMBERED = "Table|Figure|Equation|Section|[Cc]hapter|fold|issue|request"
 _SPACE = re.compile(
-    rf"(?<=\d)\s(?=(?:{'|'.join(_UNITS)})(?!\w)|×)|(?<=[±×])\s(?=\d)"
+    rf"(?<=\d)\s(?=(?:{_UNITS})(?!\w)|×)|(?<=[±×])\s(?=\d)"
     rf"|\b(?:{_NUMBERED})\s(?=S?\d)"
 )
 # A name with a number, a date or an interval: it is not parted at its hyphen or dash.

@@ -24,7 +24,7 @@
 # \begin{gathered}
 # \theta_\text{adapted} = \operatorname{minimise}_\theta\
 # \mathbb{E}_{x \sim \text{target}}\, \mathbb{E}_M\, \mathcal{L}(x, M; \theta), \\
-# \text{starting at } \theta_0,
+# \text{starting at } \theta_0.
 # \end{gathered}
 # $$ (eq-adapt)
 #
