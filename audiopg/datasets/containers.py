@@ -24,8 +24,8 @@ MP4, M4A, MOV, 3GP             a torn box, no moov, no mdat        between fragm
                                                                    is missing
 WebM, Matroska                 a torn segment or element; what is  between blocks of a live stream; a
                                no element in the place of one      cluster that is missing
-WMA, DSF                       the size of the file; of WMA half   where WMA was broadcast
-                               a second less than it states
+WMA, DSF                       the size of the file; of WMA an     where WMA was broadcast; a hole
+                               end half a second before it states  within WMA
 WavPack, TTA, SPHERE with      fewer samples decoded than stated
 shorten, and the like          (`decoding`); a torn block of
                                WavPack
@@ -116,7 +116,7 @@ class Part(NamedTuple):
         counted: whether its header says how many samples there are; libsndfile guesses where not.
         checked: whether what its header says was compared with the bytes that are there.
         origin: which sample of a longer stream FLAC that was cut out of it begins with.
-        seconds: how long WMA says that it plays; 0 where it does not.
+        seconds: when WMA says that it ends; 0 where it does not.
     """
 
     start: int
@@ -412,27 +412,37 @@ def _flac(data: Content, start: int) -> Part:
     size = 1 if head[1:2] and head[1] & 1 else _number(data, start + 10, ">H")
     origin = (number or 0) * size
     if number == 0:
-        after = -(-total // max(1, size))
-        behind = _frame_behind(data, place, after)
-        if behind == 0 or any(data.places(b"fLaC\0\0\0\x22", place)):
-            raise Unreadable("holds another FLAC file behind the first, which would be lost")
-        if behind:
-            raise Unreadable("holds more samples than its header counts (convert it with FFmpeg)")
+        _refuse_frames_behind(data, place, -(-total // max(1, size)), size > 1)
     # Of a part of a longer stream the header may count the samples of all of it.
     return Part(start, len(data), total > 0 and not origin, not (total and origin), origin)
 
 
-def _frame_behind(data: Content, place: int, after: int) -> int | None:
-    """The number of a frame behind the first that should not be there: 0 again, or the one after all."""
-    head = data[place : place + 4]
+def _refuse_frames_behind(data: Content, place: int, after: int, is_counted: bool) -> None:
+    """Refuse FLAC with a frame that should not be there, or without one that should.
+
+    Args:
+        place: of the first frame.
+        after: the number of the frame behind the last, as the header has it; 0 where that is open.
+        is_counted: whether frames are numbered one by one.
+    """
+    head, expected, last = data[place : place + 4], 1, 0
     for other in data.places(head[:2], place + 1):
         frame = data[other : other + 16]
+        number = _number_of_frame(frame)
         # Frames of one stream have one rate and size of samples.
-        if (number := _number_of_frame(frame)) in (0, after) and all(
-            (frame[k] ^ head[k]) & 15 == 0 for k in (2, 3)
-        ):
-            return number
-    return None
+        if number is None or any((frame[k] ^ head[k]) & 15 for k in (2, 3)):
+            continue
+        if number == 0:
+            raise Unreadable("holds another FLAC file behind the first, which would be lost")
+        if number == after:
+            raise Unreadable("holds more samples than its header counts (convert it with FFmpeg)")
+        expected += number == expected
+        last = number if number < after else last
+    if any(data.places(b"fLaC\0\0\0\x22", place)):
+        raise Unreadable("holds another FLAC file behind the first, which would be lost")
+    # libsndfile 1.2.2 plays silence in the place of one.
+    if is_counted and last == after - 1 and expected < after > 0:
+        raise Unreadable("is damaged: a frame of it has changed, or is missing")
 
 
 def _first_frame(data: Content, start: int) -> int:

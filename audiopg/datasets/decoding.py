@@ -285,7 +285,8 @@ def _piece(path: AnyPath, part: Part) -> Piece:
             # Such a gap makes the count another, too, and FFmpeg passes over it.
             if is_misread and _lacks_page(source):
                 raise Unreadable("is damaged: a page of it is missing")
-        if file.frames > 0 and not is_misread:
+        # Of MP3 with more padding than sound, of LAME 3.97, it counts all that there could be.
+        if 0 < file.frames < 2**62 and not is_misread:
             _check_rate(file.samplerate)
             if file.format == "FLAC":
                 _read_last(file)
@@ -294,27 +295,31 @@ def _piece(path: AnyPath, part: Part) -> Piece:
 
 
 def _begins_at_0(source: Spans, file: "soundfile.SoundFile") -> bool:
-    """Whether the pages of an Ogg stream count its samples from 0, as the last and the first tell.
+    """Whether the pages of an Ogg stream count its samples from 0 and without a pause.
 
     Where they do not, as where FFmpeg copied the packets out of WebM or cut them with ``-c copy``,
     libsndfile 1.2.2 plays the samples of Opus that should be skipped, and leaves out as many at the
-    end; of Vorbis it gives more or less than there are.
+    end; of Vorbis it gives more or less than there are. A pause, as of a call that lost packets, it
+    counts, and does not play.
     """
     import av
 
-    if file.subtype == "VORBIS":
-        source.seek(0)
-        with suppress(av.error.FFmpegError), av.open(source, **_options()) as container:
-            packet = next(container.demux(audio=0))
-            # The first packet gives no samples, and those of the next begin at 0.
-            if (packet.pts or 0) + (packet.duration or 0) < 0:
+    source.seek(0)
+    coded = 0
+    with suppress(av.error.FFmpegError), av.open(source, **_options()) as container:
+        for packet in container.demux(audio=0):
+            # The first packet of Vorbis gives no samples, and those of the next begin at 0.
+            if not coded and file.subtype == "VORBIS" and (packet.pts or 0) + packet.duration < 0:
                 return False
+            coded += packet.duration or 0
     source.seek(0)
     head = source.read(2**16)
     skipped = head.find(b"OpusHead") + 10 if file.subtype == "OPUS" else 0
     source.seek(max(0, source.size - 2**16))
     last = (rest := source.read(2**16)).rfind(b"OggS", 0, -10)
     (samples,) = struct.unpack_from("<q", rest, last + 6)
+    if coded and samples > coded + _BLOCK:
+        return False
     if skipped:
         samples -= int.from_bytes(head[skipped : skipped + 2], "little")
         samples = samples * file.samplerate // 48000
@@ -425,7 +430,7 @@ def _by_ffmpeg(
         with av.open(source, **_options()) as container:
             stream = _stream(container)
             place, rate = None if seeks and _seek(container, stream, first) else 0, 0
-            zeros = 0
+            zeros, end = 0, 0.0
             # Of AMR without its mark the length is an estimate from the bitrate.
             is_told = _is_exact(stream) and container.format.name not in ("amrnb", "amrwb")
             for number, packet in enumerate(_packets(container, stream)):
@@ -434,12 +439,15 @@ def _by_ffmpeg(
                 # Also said of the end of what a pipe left open.
                 if packet.is_corrupt and not piece.part.checked:
                     raise Unreadable(CUT)
-                # Opus takes them for short frames. Samples that are 0 are silence, and so are Opus of one
-                # byte and what libvorbis fills up to a bitrate.
-                if packet.size > 3 and not re.search("pcm|vorbis", stream.codec.name):
+                # Opus and AMR take them for short frames. Samples that are 0 are silence, and so are Opus
+                # of one byte and what libvorbis fills up to a bitrate.
+                least = 3 if re.search("opus|amr", stream.codec.name) else 64
+                if packet.size > least and not re.search("pcm|vorbis|dsd", stream.codec.name):
                     zeros = 0 if any(bytes(packet)) else zeros + packet.size
                 if zeros > 64:
                     raise Unreadable("is damaged: zeros are in the place of its packets")
+                if packet.size:
+                    end = float(((packet.pts or 0) + packet.duration) * packet.time_base)
                 for frame in _frames(packet, not (number or is_told or piece.part.checked)):
                     _check_rate(frame.sample_rate)
                     if place is None:
@@ -462,9 +470,9 @@ def _by_ffmpeg(
                     )
                     yield frame.sample_rate, block[max(0, -before) :]
             stated = stream.duration or 0 if is_told and not piece.part.checked else 0
-            if len(container.streams) == 1:
-                # Not to the sample, and pictures may go on.
-                stated = max(stated, (piece.part.seconds - 0.5) * rate)
+            # Not to the sample, and pictures may go on.
+            if len(container.streams) == 1 and end < piece.part.seconds - 0.5:
+                raise Unreadable(CUT)
             if (place or 0) + piece.part.origin + stream.codec_context.frame_size < stated:
                 raise Unreadable(CUT_OUT if piece.part.origin else CUT)
     except av.error.FFmpegError as error:
