@@ -295,12 +295,12 @@ def _piece(path: AnyPath, part: Part) -> Piece:
 
 
 def _begins_at_0(source: Spans, file: "soundfile.SoundFile") -> bool:
-    """Whether the pages of an Ogg stream count its samples from 0 and without a pause.
+    """Whether the pages of an Ogg stream count its samples from 0, and of Opus without a pause.
 
     Where they do not, as where FFmpeg copied the packets out of WebM or cut them with ``-c copy``,
     libsndfile 1.2.2 plays the samples of Opus that should be skipped, and leaves out as many at the
-    end; of Vorbis it gives more or less than there are. A pause, as of a call that lost packets, it
-    counts, and does not play.
+    end; of Vorbis it gives more or less than there are. A pause in Opus, as of a call that lost packets,
+    it counts, and does not play.
     """
     import av
 
@@ -318,7 +318,8 @@ def _begins_at_0(source: Spans, file: "soundfile.SoundFile") -> bool:
     source.seek(max(0, source.size - 2**16))
     last = (rest := source.read(2**16)).rfind(b"OggS", 0, -10)
     (samples,) = struct.unpack_from("<q", rest, last + 6)
-    if coded and samples > coded + _BLOCK:
+    # Of Vorbis FFmpeg 8 counts too few samples where blocks of two sizes meet.
+    if file.subtype == "OPUS" and coded and samples > coded + _BLOCK:
         return False
     if skipped:
         samples -= int.from_bytes(head[skipped : skipped + 2], "little")
