@@ -28,7 +28,7 @@ from audiopg.synth.parameters import SAMPLE_RATE
 
 # A part of the name of every folder: to be raised whenever the same files would be stored otherwise,
 # or refused where they were not.
-_FORMAT = 8
+_FORMAT = 9
 # A part of the hash that runs know their waves by, which is to stay.
 _HASHED = 2
 _LARGEST = 32767
