@@ -1,6 +1,6 @@
-"""Real recordings: benchmarks in their official layouts and folds, one's own as they are labelled.
+"""Real recordings: benchmarks in their official layouts and folds, and one's own, as they are labelled.
 
-And synthetic clips to stand in for them.
+Synthetic clips stand in for them.
 """
 
 from audiopg.datasets.audio import LabelledClips, load_audio, load_clip, load_clips, read_window

@@ -179,8 +179,7 @@ def find_dataset(name: str, data: AnyPath | None, skip_bad: bool = False) -> Lab
     """A benchmark in a folder of recordings, under its official folder name.
 
     Args:
-        name: as `find_benchmark` knows it; "esc10" is its own ``ESC-10/``, or a part of
-            ``ESC-50/``.
+        name: one of `BENCHMARKS`; "esc10" is its own ``ESC-10/``, or a part of ``ESC-50/``.
         data: the folder of recordings, or None.
         skip_bad: leave out files that are missing, and name them in ``skipped``.
 
@@ -231,7 +230,7 @@ def describe(
     """What is there of a benchmark in a folder of recordings, or of clips that were found before.
 
     Args:
-        name: as `find_benchmark` knows it; or the clips, such as those of `read_dataset`.
+        name: one of `BENCHMARKS`; or the clips, such as those of `read_dataset`.
         data: the folder of recordings.
         decode: decode every file, to find damage that its header does not show.
         progress: whether to show a progress bar.

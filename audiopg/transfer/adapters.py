@@ -1,6 +1,6 @@
 """AudioPG in other people's benchmarks: HEAR, EVAR and X-ARES, by the interfaces they document.
 
-``book/api/transfer.md`` says how to use each.
+The page of the reference on transfer says how to use each.
 
 All of them embed clips at their native length, with the bands of a time step one after another, as
 M2D does (pooling "frequency" of `Encoder.embed`). A step is 160 ms, the length of a patch: longer
