@@ -41,6 +41,7 @@ tell a cut: from 64 KiB on where nothing else is stated. Between frames, and bef
 A download that began again behind its first part shows, but not in CAF, AU, SPHERE, RF64, WMA, AVI
 and PCM in MOV, nor in WAV, W64 and AIFF where that part has less than 64 KiB. Both are read, up to the
 length of one.
+Samples behind those that a header counts, as of a recorder that was killed, show from 64 KiB on.
 
 An Ogg stream should end with a page that says so (RFC 3533). But Android's MediaMuxer, and with it
 Telegram's voice messages, never writes that mark, so its absence does not tell a cut file. FLAC

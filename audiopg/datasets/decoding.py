@@ -471,8 +471,9 @@ def _by_ffmpeg(
                     )
                     yield frame.sample_rate, block[max(0, -before) :]
             stated = stream.duration or 0 if is_told and not piece.part.checked else 0
-            # Not to the sample, and pictures may go on.
-            if len(container.streams) == 1 and end < piece.part.seconds - 0.5:
+            # Not to the sample, and pictures may go on; of MP3 in ASF it may be wrong.
+            is_wma = len(container.streams) == 1 and stream.codec.name.startswith("wma")
+            if is_wma and end < piece.part.seconds - 0.5:
                 raise Unreadable(CUT)
             if (place or 0) + piece.part.origin + stream.codec_context.frame_size < stated:
                 raise Unreadable(CUT_OUT if piece.part.origin else CUT)
