@@ -39,9 +39,9 @@ Of files that have their size before their content, as while they are downloaded
 tell a cut: from 64 KiB on where nothing else is stated. Between frames, and before the rest of one,
 8 KiB do. Zeros tell nothing in samples, where they are silence, in AVI, and in ALAC within CAF.
 A download that began again behind its first part shows, but not in CAF, AU, SPHERE, RF64, WMA, AVI
-and PCM in MOV, nor in WAV, W64 and AIFF where that part has less than 64 KiB. Both are read, up to the
+and PCM in MOV, nor in WAV, W64 and AIFF where that part has less than 512 bytes. Both are read, up to the
 length of one.
-Samples behind those that a header counts, as of a recorder that was killed, show from 64 KiB on.
+Samples behind those that a header counts, as of a recorder that was killed, show from 512 bytes on.
 
 An Ogg stream should end with a page that says so (RFC 3533). But Android's MediaMuxer, and with it
 Telegram's voice messages, never writes that mark, so its absence does not tell a cut file. FLAC
@@ -185,6 +185,8 @@ _TAG = re.compile(rb"TAG|ID3|LYRICS")
 _TAGS = (b"TAG", b"APE", b"ID3")
 # More zeros than that at the end are no padding, of which devices write 32 KiB at most.
 _TAIL = 2**16
+# More bytes than that behind all chunks, of no chunk's name, are samples that were not counted.
+_BEHIND = 2**9
 # Bytes of a file that are read at once.
 _BLOCK = 2**16
 # Nor are as many between frames, or before the first, where a piece of a download is missing.
@@ -348,7 +350,7 @@ def _chunked(layout: _Chunks) -> Callable[[Content, int], Part]:
 def _refuse_samples_behind(data: Content, place: int) -> None:
     """Refuse what is neither a chunk nor a tag nor padding, as where a recorder lost its power."""
     is_chunk = data[place : place + 4].strip().isalnum() or _after_tag(data, place) > place
-    if len(data) - place > _TAIL and not is_chunk and data[place : place + _TAIL].strip(b"\0"):
+    if len(data) - place > _BEHIND and not is_chunk and data[place : place + _TAIL].strip(b"\0"):
         raise Unreadable(_LONG)
 
 

@@ -5,6 +5,7 @@ import os
 import re
 import struct
 import sys
+import wave
 from itertools import groupby, pairwise
 from pathlib import Path
 
@@ -926,3 +927,18 @@ def test_mp3_with_more_padding_than_sound_is_decoded_to_count_it(tmp_path, read)
     assert soundfile.info(tmp_path / "a.mp3").frames == 2**63 - 1
     found = read(bytes(content))
     assert isinstance(found, str) or found[0] < 2000
+
+
+def test_a_recorder_that_was_killed_leaves_more_than_its_header_counts(tmp_path, read):
+    """Python's wave writes the length of the first block, and mends it when it is closed."""
+    block, path = writers.by_libsndfile("WAV", "PCM_16")[44 : 44 + 2048], tmp_path / "killed.wav"
+    with wave.open(str(path), "wb") as recorder:
+        recorder.setnchannels(1)
+        recorder.setsampwidth(2)
+        recorder.setframerate(16000)
+        for _ in range(3):
+            recorder.writeframesraw(block)
+        recorder._file.flush()
+        content = path.read_bytes()
+    assert read(path.read_bytes()) == (3 * 1024, 16000)
+    assert read(content).startswith("holds more than its header counts")
