@@ -185,12 +185,12 @@ _TAG = re.compile(rb"TAG|ID3|LYRICS")
 _TAGS = (b"TAG", b"APE", b"ID3")
 # More zeros than that at the end are no padding, of which devices write 32 KiB at most.
 _TAIL = 2**16
+# Nor are as many between frames, or before the first, where a piece of a download is missing.
+_GAP = 2**13
 # More bytes than that behind all chunks, of no chunk's name, are samples that were not counted.
 _BEHIND = 2**9
 # Bytes of a file that are read at once.
 _BLOCK = 2**16
-# Nor are as many between frames, or before the first, where a piece of a download is missing.
-_GAP = 2**13
 # How many frames in a row are no chance, and how many are not those of another container either,
 # where much lies before the first; and how far into a file that is looked for.
 _ROW, _MANY, _LEAD = 3, 12, 2**20

@@ -308,9 +308,12 @@ def _begins_at_0(source: Spans, file: "soundfile.SoundFile") -> bool:
     coded = 0
     with suppress(av.error.FFmpegError), av.open(source, **_options()) as container:
         for packet in container.demux(audio=0):
-            # The first packet of Vorbis gives no samples, and those of the next begin at 0.
-            if not coded and file.subtype == "VORBIS" and (packet.pts or 0) + packet.duration < 0:
-                return False
+            if file.subtype == "VORBIS":
+                # The first packet gives no samples, and those of the next begin at 0.
+                if (packet.pts or 0) + (packet.duration or 0) < 0:
+                    return False
+                # Where blocks of two sizes meet, FFmpeg 8 counts too few samples.
+                break
             coded += packet.duration or 0
     source.seek(0)
     head = source.read(2**16)
@@ -318,8 +321,7 @@ def _begins_at_0(source: Spans, file: "soundfile.SoundFile") -> bool:
     source.seek(max(0, source.size - 2**16))
     last = (rest := source.read(2**16)).rfind(b"OggS", 0, -10)
     (samples,) = struct.unpack_from("<q", rest, last + 6)
-    # Of Vorbis FFmpeg 8 counts too few samples where blocks of two sizes meet.
-    if file.subtype == "OPUS" and coded and samples > coded + _BLOCK:
+    if coded and samples > coded + _BLOCK:
         return False
     if skipped:
         samples -= int.from_bytes(head[skipped : skipped + 2], "little")
@@ -354,7 +356,7 @@ def _by_libsndfile(piece: Piece, source: Spans, first: int, channel: int | None)
     import soundfile
 
     # Of Opus, the first page says whether its channels have places.
-    head = source.read(64)
+    head = b"" if channel is None else source.read(64)
     source.seek(0)
     has_places = head[28:36] != b"OpusHead" or head[46:47] == b"\1"
     try:
@@ -431,7 +433,9 @@ def _by_ffmpeg(
         with av.open(source, **_options()) as container:
             stream = _stream(container)
             place, rate = None if seeks and _seek(container, stream, first) else 0, 0
-            zeros, end = 0, 0.0
+            # Pictures may go on, and of MP3 in ASF what is stated may be wrong.
+            is_wma = len(container.streams) == 1 and stream.codec.name.startswith("wma")
+            end = 0.0
             # Of AMR without its mark the length is an estimate from the bitrate.
             is_told = _is_exact(stream) and container.format.name not in ("amrnb", "amrwb")
             for number, packet in enumerate(_packets(container, stream)):
@@ -440,14 +444,7 @@ def _by_ffmpeg(
                 # Also said of the end of what a pipe left open.
                 if packet.is_corrupt and not piece.part.checked:
                     raise Unreadable(CUT)
-                # Opus and AMR take them for short frames. Samples that are 0 are silence, and so are Opus
-                # of one byte and what libvorbis fills up to a bitrate.
-                least = 3 if re.search("opus|amr", stream.codec.name) else 64
-                if packet.size > least and not re.search("pcm|vorbis|dsd", stream.codec.name):
-                    zeros = 0 if any(bytes(packet)) else zeros + packet.size
-                if zeros > 64:
-                    raise Unreadable("is damaged: zeros are in the place of its packets")
-                if packet.size:
+                if packet.size and is_wma:
                     end = float(((packet.pts or 0) + packet.duration) * packet.time_base)
                 for frame in _frames(packet, not (number or is_told or piece.part.checked)):
                     _check_rate(frame.sample_rate)
@@ -471,8 +468,7 @@ def _by_ffmpeg(
                     )
                     yield frame.sample_rate, block[max(0, -before) :]
             stated = stream.duration or 0 if is_told and not piece.part.checked else 0
-            # Not to the sample, and pictures may go on; of MP3 in ASF it may be wrong.
-            is_wma = len(container.streams) == 1 and stream.codec.name.startswith("wma")
+            # It is not stated to the sample.
             if is_wma and end < piece.part.seconds - 0.5:
                 raise Unreadable(CUT)
             if (place or 0) + piece.part.origin + stream.codec_context.frame_size < stated:
@@ -514,17 +510,25 @@ def _packets(
 ) -> Iterator["av.Packet"]:
     """The packets of a stream; FFmpeg 8 may fail behind the last, at padding or at an empty packet.
 
-    PyAV 18.1 fails there too, where another stream has begun on the way.
+    PyAV 18.1 fails there too, where another stream has begun on the way. Zeros are no packets, though
+    Opus and AMR take them for short frames. But samples that are 0 are silence, and so are Opus of one
+    byte and what libvorbis fills up to a bitrate.
     """
     import av
 
-    failed, place = None, 0
+    least = 3 if re.search("opus|amr", stream.codec.name) else 64
+    may_be_zeros = re.search("pcm|vorbis|dsd", stream.codec.name)
+    failed, place, zeros = None, 0, 0
     while True:
         try:
             for packet in container.demux(stream):
                 if failed and packet.size:
                     raise failed
                 place = packet.pos or place
+                if packet.size > least and not may_be_zeros:
+                    zeros = 0 if any(bytes(packet)) else zeros + packet.size
+                if zeros > 64:
+                    raise Unreadable("is damaged: zeros are in the place of its packets")
                 yield packet
             return
         except IndexError as error:
