@@ -197,33 +197,6 @@ def speed(device: str) -> dict[str, float]:
     return taken
 
 
-def parts() -> dict[str, float]:
-    """Milliseconds a clip that rendering saves on a CPU when a part of the clip is left out."""
-    clips = CLIPS["cpu"]
-    params = SynthPrior.preset("full").sample(torch.arange(clips), seed=0)
-    without = {
-        "tones and bursts": params.edit(event_count=0),
-        "damping": params.edit(cutoff=SAMPLE_RATE / 2),
-        "noise floor": params.edit(noise_level=0.0),
-    }
-    tasks = {name: lambda left=left: render(left) for name, left in without.items()}
-    taken = milliseconds({"all": lambda: render(params), **tasks}, clips)
-    return {name: taken["all"] - taken[name] for name in without}
-
-
-def floor() -> dict[str, float]:
-    """Milliseconds a clip of the least that a log-mel is made of: transforms and a product."""
-    frames, power = torch.rand(1022, 512), torch.rand(1022, 257)
-    filterbank = LogMel().filterbank
-    return milliseconds(
-        {
-            "1,022 transforms of 512 points": lambda: torch.fft.rfft(frames),
-            "a 257 x 128 product a frame": lambda: power @ filterbank,
-        },
-        clips=1,
-    )
-
-
 def ratios() -> dict[str, dict[str, float]]:
     """Of each row of `RATIOS`, its time as a share of that of what stands beside it."""
     full, harmonic = (SynthPrior.preset(name) for name in ("full", "harmonic"))
@@ -367,7 +340,7 @@ def main() -> dict:
         title = f"CPU, {threads} thread{'s' if threads > 1 else ''}"
         tables[title] = speed("cpu")
         if threads == 1:
-            least, saved, shares = floor(), parts(), ratios()
+            shares = ratios()
             if device == "cpu":
                 curves = growth("cpu")
     if device == "cuda":
@@ -375,7 +348,6 @@ def main() -> dict:
         curves = growth("cuda")
     for title, taken in tables.items():
         show(title, taken)
-    show("the least of a log-mel, CPU, 1 thread", least)
     print("\non one thread of a CPU, as a share of the time of")
     for name, others in shares.items():
         print(f"  {name}")
@@ -385,9 +357,6 @@ def main() -> dict:
     print("\nmemory beyond that of one clip, 64 clips at a time")
     for clips, megabytes in memory.items():
         print(f"  {clips:6,} clips {megabytes:8.0f} MB")
-    print("\nrendering on one thread of a CPU saves, without")
-    for name, value in saved.items():
-        print(f"  {name:32} {value:8.3f} ms a clip")
     print("\ngrowth, ms a clip")
     for name, curve in curves.items():
         for task in ("render", "render and log-mel"):
@@ -397,8 +366,6 @@ def main() -> dict:
         "milliseconds_a_clip": tables,
         "ratios": shares,
         "megabytes_of_clips": memory,
-        "parts_of_render": saved,
-        "least_of_log_mel": least,
         "growth": curves,
     }
     if device == "cuda":
