@@ -683,11 +683,12 @@ def _goes_up_to(data: Content, place: int, stop: int, frames: int) -> bool:
 
 
 def _is_quiet(data: Content, place: int) -> bool:
-    """Whether a frame has nothing but zeros, or its own checksum, before what counts the frames.
+    """Whether a frame has nothing but zeros, or its own checksum, before a Xing header.
 
-    Otherwise libsndfile 1.2.2 takes it for sound, and guesses the length.
+    Otherwise libsndfile 1.2.2 takes it for sound, and guesses the length, as it does behind a VBRI
+    header of Fraunhofer's encoders.
     """
-    count = re.search(b"Xing|Info|VBRI", data[place : place + 64])
+    count = re.search(b"Xing|Info", data[place : place + 64])
     is_protected = not data[place + 1] & 1
     return count is not None and not any(count.string[4 + 2 * is_protected : count.start()])
 
