@@ -10,7 +10,7 @@ from audiopg.datasets import LabelledClips, cached_waves
 from audiopg.datasets.benchmarks import BENCHMARKS
 from audiopg.environment import require_writable
 from audiopg.errors import InputError
-from audiopg.inputs import is_count, shown
+from audiopg.inputs import shown
 from audiopg.records import require_records, write_record
 from audiopg.runs import require_new
 from audiopg.transfer import FinetuneResult, read_result, significance_table
@@ -70,7 +70,7 @@ def add(command: argparse.ArgumentParser) -> None:
     common.add_own(command)
     command.add_argument(
         "--folds",
-        help="test folds, such as 1,2 (default: all of the data set, in turn; with --resume, those that "
+        help="test folds, by number or name, such as 1,2 (default: all of the data set, in turn; with --resume, those that "
         "the run was last asked for)",
     )
     common.add_settings(command, FinetuneSettings, FINETUNE_RECIPES)
@@ -99,8 +99,8 @@ def run(options: argparse.Namespace) -> None:
     others = common.distinct(options.beside, options.out, Path)
     beside = {path: read_run(path)[0] for path in others}
     settings = common.changed_by(settings, options)
-    folds = None if options.folds is None else _fold_list(options.folds)
     clips = common.find_clips(options, options.dataset, options.skip_bad)
+    folds = None if options.folds is None else _fold_list(options.folds, clips)
     waves = cached_waves(clips, skip_bad=options.skip_bad)
     clips = waves.clips
     # A run that cannot be compared is refused before hours of training.
@@ -204,8 +204,14 @@ def _print_result(result: FinetuneResult, clips: LabelledClips, settings: Finetu
     )
 
 
-def _fold_list(text: str) -> list[int]:
-    parts = text.split(",")
-    if not all(is_count(part.strip()) for part in parts):
-        raise InputError(f"folds is {text!r}; give the numbers of test folds, such as 1,2.")
-    return [int(part) for part in parts]
+def _fold_list(text: str, clips: LabelledClips) -> list[int]:
+    """The numbers of folds that are named by their numbers or names."""
+    called = {name.removeprefix("fold "): number for number, name in clips.fold_names.items()}
+    called |= {str(number): number for number in clips.fold_names}
+    asked = [part.strip() for part in text.split(",")]
+    if not set(asked) <= called.keys():
+        known = ", ".join(clips.fold_names[fold] for fold in clips.test_folds)
+        raise InputError(
+            f"folds is {shown(text)}; give numbers or names of the test folds ({known}), such as 1,2."
+        )
+    return [called[part] for part in asked]

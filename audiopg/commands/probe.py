@@ -16,7 +16,7 @@ from audiopg.pretrained import load_encoder
 from audiopg.records import record_path, require_records, write_record
 from audiopg.transfer.compare import split_of
 from audiopg.transfer.probe import require_probe
-from audiopg.transfer.summary import TESTS, THIS, described, skipped_files
+from audiopg.transfer.summary import TESTS, THIS, described, named_folds, skipped_files
 from audiopg.transfer.waves import require_windows
 
 EXAMPLES = (
@@ -140,7 +140,9 @@ def _print_results(
     """A table of the scores, one of the tests against this encoder, and its confusions."""
     this = results[THIS]
     each = "each fold tested in turn" if len(this.folds) > 1 else clips.fold_names[this.folds[0]]
-    print(f"{clips.name}, {len(clips)} clips, {this.metric} in per cent, {each}")
+    print(
+        f"{clips.name}, {len(clips)} clips, {this.metric} in per cent, {each}{named_folds(clips)}"
+    )
     common.say_skipped(clips)
     if shared := clips.across_folds.sum():
         then = ", left out of training" if by_source else "; --by-source leaves them out"

@@ -49,7 +49,7 @@ _CHANGED = re.compile(r"(_(sp|tp|vp|rs)\d+(\.\d+)?)+$")
 _RAVEN_TIMES = ("Begin Time (s)", "End Time (s)")
 # The columns that hold labels, the first that is there.
 _RAVEN_LABELS = ("Annotation", "Label", "Species", "Common Name", "Species Code", "Call Type")
-_FOLD = re.compile(r"fold[ _-]?(\d+)", re.ASCII | re.IGNORECASE)
+_FOLD = re.compile(r"fold[ _-]?\d+", re.ASCII | re.IGNORECASE)
 _DAYS = re.compile(r"(\d+) days? (\d+):(\d\d):(\d\d(?:\.\d+)?)", re.ASCII)
 _BIRDNET = re.compile(
     r"Start \(s\),End \(s\),|filepath,start,end,scientific_name|INDIR,FOLDER,IN FILE"
@@ -131,7 +131,7 @@ def class_folders(folder: Path, columns: Columns) -> Iterator[Row]:
     for path in files:
         top = path.relative_to(base).parts[0]
         label = "" if path.parent == folder else path.parent.name
-        yield Row(printable(path), path, (label,), fold=_FOLD.sub(r"\1", top) if is_split else None)
+        yield Row(printable(path), path, (label,), fold=top if is_split else None)
 
 
 def _is_split(folder: Path, files: Sequence[Path]) -> bool:

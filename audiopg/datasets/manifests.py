@@ -1,6 +1,7 @@
 """One's own recordings, as a labelled set with folds: whatever lists them, one checker looks at it."""
 
 import os
+import re
 import warnings
 from collections import Counter
 from collections.abc import Sequence
@@ -19,10 +20,12 @@ from audiopg.datasets.manifest_formats import find_reader
 from audiopg.datasets.manifest_rows import ROLES, Columns, Row, split_part
 from audiopg.datasets.tables import SPLIT, TESTING, VALIDATION, cross_validation
 from audiopg.errors import InputError
-from audiopg.inputs import as_named, as_path, is_count, whole_seed
+from audiopg.inputs import as_named, as_path, whole_seed
 
 # By how much what a manifest says of a file's length may differ, seconds: a frame of a codec.
 _LENGTH = 0.1
+# A fold's name that has a number, such as "3", "fold 3", or "3.0".
+_NUMBERED = re.compile(r"(?:(.*[^\W\d_])[ _-]?)?(\d{1,9})(?:\.0*)?", re.ASCII)
 
 
 def read_dataset(
@@ -233,16 +236,7 @@ def _named_folds(rows: Sequence[Row]) -> tuple[np.ndarray | None, dict]:
             f"all clips are in the fold {named[0]!r}; give at least two, or leave that column out."
         )
     if None in words:
-        if all(map(is_count, named)):
-            named.sort(key=int)
-            number_of = {name: int(name) for name in named}
-            if len({*number_of.values()}) < len(named):
-                raise InputError(
-                    f"the folds {', '.join(named)} are not all different numbers; write each in one way."
-                )
-        else:
-            number_of = {name: number for number, name in enumerate(named, 1)}
-        fold_names = {number: f"fold {name}" for name, number in number_of.items()}
+        number_of, fold_names = _numbered(named)
         tested = list(fold_names)
     else:
         numbers = {name: number for number, name in SPLIT.items()}
@@ -251,6 +245,30 @@ def _named_folds(rows: Sequence[Row]) -> tuple[np.ndarray | None, dict]:
         tested = [TESTING if TESTING in fold_names else VALIDATION]
     folds = np.array([number_of[row.fold] for row in rows], dtype=np.int64)
     return folds, {"fold_names": fold_names, "test_folds": tested}
+
+
+def _numbered(named: Sequence[str]) -> tuple[dict[str, int], dict[int, str]]:
+    """The number of each fold by its name, and what each is called by its number.
+
+    The number is that of the name, such as "3", "fold3" or "3.0", which pandas writes where a number is
+    missing. Names without numbers are counted in their order.
+    """
+    found = [_NUMBERED.fullmatch(name) for name in named]
+    stems = {match and (match[1] or "").casefold() for match in found}
+    if None in stems or len(stems) > 1:
+        number_of = {name: number for number, name in enumerate(named, 1)}
+        for name, match in zip(named, found, strict=True):
+            if match and not match[1] and int(match[2]) != number_of[name]:
+                raise InputError(
+                    f"the folds {', '.join(named)} are not all numbers from 0; give all numbers, or names."
+                )
+        return number_of, {number: f"fold {name}" for name, number in number_of.items()}
+    number_of = {name: int(match[2]) for name, match in zip(named, found, strict=True)}
+    if len({*number_of.values()}) < len(named):
+        raise InputError(
+            f"the folds {', '.join(named)} are not all different numbers; write each in one way."
+        )
+    return number_of, {number: f"fold {number}" for number in sorted(number_of.values())}
 
 
 def _warn_of_folds(clips: LabelledClips, matrix: np.ndarray) -> None:

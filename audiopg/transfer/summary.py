@@ -129,7 +129,17 @@ def skipped_files(clips: LabelledClips) -> dict[str, str]:
 def described(clips: LabelledClips) -> str:
     """A line about the clips, for a record."""
     left_out = f"; {len(clips.skipped)} files left out" if clips.skipped else ""
-    return f"{clips.name}, {len(clips)} clips, {clips.licence}{left_out}"
+    return f"{clips.name}, {len(clips)} clips, {clips.licence}{left_out}{named_folds(clips)}"
+
+
+def named_folds(clips: LabelledClips) -> str:
+    """Which number stands for which fold, where the names of folds have none; else an empty text."""
+    named = [
+        f"{fold} is {name}"
+        for fold, name in clips.fold_names.items()
+        if name.startswith("fold ") and name != f"fold {fold}"
+    ]
+    return f"; of the folds, {', '.join(named)}" if named else ""
 
 
 def recorded_table(record: dict, names: Mapping[str, str] | None = None) -> DataFrame:

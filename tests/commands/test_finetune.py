@@ -439,6 +439,30 @@ def test_recordings_of_one_s_own_take_one_command(tmp_path, weights, monkeypatch
     assert "began with other clips" in capsys.readouterr().err
 
 
+@pytest.mark.filterwarnings("default:all clips of a test fold")
+@pytest.mark.parametrize(
+    ("names", "asked", "tested", "told"),
+    [
+        (("a", "c", "north"), "north,2", {"2", "3"}, "; of the folds, 1 is fold a, 2 is fold c, 3 is fold north"),
+        (("9.0", "10.0", "11.0"), "10", {"10"}, ""),
+    ],
+)  # fmt: skip
+def test_a_fold_is_asked_for_by_number_or_name(
+    tmp_path, weights, monkeypatch, names, asked, tested, told
+):
+    recorded, out = {}, tmp_path / "run"
+    monkeypatch.setattr(command, "write_record", lambda _, **parts: recorded.update(parts))
+    first, *rows = (own(tmp_path) / "parts.csv").read_text().splitlines()
+    rows = [f"{row};{names[number // 2 % 3]}" for number, row in enumerate(rows)]
+    (tmp_path / "folds.csv").write_text("\n".join([f"{first};fold", *rows]))
+    flags = [flag for flag in FLAGS if not flag.startswith("--dataset")]
+    flags += ["--start", str(weights), "--folds", asked, "--dataset", str(tmp_path / "folds.csv")]
+    flags += ["--columns=file=name,label=species", "--record=x", "--out", str(out)]
+    assert main(["finetune", *flags]) == 0
+    assert json.loads((out / "result.json").read_text())["values"]["0"].keys() == tested
+    assert recorded["data"] == f"folds.csv, 12 clips, licence not stated{told}"
+
+
 def test_flags_for_one_s_own_are_not_for_benchmarks(weights, tmp_path, capsys):
     arguments = ["finetune", *FLAGS, "--start", str(weights), "--out", str(tmp_path / "out")]
     assert main([*arguments, "--n-folds=3"]) == 2
@@ -507,15 +531,15 @@ def test_the_examples_of_the_help_are_accepted(example, data, tmp_path, monkeypa
 BAD_INPUT = {
     "an unknown fold": (
         "--start WEIGHTS --folds 1,6 --out NOWHERE",
-        "folds are [1, 6]; choose among the test folds [1, 2, 3, 4, 5].",
+        "folds is '1,6'; give numbers or names of the test folds (fold 1, fold 2, fold 3, fold 4, fold 5)",
     ),
     "folds that are no numbers": (
         "--start WEIGHTS --folds one --out NOWHERE",
-        "folds is 'one'; give the numbers of test folds, such as 1,2.",
+        "folds is 'one'; give numbers or names of the test folds (fold 1, ",
     ),
     "a fold of thousands of digits": (
         f"--start WEIGHTS --folds {'9' * 5000} --out NOWHERE",
-        "; give the numbers of test folds, such as 1,2.",
+        "; give numbers or names of the test folds",
     ),
     "nothing to begin with": ("--out NOWHERE", "there is nothing to begin with"),
     "weights that are not there": ("--start NOWHERE --out NOWHERE", "is not a file"),

@@ -4,6 +4,7 @@ Where a comment names a tool and its version, the expected values are what it ga
 """
 
 import gzip
+import itertools
 import json
 import os
 import re
@@ -408,6 +409,40 @@ def test_numbers_of_many_digits_are_no_channels_and_folds_by_name(tmp_path, digi
     assert clips.fold_names == {1: "fold 1", 2: f"fold {many}"}
     rows = ["1.wav,a,1", "2.wav,b,1", "3.wav,a,01", "4.wav,b,01"]
     with pytest.raises(InputError, match="the folds 01, 1 are not all different numbers"):
+        read(lines(tmp_path / "l.csv", "file,label,fold", *rows))
+
+
+@pytest.mark.parametrize(
+    ("names", "called"),
+    [
+        (["1.0", "2.0", "10.0"], {1: "fold 1", 2: "fold 2", 10: "fold 10"}),
+        (["fold1", "fold2", "fold10"], {1: "fold 1", 2: "fold 2", 10: "fold 10"}),
+        (["f0", "f1", "f2"], {0: "fold 0", 1: "fold 1", 2: "fold 2"}),
+        (["site_a", "site_b", "site_c2"], {1: "fold site_a", 2: "fold site_b", 3: "fold site_c2"}),
+        (["2", "1", "rest"], {1: "fold 1", 2: "fold 2", 3: "fold rest"}),
+    ],
+)
+def test_the_number_of_a_fold_is_that_of_its_name(tmp_path, names, called):
+    rows = []
+    for number, (name, label) in enumerate(itertools.product(names, "ab")):
+        record(tmp_path / f"{number}.wav")
+        rows.append(f"{number}.wav,{label},{name}")
+    clips = read(lines(tmp_path / "l.csv", "file,label,fold", *rows))
+    assert clips.fold_names == called
+    number_of = {name.removeprefix("fold "): number for number, name in called.items()}
+    plain = [re.sub(r"^(fold|f)(?=\d)|\.0$", "", name) for name in names for _ in "ab"]
+    assert clips.folds.tolist() == [number_of[name] for name in plain]
+
+
+@pytest.mark.parametrize("names", [["-1", "0", "1"], ["5", "6", "rest"]])
+def test_folds_that_would_get_the_number_of_another_are_refused(tmp_path, names):
+    rows = []
+    for number, name in enumerate(names * 2):
+        record(tmp_path / f"{number}.wav")
+        rows.append(f"{number}.wav,{'ab'[number // 3]},{name}")
+    with pytest.raises(
+        InputError, match=f"the folds {', '.join(names)} are not all numbers from 0"
+    ):
         read(lines(tmp_path / "l.csv", "file,label,fold", *rows))
 
 
