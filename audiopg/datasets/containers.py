@@ -46,7 +46,7 @@ Samples behind those that a header counts, as of a recorder that was killed, sho
 An Ogg stream should end with a page that says so (RFC 3533). But Android's MediaMuxer, and with it
 Telegram's voice messages, never writes that mark, so its absence does not tell a cut file. FLAC
 files that were joined are refused: their frames are numbered from 0 again.
-Of CAF, TTA, WMA and shorten that were joined, only the first is read.
+Of CAF, TTA, Musepack, ADX, WMA and shorten that were joined, only the first is read.
 Bytes before the mark of a container, but for tags, are not passed over: such Ogg or FLAC is refused.
 Of what is not above, the first packet may be the rest of one, as where the capture of a broadcast
 begins. It is left out.
@@ -204,6 +204,8 @@ def find_parts(data: Content) -> list[Part]:
     """
     parts: list[Part] = []
     start, lead = _after_tag(data, 0), _LEAD
+    if start > len(data):
+        raise Unreadable(CUT)
     while part := _part_at(data, start, lead):
         if part.stop == part.start:
             raise Unreadable("is damaged: a frame in it has no length")
@@ -309,6 +311,8 @@ def _chunked(layout: _Chunks) -> Callable[[Content, int], Part]:
         total = 0
         if layout.total:
             total = _number(data, start + layout.total, layout.length)
+        if total == 2**32 - 1 and data[start + 12 : start + 16] == b"ds64":
+            total = _number(data, start + 20, "<q")
         end = start + total + (0 if layout.own else 8)
         is_whole = layout.total is not None and not _is_open(total) and end <= len(data)
         stop = end if is_whole else len(data)
@@ -331,7 +335,9 @@ def _chunked(layout: _Chunks) -> Callable[[Content, int], Part]:
                 if _is_open(length):
                     # Both libraries would stop after the 2 or 4 GiB that stand there.
                     is_short = layout.length[1] == "L" and length > 0 and not long
-                    if is_short and _after_tag(data, max(first + length, end)) < len(data):
+                    # arecord 1.2 counts a byte too few where it begins another file.
+                    after = first + length + -(first + length - start) % layout.multiple
+                    if is_short and _after_tag(data, max(after, end)) < len(data):
                         raise Unreadable(_LONG)
                     return Part(start, len(data))
                 # libsndfile 1.2.2 would read the last of several.
@@ -350,7 +356,9 @@ def _chunked(layout: _Chunks) -> Callable[[Content, int], Part]:
 def _refuse_samples_behind(data: Content, place: int) -> None:
     """Refuse what is neither a chunk nor a tag nor padding, as where a recorder lost its power."""
     is_chunk = data[place : place + 4].strip().isalnum() or _after_tag(data, place) > place
-    if len(data) - place > _BEHIND and not is_chunk and data[place : place + _TAIL].strip(b"\0"):
+    blocks = (data[first : first + _BLOCK] for first in range(place, len(data), _BLOCK))
+    # Sound may begin with silence.
+    if len(data) - place > _BEHIND and not is_chunk and any(block.strip(b"\0") for block in blocks):
         raise Unreadable(_LONG)
 
 
@@ -639,7 +647,7 @@ def _frames_at(data: Content, start: int, least: int) -> Part | None:
     """The frames that begin here, of one kind or of one count, up to the next header; None for too few."""
     frames, size = _stated(data, start)
     header = int.from_bytes(data[start : start + 4])
-    place, found, last, is_mixed = start, 0, header, False
+    begin, place, found, last, is_mixed = start, start, 0, header, False
     while found <= frames if frames else not (found and _stated(data, place)[0]):
         before, last = last, int.from_bytes(data[place : place + 4])
         length, is_other = _frame_length(data, place), (last ^ before) & _SHARED != 0
@@ -647,7 +655,7 @@ def _frames_at(data: Content, start: int, least: int) -> Part | None:
         if not length or (is_other and found >= frames):
             break
         is_mixed |= is_other or _is_mono(last) != _is_mono(before)
-        place, found = place + length, found + 1
+        begin, place, found = place, place + length, found + 1
     if found < frames and _goes_up_to(data, place, start + size, frames - found):
         return Part(start, place, counted=False)
     # In free format (a bitrate of 0) no header says how long a frame is, and libsndfile 1.2.2 reads
@@ -662,12 +670,25 @@ def _frames_at(data: Content, start: int, least: int) -> Part | None:
     if not frames:
         _refuse_zeros_behind(data)
     torn = len(data) - 7 < place and data[place : place + 1] == b"\xff"
+    torn |= _has_tag(data, begin, place)
     # Some encoders count the frame that holds the header, others do not.
     is_short = found < frames or (found == frames and start + size > place)
     if place > len(data) or torn or is_short or (is_mixed and frames and start + size != place):
         raise Unreadable(CUT)
     counted = 0 < frames < found and not is_mixed and _is_quiet(data, start)
     return Part(start, place, counted)
+
+
+def _has_tag(data: Content, start: int, stop: int) -> bool:
+    """Whether tags begin in a frame, which is then torn: those of the next file, or those at the end."""
+    for place in data.places(b"ID3", start, stop):
+        if (after := _after_tag(data, place)) > stop and _frame_length(data, after):
+            return True
+    place = len(data) - 128 * (data[-128:-125] == b"TAG")
+    if data[place - 32 : place - 24] == b"APETAGEX":
+        size, _, flags = struct.unpack("<3L", data[place - 20 : place - 8])
+        place -= size + 32 * (flags >> 31)
+    return start < place < stop
 
 
 def _goes_up_to(data: Content, place: int, stop: int, frames: int) -> bool:

@@ -475,7 +475,9 @@ def _by_ffmpeg(
                 raise Unreadable(CUT_OUT if piece.part.origin else CUT)
     except av.error.FFmpegError as error:
         raise Unreadable(
-            "is damaged, or in a format that neither libsndfile nor FFmpeg reads"
+            "is damaged: FFmpeg cannot decode it"
+            if piece.part.checked
+            else "is damaged, or in a format that neither libsndfile nor FFmpeg reads"
         ) from error
 
 

@@ -26,7 +26,7 @@ import writers
 OPEN = ("wav-piped", "w64-piped", "aiff-piped", "au-piped", "caf-piped")
 FRAMED = ("aac", "ac3", "amr", "amr-wb", "eac3", "mp3-bare", "mp3-bare-variable", "mp2")
 STRANGE = "an element in it is of no kind that may stand there"
-UNREADABLE = "is damaged, or in a format that neither libsndfile nor FFmpeg reads"
+UNDECODABLE = "is damaged: FFmpeg cannot decode it"
 WHOLE = {name: content for name, (content, *_) in writers.recordings().items()}
 
 
@@ -224,6 +224,22 @@ def test_samples_behind_those_that_a_header_counts_are_not_left_out(read, subtyp
     assert "in two places" in read(twice)
 
 
+@pytest.mark.parametrize("lost", [0, 2])
+def test_a_byte_too_few_where_arecord_begins_another_file_is_none(tmp_path, lost):
+    """arecord 1.2.8 counts 2^31 - 1 bytes of 2^31."""
+    path = tmp_path / "a.wav"
+    path.write_bytes(writers.open_size(2**31 - 1)[:44])
+    os.truncate(path, 44 + 2**31 - lost)
+    assert read_header(path)[0] == pytest.approx(2**30, abs=1)
+
+
+def test_silence_behind_the_first_block_of_a_killed_recorder_hides_no_sound(read):
+    content = bytearray(writers.by_libsndfile("WAV", "PCM_16", 96000))
+    content[4:8], content[40:44] = struct.pack("<L", 2048 + 36), struct.pack("<L", 2048)
+    content[44 : 44 + 150000] = bytes(150000)
+    assert read(bytes(content)).startswith("holds more than its header counts")
+
+
 def test_rf64_that_a_pipe_left_open_is_not_called_empty():
     content = bytearray(WHOLE["RF64-PCM_16"])
     content[20:44] = bytes(24)
@@ -380,9 +396,9 @@ def test_frames_within_another_container_are_not_taken_out_of_it(read, kind, cod
 def test_what_lies_behind_frames_is_a_tag_or_damage(read):
     content = WHOLE["ac3"]
     assert read(content + ID3V1) == read(content)
-    assert read(WHOLE["amr-wb"] + b"\x7f\xffjunk") == UNREADABLE
+    assert read(WHOLE["amr-wb"] + b"\x7f\xffjunk") == UNDECODABLE
     # Half a second without a mark of a frame.
-    assert read(content[:5000] + bytes(6000) + content[11000:]) == UNREADABLE
+    assert read(content[:5000] + bytes(6000) + content[11000:]) == UNDECODABLE
 
 
 @pytest.mark.parametrize("name", ["webm", "mka"])
@@ -466,6 +482,31 @@ def test_padding_or_the_rest_of_a_picture_before_the_first_frame_hides_no_cut(re
     assert read(before + content[: boundaries(content)[20] - 9]).startswith("is cut short")
 
 
+@pytest.mark.parametrize("name", ["mp3-bare", "mp3-bare-variable", "mp2", "aac"])
+def test_a_tag_in_the_place_of_what_a_frame_lacks_hides_no_cut(read, name):
+    """As where a download is tagged, or another file follows that begins with a tag."""
+    content = WHOLE[name]
+    before, after = boundaries(content)[9:11]
+    # A header before it, a footer behind a header, and a footer alone.
+    header, footer, alone = (
+        b"APETAGEX" + struct.pack("<4L8x", 2000, 2032, 1, flags << 29) for flags in (5, 4, 0)
+    )
+    tag = header + bytes(2000) + footer
+    tags = [tag, tag + ID3V1, bytes(2000) + alone, ID3V1]
+    for cut in range(before + 8, after, 40):
+        for tag in (*tags, ID3V2 + content):
+            if cut + len(tag) >= after:
+                said = read(content[:cut] + tag)
+                assert said.startswith(("is cut short", "is damaged: other bytes lie"))
+    for tag in tags:
+        assert read(content[:after] + tag) == read(content[:after])
+
+
+@pytest.mark.parametrize("name", ["mp3-bare", "FLAC-PCM_16"])
+def test_a_file_that_ends_in_the_tag_before_its_sound_is_cut(read, name):
+    assert read((ID3V2 + WHOLE[name])[:500]).startswith("is cut short")
+
+
 def test_aac_in_segments_each_behind_a_tag_sounds_as_without_tags(tmp_path):
     """As HLS is saved: the windows of AAC overlap from one segment to the next."""
     content, path, waves = WHOLE["aac"], tmp_path / "a.aac", []
@@ -501,7 +542,7 @@ def test_a_header_that_counts_itself_is_believed(read):
 def test_a_vbri_header_counts_the_frames(read, name, each):
     """Of a variable bitrate libsndfile 1.2.2 then reads as much as the first bitrate lets it expect."""
     content = WHOLE[name]
-    content = content[content.index(b"\xff\xf3") :]
+    content = content[re.search(rb"\xff[\xf3\xfb]", content).start() :]
     frames = len(boundaries(content))
     silent = bytearray(content[: boundaries(content)[0]])
     silent[4:] = bytes(len(silent) - 4)
@@ -650,6 +691,7 @@ def test_flac_files_whose_frames_were_joined_are_refused(tmp_path):
         (["OGG-VORBIS", "OGG-OPUS", "ogg-flac"], b""),
         (["m4a-aac", "m4a-alac"], b""),
         (["WAV-PCM_16", "WAV-FLOAT"], b""),
+        (["RF64-PCM_16", "RF64-PCM_16"], b""),
         (["webm", "webm"], b""),
         (["mp4-fragments", "m4a-stereo"], b""),
     ],
