@@ -6,6 +6,7 @@ that a changed bit is noticed. The lock, the metrics, and what fine-tuning needs
 `audiopg.runs`.
 """
 
+import hashlib
 import math
 import shutil
 import time
@@ -82,13 +83,18 @@ def begin(run: Run, resume: bool) -> None:
         InputError: when the folder holds a run and it is not to be resumed, or another run and it is;
             when the disk is too small; for weights to start from of another network.
     """
-    settings, folder, origin = run.settings, run.folder, None
+    settings, folder, origin, said = run.settings, run.folder, None, {}
     if folder and resume:
         origin = _reopen(run)
     elif folder:
         runs.require_new(folder.path)
     if settings.start and not run.losses:
-        _start_from(settings.start, run.model)
+        said["start_sha256"] = _start_from(settings.start, run.model)
+        if origin and origin.get("start_sha256", said["start_sha256"]) != said["start_sha256"]:
+            raise InputError(
+                f"{settings.start} holds other weights than when the run in {folder.path} began; put "
+                "these back, or name another folder for a new run."
+            )
     if not folder:
         return
     done = len(run.losses)
@@ -106,7 +112,7 @@ def begin(run: Run, resume: bool) -> None:
                 if number.isdecimal() and int(number) > done:
                     path.unlink()
         if origin is None:
-            said = {"recordings": run.heard} if run.heard else {}
+            said |= {"recordings": run.heard} if run.heard else {}
             origin = runs.write_provenance(folder, run.device, processes=processes()[1], **said)
         else:
             if done < settings.steps:
@@ -229,8 +235,8 @@ def _require_label(file: Path, name: str | None, said: dict, steps: int) -> None
         raise InputError(f"{file.name} is of step {step}")
 
 
-def _start_from(start: str, model: MaskedAutoencoder) -> None:
-    """Set a model to the weights of another of the same architecture."""
+def _start_from(start: str, model: MaskedAutoencoder) -> str:
+    """Set a model to the weights of another of the same architecture; returns a hash of these."""
     source = load_model(start)
     if unlike := source.architecture.unlike(model.architecture):
         raise InputError(
@@ -238,6 +244,10 @@ def _start_from(start: str, model: MaskedAutoencoder) -> None:
             "give the preset, class_token and decoder settings that it was made with."
         )
     _copy_weights(source, model)
+    digest = hashlib.sha256()
+    for _, value in sorted(source.state_dict().items()):
+        digest.update(value.contiguous().numpy())
+    return digest.hexdigest()
 
 
 def _copy_weights(source: MaskedAutoencoder, model: MaskedAutoencoder) -> None:

@@ -82,10 +82,11 @@ def pretrain(
     Args:
         settings: what to run. ``settings.json`` says what the precision "auto" became; a run that is
             resumed keeps its own.
-        out: folder for ``settings.json``, ``provenance.json`` (where and from which commit the
-            run began, and where it went on if elsewhere), ``metrics.jsonl`` (a line a step), the
-            checkpoints ``step-*/``, copies of the patch projection in ``filters/`` and, where
-            TensorBoard is installed, its scalars; None keeps nothing.
+        out: folder for ``settings.json``, ``provenance.json`` (where, from which commit and, by a
+            hash, from which weights the run began, and where it went on if elsewhere),
+            ``metrics.jsonl`` (a line a step), the checkpoints ``step-*/``, copies of the patch
+            projection in ``filters/`` and, where TensorBoard is installed, its scalars; None keeps
+            nothing.
         resume: go on from the newest good checkpoint in ``out``. The run may become longer or
             shorter, and its cooldown may begin elsewhere, as long as the learning rates of the steps
             that are done stay the same.

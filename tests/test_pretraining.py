@@ -1042,6 +1042,22 @@ def test_a_run_starts_from_the_weights_of_another(tmp_path, whole):
     assert resumed.model.encoder.log_mel.standard_deviation == 2.0
 
 
+def test_a_run_without_checkpoint_goes_on_from_the_weights_that_it_began_with(tmp_path):
+    source, settings = tmp_path / "source.safetensors", replace(SETTINGS, checkpoint_every=6)
+    save_model(quiet(replace(SETTINGS, steps=1)).model, source)
+    settings = replace(settings, start=str(source))
+    with pytest.raises(Killed):
+        quiet(settings, tmp_path / "run", watch=killed_at(2))
+    kept = source.read_bytes()
+    save_model(quiet(replace(SETTINGS, steps=2)).model, source)
+    with pytest.raises(
+        InputError, match=r"source\.safetensors holds other weights than when the run"
+    ):
+        quiet(settings, tmp_path / "run", resume=True)
+    source.write_bytes(kept)
+    assert_same_run(quiet(settings, tmp_path / "run", resume=True), quiet(settings))
+
+
 @pytest.mark.parametrize("step", [0, 3])
 @pytest.mark.parametrize("older", [False, True])
 def test_relative_paths_are_found_from_any_working_folder(

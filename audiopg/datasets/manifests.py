@@ -84,7 +84,7 @@ def read_dataset(
         shown = "; ".join(f"{where} {why}" for where, why in bad.items())
         raise InputError(
             f"{len(rows) - len(parts)} of the {len(rows)} clips of {printable(path)} cannot be used "
-            f"({shown}); mend them, or leave them out with skip_bad (--skip-bad)."
+            f"({shown}); mend them{', or leave them out with skip_bad (--skip-bad)' * bool(parts)}."
         )
     return _assembled(path, [rows[k] for k in parts], [*parts.values()], bad, n_folds, seed)
 
