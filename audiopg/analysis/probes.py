@@ -1,5 +1,6 @@
 """Which physical factors a linear map reads from frozen embeddings (Section 4.4)."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -50,8 +51,13 @@ class RidgeResult:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The 95 % bootstrap interval of the first split's R², over draws of its held-out clips."""
+        """The 95 % bootstrap interval of the first split's R², over draws of its held-out clips.
+
+        Both ends are nan for fewer than 3 of these, of which all draws that differ are the same.
+        """
         clips = len(self.truth)
+        if clips < 3:
+            return math.nan, math.nan
         drawn = np.random.default_rng(0).integers(clips, size=(_RESAMPLES, clips))
         truth = self.truth[drawn]
         residual = np.square(self.truth - self.predicted)[drawn].sum(axis=1)

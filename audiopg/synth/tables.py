@@ -8,10 +8,13 @@ an event are there too, and are not ``heard``::
     to_table(params).query("heard").groupby("excitation").f0.describe()
 """
 
+from pathlib import Path
+
 import numpy as np
 
 from audiopg._types import AnyPath, DataFrame
 from audiopg.environment import atomic_path, writing
+from audiopg.errors import InputError
 from audiopg.synth.excitations import EXCITATIONS
 from audiopg.synth.factors import FACTORS, factor_names
 from audiopg.synth.parameters import ClipParameters
@@ -51,9 +54,12 @@ def write_table(params: ClipParameters, path: AnyPath) -> None:
     """Write clips as a CSV file; numbers keep all their digits.
 
     Raises:
-        InputError: for factors out of their ranges, or a file that cannot be written.
+        InputError: for factors out of their ranges, a name that does not end in .csv, or a file that
+            cannot be written.
     """
     params.validate()
+    if Path(path).suffix.lower() != ".csv":
+        raise InputError(f"{path} is no name of a table; let it end in .csv.")
     with writing(path), atomic_path(path) as temporary:
         to_table(params).to_csv(temporary, lineterminator="\n")
 

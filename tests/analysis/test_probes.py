@@ -201,6 +201,13 @@ def test_ablation_refuses_unusable_rankings(ranking, options, message):
         ablate(np.random.default_rng(0).standard_normal((20, 3)), np.arange(20), ranking, **options)
 
 
+def test_two_held_out_clips_have_no_interval():
+    x = np.random.default_rng(0).standard_normal((10, 3))
+    result = ridge_r2(x, x[:, 0] + 0.1 * x[:, 1])
+    assert len(result.truth) == 2
+    assert np.isnan(result.interval).all()
+
+
 def test_the_interval_is_the_bootstrap_over_the_held_out_clips():
     random = np.random.default_rng(0)
     x = random.standard_normal((400, 3))

@@ -74,3 +74,12 @@ def test_clips_of_one_seed_and_index_are_told_apart():
 def test_no_clips_make_a_table_of_columns_alone():
     some, none = (to_table(SynthPrior().sample(torch.arange(n), seed=0)) for n in (3, 0))
     assert none.shape == (0, some.shape[1])
+
+
+def test_a_table_is_not_written_as_what_its_name_says_that_it_is_not(tmp_path):
+    params = SynthPrior.preset("full").sample(torch.arange(2), seed=0)
+    with pytest.raises(
+        InputError, match=r"table\.parquet is no name of a table; let it end in \.csv"
+    ):
+        write_table(params, tmp_path / "table.parquet")
+    assert not any(tmp_path.iterdir())
