@@ -434,10 +434,18 @@ def test_errors_and_null_are_kept_for_the_next_time(tmp_path, monkeypatch):
     def fail(*arguments, **settings):
         raise AssertionError("computed again")
 
+    calls = []
+
+    def counted(*arguments, **settings):
+        calls.append(settings)
+        return mutual_information(*arguments, **settings)
+
     with monkeypatch.context() as patch:
         patch.setattr(information, "permutation_null", fail)
+        patch.setattr(information, "mutual_information", counted)
         again = factor_information(x, x[:, 0], **options)
         assert torch.equal(again.null, plain.null)
+        assert len(calls) == 1
         for changed in ((x[:, :3], x[:, 0]), (x, x[:, 1])):
             with pytest.raises(AssertionError, match="computed again"):
                 factor_information(*changed, **options)
