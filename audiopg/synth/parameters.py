@@ -145,6 +145,13 @@ class ClipParameters:
     def __len__(self) -> int:
         return len(self.clip)
 
+    def __repr__(self) -> str:
+        shape = tuple(self.partial_weight.shape)
+        return (
+            f"ClipParameters: (clips, events, partials) = {shape}, on {self.clip.device}; "
+            "audiopg.synth.to_table shows the factors"
+        )
+
     def __getitem__(self, rows: slice | Array | Sequence[int]) -> "ClipParameters":
         """The clips of some rows: a slice, their numbers, or a bool for each; one as ``params[[0]]``.
 

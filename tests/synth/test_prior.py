@@ -439,6 +439,14 @@ def test_rows_of_clips_go_by_position_whatever_holds_them(rows):
     assert params[rows].clip.tolist() == [3, 1]
 
 
+def test_clips_are_shown_in_one_line():
+    params = SynthPrior().sample(torch.arange(3), seed=0)
+    assert repr(params[[1, 2]]) == (
+        "ClipParameters: (clips, events, partials) = (2, 5, 15), on cpu; "
+        "audiopg.synth.to_table shows the factors"
+    )
+
+
 def test_a_bool_for_each_clip_chooses_rows():
     params, heard = SynthPrior().sample(torch.arange(4), seed=0), [False, True, False, True]
     column = pandas.Series(heard, index=[3, 2, 1, 0])
