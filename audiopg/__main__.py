@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
 
+from audiopg import __version__
 from audiopg.commands import COMMANDS
 from audiopg.errors import InputError, Stopped
 
@@ -124,6 +125,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
         prog="audiopg",
         description="Learn to hear from a synthesizer: pre-train, transfer and analyse.",
     )
+    parser.add_argument("--version", action="version", version=f"audiopg {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     asked = next((each for each in arguments if not each.startswith("-")), None)
     for name, summary in COMMANDS.items():

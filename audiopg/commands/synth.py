@@ -29,7 +29,10 @@ EXAMPLES = (
 
 def add(command: argparse.ArgumentParser) -> None:
     # No defaults here, so that `run` knows which of them were given beside --json.
-    command.add_argument("--preset", help=f"{', '.join(synth.PRESETS)} (default: full)")
+    names = ", ".join((*synth.PRESETS, *synth.EXTENDED))
+    command.add_argument(
+        "--preset", help=f"{names}, or one of the names of --sensitivity (default: full)"
+    )
     command.add_argument("--clips", help="indices FIRST:LAST, the last left out (default: 0:8)")
     command.add_argument("--seed", type=int, help="of the clips (default: 0)")
     command.add_argument(

@@ -18,6 +18,7 @@ from matplotlib.image import imread
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+import audiopg
 from audiopg.__main__ import main
 from audiopg.commands import COMMANDS
 from audiopg.commands import pretrain as command
@@ -29,7 +30,7 @@ from audiopg.runs import read_metrics
 from audiopg.synth import (
     CLIP_SAMPLES,
     EXCITATIONS,
-    PRESETS,
+    PRIORS,
     SENSITIVITY,
     SynthPrior,
     from_scene,
@@ -272,13 +273,20 @@ def test_synth_renders_a_scene_of_silence_and_one_of_a_crowd(tmp_path):
         )
 
 
+def test_the_version_is_that_of_the_package(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"])
+    assert caught.value.code == 0
+    assert capsys.readouterr() == (f"audiopg {audiopg.__version__}\n", "")
+
+
 def test_the_help_of_synth_teaches(capsys):
     with pytest.raises(SystemExit) as caught:
         main(["synth", "--help"])
     assert caught.value.code == 0
-    printed = " ".join(capsys.readouterr().out.split())
+    printed = " ".join(capsys.readouterr().out.split()).replace("- ", "-")
     assert "example: audiopg synth --preset full --clips 0:16 --seed 0 --out sounds" in printed
-    for text in (*PRESETS, *(f"'{name}'" for name in SENSITIVITY), "--json", "parameters.csv"):
+    for text in (*PRIORS, *(f"'{name}'" for name in SENSITIVITY), "--json", "parameters.csv"):
         assert text in printed
 
 
