@@ -4,14 +4,16 @@ Without ``torch.distributed``, or with one process, every function answers for t
 """
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from tqdm.auto import tqdm
 
 from audiopg.errors import InputError, Stopped
 
@@ -71,19 +73,24 @@ def agree(loss: Tensor, reasons: Sequence[bool] = ()) -> tuple[float, list[bool]
 def interruptions() -> Iterator[list[int]]:
     """Collect SIGINT and SIGTERM in the list yielded, so that they do not interrupt a step.
 
-    A second signal does interrupt it, but not under torchrun, which passes on to its processes a
-    signal that the terminal has sent them already.
+    The first process says so on stderr. A second signal does interrupt the step, but not under torchrun,
+    which passes on to its processes a signal that the terminal has sent them already.
     """
     caught: list[int] = []
     if threading.current_thread() is not threading.main_thread():
         yield caught  # Signals reach the main thread alone.
         return
-    _, world = processes()
+    rank, world = processes()
 
     def catch(number: int, _: object) -> None:
         if caught and world == 1:
             raise Stopped(number)
         caught.append(number)
+        # The terminal may be gone, or this may have come while stderr was written.
+        with suppress(OSError, RuntimeError):
+            if rank == 0 and len(caught) == 1:
+                second = "; a second signal stops at once" if world == 1 else ""
+                tqdm.write(f"audiopg: finishing this step{second}", file=sys.stderr)
 
     before = {number: signal.signal(number, catch) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -28,7 +28,7 @@ from audiopg._types import AnyPath
 from audiopg.checkpoints import Run, begin, save, save_filters
 from audiopg.datasets.folder import Recordings, find_recordings, read_ahead
 from audiopg.distributed import agree, from_first, interruptions, processes, together
-from audiopg.errors import InputError, Stopped
+from audiopg.errors import InputError, Stopped, resumable
 from audiopg.inputs import require_kind
 from audiopg.mae import MaskedAutoencoder, MaskedOutput
 from audiopg.muon import Muon
@@ -77,7 +77,7 @@ def pretrain(
     """Pre-train a masked autoencoder on clips synthesized, or recordings read, as it goes.
 
     SIGINT (Ctrl-C) and SIGTERM let the step at hand end, write a checkpoint and raise
-    `audiopg.errors.Stopped`, a KeyboardInterrupt.
+    `audiopg.errors.Stopped`, a KeyboardInterrupt; a second one does not wait.
 
     Args:
         settings: what to run. ``settings.json`` says what the precision "auto" became; a run that is
@@ -117,7 +117,8 @@ def pretrain(
                 require_utf8(out)
                 folder = held.enter_context(run_folder(out))
         run = _begin(settings, recordings, folder, resume, device, progress)
-        _train(run, recordings, watch, progress)
+        with resumable(folder and folder.path):
+            _train(run, recordings, watch, progress)
     return PretrainResult(run.model.eval(), torch.tensor(run.losses, dtype=torch.float32))
 
 
@@ -465,8 +466,7 @@ def _end(run: Run, stop: list[bool], batch: _Batch | InputError | None, caught: 
         return
     done = f"stopped after step {len(run.losses)}"
     if interrupted:
-        onward = f"; go on with --resume --out {run.folder.path}" if run.folder else ""
         # Where another process caught the signal, its number is not known here.
-        raise Stopped(*caught[:1] or (signal.SIGINT,), done + onward)
+        raise Stopped(*caught[:1] or (signal.SIGINT,), done)
     if run.folder and late:
         print(f"{done}: its {run.settings.minutes:g} minutes are over")

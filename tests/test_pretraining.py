@@ -550,7 +550,8 @@ def test_a_signal_ends_the_step_and_saves(tmp_path, number, capsys, whole):
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == handlers
     # The signal came when step 2 was done, so it was step 3 that was let to end.
     assert str(caught.value) == f"stopped after step 3; go on with --resume --out {tmp_path}"
-    assert capsys.readouterr().out == ""
+    said = "audiopg: finishing this step; a second signal stops at once\n"
+    assert capsys.readouterr() == ("", said)
     assert_same_run(quiet(out=tmp_path, resume=True), whole)
 
 
@@ -560,9 +561,25 @@ def test_a_second_signal_does_not_wait(tmp_path):
             os.kill(os.getpid(), signal.SIGINT)
             os.kill(os.getpid(), signal.SIGINT)
 
-    with pytest.raises(KeyboardInterrupt):
+    onward = f"^stopped; go on with --resume --out {tmp_path}$"
+    with pytest.raises(Stopped, match=onward):
         quiet(out=tmp_path, watch=interrupt)
     assert [path.name for path in tmp_path.glob("*step-*")] == ["step-00000002"]
+
+
+@pytest.mark.parametrize("error", [BrokenPipeError, RuntimeError])
+def test_a_signal_ends_the_step_where_stderr_cannot_be_written(tmp_path, monkeypatch, error):
+    class Broken:
+        def write(self, text):
+            raise error
+
+    def interrupt(step, model, losses):
+        if step == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(sys, "stderr", Broken())
+    with pytest.raises(Stopped, match=r"^stopped after step 3; "):
+        quiet(out=tmp_path, watch=interrupt)
 
 
 def test_a_thread_that_gets_no_signals_can_train(whole):

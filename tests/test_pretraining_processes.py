@@ -202,6 +202,7 @@ def test_two_processes_go_on_and_stop_together(tmp_path, alone):
 
     done = torchrun(2, tmp_path / "together.py", tmp_path, json.dumps(asdict(SHARED)))
     assert done.returncode == 0, done.stderr
+    assert done.stderr.count("audiopg: finishing this step\n") == 1
     assert not (tmp_path / "never").exists()
     for rank in (0, 1):
         said = json.loads((tmp_path / f"said-{rank}.json").read_text())

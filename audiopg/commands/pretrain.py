@@ -66,9 +66,10 @@ what is in --out: settings.json, provenance.json, metrics.jsonl (a line a step: 
 gradient norm, clips a second, seconds so far), the last two checkpoints step-*/, pictures/ where they
 are asked for, and tensorboard/ where TensorBoard is installed (pip install tensorboard). One process
 writes there at a time; a second is refused.
-Ctrl-C and SIGTERM end the step at hand and write a checkpoint. A run that is killed goes on from its
-last checkpoint to the same bits, on the same kind of machine. A loss that is not finite, or is 10
-times the mean of the 100 steps before, stops the run and names the step and its clips."""
+Ctrl-C and SIGTERM end the step at hand and write a checkpoint; the second time they stop at once. A
+run that is killed goes on from its last checkpoint to the same bits, on the same kind of machine. A
+loss that is not finite, or is 10 times the mean of the 100 steps before, stops the run and names the
+step and its clips."""
 
 
 def add(command: argparse.ArgumentParser) -> None:
