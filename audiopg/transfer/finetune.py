@@ -20,7 +20,7 @@ from tqdm.auto import tqdm
 from audiopg import environment
 from audiopg._types import AnyPath
 from audiopg.datasets import LabelledClips
-from audiopg.errors import InputError
+from audiopg.errors import InputError, resumable
 from audiopg.frontend import PATCH, LogMel
 from audiopg.inputs import require_kind
 from audiopg.mae import ARCHITECTURES, BANDS, Encoder
@@ -208,9 +208,10 @@ def _finetune(
     tested = [tasks.load_tested(task, targets.shape[1]) for task in asked]
     left = [place for place, done in enumerate(tested) if done is None]
     epochs = len(left) * settings.epochs
+    held = asked[0].held
     bar = tqdm(total=epochs, desc="fine-tuning", unit="epoch", disable=not (progress and left))
-    try:
-        if left and (held := asked[0].held):
+    with bar, resumable(held and held.path):
+        if left and held:
             with held.writing():
                 note_sitting(held, device, left=[asked[place].name for place in left])
         if left:
@@ -222,12 +223,6 @@ def _finetune(
             first = copy.deepcopy(encoder) or Encoder.preset(settings.preset, task.seed)
             model = Classifier(first, targets.shape[1]).requires_grad_(True).to(device)
             tested[place] = _train(task, model, heard, bar)
-    except KeyboardInterrupt as stop:
-        if held := asked[0].held:
-            stop.args = (f"stopped; go on with --resume --out {held.path}",)
-        raise
-    finally:
-        bar.close()
     return tasks.assemble(clips, asked, tested)
 
 
