@@ -16,124 +16,50 @@
 #
 # *Which part of the synthesizer does the work?*
 #
-# We train a network on each of the four curricula of [chapter 2](02_curriculum.ipynb), with equal
-# numbers of clips. Then we ask what the network can reconstruct, and how well a linear probe of its
-# features does on real recordings. The first networks are so small, and their runs so short, that a CPU
-# trains them in less than a minute. They show how the experiment works; their numbers are not the
-# result.
+# We trained a small network on each of the four curricula of [chapter 2](02_curriculum.ipynb), with
+# equal numbers of clips. Then the linear probe of [chapter 4](04_transfer.ipynb), {eq}`eq-probe`,
+# judged what the network makes of real recordings.
 
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
-from matplotlib.ticker import LogLocator
+from matplotlib.ticker import LogLocator, MultipleLocator
 
 import audiopg
 from audiopg.book import plots
-from audiopg.book.experiments import efficiency, gain_table, outcome_table
-from audiopg.datasets import cached_waves, find_dataset, synthetic_clips
+from audiopg.book.experiments import (
+    efficiency,
+    gain_table,
+    outcome_table,
+    seed_table,
+)
+from audiopg.datasets import cached_waves, find_dataset
 from audiopg.records import paper_table, read_record
-from audiopg.transfer import compare_encoders, probe_table
 
 plots.use_style()
 
 # %% [markdown]
-# ## Four networks, equal clips
+# ## The experiment, recorded
 #
-# The four networks have the same initial weights, masks and number of clips; only the sounds differ.
-# Clip $i$ has the same fundamental in all four curricula, because each factor is drawn from its own
-# random stream.
+# The network is `mini` (6 blocks, 128 wide, 1.2 million weights in its encoder), which hears 12,800
+# clips by the recipe `cpu` of [chapter 3](03_pretraining.ipynb). This takes minutes on one core. With
+# the same seed, all four networks begin with the same weights, and clip $i$ has the same fundamental in
+# all four curricula; only the other factors differ. (At `AUDIOPG_SCALE=paper` the network is the
+# paper's.)
+#
+# A clip becomes one vector in two ways. *Averaged tokens* are the mean over all its tokens (chapter 4's
+# mean pooling). For the second way the *bands are kept apart* (frequency pooling): the patches lie in
+# eight rows, each 16 mel bands high, and the tokens of each row are averaged separately.
+#
+# {numref}`fig-curricula` shows both, beside two rivals that learned nothing: the same network
+# untrained, and the mean and deviation of each mel band of the log-mel spectrogram. The paper's numbers
+# below are of a ViT-B, fine-tuned, on UrbanSound8K and on ESC-50 {cite}`piczak2015`, of which ESC-10 is
+# the easier part.
 
 # %%
 presets = ["sine", "harmonic", "dynamic", "full"]
-runs = {}
-for name in presets:
-    settings = audiopg.PretrainSettings(
-        preset=audiopg.at_scale(smoke="micro", paper="base"),
-        prior=name,
-        steps=audiopg.at_scale(smoke=32, paper=7813),
-        batch_size=audiopg.at_scale(smoke=4, paper=64),
-        learning_rate=audiopg.at_scale(smoke=3e-3, paper=1e-4),
-        warmup_steps=audiopg.at_scale(smoke=8, paper=0),
-        schedule=audiopg.at_scale(smoke="cosine", paper="constant"),
-    )
-    runs[name] = audiopg.pretrain(settings, progress=False).model.cpu()
-
-# %% [markdown]
-# ## Who can reconstruct what?
-#
-# Each network is tested on held-out clips of every curriculum. A row is a network, a column the
-# curriculum that it reconstructs. A network that calls every patch flat would have a loss of 1, or less
-# where patches really are flat.
-
-# %%
-log_mel = audiopg.LogMel()
-clips = torch.arange(10**6, 10**6 + 16)
-loss = pd.DataFrame(index=presets, columns=presets, dtype=float)
-for heard in presets:
-    mel = log_mel(
-        audiopg.render(
-            audiopg.SynthPrior.preset(heard).sample(clips, seed=0)
-        )
-    )
-    for trained_on, model in runs.items():
-        with torch.no_grad():
-            loss.loc[trained_on, heard] = model(
-                mel, clips, seed=0
-            ).loss.item()
-loss.round(2)
-
-# %% [markdown]
-# In each column the network that heard that curriculum has the lowest loss, mostly by a hair. After so
-# short a run, a loss may even be above 1.
-#
-# The `dynamic` column is low for every network, for a reason that has nothing to do with learning.
-# Between the events of `dynamic` there is digital silence, whose patches really are flat. The noise
-# floor of `full` leaves no such easy patches. So do not compare losses across columns.
-#
-# ## What a probe makes of them
-#
-# This is the linear probe of [chapter 4](04_transfer.ipynb), {eq}`eq-probe`. If ESC-10
-# {cite}`piczak2015` is at hand, the probe uses the same clips as in that chapter.
-
-# %% tags=["nbval-ignore-output"]
-clips = find_dataset("esc10", audiopg.data_folder())
-if clips is None:
-    print("No recordings: AUDIOPG_DATA names no ESC-10 (see the README).")
-    print("These are synthetic clips; they say nothing of real audio.")
-    clips, waves = synthetic_clips(audiopg.at_scale(smoke=5, paper=20))
-else:
-    alike = pd.DataFrame({"fold": clips.folds, "class": clips.labels})
-    place = alike.groupby(["fold", "class"]).cumcount()
-    few = place < audiopg.at_scale(smoke=3, paper=8)
-    clips = clips.take(np.flatnonzero(few))
-    waves = cached_waves(clips, progress=False)
-encoders = {"random encoder": audiopg.Encoder.preset("micro", seed=1)}
-encoders |= {
-    f"trained on {name}": model.encoder for name, model in runs.items()
-}
-results = compare_encoders(
-    clips, waves, encoders, native=True, progress=False
-)
-print(f"{clips.name}, {len(clips)} clips, linear probe, per cent")
-probe_table(results, len(clips.classes))
-
-# %% [markdown]
-# After 128 clips of pre-training, and with one seed, the order of the four curricula says nothing. They
-# differ by no more than the standard deviation over folds. None of the four networks is clearly ahead of
-# the untrained one ("random encoder"). Log-mel mean and deviation, without any network, are ahead of all
-# of them.
-#
-# ## The experiment, recorded
-#
-# Here is the same question with more patience. The network `mini` (6 blocks, 128 wide, 1.2 million
-# weights in its encoder) trains on 12,800 clips of each curriculum by the recipe `cpu` of [chapter
-# 3](03_pretraining.ipynb). This takes minutes on one core. In this time a large network would learn
-# hardly anything. At `AUDIOPG_SCALE=paper` the network is the paper's. The rows "untrained" and
-# "log-mel" say what a probe reaches without any pre-training.
-
-# %%
 scale = audiopg.at_scale(smoke="cpu", paper="paper")
 rows = {
     "untrained": f"untrained-all-{scale}",
@@ -148,20 +74,74 @@ rows = {
         f"sounds-for-urbansound8k-{scale}"
     ),
 }
+
+# %% mystnb={"figure": {"caption": "Above: our linear probes of `mini`, pre-trained on each curriculum. Each dot is a seed, each line their mean. Below: the paper's Table 3, rows 1 to 4. Both panels of a row span equally many points.", "name": "fig-curricula"}, "image": {"alt": "Four panels of accuracy from sine to full. Ours, on ESC-10: averaged tokens rise from 72 to 80 per cent, bands kept apart from 78 to 84, with a dip at harmonic; log-mel lies at 78, untrained features at 68 and 80. Ours, on UrbanSound8K: from 44 to 52 and from 50 to 55; log-mel at 49, untrained at 42 and 46. The paper's rise at every step, from 42 to 82 on ESC-50 and from 71 to 86 on UrbanSound8K"}}
+probed = seed_table(rows)
+colours = {"averaged tokens": "blue", "bands kept apart": "vermilion"}
+columns = {"ESC-10": "ESC-50 (%)", "UrbanSound8K": "UrbanSound8K (%)"}
+figure, axes = plt.subplots(
+    2, 2, sharex=True, figsize=(plots.WIDTH, 5.4), height_ratios=[2, 1]
+)
+for (ours, theirs), (upper, lower) in zip(
+    columns.items(), axes.T, strict=True
+):
+    for pooling, name in colours.items():
+        colour = plots.PALETTE[name]
+        one = (probed["set"] == ours) & (probed["pooling"] == pooling)
+        found = probed[one].set_index("row")["accuracy"]
+        seeds = found[found.index.isin(presets)]
+        means = found.groupby(level=0, sort=False).mean()
+        upper.plot(seeds, "o", color=colour, markersize=4, alpha=0.7)
+        upper.plot(means[seeds.index.unique()], color=colour, label=pooling)
+        lines = (
+            ("untrained", f"untrained, {pooling}", "--", colour),
+            ("log-mel", "log-mel", ":", plots.PALETTE["grey"]),
+        )
+        for row, label, line, colour in lines:
+            if row in means:
+                upper.axhline(
+                    means[row], color=colour, linestyle=line, label=label
+                )
+    lower.plot(
+        paper_table("table_3")[theirs].loc[presets],
+        marker="o",
+        color=plots.PALETTE["green"],
+    )
+    upper.set_title(f"ours, {ours}")
+    lower.set_title(f"the paper's, {theirs.removesuffix(' (%)')}")
+    lower.tick_params(axis="x", labelsize="small")
+for row, step in zip(axes, (5, 20), strict=True):
+    half = max(np.ptp(axis.get_ylim()) for axis in row) / 2
+    for axis in row:
+        middle = np.mean(axis.get_ylim())
+        axis.set_ylim(middle - half, middle + half)
+        axis.yaxis.set_major_locator(MultipleLocator(step))
+    row[0].set_ylabel("accuracy (%)")
+lines, labels = axes[0, 0].get_legend_handles_labels()
+named = dict(zip(labels, lines, strict=True))
+figure.legend(named.values(), named, loc="outside upper left", ncols=2)
+plt.show()
+
+# %% [markdown]
+# From `sine` to `full` the probe gains on both sets with both poolings, as in the paper. Not every step
+# between is a gain. And much comes without learning: on ESC-10, log-mel statistics are ahead of most
+# networks, and with the bands kept apart an untrained network is no worse than one that heard `sine` or
+# `harmonic`.
+#
+# The table also has spoken words (Speech Commands) and networks that learned from 12,800 windows of
+# recordings instead of clips. "For ESC-10" means that the network has not heard ESC-10, on which it is
+# probed. ± is the standard deviation over test folds. Of two accuracies in a cell the first is of
+# averaged tokens, the second of bands kept apart. [How the rows were made](#how-the-rows-were-made)
+# stands at the end.
+
+# %%
 outcome_table(rows)
 
 # %% [markdown]
-# Each cell is the accuracy in per cent, ± the standard deviation over test folds. Where a cell holds two
-# accuracies, the first is of *averaged tokens* (chapter 4's mean pooling). For the second, the *bands
-# are kept apart* (frequency pooling): the patches lie in eight rows, each 16 mel bands high, and the
-# tokens of each row are averaged separately. The last four rows learned from 12,800 windows of
-# recordings instead of clips. "For ESC-10" means that the row is probed on ESC-10, which its network has
-# not heard. [Below](#how-the-rows-were-made) we say how all rows were made.
-#
-# Accuracies are best compared on the same folds. A *gain* is the mean of the differences of two rows
-# over their folds, in points, ± its standard error. A star marks a gain *beyond chance*
-# ([below](#when-is-a-gain-beyond-chance)). Each curriculum adds a stage to the one before: partials,
-# then events and envelopes, then damping and noise. Here is the gain of each stage:
+# A *gain* is the mean of the differences of two rows over their folds, in points, ± its standard error.
+# A star marks a gain [beyond chance](#when-is-a-gain-beyond-chance). Each curriculum adds a stage to
+# the one before: partials, then events and envelopes, then damping and noise. Here is the gain of each
+# stage:
 
 # %%
 stages = {name: rows[name] for name in presets}
@@ -185,27 +165,24 @@ def gains_of_full(folds=None):
 gains_of_full()
 
 # %% [markdown]
-# From `sine` to `full` the probe gains on all three sets with both poolings. What a single stage gains
-# is harder to tell from chance. On ESC-10 and UrbanSound8K the table of the stages has a single star:
-# for damping with noise (`dynamic → full`), on ESC-10, with the bands kept apart. The
-# [scoreboard](../book/preface.md#what-we-found) takes the mean of both sets, with averaged tokens. By
-# this mean, partials gain beyond chance, and so does damping with noise. Events and envelopes
-# (`harmonic → dynamic`) show no gain. On spoken words every stage adds something.
+# What a single stage gains is hard to tell from chance. On ESC-10 and UrbanSound8K the table of the
+# stages has one star: for damping with noise (`dynamic → full`), on ESC-10, with the bands kept apart.
+# Averaged over both sets, damping with noise gains beyond chance with either pooling, partials with
+# averaged tokens alone, and events with envelopes (`harmonic → dynamic`) with neither. On spoken words
+# every stage adds something.
 #
 # Learning from too simple a world may be worse than not learning. With the bands kept apart, networks
-# that have heard only `sine` or `harmonic` fall behind an untrained one on ESC-10 and on Speech
-# Commands.
+# that heard only `sine` or `harmonic` fall behind the untrained one on Speech Commands.
 #
-# Are recordings a better teacher? The network `full` has heard nothing real. Even so, it does as well as
-# the networks of recordings: no difference is beyond chance, with words or without. But all these
-# recordings are shorter than a clip and are repeated to fill it. [Chapter 8](08_adaptation.ipynb)
-# suggests that this is a handicap for words.
+# Are recordings a better teacher? The network `full` has heard nothing real. Even so, no difference to
+# the networks of recordings is beyond chance, with words or without. But all these recordings are
+# shorter than a clip and are repeated to fill it. [Chapter 8](08_adaptation.ipynb) suggests that this
+# is a handicap for words.
 #
-# The untrained network and log-mel statistics cost nothing. Over the untrained network, pre-training on
-# `full` adds about ten points to averaged tokens. With the bands kept apart the gain is smaller,
-# because an untrained network already does well. Log-mel statistics are hard to beat: averaged tokens
-# of `full` are not clearly better, and on Speech Commands they are worse. With the bands kept apart,
-# `full` is ahead of them on all three sets.
+# Over the untrained network, pre-training on `full` adds about ten points to averaged tokens, and less
+# with the bands kept apart. Averaged tokens of `full` are not clearly better than log-mel statistics,
+# and on Speech Commands they are worse. With the bands kept apart, `full` is ahead of log-mel on all
+# three sets.
 #
 # ### Fine-tuned
 #
@@ -233,9 +210,9 @@ against_real = {
 pd.concat(gain_table(rows_of) for rows_of in (in_order, against_real))
 
 # %% [markdown]
-# The four networks rise in the order of the paper's Table 3. Even `sine` is worth nearly ten points over
-# random weights, and damping and noise add seven to eight. Both gains are beyond chance, the second
-# barely. The gains of partials, and of events and envelopes, are smaller than their errors.
+# The four networks rise in the order of the paper's Table 3. Even `sine` is worth nearly ten points
+# over random weights, and damping and noise add seven to eight. Both gains are beyond chance, the
+# second barely. The gains of partials, and of events and envelopes, are smaller than their errors.
 #
 # Recordings with words are worth seventeen points over random weights. `full` is another 3.8 points
 # ahead of them, a gain smaller than its standard error. So synthesis is a good place to start from, as
@@ -244,10 +221,9 @@ pd.concat(gain_table(rows_of) for rows_of in (in_order, against_real))
 #
 # ### The paper's table
 #
-# In the paper's Table 3 the network is a ViT-B. Unless a row says otherwise, pre-training took 100
-# epochs (Section 4.1) and fine-tuning 50. "Filter" is the damping, and, by the paper's text, the
-# background noise as well. Both rows of recordings draw on 100 hours of FSD50K. {numref}`fig-table-3`
-# draws the first four rows, which rise in the same order as our fine-tuned networks.
+# In the paper's Table 3, unless a row says otherwise, pre-training took 100 epochs (Section 4.1) and
+# fine-tuning 50. "Filter" is the damping, and, by the paper's text, the background noise as well. Both
+# rows of recordings draw on 100 hours of FSD50K.
 
 # %%
 paper = paper_table("table_3")
@@ -256,23 +232,14 @@ for part in ("Freq.", "Timbre", "Dyn.", "Filter"):
     paper[part] = ["✓" if part in row else "–" for row in parts]
 paper
 
-# %% mystnb={"figure": {"caption": "The paper's Table 3, rows 1 to 4.", "name": "fig-table-3"}, "image": {"alt": "Lines rising from sine to full: ESC-50 from 42 to 82 per cent, UrbanSound8K from 71 to 86 per cent"}}
-table_3 = paper_table("table_3").loc[presets]
-figure, axis = plt.subplots()
-for column in ("ESC-50 (%)", "UrbanSound8K (%)"):
-    axis.plot(presets, table_3[column], marker="o", label=column)
-axis.set_ylabel("accuracy, the paper's (%)")
-axis.legend()
-plt.show()
-
 # %% [markdown]
 # ### How much is silent?
 #
-# In the paper's table, `full` is ahead of recordings that had the same time. The paper offers one reason
-# (Section 4.3): recordings have near-silent stretches, from which nothing is learned, and synthesis has
-# fewer. We can count them, in 64 synthetic clips of each curriculum and in 100 recordings of each set at
-# hand. The first column is the share of frames of 25 ms that are at least 60 dB weaker than the loudest
-# frame of their clip. The second is the share of samples that are exactly zero.
+# In the paper's table, `full` is ahead of recordings that had the same time. The paper offers one
+# reason (Section 4.3): recordings have near-silent stretches, from which nothing is learned, and
+# synthesis has fewer. We can count them, in 64 synthetic clips of each curriculum and in 100 recordings
+# of each set at hand. The first column is the share of frames of 25 ms that are at least 60 dB weaker
+# than the loudest frame of their clip. The second is the share of samples that are exactly zero.
 
 
 # %% tags=["nbval-ignore-output"]
@@ -332,55 +299,9 @@ pd.concat(tables)[list(named)].rename(columns=named)
 
 # %% [markdown]
 # On the folds without choices most gains on ESC-10 shrink, and about half of those on UrbanSound8K.
-# `full` stays ahead of `sine` and of the untrained network. Some of its leads over log-mel statistics
-# and over recordings change their sign. All these changes may be chance, because the folds are few.
-#
-# ### How the rows were made
-#
-# - *Log-mel* is the mean and the deviation of each of the 128 mel bands.
-# - The *held-out loss* is measured on the curriculum of the row (for recordings, on `full`). So it
-#   cannot be compared between curricula.
-# - Speech Commands has one test part, here called fold 3, so its cells show no deviation.
-# - The last four rows repeat a comparison of the paper. Each window of a recording is as long as a clip.
-#   The recordings come from the other sets at hand, never from the set that is probed. The few
-#   recordings that ESC-10 and UrbanSound8K have in common ([field
-#   notes](../book/field_notes.md#data-sets-and-their-tables)) were left out.
-# - The rows *with words* draw on the other set of sounds and on Speech Commands. Each file is heard
-#   equally often. So 50 % of the windows for ESC-10, and 87 % of those for UrbanSound8K, are single
-#   spoken words of a second, repeated ten times. The rows *without words* draw on the other set of
-#   sounds alone.
-# - *CPU min* are the minutes of one core for the pre-training, averaged over the seeds. `dynamic` has
-#   the most because one of its seeds ran on a slow processor. The first two seeds of the rows of
-#   recordings ran on another kind of processor than those of `full`. [Chapter
-#   9](09_beyond.ipynb#what-the-probes-say) shows how much rounding alone can change an accuracy.
-#
-# ### When is a gain beyond chance?
-#
-# Let $a_k$ and $b_k$ be the accuracies of two rows on fold $k$ of $F$, averaged over $n_a$ and $n_b$
-# seeds. Let $s^2$ be the variance between seeds of the same row, averaged over the rows of a table that
-# have several seeds. The gain $\Delta$ and its standard error are
-#
-# $$
-# \begin{aligned}
-# \Delta &= \frac{1}{F} \sum_{k=1}^{F} (a_k - b_k), \\
-# \operatorname{se}^2 &= \left(\frac{1}{F} + \frac{1}{F - 1}\right)
-#   \frac{1}{F - 1} \sum_{k=1}^{F} (a_k - b_k - \Delta)^2 \\
-# &\quad {} + s^2 \left(\frac{1}{n_a} + \frac{1}{n_b}\right) .
-# \end{aligned}
-# $$ (eq-gain)
-#
-# If the folds were independent, the first bracket would be $1/F$ alone. But the probes of different
-# folds share clips that they are trained on. The second fraction of the bracket allows for that
-# {cite}`nadeau2003`: it is the number of test clips over the number of training clips. Where no row of a
-# table has several seeds, $s^2$ is unknown, and its term is left out. Since $s^2$ is averaged over the
-# rows of one table, the same gain can have another error in another table.
-#
-# A gain is beyond chance if its interval of 95 % lies wholly on one side of zero. Folds and seeds are
-# few, so the interval is that of Student's *t*. With one seed it reaches 2.8 standard errors to each
-# side for five folds, and 4.3 for three. With several seeds it is narrower, because *t* then has more
-# degrees of freedom (by the formula of Welch and Satterthwaite). Where the true gain is zero, about one
-# gain in twenty still gets a star. We never give one to a gain over two folds, whose error is too
-# uncertain.
+# `full` stays ahead of `sine` and of the untrained network, but no single stage gains beyond chance.
+# Some leads of `full` over log-mel statistics and over recordings change their sign. All these changes
+# may be chance, because the folds are few.
 #
 # ## What does an hour buy?
 #
@@ -492,19 +413,18 @@ pd.DataFrame(along).rename_axis("clips heard")
 
 # %% [markdown]
 # With synthesis the probe rises on ESC-10 and UrbanSound8K, unevenly, up to 25,600 clips. From there to
-# the end of the run, at 51,200 clips, three of the four accuracies on these two sets change by less than
-# a point.
+# the end of the run, at 51,200 clips, three of the four accuracies on these two sets change by less
+# than a point.
 #
 # In the paper recordings come out ahead in the end. Here they do not. On both sets the lead changes
 # along the way. At the end synthesis is ahead on both sets with both poolings, but no lead is beyond
 # chance.
 #
-# This does not yet make synthesis the better teacher, for three reasons. First, our recordings are few.
-# On average the network heard each file ten times in the row for ESC-10, and seventeen times in the row
-# for UrbanSound8K. It heard no synthetic clip twice. Second, our recordings are short, half or more of
-# them single words, so they are repeated to fill a clip. [Chapter 8](08_adaptation.ipynb) suggests that
-# a network then learns to copy what it should fill in. Third, each of these runs has one seed, so the
-# errors leave out how much seeds differ. The errors in the
+# This does not yet make synthesis the better teacher. Our recordings are few: on average the network
+# heard each file ten times in the row for ESC-10, and seventeen times in the row for UrbanSound8K. And
+# they are short, half or more of them single words, so they are repeated to fill a clip. [Chapter
+# 8](08_adaptation.ipynb) suggests that a network then learns to copy what it should fill in. Last, each
+# of these runs has one seed, so the errors leave out how much seeds differ. The errors in the
 # [scoreboard](../book/preface.md#what-we-found) allow for it.
 #
 # On Speech Commands only the run on synthesis is probed. Averaged tokens do best at 6,400 clips, and
@@ -515,8 +435,8 @@ pd.DataFrame(along).rename_axis("clips heard")
 # ## How wide, how many
 #
 # Table 4 of the paper asks how much depends on two settings of the curriculum: the range of the
-# fundamental $f_0$, and how many events a clip has. The text that we have does not say what "narrow" and
-# "wide" are. We chose 200 to 1,000 Hz and 20 to 4,000 Hz; the default is 50 to 2,000 Hz.
+# fundamental $f_0$, and how many events a clip has. The text that we have does not say what "narrow"
+# and "wide" are. We chose 200 to 1,000 Hz and 20 to 4,000 Hz; the default is 50 to 2,000 Hz.
 
 # %%
 density = {
@@ -548,45 +468,134 @@ paper_table("table_4")
 # except the default has one seed, and the wide range ran on another processor.
 #
 # `make paper` makes every row of this book that has no record yet. `python -m audiopg reproduce
-# sensitivity` makes those of this table alone, and with `--list` it says how long each takes. With a GPU
-# they run at the paper's scale, which has not been done yet.
+# sensitivity` makes those of this table alone, and with `--list` it says how long each takes. With a
+# GPU they run at the paper's scale, which has not been done yet.
+#
+# ## Who can reconstruct what?
+#
+# The last experiment runs here and now: four networks so small, and runs so short, that a CPU trains
+# them in less than a minute. Each is tested on held-out clips of every curriculum. A row is a network,
+# a column the curriculum that it reconstructs. A network that calls every patch flat would have a loss
+# of 1, or less where patches really are flat.
+
+# %%
+runs = {}
+for name in presets:
+    settings = audiopg.PretrainSettings(
+        preset=audiopg.at_scale(smoke="micro", paper="base"),
+        prior=name,
+        steps=audiopg.at_scale(smoke=32, paper=7813),
+        batch_size=audiopg.at_scale(smoke=4, paper=64),
+        learning_rate=audiopg.at_scale(smoke=3e-3, paper=1e-4),
+        warmup_steps=audiopg.at_scale(smoke=8, paper=0),
+        schedule=audiopg.at_scale(smoke="cosine", paper="constant"),
+    )
+    runs[name] = audiopg.pretrain(settings, progress=False).model.cpu()
+
+# %%
+log_mel = audiopg.LogMel()
+clips = torch.arange(10**6, 10**6 + 16)
+loss = pd.DataFrame(index=presets, columns=presets, dtype=float)
+for heard in presets:
+    mel = log_mel(
+        audiopg.render(
+            audiopg.SynthPrior.preset(heard).sample(clips, seed=0)
+        )
+    )
+    for trained_on, model in runs.items():
+        with torch.no_grad():
+            loss.loc[trained_on, heard] = model(
+                mel, clips, seed=0
+            ).loss.item()
+loss.round(2)
+
+# %% [markdown]
+# In each column the network that heard that curriculum has the lowest loss, mostly by a hair. After so
+# short a run, a loss may even be above 1.
+#
+# The `dynamic` column is low for every network, for a reason that has nothing to do with learning.
+# Between the events of `dynamic` there is digital silence, whose patches really are flat. The noise
+# floor of `full` leaves no such easy patches. So do not compare losses across columns.
 #
 # ## What it means
 #
-# In the paper each stage helps on both sets, and damping and noise help more than the stage before them.
-# Our rows agree that `full` is ahead of `sine`. Most of their accuracies also agree that damping and
-# noise help more than events and envelopes. With averaged tokens partials help, too, as in the paper.
-# But our probes hardly tell how much each stage is worth by itself: the network is small, it heard
-# 12,800 clips, and the recordings are few. Nor do the probes tell whether events and envelopes help on
-# sounds other than words. With fine-tuning on ESC-10, damping and noise gain slightly more than chance
-# could give, but with one seed only. Why would damping help? One possible reason: damping is a low-pass
-# filter, and every real sound is filtered too, by bodies, rooms and distance on its way to the
-# microphone.
+# In the paper each stage helps on both sets, and damping and noise help more than the stage before
+# them. Our rows agree that `full` is ahead of `sine`, and, over all folds, that damping and noise help.
+# Partials help averaged tokens alone. Whether events and envelopes help on sounds other than words, our
+# probes cannot tell: the network is small, it heard 12,800 clips, and the recordings are few.
+#
+# Why would damping help? One possible reason: damping is a low-pass filter, and every real sound is
+# filtered too, by bodies, rooms and distance on its way to the microphone.
 #
 # The paper also claims that, in the same short time, synthesis is a better start than recordings, and
 # that recordings come out ahead with far more time. Our runs can tell neither: the differences are
-# within chance, with 12,800 clips and with four times as many. And our recordings are too few and too
-# short for a verdict on recordings in general.
+# within chance, with 12,800 clips and with four times as many.
 #
-# What is uncertain: the paper's table has one run a row and no interval. Ours have few seeds (the column
-# *seeds*). With two seeds only, the scoreboard said "cannot be told here" of two claims: that partials
-# help, and that damping with noise helps. Both fell just short. We then added a third seed to all
-# curricula and all rows of recordings alike.
+# What is uncertain: the paper's table has one run a row and no interval. Ours have few seeds (the
+# column *seeds*). With two seeds only, averaged tokens fell just short of telling that partials help,
+# and that damping with noise helps. We then added a third seed to all curricula and all rows of
+# recordings alike. A result that decides when to stop looks surer than it is.
 #
-# The recordings are also few. On average the network heard 2.5 windows of each file in the row with
-# words for ESC-10, and 4.2 in that for UrbanSound8K; without words, 5 and 33. No synthetic clip came
-# twice. The folds of UrbanSound8K are three of its ten.
+# Our recordings are too few and too short for a verdict on recordings in general. The folds of
+# UrbanSound8K are three of its ten.
 #
 # ### Change this
 #
-# 1. Train all four live networks for four times as many steps. Is each network still the best on the
-#    curriculum that it heard, and by how much?
+# 1. Train the four networks of the last table for four times as many steps. Is each network still the
+#    best on the curriculum that it heard, and by how much?
 # 2. Replace the presets by the settings of Table 4, which have names: `prior="5-10 events"`.
 #
 # ```{dropdown} What you might find
 # 1. The diagonal sharpens: early in the training, each network becomes better at its own curriculum.
-# 2. In a table of losses like that above, with five networks and five settings, the networks hardly
-#    differ within a column: so short a run learns only what the settings share. In the longer runs
-#    above, one event has the lowest held-out loss of the five, each measured on its own clips. Its
-#    probe is no better: clips of one event are easier to fill in, and teach no more.
+# 2. With five networks and five settings, the networks hardly differ within a column: so short a run
+#    learns only what the settings share. In the recorded runs, one event has the lowest held-out loss
+#    of the five, each measured on its own clips. Its probe is no better: clips of one event are easier
+#    to fill in, and teach no more.
 # ```
+#
+# ## How the rows were made
+#
+# - The *held-out loss* is measured on the curriculum of the row (for recordings, on `full`). So it
+#   cannot be compared between curricula.
+# - Speech Commands has one test part, here called fold 3, so its cells show no deviation.
+# - The last four rows repeat a comparison of the paper. Each window of a recording is as long as a
+#   clip. The recordings come from the other sets at hand, never from the set that is probed. The few
+#   recordings that ESC-10 and UrbanSound8K have in common ([field
+#   notes](../book/field_notes.md#data-sets-and-their-tables)) were left out.
+# - The rows *with words* draw on the other set of sounds and on Speech Commands. Each file is heard
+#   equally often. So 50 % of the windows for ESC-10, and 87 % of those for UrbanSound8K, are single
+#   spoken words of a second, repeated ten times. The rows *without words* draw on the other set of
+#   sounds alone. On average the network heard 2.5 windows of each file in the row with words for
+#   ESC-10, and 4.2 in that for UrbanSound8K; without words, 5 and 33. No synthetic clip came twice.
+# - *CPU min* are the minutes of one core for the pre-training, averaged over the seeds. `dynamic` has
+#   the most because one of its seeds ran on a slow processor. The first two seeds of the rows of
+#   recordings ran on another kind of processor than those of `full`. [Chapter
+#   9](09_beyond.ipynb#what-the-probes-say) shows how much rounding alone can change an accuracy.
+#
+# ## When is a gain beyond chance?
+#
+# Let $a_k$ and $b_k$ be the accuracies of two rows on fold $k$ of $F$, averaged over $n_a$ and $n_b$
+# seeds. Let $s^2$ be the variance between seeds of the same row, averaged over the rows of a table that
+# have several seeds. The gain $\Delta$ and its standard error are
+#
+# $$
+# \begin{aligned}
+# \Delta &= \frac{1}{F} \sum_{k=1}^{F} (a_k - b_k), \\
+# \operatorname{se}^2 &= \left(\frac{1}{F} + \frac{1}{F - 1}\right)
+#   \frac{1}{F - 1} \sum_{k=1}^{F} (a_k - b_k - \Delta)^2 \\
+# &\quad {} + s^2 \left(\frac{1}{n_a} + \frac{1}{n_b}\right) .
+# \end{aligned}
+# $$ (eq-gain)
+#
+# If the folds were independent, the first bracket would be $1/F$ alone. But the probes of different
+# folds share clips that they are trained on. The second fraction of the bracket allows for that
+# {cite}`nadeau2003`: it is the number of test clips over the number of training clips. Where no row of
+# a table has several seeds, $s^2$ is unknown, and its term is left out. Since $s^2$ is averaged over
+# the rows of one table, the same gain can have another error in another table.
+#
+# A gain is beyond chance if its interval of 95 % lies wholly on one side of zero. Folds and seeds are
+# few, so the interval is that of Student's *t*. With one seed it reaches 2.8 standard errors to each
+# side for five folds, and 4.3 for three. With several seeds it is narrower, because *t* then has more
+# degrees of freedom (by the formula of Welch and Satterthwaite). Where the true gain is zero, about one
+# gain in twenty still gets a star. We never give one to a gain over two folds, whose error is too
+# uncertain.

@@ -510,6 +510,35 @@ def gains(
     return {_label(tested): gain for tested, gain in found.items()}
 
 
+def seed_table(
+    rows: Mapping[str, str], folder: str | os.PathLike | None = None
+) -> "pandas.DataFrame":
+    """What each seed of experiments reached, as their records say.
+
+    Args:
+        rows: what to call a row, and the name of its experiment without a seed.
+        folder: of the records.
+
+    Returns:
+        A line for each seed, with "row", "set", "pooling" ("averaged tokens" or "bands kept apart") and
+        the "accuracy" in per cent, averaged over the test folds; no line where there is no record.
+    """
+    import pandas
+
+    lines = [
+        (
+            label,
+            _label(tested).removesuffix(" by frequency"),
+            "bands kept apart" if " by frequency" in tested else "averaged tokens",
+            accuracy,
+        )
+        for label, name in rows.items()
+        for tested, found in _accuracies_by_set(name, folder).items()
+        for accuracy in found.mean(1)
+    ]
+    return pandas.DataFrame(lines, columns=["row", "set", "pooling", "accuracy"])
+
+
 def efficiency(
     tested: str, scale: str, folder: str | os.PathLike | None = None
 ) -> dict[str, list[tuple[float, int, float, float]]]:

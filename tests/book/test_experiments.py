@@ -20,6 +20,7 @@ from audiopg.book.experiments import (
     outcome_table,
     paired_gain,
     recipe_steps,
+    seed_table,
 )
 from audiopg.errors import InputError
 from audiopg.pretraining import RECIPES
@@ -195,6 +196,18 @@ def test_outcomes_are_means_over_seeds_with_the_deviation_over_folds(tmp_path):
     assert table.loc["b", "clips"] == "–"
     assert table.loc["c", ["clips", "held-out loss", "ESC-10"]].tolist() == ["–", "–", "85.0 ± 7.1"]
     assert table.loc["d", "clips"] == "not run yet"
+
+
+def test_each_seed_has_a_line_for_each_set_and_pooling(tmp_path):
+    write(tmp_path, "a-cpu", (0.5, 0.7), tested=URBAN, apart=(0.25, 0.75))
+    write(tmp_path, "a-cpu-seed1", (0.7, 0.8), tested=URBAN, apart=(1.0, 1.0))
+    assert seed_table({"a": "a-cpu", "b": "b-cpu"}, tmp_path).to_numpy().tolist() == [
+        ["a", "UrbanSound8K", "averaged tokens", pytest.approx(60)],
+        ["a", "UrbanSound8K", "averaged tokens", pytest.approx(75)],
+        ["a", "UrbanSound8K", "bands kept apart", 50],
+        ["a", "UrbanSound8K", "bands kept apart", 100],
+    ]
+    assert list(seed_table({"b": "b-cpu"}, tmp_path)) == ["row", "set", "pooling", "accuracy"]
 
 
 def test_a_gain_has_the_standard_error_of_the_paired_differences(tmp_path):
