@@ -395,9 +395,10 @@ shown
 # The judge is a {term}`linear probe` on the recordings that we use for development. For ESC-10 and
 # UrbanSound8K {cite}`salamon2014` these are the first two {term}`folds <fold>`, each tested by a probe
 # that was trained on the other. For Speech Commands they are the validation part, fold 2 in the table.
-# No other fold is tested on. Two accuracies in a cell are those of averaged tokens and of bands kept
-# apart ([chapter 2](02_curriculum.ipynb#what-the-steps-are-worth)). The *held-out loss* is
-# {eq}`eq-loss` on clips that no run trains on.
+# No other fold is tested on. Of two accuracies in a cell, the first is of *averaged tokens*, the mean
+# of all {term}`tokens <token>` of a clip. For the second the *bands are kept apart*: tokens are averaged
+# over time alone, in each of eight bands of frequency. The *held-out loss* is {eq}`eq-loss` on clips that
+# no run trains on.
 
 # %%
 scale = audiopg.at_scale(smoke="cpu", paper="paper")
