@@ -21,6 +21,9 @@ from audiopg.book.experiments import SETS, combined_error, gains, paired_gain
 from audiopg.records import RESULTS, read_record, read_table, unpack
 
 HOLDS, FAILS, MIXED, UNKNOWN = "holds", "does not hold", "mixed", "cannot be told here"
+DEPENDS = "depends on the pooling"
+# How a probe's features were pooled, and what the records of probes add to the name of a row for it.
+POOLINGS = {"averaged tokens": "", "bands kept apart": ", frequency pooling"}
 # Where the intervals of 95 % end, as a quantile, and the p-value below which a difference is no chance.
 QUANTILE, LEVEL = 0.975, 0.05
 # Experiments that run with several seeds, and so tell how far seeds lie apart.
@@ -47,6 +50,7 @@ class Measured:
         digits: decimals to show.
         p: where the error is not known, the p-value (Holm) of a paired test over sources, of no
             difference; nan where the record has none.
+        pooling: of the features of a probe (``POOLINGS``).
     """
 
     what: str
@@ -55,11 +59,17 @@ class Measured:
     freedom: float = math.inf
     digits: int = 1
     p: float = math.nan
+    pooling: str = ""
 
     def __str__(self) -> str:
+        return f"{self.what} {self.figure}".strip()
+
+    @property
+    def figure(self) -> str:
+        """The difference with what tells of its chance."""
         error = "" if math.isnan(self.error) else f" ± {self.error:.{self.digits}f}"
         p = "" if math.isnan(self.p) else f", p = {self.p:.1g}"
-        return f"{self.what} {self.value:+.{self.digits}f}{error}{p}"
+        return f"{self.value:+.{self.digits}f}{error}{p}"
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -91,19 +101,20 @@ class Claim:
 
 
 def compared(*pairs: tuple[str, str]) -> Callable[[Path], list[Measured]]:
-    """Gains in accuracy, in points, of the first experiment of each pair over the second.
-
-    Of probes it takes those of averaged tokens, as the paper averages them.
-    """
+    """Gains in accuracy, in points, of the first experiment of each pair over the second."""
+    by_band = " by frequency"
 
     def measure(folder: Path) -> list[Measured]:
         scale = "paper" if read_record("curriculum-full-paper", folder) else "cpu"
         alike = [f"{name}-{scale}" for name in SEVERAL_SEEDS]
         return [
-            Measured(tested, *gain)
+            Measured(
+                tested.removesuffix(by_band),
+                *gain,
+                pooling=list(POOLINGS)[tested.endswith(by_band)],
+            )
             for pair in pairs
             for tested, gain in gains(*(f"{n}-{scale}" for n in pair), alike, folder).items()
-            if "by frequency" not in tested
         ]
 
     return measure
@@ -124,16 +135,23 @@ def of_weights(kind: str, rival: str) -> Callable[[Path], Iterable[Measured]]:
             record = read_record(kind.format(tested) + native, folder)
             if record is None:
                 continue
-            (name,) = (row for row in record["metrics"] if row.endswith(rival))
-            after, before = (
-                np.array([list(record["metrics"][row]["accuracy"].values())])
-                for row in (THIS, name)
-            )
+            metrics = record["metrics"]
+            (name,) = (row for row in metrics if row.endswith(rival))
             what = record["data"].partition(",")[0].removesuffix(" v0.02")
-            gain, error, freedom = paired_gain(100 * after, 100 * before)
-            p = record["metrics"][name].get("p_holm") if math.isnan(error) else None
-            p = math.nan if p is None else p
-            yield Measured(what, gain, error, freedom, p=p)
+            for pooling, suffix in POOLINGS.items():
+                if THIS + suffix not in metrics:
+                    continue
+                # Log-mel statistics are not pooled.
+                other = name + suffix if name + suffix in metrics else name
+                after, before = (
+                    np.array([list(metrics[row]["accuracy"].values())])
+                    for row in (THIS + suffix, other)
+                )
+                gain, error, freedom = paired_gain(100 * after, 100 * before)
+                # The tests of a record are of its rows against averaged tokens.
+                p = None if suffix or not math.isnan(error) else metrics[name].get("p_holm")
+                p = math.nan if p is None else p
+                yield Measured(what, gain, error, freedom, p=p, pooling=pooling)
 
     return measure
 
@@ -340,11 +358,16 @@ def average(found: list[Measured]) -> Measured:
     """The mean of figures that have errors, which are taken for independent."""
     error, freedom = combined_error((one.error**2, one.freedom) for one in found)
     mean = sum(one.value for one in found) / len(found)
-    return Measured("average", mean, error / len(found), freedom)
+    return Measured("average", mean, error / len(found), freedom, found[0].digits)
+
+
+def with_error(found: list[Measured]) -> list[Measured]:
+    """The figures that are averaged."""
+    return [one for one in found if not math.isnan(one.error)]
 
 
 def verdict(claim: Claim, found: list[Measured]) -> str:
-    """Whether a claim holds, by the average of its figures that have an error.
+    """Whether a claim holds, by the average of its figures, of one pooling, that have an error.
 
     It is mixed where one figure lies where the claim says, and another elsewhere, both by more than
     chance (`side`), which is asked of each figure by itself. Else it holds where every figure lies
@@ -355,7 +378,7 @@ def verdict(claim: Claim, found: list[Measured]) -> str:
     follows.
     """
     sides = {side(claim, one) for one in found}
-    sure = [one for one in found if not math.isnan(one.error)]
+    sure = with_error(found)
     if sides >= {1, -1}:
         return MIXED
     if not sure:
@@ -368,16 +391,46 @@ def verdict(claim: Claim, found: list[Measured]) -> str:
     return FAILS if -1 in sides else UNKNOWN
 
 
+def by_pooling(found: Iterable[Measured]) -> dict[str, list[Measured]]:
+    """The figures of a claim, those of each pooling by themselves."""
+    apart: dict[str, list[Measured]] = {}
+    for one in found:
+        apart.setdefault(one.pooling, []).append(one)
+    return apart
+
+
+def figures(claim: Claim, apart: dict[str, list[Measured]]) -> list[str]:
+    """What was measured, a line each with both poolings, and the intervals of their averages."""
+    lines: dict[tuple[int, str], list[str]] = {}
+    for found in apart.values():
+        for place, one in enumerate(found):
+            lines.setdefault((place, one.what), []).append(one.figure)
+        if claim.margin is None and len(sure := with_error(found)) > 1:
+            mean = average(sure)
+            ends = (f"{end:+.{mean.digits}f}" for end in (mean.value, *mean.interval))
+            lines.setdefault((len(found), mean.what), []).append("{} [{}, {}]".format(*ends))
+    slash = "\N{NO-BREAK SPACE}/ "
+    return [f"{what} {slash.join(told)}" for (_, what), told in lines.items()]
+
+
+def judgement(claim: Claim, apart: dict[str, list[Measured]]) -> list[str]:
+    """The verdict; where one pooling has another than the other, that it depends on it, and both."""
+    told = {pooling: verdict(claim, found) for pooling, found in apart.items()}
+    if len(different := set(told.values())) > 1:
+        return [f"**{DEPENDS}**", *(f"{pooling}: {one}" for pooling, one in told.items())]
+    return [f"**{different.pop() if different else UNKNOWN}**"]
+
+
 def scoreboard(folder: Path = RESULTS) -> str:
     """The table as Markdown."""
     lines = []
     for claim in CLAIMS:
-        found = list(claim.measure(folder))
+        apart = by_pooling(claim.measure(folder))
         number = int(claim.chapter[:2])
         link = f"[chapter {number}](../notebooks/{claim.chapter}.ipynb)"
-        figures = [str(one) for one in found] or ["no finished run yet"]
-        says = [[claim.says], [claim.theirs], [f"{claim.ours}:", *figures]]
-        lines.append([*says, [f"**{verdict(claim, found)}**", link]])
+        measured = figures(claim, apart) or ["no finished run yet"]
+        says = [[claim.says], [claim.theirs], [f"{claim.ours}:", *measured]]
+        lines.append([*says, [*judgement(claim, apart), link]])
     return list_table(
         ["the paper says", "the paper reports", "we measured", "verdict"], lines, "scoreboard"
     )

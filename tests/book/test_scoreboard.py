@@ -116,29 +116,63 @@ def test_without_records_nothing_is_told(scoreboard, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("full", "dynamic", "told", "expected"),
+    ("full", "told", "expected"),
     [
         # Gains of 5, 6 and 7 points: variance 1 · (1/3 + 1/2), so 6 ± 3.93 by Student's t of two
         # degrees of freedom.
-        ((0.55, 0.62, 0.67), (0.5, 0.56, 0.6), "+6.0 ± 0.9", "holds"),
+        ((0.55, 0.62, 0.67), "+6.0 ± 0.9", "holds"),
         # Gains of 4, 6 and 8: 6 ± 7.86; 4.97 if the folds shared no clips to train on.
-        ((0.54, 0.62, 0.68), (0.5, 0.56, 0.6), "+6.0 ± 1.8", "cannot be told here"),
+        ((0.54, 0.62, 0.68), "+6.0 ± 1.8", "cannot be told here"),
         # The same average from two folds: variance 8 · (1/2 + 1/1), so 6 ± 44.
-        ((0.54, 0.68), (0.5, 0.6), "+6.0 ± 3.5", "cannot be told here"),
+        ((0.54, 0.64), "+6.0 ± 3.5", "cannot be told here"),
     ],
 )
-def test_a_gain_is_that_of_the_records(scoreboard, tmp_path, full, dynamic, told, expected):
-    for name, accuracy in (("full", full), ("dynamic", dynamic)):
-        folds = {str(fold): value for fold, value in enumerate(accuracy, 1)}
-        probe = {"ESC-10": {"accuracy": folds}}
-        record = {"metrics": {"probes": probe, "probes_by_frequency": probe}}
-        path = tmp_path / f"curriculum-{name}-cpu.json"
-        path.write_text(json.dumps(record))
-    table = scoreboard.scoreboard(tmp_path)
-    row = table[table.index("Damping and noise") :].partition("\n* - ")[0]
-    assert f"- ESC-10 {told}\n" in row
+def test_a_gain_is_that_of_the_records(scoreboard, tmp_path, full, told, expected):
+    write_curricula(tmp_path, full, full)
+    row = row_of(scoreboard, tmp_path)
+    assert f"- ESC-10 {told}\N{NO-BREAK SPACE}/ {told}\n" in row
     assert f"**{expected}**" in row
-    assert "frequency" not in row
+    assert "pooling" not in row
+    assert "averaged" not in row
+
+
+def test_a_verdict_that_depends_on_the_pooling_says_so(scoreboard, tmp_path):
+    """The first pooling gains 5, 6 and 7 points, the second 4, 6 and 8."""
+    write_curricula(tmp_path, (0.55, 0.62, 0.67), (0.54, 0.62, 0.68))
+    row = row_of(scoreboard, tmp_path)
+    assert "- ESC-10 +6.0 ± 0.9\N{NO-BREAK SPACE}/ +6.0 ± 1.8\n" in row
+    told = row.partition("**")[2].split("\n    - ")[:3]
+    assert told == [
+        "depends on the pooling**",
+        "averaged tokens: holds",
+        "bands kept apart: cannot be told here",
+    ]
+
+
+def write_curricula(folder, averaged, by_band):
+    """Records of `dynamic`, which reaches 0.5, 0.56 and 0.6, and of `full`, with both poolings."""
+    for name, probes in (("dynamic", [(0.5, 0.56, 0.6)] * 2), ("full", (averaged, by_band))):
+        metrics = {}
+        for kind, accuracy in zip(("probes", "probes_by_frequency"), probes, strict=True):
+            folds = {str(fold): value for fold, value in enumerate(accuracy, 1)}
+            metrics[kind] = {"ESC-10": {"accuracy": dict(list(folds.items())[: len(averaged)])}}
+        path = folder / f"curriculum-{name}-cpu.json"
+        path.write_text(json.dumps({"metrics": metrics}))
+
+
+def row_of(scoreboard, folder):
+    """What the table says of damping and noise."""
+    table = scoreboard.scoreboard(folder)
+    return table[table.index("Damping and noise") :].partition("\n* - ")[0]
+
+
+def test_the_interval_of_an_average_is_shown(scoreboard):
+    """Of 1 ± 1 and 2 ± 1 it is 1.5 ± 1.96 · 0.707; figures without an error are left out."""
+    claim = scoreboard.Claim("", "", "", scoreboard.nothing, "05_ablations")
+    found = [scoreboard.Measured("", value, error) for value, error in ((1, 1), (2, 1))]
+    found.append(scoreboard.Measured("", 9.0, math.nan))
+    assert scoreboard.figures(claim, {"": found})[-1] == "average +1.5 [+0.1, +2.9]"
+    assert len(scoreboard.figures(claim, {"": found[1:]})) == 2
 
 
 def test_angles_have_the_error_of_random_ones_where_the_record_has_their_range(
@@ -169,23 +203,31 @@ def test_every_chapter_of_a_claim_is_there(scoreboard):
 
 
 def test_a_gain_of_the_weights_is_paired_over_the_folds_of_their_record(scoreboard, tmp_path):
-    """Folds 1 and 2 gain 4 and 8 points; a set with one test part has the p-value of the record."""
-    rows = {
-        "folds": ({"1": 0.54, "2": 0.68}, {"1": 0.5, "2": 0.6}),
-        "part": ({"3": 0.5}, {"3": 0.25}),
-    }
-    for name, rows_of in (("esc10", rows["folds"]), ("speech_commands", rows["part"])):
+    """Folds 1 and 2 gain 4 and 8 points; a set with one test part has the p-value of the record,
+    which is of averaged tokens. A rival that is not pooled is compared with both poolings."""
+    folds = {"1": 0.54, "2": 0.68}, {"1": 0.5, "2": 0.6}
+    part = {"3": 0.5}, {"3": 0.25}
+    for name, (after, before) in (("esc10", folds), ("speech_commands", part)):
         metrics = {
-            "finetune-x-scratch-tiny": {"accuracy": rows_of[1], "p_holm": 0.0312},
-            "this encoder": {"accuracy": rows_of[0], "p_holm": None},
+            "log-mel": {"accuracy": before, "p_holm": 0.0312},
+            "this encoder": {"accuracy": after, "p_holm": None},
+            "this encoder, frequency pooling": {"accuracy": before, "p_holm": 0.01},
         }
         record = {"metrics": metrics, "data": f"{name}, all clips"}
-        (tmp_path / f"finetune-{name}-tiny.json").write_text(json.dumps(record))
-    measure = scoreboard.of_weights("finetune-{}-tiny", "-scratch-tiny")
-    assert [str(one) for one in measure(tmp_path)] == [
-        "esc10 +6.0 ± 3.5",
-        "speech_commands +25.0, p = 0.03",
+        native = "-native" * (name == "esc10")
+        (tmp_path / f"probe-{name}-tiny{native}.json").write_text(json.dumps(record))
+    measure = scoreboard.of_weights("probe-{}-tiny", "log-mel")
+    assert [(one.pooling, str(one)) for one in measure(tmp_path)] == [
+        ("averaged tokens", "esc10 +6.0 ± 3.5"),
+        ("bands kept apart", "esc10 +0.0 ± 0.0"),
+        ("averaged tokens", "speech_commands +25.0, p = 0.03"),
+        ("bands kept apart", "speech_commands +0.0"),
     ]
-    del metrics["finetune-x-scratch-tiny"]["p_holm"]
-    (tmp_path / "finetune-speech_commands-tiny.json").write_text(json.dumps(record))
-    assert str(list(measure(tmp_path))[1]) == "speech_commands +25.0"
+    # A rival that is pooled is compared with the same pooling; an older record has no p-value.
+    metrics["log-mel, frequency pooling"] = {"accuracy": after}
+    del metrics["log-mel"]["p_holm"]
+    (tmp_path / "probe-speech_commands-tiny.json").write_text(json.dumps(record))
+    assert [str(one) for one in measure(tmp_path)][2:] == [
+        "speech_commands +25.0",
+        "speech_commands -25.0",
+    ]
