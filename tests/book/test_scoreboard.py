@@ -231,3 +231,26 @@ def test_a_gain_of_the_weights_is_paired_over_the_folds_of_their_record(scoreboa
         "speech_commands +25.0",
         "speech_commands -25.0",
     ]
+
+
+@pytest.mark.parametrize("clean", [False, True], ids=["two seeds", "folds 3 to 5"])
+def test_what_fewer_seeds_and_folds_say_is_that_of_the_records(scoreboard, tmp_path, clean):
+    """The preface's average of averaged tokens with two seeds, and ESC-10's folds 3 to 5."""
+    for path in RESULTS.glob("*.json"):
+        if clean or not path.stem.endswith("-seed2"):
+            shutil.copy(path, tmp_path)
+    page = " ".join((ROOT / "book" / "preface.md").read_text().split())
+    said = page.partition("**A third seed.**")[2].partition("There the same gains")[2 * clean]
+    figures = re.findall(r"([\d.]+) (?:points )?\[([-+\d.]+), ([-+\d.]+)\]", said)[:2]
+    alike = [f"{name}-cpu" for name in scoreboard.SEVERAL_SEEDS]
+    for figure, (after, before) in zip(
+        figures, [("harmonic", "sine"), ("full", "dynamic")], strict=True
+    ):
+        names = (f"curriculum-{name}-cpu" for name in (after, before))
+        folds = {"esc10": ["3", "4", "5"]} if clean else None
+        found = scoreboard.gains(*names, alike, tmp_path, folds)
+        sets = ("ESC-10",) if clean else ("ESC-10", "UrbanSound8K")
+        mean = scoreboard.average([scoreboard.Measured(name, *found[name]) for name in sets])
+        assert [float(end) for end in figure] == pytest.approx(
+            (mean.value, *mean.interval), abs=0.0501
+        )
