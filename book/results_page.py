@@ -514,6 +514,18 @@ class Machine(SphinxDirective):
         )
 
 
+class Changed(SphinxDirective):
+    """``{changed}``: how many records were made when files had changed since the commit they name."""
+
+    def run(self) -> list[nodes.Node]:
+        records = read_records()
+        for name in records:
+            self.env.note_dependency(str(RESULTS / f"{name}.json"))
+        changed = sum(record["commit"].endswith("-dirty") for record in records.values())
+        text = f"Of {len(records)} records, {changed} end the name of their commit with `-dirty`."
+        return parsed(self, text)
+
+
 class Speed(SphinxDirective):
     """``{speed}``: what synthesis and waiting cost as shares of what stands beside them."""
 
@@ -603,6 +615,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("results", Results)
     app.add_directive("recorded", Recorded)
     app.add_directive("machine", Machine)
+    app.add_directive("changed", Changed)
     app.add_directive("speed", Speed)
     app.add_directive("execution", Execution)
     app.add_node(execution_times)
