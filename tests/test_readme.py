@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from audiopg.book.experiments import gains
 from audiopg.records import read_record, read_table
 from audiopg.synth import read_scene, render
 
@@ -56,6 +57,46 @@ def test_clips_and_minutes_are_those_of_the_weights():
     assert f"{minutes} minutes on one" in FOUND
     card = (Path(__file__).parents[1] / "audiopg/weights/tiny.md").read_text()
     assert f"{minutes} minutes by the clock" in card
+
+
+def test_findings_of_chapters_are_those_of_records():
+    def of(name):
+        return read_record(name)["metrics"]
+
+    def gain(after, before, tested):
+        return 100 * (of(after)["probes"][tested]["mean"] - of(before)["probes"][tested]["mean"])
+
+    synth, stopped = of("bench-synth"), read_record("pretrain-base-stopped")
+    angles = read_table(of("analysis-tiny")["angles"]).set_index(["embeddings", "factor"])
+    angles = angles.loc["this encoder"]
+    between = [
+        angles.loc["log f0", "relative intensity"],
+        angles.loc["relative intensity", "onset"],
+    ]
+    words = "Speech Commands v0.02, 10 words"
+    extended = gains("extended-cpu", "curriculum-full-cpu")
+    expected = {
+        "01": [synth["milliseconds_a_clip"]["CPU, 1 thread"]["render"]],
+        "03": [
+            100 * len(stopped["metrics"]["loss"]) / stopped["settings"]["steps"],
+            stopped["seconds"],
+        ],
+        "04": [
+            100 * of("packaged-encoders")["voice activity (Silero)"]["mean"],
+            100 * of("probe-esc10-tiny-native")["this encoder"]["mean"],
+        ],
+        "06": [*between, angles["chance"].iloc[0]],
+        "08": [-gain("adapt-to-speech_commands-cpu", "before-adapting-cpu", words)],
+        "09": [extended["ESC-10"][0], -extended["Speech Commands"][0]],
+    }
+    for chapter, values in expected.items():
+        (told,) = re.findall(rf"notebooks/{chapter}_\w+\.ipynb\) \| (.*) \|", README)
+        told = re.findall(r"(?<![-\w])\d+(?:\.\d+)?", told)
+        for text, value in zip(told, values, strict=True):
+            half = 0.5 * 10.0 ** -len(text.partition(".")[2])
+            assert float(text) == pytest.approx(value, abs=half + 1e-9), chapter
+    ratios = synth["ratios"]["a clip of `full`, in a batch of 16"]
+    assert f"takes {ratios['the same without numba']:.1f} of the time" in README
 
 
 def test_its_python_runs_from_top_to_bottom(tmp_path, monkeypatch):

@@ -254,3 +254,12 @@ def test_what_fewer_seeds_and_folds_say_is_that_of_the_records(scoreboard, tmp_p
         assert [float(end) for end in figure] == pytest.approx(
             (mean.value, *mean.interval), abs=0.0501
         )
+
+
+def test_the_gain_in_the_readme_is_that_of_the_table(scoreboard):
+    (claim,) = (claim for claim in scoreboard.CLAIMS if claim.says.startswith("Damping"))
+    averaged = scoreboard.by_pooling(claim.measure(RESULTS))["averaged tokens"]
+    mean = scoreboard.average(scoreboard.with_error(averaged))
+    low, high = mean.interval
+    told = f"Damping and noise gain {mean.value:.1f} points [{low:.1f}, {high:.1f}]"
+    assert told in (ROOT / "README.md").read_text()
