@@ -9,6 +9,7 @@ from audiopg.__main__ import main
 from audiopg.book.experiments import (
     CHOSEN,
     SCALES,
+    SEEDS,
     SETS,
     Experiment,
     combined_error,
@@ -128,6 +129,30 @@ def test_a_control_differs_in_its_first_weights_alone(scale):
         adapted, scratch = (known[f"{kind}-{name}-{scale}"] for kind in ("adapt-to", "target-only"))
         assert adapted.settings == scratch.settings
         assert scratch.start is None
+
+
+def test_a_longer_run_from_scratch_differs_from_the_short_one_in_its_epochs_alone():
+    known = {e.name: e for e in experiments("cpu")}
+    (tiny,) = known["finetune-speech_commands-tiny"].beside
+    for short, name in (
+        (tiny, "scratch-30-epochs-speech_commands-tiny"),
+        (known["finetuned-scratch-esc10-cpu"], "scratch-60-epochs-esc10-mini"),
+    ):
+        long = known[name]
+        assert long.settings.epochs >= 5 * short.settings.epochs
+        assert replace(long.settings, epochs=short.settings.epochs) == short.settings
+        assert (long.sets, long.start) == (short.sets, None)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_the_untrained_network_has_the_seeds_of_the_trained_ones(scale):
+    known = {e.name: e for e in experiments(scale)}
+    for seed in SEEDS[1:]:
+        untrained, trained = (
+            known[f"{name}-{scale}-seed{seed}"] for name in ("untrained-all", "curriculum-full")
+        )
+        assert untrained.settings == trained.settings
+        assert (untrained.features, trained.features) == ("untrained", "trained")
 
 
 def test_the_command_names_what_there_is(capsys):
