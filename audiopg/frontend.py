@@ -9,14 +9,7 @@ from torch import Tensor, nn
 
 from audiopg.environment import full_precision
 from audiopg.errors import InputError
-from audiopg.inputs import (
-    as_samples,
-    as_waves,
-    real,
-    shown,
-    whole_number,
-    whole_rate,
-)
+from audiopg.inputs import as_samples, as_waves, real, shown, whole_number, whole_rate
 from audiopg.synth.parameters import SAMPLE_RATE
 
 WINDOW = 400
@@ -42,7 +35,7 @@ def whole_frames(samples: _Count) -> _Count:
     return (samples - WINDOW) // HOP + 1
 
 
-def mel(hertz: Tensor | float) -> Tensor:
+def hertz_to_mel(hertz: Tensor | float) -> Tensor:
     """Frequency on the mel scale as Kaldi and HTK define it: 1127 ln(1 + f / 700), float32."""
     return 1127.0 * torch.log(1.0 + torch.as_tensor(hertz, dtype=torch.float32) / 700.0)
 
@@ -56,7 +49,8 @@ def mel_filterbank() -> Tensor:
     Returns:
         (257, 128) float32, weights of the FFT bins in each band.
     """
-    bins = mel(torch.arange(FFT_SIZE // 2 + 1).double() * (SAMPLE_RATE / FFT_SIZE))[:, None]
+    hertz = torch.arange(FFT_SIZE // 2 + 1).double() * (SAMPLE_RATE / FFT_SIZE)
+    bins = hertz_to_mel(hertz)[:, None]
     lowest, highest = (1127.0 * math.log(1.0 + f / 700.0) for f in (LOWEST_HZ, SAMPLE_RATE / 2))
     edges = lowest + torch.arange(MEL_BANDS + 2, dtype=torch.float32) * (
         (highest - lowest) / (MEL_BANDS + 1)

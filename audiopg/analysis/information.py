@@ -16,13 +16,7 @@ from audiopg.analysis.cache import fingerprint, kept
 from audiopg.analysis.kraskov import kraskov_information
 from audiopg.environment import usual_torch
 from audiopg.errors import InputError
-from audiopg.inputs import (
-    as_embeddings,
-    as_float64,
-    as_named,
-    whole_number,
-    whole_seed,
-)
+from audiopg.inputs import as_embeddings, as_float64, as_named, whole_number, whole_seed
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from audiopg.analysis import Ablation, FilterGrowth, SubspaceAngles
 from audiopg.errors import InputError
-from audiopg.frontend import HOP, LOWEST_HZ, MEL_BANDS, LogMel, mel
+from audiopg.frontend import HOP, LOWEST_HZ, MEL_BANDS, LogMel, hertz_to_mel
 from audiopg.inputs import as_array
 from audiopg.mae import PIXELS, unpatchify
 from audiopg.synth import CLIP_SECONDS, SAMPLE_RATE, ClipParameters, render
@@ -105,8 +105,8 @@ def mel_ticks() -> tuple[np.ndarray, list[str]]:
     Band i, from 0, has its centre at i. The 128 triangles together reach from 20 Hz, at -1, to
     8 kHz, at 128.
     """
-    lowest, highest = float(mel(LOWEST_HZ)), float(mel(NYQUIST))
-    places = mel(torch.tensor(list(_TICKS_HZ), dtype=torch.float64)).numpy()
+    lowest, highest = float(hertz_to_mel(LOWEST_HZ)), float(hertz_to_mel(NYQUIST))
+    places = hertz_to_mel(torch.tensor(list(_TICKS_HZ), dtype=torch.float64)).numpy()
     positions = (places - lowest) / (highest - lowest) * (MEL_BANDS + 1) - 1
     return positions, list(_TICKS_HZ.values())
 
