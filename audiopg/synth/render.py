@@ -33,8 +33,9 @@ from audiopg.synth.parameters import ClipParameters
 from audiopg.synth.reverberation import reverberate, room
 
 _TILES = CLIP_SAMPLES // TILE
-# The factors of a modulation and of an envelope, in the order of their arguments.
-_MODULATION = ("depth", "rate", "decay", "jitter")
+# The factors of a moving pitch, a modulation and an envelope, in the order of their arguments.
+_MOTION = ("length", "glide", "vibrato_depth", "vibrato_rate")
+_MODULATION = tuple(f"modulation_{name}" for name in ("depth", "rate", "decay", "jitter"))
 _ENVELOPE = ("length", "attack", "decay", "sustain", "release", "amplitude")
 
 
@@ -54,12 +55,11 @@ def render(params: ClipParameters) -> Tensor:
     if not isinstance(params, ClipParameters):
         raise InputError(f"{shown(params)} are no clips; give what SynthPrior.sample returns.")
     params.validate()
-    shape = len(params), CLIP_SAMPLES
-    wave = torch.zeros(shape, dtype=torch.float32, device=params.clip.device)
+    wave = torch.zeros(len(params), CLIP_SAMPLES, dtype=torch.float32, device=params.clip.device)
     with full_precision(wave.device):
-        for rows, part, floor in _chunks(params):
+        for rows, part, white in _chunks(params):
             into = wave[rows] if isinstance(rows, slice) else None
-            finished = _finished(_source(part, floor, into), part, floor)
+            finished = _finished(_source(part, white, into), part, white)
             if finished is not into:
                 wave[rows] = finished
     return wave
@@ -77,8 +77,8 @@ def signal_to_noise(params: ClipParameters) -> Tensor:
     params.validate()
     with full_precision(params.f0.device):
         decibels = torch.empty_like(params.noise_level)
-        for rows, part, floor in _chunks(params):
-            decibels[rows] = _decibels(_source(part, floor), part.noise_level)
+        for rows, part, white in _chunks(params):
+            decibels[rows] = _decibels(_source(part, white), part.noise_level)
     return decibels
 
 
@@ -118,8 +118,9 @@ def _chunks(params: ClipParameters) -> list[tuple[slice | Tensor, ClipParameters
     """Parts of a few clips, which bound the memory, and stay in the cache of a CPU.
 
     Returns:
-        The rows and the clips of each part; and white noise, (B, CLIP_SAMPLES), where any of the
-        clips has additions, which are made of it, as the noise floor is.
+        The rows and the clips of each part; and white noise, (B, CLIP_SAMPLES), of which additions
+        are made, as the noise floor is. It is None where no clip of the part has additions: such
+        clips are left to the kernels, or to compiled loops, where there are any.
     """
     asked = [name for name in FACTORS if getattr(params, name).requires_grad]
     if asked and torch.is_grad_enabled():
@@ -166,7 +167,7 @@ def _white(params: ClipParameters) -> Tensor:
     return noise(params.seed, params.clip, STREAMS["noise_floor"], CLIP_SAMPLES)
 
 
-def _finished(wave: Tensor, params: ClipParameters, white: Tensor | None = None) -> Tensor:
+def _finished(wave: Tensor, params: ClipParameters, white: Tensor | None) -> Tensor:
     """normalise[s(t) + λ η(t)] of (B, CLIP_SAMPLES), in place; ``white`` is overwritten."""
     kernels = _kernels(wave.device.type) if white is None else None
     if kernels:
@@ -191,25 +192,23 @@ def _add_floor(wave: Tensor, params: ClipParameters, white: Tensor | None) -> No
         wave += floor.mul_(level[:, None])
 
 
-def _source(
-    params: ClipParameters, white: Tensor | None = None, wave: Tensor | None = None
-) -> Tensor:
+def _source(params: ClipParameters, white: Tensor | None, wave: Tensor | None = None) -> Tensor:
     """s(t) = damp_fc[Σ_i a_i e_i(t) u_i(t) + b_i(t)] (equation 2), (B, CLIP_SAMPLES).
 
     Args:
-        white: (B, CLIP_SAMPLES), what additions are made of; None where no clip has any.
+        white: as in `_chunks`.
         wave: (B, CLIP_SAMPLES), zeros that may become the result.
     """
-    kernels = _kernels(params.f0.device.type) if white is None else None
+    device = params.f0.device
+    kernels = _kernels(device.type) if white is None else None
     if kernels:
         wave = kernels.source(params)
     else:
         if wave is None:
-            shape = len(params), CLIP_SAMPLES
-            wave = torch.zeros(shape, dtype=torch.float32, device=params.f0.device)
+            wave = torch.zeros(len(params), CLIP_SAMPLES, dtype=torch.float32, device=device)
         _add_tones(wave, params, white)
         _add_bursts(wave, params)
-    if on_cpu(wave.device):
+    if on_cpu(device):
         lowpass_(wave, params.cutoff, params.quality)
     else:
         wave = lowpass(wave, params.cutoff, params.quality)
@@ -229,7 +228,7 @@ def _add_reverberation(wave: Tensor, params: ClipParameters) -> None:
         wave[rows] = reverberate(wave[rows], response, level)
 
 
-def _add_tones(wave: Tensor, params: ClipParameters, white: Tensor | None = None) -> None:
+def _add_tones(wave: Tensor, params: ClipParameters, white: Tensor | None) -> None:
     """Add a_i e_i(t) u_i(t) of every event to (B, CLIP_SAMPLES), in place."""
     slot, clip, tile = _sounding_tiles(params)
     kind = _event_kinds(params, white is not None)[clip, slot]
@@ -308,20 +307,16 @@ def _render_tiles(
     clip: Tensor,
     slot: Tensor,
     tile: Tensor,
-    white: Tensor | None = None,
+    white: Tensor | None,
 ) -> Tensor:
-    """a e(t) u(t) of R tiles of events of one kind, (R, TILE).
-
-    Args:
-        white: (B, CLIP_SAMPLES) noise, which additions are made of; None for none of them.
-    """
+    """a e(t) u(t) of R tiles of events of one kind, (R, TILE)."""
     tone, start = _oscillate(params, kind, clip, slot, tile, white)
     tone = shape(tone, start, *(getattr(params, name)[clip, slot] for name in _ENVELOPE))
     if white is not None:
         rows = (params.modulation_depth[clip, slot] > 0).nonzero().squeeze(1)
         if some(rows):
             clip, slot = clip[rows], slot[rows]
-            factors = (getattr(params, f"modulation_{name}")[clip, slot] for name in _MODULATION)
+            factors = (getattr(params, name)[clip, slot] for name in _MODULATION)
             tone[rows] *= modulation(start[rows], clip, strength_place(slot), white, *factors)
     return tone
 
@@ -379,20 +374,16 @@ def _altered_excitation(
     Returns:
         (R, TILE) float32.
     """
-    f0, *motion = get("f0", "length", "glide", "vibrato_depth", "vibrato_rate")
+    f0, share, bandwidth, *motion = get("f0", "noise_share", "noise_bandwidth", *_MOTION)
     phase = moving_phase(start, *(factor[event] for factor in (f0, *motion)))
-    (share,) = get("noise_share")
     result = torch.zeros(phase.shape, dtype=torch.float32, device=phase.device)
     rows = (share < 1)[event].nonzero().squeeze(1)
     if some(rows):
-        left = (1 - share[event[rows]]).float()[:, None]
-        result[rows] = _altered_tone(start[rows], phase[rows], event[rows], f0, motion, get).mul_(
-            left
-        )
+        tone = _altered_tone(start[rows], phase[rows], event[rows], get)
+        result[rows] = tone.mul_((1 - share[event[rows]]).float()[:, None])
     rows = (share > 0)[event].nonzero().squeeze(1)
     if some(rows):
         of = event[rows]
-        (bandwidth,) = get("noise_bandwidth")
         # Noise begins with an event's first sample, although its onset may lie between two samples.
         before = (start[rows] * SAMPLE_RATE + CLOSE).floor()
         band = noise_band(
@@ -403,33 +394,29 @@ def _altered_excitation(
 
 
 def _altered_tone(
-    start: Tensor,
-    phase: Tensor,
-    event: Tensor,
-    f0: Tensor,
-    motion: list[Tensor],
-    get: Callable[..., list[Tensor]],
+    start: Tensor, phase: Tensor, event: Tensor, get: Callable[..., list[Tensor]]
 ) -> Tensor:
-    """u(θ(t)) of R tiles of some of the H events, (R, TILE)."""
-    events, event = _events_of(event, len(f0))
+    """u(θ(t)) of R tiles, of events that are not noise alone, (R, TILE).
 
-    def own(*names: str) -> list[Tensor]:
-        return [factor[events] for factor in get(*names)]
-
-    excitation, band_limited = own("excitation", "band_limited")
-    formants = torch.stack(own("formant_1", "formant_2", "formant_3"), dim=1)
-    f0, length, glide, depth, rate = (factor[events] for factor in (f0, *motion))
+    Args:
+        phase: (R, TILE), θ(t).
+        start, event, get: as in `_altered_excitation`.
+    """
+    excitation, band_limited, share = get("excitation", "band_limited", "noise_share")
+    f0, *motion = get("f0", *_MOTION)
+    _, glide, depth, _ = motion
+    formants = torch.stack(get("formant_1", "formant_2", "formant_3"), dim=1)
     tabled = is_one_of(excitation, EXCITATIONS.resonant) & (
         ~is_one_of(excitation, EXCITATIONS.pulses) | band_limited | (formants > 0).any(dim=1)
     )
     highest = f0 * (2 ** glide.clamp(min=0) + depth)
-    chosen = places(tabled)
+    chosen = places(tabled & (share < 1))
 
     def partials(order: Tensor) -> tuple[Tensor, Tensor]:
         height = turn = f0.new_zeros(len(chosen), len(order))
         for name in EXCITATIONS.resonant:
             row = EXCITATIONS.rows[name]
-            factors = (factor[chosen] for factor in own(*row.factors))
+            factors = (factor[chosen] for factor in get(*row.factors))
             amplitude, angle = row.partials(order, *factors)
             mine = is_one_of(excitation[chosen], [name])[:, None]
             height, turn = torch.where(mine, amplitude, height), torch.where(mine, angle, turn)
@@ -449,10 +436,10 @@ def _altered_tone(
             def cycles(ratio: Tensor | None = None, rows: Tensor = rows, of: Tensor = of) -> Tensor:
                 if ratio is None:
                     return phase[rows]
-                pitch = f0[of] * ratio
-                return moving_phase(start[rows], pitch, length[of], glide[of], depth[of], rate[of])
+                moved = (factor[of] for factor in motion)
+                return moving_phase(start[rows], f0[of] * ratio, *moved)
 
-            tone[rows] = row.tone(cycles, *(factor[of] for factor in own(*row.factors)))
+            tone[rows] = row.tone(cycles, *(factor[of] for factor in get(*row.factors)))
     return tone
 
 
