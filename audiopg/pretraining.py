@@ -55,7 +55,7 @@ _EXPLOSION, _STEPS_BEFORE = 10.0, 100
 
 @dataclass(frozen=True)
 class PretrainResult:
-    """A finished run: the model, in evaluation mode, and the loss of every step, (steps,)."""
+    """The model of a run, in evaluation mode, and the losses of the steps done, (steps,)."""
 
     model: MaskedAutoencoder
     losses: Tensor
@@ -170,11 +170,11 @@ def _begin(
         if rank == 0:
             begin(run, resume)
     if world > 1:
-        _share(run)
+        _broadcast(run)
     return run
 
 
-def _share(run: Run) -> None:
+def _broadcast(run: Run) -> None:
     """Bring all processes to the place of the first in a run; the weights follow by themselves."""
     log_mel = run.model.encoder.log_mel
     own = [run.losses, run.before, log_mel.mean, log_mel.standard_deviation, run.heard]
@@ -231,7 +231,7 @@ def _train(run: Run, recordings: Recordings | None, watch: Watcher | None, progr
         _, stop = agree(none_yet, _reasons_to_stop(run, run.before, caught, batch))
         while len(run.losses) < settings.steps and not any(stop):
             began, used = run.seconds, time.process_time()
-            output, norm = _backward(network, batch, settings)
+            output, norm = _forward_backward(network, batch, settings)
             # On a GPU the next clips are made while the backward pass runs, and this process looks at
             # the loss.
             batch = _next(batches, run.device)
@@ -373,10 +373,10 @@ def _synthesized(
         yield render(params), targets
 
 
-def _backward(
+def _forward_backward(
     network: nn.Module, batch: _Batch, settings: PretrainSettings
 ) -> tuple[MaskedOutput, Tensor]:
-    """The network's output for a batch, whose gradients it leaves in the parameters, and their norm."""
+    """The network's output for a batch, and the norm of the gradients left in its parameters."""
     with environment.autocast(batch.mel.device, settings.precision):
         output = network(
             batch.mel,
