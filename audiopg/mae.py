@@ -164,21 +164,6 @@ def sine_cosine_positions(tokens: int, width: int) -> Tensor:
     return torch.cat([wave(a) for a in angles for wave in (torch.sin, torch.cos)], dim=1).float()
 
 
-def visible_tokens(clips: Tensor, seed: int, tokens: int, mask_ratio: float) -> Tensor:
-    """The tokens the encoder sees, a pure function of (seed, clip), on any device.
-
-    Args:
-        clips: (B,) clip indices, as `SynthPrior.sample` takes them.
-        seed: key of the random numbers.
-        tokens: tokens of a whole clip.
-        mask_ratio: share of tokens hidden.
-
-    Returns:
-        (B, visible) int64, distinct token indices in ascending order.
-    """
-    return training_tokens(clips, seed, tokens, mask_ratio)[0]
-
-
 def training_tokens(
     clips: Tensor,
     seed: int,
@@ -189,12 +174,15 @@ def training_tokens(
 ) -> tuple[Tensor, Tensor]:
     """The tokens that the encoder sees, and those that the decoder works on, in one step.
 
-    The decoder works on all visible tokens, and on a share of the hidden ones, drawn at random
-    (Fu et al., 2024). A window lies at a random place in the clip, and neither of the two sees a
-    patch outside it.
+    Both are a pure function of seed and clip, on any device. The decoder works on all visible tokens,
+    and on a share of the hidden ones, drawn at random (Fu et al., 2024). A window lies at a random
+    place in the clip, and neither of the two sees a patch outside it.
 
     Args:
-        clips, seed, tokens, mask_ratio: as in `visible_tokens`.
+        clips: (B,) clip indices, as `SynthPrior.sample` takes them.
+        seed: key of the random numbers.
+        tokens: of a whole clip.
+        mask_ratio: share of tokens hidden.
         decoded_share: of the hidden tokens, at least one of which is taken.
         window: its length in patches, of `tokens` / 8 in the clip; None for the whole clip.
 

@@ -27,7 +27,6 @@ from audiopg.mae import (
     sine_cosine_positions,
     training_tokens,
     unpatchify,
-    visible_tokens,
 )
 from audiopg.pretrained import load_encoder, load_model, save_model, shipped_weights
 from audiopg.runs import read_tensors
@@ -74,11 +73,11 @@ def test_positions_agree_with_the_formula():
 
 def test_masks_are_distinct_uniform_and_a_function_of_seed_and_clip():
     clips = torch.arange(2000)
-    visible = visible_tokens(clips, 3, 512, 0.75)
+    visible = training_tokens(clips, 3, 512, 0.75)[0]
     assert visible.shape == (2000, 128)
     assert (visible.diff(dim=1) > 0).all()
-    assert torch.equal(visible_tokens(clips[[700, 2]], 3, 512, 0.75), visible[[700, 2]])
-    assert not torch.equal(visible_tokens(clips, 4, 512, 0.75), visible)
+    assert torch.equal(training_tokens(clips[[700, 2]], 3, 512, 0.75)[0], visible[[700, 2]])
+    assert not torch.equal(training_tokens(clips, 4, 512, 0.75)[0], visible)
     counts = visible.flatten().bincount(minlength=512)
     # Without replacement the variance is three quarters of the multinomial's.
     statistic = ((counts - 500.0) ** 2 / (500 * 0.75)).sum()
@@ -118,7 +117,7 @@ def test_indices_and_spectrograms_of_other_kinds_are_those_of_tensors(model, mel
         assert torch.equal(found.mask, expected.mask)
         assert torch.equal(found.loss, expected.loss)
     with pytest.raises(InputError, match=r"clip was given .*; it takes whole numbers"):
-        visible_tokens(torch.tensor([0.5]), 1, 512, 0.75)
+        training_tokens(torch.tensor([0.5]), 1, 512, 0.75)
 
 
 def test_masked_patches_do_not_reach_the_prediction(model, mel):
@@ -135,7 +134,7 @@ def test_masked_patches_do_not_reach_the_prediction(model, mel):
 @pytest.mark.parametrize("tokens", [0, -4, True, 1.5, None])
 def test_a_number_of_tokens_that_is_none_is_refused(tokens):
     with pytest.raises(InputError, match=r"tokens is .*; give a whole number, 1 or more"):
-        visible_tokens(torch.arange(2), 0, tokens, 0.75)
+        training_tokens(torch.arange(2), 0, tokens, 0.75)
 
 
 @pytest.mark.parametrize("window", [None, 24])
@@ -155,7 +154,7 @@ def test_a_share_of_the_masked_patches_is_drawn_by_seed_and_clip(window):
     assert len(decoded.unique()) == len(visible.unique()) == 512
     assert training_tokens(clips, 3, 512, 0.75, 1e-9, window)[1].shape == (400, tokens // 4 + 1)
     if window is None:
-        assert torch.equal(visible, visible_tokens(clips, 3, 512, 0.75))
+        assert torch.equal(visible, training_tokens(clips, 3, 512, 0.75)[0])
         every = training_tokens(clips, 3, 512, 0.75)[1]
         assert every.tolist() == 400 * [list(range(512))]
 
@@ -177,7 +176,7 @@ def test_a_window_lies_anywhere_in_the_clip_and_holds_all_that_is_seen():
     statistic = ((within - 1000.0) ** 2 / (1000 * 0.75)).sum()
     assert scipy.stats.chi2.sf(statistic.item(), 191) > 1e-3
     whole = training_tokens(clips, 5, 512, 0.75, 1.0, window=64)
-    assert torch.equal(whole[0], visible_tokens(clips, 5, 512, 0.75))
+    assert torch.equal(whole[0], training_tokens(clips, 5, 512, 0.75)[0])
 
 
 def test_of_a_share_of_the_masked_patches_the_loss_is_theirs_alone(model, mel):
@@ -321,7 +320,7 @@ def test_a_network_without_a_class_token_has_patches_alone(mel, tmp_path):
     with_token = MaskedAutoencoder.preset("micro")
     numbers = [sum(p.numel() for p in m.parameters()) for m in (with_token, model)]
     assert numbers[0] - numbers[1] == 64
-    visible = visible_tokens(torch.arange(3), 0, 512, 0.75)
+    visible = training_tokens(torch.arange(3), 0, 512, 0.75)[0]
     assert model.encoder(mel).shape == (3, 512, 64)
     assert model.encoder(mel, visible).shape == (3, 128, 64)
     assert with_token.encoder(mel, visible).shape == (3, 129, 64)

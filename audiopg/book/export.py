@@ -43,7 +43,7 @@ from audiopg.mae import (
     MaskedAutoencoder,
     MaskedOutput,
     reconstruct,
-    visible_tokens,
+    training_tokens,
 )
 from audiopg.random import STREAMS, uniform
 from audiopg.synth import (
@@ -245,7 +245,7 @@ class Hide(nn.Module):
         self.mask_ratio = mask_ratio
 
     def forward(self, clip: Tensor) -> Tensor:
-        return visible_tokens(clip[None], _MASK_SEED, MOST_TOKENS, self.mask_ratio)
+        return training_tokens(clip[None], _MASK_SEED, MOST_TOKENS, self.mask_ratio)[0]
 
 
 class Decode(nn.Module):
