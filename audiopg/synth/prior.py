@@ -417,10 +417,10 @@ class SynthPrior:
 
     def _draws(self, key: Tensor, clip: Tensor) -> dict[str, Tensor]:
         """U[0, 1) for every factor, in one call of the generator: (B,), (B, E) or (B, E, K)."""
-        events, partials, off = self.events[1], self.partials[1], self._undrawn()
+        events, partials = self.events[1], self.partials[1]
         all_share = self.shared_source and self.mixture_probability == 0
         positions = {}
-        for factor in (factor for factor in _DRAWS if factor not in off):
+        for factor in self._drawn():
             of_source = all_share and factor in _SOURCE_DRAWS
             slots = range(1 if of_source or factor in _CLIP_DRAWS else events)
             orders = range(partials if factor in _PARTIAL_DRAWS else 1)
@@ -447,8 +447,8 @@ class SynthPrior:
                 draws[factor] = torch.where(has_own, own, own[:, :1])
         return draws
 
-    def _undrawn(self) -> set[str]:
-        """The draws left out: those of additions that are off, and those that nothing drawn hears.
+    def _drawn(self) -> list[str]:
+        """The draws made: all but those of additions that are off, and those that no excitation hears.
 
         Only factors beyond the paper are left out for want of an excitation that hears them.
         """
@@ -458,12 +458,13 @@ class SynthPrior:
             if getattr(self, probability) == 0
             for draw in draws
         }
-        drawn = {*self.excitation, *self.pulse}
-        return off | {
+        kinds = {*self.excitation, *self.pulse}
+        off |= {
             name
             for name, factor in FACTORS.items()
-            if factor.beyond and drawn.isdisjoint(EXCITATIONS.hearing(name))
+            if factor.beyond and kinds.isdisjoint(EXCITATIONS.hearing(name))
         }
+        return [draw for draw in _DRAWS if draw not in off]
 
 
 _STEADY = {
