@@ -15,8 +15,9 @@ from torch import Tensor
 
 from audiopg._types import Array, DataFrame
 from audiopg.analysis.information import as_factor, as_factors, as_table
+from audiopg.analysis.probes import require_variation, splits
 from audiopg.errors import InputError
-from audiopg.inputs import as_embeddings, as_float64, as_named, random_by, share, whole_number
+from audiopg.inputs import as_embeddings, as_float64, as_named, whole_number
 
 # A column this many times its span away from 0 keeps 14 bits in float32.
 _FAR = 1000
@@ -208,20 +209,16 @@ def dci(
     embeddings = _below_one(as_embeddings(embeddings).cpu().numpy())
     clips, dimensions = embeddings.shape
     factors = {n: _below_one(v.cpu().numpy()) for n, v in as_factors(factors, clips).items()}
-    n_test, trees = round(share(test_share, "test_share") * clips), whole_number(trees, "trees")
-    if dimensions < 2 or len(factors) < 2 or not 2 <= n_test <= clips - 2:
+    trees = whole_number(trees, "trees")
+    if dimensions < 2 or len(factors) < 2:
         raise InputError(
-            f"there are {dimensions} dimensions, {len(factors)} factors and {n_test} of {clips} clips "
-            "to test on; give at least 2 dimensions, 2 factors, and 2 clips to train and to test on."
+            f"there are {dimensions} dimensions and {len(factors)} factors; give at least 2 dimensions "
+            "and 2 factors."
         )
-    test, train = np.split(random_by(seed).permutation(clips), [n_test])
+    ((test, train),) = splits(clips, test_share, 1, seed)
+    require_variation(factors, test, train, 0)
     importance, informativeness = [], []
-    for name, values in factors.items():
-        if np.ptp(values[train]) == 0 or np.ptp(values[test]) == 0:
-            raise InputError(
-                f"{name} has a single value in a part of the clips; give more clips or another "
-                "factor."
-            )
+    for values in factors.values():
         forest = RandomForestRegressor(
             trees, n_jobs=torch.get_num_threads(), random_state=seed % 2**32
         )

@@ -224,8 +224,8 @@ def ablate(
             "0."
         )
     ranking = ranking.astype(np.int64)
-    ((test, train),) = _splits(clips, test_share, 1, seed)
-    _require_variation({"factor": factor}, test, train, 0)
+    ((test, train),) = splits(clips, test_share, 1, seed)
+    require_variation({"factor": factor}, test, train, 0)
     parts = standardised(embeddings, test, train)
     return _ablated(parts, (factor[train], factor[test]), ranking, counts, draws, seed)
 
@@ -270,10 +270,9 @@ def _probe(
     factors = {n: v.cpu().numpy() for n, v in as_factors(factors, len(embeddings)).items()}
     first: dict[str, dict[str, np.ndarray]] = {}
     repeats = whole_number(repeats, "repeats")
-    splits = _splits(len(embeddings), test_share, repeats, seed)
     r2, strengths = (np.empty((len(factors), repeats)) for _ in range(2))
-    for repeat, (test, train) in enumerate(splits):
-        _require_variation(factors, test, train, repeat)
+    for repeat, (test, train) in enumerate(splits(len(embeddings), test_share, repeats, seed)):
+        require_variation(factors, test, train, repeat)
         train_part, test_part = standardised(embeddings, test, train)
         parts = np.linalg.svd(train_part, full_matrices=False)
         for row, (name, factor) in enumerate(factors.items()):
@@ -284,7 +283,7 @@ def _probe(
     return {n: RidgeResult(r2[i], strengths[i], **first[n]) for i, n in enumerate(factors)}
 
 
-def _splits(
+def splits(
     clips: int, test_share: float, repeats: int, seed: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """(test, train) indices of some random splits."""
@@ -298,9 +297,10 @@ def _splits(
     return [tuple(np.split(random.permutation(clips), [n_test])) for _ in range(repeats)]
 
 
-def _require_variation(
+def require_variation(
     factors: Mapping[str, np.ndarray], test: np.ndarray, train: np.ndarray, split: int
 ) -> None:
+    """Refuse a factor of a single value in the test or the training part of a split of that number."""
     for name, factor in factors.items():
         if np.ptp(factor[test]) == 0 or np.ptp(factor[train]) == 0:
             raise InputError(

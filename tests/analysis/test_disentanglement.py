@@ -88,7 +88,7 @@ def test_a_factor_that_does_not_vary_has_no_importance():
     embeddings, factors = made(40)
     factors["loudness"] = np.arange(40) == 3
     with pytest.raises(
-        InputError, match="loudness has a single value in a part of the clips; give"
+        InputError, match="loudness has a single value in a part of split 0; R² needs"
     ):
         dci(embeddings, factors)
 
@@ -180,7 +180,7 @@ def test_dci_scores_are_those_of_the_definition():
         (lambda e, f: attribute_predictability(e[:, :1], f), "two dimensions"),
         (lambda e, f: dci(e, {"pitch": f["pitch"]}), "2 factors"),
         (lambda e, f: dci(e, f, trees=0), "trees is 0; give a whole number, 1 or more"),
-        (lambda e, f: dci(e[:4], {n: v[:4] for n, v in f.items()}), "1 of 4 clips"),
+        (lambda e, f: dci(e[:4], {n: v[:4] for n, v in f.items()}), "4 clips leaves 1 to test on"),
         (lambda e, f: dci(e[:9], f), "each of the 9 clips"),
     ],
 )
