@@ -22,6 +22,9 @@ from audiopg.records import RESULTS, read_record, read_table, unpack
 
 HOLDS, FAILS, MIXED, UNKNOWN = "holds", "does not hold", "mixed", "cannot be told here"
 DEPENDS = "depends on the pooling"
+# A figure stays on one line, and no line begins with what stands between two poolings.
+SPACE = "\N{NO-BREAK SPACE}"
+SLASH = f"{SPACE}/ "
 # How a probe's features were pooled, and what the records of probes add to the name of a row for it.
 POOLINGS = {"averaged tokens": "", "bands kept apart": ", frequency pooling"}
 # Where the intervals of 95 % end, as a quantile, and the p-value below which a difference is no chance.
@@ -407,18 +410,18 @@ def figures(claim: Claim, apart: dict[str, list[Measured]]) -> list[str]:
             lines.setdefault((place, one.what), []).append(one.figure)
         if claim.margin is None and len(sure := with_error(found)) > 1:
             mean = average(sure)
-            ends = (f"{end:+.{mean.digits}f}" for end in (mean.value, *mean.interval))
-            lines.setdefault((len(found), mean.what), []).append("{} [{}, {}]".format(*ends))
-    slash = "\N{NO-BREAK SPACE}/ "
-    return [f"{what} {slash.join(told)}" for (_, what), told in lines.items()]
+            low, high = (f"{end:+.{mean.digits}f}" for end in mean.interval)
+            lines.setdefault((len(found), mean.what), []).append(f"[{low}, {high}]")
+    return [
+        f"{what} {SLASH.join(one.replace(' ', SPACE) for one in told)}"
+        for (_, what), told in lines.items()
+    ]
 
 
 def judgement(claim: Claim, apart: dict[str, list[Measured]]) -> list[str]:
     """The verdict; where one pooling has another than the other, that it depends on it, and both."""
-    told = {pooling: verdict(claim, found) for pooling, found in apart.items()}
-    if len(different := set(told.values())) > 1:
-        return [f"**{DEPENDS}**", *(f"{pooling}: {one}" for pooling, one in told.items())]
-    return [f"**{different.pop() if different else UNKNOWN}**"]
+    told = [verdict(claim, found) for found in apart.values()] or [UNKNOWN]
+    return [f"**{DEPENDS}**", SLASH.join(told)] if len(set(told)) > 1 else [f"**{told[0]}**"]
 
 
 def scoreboard(folder: Path = RESULTS) -> str:
