@@ -279,9 +279,8 @@ tested.fillna("–")
 # or more of what these encoders heard are single spoken words, each looped ten times to fill a clip
 # ([chapter 5](05_ablations.ipynb#the-experiment-recorded)).
 #
-# The first table says what each encoder heard, and how long its training took by the clock. By
-# "recordings" it means files. The times are rough, because the machines also did other work. In the
-# second table, p compares each row with the row "AudioPG, tiny", which has mean pooling.
+# The table says what each encoder heard, and how long its training took by the clock. By "recordings" it
+# means files. The times are rough, because the machines also did other work.
 
 # %%
 SETS = {
@@ -344,32 +343,47 @@ def readable(tables):
     return table.fillna("–")
 
 
-readable(tables)
+COLOURS = {"AudioPG": "blue", "random": "vermilion", "log-mel": "green"}
 
-# %% mystnb={"figure": {"caption": "Linear probes of frozen features: means over the test folds, and 95 % intervals by the bootstrap over sources.", "name": "fig-intervals"}, "image": {"alt": "Three panels of dots with whiskers, one for each set, a row for each way of making features; numbers are in the table above"}}
+
+def look(row):
+    """The colour of a row, which is grey for the two small runs."""
+    kinds = [name for start, name in COLOURS.items() if start in row]
+    return plots.PALETTE[kinds[0] if kinds else "grey"]
+
+
+# %% mystnb={"figure": {"caption": "Linear probes of frozen features: means over the test folds, and 95 % intervals by the bootstrap over sources. Filled dots: all tokens of a clip averaged, or log-mel. Open squares: frequency pooling.", "name": "fig-intervals"}, "image": {"alt": "Three panels of dots with whiskers, one for each set, a row for each way of making features; numbers are in the folded table below"}}
 ends = ["mean", "95 % from", "95 % to"]
-shown = pd.concat(tables)[ends].drop("chance", level=1)
-rows = list(shown.index.unique(1))
+shown = pd.concat(tables)[ends].drop(["chance", "majority class"], level=1)
+pooled = ", frequency pooling"
+rows = list(shown.index.unique(1).str.removesuffix(pooled).unique())
 size = 4.2, 0.8 + 0.3 * len(rows) * len(tables)
 figure, axes = plt.subplots(len(tables), sharex=True, figsize=size)
 for axis, title in zip(axes, tables, strict=True):
-    table = shown.loc[title]
-    middle, low, high = table.to_numpy().T
-    axis.errorbar(
-        middle,
-        [rows.index(row) for row in table.index],
-        xerr=(middle - low, high - middle),
-        fmt="o",
-        markersize=4,
-        capsize=2,
-        color=plots.PALETTE["blue"],
-    )
-    axis.set_title(title, fontsize="small")
+    for row, (middle, low, high) in shown.loc[title].iterrows():
+        name = row.removesuffix(pooled)
+        both = name + pooled in shown.loc[title].index
+        axis.errorbar(
+            middle,
+            rows.index(name) + both * (0.17 if row != name else -0.17),
+            xerr=[[middle - low], [high - middle]],
+            fmt="s" if row != name else "o",
+            markersize=4,
+            markerfacecolor="none" if row != name else None,
+            capsize=2,
+            color=look(row),
+        )
+    axis.set_title(title, fontsize="small", loc="right")
     axis.grid(axis="x", linewidth=0.5, alpha=0.4)
-    axis.set_yticks(range(len(rows)), rows, fontsize="x-small")
+    axis.set_yticks(range(len(rows)), rows)
+    axis.tick_params(labelsize="small")
     axis.set_ylim(len(rows) - 0.5, -0.5)
-axis.set_xlabel("accuracy (%)")
+axis.set_xlim(30, 95)
+axis.set_xlabel("accuracy (%)", fontsize="small")
 plt.show()
+
+# %% mystnb={"code_prompt_show": "Show the numbers, and p-values against AudioPG, tiny", "code_prompt_hide": "Hide the numbers"} tags=["hide-output"]
+readable(tables)
 
 # %% [markdown]
 # What is such an accuracy worth? We probed three small networks of others on ESC-10, all trained on
