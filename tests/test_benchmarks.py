@@ -1,4 +1,5 @@
 import runpy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +9,12 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from audiopg import RECIPES, LogMel, MaskedAutoencoder, PretrainSettings, SynthPrior, render
+from audiopg.datasets import LabelledClips
 from audiopg.mae import ARCHITECTURES
 from audiopg.pretraining import different
 from audiopg.records import read_record
 from audiopg.synth import SAMPLE_RATE
+from audiopg.transfer import probe_features
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 
@@ -104,3 +107,25 @@ def test_a_shortened_recipe_keeps_its_proportions():
     # What the weights that were shipped first were made by, but for the precision.
     before = read_record("pretrain-tiny-adamw")["settings"]
     assert different(PretrainSettings(**before), recipe["BEFORE"]) == ["precision"]
+
+
+def test_pairs_on_some_folds_are_those_of_a_probe_of_these_folds():
+    pairs = runpy.run_path(str(BENCHMARKS / "pairs.py"))
+    labels, folds = np.arange(90) % 3, np.arange(90) // 3 % 3 + 1
+    names = {fold: str(fold) for fold in (1, 2, 3)}
+    clips = LabelledClips(
+        "set", [], labels, folds, ["a", "b", "c"], "", names, [1, 2, 3], sources=np.arange(90) // 2
+    )
+    rows = sorted({row for pair in pairs["PAIRS"] for row in pair})
+    noise = np.random.default_rng(0).standard_normal((len(rows), 90, 3))
+    features = dict(zip(rows, 0.7 * noise + np.eye(3)[labels], strict=True))
+    whole = probe_features(clips, features, controls=False)
+    part = probe_features(replace(clips, test_folds=[2, 3]), features, controls=False)
+    taken = {row: pairs["on_folds"](result, clips, [2, 3]) for row, result in whole.items()}
+    found = pairs["compared"](taken, clips)
+    assert found == pairs["compared"](part, clips)
+    assert found != pairs["compared"](whole, clips)
+    assert [(pair["of"], pair["over"]) for pair in found] == list(pairs["PAIRS"])
+    first = found[0]
+    assert first["gain"] == part["tiny"].mean - part["untrained"].mean
+    assert first["p"] <= first["p_holm"] <= len(found) * first["p"]

@@ -24,6 +24,7 @@ ACCURACIES = [
     ("probe-speech_commands-tiny", "this encoder"),
     ("probe-speech_commands-tiny", "log-mel mean and deviation"),
     ("probe-speech_commands-tiny", "this encoder, frequency pooling"),
+    ("probe-speech_commands-tiny", "random encoder, frequency pooling"),
 ]
 DETERMINATION = [
     ("log f0", "this encoder"),
