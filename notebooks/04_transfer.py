@@ -155,10 +155,10 @@ pd.DataFrame(
 # ## The linear probe
 #
 # A clip goes into the encoder at its own length, so a short clip has fewer tokens. With *mean pooling*
-# (chapter 2 calls this *averaged tokens*), all tokens of a clip are averaged to one vector $z$ of 192
-# numbers. With *frequency pooling* (the *bands kept apart*), as in M2D, another masked model of audio,
-# each of the 8 frequency bands has its own average over time. Together these 8 averages are a vector $z$
-# of 1,536 numbers. The probe is multinomial logistic regression,
+# ([chapter 3](03_pretraining.ipynb) calls this *averaged tokens*), all tokens of a clip are averaged to
+# one vector $z$ of 192 numbers. With *frequency pooling* (the *bands kept apart*), as in M2D, another
+# masked model of audio, each of the 8 frequency bands has its own average over time. Together these 8
+# averages are a vector $z$ of 1,536 numbers. The probe is multinomial logistic regression,
 #
 # $$
 # p(c \mid z) \propto \exp\bigl(w_c^{\top} z + b_c\bigr),
@@ -276,7 +276,7 @@ tested.fillna("–")
 # notes](../book/field_notes.md#data-sets-and-their-tables)). On Speech Commands we test the one that
 # heard UrbanSound8K and Speech Commands: it heard words, but none of the speakers who are tested. Half
 # or more of what these encoders heard are single spoken words, each looped ten times to fill a clip
-# ([chapter 5](05_ablations.ipynb#the-experiment-recorded)).
+# ([chapter 5](05_ablations.ipynb#how-the-rows-were-made)).
 #
 # The table says what each encoder heard, and how long its training took by the clock. By "recordings" it
 # means files. The times are rough, because the machines also did other work.
@@ -380,8 +380,9 @@ readable(tables)
 # Two leads matter most. The random encoder differs from `tiny` in its weights alone. So the lead over it
 # says that pre-training on synthetic sound taught something that also holds for real sounds. The lead
 # over log-mel (mean and deviation) says whether a network was worth having at all. The next table has
-# both leads in points, with p-values (Holm, over a column) in brackets. *Untrained* is the random encoder.
-# *Log-mel with tiny* is a probe that gets the numbers of both, those of `tiny` with mean pooling.
+# both leads in points, with p-values (Holm, over a column) in brackets. *Untrained* is the random
+# encoder. *Log-mel with tiny* is a probe that gets the numbers of both, those of `tiny` with mean
+# pooling.
 #
 # Folds 1 and 2 of ESC-10 and UrbanSound8K had a part in the choice of the recipe ([chapter
 # 3](03_pretraining.ipynb)). The others are the *clean* folds, 3 to 5 and 10. The testing part of Speech
@@ -405,15 +406,15 @@ for title, name in SETS.items():
 pd.DataFrame(columns).rename_axis(["lead of", "over"])
 
 # %% [markdown]
-# With all folds, `tiny` is ahead of both rivals by more than luck on ESC-10 and UrbanSound8K, with either
-# pooling. The clean folds alone hold fewer clips. There, the lead over log-mel could be luck on both sets,
-# and so could, on ESC-10, the lead over the untrained network with frequency pooling. On words, `tiny` is
-# ahead of the untrained network by more than luck with either pooling, but ahead of log-mel with frequency
-# pooling only.
+# With all folds, `tiny` is ahead of both rivals by more than luck on ESC-10 and UrbanSound8K, with
+# either pooling. The clean folds alone hold fewer clips. There, the lead over log-mel could be luck on
+# both sets, and so could, on ESC-10, the lead over the untrained network with frequency pooling. On
+# words, `tiny` is ahead of the untrained network by more than luck with either pooling, but ahead of
+# log-mel with frequency pooling only.
 #
-# With all folds, log-mel with `tiny` is ahead by more than luck of log-mel alone, and of log-mel with the
-# untrained network; on clean folds, it is on words alone. So `tiny` has learned something that log-mel
-# statistics miss. What log-mel adds to `tiny` could be luck on sounds; on words it is 13 points.
+# With all folds, log-mel with `tiny` is ahead by more than luck of log-mel alone, and of log-mel with
+# the untrained network; on clean folds, it is on words alone. So `tiny` has learned something that
+# log-mel statistics miss. What log-mel adds to `tiny` could be luck on sounds; on words it is 13 points.
 #
 # On words, the choice of pooling matters more than pre-training does. With mean pooling, each token must
 # itself say at which frequency it heard something. With frequency pooling, the place of a number in the
@@ -421,8 +422,8 @@ pd.DataFrame(columns).rename_axis(["lead of", "over"])
 # smaller with frequency pooling. So a part of what pre-training gave to the averaged tokens is
 # information about frequency.
 #
-# The paper says of ESC-50 that a linear probe improves over a raw log-mel baseline (Section 4.2), without
-# a number in the text that we could read.
+# The paper says of ESC-50 that a linear probe improves over a raw log-mel baseline (Section 4.2),
+# without a number in the text that we could read.
 #
 # What is an accuracy in the eighties worth? We probed three small networks of others on ESC-10, all
 # trained on recordings. One finds the pitch of a voice or an instrument, one tells speakers apart, and
@@ -439,8 +440,8 @@ others[columns].astype(object).fillna("–")
 
 # %% [markdown]
 # The detector of speech, with 128 numbers per clip, does no worse than our network; which of the two is
-# better cannot be told. It heard real speech and noise, though nobody asked it about dogs or rain. So such
-# an accuracy does not say that a network has learned about sounds in general.
+# better cannot be told. It heard real speech and noise, though nobody asked it about dogs or rain. So
+# such an accuracy does not say that a network has learned about sounds in general.
 #
 # ### More clips, and other recipes
 #
@@ -780,10 +781,11 @@ table_1.fillna("–")
 #
 # Yes, it knows something. On all three sets, with both kinds of pooling, the features of `tiny` tell the
 # classes apart better than those of the same network untrained. With frequency pooling they are also
-# ahead of log-mel statistics on all three sets; with mean pooling, on two. On the two sets of sounds this
-# lead over log-mel could be luck if only the clean folds count. As a start for fine-tuning, the weights of
-# `tiny` are far ahead of random ones, at least for so few epochs. But this does not show that `tiny` knows
-# more of sound than other small networks do: on ESC-10 a small detector of speech does as well.
+# ahead of log-mel statistics on all three sets; with mean pooling, on two. On the two sets of sounds
+# this lead over log-mel could be luck if only the clean folds count. As a start for fine-tuning, the
+# weights of `tiny` are far ahead of random ones, at least for so few epochs. But this does not show that
+# `tiny` knows more of sound than other small networks do: on ESC-10 a small detector of speech does as
+# well.
 #
 # What is uncertain: each row rests on one seed of pre-training and one of fine-tuning. The intervals say
 # how much a figure would vary with other recordings or speakers to test on, not with other weights. The
