@@ -41,7 +41,9 @@ tell a cut: from 64 KiB on where nothing else is stated. Between frames, and bef
 A download that began again behind its first part shows, but not in CAF, AU, SPHERE, RF64, WMA, AVI
 and PCM in MOV, nor in WAV, W64 and AIFF where that part has less than 512 bytes. Both are read, up to the
 length of one.
-Samples behind those that a header counts, as of a recorder that was killed, show from 512 bytes on.
+Samples behind those that a header counts, as of a recorder that was killed, show from 512 bytes on in
+WAV, RF64, W64 and AIFF. A header that counts more than there is tells a cut, even where nothing was cut,
+as of some firmware of Frontier Labs' recorders (FL005 and FL010 of ecoacoustics/known-problems).
 
 An Ogg stream should end with a page that says so (RFC 3533). But Android's MediaMuxer, and with it
 Telegram's voice messages, never writes that mark, so its absence does not tell a cut file. FLAC
@@ -344,7 +346,8 @@ def _chunked(layout: _Chunks) -> Callable[[Content, int], Part]:
                 if any(name[:4] in _SAMPLES for name, *_ in others):
                     raise Unreadable("holds its samples in two places, of which one would be lost")
                 part = _up_to(data, start, max(stop, first + length))
-                _refuse_samples_behind(data, part.stop + -(part.stop - start) % layout.multiple)
+                after = part.stop + -(part.stop - start) % layout.multiple
+                _refuse_samples_behind(data, after, layout)
                 return part
         if end > len(data) and not _is_open(total) and data[start + 8 : start + 12] in _FORMS:
             raise Unreadable(CUT)
@@ -353,9 +356,13 @@ def _chunked(layout: _Chunks) -> Callable[[Content, int], Part]:
     return read
 
 
-def _refuse_samples_behind(data: Content, place: int) -> None:
+def _refuse_samples_behind(data: Content, place: int, layout: _Chunks) -> None:
     """Refuse what is neither a chunk nor a tag nor padding, as where a recorder lost its power."""
-    is_chunk = data[place : place + 4].strip().isalnum() or _after_tag(data, place) > place
+    is_chunk = _after_tag(data, place) > place
+    # Samples of 8 bits may look like a name, but hardly like a length.
+    if re.fullmatch(rb"[ -~]{4}", data[place : place + 4]):
+        _, first, length = next(_walk(data, place - layout.first, layout), (b"", 0, -1))
+        is_chunk |= 0 <= length <= len(data) - first
     blocks = (data[first : first + _BLOCK] for first in range(place, len(data), _BLOCK))
     # Sound may begin with silence.
     if len(data) - place > _BEHIND and not is_chunk and any(block.strip(b"\0") for block in blocks):

@@ -475,9 +475,7 @@ def _by_ffmpeg(
                 raise Unreadable(CUT_OUT if piece.part.origin else CUT)
     except av.error.FFmpegError as error:
         raise Unreadable(
-            "is damaged: FFmpeg cannot decode it"
-            if piece.part.checked
-            else "is damaged, or in a format that neither libsndfile nor FFmpeg reads"
+            "is damaged, or in a format that neither libsndfile nor FFmpeg reads"
         ) from error
 
 

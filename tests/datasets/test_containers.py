@@ -26,7 +26,7 @@ import writers
 OPEN = ("wav-piped", "w64-piped", "aiff-piped", "au-piped", "caf-piped")
 FRAMED = ("aac", "ac3", "amr", "amr-wb", "eac3", "mp3-bare", "mp3-bare-variable", "mp2")
 STRANGE = "an element in it is of no kind that may stand there"
-UNDECODABLE = "is damaged: FFmpeg cannot decode it"
+UNREADABLE = "is damaged, or in a format that neither libsndfile nor FFmpeg reads"
 WHOLE = {name: content for name, (content, *_) in writers.recordings().items()}
 
 
@@ -240,6 +240,22 @@ def test_silence_behind_the_first_block_of_a_killed_recorder_hides_no_sound(read
     assert read(bytes(content)).startswith("holds more than its header counts")
 
 
+@pytest.mark.parametrize("kind", ["WAV", "RIFX", "AIFF", "W64"])
+@pytest.mark.parametrize("name", [b"LIST", b"_PMX", b"id3 "])
+def test_samples_that_look_like_the_name_of_a_chunk_are_none(read, kind, name):
+    """As 8 bits below the middle do; and a chunk behind the end of the file is no sound."""
+    endian = {"WAV": "LITTLE", "RIFX": "BIG"}.get(kind, "FILE")
+    file = io.BytesIO()
+    subtype = "PCM_S8" if kind == "AIFF" else "PCM_U8"
+    wave_ = 0.3 * np.sin(np.arange(4000))
+    soundfile.write(file, wave_, 16000, subtype, endian, "WAV" if endian != "FILE" else kind)
+    content, order = file.getvalue(), "<" if kind in ("WAV", "W64") else ">"
+    length = struct.pack(f"{order}q", 1024) if kind == "W64" else struct.pack(f"{order}L", 1000)
+    chunk = name.ljust(16, b"\x9d") if kind == "W64" else name
+    assert read(content + chunk + length + bytes(range(1, 251)) * 4) == (4000, 16000)
+    assert read(content + name + b"mnop" * 200).startswith("holds more than its header counts")
+
+
 def test_rf64_that_a_pipe_left_open_is_not_called_empty():
     content = bytearray(WHOLE["RF64-PCM_16"])
     content[20:44] = bytes(24)
@@ -396,9 +412,9 @@ def test_frames_within_another_container_are_not_taken_out_of_it(read, kind, cod
 def test_what_lies_behind_frames_is_a_tag_or_damage(read):
     content = WHOLE["ac3"]
     assert read(content + ID3V1) == read(content)
-    assert read(WHOLE["amr-wb"] + b"\x7f\xffjunk") == UNDECODABLE
+    assert read(WHOLE["amr-wb"] + b"\x7f\xffjunk") == UNREADABLE
     # Half a second without a mark of a frame.
-    assert read(content[:5000] + bytes(6000) + content[11000:]) == UNDECODABLE
+    assert read(content[:5000] + bytes(6000) + content[11000:]) == UNREADABLE
 
 
 @pytest.mark.parametrize("name", ["webm", "mka"])
