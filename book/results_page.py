@@ -43,8 +43,8 @@ class Row:
         records: names of records, with * for any letters.
         command: what would run it at the paper's scale.
         note: said where there are neither records nor a command; "" for other work.
-        from_scratch: whether the figures are not those of a record's network, but of the same
-            network from scratch, which was fine-tuned beside it.
+        from_scratch: whether the figures are those of networks from scratch alone: a record's own,
+            or one that was fine-tuned beside it.
         factor: the one that an analysis is asked about.
     """
 
@@ -73,7 +73,7 @@ ROWS = {
     "table_1": {
         "random guess": Row(note="in the tables below"),
         "supervised from scratch": Row(
-            ("finetune-*",),
+            ("finetune-*", "scratch-*"),
             "audiopg finetune --preset base --recipe paper --dataset esc50 --out runs/scratch",
             from_scratch=True,
         ),
@@ -179,7 +179,8 @@ def measurements(record: dict, row: Row | None = None) -> list[Measurement]:
         mine, beside = metrics.get(THIS, metrics), record["settings"].get("beside", {})
         asked = [mine] if "mean" in mine else []
         if row and row.from_scratch:
-            asked = [metrics[name] for name in beside if beside[name].get("start", 0) is None]
+            runs = {THIS: record["settings"]} | beside
+            asked = [metrics[name] for name in runs if runs[name].get("start", 0) is None]
         found = [(tested_on(record).partition(",")[0], figure) for figure in asked]
         apart = [metrics[f"{THIS}, frequency pooling"]] if _has_both(metrics) else []
     cells = {name.replace(" v0.02", ""): _accuracy(figure) for name, figure in found}
