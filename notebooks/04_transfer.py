@@ -507,8 +507,8 @@ print(", ".join(f"{loss:.3f} with {name}" for name, loss in losses.items()))
 # The test fold is scored once, after the last epoch.
 #
 # The control is the same network **from scratch**: it starts from random weights, with the same recipe,
-# clips and epochs. The comparison is unfair to the control, because the recipe was chosen for
-# pre-trained weights and hardly changes the lower layers. On Speech Commands there is a second control,
+# clips and epochs. The comparison may be unfair to the control, because the recipe was chosen for
+# pre-trained weights. On Speech Commands there is a second control,
 # from scratch with five times the epochs.
 
 # %%
@@ -791,7 +791,7 @@ table_1.fillna("–")
 # classes apart better than those of the same network untrained. With frequency pooling they are also
 # ahead of log-mel statistics on all three sets; with mean pooling, on two. On the two sets of sounds
 # this lead over log-mel could be luck if only the clean folds count. As a start for fine-tuning, the
-# weights of `tiny` are far ahead of random ones, at least for so few epochs. But this does not show that
+# weights of `tiny` are far ahead of random ones, at least by this recipe. But this does not show that
 # `tiny` knows more of sound than other small networks do: on ESC-10 a small detector of speech does as
 # well.
 #
