@@ -179,6 +179,9 @@ def main() -> int:
             execute_missing(chapters, build / ".jupyter_cache", at_once)
             make_pages(build / "html", jobs=os.cpu_count() or 1)
             provide_laboratory(build / "html", laboratory.get)
+            # A process that is ended, not left to end, leaves joblib's semaphores and a warning of them.
+            beside.close()
+            beside.join()
     except (ChapterError, InputError, RuntimeError) as error:
         # What is no fault of a disk, such as a link that leads nowhere, is told whole.
         number = getattr(error.__cause__, "errno", None)

@@ -41,7 +41,8 @@ plots.use_style()
 # | `dynamic` | events with envelopes, bursts | row 3 |
 # | `full` | damping, a noise floor | row 4 |
 #
-# The presets share their random numbers, factor by factor. Listen to one clip grow. {numref}`fig-wall`
+# A clip has the same fundamental in every preset, and the same partials and events in every preset that
+# has them. Listen to one clip grow. {numref}`fig-wall`
 # shows four clips in every preset.
 
 # %%
@@ -56,7 +57,7 @@ grown = torch.cat(
 )
 widgets.players(grown, [f"{name}, seed 0, clip 5" for name in presets])
 
-# %% mystnb={"figure": {"caption": "Clips 0 to 3 of seed 0, one row a preset. Each column has one fundamental frequency. (FM adds lines below it, and the aliases of a square lie there, too.)", "name": "fig-wall"}, "image": {"alt": "A wall of sixteen log-mel spectrograms: single lines in the first row, stacks of lines in the second, separate events in the third, damped events over noise in the fourth"}}
+# %% mystnb={"figure": {"caption": "Clips 0 to 3 of seed 0, one row a preset. Each column has one fundamental frequency. (Frequency modulation adds lines below the fundamental, and so do the aliases of a square wave.)", "name": "fig-wall"}, "image": {"alt": "A wall of sixteen log-mel spectrograms: single lines in the first row, stacks of lines in the second, separate events in the third, damped events over noise in the fourth"}}
 clips = torch.arange(4)
 log_mel = audiopg.LogMel()
 wall = torch.cat(

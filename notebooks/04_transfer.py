@@ -156,9 +156,9 @@ pd.DataFrame(
 #
 # A clip goes into the encoder at its own length, so a short clip has fewer tokens. With *mean pooling*
 # ([chapter 3](03_pretraining.ipynb) calls this *averaged tokens*), all tokens of a clip are averaged to
-# one vector $z$ of 192 numbers. With *frequency pooling* (the *bands kept apart*), as in M2D, another
-# masked model of audio, each of the 8 frequency bands has its own average over time. Together these 8
-# averages are a vector $z$ of 1,536 numbers. The probe is multinomial logistic regression,
+# one vector $z$ of 192 numbers. With *frequency pooling* (the *bands kept apart*), each of the 8
+# frequency bands has its own average over time, as in M2D, another masked model of audio. Together these
+# 8 averages are a vector $z$ of 1,536 numbers. The probe is multinomial logistic regression,
 #
 # $$
 # p(c \mid z) \propto \exp\bigl(w_c^{\top} z + b_c\bigr),
@@ -190,8 +190,8 @@ results = probe_features(clips, features)
 probe_table(results, len(clips.classes))
 
 # %% [markdown]
-# The table has accuracies in per cent, with mean pooling. The records below use all clips and both
-# poolings.
+# The table has accuracies in per cent, with mean pooling. The records below use all clips, and most of
+# them both poolings.
 #
 # ### How sure?
 #
@@ -408,12 +408,12 @@ pd.DataFrame(columns).rename_axis(["lead of", "over"])
 # %% [markdown]
 # With all folds, `tiny` is ahead of both rivals by more than luck on ESC-10 and UrbanSound8K, with
 # either pooling. The clean folds alone hold fewer clips. There, the lead over log-mel could be luck on
-# both sets, and so could, on ESC-10, the lead over the untrained network with frequency pooling. On
+# both sets. On ESC-10 the lead over the untrained network with frequency pooling could be luck, too. On
 # words, `tiny` is ahead of the untrained network by more than luck with either pooling, but ahead of
 # log-mel with frequency pooling only.
 #
 # With all folds, log-mel with `tiny` is ahead by more than luck of log-mel alone, and of log-mel with
-# the untrained network; on clean folds, it is on words alone. So `tiny` has learned something that
+# the untrained network. On clean folds it is so only on words. So `tiny` has learned something that
 # log-mel statistics miss. What log-mel adds to `tiny` could be luck on sounds; on words it is 13 points.
 #
 # On words, the choice of pooling matters more than pre-training does. With mean pooling, each token must
@@ -587,15 +587,16 @@ longer = recorded_table(
 added = "from scratch, five times the epochs"
 words = "Speech Commands, 10-word subset"
 means.loc[added, words] = longer.loc["this encoder", "mean"]
-means.fillna("–")
+means.astype(object).fillna("–")
 
 # %% [markdown]
 # With the same recipe and the same few epochs, the pre-trained network is far ahead of the one from
 # scratch on every set. The one from scratch stays below log-mel statistics, which need no network; five
 # times the epochs gain it three points on Speech Commands. In this time fine-tuning gains little over
 # frozen features: nothing on ESC-10, some points on the other two sets. On Speech Commands it only comes
-# close to the log-mel statistics. With frequency pooling, the frozen features above are clearly ahead of
-# this fine-tuning on Speech Commands, and level or a point ahead on the other two sets.
+# close to the log-mel statistics. With frequency pooling, frozen features (in the folded table above)
+# are clearly ahead of this fine-tuning on Speech Commands, and level or a point ahead on the other two
+# sets.
 #
 # ## Where it errs
 #

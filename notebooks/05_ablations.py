@@ -46,8 +46,7 @@ plots.use_style()
 # The network is `mini` (6 blocks, 128 wide, 1.2 million weights in its encoder), which hears 12,800
 # clips by the recipe `cpu` of [chapter 3](03_pretraining.ipynb). This takes minutes on one core. With
 # the same seed, all four networks begin with the same weights, and clip $i$ has the same fundamental in
-# all four curricula; only the other factors differ. (At `AUDIOPG_SCALE=paper` the network is the
-# paper's.)
+# all four curricula. (At `AUDIOPG_SCALE=paper` the network is the paper's.)
 #
 # A clip becomes one vector in two ways. *Averaged tokens* are the mean over all its tokens (chapter 4's
 # mean pooling). For the second way the *bands are kept apart* (frequency pooling): the patches lie in
@@ -138,10 +137,10 @@ plt.show()
 outcome_table(rows)
 
 # %% [markdown]
-# A *gain* is the mean of the differences of two rows over their folds, in points, ± its standard error.
-# A star marks a gain [beyond chance](#when-is-a-gain-beyond-chance). Each curriculum adds a stage to
-# the one before: partials, then events and envelopes, then damping and noise. Here is the gain of each
-# stage:
+# A *gain* is the difference of two rows on each fold, averaged over the folds, in points; ± is its
+# standard error. A star marks a gain [beyond chance](#when-is-a-gain-beyond-chance). Each curriculum
+# adds a stage to the one before: partials, then events and envelopes, then damping and noise. Here is
+# the gain of each stage:
 
 # %%
 stages = {name: rows[name] for name in presets}
@@ -167,9 +166,9 @@ gains_of_full()
 # %% [markdown]
 # What a single stage gains is hard to tell from chance. On ESC-10 and UrbanSound8K the table of the
 # stages has one star: for damping with noise (`dynamic → full`), on ESC-10, with the bands kept apart.
-# Averaged over both sets, damping with noise gains beyond chance with either pooling, partials with
-# averaged tokens alone, and events with envelopes (`harmonic → dynamic`) with neither. On spoken words
-# every stage adds something.
+# Averaged over both sets (see the [scoreboard](../book/preface.md#what-we-found)), damping and noise
+# gain beyond chance with either pooling. Partials do so only with averaged tokens, and events and
+# envelopes (`harmonic → dynamic`) with neither. On spoken words every stage adds something.
 #
 # Learning from too simple a world may be worse than not learning. With the bands kept apart, networks
 # that heard only `sine` or `harmonic` fall behind the untrained one on Speech Commands.
@@ -180,9 +179,9 @@ gains_of_full()
 # is a handicap for words.
 #
 # Over the untrained network, pre-training on `full` adds eleven to thirteen points to averaged tokens,
-# and less with the bands kept apart. Averaged tokens of `full` are not clearly better than log-mel statistics,
-# and on Speech Commands they are worse. With the bands kept apart, `full` is ahead of log-mel on all
-# three sets.
+# and less with the bands kept apart. Averaged tokens of `full` are not clearly better than log-mel
+# statistics, and on Speech Commands they are worse. With the bands kept apart, `full` has a higher
+# accuracy than log-mel on all three sets (first table).
 #
 # ### Fine-tuned
 #
@@ -371,12 +370,12 @@ if curves:
                 linestyle=line,
                 label=name,
             )
+    averaged = "set == 'ESC-10' and pooling == 'averaged tokens'"
+    levels = probed.query(averaged).groupby("row")["accuracy"].mean()
     for name, line in (("untrained", "--"), ("log-mel", ":")):
-        probes = read_record(f"{name}-all-{scale}")["metrics"]["probes"]
-        level = 100 * probes["ESC-10"]["mean"]
         for axis in axes:
             axis.axhline(
-                level,
+                levels[name],
                 color=plots.PALETTE["grey"],
                 linestyle=line,
                 label=name,
@@ -427,8 +426,8 @@ pd.DataFrame(along).rename_axis("clips heard")
 # of these runs has one seed, so the errors leave out how much seeds differ. The errors in the
 # [scoreboard](../book/preface.md#what-we-found) allow for it.
 #
-# On Speech Commands only the run on synthesis is probed. Averaged tokens do best at 6,400 clips, and
-# lose several points from there on, of which the end regains some. With the bands kept apart, the
+# On Speech Commands only the run on synthesis is probed. Averaged tokens do best at 6,400 clips. After
+# that they lose several points, and regain some of them at the end. With the bands kept apart, the
 # accuracy still rises. One possible reason: late in training, a dimension of the tokens may mean one
 # thing in a low band and another in a high one, and an average over all tokens mixes the two.
 #
@@ -531,10 +530,10 @@ loss.round(2)
 # that recordings come out ahead with far more time. Our runs can tell neither: the differences are
 # within chance, with 12,800 clips and with four times as many.
 #
-# What is uncertain: the paper's table has one run a row and no interval. Ours have few seeds (the
-# column *seeds*). With two seeds only, averaged tokens fell just short of telling that partials help,
-# and that damping with noise helps. We then added a third seed to all curricula and all rows of
-# recordings alike. A result that decides when to stop looks surer than it is.
+# What is uncertain: the paper's table has one run a row and no interval. Ours have few seeds (the column
+# *seeds*). With two seeds only, averaged tokens fell just short of telling that partials help, and that
+# damping with noise helps. We then added a third seed to all curricula and all rows of recordings alike.
+# If one looks at a result before one decides whether to add seeds, it looks surer than it is.
 #
 # Our recordings are too few and too short for a verdict on recordings in general. The folds of
 # UrbanSound8K are three of its ten.
@@ -546,7 +545,7 @@ loss.round(2)
 # 2. Replace the presets by the settings of Table 4, which have names: `prior="5-10 events"`.
 #
 # ```{dropdown} What you might find
-# 1. The diagonal sharpens: early in the training, each network becomes better at its own curriculum.
+# 1. The diagonal sharpens: with more steps, each network gains a lead on its own curriculum.
 # 2. With five networks and five settings, the networks hardly differ within a column: so short a run
 #    learns only what the settings share. In the recorded runs, one event has the lowest held-out loss
 #    of the five, each measured on its own clips. Its probe is no better: clips of one event are easier
@@ -558,7 +557,7 @@ loss.round(2)
 # - The *held-out loss* is measured on the curriculum of the row (for recordings, on `full`). So it
 #   cannot be compared between curricula.
 # - Speech Commands has one test part, here called fold 3, so its cells show no deviation.
-# - The last four rows repeat a comparison of the paper. Each window of a recording is as long as a
+# - The rows of recordings repeat a comparison of the paper. Each window of a recording is as long as a
 #   clip. The recordings come from the other sets at hand, never from the set that is probed. The few
 #   recordings that ESC-10 and UrbanSound8K have in common ([field
 #   notes](../book/field_notes.md#data-sets-and-their-tables)) were left out.
