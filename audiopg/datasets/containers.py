@@ -184,7 +184,7 @@ _BITRATES = [
 # The bits of a frame's header that all frames of a stream share: version, layer and sample rate.
 _SHARED = 0xFFFE0C00
 _TAG = re.compile(rb"TAG|ID3|LYRICS")
-_TAGS = (b"TAG", b"APE", b"ID3")
+TAGS = (b"TAG", b"APE", b"ID3")
 # More zeros than that at the end are no padding, of which devices write 32 KiB at most.
 _TAIL = 2**16
 # Nor are as many between frames, or before the first, where a piece of a download is missing.
@@ -357,8 +357,8 @@ def _chunked(layout: _Chunks) -> Callable[[Content, int], Part]:
 
 
 def _refuse_samples_behind(data: Content, place: int, layout: _Chunks) -> None:
-    """Refuse what is neither a chunk nor a tag nor padding, as where a recorder lost its power."""
-    is_chunk = _after_tag(data, place) > place
+    """Refuse what is neither a chunk, a tag, a file nor padding, as where a recorder lost its power."""
+    is_chunk = _after_tag(data, place) > place or _reader_at(data, place) is not None
     # Samples of 8 bits may look like a name, but hardly like a length.
     if re.fullmatch(rb"[ -~]{4}", data[place : place + 4]):
         _, first, length = next(_walk(data, place - layout.first, layout), (b"", 0, -1))
@@ -663,7 +663,7 @@ def _frames_at(data: Content, start: int, least: int) -> Part | None:
             break
         is_mixed |= is_other or _is_mono(last) != _is_mono(before)
         begin, place, found = place, place + length, found + 1
-    if found < frames and _goes_up_to(data, place, start + size, frames - found):
+    if found < frames and _goes_up_to(data, place, start + size):
         return Part(start, place, counted=False)
     # In free format (a bitrate of 0) no header says how long a frame is, and libsndfile 1.2.2 reads
     # what a Xing header counts, else guesses.
@@ -698,16 +698,16 @@ def _has_tag(data: Content, start: int, stop: int) -> bool:
     return start < place < stop
 
 
-def _goes_up_to(data: Content, place: int, stop: int, frames: int) -> bool:
-    """Whether tags and so many frames lie between, or one more for the header.
+def _goes_up_to(data: Content, place: int, stop: int) -> bool:
+    """Whether tags and frames lie between, and nothing else.
 
-    So FFmpeg's protocol "concat" with -c copy leaves the tags of the files whose frames it counts.
+    So FFmpeg's -c copy leaves the tags of MP3s that were joined, and may count them as frames.
     """
     while place < stop and _after_tag(data, place) > place:
         place = _after_tag(data, place)
         while length := _frame_length(data, place):
-            place, frames = place + length, frames - 1
-    return place == stop <= len(data) and frames in (0, -1)
+            place += length
+    return place == stop <= len(data)
 
 
 def _is_quiet(data: Content, place: int) -> bool:
@@ -732,7 +732,7 @@ def _records(
         while place < len(data) and (length := length_of(data, place)):
             place += length
         # What follows, and is neither a tag nor zeros nor another file, the decoder is left to judge.
-        is_tag = data[place : place + 3] in _TAGS
+        is_tag = data[place : place + 3] in TAGS
         ends = is_tag or _reader_at(data, place) or not data[place:].strip(b"\0")
         part = _up_to(data, start, place if ends else len(data), checked)
         # Where a download began again, a torn record may end as another does.
@@ -772,7 +772,7 @@ def _flv_length(data: Content, place: int) -> int:
     """Bytes of a tag of FLV: of sound, pictures or text. FFmpeg 8 passes over what is none."""
     if data[place] & 31 in (8, 9, 15, 18):
         return 15 + (_number(data, place, ">L") & 0xFFFFFF)
-    is_end = data[place : place + 3] in _TAGS or not data[place:].strip(b"\0\r\n")
+    is_end = data[place : place + 3] in TAGS or not data[place:].strip(b"\0\r\n")
     if not is_end and not _reader_at(data, place):
         raise Unreadable("is damaged: other bytes lie between its tags")
     return 0

@@ -38,7 +38,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 import numpy as np
 
 from audiopg._types import AnyPath
-from audiopg.datasets.containers import CUT, CUT_OUT, Content, Part, Unreadable, find_parts
+from audiopg.datasets.containers import CUT, CUT_OUT, TAGS, Content, Part, Unreadable, find_parts
 from audiopg.inputs import HIGHEST_SAMPLE_RATE, LOWEST_SAMPLE_RATE
 
 if TYPE_CHECKING:
@@ -58,8 +58,9 @@ _LAST_PAGE = 2**19
 # Some of FFmpeg's pages of Vorbis count more samples than libvorbis gives for them, by less than a block.
 _BLOCK = 2048
 # Of these codecs FFmpeg 8 decodes the same after a seek, but for the noise that stands for noise in
-# AAC. AC-3 draws all its noise anew, IMA ADPCM in MOV needs what came before, and Opus is elsewhere.
-_SEEKABLE = ("aac", "alac", "flac", "mp3", "mp3float")
+# AAC. AC-3 draws all its noise anew, IMA ADPCM in MOV needs what came before, Opus is elsewhere, and
+# tags among the frames of MP3, as of files that were joined, count as frames.
+_SEEKABLE = ("aac", "alac", "flac")
 # A file changed so shortly ago could change again and keep its times.
 _SETTLED_SECONDS = 2
 # Where Vorbis and Opus (RFC 7845, 5.1.1.2) keep the channels that WAV and FFmpeg put in their places.
@@ -300,12 +301,13 @@ def _begins_at_0(source: Spans, file: "soundfile.SoundFile") -> bool:
     Where they do not, as where FFmpeg copied the packets out of WebM or cut them with ``-c copy``,
     libsndfile 1.2.2 plays the samples of Opus that should be skipped, and leaves out as many at the
     end; of Vorbis it gives more or less than there are. A pause in Opus, as of a call that lost packets,
-    it counts, and does not play.
+    it counts, and does not play. Where the end of a stream lies within, as of files that were joined and
+    then copied, it fails.
     """
     import av
 
     source.seek(0)
-    coded = 0
+    coded, start = 0, None
     with suppress(av.error.FFmpegError), av.open(source, **_options()) as container:
         for packet in container.demux(audio=0):
             if file.subtype == "VORBIS":
@@ -314,6 +316,10 @@ def _begins_at_0(source: Spans, file: "soundfile.SoundFile") -> bool:
                     return False
                 # Where blocks of two sizes meet, FFmpeg 8 counts too few samples.
                 break
+            start = packet.pts if start is None else start
+            # 120 samples are the least that a packet has.
+            if packet.pts is not None and packet.pts < start + coded - 120:
+                return False
             coded += packet.duration or 0
     source.seek(0)
     head = source.read(2**16)
@@ -435,7 +441,7 @@ def _by_ffmpeg(
             place, rate = None if seeks and _seek(container, stream, first) else 0, 0
             # Pictures may go on, and of MP3 in ASF what is stated may be wrong.
             is_wma = len(container.streams) == 1 and stream.codec.name.startswith("wma")
-            end = 0.0
+            end, in_tag = 0.0, False
             # Of AMR without its mark the length is an estimate from the bitrate.
             is_told = _is_exact(stream) and container.format.name not in ("amrnb", "amrwb")
             for number, packet in enumerate(_packets(container, stream)):
@@ -446,7 +452,11 @@ def _by_ffmpeg(
                     raise Unreadable(CUT)
                 if packet.size and is_wma:
                     end = float(((packet.pts or 0) + packet.duration) * packet.time_base)
-                for frame in _frames(packet, not (number or is_told or piece.part.checked)):
+                in_tag |= bytes(packet)[:3] in TAGS
+                frames = _frames(packet, in_tag or not (number or is_told or piece.part.checked))
+                # FFmpeg's -c copy makes packets of a tag between two MP3s, and of what it cuts off there.
+                in_tag &= not frames
+                for frame in frames:
                     _check_rate(frame.sample_rate)
                     if place is None:
                         if frame.pts > first - _PREROLL:
@@ -556,7 +566,7 @@ def _frames(packet: "av.Packet", may_be_torn: bool) -> list["av.AudioFrame"]:
         return packet.decode()
     except (av.error.InvalidDataError, av.error.ArgumentError):
         # VLC 3 ends Ogg with an empty packet.
-        if may_be_torn or not packet.size:
+        if may_be_torn or not any(bytes(packet)):
             return []
         raise
 

@@ -543,7 +543,8 @@ def test_a_cut_shows_before_a_tag_too(read, lost):
     assert read(ID3V2 + content[:-lost]).startswith("is cut short")
 
 
-def test_a_header_that_counts_itself_is_believed(read):
+def test_a_header_that_counts_itself_or_a_tag_is_believed(read):
+    """Where its bytes end with a frame. FFmpeg 5.1 counts tags of MP3s that were joined, too."""
     content = bytearray(WHOLE["MP3-MPEG_LAYER_III"])
     place = content.index(b"Xing") + 8
     (frames,) = struct.unpack_from(">L", content, place)
@@ -551,7 +552,9 @@ def test_a_header_that_counts_itself_is_believed(read):
     found, _ = read(bytes(content))
     assert 32000 <= found <= 32000 + 2304
     struct.pack_into(">L", content, place, frames + 2)
-    assert read(bytes(content)).startswith("is cut short") or found
+    again, _ = read(bytes(content))
+    assert again >= found
+    assert read(bytes(content[:-1])).startswith("is cut short")
 
 
 @pytest.mark.parametrize(("name", "each"), [("mp3-bare", 576), ("mp3-bare-variable", 1152)])
