@@ -54,8 +54,9 @@ def test_every_figure_is_that_of_its_record():
 def test_clips_and_minutes_are_those_of_the_weights():
     record = read_record("pretrain-tiny")
     settings, minutes = record["settings"], round(record["seconds"] / 60)
-    assert f"{settings['steps'] * settings['batch_size']:,} synthetic clips" in FOUND
-    assert f"{minutes} minutes on one" in FOUND
+    told = " ".join(FOUND.split())
+    assert f"{settings['steps'] * settings['batch_size']:,} synthetic clips" in told
+    assert f"{minutes} minutes on one" in told
     card = (Path(__file__).parents[1] / "audiopg/weights/tiny.md").read_text()
     assert f"{minutes} minutes by the clock" in card
 
@@ -88,7 +89,7 @@ def test_findings_of_chapters_are_those_of_records():
         ],
         "06": [*between, angles["chance"].iloc[0]],
         "08": [-gain("adapt-to-speech_commands-cpu", "before-adapting-cpu", words)],
-        "09": [extended["ESC-10"][0], -extended["Speech Commands"][0]],
+        "09": [-extended["Speech Commands"][0]],
     }
     for chapter, values in expected.items():
         (told,) = re.findall(rf"notebooks/{chapter}_\w+\.ipynb\) \| (.*) \|", README)

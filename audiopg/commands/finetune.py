@@ -206,7 +206,8 @@ def _print_result(result: FinetuneResult, clips: LabelledClips, settings: Finetu
 
 def _fold_list(text: str, clips: LabelledClips) -> list[int]:
     """The numbers of folds that are named by their numbers or names."""
-    called = {name.removeprefix("fold "): number for number, name in clips.fold_names.items()}
+    called = {name: number for number, name in clips.fold_names.items()}
+    called |= {name.removeprefix("fold "): number for name, number in called.items()}
     called |= {str(number): number for number in clips.fold_names}
     asked = [part.strip() for part in text.split(",")]
     if not set(asked) <= called.keys():

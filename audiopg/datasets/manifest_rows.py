@@ -33,7 +33,7 @@ ROLES = {
 # The words that name a part of an official split, and no class or fold.
 _SPLIT_WORDS = {
     **dict.fromkeys(("train", "training"), "training"),
-    **dict.fromkeys(("dev", "val", "valid", "validation"), "validation"),
+    **dict.fromkeys(("dev", "devel", "val", "valid", "validation"), "validation"),
     **dict.fromkeys(("test", "testing", "eval", "evaluation"), "testing"),
 }
 # What may be a time, and the words around it.
@@ -262,8 +262,13 @@ def as_rows(
 
 def split_part(name: str) -> str | None:
     """Which part of a split a name such as ``Train`` or ``test-clean`` is of; None for no or several."""
-    found = {_SPLIT_WORDS.get(word) for word in re.split(r"[-_. ]+", name.lower())} - {None}
+    found = split_parts(name)
     return found.pop() if len(found) == 1 else None
+
+
+def split_parts(name: str) -> set[str]:
+    """The parts of a split that the words of a name speak of."""
+    return {_SPLIT_WORDS.get(word) for word in re.split(r"[-_. ]+", name.lower())} - {None}
 
 
 def divides(kinds: Iterable[str | None]) -> bool:
@@ -437,9 +442,9 @@ def seconds(where: str, role: str, text: object, otherwise: str = "") -> float:
 
 
 def _plain(where: str, value: object) -> str:
-    """Text as it is; of JSON also true and false, and nothing for null."""
+    """Text without space around it; of JSON also true and false, and nothing for null."""
     if value is None or isinstance(value, str):
-        return value or ""
+        return (value or "").strip()
     if isinstance(value, bool):
         return str(value).lower()
     raise InputError(f"{where}: {value!r} stands where a text should; write one.")

@@ -17,7 +17,7 @@ from audiopg.datasets.benchmarks import refuse_benchmark
 from audiopg.datasets.cache import copies_of, file_hashes
 from audiopg.datasets.folds import deal_folds
 from audiopg.datasets.manifest_formats import find_reader
-from audiopg.datasets.manifest_rows import ROLES, Columns, Row, split_part
+from audiopg.datasets.manifest_rows import ROLES, Columns, Row, split_part, split_parts
 from audiopg.datasets.tables import SPLIT, TESTING, VALIDATION, cross_validation
 from audiopg.errors import InputError
 from audiopg.inputs import as_named, as_path, whole_seed
@@ -227,6 +227,13 @@ def _named_folds(rows: Sequence[Row]) -> tuple[np.ndarray | None, dict]:
     if named and without:
         raise InputError(f"{without[0]} names no fold, other rows do; name one in every row.")
     words = {split_part(name) for name in named}
+    told = [name for name in named if split_parts(name)]
+    if told and None in words:
+        other = next(name for name in named if split_part(name) is None)
+        raise InputError(
+            f"of the folds {', '.join(named)}, {told[0]!r} speaks of a split, and {other!r} is no part of "
+            "one that is known; call all of them training, validation or testing, or none."
+        )
     if not named or words == {"training"}:
         return None, {}
     if None not in words and "training" not in words:

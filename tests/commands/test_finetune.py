@@ -445,6 +445,7 @@ def test_recordings_of_one_s_own_take_one_command(tmp_path, weights, monkeypatch
     [
         (("a", "c", "north"), "north,2", {"2", "3"}, "; of the folds, 1 is fold a, 2 is fold c, 3 is fold north"),
         (("9.0", "10.0", "11.0"), "10", {"10"}, ""),
+        (("fold9", "fold10", "fold11"), "fold 11,9", {"9", "11"}, ""),
     ],
 )  # fmt: skip
 def test_a_fold_is_asked_for_by_number_or_name(

@@ -6,6 +6,7 @@ import re
 import struct
 import sys
 import wave
+from fractions import Fraction
 from itertools import groupby, pairwise
 from pathlib import Path
 
@@ -797,6 +798,23 @@ def test_mp3_that_ffmpeg_joined_by_its_protocol_has_tags_between_its_frames(read
         np.testing.assert_allclose(sound[start : start + len(alone)], alone, atol=1e-3)
     for place in (len(content) // 4, len(content) // 2, len(content) - 1):
         assert read(content[:place]) == CUT
+    # In other containers the tag is a packet, which gives no sound.
+    for kind in ("matroska", "mp4"):
+        with av.open(io.BytesIO(first + second), format="mp3") as joined:
+            packets = [bytes(packet) for packet in joined.demux() if packet.size]
+            tag = next(k for k, packet in enumerate(packets) if packet[:3] == b"ID3")
+            out = io.BytesIO()
+            with av.open(out, "w", format=kind) as container:
+                stream = container.add_stream_from_template(joined.streams.audio[0])
+                for number, data in enumerate(packets):
+                    packet = av.Packet(data)
+                    packet.stream, packet.pts, packet.dts = stream, 1152 * number, 1152 * number
+                    packet.time_base, packet.duration = Fraction(1, 44100), 1152
+                    container.mux(packet)
+        frames, rate = read(out.getvalue())
+        assert rate == 44100
+        assert 3 * 44100 <= frames < 3 * 44100 + 4 * 1152
+        assert 0 < tag < len(packets) - 1
 
 
 def test_boxes_of_other_kinds_are_passed_over(read):

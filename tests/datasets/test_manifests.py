@@ -434,6 +434,43 @@ def test_the_number_of_a_fold_is_that_of_its_name(tmp_path, names, called):
     assert clips.folds.tolist() == [number_of[name] for name in plain]
 
 
+@pytest.mark.parametrize(
+    ("names", "other"),
+    [
+        (["development", "evaluation"], "development"),
+        (["dev_test", "dev_train"], "dev_test"),
+        (["1", "2", "test"], "1"),
+        (["holdout", "train"], "holdout"),
+    ],
+)
+def test_a_split_with_a_part_of_unknown_name_is_no_cross_validation(tmp_path, names, other):
+    rows = []
+    for number, name in enumerate(names * 2):
+        record(tmp_path / f"{number}.wav")
+        rows.append(f"{number}.wav,{'ab'[number // len(names)]},{name}")
+    said = f"of the folds {', '.join(names)}, .* speaks of a split, and '{other}' is no part"
+    with pytest.raises(InputError, match=said):
+        read(lines(tmp_path / "l.csv", "file,label,split", *rows))
+
+
+def test_space_around_the_text_of_json_is_none_of_it(tmp_path):
+    rows = []
+    for number in range(8):
+        record(tmp_path / f"{number}.wav")
+        label = ("low", " low", "high", "high ")[number % 4]
+        rows.append(
+            {
+                "file": f"{number}.wav",
+                "label": label,
+                "group": f"{number // 2}" + " " * (number % 2),
+            }
+        )
+    (tmp_path / "l.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    clips = read(tmp_path / "l.jsonl", n_folds=2)
+    assert clips.classes == ["high", "low"]
+    assert len(set(clips.sources)) == 4
+
+
 @pytest.mark.parametrize("names", [["-1", "0", "1"], ["5", "6", "rest"]])
 def test_folds_that_would_get_the_number_of_another_are_refused(tmp_path, names):
     rows = []
