@@ -463,6 +463,28 @@ def test_what_is_known_by_its_name_alone_is_read(tmp_path, name, rate, channels)
     assert read_header(path) == (32000, 16000)
 
 
+def test_opus_that_ends_within_is_read_to_its_end(tmp_path):
+    """As where FFmpeg 5.1 copies two files that were joined; libsndfile 1.2.2 fails at the join."""
+    pages = [
+        bytearray(page)
+        for page in writers.pages(writers.by_ffmpeg("ogg", "libopus", 48000, seconds=6))
+    ]
+    # Counted from 0, and the end of the first file left a packet uncounted.
+    for number, page in enumerate(pages[2:], 2):
+        (samples,) = struct.unpack_from("<q", page, 6)
+        page[6:14] = struct.pack("<q", samples - 312 - 960 * (number > len(pages) // 2))
+    path = tmp_path / "joined.opus"
+    path.write_bytes(b"".join(map(writers.with_checksum, pages)))
+    # Packets of 20 ms, each of which ends in a segment of less than 255 bytes.
+    packets = sum(each < 255 for page in pages[2:] for each in page[27 : 27 + page[26]])
+    (skipped,) = struct.unpack_from("<H", pages[0], 28 + 10)
+    samples, rate = read_header(path)
+    assert rate == 48000
+    assert samples == pytest.approx(960 * packets - skipped, abs=960)
+    assert len(load_audio(path, 48000)) == samples
+    assert len(read_window(path, samples - 1000, 1000)[0]) == 1000
+
+
 def test_opus_captured_from_a_radio_stream_is_read_from_where_it_begins(tmp_path):
     """Its headers, and behind them pages that count from the beginning of the stream."""
     wave = np.tile(writers.sound(48000)[0], 3)
