@@ -81,7 +81,8 @@ def begin(run: Run, resume: bool) -> None:
 
     Raises:
         InputError: when the folder holds a run and it is not to be resumed, or another run and it is;
-            when the disk is too small; for weights to start from of another network.
+            when the disk is too small; for weights to start from of another network, or others than
+            those that the run began with.
     """
     settings, folder, origin, said = run.settings, run.folder, None, {}
     if folder and resume:

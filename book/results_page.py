@@ -476,6 +476,12 @@ def list_table(header: list[str], rows: list[list[list[str]]], style: str = "pla
     return "\n".join([*lines, _FENCE])
 
 
+def depend_on(directive: SphinxDirective, names: Iterable[str]) -> None:
+    """Have the page of a directive made anew where a record of these names has changed."""
+    for name in names:
+        directive.env.note_dependency(str(RESULTS / f"{name}.json"))
+
+
 class Results(SphinxDirective):
     """``{results} table_3``: see the module."""
 
@@ -483,8 +489,7 @@ class Results(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         records = read_records()
-        for name in ("paper", *records):
-            self.env.note_dependency(str(RESULTS / f"{name}.json"))
+        depend_on(self, ("paper", *records))
         return parsed(self, results_table(" ".join(self.arguments), records))
 
 
@@ -520,8 +525,7 @@ class Changed(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         records = read_records()
-        for name in records:
-            self.env.note_dependency(str(RESULTS / f"{name}.json"))
+        depend_on(self, records)
         changed = sum(record["commit"].endswith("-dirty") for record in records.values())
         text = f"Of {len(records)} records, {changed} end the name of their commit with `-dirty`."
         return parsed(self, text)
@@ -532,8 +536,7 @@ class Speed(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         names = ("bench-synth", "bench-waits")
-        for name in names:
-            self.env.note_dependency(str(RESULTS / f"{name}.json"))
+        depend_on(self, names)
         return parsed(self, speed_table(*map(read_record, names)))
 
 

@@ -17,7 +17,14 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from audiopg.analysis import FilterGrowth
-from audiopg.book.experiments import SETS, combined_error, gains, paired_gain
+from audiopg.book.experiments import (
+    POOLINGS,
+    SETS,
+    combined_error,
+    gains,
+    paired_gain,
+    set_and_pooling,
+)
 from audiopg.records import RESULTS, read_record, read_table, unpack
 
 HOLDS, FAILS, MIXED, UNKNOWN = "holds", "does not hold", "mixed", "cannot be told here"
@@ -25,8 +32,8 @@ DEPENDS = "depends on the pooling"
 # A figure stays on one line, and no line begins with what stands between two poolings.
 SPACE = "\N{NO-BREAK SPACE}"
 SLASH = f"{SPACE}/ "
-# How a probe's features were pooled, and what the records of probes add to the name of a row for it.
-POOLINGS = {"averaged tokens": "", "bands kept apart": ", frequency pooling"}
+# What the records of probes add to the name of a row for its pooling.
+SUFFIXES = dict(zip(POOLINGS, ("", ", frequency pooling"), strict=True))
 # Where the intervals of 95 % end, as a quantile, and the p-value below which a difference is no chance.
 QUANTILE, LEVEL = 0.975, 0.05
 # Experiments that run with several seeds, and so tell how far seeds lie apart.
@@ -105,19 +112,15 @@ class Claim:
 
 def compared(*pairs: tuple[str, str]) -> Callable[[Path], list[Measured]]:
     """Gains in accuracy, in points, of the first experiment of each pair over the second."""
-    by_band = " by frequency"
 
     def measure(folder: Path) -> list[Measured]:
         scale = "paper" if read_record("curriculum-full-paper", folder) else "cpu"
         alike = [f"{name}-{scale}" for name in SEVERAL_SEEDS]
         return [
-            Measured(
-                tested.removesuffix(by_band),
-                *gain,
-                pooling=list(POOLINGS)[tested.endswith(by_band)],
-            )
+            Measured(name, *gain, pooling=pooling)
             for pair in pairs
             for tested, gain in gains(*(f"{n}-{scale}" for n in pair), alike, folder).items()
+            for name, pooling in [set_and_pooling(tested)]
         ]
 
     return measure
@@ -141,7 +144,7 @@ def of_weights(kind: str, rival: str) -> Callable[[Path], Iterable[Measured]]:
             metrics = record["metrics"]
             (name,) = (row for row in metrics if row.endswith(rival))
             what = record["data"].partition(",")[0].removesuffix(" v0.02")
-            for pooling, suffix in POOLINGS.items():
+            for pooling, suffix in SUFFIXES.items():
                 if THIS + suffix not in metrics:
                     continue
                 # Log-mel statistics are not pooled.

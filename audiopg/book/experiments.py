@@ -53,6 +53,8 @@ LONGEST = {"paper": 5, "cpu": 4}
 # compared with synthesis on.
 SETS = ("esc10", "urbansound8k", "speech_commands")
 PROBED = SETS[:2]
+# How a probe pools the tokens of a clip.
+POOLINGS = ("averaged tokens", "bands kept apart")
 # The two additions with the largest gains on the development folds, on average over sets and poolings.
 CHOSEN = {"paper": (), "cpu": ("formants", "motion")}
 # Of what a claim is made about: stages of the curriculum, recordings, the additions; and of the
@@ -545,17 +547,18 @@ def seed_table(
     import pandas
 
     lines = [
-        (
-            label,
-            _label(tested).removesuffix(" by frequency"),
-            "bands kept apart" if " by frequency" in tested else "averaged tokens",
-            accuracy,
-        )
+        (label, *set_and_pooling(_label(tested)), accuracy)
         for label, name in rows.items()
         for tested, found in _accuracies_by_set(name, folder).items()
         for accuracy in found.mean(1)
     ]
     return pandas.DataFrame(lines, columns=["row", "set", "pooling", "accuracy"])
+
+
+def set_and_pooling(tested: str) -> tuple[str, str]:
+    """The set that a probe was tested on, and its pooling (``POOLINGS``), from a name of `gains`."""
+    name = tested.removesuffix(" by frequency")
+    return name, POOLINGS[name != tested]
 
 
 def efficiency(

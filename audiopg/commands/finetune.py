@@ -70,8 +70,8 @@ def add(command: argparse.ArgumentParser) -> None:
     common.add_own(command)
     command.add_argument(
         "--folds",
-        help="test folds, by number or name, such as 1,2 (default: all of the data set, in turn; with --resume, those that "
-        "the run was last asked for)",
+        help="test folds, by number or name, such as 1,2 (default: all of the data set, in turn; with "
+        "--resume, those that the run was last asked for)",
     )
     common.add_settings(command, FinetuneSettings, FINETUNE_RECIPES)
     what = "finished runs on the same clips to compare this one with, such as one from scratch"

@@ -338,7 +338,7 @@ def _chunked(layout: _Chunks) -> Callable[[Content, int], Part]:
                     # Both libraries would stop after the 2 or 4 GiB that stand there.
                     is_short = layout.length[1] == "L" and length > 0 and not long
                     # arecord 1.2 counts a byte too few where it begins another file.
-                    after = first + length + -(first + length - start) % layout.multiple
+                    after = _padded(first + length, start, layout)
                     if is_short and _after_tag(data, max(after, end)) < len(data):
                         raise Unreadable(_LONG)
                     return Part(start, len(data))
@@ -346,8 +346,7 @@ def _chunked(layout: _Chunks) -> Callable[[Content, int], Part]:
                 if any(name[:4] in _SAMPLES for name, *_ in others):
                     raise Unreadable("holds its samples in two places, of which one would be lost")
                 part = _up_to(data, start, max(stop, first + length))
-                after = part.stop + -(part.stop - start) % layout.multiple
-                _refuse_samples_behind(data, after, layout)
+                _refuse_samples_behind(data, _padded(part.stop, start, layout), layout)
                 return part
         if end > len(data) and not _is_open(total) and data[start + 8 : start + 12] in _FORMS:
             raise Unreadable(CUT)
@@ -358,6 +357,8 @@ def _chunked(layout: _Chunks) -> Callable[[Content, int], Part]:
 
 def _refuse_samples_behind(data: Content, place: int, layout: _Chunks) -> None:
     """Refuse what is neither a chunk, a tag, a file nor padding, as where a recorder lost its power."""
+    if len(data) - place <= _BEHIND:
+        return
     is_chunk = _after_tag(data, place) > place or _reader_at(data, place) is not None
     # Samples of 8 bits may look like a name, but hardly like a length.
     if re.fullmatch(rb"[ -~]{4}", data[place : place + 4]):
@@ -365,8 +366,13 @@ def _refuse_samples_behind(data: Content, place: int, layout: _Chunks) -> None:
         is_chunk |= 0 <= length <= len(data) - first
     blocks = (data[first : first + _BLOCK] for first in range(place, len(data), _BLOCK))
     # Sound may begin with silence.
-    if len(data) - place > _BEHIND and not is_chunk and any(block.strip(b"\0") for block in blocks):
+    if not is_chunk and any(block.strip(b"\0") for block in blocks):
         raise Unreadable(_LONG)
+
+
+def _padded(stop: int, start: int, layout: _Chunks) -> int:
+    """Where the next chunk of a file that starts there may begin, behind one that ends there."""
+    return stop + -(stop - start) % layout.multiple
 
 
 def _walk(data: Content, start: int, layout: _Chunks) -> Iterator[tuple[bytes, int, int]]:
@@ -378,8 +384,7 @@ def _walk(data: Content, start: int, layout: _Chunks) -> Iterator[tuple[bytes, i
         yield data[place : place + layout.name], place + header, length
         if length < 0:
             return
-        place += header + length
-        place += -(place - start) % layout.multiple
+        place = _padded(place + header + length, start, layout)
 
 
 def _au(data: Content, start: int) -> Part:

@@ -412,6 +412,15 @@ def test_numbers_of_many_digits_are_no_channels_and_folds_by_name(tmp_path, digi
         read(lines(tmp_path / "l.csv", "file,label,fold", *rows))
 
 
+def in_folds(folder, names, column="fold"):
+    """A table with a clip of each of two classes in every fold of these names."""
+    rows = []
+    for number, (name, label) in enumerate(itertools.product(names, "ab")):
+        record(folder / f"{number}.wav")
+        rows.append(f"{number}.wav,{label},{name}")
+    return lines(folder / "l.csv", f"file,label,{column}", *rows)
+
+
 @pytest.mark.parametrize(
     ("names", "called"),
     [
@@ -423,11 +432,7 @@ def test_numbers_of_many_digits_are_no_channels_and_folds_by_name(tmp_path, digi
     ],
 )
 def test_the_number_of_a_fold_is_that_of_its_name(tmp_path, names, called):
-    rows = []
-    for number, (name, label) in enumerate(itertools.product(names, "ab")):
-        record(tmp_path / f"{number}.wav")
-        rows.append(f"{number}.wav,{label},{name}")
-    clips = read(lines(tmp_path / "l.csv", "file,label,fold", *rows))
+    clips = read(in_folds(tmp_path, names))
     assert clips.fold_names == called
     number_of = {name.removeprefix("fold "): number for number, name in called.items()}
     plain = [re.sub(r"^(fold|f)(?=\d)|\.0$", "", name) for name in names for _ in "ab"]
@@ -444,13 +449,9 @@ def test_the_number_of_a_fold_is_that_of_its_name(tmp_path, names, called):
     ],
 )
 def test_a_split_with_a_part_of_unknown_name_is_no_cross_validation(tmp_path, names, other):
-    rows = []
-    for number, name in enumerate(names * 2):
-        record(tmp_path / f"{number}.wav")
-        rows.append(f"{number}.wav,{'ab'[number // len(names)]},{name}")
     said = f"of the folds {', '.join(names)}, .* speaks of a split, and '{other}' is no part"
     with pytest.raises(InputError, match=said):
-        read(lines(tmp_path / "l.csv", "file,label,split", *rows))
+        read(in_folds(tmp_path, names, "split"))
 
 
 def test_space_around_the_text_of_json_is_none_of_it(tmp_path):
@@ -473,14 +474,10 @@ def test_space_around_the_text_of_json_is_none_of_it(tmp_path):
 
 @pytest.mark.parametrize("names", [["-1", "0", "1"], ["5", "6", "rest"]])
 def test_folds_that_would_get_the_number_of_another_are_refused(tmp_path, names):
-    rows = []
-    for number, name in enumerate(names * 2):
-        record(tmp_path / f"{number}.wav")
-        rows.append(f"{number}.wav,{'ab'[number // 3]},{name}")
     with pytest.raises(
         InputError, match=f"the folds {', '.join(names)} are not all numbers from 0"
     ):
-        read(lines(tmp_path / "l.csv", "file,label,fold", *rows))
+        read(in_folds(tmp_path, names))
 
 
 def test_a_json_row_may_say_what_those_before_it_did_not(tmp_path):
