@@ -131,10 +131,11 @@ def test_a_control_differs_in_its_first_weights_alone(scale):
         assert scratch.start is None
 
 
-def test_a_longer_run_from_scratch_differs_from_the_short_one_in_its_epochs_alone():
+@pytest.mark.parametrize(("name", "epochs"), [("speech_commands", 30), ("esc10", 120)])
+def test_a_longer_run_from_scratch_differs_from_the_short_one_in_its_epochs_alone(name, epochs):
     known = {e.name: e for e in experiments("cpu")}
-    (short,) = known["finetune-speech_commands-tiny"].beside
-    long = known["scratch-30-epochs-speech_commands-tiny"]
+    (short,) = known[f"finetune-{name}-tiny"].beside
+    long = known[f"scratch-{epochs}-epochs-{name}-tiny"]
     assert long.settings == replace(short.settings, epochs=5 * short.settings.epochs)
     assert (long.sets, long.start) == (short.sets, None)
 
