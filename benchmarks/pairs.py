@@ -1,6 +1,6 @@
 """Which of two kinds of frozen features is better on the same clips? And on which classes?
 
-`audiopg probe` tests every row against the averaged tokens of one encoder. Here are the other pairs
+`audiopg probe` tests every row against one encoder with mean pooling. Here are the other pairs
 that chapter 4 speaks of: on all test folds, and on those alone that had no part in the choice of the
 recipe. "Log-mel" is its mean and deviation; "log-mel with tiny" has both kinds of numbers side by side.
 

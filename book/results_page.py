@@ -167,7 +167,7 @@ def measurements(record: dict, row: Row | None = None) -> list[Measurement]:
 
     Returns:
         A row for the record, or one for each network that was analysed; none for a record that has no
-        answer. Two accuracies of a probe are of averaged tokens and of tokens averaged by frequency.
+        answer. Two accuracies of a probe are with mean and with frequency pooling.
     """
     metrics = record["metrics"]
     if row and row.factor:

@@ -18,13 +18,13 @@ from sphinx.util.docutils import SphinxDirective
 
 from audiopg.analysis import FilterGrowth
 from audiopg.book.experiments import (
-    POOLINGS,
     SETS,
     combined_error,
     gains,
     paired_gain,
     set_and_pooling,
 )
+from audiopg.embedding import POOLINGS
 from audiopg.records import RESULTS, read_record, read_table, unpack
 
 HOLDS, FAILS, MIXED, UNKNOWN = "holds", "does not hold", "mixed", "cannot be told here"
@@ -126,12 +126,12 @@ def compared(*pairs: tuple[str, str]) -> Callable[[Path], list[Measured]]:
     return measure
 
 
-def of_weights(kind: str, rival: str) -> Callable[[Path], Iterable[Measured]]:
+def of_weights(kind: str, control: str) -> Callable[[Path], Iterable[Measured]]:
     """Gains of the weights that come with the package over another row of their records, in points.
 
     Args:
         kind: how the records are called, with a place for the set.
-        rival: what the row's name ends with.
+        control: what the row's name ends with.
     """
 
     def measure(folder: Path) -> Iterable[Measured]:
@@ -142,7 +142,7 @@ def of_weights(kind: str, rival: str) -> Callable[[Path], Iterable[Measured]]:
             if record is None:
                 continue
             metrics = record["metrics"]
-            (name,) = (row for row in metrics if row.endswith(rival))
+            (name,) = (row for row in metrics if row.endswith(control))
             what = record["data"].partition(",")[0].removesuffix(" v0.02")
             for pooling, suffix in SUFFIXES.items():
                 if THIS + suffix not in metrics:
@@ -154,7 +154,7 @@ def of_weights(kind: str, rival: str) -> Callable[[Path], Iterable[Measured]]:
                     for row in (THIS + suffix, other)
                 )
                 gain, error, freedom = paired_gain(100 * after, 100 * before)
-                # The tests of a record are of its rows against averaged tokens.
+                # The tests of a record are of its rows against mean pooling.
                 p = None if suffix or not math.isnan(error) else metrics[name].get("p_holm")
                 p = math.nan if p is None else p
                 yield Measured(what, gain, error, freedom, p=p, pooling=pooling)
@@ -223,7 +223,7 @@ CLAIMS = (
         "An encoder that never heard a recording transfers to real sound: fine-tuned, it is better than "
         "the same network from scratch.",
         "ESC-50 +36.6, UrbanSound8K +12.8, Speech Commands +0.7 (Table 1)",
-        "points gained by fine-tuning `tiny` instead of the same network with random weights",
+        "points gained by fine-tuning `tiny` instead of the same network from scratch",
         of_weights("finetune-{}-tiny", "-scratch-tiny"),
         "04_transfer",
     ),
@@ -286,8 +286,8 @@ CLAIMS = (
     Claim(
         "The range of the fundamental hardly matters.",
         "within 1.2 points (Table 4)",
-        "points by which each range is ahead of the default, first the narrow range on all sets, then the wide "
-        "one; the claim holds if every interval of 95 % lies between -3 and +3",
+        "points by which the narrow range, then the wide range, is ahead of the default. The claim holds if "
+        "every 95 % interval lies between -3 and +3",
         compared(
             ("sensitivity-narrow-f0", "curriculum-full"), ("sensitivity-wide-f0", "curriculum-full")
         ),
@@ -330,8 +330,9 @@ CLAIMS = (
     Claim(
         "The filters of the first layer become bands and edges.",
         "Figure 6, without a number (Section 4.5)",
-        "what share of the energy of the first layer's main patterns lies at few frequencies, minus the same "
-        "share for shuffled weights. Our run was short: the released code takes 23 times as many steps",
+        "how much of the energy of the first layer's main patterns is concentrated on few frequencies, minus "
+        "the same share for shuffled weights. Our run was short: the released code takes 23 times as many "
+        "steps",
         ordered,
         "07_patch_filters",
     ),

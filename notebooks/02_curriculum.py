@@ -117,7 +117,7 @@ plt.show()
 # - *Damping* removes brightness: the higher a partial, the more it loses. It sounds like a wall between
 #   us and the source.
 # - *The noise floor* fills the gaps between events. Without it, six tenths of this clip are digital
-#   silence, which no microphone delivers.
+#   silence, which no microphone delivers (though edited recordings may have it).
 # - *Bursts* tell us that something was struck. Three of the four events here have a burst. The bursts
 #   last a seventh of a second in all. Each holds all frequencies at once, until the damping takes the
 #   high ones away.
@@ -216,11 +216,11 @@ widgets.players(
     varied, [f"{name}, seed 0, clip 27" for name in settings], columns=3
 )
 
-# %% mystnb={"figure": {"caption": "Clip 27 of seed 0 under the five settings of Table 4. Its fundamental frequency lies at the same fraction of each range, so it moves with the bounds.", "name": "fig-sensitivity-wall"}, "image": {"alt": "Five log-mel spectrograms of one clip: three events of two or three lines each, lower with the narrow range and higher with the wide one; then a single short event near the end; then many short ones"}}
+# %% mystnb={"figure": {"caption": "Clip 27 of seed 0 under the five settings of Table 4. In each range the fundamental lies equally far between the lowest and the highest value. So it is lower with the narrow range and higher with the wide one.", "name": "fig-sensitivity-wall"}, "image": {"alt": "Five log-mel spectrograms of one clip: three events of two or three lines each, lower with the narrow range and higher with the wide one; then a single short event near the end; then many short ones"}}
 plots.spectrogram_wall(log_mel(varied), list(settings), columns=3)
 plt.show()
 
-# %% mystnb={"figure": {"caption": "The fundamental frequency of 2,000 clips under three settings.", "name": "fig-sensitivity-f0"}, "image": {"alt": "Three histograms on one axis: high between 200 and 1,000 Hz, half as high from 50 to 2,000 Hz, low and flat from 20 to 4,000 Hz"}}
+# %% mystnb={"figure": {"caption": "The fundamental frequency of 2,000 clips under three settings.", "name": "fig-sensitivity-f0"}, "image": {"alt": "Three histograms on one axis: high between 200 and 1,000 Hz, two fifths as high from 50 to 2,000 Hz, low and flat from 20 to 4,000 Hz"}}
 many = {
     name: prior.sample(torch.arange(2000), seed=0)
     for name, prior in settings.items()
@@ -256,9 +256,10 @@ plt.show()
 # them*. In a sine clip, a network can fill in a hidden patch by continuing a line. With events it must
 # know when they end. With damping it must know how spectra tilt. It cannot predict noise at all.
 #
-# What is uncertain: the paper names the four rows but not their exact settings. We read "Freq., Timbre,
-# Dyn., Filter" as the presets above. The released code has no switch for the rows. Its training damps
-# with a probability of 0.7 and always normalises, as we do.
+# What is uncertain: the paper names the four rows but not their exact settings. Its Table 3 calls the
+# steps "Freq.", "Timbre", "Dyn." and "Filter". We take each label for what one of our presets adds. The
+# released code has no switch for the rows. In its training, as in ours, a clip is damped with a
+# probability of 0.7, and every clip is scaled to a peak of 1.
 #
 # ### Which step is worth most?
 #
@@ -267,9 +268,9 @@ plt.show()
 # (`full`)? And do the ranges of Table 4 matter: is wide better than narrow, are many events better than
 # one?
 #
-# Write down your guesses, each with a reason. {numref}`fig-curricula` in [chapter
-# 5](05_ablations.ipynb#the-experiment-recorded) answers the first question, and [a
-# table](05_ablations.ipynb#how-wide-how-many) there the second.
+# Write down your guesses, each with a reason. Then see what our runs say, and how sure they are: of the
+# first question in {numref}`fig-curricula` in [chapter 5](05_ablations.ipynb#the-experiment-recorded),
+# of the second in [a table](05_ablations.ipynb#how-wide-how-many) there.
 #
 # ### Change this
 #

@@ -395,10 +395,10 @@ shown
 # The judge is a {term}`linear probe` on the recordings that we use for development. For ESC-10 and
 # UrbanSound8K {cite}`salamon2014` these are the first two {term}`folds <fold>`, each tested by a probe
 # that was trained on the other. For Speech Commands they are the validation part, fold 2 in the table.
-# No other fold is tested on. Of two accuracies in a cell, the first is of *averaged tokens*, the mean
-# of all {term}`tokens <token>` of a clip. For the second the *bands are kept apart*: tokens are averaged
-# over time alone, in each of eight bands of frequency. The *held-out loss* is {eq}`eq-loss` on clips that
-# no run trains on.
+# No other fold is tested on. Of two accuracies in a cell, the first is with *mean pooling*, the mean of
+# all {term}`tokens <token>` of a clip. The second is with *frequency pooling*: tokens are averaged over
+# time alone, in each of eight bands of frequency. The *held-out loss* is {eq}`eq-loss` on clips that no
+# run trains on.
 
 # %%
 scale = audiopg.at_scale(smoke="cpu", paper="paper")
@@ -410,15 +410,14 @@ controls = {
 outcome_table(controls | steps)
 
 # %% [markdown]
-# With averaged tokens, every recipe is 6 to 16 points above an untrained network on ESC-10 and Speech
+# With mean pooling, every recipe is 6 to 16 points above an untrained network on ESC-10 and Speech
 # Commands, but no more than four points on UrbanSound8K, where two recipes fall below it. `log-mel` is
-# harder to beat: with averaged tokens, no recipe does so on Speech Commands. With the bands kept apart,
-# every recipe beats `log-mel` on all three sets. The untrained network also does so on two of them.
+# harder to beat: with mean pooling, no recipe does so on Speech Commands. With frequency pooling, every
+# recipe beats `log-mel` on all three sets. The untrained network also does so on two of them.
 #
-# No change is better on all three sets in both ways of averaging, so `cpu` uses none of them.
-# `decoder-4x256` has the lowest loss, but not the best probe: with averaged tokens it loses points on
-# Speech Commands. Hardly any of the differences to `cpu` can be told
-# from chance: with two folds, an interval of 95 %
+# No change is better on all three sets with both poolings, so `cpu` uses none of them. `decoder-4x256`
+# has the lowest loss, but not the best probe: with mean pooling it loses points on Speech Commands.
+# Hardly any of the differences to `cpu` can be told from chance: with two folds, an interval of 95 %
 # reaches 12.7 standard errors to each side. And the devices differ. Three rows
 # (`half-clips-part-decoded`, `decoder-4x256`, `batch-16`) were trained on a GPU, the others on a CPU,
 # and sums that are rounded in another order can move a probe by several points ([chapter
@@ -431,11 +430,10 @@ outcome_table(controls | steps)
 #
 # How much time does `cpu` save? The next record compares it with an older recipe of ours, `before`:
 # AdamW, batches of 32, a cosine schedule. The probes are tested on all five folds of ESC-10, at the
-# recordings' own length. *Mean* stands for averaged tokens, and *frequency* for the bands kept apart.
-# The times are those of one thread in single precision, so `mini` takes longer here than by the tables
-# above, which have bfloat16. For the time of `before` we ran 40 of its 2,000 steps, and multiplied. The
-# loss and accuracies of `before` come from an older run, in bfloat16. Its loss is a training loss; those
-# of the other rows are held-out losses.
+# recordings' own length. The times are those of one thread in single precision, so `mini` takes longer
+# here than by the tables above, which have bfloat16. For the time of `before` we ran 40 of its 2,000
+# steps, and multiplied. The loss and accuracies of `before` come from an older run, in bfloat16. Its
+# loss is a training loss; those of the other rows are held-out losses.
 
 # %%
 bench = read_record("bench-recipe")
@@ -447,7 +445,7 @@ pd.DataFrame(
             "CPU s": f"{row['processor_seconds']:,.0f}",
             "loss": f"{row['held_out_loss']:.3f}",
             **{
-                f"ESC-10, {pooling} (%)": f"{100 * value:.1f}"
+                f"ESC-10, {pooling} pooling (%)": f"{100 * value:.1f}"
                 for pooling, value in row["probe"].items()
             },
         }
@@ -456,11 +454,11 @@ pd.DataFrame(
 ).T
 
 # %% [markdown]
-# With the bands kept apart, `tiny` reaches with 12,800 clips what it reached by the older recipe with
-# 64,000, in less than a quarter of the time. With averaged tokens it is two points below `before`. The
-# smaller `mini` takes a ninth of the time. It is one point below `before` with the bands kept apart, and
-# three with averaged tokens. Each accuracy comes from one run and a probe of 400 clips, so four clips
-# are one point.
+# With frequency pooling, `tiny` reaches with 12,800 clips what it reached by the older recipe with
+# 64,000, in less than a quarter of the time. With mean pooling it is two points below `before`. The
+# smaller `mini` takes a ninth of the time. It is one point below `before` with frequency pooling, and
+# three with mean pooling. Each accuracy comes from one run and a probe of 400 clips, so four clips are
+# one point.
 #
 # The first command below runs the recipes that have no record yet. Where there is a GPU, it runs them at
 # the paper's scale. The second command measures the speeds.

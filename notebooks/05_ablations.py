@@ -48,11 +48,10 @@ plots.use_style()
 # the same seed, all four networks begin with the same weights, and clip $i$ has the same fundamental in
 # all four curricula. (At `AUDIOPG_SCALE=paper` the network is the paper's.)
 #
-# A clip becomes one vector in two ways. *Averaged tokens* are the mean over all its tokens (chapter 4's
-# mean pooling). For the second way the *bands are kept apart* (frequency pooling): the patches lie in
-# eight rows, each 16 mel bands high, and the tokens of each row are averaged separately.
+# A clip becomes one vector in the two ways of chapter 4: by *mean pooling* of all its tokens, or by
+# *frequency pooling*, which averages each frequency band on its own.
 #
-# {numref}`fig-curricula` shows both, beside two rivals that learned nothing: the same network
+# {numref}`fig-curricula` shows both, beside two controls that learned nothing: the same network
 # untrained, and the mean and deviation of each mel band of the log-mel spectrogram. The paper's numbers
 # below are of a ViT-B, fine-tuned, on UrbanSound8K and on ESC-50 {cite}`piczak2015`, of which ESC-10 is
 # the easier part.
@@ -74,9 +73,9 @@ rows = {
     ),
 }
 
-# %% mystnb={"figure": {"caption": "Above: our linear probes of `mini`, pre-trained on each curriculum. Each dot is a seed, each line their mean. Below: the paper's Table 3, rows 1 to 4. Both panels of a row span equally many points.", "name": "fig-curricula"}, "image": {"alt": "Four panels of accuracy from sine to full. Ours, on ESC-10: averaged tokens rise from 72 to 80 per cent, bands kept apart from 78 to 84, with a dip at harmonic; log-mel lies at 78, untrained features at 69 and 79. Ours, on UrbanSound8K: from 44 to 52 and from 50 to 55; log-mel at 49, untrained at 39 and 46. The paper's rise at every step, from 42 to 82 on ESC-50 and from 71 to 86 on UrbanSound8K"}}
+# %% mystnb={"figure": {"caption": "Above: our linear probes of `mini`, pre-trained on each curriculum. Each dot is a seed, each line their mean. Below: the paper's Table 3, rows 1 to 4. Both panels of a row have axes of the same length, in percentage points.", "name": "fig-curricula"}, "image": {"alt": "Four panels of accuracy from sine to full. Ours, on ESC-10: mean pooling rises from 72 to 80 per cent, frequency pooling from 78 to 84, with a dip at harmonic; log-mel lies at 78, untrained features at 69 and 79. Ours, on UrbanSound8K: from 44 to 52 and from 50 to 55; log-mel at 49, untrained at 39 and 46. The paper's rise at every step, from 42 to 82 on ESC-50 and from 71 to 86 on UrbanSound8K"}}
 probed = seed_table(rows)
-colours = {"averaged tokens": "blue", "bands kept apart": "vermilion"}
+colours = {"mean": "blue", "frequency": "vermilion"}
 columns = {"ESC-10": "ESC-50 (%)", "UrbanSound8K": "UrbanSound8K (%)"}
 figure, axes = plt.subplots(
     2, 2, sharex=True, figsize=(plots.WIDTH, 5.4), height_ratios=[2, 1]
@@ -91,9 +90,10 @@ for (ours, theirs), (upper, lower) in zip(
         seeds = found[found.index.isin(presets)]
         means = found.groupby(level=0, sort=False).mean()
         upper.plot(seeds, "o", color=colour, markersize=4, alpha=0.7)
-        upper.plot(means[seeds.index.unique()], color=colour, label=pooling)
+        label = f"{pooling} pooling"
+        upper.plot(means[seeds.index.unique()], color=colour, label=label)
         lines = (
-            ("untrained", f"untrained, {pooling}", "--", colour),
+            ("untrained", f"untrained, {label}", "--", colour),
             ("log-mel", "log-mel", ":", plots.PALETTE["grey"]),
         )
         for row, label, line, colour in lines:
@@ -124,14 +124,14 @@ plt.show()
 # %% [markdown]
 # From `sine` to `full` the probe gains on both sets with both poolings, as in the paper. Not every step
 # between is a gain. And much comes without learning: on ESC-10, log-mel statistics are ahead of most
-# networks, and with the bands kept apart an untrained network is no worse than one that heard `sine` or
+# networks, and with frequency pooling an untrained network is no worse than one that heard `sine` or
 # `harmonic`.
 #
-# The table also has spoken words (Speech Commands) and networks that learned from 12,800 windows of
-# recordings instead of clips. "For ESC-10" means that the network has not heard ESC-10, on which it is
-# probed. ± is the standard deviation over test folds. Of two accuracies in a cell the first is of
-# averaged tokens, the second of bands kept apart. [How the rows were made](#how-the-rows-were-made)
-# stands at the end.
+# The table also has spoken words (Speech Commands) and networks that learned from 12,800 *windows* of
+# recordings instead of clips. A window is a stretch as long as a clip; a shorter recording is repeated
+# to fill one. A network "for ESC-10" is tested on ESC-10, so it learned from the other sets only. ± is
+# the standard deviation over test folds. Of two accuracies in a cell the first is with mean pooling, the
+# second with frequency pooling. [How the rows were made](#how-the-rows-were-made) stands at the end.
 
 # %%
 outcome_table(rows)
@@ -165,35 +165,36 @@ gains_of_full()
 
 # %% [markdown]
 # What a single stage gains is hard to tell from chance. On ESC-10 and UrbanSound8K the table of the
-# stages has one star: for damping with noise (`dynamic → full`), on ESC-10, with the bands kept apart.
+# stages has one star: for damping with noise (`dynamic → full`), on ESC-10, with frequency pooling.
 # Averaged over both sets (see the [scoreboard](../book/preface.md#what-we-found)), damping and noise
-# gain beyond chance with either pooling. Partials do so only with averaged tokens, and events and
-# envelopes (`harmonic → dynamic`) with neither. On spoken words every stage adds something.
+# gain beyond chance with either pooling. Partials do so only with mean pooling, and events and envelopes
+# (`harmonic → dynamic`) with neither. On spoken words every stage adds something.
 #
-# Learning from too simple a world may be worse than not learning. With the bands kept apart, networks
-# that heard only `sine` or `harmonic` fall behind the untrained one on Speech Commands.
+# Learning from too simple a world may be worse than not learning. On Speech Commands, the network that
+# heard only `sine` falls behind the untrained one with both poolings, and the one that heard `harmonic`
+# does so with frequency pooling.
 #
 # Are recordings a better teacher? The network `full` has heard nothing real. Even so, no difference to
 # the networks of recordings is beyond chance, with words or without. But all these recordings are
-# shorter than a clip and are repeated to fill it. [Chapter 8](08_adaptation.ipynb) suggests that this
-# is a handicap for words.
+# repeated to fill a clip, and [chapter 8](08_adaptation.ipynb) suggests that this is a handicap for
+# words.
 #
-# Over the untrained network, pre-training on `full` adds eleven to thirteen points to averaged tokens,
-# and less with the bands kept apart. Averaged tokens of `full` are not clearly better than log-mel
-# statistics, and on Speech Commands they are worse. With the bands kept apart, `full` has a higher
-# accuracy than log-mel on all three sets (first table).
+# Over the untrained network, pre-training on `full` adds eleven to thirteen points with mean pooling,
+# and less with frequency pooling. Log-mel statistics have no pooling, and their row of gains is against
+# mean pooling. There `full` is not clearly better, and on Speech Commands it is behind by six points.
+# With frequency pooling, `full` has a higher accuracy than log-mel on all three sets (first table).
 #
 # ### Fine-tuned
 #
-# These are linear probes, but the paper fine-tunes. So we pre-trained the four networks and the one of
-# recordings with words once more, all on one processor. We then fine-tuned them on ESC-10 for eight
-# epochs, beside a network with random weights ("scratch"). The table has the mean over the five folds,
-# of one seed.
+# These are linear probes, but the paper fine-tunes. So we pre-trained five networks again, all on one
+# processor: one on each curriculum, and one on recordings with words. We then fine-tuned them on ESC-10
+# for eight epochs, beside the same network from scratch. The table has the mean over the five folds, of
+# one seed.
 
 # %%
 tuned = {
-    name: f"finetuned-{name}-esc10-{scale}"
-    for name in ("scratch", *presets)
+    name: f"finetuned-{name.removeprefix('from ')}-esc10-{scale}"
+    for name in ("from scratch", *presets)
 }
 tuned["recordings with words"] = f"finetuned-real-esc10-{scale}"
 outcome_table(tuned)[["ESC-10", "seeds"]]
@@ -202,7 +203,7 @@ outcome_table(tuned)[["ESC-10", "seeds"]]
 # Here is the gain of each row over the row above it, and last that of `full` over recordings:
 
 # %%
-in_order = {name: tuned[name] for name in ("scratch", *presets)}
+in_order = {name: tuned[name] for name in ("from scratch", *presets)}
 against_real = {
     name: tuned[name] for name in ("recordings with words", "full")
 }
@@ -280,12 +281,12 @@ silent.round(1)
 # table. So silence alone does not decide. FSD50K, from which the paper draws its recordings, is not at
 # hand.
 #
-# ### On folds without choices
+# ### On clean folds
 #
 # The recipe of all these networks was chosen with `full`, on folds 1 and 2 of ESC-10 and UrbanSound8K
 # ([chapter 3](03_pretraining.ipynb)). So it may suit `full`, and these folds, too well. The next table
-# has the same gains on the folds that had no part in the choice. A single fold has no standard error.
-# Speech Commands is left out, because its test part had no part in the choice anyway.
+# has the same gains on the *clean* folds, which had no part in the choice. A single fold has no standard
+# error. Speech Commands is left out, because its test part had no part in the choice anyway.
 
 # %%
 untouched = {"esc10": ["3", "4", "5"], "urbansound8k": ["10"]}
@@ -297,15 +298,16 @@ named = {
 pd.concat(tables)[list(named)].rename(columns=named)
 
 # %% [markdown]
-# On the folds without choices most gains on ESC-10 shrink, and about half of those on UrbanSound8K.
+# On the clean folds most gains on ESC-10 are smaller, and so are about half of those on UrbanSound8K.
 # `full` stays ahead of `sine` and of the untrained network, but no single stage gains beyond chance.
 # Some leads of `full` over log-mel statistics and over recordings change their sign. All these changes
 # may be chance, because the folds are few.
 #
 # ## What does an hour buy?
 #
-# Figure 3 of the paper shows accuracy over the time of pre-training, for synthesis and for recordings.
-# The text that we have lacks its curves, but Table 3 has points of them ({numref}`fig-figure-3`).
+# In our runs, four times as many clips do not settle whether synthesis or recordings teach more. Figure
+# 3 of the paper shows accuracy over the time of pre-training, for both. The text that we have lacks its
+# curves, but Table 3 has points of them ({numref}`fig-figure-3`).
 
 # %% mystnb={"figure": {"caption": "Points of the paper's Figure 3, as its Table 3 gives them: accuracy after 50 epochs of fine-tuning, against the time of pre-training. The lines only join the points.", "name": "fig-figure-3"}, "image": {"alt": "Two panels over minutes of pre-training. On ESC-50, synthesis goes from 82 per cent at 19 minutes to 85 at 183; recordings from 72 at 18 minutes to 87 at 217. On UrbanSound8K, synthesis from 86 to 88, recordings from 84 to 88"}}
 points = {
@@ -331,8 +333,8 @@ plt.show()
 # For our figure we train for four times as many clips as above, on synthesis and on recordings with
 # words. These three runs, one on synthesis and two on recordings, used the same kind of processor, but
 # the one on synthesis shared it with other work. The tables show what each run reached, and what
-# synthesis gained over recordings. {numref}`fig-efficiency` shows the way there, on ESC-10 and with
-# averaged tokens. `python -m audiopg reproduce long` makes these runs again.
+# synthesis gained over recordings. {numref}`fig-efficiency` shows the accuracy during training, on
+# ESC-10 and with mean pooling. `python -m audiopg reproduce long` makes these runs again.
 
 # %%
 long = {
@@ -348,7 +350,7 @@ pd.concat(
     for name in list(long)[1:]
 ).fillna("–")
 
-# %% mystnb={"figure": {"caption": "Accuracy on ESC-10 of a linear probe of averaged tokens, ± the standard deviation over folds, against the minutes of one core (left) and against clips (right).", "name": "fig-efficiency"}, "image": {"alt": "Two panels with points that rise from about 70 per cent: synthesis goes on to 84; recordings stay near 80 from a quarter of the clips on, a little above the dotted line of log-mel statistics"}} tags=["nbval-ignore-output"]
+# %% mystnb={"figure": {"caption": "Accuracy on ESC-10 of a linear probe with mean pooling, ± the standard deviation over folds, against the minutes of one core (left) and against clips (right).", "name": "fig-efficiency"}, "image": {"alt": "Two panels with points that rise from about 70 per cent: synthesis goes on to 84; recordings stay near 80 from a quarter of the clips on, a little above the dotted line of log-mel statistics"}} tags=["nbval-ignore-output"]
 curves = efficiency("esc10", scale)
 if curves:
     figure, axes = plt.subplots(1, 2, sharey=True)
@@ -370,7 +372,7 @@ if curves:
                 linestyle=line,
                 label=name,
             )
-    averaged = "set == 'ESC-10' and pooling == 'averaged tokens'"
+    averaged = "set == 'ESC-10' and pooling == 'mean'"
     levels = probed.query(averaged).groupby("row")["accuracy"].mean()
     for name, line in (("untrained", "--"), ("log-mel", ":")):
         for axis in axes:
@@ -392,8 +394,9 @@ if curves:
     plt.show()
 
 # %% [markdown]
-# The next table has the probes along the way on every set, all before the learning rate falls. The
-# accuracies of a cell are again of averaged tokens and with the bands kept apart:
+# The next table has the probes during training, on every set. At all of them the learning rate was still
+# at its full height; it falls only near the end. The accuracies of a cell are again with mean and with
+# frequency pooling:
 
 # %%
 along = {}
@@ -421,15 +424,13 @@ pd.DataFrame(along).rename_axis("clips heard")
 #
 # This does not yet make synthesis the better teacher. Our recordings are few: on average the network
 # heard each file ten times in the row for ESC-10, and seventeen times in the row for UrbanSound8K. And
-# they are short, half or more of them single words, so they are repeated to fill a clip. [Chapter
-# 8](08_adaptation.ipynb) suggests that a network then learns to copy what it should fill in. Last, each
-# of these runs has one seed, so the errors leave out how much seeds differ. The errors in the
-# [scoreboard](../book/preface.md#what-we-found) allow for it.
+# they are short, so they are repeated. Last, each of these runs has one seed, so the errors leave out
+# how much seeds differ. The errors in the [scoreboard](../book/preface.md#what-we-found) allow for it.
 #
-# On Speech Commands only the run on synthesis is probed. Averaged tokens do best at 6,400 clips. After
-# that they lose several points, and regain some of them at the end. With the bands kept apart, the
-# accuracy still rises. One possible reason: late in training, a dimension of the tokens may mean one
-# thing in a low band and another in a high one, and an average over all tokens mixes the two.
+# On Speech Commands only the run on synthesis is probed. With mean pooling it does best at 6,400 clips,
+# then loses several points, and regains some of them at the end. With frequency pooling, the accuracy
+# still rises. One possible reason: late in training, a dimension of the tokens may mean one thing in a
+# low band and another in a high one, and an average over all tokens mixes the two.
 #
 # ## How wide, how many
 #
@@ -463,8 +464,8 @@ paper_table("table_4")
 #
 # With one event per clip, though, our probe stays within about a point of the default on ESC-10 and
 # UrbanSound8K, and loses some points only on Speech Commands. Clips of 5 to 10 events gain on ESC-10
-# with averaged tokens, as in the paper on ESC-50, but not with the bands kept apart. Each of these rows
-# except the default has one seed, and the wide range ran on another processor.
+# with mean pooling, as in the paper on ESC-50, but not with frequency pooling. Each of these rows except
+# the default has one seed, and the wide range ran on another processor.
 #
 # `make paper` makes every row of this book that has no record yet. `python -m audiopg reproduce
 # sensitivity` makes those of this table alone, and with `--list` it says how long each takes. With a
@@ -473,9 +474,9 @@ paper_table("table_4")
 # ## Who can reconstruct what?
 #
 # The last experiment runs here and now: four networks so small, and runs so short, that a CPU trains
-# them in less than a minute. Each is tested on held-out clips of every curriculum. A row is a network,
-# a column the curriculum that it reconstructs. A network that calls every patch flat would have a loss
-# of 1, or less where patches really are flat.
+# them in less than a minute. Each is tested on held-out clips of every curriculum. A row is a network, a
+# column the curriculum that it reconstructs. A network that predicts the same value everywhere in a
+# patch would have a loss of 1, or less if the patch really is constant.
 
 # %%
 runs = {}
@@ -513,15 +514,15 @@ loss.round(2)
 # short a run, a loss may even be above 1.
 #
 # The `dynamic` column is low for every network, for a reason that has nothing to do with learning.
-# Between the events of `dynamic` there is digital silence, whose patches really are flat. The noise
+# Between the events of `dynamic` there is digital silence, whose patches really are constant. The noise
 # floor of `full` leaves no such easy patches. So do not compare losses across columns.
 #
 # ## What it means
 #
-# In the paper each stage helps on both sets, and damping and noise help more than the stage before
-# them. Our rows agree that `full` is ahead of `sine`, and, over all folds, that damping and noise help.
-# Partials help averaged tokens alone. Whether events and envelopes help on sounds other than words, our
-# probes cannot tell: the network is small, it heard 12,800 clips, and the recordings are few.
+# In the paper each stage helps on both sets, and damping and noise help more than the stage before them.
+# Our rows agree that `full` is ahead of `sine`, and, over all folds, that damping and noise help.
+# Partials help with mean pooling alone. Whether events and envelopes help on sounds other than words,
+# our probes cannot tell: the network is small, it heard 12,800 clips, and the recordings are few.
 #
 # Why would damping help? One possible reason: damping is a low-pass filter, and every real sound is
 # filtered too, by bodies, rooms and distance on its way to the microphone.
@@ -531,9 +532,10 @@ loss.round(2)
 # within chance, with 12,800 clips and with four times as many.
 #
 # What is uncertain: the paper's table has one run a row and no interval. Ours have few seeds (the column
-# *seeds*). With two seeds only, averaged tokens fell just short of telling that partials help, and that
-# damping with noise helps. We then added a third seed to all curricula and all rows of recordings alike.
-# If one looks at a result before one decides whether to add seeds, it looks surer than it is.
+# *seeds*). With two seeds, and mean pooling, the gains of partials and of damping with noise were just
+# not beyond chance. We then added a third seed to the rows of all curricula, and of all recordings, in
+# the first table. If one looks at a result before one decides whether to add seeds, it looks surer than
+# it is.
 #
 # Our recordings are too few and too short for a verdict on recordings in general. The folds of
 # UrbanSound8K are three of its ten.
@@ -564,8 +566,8 @@ loss.round(2)
 # - The rows *with words* draw on the other set of sounds and on Speech Commands. Each file is heard
 #   equally often. So 50 % of the windows for ESC-10, and 87 % of those for UrbanSound8K, are single
 #   spoken words of a second, repeated ten times. The rows *without words* draw on the other set of
-#   sounds alone. On average the network heard 2.5 windows of each file in the row with words for
-#   ESC-10, and 4.2 in that for UrbanSound8K; without words, 5 and 33. No synthetic clip came twice.
+#   sounds alone. On average, each file was heard this many times: with words 2.5 (for ESC-10) and 4.2
+#   (for UrbanSound8K), without words 5 and 33. No synthetic clip came twice.
 # - *CPU min* are the minutes of one core for the pre-training, averaged over the seeds. `dynamic` has
 #   the most because one of its seeds ran on a slow processor. The first two seeds of the rows of
 #   recordings ran on another kind of processor than those of `full`. [Chapter

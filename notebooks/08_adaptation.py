@@ -145,16 +145,15 @@ widgets.heard_reconstructions(log_mel, one, outputs[1], ["after adapting"])
 # %% [markdown]
 # ## Is it worth anything?
 #
-# A lower loss does not yet make a better encoder ([chapter 4](04_transfer.ipynb) has an example). So
-# we probe the networks of recorded runs. The runs that adapt begin with the network `full` of
-# [chapter 5](05_ablations.ipynb), which was trained on 12,800 synthesized clips. The control begins
-# with random weights. Both hear 12,800 windows of the target's recordings, without labels: folds 1 to
-# 4 of ESC-10, folds 1 and 2 of UrbanSound8K, or the training part of our ten spoken words.
+# A lower loss does not yet make a better encoder ([chapter 4](04_transfer.ipynb) has an example). So we
+# probe the networks of recorded runs. The runs that adapt begin with the network `full` of [chapter
+# 5](05_ablations.ipynb), which was trained on 12,800 synthesized clips. The control is trained from
+# scratch. Both hear 12,800 windows of the target's recordings, without labels: folds 1 to 4 of ESC-10,
+# folds 1 and 2 of UrbanSound8K, or the training part of our ten spoken words.
 #
 # A linear probe is then trained on the same recordings. It is tested on the fold that the network has
-# not heard (fold 3 of Speech Commands is its test part). Each row has one seed. The first accuracy of
-# a cell, in per cent, is that of averaged tokens. The second is that of tokens averaged band by band
-# (the bands *kept apart*).
+# not heard (fold 3 of Speech Commands is its test part). Each row has one seed. The first accuracy of a
+# cell, in per cent, is with mean pooling, the second with frequency pooling.
 
 # %%
 scale = audiopg.at_scale(smoke="cpu", paper="paper")
@@ -193,8 +192,8 @@ outcomes[took]
 # The probes do not agree about what was gained:
 #
 # - On ESC-10 the rows differ by two clips of 80 at most, so nothing can be told.
-# - On UrbanSound8K the network that went on to the target loses five points with averaged tokens, and
-#   gains six with the bands kept apart.
+# - On UrbanSound8K the network that went on to the target loses five points with mean pooling, and gains
+#   six with frequency pooling.
 # - On Speech Commands it loses twelve and fifteen points. It ends below the network that heard the
 #   target alone.
 #

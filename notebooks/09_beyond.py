@@ -295,12 +295,11 @@ pd.DataFrame(columns, index=list(SUMMARIES)).round(2)
 # %% [markdown]
 # ## What the probes say
 #
-# We train networks on `extended` and on `full`, with the same recipe and number of clips, and test
-# them on the same folds as in [chapter 5](05_ablations.ipynb). The held-out loss is measured on new
-# clips of the row's own preset. Where a cell holds two accuracies, the first is that of averaged
-# tokens, the second that of tokens averaged in each band (the bands *kept apart*). In the first
-# table, ± is the standard deviation over the folds. In the second, ± is the standard error of the
-# gain, {eq}`eq-gain`.
+# We train networks on `extended` and on `full`, with the same recipe and number of clips, and test them
+# on the same folds as in [chapter 5](05_ablations.ipynb). The held-out loss is measured on new clips of
+# the row's own preset. Where a cell holds two accuracies, the first is with mean pooling, the second
+# with frequency pooling. In the first table, ± is the standard deviation over the folds. In the second,
+# ± is the standard error of the gain, {eq}`eq-gain`.
 
 # %%
 scale = audiopg.at_scale(smoke="cpu", paper="paper")
@@ -342,12 +341,12 @@ additions = {
 gain_table(additions, against="full")
 
 # %% [markdown]
-# Rounding alone (*full, elsewhere*) is worth up to seven points with averaged tokens. With the bands
-# kept apart the means move by about one point; but on ESC-10 one fold rises by five points while the
-# other falls by four. So a single cell of this table means little. Besides, the rows `noise`,
-# `reverberation`, `extended` and the auxiliary head were trained on that other processor, and this run
-# of `full` was not. And with averaged tokens every row gains on ESC-10, even the one that adds nothing,
-# because there this run of `full` is a weak rival.
+# Rounding alone (*full, elsewhere*) is worth up to seven points with mean pooling. With frequency
+# pooling the means move by about one point; but on ESC-10 one fold rises by five points while the other
+# falls by four. So a single cell of this table means little. Besides, the rows `noise`, `reverberation`,
+# `extended` and the auxiliary head were trained on that other processor, and this run of `full` was not.
+# And with mean pooling every row gains on ESC-10, even the one that adds nothing, because there this run
+# of `full` is weak.
 #
 # ### Chosen here, tested there
 #
@@ -369,9 +368,9 @@ outcome_table(chosen)
 gain_table(chosen, against="full")
 
 # %% [markdown]
-# On these folds most of the gains are gone. With averaged tokens, `formants` was ahead by twelve points
+# On these folds most of the gains are gone. With mean pooling, `formants` was ahead by twelve points
 # on ESC-10, and `motion` by nine on UrbanSound8K; three and two are left. `motion` keeps most of its
-# lead on UrbanSound8K with the bands kept apart, though on a single fold. On Speech Commands both are
+# lead on UrbanSound8K with frequency pooling, though on a single fold. On Speech Commands both are
 # behind `full`.
 #
 # Why did the gains shrink? A gain that was chosen because it was large tends to shrink on new folds. For

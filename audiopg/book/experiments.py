@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.stats import t as student
 
+from audiopg.embedding import POOLINGS
 from audiopg.errors import InputError
 from audiopg.pretraining import RECIPES, PretrainSettings, different, recipe_for
 from audiopg.records import other_weights, read_record
@@ -53,8 +54,6 @@ LONGEST = {"paper": 5, "cpu": 4}
 # compared with synthesis on.
 SETS = ("esc10", "urbansound8k", "speech_commands")
 PROBED = SETS[:2]
-# How a probe pools the tokens of a clip.
-POOLINGS = ("averaged tokens", "bands kept apart")
 # The two additions with the largest gains on the development folds, on average over sets and poolings.
 CHOSEN = {"paper": (), "cpu": ("formants", "motion")}
 # Of what a claim is made about: stages of the curriculum, recordings, the additions; and of the
@@ -428,8 +427,8 @@ def outcome_table(
         For each row "clips" learned from, "CPU min", the processor's minutes of the training, or
         "on a GPU", the "held-out loss" (`reproduce.held_out_loss`), "seeds", and for each set the
         accuracy in per cent, ± the deviation over its test folds where there are several, of the
-        mean over seeds; of a probe first that of averaged tokens, then that of tokens averaged in
-        each band. A dash where there is no such number, nothing for a set that the row was not
+        mean over seeds; of a probe first that with mean pooling, then that with frequency pooling.
+        A dash where there is no such number, nothing for a set that the row was not
         tested on, "not run yet" where there is no record.
     """
     import pandas
@@ -541,8 +540,8 @@ def seed_table(
         folder: of the records.
 
     Returns:
-        A line for each seed, with "row", "set", "pooling" ("averaged tokens" or "bands kept apart") and
-        the "accuracy" in per cent, averaged over the test folds; no line where there is no record.
+        A line for each seed, with "row", "set", "pooling" (one of ``POOLINGS``) and the
+        "accuracy" in per cent, averaged over the test folds; no line where there is no record.
     """
     import pandas
 

@@ -543,8 +543,8 @@ def probe(
         progress: show a progress bar.
 
     Returns:
-        The figures of "probes", of averaged tokens, and where there is an encoder of
-        "probes_by_frequency", of tokens averaged in each band (`Encoder.embed`).
+        The figures of "probes", with mean pooling, and where there is an encoder of
+        "probes_by_frequency", with frequency pooling (`Encoder.embed`).
     """
     kept, tested = part_of(clips, part)
     cached = cached_waves(clips, progress=progress)

@@ -223,10 +223,10 @@ def test_each_seed_has_a_line_for_each_set_and_pooling(tmp_path):
     write(tmp_path, "a-cpu", (0.5, 0.7), tested=URBAN, apart=(0.25, 0.75))
     write(tmp_path, "a-cpu-seed1", (0.7, 0.8), tested=URBAN, apart=(1.0, 1.0))
     assert seed_table({"a": "a-cpu", "b": "b-cpu"}, tmp_path).to_numpy().tolist() == [
-        ["a", "UrbanSound8K", "averaged tokens", pytest.approx(60)],
-        ["a", "UrbanSound8K", "averaged tokens", pytest.approx(75)],
-        ["a", "UrbanSound8K", "bands kept apart", 50],
-        ["a", "UrbanSound8K", "bands kept apart", 100],
+        ["a", "UrbanSound8K", "mean", pytest.approx(60)],
+        ["a", "UrbanSound8K", "mean", pytest.approx(75)],
+        ["a", "UrbanSound8K", "frequency", 50],
+        ["a", "UrbanSound8K", "frequency", 100],
     ]
     assert list(seed_table({"b": "b-cpu"}, tmp_path)) == ["row", "set", "pooling", "accuracy"]
 

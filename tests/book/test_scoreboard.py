@@ -201,7 +201,7 @@ def test_every_chapter_of_a_claim_is_there(scoreboard):
 
 def test_a_gain_of_the_weights_is_paired_over_the_folds_of_their_record(scoreboard, tmp_path):
     """Folds 1 and 2 gain 4 and 8 points; a set with one test part has the p-value of the record,
-    which is of averaged tokens. A rival that is not pooled is compared with both poolings."""
+    which is of mean pooling. A control that is not pooled is compared with both poolings."""
     folds = {"1": 0.54, "2": 0.68}, {"1": 0.5, "2": 0.6}
     part = {"3": 0.5}, {"3": 0.25}
     for name, (after, before) in (("esc10", folds), ("speech_commands", part)):
@@ -215,12 +215,12 @@ def test_a_gain_of_the_weights_is_paired_over_the_folds_of_their_record(scoreboa
         (tmp_path / f"probe-{name}-tiny{native}.json").write_text(json.dumps(record))
     measure = scoreboard.of_weights("probe-{}-tiny", "log-mel")
     assert [(one.pooling, str(one)) for one in measure(tmp_path)] == [
-        ("averaged tokens", "esc10 +6.0 ± 3.5"),
-        ("bands kept apart", "esc10 +0.0 ± 0.0"),
-        ("averaged tokens", "speech_commands +25.0, p = 0.03"),
-        ("bands kept apart", "speech_commands +0.0"),
+        ("mean", "esc10 +6.0 ± 3.5"),
+        ("frequency", "esc10 +0.0 ± 0.0"),
+        ("mean", "speech_commands +25.0, p = 0.03"),
+        ("frequency", "speech_commands +0.0"),
     ]
-    # A rival that is pooled is compared with the same pooling; an older record has no p-value.
+    # A control that is pooled is compared with the same pooling; an older record has no p-value.
     metrics["log-mel, frequency pooling"] = {"accuracy": after}
     del metrics["log-mel"]["p_holm"]
     (tmp_path / "probe-speech_commands-tiny.json").write_text(json.dumps(record))
@@ -232,7 +232,7 @@ def test_a_gain_of_the_weights_is_paired_over_the_folds_of_their_record(scoreboa
 
 @pytest.mark.parametrize("clean", [False, True], ids=["two seeds", "folds 3 to 5"])
 def test_what_fewer_seeds_and_folds_say_is_that_of_the_records(scoreboard, tmp_path, clean):
-    """The preface's average of averaged tokens with two seeds, and ESC-10's folds 3 to 5."""
+    """The preface's average with mean pooling and two seeds, and ESC-10's folds 3 to 5."""
     for path in RESULTS.glob("*.json"):
         if clean or not path.stem.endswith("-seed2"):
             shutil.copy(path, tmp_path)
@@ -255,8 +255,8 @@ def test_what_fewer_seeds_and_folds_say_is_that_of_the_records(scoreboard, tmp_p
 
 def test_the_gain_in_the_readme_is_that_of_the_table(scoreboard):
     (claim,) = (claim for claim in scoreboard.CLAIMS if claim.says.startswith("Damping"))
-    averaged = scoreboard.by_pooling(claim.measure(RESULTS))["averaged tokens"]
-    mean = scoreboard.average(scoreboard.with_error(averaged))
+    pooled = scoreboard.by_pooling(claim.measure(RESULTS))["mean"]
+    mean = scoreboard.average(scoreboard.with_error(pooled))
     low, high = mean.interval
     told = f"Damping and noise gain {mean.value:.1f} points [{low:.1f}, {high:.1f}]"
     assert told in (ROOT / "README.md").read_text()
