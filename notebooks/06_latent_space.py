@@ -188,7 +188,7 @@ table.rename_axis("correlation")
 #   floor, in decibels;
 # - the onset of the first event, in seconds.
 #
-# Three "encoders" answer live: the trained network `tiny`, the same network untrained ("random"), and
+# Three "encoders" answer live: the trained network `tiny`, the same network untrained, and
 # no network at all ("log-mel"). The last has only the mean and the deviation of each band of the
 # log-mel spectrogram.
 
@@ -207,7 +207,7 @@ waves = torch.cat(
 log_mel = audiopg.LogMel()
 encoders = {
     "trained": audiopg.load_encoder("tiny"),
-    "random": audiopg.Encoder.preset("tiny", class_token=False, seed=1),
+    "untrained": audiopg.Encoder.preset("tiny", class_token=False, seed=1),
 }
 embeddings = {
     **{
@@ -240,7 +240,7 @@ settings, found = record["settings"], record["metrics"]
 (recordings,) = settings["beside"]
 NAMES = {
     "this encoder": "trained",
-    "random encoder": "random",
+    "random encoder": "untrained",
     "raw log-mel": "log-mel",
     recordings: "recordings",
 }
@@ -418,7 +418,7 @@ pd.DataFrame(
 # heard recordings, the best neuron for intensity also has more nats than the best neuron for pitch.
 #
 # Where p is 1 in 201, the smallest that 200 shuffles allow, the neuron very likely tells something
-# about the factor. But *training* need not have put it there: for pitch and intensity the random
+# about the factor. But *training* need not have put it there: for pitch and intensity the untrained
 # network and log-mel reach this p, too.
 #
 # ### One factor at a time
@@ -632,8 +632,8 @@ by_clips[list(factors)].round(3)
 
 # %% [markdown]
 # On 1,000 clips, the $R^2$ of the onset rises with the number of clips that `mini` hears, and is low
-# again for `tiny`. The two networks differ in size and in length of training. Which of these is the reason
-# cannot be told here.
+# again for `tiny`. The two networks differ in size and in length of training. Which of these is the
+# reason cannot be told here.
 #
 # ## How many directions are in use?
 #
@@ -857,7 +857,7 @@ ours = pd.DataFrame(
             ],
             "gap": gaps.loc[(factor, "trained"), "information"],
             "ridge R²": ridge.loc[("trained", factor), "R²"],
-            "R², random": ridge.loc[("random", factor), "R²"],
+            "R², untrained": ridge.loc[("untrained", factor), "R²"],
             "R², log-mel": ridge.loc[("log-mel", factor), "R²"],
         }
         for factor in factors
