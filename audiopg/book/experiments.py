@@ -180,8 +180,12 @@ def experiments(scale: str) -> list[Experiment]:
     table_3 = _table_3(scale, full)
     extended = _like(full, f"extended-{scale}", prior="extended")
     sounds = _sounds(scale, full)
+    last_stage = [
+        _like(full, f"curriculum-dynamic-{part}-{scale}", prior=f"dynamic+{part}")
+        for part in ("damping", "floor")
+    ]
     untrained, *controls = _controls(scale, full)
-    claimed = [full, untrained, *table_3, extended, *sounds]
+    claimed = [full, untrained, *table_3, extended, *sounds, *last_stage]
     return [
         full,
         untrained,
@@ -189,6 +193,7 @@ def experiments(scale: str) -> list[Experiment]:
         *table_3,
         extended,
         *sounds,
+        *last_stage,
         *_other_seeds(claimed),
         *_long(scale, full),
         *_table_4(scale, full),

@@ -314,7 +314,8 @@ class SynthPrior:
             name: "sine" (one partial, whole clip), "harmonic" (partials, FM and pulses),
                 "dynamic" (and events, envelopes, bursts) or "full" (and damping and noise); or
                 "full" with a change of Table 4, by the names of ``SENSITIVITY``; or, beyond the
-                paper, "extended" (all of ``ADDITIONS``), "full+noise" (`full` with that one),
+                paper, "dynamic+damping" and "dynamic+floor" (a half of what `full` adds),
+                "extended" (all of ``ADDITIONS``), "full+noise" (`full` with that one),
                 "extended-noise" (`extended` without it) and so on.
             overrides: fields of the prior, such as ``events=(5, 10)``.
 
@@ -524,8 +525,14 @@ EXTENDED = {
     **{f"full+{name}": _with(name) for name in ADDITIONS},
     **{f"extended-{name}": _with(*(o for o in ADDITIONS if o != name)) for name in ADDITIONS},
 }
+# What `full` adds to `dynamic`, each part alone.
+_LAST_STAGE = {
+    "dynamic+damping": replace(PRESETS["full"], noise_level=_UNSHAPED["noise_level"]),
+    "dynamic+floor": replace(PRESETS["full"], damping_probability=0.0),
+}
 PRIORS = (
     PRESETS
     | {name: replace(PRESETS["full"], **changes) for name, changes in SENSITIVITY.items()}
     | EXTENDED
+    | _LAST_STAGE
 )

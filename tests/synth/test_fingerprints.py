@@ -101,7 +101,8 @@ def test_the_first_64_clips_are_what_they_were_for_ever(preset):
     assert differing(found["factors"], expected["factors"]) == []
     stored, rendered = (read_samples(of["samples"]) for of in (expected, found))
     np.testing.assert_allclose(rendered, stored, rtol=0, atol=TOLERANCE)
-    if arithmetic() == STORED["arithmetic"]:
+    # A preset that joined on another machine has no hashes of waves.
+    if arithmetic() == STORED["arithmetic"] and "waves" in expected:
         assert differing(found["waves"], expected["waves"]) == []
 
 
@@ -110,7 +111,8 @@ def test_the_fingerprints_are_those_of_presets_that_there_are():
 
 
 if __name__ == "__main__":
-    if arithmetic() != STORED["arithmetic"]:
-        raise SystemExit("This machine rounds in another way than the one that began the file.")
-    STORED["presets"] = {name: describe(name) for name in PRIORS} | STORED["presets"]
+    joined = {name: describe(name) for name in PRIORS if name not in STORED["presets"]}
+    for each in joined.values() if arithmetic() != STORED["arithmetic"] else ():
+        del each["waves"]
+    STORED["presets"] |= joined
     FILE.write_text(json.dumps(STORED, indent=1) + "\n")
