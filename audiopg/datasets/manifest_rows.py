@@ -155,11 +155,15 @@ def _opened(path: Path, newline: str) -> TextIO:
 
 
 def json_lines(path: Path) -> Iterator[tuple[str, dict]]:
-    """The objects of JSON lines, each with where it stands; numbers stay the text they are."""
+    """The objects of JSON lines, each with where it stands; numbers stay the text they are, NaN is null."""
     for where, line in text_lines(path):
         with readable(Path(where), "a JSON object"):
             found = json.loads(
-                line, parse_int=str, parse_float=str, parse_constant=str, object_pairs_hook=once
+                line,
+                parse_int=str,
+                parse_float=str,
+                parse_constant=lambda _: None,
+                object_pairs_hook=once,
             )
             # Half a character, which no file is called and no terminal shows.
             if r"\ud" in line.lower():

@@ -140,8 +140,11 @@ def test_finetune_is_the_library_s_call(tmp_path, data, weights, expected, monke
 def test_validation_is_said_to_be_one(tmp_path, monkeypatch, capsys):
     records = []
     monkeypatch.setattr(command, "write_record", lambda name, **said: records.append(said))
-    arguments = ["finetune", *FLAGS, "--epochs=1", "--preset=micro", "--folds=2", "--validate"]
-    assert main([*arguments, "--out", str(tmp_path), "--record", "x"]) == 0
+    arguments = ["finetune", *FLAGS, "--epochs=1", "--preset=micro", "--validate"]
+    assert main([*arguments, "--out", str(tmp_path / "all")]) == 0
+    assert "95 % interval" in capsys.readouterr().out
+    arguments.append("--folds=2")
+    assert main([*arguments, "--out", str(tmp_path / "one"), "--record", "x"]) == 0
     printed = capsys.readouterr().out
     assert "accuracy in per cent on a training fold held out, for each test fold" in printed
     assert "±" not in printed

@@ -1,7 +1,7 @@
 """Intervals and paired tests, against scipy, scikit-learn and their definitions written out."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas
@@ -330,6 +330,23 @@ def test_a_fold_of_one_source_has_no_interval():
     assert table[["95 % from", "95 % to"]].isna().all(axis=None)
     # Both folds differ the same way: half of the four ways to exchange them.
     assert table.loc["b", "p"] == pytest.approx(0.5, abs=0.02)
+
+
+def test_folds_of_one_clip_tell_nothing_of_how_far_clips_lie_apart():
+    folds, labels = np.arange(12), np.zeros(12, dtype=int)
+    with pytest.warns(UserWarning, match="one source"):
+        found = bootstrap_interval(right_and_wrong(folds % 3 > 0, folds), labels, folds)
+    assert np.isnan(found).all()
+
+
+def test_a_validation_reports_a_fold_under_the_name_of_another():
+    folds = np.arange(30) % 3
+    tested = right_and_wrong(np.arange(30) // 3 < np.array([3, 5, 8])[folds], folds)
+    validated = replace(tested, values=np.roll(tested.values, 1))
+    expected, found = (
+        bootstrap_interval(one, np.zeros(30, dtype=int), folds) for one in (tested, validated)
+    )
+    assert found == expected
 
 
 def test_the_interval_over_sources_is_that_of_a_plain_loop():
