@@ -56,7 +56,7 @@ class Measured:
         what: what was measured, such as the set of recordings.
         value: the difference.
         error: its standard error; nan where nothing tells it.
-        freedom: degrees of freedom of the error.
+        freedom: degrees of freedom of the error; nan where that is of the seeds alone.
         digits: decimals to show.
         p: where the error is not known, the p-value (Holm) of a paired test over sources, of no
             difference; nan where the record has none.
@@ -77,7 +77,8 @@ class Measured:
     @property
     def figure(self) -> str:
         """The difference with what tells of its chance."""
-        error = "" if math.isnan(self.error) else f" ± {self.error:.{self.digits}f}"
+        part = " (seeds)" if math.isnan(self.freedom) else ""
+        error = "" if math.isnan(self.error) else f" ± {self.error:.{self.digits}f}{part}"
         p = "" if math.isnan(self.p) else f", p = {self.p:.1g}"
         return f"{self.value:+.{self.digits}f}{error}{p}"
 
@@ -350,11 +351,11 @@ def side(claim: Claim, one: Measured) -> int:
     """Where a figure lies by more than chance: 1 where a claim puts it, -1 elsewhere; else 0.
 
     It does if the whole interval of 95 % lies there; and, where the claim is that differences are
-    above 0, a figure without an error does if its p-value says so.
+    above 0, a figure without an interval does if its p-value says so.
     """
     low, high = one.interval
     if claim.margin is None:
-        if math.isnan(one.error) and one.p < LEVEL:
+        if math.isnan(low) and one.p < LEVEL:
             low = high = one.value
         return int(low > 0) - int(high < 0)
     inside = -claim.margin < low and high < claim.margin
@@ -369,8 +370,8 @@ def average(found: list[Measured]) -> Measured:
 
 
 def with_error(found: list[Measured]) -> list[Measured]:
-    """The figures that are averaged."""
-    return [one for one in found if not math.isnan(one.error)]
+    """The figures that are averaged: not those whose error is unknown, or of the seeds alone."""
+    return [one for one in found if not math.isnan(one.interval[0])]
 
 
 def verdict(claim: Claim, found: list[Measured]) -> str:

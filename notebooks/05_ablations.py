@@ -138,9 +138,10 @@ outcome_table(rows)
 
 # %% [markdown]
 # A *gain* is the difference of two rows on each fold, averaged over the folds, in points; ± is its
-# standard error. A star marks a gain [beyond chance](#when-is-a-gain-beyond-chance). Each curriculum
-# adds a stage to the one before: partials, then events and envelopes, then damping and noise. Here is
-# the gain of each stage:
+# standard error. A star marks a gain [beyond chance](#when-is-a-gain-beyond-chance). With a single test
+# part, as in Speech Commands, ± is only the part of the error that comes from the seeds, and is marked
+# *(seeds)*. Each curriculum adds a stage to the one before: partials, then events and envelopes, then
+# damping and noise. Here is the gain of each stage:
 
 # %%
 stages = {name: rows[name] for name in presets}
@@ -168,7 +169,8 @@ gains_of_full()
 # stages has one star: for damping with noise (`dynamic → full`), on ESC-10, with frequency pooling.
 # Averaged over both sets (see the [scoreboard](../book/preface.md#what-we-found)), damping and noise
 # gain beyond chance with either pooling. Partials do so only with mean pooling, and events and envelopes
-# (`harmonic → dynamic`) with neither. On spoken words every stage adds something.
+# (`harmonic → dynamic`) with neither. On spoken words every stage adds something, but ± does not say
+# there how much other speakers would change the gain.
 #
 # Learning from too simple a world may be worse than not learning. On Speech Commands, the network that
 # heard only `sine` falls behind the untrained one with both poolings, and the one that heard `harmonic`
@@ -285,8 +287,8 @@ silent.round(1)
 #
 # The recipe of all these networks was chosen with `full`, on folds 1 and 2 of ESC-10 and UrbanSound8K
 # ([chapter 3](03_pretraining.ipynb)). So it may suit `full`, and these folds, too well. The next table
-# has the same gains on the *clean* folds, which had no part in the choice. A single fold has no standard
-# error. Speech Commands is left out, because its test part had no part in the choice anyway.
+# has the same gains on the *clean* folds, which had no part in the choice. On a single fold ± is of
+# the seeds alone. Speech Commands is left out, because its test part had no part in the choice anyway.
 
 # %%
 untouched = {"esc10": ["3", "4", "5"], "urbansound8k": ["10"]}
@@ -593,6 +595,14 @@ loss.round(2)
 # {cite}`nadeau2003`: it is the number of test clips over the number of training clips. Where no row of
 # a table has several seeds, $s^2$ is unknown, and its term is left out. Since $s^2$ is averaged over
 # the rows of one table, the same gain can have another error in another table.
+#
+# A set with one test part, such as Speech Commands, has $F = 1$, so the first term is unknown. The
+# second alone is shown, and marked *(seeds)*. It leaves out that other speakers or recordings in the
+# test part would change the gain. That may be the larger part of the error: in [chapter
+# 4](04_transfer.ipynb) the intervals for Speech Commands, which are over speakers, reach about six
+# points to each side of an accuracy. Two networks that are tested on the same speakers share some of
+# this luck, but our records do not tell how much. So such a gain never has a star, and no verdict of
+# the scoreboard uses its ±.
 #
 # A gain is beyond chance if its interval of 95 % lies wholly on one side of zero. Folds and seeds are
 # few, so the interval is that of Student's *t*. With one seed it reaches 2.8 standard errors to each

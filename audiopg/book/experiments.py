@@ -474,8 +474,8 @@ def gain_table(
 
     Both were tested on the same folds, so the gain is the mean of the differences fold by fold. Its
     standard error has two parts: that of this mean (`paired_gain`), and the luck of the seeds, which
-    is how far the seeds of one row lie apart, in all rows that have several. With one fold there is
-    no error; where no row has several seeds, their part is unknown and left out.
+    is how far the seeds of one row lie apart, in all rows that have several. With one fold only the
+    seeds' part is known. Where no row has several seeds, that part is unknown and left out.
 
     Args:
         rows: what to call a row, and the name of its experiment without a seed.
@@ -487,8 +487,9 @@ def gain_table(
     Returns:
         For each comparison, and each set that both were tested on, "gain ± standard error" in
         points, for one pooling and the other as in `outcome_table`, with a ``*`` where its interval
-        of 95 %, by Student's *t* of two or more degrees of freedom, does not hold 0; a dash for other
-        sets, "not run yet" where one of the two has no record.
+        of 95 %, by Student's *t* of two or more degrees of freedom, does not hold 0; "(seeds)"
+        after an error that is of the seeds alone; a dash for other sets, "not run yet" where one of the two
+        has no record.
 
     Raises:
         InputError: for a set or a fold that there is not.
@@ -705,7 +706,9 @@ def _gains(
     found = {}
     for tested, ours in accuracies[after].items():
         if tested in accuracies[before]:
-            luck = _luck(row[tested] for row in accuracies.values() if tested in row)
+            # Seeds lie farther apart on one fold than on the mean of several.
+            rows = (row[tested] for row in accuracies.values() if tested in row)
+            luck = _luck(row for row in rows if row.shape[1] == ours.shape[1])
             found[tested] = paired_gain(ours, accuracies[before][tested], luck)
     return found
 
@@ -739,16 +742,18 @@ def paired_gain(
 
     Returns:
         The gain, its standard error, and the degrees of freedom of the error, by Welch and
-        Satterthwaite where it has two parts. The error is nan where there is one fold, which does not
-        tell how far others would lie apart.
+        Satterthwaite where it has two parts. One fold does not tell how far others would lie apart:
+        there the error is of the seeds alone, a lower bound, nan where their luck is not known, and
+        the degrees of freedom are nan.
     """
     gain = after.mean(0) - before.mean(0)
+    of_seeds = luck[0] * (1 / len(after) + 1 / len(before))
     if len(gain) == 1:
-        return float(gain[0]), math.nan, math.nan
+        return float(gain[0]), math.sqrt(of_seeds) or math.nan, math.nan
     overlap = 1 / (len(gain) - 1)
     parts = [(gain.var(ddof=1) * (1 / len(gain) + overlap), len(gain) - 1)]
-    if luck[0]:
-        parts.append((luck[0] * (1 / len(after) + 1 / len(before)), luck[1]))
+    if of_seeds:
+        parts.append((of_seeds, luck[1]))
     return float(gain.mean()), *combined_error(parts)
 
 
@@ -769,6 +774,8 @@ def combined_error(parts: Iterable[tuple[float, float]]) -> tuple[float, float]:
 def _with_error(gain: float, error: float, freedom: float) -> str:
     if math.isnan(error):
         return f"{gain:+z.1f}"
+    if math.isnan(freedom):
+        return f"{gain:+z.1f} ± {error:.1f} (seeds)"
     # Two folds may gain the same by chance, since accuracies go in steps.
     star = "*" if freedom >= 2 and abs(gain) > student.ppf(0.975, freedom) * error else ""
     return f"{gain:+z.1f} ± {error:.1f}{star}"

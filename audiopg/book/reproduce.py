@@ -26,7 +26,7 @@ from audiopg.pretraining import PretrainResult, PretrainSettings, pretrain, read
 from audiopg.records import results_folder, write_record
 from audiopg.runs import checkpoints, read_metrics, read_provenance, step_of
 from audiopg.synth import SynthPrior, render
-from audiopg.transfer import ProbeResult, probe_features
+from audiopg.transfer import ProbeResult, bootstrap_interval, probe_features
 from audiopg.transfer.compare import clip_features
 from audiopg.transfer.finetune import FinetuneResult, finetune, read_result
 from audiopg.transfer.summary import THIS, finetune_record
@@ -567,16 +567,18 @@ def probe(
         features = dict(zip(("probes", "probes_by_frequency"), both.values(), strict=True))
     here = replace(clips.take(kept), test_folds=tested)
     results = probe_features(here, features, controls=False)
-    return {name: _accuracies(result) for name, result in results.items()}
+    return {name: _accuracies(result, here) for name, result in results.items()}
 
 
-def _accuracies(result: ProbeResult) -> dict:
+def _accuracies(result: ProbeResult, clips: LabelledClips) -> dict:
     """The figures of a probe, as a record has them."""
+    by_source = list(bootstrap_interval(result, clips.labels, clips.folds, sources=clips.sources))
     return {
         "clips": len(result.scores),
         "accuracy": dict(zip(map(str, result.folds), result.accuracy.tolist(), strict=True)),
         "mean": result.mean,
         "standard_deviation": result.standard_deviation if len(result.folds) > 1 else None,
+        "interval_95": by_source,
     }
 
 

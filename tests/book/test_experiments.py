@@ -328,6 +328,15 @@ def test_a_single_fold_has_no_standard_error(tmp_path):
         write(tmp_path, f"{name}-cpu", (0.5,), tested=URBAN, apart=(apart,))
     table = spaced(gain_table(rows, folder=tmp_path))
     assert table.to_numpy().tolist() == [["+0.0 / -10.0"]]
+    # A second seed of one row, 20 points higher: one seed has the variance 200, 1 + 1/2 of it is 300.
+    write(tmp_path, "two-cpu-seed1", (0.7,), tested=URBAN, apart=(0.4,))
+    table = spaced(gain_table(rows, folder=tmp_path))
+    assert table.to_numpy().tolist() == [["+10.0 ± 17.3 (seeds) / -10.0"]]
+    # Seeds on several folds do not tell of seeds on one.
+    write(tmp_path, "three-cpu", (0.5, 0.6), tested=URBAN)
+    write(tmp_path, "three-cpu-seed1", (0.1, 0.2), tested=URBAN)
+    found = gains("two-cpu", "one-cpu", ["three-cpu"], tmp_path)["UrbanSound8K"]
+    np.testing.assert_allclose(found, (10, 300**0.5, np.nan))
 
 
 def test_a_gain_on_folds_that_are_named_is_that_of_records_of_these_folds_alone(tmp_path):
@@ -346,7 +355,7 @@ def test_a_gain_on_folds_that_are_named_is_that_of_records_of_these_folds_alone(
     )
     one = gains("b-cpu", "a-cpu", folder=tmp_path, folds={"esc10": ["4"]})
     assert set(one) == {"ESC-10", "ESC-10 by frequency"}
-    assert all(np.isnan(error) for _, error, _ in one.values())
+    assert all(np.isnan(freedom) for *_, freedom in one.values())
     with pytest.raises(InputError, match=r"not tested on fold '7'; choose from \['1', '2', '3'"):
         gain_table(rows, folder=tmp_path, folds={"esc10": ["7"]})
     with pytest.raises(InputError, match="no set is called 'ESC-10'"):

@@ -83,6 +83,7 @@ def test_an_experiment_is_recorded_as_it_was_run(tmp_path, sets, two):
         assert list(probe["accuracy"]) == ["1", "2", "3"]
         assert probe["mean"] == pytest.approx(np.mean(list(probe["accuracy"].values())))
         assert probe["mean"] > 0.9
+        assert 0 <= probe["interval_95"][0] <= probe["mean"] <= probe["interval_95"][1] <= 1
         apart = record["metrics"]["probes_by_frequency"]["tones"]
         assert list(apart["accuracy"]) == ["1", "2", "3"]
         lines = read_metrics(tmp_path / "runs" / experiment.name / "metrics.jsonl")
