@@ -8,7 +8,7 @@
 # the channels are added. The same sound in two channels is turned down by more than in one, and a sound
 # with opposite signs in two channels is not turned down at all.
 #
-# Version: dasp-pytorch 0.0.1 (torch 2.13.0). Seen, a tone that drops from 0.5 to 0.02, threshold -20 dB,
+# Version: dasp-pytorch 0.0.1 (torch 2.14.1). Seen, a tone that drops from 0.5 to 0.02, threshold -20 dB,
 # ratio 4, attack 5 ms, and the gain 50 to 100 ms after the drop:
 #   release 10 ms: 0.0 dB
 #   release 100 ms: 0.0 dB
@@ -22,7 +22,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 python3 -m venv venv
-venv/bin/pip install --quiet dasp-pytorch==0.0.1 torch==2.13.0 numpy==2.4.6 scipy==1.17.1
+venv/bin/pip install --quiet dasp-pytorch==0.0.1 torch==2.14.1 numpy==2.4.6 scipy==1.17.1
 venv/bin/python -W ignore - <<'PYTHON'
 import sys
 from importlib.metadata import version
