@@ -31,7 +31,7 @@ from audiopg.synth.factors import (
 
 __all__ = [
     "CLIP_SAMPLES", "CLIP_SECONDS", "EXCITATIONS", "NYQUIST", "SAMPLE_RATE", "ClipParameters",
-    "as_factor", "is_number", "is_whole", "read_factor", "shown",
+    "as_values", "is_number", "is_whole", "read_factor", "shown",
 ]  # fmt: skip
 
 _LARGEST = torch.finfo(torch.float64).max
@@ -71,7 +71,7 @@ def read_factor(name: str, value: object, place: str) -> float:
     return EXCITATIONS.index(value) if name == "excitation" else value
 
 
-def as_factor(name: str, value: object) -> Tensor:
+def as_values(name: str, value: object) -> Tensor:
     """Numbers as a tensor of a factor's type.
 
     Raises:
@@ -188,7 +188,7 @@ class ClipParameters:
             if name not in known:
                 raise InputError(f"no factor is called {name!r}; choose from {sorted(known)}.")
             old = getattr(self, name)
-            value = as_factor(name, value).to(old.device)
+            value = as_values(name, value).to(old.device)
             try:
                 changed[name] = value.expand_as(old).clone()
             except RuntimeError as error:

@@ -20,7 +20,7 @@ from audiopg.synth.factors import (
     Factor,
     factor_names,
 )
-from audiopg.synth.parameters import ClipParameters, as_factor, is_number, is_whole
+from audiopg.synth.parameters import ClipParameters, as_values, is_number, is_whole
 
 Range = tuple[float, float]
 IntegerRange = tuple[int, int]
@@ -342,7 +342,7 @@ class SynthPrior:
         Raises:
             InputError: for clips of another shape, or a seed that is no 64-bit integer.
         """
-        clip = as_factor("clip", clips)
+        clip = as_values("clip", clips)
         if clip.ndim != 1:
             raise InputError(f"clips has shape {tuple(clip.shape)}; give one index a clip, (B,).")
         return self.factors(
