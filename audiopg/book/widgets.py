@@ -309,25 +309,19 @@ def player(wave: ArrayLike | Tensor, label: str, sample_rate: int = SAMPLE_RATE)
     return Player(samples / max(1.0, float(np.abs(samples).max())), label, sample_rate)
 
 
-def players(
-    waves: ArrayLike | Tensor,
-    labels: Sequence[str],
-    columns: int = 4,
-    sample_rate: int = SAMPLE_RATE,
-) -> Players:
+def players(waves: ArrayLike | Tensor, labels: Sequence[str], columns: int = 4) -> Players:
     """Labelled sounds in a grid that fits a phone as well as a desk.
 
     Args:
-        waves: (n, samples), or n waves of lengths of their own.
+        waves: (n, samples) at 16 kHz, or n waves of lengths of their own.
         labels: one a wave.
         columns: the most in a row.
-        sample_rate: Hz.
 
     Raises:
         InputError: as `player`.
     """
     sounds = zip(waves, labels, strict=True)
-    return Players(tuple(player(wave, label, sample_rate) for wave, label in sounds), columns)
+    return Players(tuple(player(wave, label) for wave, label in sounds), columns)
 
 
 def sweep(label: str, values: Sequence[str], players: Sequence[Player]) -> Sweep:
