@@ -130,14 +130,21 @@ def test_a_run_in_bfloat16_is_warned_of_where_it_is_slow(tmp_path, monkeypatch):
 @pytest.mark.parametrize("optimiser", ["adamw", "muon"])
 def test_the_loop_agrees_with_a_plain_one_in_double_precision(optimiser):
     settings = replace(SETTINGS, steps=3, learning_rate=0.01, weight_decay=0.5, optimiser=optimiser)
+    settings = replace(settings, prior="dynamic", seed=4, mask_ratio=0.6, auxiliary_weight=0.3)
     found = dict(quiet(settings).model.named_parameters())
-    model = MaskedAutoencoder.preset("micro").double()
+    model = MaskedAutoencoder.preset("micro", 4, 0.6)
+    model.add_auxiliary(len(SUMMARIES))
+    model, prior = model.double(), SynthPrior.preset("dynamic")
+    mean_of_all, deviation_of_all = spread(prior)
     weights = dict(model.named_parameters())
     means, squares = ({n: torch.zeros_like(w) for n, w in weights.items()} for _ in range(2))
     for step, rate in enumerate((0.005, 0.01, 0.01), 1):
         clips = torch.arange(2 * step - 2, 2 * step)
+        params = prior.sample(clips, 4)
+        targets = (summarise(params) - mean_of_all) / deviation_of_all
+        output = model(LogMel()(render(params)), clips, 4, targets)
         model.zero_grad()
-        model(LogMel()(render(SynthPrior().sample(clips, 0))), clips, 0).loss.backward()
+        (output.loss + 0.3 * output.auxiliary_loss).backward()
         for name, weight in weights.items():
             mean, square, gradient = means[name], squares[name], weight.grad
             weight.data *= 1 - rate * 0.5
@@ -228,7 +235,9 @@ def test_a_recipe_s_decoder_is_no_larger_than_the_network_s_own():
 
 def test_the_sizes_of_the_network_are_those_of_the_settings(tmp_path):
     settings = replace(SETTINGS, steps=1, class_token=False, decoder_width=32, decoder_depth=3)
+    settings = replace(settings, visible_keys=True)
     model = quiet(settings, tmp_path).model
+    assert model.architecture.visible_keys
     assert len(model.decoder_blocks) == 3
     assert model.mask_token.shape == (32,)
     assert model.encoder.class_token is None

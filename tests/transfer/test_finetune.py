@@ -26,16 +26,19 @@ from audiopg.mae import Encoder, MaskedAutoencoder
 from audiopg.pretrained import save_model
 from audiopg.pretraining import PretrainResult, PretrainSettings
 from audiopg.synth import CLIP_SAMPLES
-from audiopg.transfer import tasks
+from audiopg.transfer import augment, tasks
 from audiopg.transfer.augment import epoch_order, fold_key
 from audiopg.transfer.finetune import (
     FINETUNE_RECIPES,
     Classifier,
     FinetuneSettings,
+    epoch_draws,
     finetune,
     read_result,
     read_run,
+    training_batch,
 )
+from audiopg.transfer.spectrograms import log_mels, padding_behind, patches_of
 
 # In its package the function of the same name stands before the module.
 module = importlib.import_module("audiopg.transfer.finetune")
@@ -66,6 +69,7 @@ CHANGED = replace(
     roll=True,
 )
 ENCODER = Encoder.preset("micro", seed=3)
+CPU = torch.device("cpu")
 
 
 def labelled(labels, folds, classes=2, **changes):
@@ -217,6 +221,25 @@ def test_the_loop_agrees_with_a_plain_one_in_double_precision(clips, waves, monk
     tested = found.scores[0, clips.folds == 2]
     np.testing.assert_allclose(tested, scores.softmax(dim=1), atol=5e-6)
     assert np.isnan(found.scores[0, clips.folds != 2]).all()
+
+
+def test_training_clips_are_changed_as_much_as_the_settings_say(waves):
+    settings = replace(PLAIN, roll=True, mixup=0.3, time_mask=0.4, band_mask=0.1)
+    settings = replace(settings, patch_drop=0.25, drop_path=0.2)
+    mels, rows, targets = log_mels(waves[:6], LogMel(), True, CPU), torch.arange(6), torch.eye(6)
+    draws, patch_draws = epoch_draws(settings, mels, rows, fold_key(0, 1), 0, depth=2)
+    inputs, mixed = training_batch(settings, mels, targets, rows, draws, patch_draws)
+    mel = mels.looped(rows, augment.random_roll(draws, mels.lengths))
+    mel = augment.mix(draws, mel, 0.3)
+    mel = augment.spec_augment(draws, mel, mels.lengths, 0.4, 0.1)
+    patches = patches_of(mels.lengths)
+    visible, n_patches = augment.drop_patches(patch_draws, patches, int(patches.max()), 0.25)
+    paths = augment.stochastic_depth(draws, 0.2)
+    expected = (padding_behind(mel, mels.lengths, mels.padding), n_patches, visible, paths)
+    for found, wanted in zip(
+        (*inputs, mixed), (*expected, augment.mix(draws, targets, 0.3)), strict=True
+    ):
+        assert torch.equal(found, wanted)
 
 
 def test_fine_tuning_from_scratch_tells_a_tone_from_hiss(clips, waves):
