@@ -15,7 +15,7 @@ from audiopg.frontend import MEL_BANDS, PATCH, LogMel
 from audiopg.initial import INITIAL, initialise, start_mimetic
 from audiopg.inputs import share, shown, whole_number, whole_seed
 from audiopg.random import STREAMS, permutation, uniform
-from audiopg.synth.parameters import CLIP_SAMPLES, as_factor, is_whole
+from audiopg.synth.parameters import CLIP_SAMPLES, as_values, is_whole
 
 MOST_TOKENS = LogMel.frames(CLIP_SAMPLES) // PATCH * BANDS
 PIXELS = PATCH * PATCH
@@ -193,7 +193,7 @@ def training_tokens(
         InputError: for clips or a seed that `SynthPrior.sample` refuses; a share that is not between
             0 and 1 (a decoded share of 1 is allowed); or a window longer than the clip.
     """
-    clips, seed = as_factor("clip", clips), whole_seed(seed)
+    clips, seed = as_values("clip", clips), whole_seed(seed)
     mask_ratio, tokens = share(mask_ratio, "mask_ratio"), whole_number(tokens, "tokens")
     if decoded_share != 1:
         decoded_share = share(decoded_share, "decoded_share")
@@ -467,7 +467,7 @@ class MaskedAutoencoder(nn.Module):
             InputError: for a spectrogram that does not divide into patches, fewer or more clip
                 indices than clips, or as `training_tokens`.
         """
-        mel, clips = torch.as_tensor(mel).to(self.mask_token.dtype), as_factor("clip", clips)
+        mel, clips = torch.as_tensor(mel).to(self.mask_token.dtype), as_values("clip", clips)
         patches = patchify(mel)
         if clips.shape != (len(mel),):
             raise InputError(

@@ -3,10 +3,12 @@
 import ast
 import graphlib
 import importlib
+import io
 import pkgutil
 import re
 import subprocess
 import sys
+import tokenize
 import tomllib
 from pathlib import Path
 
@@ -317,6 +319,21 @@ def test_a_function_fits_a_screen():
         if isinstance(node, ast.FunctionDef) and node.end_lineno - node.lineno >= SCREEN
     }
     assert found == set()
+
+
+def test_names_in_backticks_exist():
+    named, code = set(), {path.stem for path in MODULES}
+    for path in MODULES:
+        for token in tokenize.generate_tokens(io.StringIO(path.read_text()).readline):
+            if token.type == tokenize.NAME or re.fullmatch(r'"\w+"', token.string):
+                code.add(token.string.strip('"'))
+            elif token.type in (tokenize.COMMENT, tokenize.STRING):
+                named |= {*re.findall(r"(?<!`)`(\w+(?:\.\w+)*)`(?!`)", token.string)}
+    for name in named:
+        if name.startswith(("audiopg.", "torch.")):
+            assert pkgutil.resolve_name(name)
+        else:
+            assert name.rpartition(".")[2] in code, name
 
 
 # The book

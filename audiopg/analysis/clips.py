@@ -65,10 +65,8 @@ def controlled_clips(
     return vary(drawn[:1], FACTORS[moving], values)
 
 
-def short_clips(
-    clips: int = 1000, seconds: float = 2.56, seed: int = 1, prior: str = "full"
-) -> ClipParameters:
-    """Clips whose only event lies within their first seconds; all factors move.
+def short_clips(clips: int = 1000, seconds: float = 2.56, seed: int = 1) -> ClipParameters:
+    """Clips of `full` whose only event lies within their first seconds; all factors move.
 
     Cut to that length, the waves are encoded several times as fast. The event lasts from 0.5 s to 0.6
     of the length, and begins anywhere where it fits.
@@ -77,16 +75,15 @@ def short_clips(
         clips: how many, at least 1.
         seconds: of each, from 1 to 10.24.
         seed: of the clips.
-        prior: a preset of `SynthPrior`.
 
     Raises:
-        InputError: for an unknown prior, fewer clips than one, or seconds out of range.
+        InputError: for fewer clips than one, or seconds out of range.
     """
     clips, length = whole_number(clips, "clips"), real(seconds)
     if length is None or not 1 <= length <= CLIP_SECONDS:
         raise InputError(f"seconds is {shown(seconds)}; give a number from 1 to {CLIP_SECONDS}.")
     seconds = float(length)
-    single = SynthPrior.preset(prior, events=(1, 1), event_length=(0.5, 0.6 * seconds))
+    single = SynthPrior.preset("full", events=(1, 1), event_length=(0.5, 0.6 * seconds))
     drawn = single.sample(torch.arange(clips), seed)
     share = drawn.onset / (CLIP_SECONDS - drawn.length)
     return drawn.edit(onset=share * (seconds - drawn.length))

@@ -104,7 +104,6 @@ def filter_growth(
     weights: Array,
     n_components: int = 8,
     *,
-    seed: int = 0,
     repeats: int = 5,
 ) -> FilterGrowth:
     """Principal components of patch filters through training, made to follow one another.
@@ -116,7 +115,7 @@ def filter_growth(
     Args:
         steps: (steps,) ascending whole numbers.
         weights: (steps, width, 256) or (steps, width, 1, 16, 16), finite.
-        n_components, seed, repeats: as in `shuffled_concentration`, the control.
+        n_components, repeats: as in `shuffled_concentration`, the control.
 
     Raises:
         InputError: for steps that do not ascend or do not fit the weights, or as
@@ -139,8 +138,7 @@ def filter_growth(
         aligned.append(turn @ basis)
         shares.append(turn.square() @ part.variance_share)
     likeness = torch.stack([(basis @ bases[-1].T).square().sum() for basis in bases])
-    how = {"seed": seed, "repeats": repeats}
-    shuffled = [shuffled_concentration(weight, n_components, **how) for weight in weights]
+    shuffled = [shuffled_concentration(w, n_components, repeats=repeats) for w in weights]
     return FilterGrowth(
         steps=steps,
         images=torch.stack(aligned[::-1]).unflatten(2, _PATCH),

@@ -23,7 +23,7 @@ from torch.overrides import TorchFunctionMode
 from audiopg.analysis import clip_factors, controlled_clips, embed_clips, ridge_r2
 from audiopg.analysis.probes import ridge_weights
 from audiopg.book import plots
-from audiopg.book.widgets import DRAWN, FACTORS, followed, turn, unit
+from audiopg.book.widgets import DRAWN, SLIDERS, followed, turn, unit
 from audiopg.errors import InputError
 from audiopg.frontend import (
     FFT_SIZE,
@@ -119,14 +119,14 @@ class Turn(nn.Module):
     """The factors with some of them turned.
 
     Takes the columns of one clip as drawn, and what the sliders read: (factors, EVENTS) float64,
-    a row a factor in the order of `audiopg.book.widgets.FACTORS`, NaN where it is as drawn. A factor
+    a row a factor in the order of `audiopg.book.widgets.SLIDERS`, NaN where it is as drawn. A factor
     that is turned in all events alike reads its first column.
     """
 
     def forward(self, readings: Tensor, *columns: Tensor) -> tuple[Tensor, ...]:
         drawn = ClipParameters(**dict(zip(COLUMNS, columns, strict=True)))
         turned, is_turned = {}, {}
-        for row, (name, factor) in zip(readings, FACTORS.items(), strict=True):
+        for row, (name, factor) in zip(readings, SLIDERS.items(), strict=True):
             held = getattr(drawn, name)
             # A choice between truths is one that onnxruntime does not know.
             held = held.long() if held.dtype == torch.bool else held
@@ -443,7 +443,7 @@ def _synthesizer_graphs() -> dict[str, Callable[[], Graph]]:
     """From numbers to factors, and from factors to sound."""
     number = torch.tensor(0)
     columns = _columns(SynthPrior.preset("full").sample(torch.arange(1), 0))
-    nothing = torch.full((len(FACTORS), EVENTS), torch.nan, dtype=torch.float64)
+    nothing = torch.full((len(SLIDERS), EVENTS), torch.nan, dtype=torch.float64)
     # No name may stand for two things.
     turned = tuple(f"{name}_" for name in COLUMNS)
 
@@ -607,7 +607,7 @@ def manifest(index: Index) -> dict:
     places, labels = plots.mel_ticks()
     return {
         **_columns_and_scene(),
-        "factors": [_knob(name) for name in FACTORS],
+        "factors": [_knob(name) for name in SLIDERS],
         "excitations": list(EXCITATIONS),
         "presets": {
             name: {"events": PRIORS[name].events[1], "partials": PRIORS[name].partials[1]}
@@ -669,7 +669,7 @@ def _columns_and_scene() -> dict:
 
 def _knob(name: str) -> dict:
     """What a page is told of a factor that it turns."""
-    factor = FACTORS[name]
+    factor = SLIDERS[name]
     return {
         "name": name,
         **asdict(factor.slider),

@@ -74,10 +74,10 @@ _HEADINGS = (
     "formants",
     "room",
 )
-FACTORS = {
+SLIDERS = {
     name: factor
     for heading in _HEADINGS
-    for name, factor in factors.FACTORS.items()
+    for name, factor in factors.FACTOR_TABLE.items()
     if factor.slider and factor.slider.group == heading
 }
 # What a reader can draw from: the paper's curricula, and all that is beyond them.
@@ -309,25 +309,19 @@ def player(wave: ArrayLike | Tensor, label: str, sample_rate: int = SAMPLE_RATE)
     return Player(samples / max(1.0, float(np.abs(samples).max())), label, sample_rate)
 
 
-def players(
-    waves: ArrayLike | Tensor,
-    labels: Sequence[str],
-    columns: int = 4,
-    sample_rate: int = SAMPLE_RATE,
-) -> Players:
+def players(waves: ArrayLike | Tensor, labels: Sequence[str], columns: int = 4) -> Players:
     """Labelled sounds in a grid that fits a phone as well as a desk.
 
     Args:
-        waves: (n, samples), or n waves of lengths of their own.
+        waves: (n, samples) at 16 kHz, or n waves of lengths of their own.
         labels: one a wave.
         columns: the most in a row.
-        sample_rate: Hz.
 
     Raises:
         InputError: as `player`.
     """
     sounds = zip(waves, labels, strict=True)
-    return Players(tuple(player(wave, label, sample_rate) for wave, label in sounds), columns)
+    return Players(tuple(player(wave, label) for wave, label in sounds), columns)
 
 
 def sweep(label: str, values: Sequence[str], players: Sequence[Player]) -> Sweep:
@@ -363,14 +357,14 @@ def synth_sweep(
     clip's own.
 
     Args:
-        factor: a name in ``FACTORS``.
+        factor: a name in ``SLIDERS``.
         values: of the factor, or of its spread; names for the excitation.
         params: one row.
 
     Raises:
         InputError: for a value out of range.
     """
-    known = FACTORS[factor]
+    known = SLIDERS[factor]
     batch = params[[0] * len(values)]
     drawn = getattr(batch, factor)
     codes = torch.tensor([_code(known, value) for value in values], dtype=torch.float64)
@@ -493,7 +487,7 @@ _STATIC_SWEEPS = {
 
 def _static_sweep(factor: str, params: ClipParameters) -> Sweep:
     """The slider of a page without a kernel: even steps, and among them the clip's own value."""
-    own = _own(FACTORS[factor], params)
+    own = _own(SLIDERS[factor], params)
     # The step that is nearest gives way to it.
     steps = sorted(_STATIC_SWEEPS[factor], key=lambda step: abs(math.log(step / own)))
     return synth_sweep(factor, sorted([own, *steps[1:]]), params)
@@ -545,7 +539,7 @@ class Explorer:
         self.save = ipywidgets.Button(description="Save")
         self.saved = ipywidgets.HTML()
         self.event = ipywidgets.IntSlider(min=1, max=1, description="turn event", **_SLIDER)
-        self.sliders = {name: _slider(factor) for name, factor in FACTORS.items()}
+        self.sliders = {name: _slider(factor) for name, factor in SLIDERS.items()}
         self.view = ipywidgets.HTML()
         self._box = self._laid_out()
         self._show_factors()
@@ -566,7 +560,7 @@ class Explorer:
         import ipywidgets
 
         groups: dict[str, list[ipywidgets.DOMWidget]] = {}
-        for name, factor in FACTORS.items():
+        for name, factor in SLIDERS.items():
             group = factor.slider.group
             heading = ipywidgets.HTML(f"<strong>{group}</strong>")
             groups.setdefault(group, [heading]).append(self.sliders[name])
@@ -672,7 +666,7 @@ class Explorer:
         """Turn one factor of the clip, as its slider says."""
         if self._following:
             return
-        factor = FACTORS[name]
+        factor = SLIDERS[name]
         # A slider's place on a logarithmic scale is not a round number; its reading is.
         reading = float(f"{value:.4g}") if factor.slider.scale == "log" else _code(factor, value)
         self._edits[name, self._row if factor.one_event else None] = reading
@@ -682,7 +676,7 @@ class Explorer:
             values = turned.setdefault(edited, drawn.clone())
             # Without an event, the row: every event of the clip, or the clip itself.
             place = 0 if event is None else (0, event)
-            values[place] = turn(FACTORS[edited], drawn[place], number)
+            values[place] = turn(SLIDERS[edited], drawn[place], number)
         self.params = _turn(self._drawn, **turned)
         self._show_factors()
         self.redraw()
@@ -702,19 +696,19 @@ class Explorer:
         sliders["onset"].max = CLIP_SECONDS - float(params.length[0, event])
         sliders["release"].max = 1 - float(params.attack[0, event] + params.decay[0, event])
         excitation = EXCITATIONS[int(params.excitation[0, 0])]
-        hidden = {name for name in FACTORS if excitation not in EXCITATIONS.hearing(name)}
+        hidden = {name for name in SLIDERS if excitation not in EXCITATIONS.hearing(name)}
         if partials == 1:
-            hidden |= {name for name in FACTORS if name.startswith("partial_")} | {"rolloff"}
+            hidden |= {name for name in SLIDERS if name.startswith("partial_")} | {"rolloff"}
         if events == 1:
             hidden.add("event_count")
         if params.cutoff[0] >= NYQUIST:
             hidden.add("quality")
-        for name, factor in FACTORS.items():
+        for name, factor in SLIDERS.items():
             needed = (getattr(params, other)[0].flatten() for other in factor.slider.needs)
             if any(values[event if factor.one_event else 0] == 0 for values in needed):
                 hidden.add(name)
         for name, widget in sliders.items():
-            factor = FACTORS[name]
+            factor = SLIDERS[name]
             value = getattr(params, name)[0].flatten()[event if factor.one_event else 0].item()
             if factor.slider.scale == "choice":
                 value = EXCITATIONS[value]

@@ -66,12 +66,14 @@ def add_run(command: argparse.ArgumentParser) -> None:
     add_record(command)
 
 
-def add_settings(command: argparse.ArgumentParser, kind_of: type, recipes: dict) -> None:
+def add_settings(
+    command: argparse.ArgumentParser, kind_of: type, recipes: dict, about: str
+) -> None:
     """The flag for a recipe, and one for each setting, whose help has its value in each recipe."""
     command.add_argument(
         "--recipe",
         choices=recipes,
-        help="settings to begin with, which those below change (default: paper)",
+        help=f"settings to begin with, which those below change (default: paper); {about}",
     )
     # No defaults here: what is not given is the recipe's, or that of the run to resume.
     for setting in fields(kind_of):

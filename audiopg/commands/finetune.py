@@ -73,7 +73,8 @@ def add(command: argparse.ArgumentParser) -> None:
         help="test folds, by number or name, such as 1,2 (default: all of the data set, in turn; with "
         "--resume, those that the run was last asked for)",
     )
-    common.add_settings(command, FinetuneSettings, FINETUNE_RECIPES)
+    about = "fast was chosen with tiny on ESC-10"
+    common.add_settings(command, FinetuneSettings, FINETUNE_RECIPES, about)
     what = "finished runs on the same clips to compare this one with, such as one from scratch"
     common.add_beside(command, what, of="RUN")
     common.add_run(command)

@@ -73,7 +73,8 @@ step and its clips."""
 
 
 def add(command: argparse.ArgumentParser) -> None:
-    common.add_settings(command, PretrainSettings, RECIPES)
+    about = "fast is chosen for speed, and no probe has judged it yet"
+    common.add_settings(command, PretrainSettings, RECIPES, about)
     common.add_run(command)
 
 

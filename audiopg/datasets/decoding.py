@@ -439,23 +439,12 @@ def _by_ffmpeg(
         with av.open(source, **_options()) as container:
             stream = _stream(container)
             place, rate = None if seeks and _seek(container, stream, first) else 0, 0
-            # Pictures may go on, and of MP3 in ASF what is stated may be wrong.
-            is_wma = len(container.streams) == 1 and stream.codec.name.startswith("wma")
-            end, in_tag = 0.0, False
             # Of AMR without its mark the length is an estimate from the bitrate.
             is_told = _is_exact(stream) and container.format.name not in ("amrnb", "amrwb")
-            for number, packet in enumerate(_packets(container, stream)):
+            decoded = _decoded(piece, container, stream, is_told)
+            for number, (packet, frames) in enumerate(decoded):
                 if not number and place == 0:
                     place = -_late(container, stream, packet)
-                # Also said of the end of what a pipe left open.
-                if packet.is_corrupt and not piece.part.checked:
-                    raise Unreadable(CUT)
-                if packet.size and is_wma:
-                    end = float(((packet.pts or 0) + packet.duration) * packet.time_base)
-                in_tag |= bytes(packet)[:3] in TAGS
-                frames = _frames(packet, in_tag or not (number or is_told or piece.part.checked))
-                # FFmpeg's -c copy makes packets of a tag between two MP3s, and of what it cuts off there.
-                in_tag &= not frames
                 for frame in frames:
                     _check_rate(frame.sample_rate)
                     if place is None:
@@ -478,9 +467,6 @@ def _by_ffmpeg(
                     )
                     yield frame.sample_rate, block[max(0, -before) :]
             stated = stream.duration or 0 if is_told and not piece.part.checked else 0
-            # It is not stated to the sample.
-            if is_wma and end < piece.part.seconds - 0.5:
-                raise Unreadable(CUT)
             if (place or 0) + piece.part.origin + stream.codec_context.frame_size < stated:
                 raise Unreadable(CUT_OUT if piece.part.origin else CUT)
     except av.error.FFmpegError as error:
@@ -556,6 +542,32 @@ def _packets(
             if failed or not is_end:
                 raise
             failed = error
+
+
+def _decoded(
+    piece: Piece,
+    container: "av.container.InputContainer",
+    stream: "av.AudioStream",
+    is_told: bool,
+) -> Iterator[tuple["av.Packet", list["av.AudioFrame"]]]:
+    """The packets of a stream with the frames of each, where none is cut off that was promised."""
+    # Pictures may go on, and of MP3 in ASF what is stated may be wrong.
+    is_wma = len(container.streams) == 1 and stream.codec.name.startswith("wma")
+    end, in_tag = 0.0, False
+    for number, packet in enumerate(_packets(container, stream)):
+        # Also said of the end of what a pipe left open.
+        if packet.is_corrupt and not piece.part.checked:
+            raise Unreadable(CUT)
+        if packet.size and is_wma:
+            end = float(((packet.pts or 0) + packet.duration) * packet.time_base)
+        in_tag |= bytes(packet)[:3] in TAGS
+        frames = _frames(packet, in_tag or not (number or is_told or piece.part.checked))
+        # FFmpeg's -c copy makes packets of a tag between two MP3s, and of what it cuts off there.
+        in_tag &= not frames
+        yield packet, frames
+    # It is not stated to the sample.
+    if is_wma and end < piece.part.seconds - 0.5:
+        raise Unreadable(CUT)
 
 
 def _frames(packet: "av.Packet", may_be_torn: bool) -> list["av.AudioFrame"]:

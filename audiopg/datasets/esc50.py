@@ -37,8 +37,8 @@ def esc50(folder: AnyPath, esc10: bool = False, skip_bad: bool = False) -> Label
     for where, row in tables.read_rows(table, _COLUMNS):
         path = folder / "audio" / tables.file_name(where, row, "filename")
         category = tables.text(where, row, "category")
-        fold = tables.whole_number(where, row, "fold", 1, 5)
-        target = tables.whole_number(where, row, "target", 0, 49)
+        fold = tables.whole_field(where, row, "fold", 1, 5)
+        target = tables.whole_field(where, row, "target", 0, 49)
         source = tables.text(where, row, "src_file")
         if row["esc10"] not in ("True", "False"):
             raise InputError(f"{where}: esc10 is {row['esc10']!r}; write True or False.")

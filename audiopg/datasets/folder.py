@@ -26,7 +26,7 @@ from audiopg.errors import InputError
 from audiopg.frontend import resample
 from audiopg.inputs import as_path, shown, whole_seed
 from audiopg.random import STREAMS, permutation, uniform
-from audiopg.synth.parameters import CLIP_SAMPLES, SAMPLE_RATE, as_factor
+from audiopg.synth.parameters import CLIP_SAMPLES, SAMPLE_RATE, as_values
 
 _THREADS = 8
 _BATCHES_AHEAD = 2
@@ -185,7 +185,7 @@ def draw_windows(recordings: Recordings, clips: Tensor, seed: int) -> tuple[Tens
     Raises:
         InputError: for other clips, or a seed that is no 64-bit whole number.
     """
-    clips, seed = as_factor("clip", clips), whole_seed(seed)
+    clips, seed = as_values("clip", clips), whole_seed(seed)
     if clips.ndim != 1 or (clips < 0).any():
         raise InputError(f"clips are {shown(clips)}; give one number a clip, (B,), from 0.")
     epochs, places = clips // len(recordings), clips % len(recordings)

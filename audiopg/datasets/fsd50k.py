@@ -83,7 +83,7 @@ def _classes(table: Path) -> list[str]:
     """The names of the classes, in the order of the vocabulary."""
     classes: list[str] = []
     for where, row in tables.read_rows(table, _VOCABULARY, header=False):
-        tables.whole_number(where, row, "index", len(classes), len(classes))
+        tables.whole_field(where, row, "index", len(classes), len(classes))
         classes.append(tables.text(where, row, "label"))
     if not classes or len(set(classes)) < len(classes):
         raise InputError(

@@ -68,7 +68,7 @@ def file_name(where: str, row: dict[str, str], column: str) -> str:
     return value
 
 
-def whole_number(where: str, row: dict[str, str], column: str, lowest: int, highest: int) -> int:
+def whole_field(where: str, row: dict[str, str], column: str, lowest: int, highest: int) -> int:
     """A field that is a whole number between two others, both allowed."""
     value = row[column]
     allowed = {str(number): number for number in range(lowest, highest + 1)}

@@ -41,8 +41,8 @@ def urbansound8k(folder: AnyPath, skip_bad: bool = False) -> LabelledClips:
     listed = []
     for where, row in tables.read_rows(table, _COLUMNS):
         name = tables.file_name(where, row, "slice_file_name")
-        fold = tables.whole_number(where, row, "fold", 1, _FOLDS)
-        target = tables.whole_number(where, row, "classID", 0, 9)
+        fold = tables.whole_field(where, row, "fold", 1, _FOLDS)
+        target = tables.whole_field(where, row, "classID", 0, 9)
         category = tables.text(where, row, "class")
         source = tables.text(where, row, "fsID")
         if fold in present:

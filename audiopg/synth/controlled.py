@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from audiopg.errors import InputError
-from audiopg.synth.parameters import ClipParameters, as_factor
+from audiopg.synth.parameters import ClipParameters, as_values
 from audiopg.synth.render import signal_to_noise
 
 
@@ -31,7 +31,7 @@ def vary(params: ClipParameters, factor: str, values: Sequence[float] | Tensor) 
     """
     if len(params) != 1:
         raise InputError(f"params holds {len(params)} clips; vary takes one, such as params[:1].")
-    values = as_factor(factor, values).to(params.f0.device)
+    values = as_values(factor, values).to(params.f0.device)
     if values.ndim != 1 or len(values) == 0:
         raise InputError(f"values has shape {tuple(values.shape)}; give one or more, (n,).")
     repeated = params[[0] * len(values)]

@@ -101,7 +101,7 @@ _INT, _BOOL = torch.int64, torch.bool
 # fmt: off
 # To be read as a table:
 # name, kind, unit, low, high, default, meaning, draw, slider(label, low, high, group, scale).
-FACTORS = {row.name: row for row in (
+FACTOR_TABLE = {row.name: row for row in (
     Factor("seed", "clip", "", -_INF, _INF, 0, "key of the clip's noise samples", dtype=_INT),
     Factor("clip", "clip", "", -_INF, _INF, 0, "index of the clip under that seed", dtype=_INT),
     Factor("event_count", "clip", "", 0, _INF, None, "number N of events, at most E", "whole",
@@ -205,6 +205,6 @@ def factor_names(*kinds: str, beyond: bool | None = None) -> tuple[str, ...]:
     """The factors of some kinds, in order; with ``beyond``, only those beyond the paper or not."""
     return tuple(
         name
-        for name, factor in FACTORS.items()
+        for name, factor in FACTOR_TABLE.items()
         if factor.kind in kinds and beyond in (None, factor.beyond)
     )

@@ -22,7 +22,7 @@ from audiopg.synth.excitations import EXCITATIONS
 from audiopg.synth.factors import (
     CLIP_SAMPLES,
     CLIP_SECONDS,
-    FACTORS,
+    FACTOR_TABLE,
     NYQUIST,
     SAMPLE_RATE,
     Factor,
@@ -31,7 +31,7 @@ from audiopg.synth.factors import (
 
 __all__ = [
     "CLIP_SAMPLES", "CLIP_SECONDS", "EXCITATIONS", "NYQUIST", "SAMPLE_RATE", "ClipParameters",
-    "as_factor", "is_number", "is_whole", "read_factor", "shown",
+    "as_values", "is_number", "is_whole", "read_factor", "shown",
 ]  # fmt: skip
 
 _LARGEST = torch.finfo(torch.float64).max
@@ -57,7 +57,7 @@ def read_factor(name: str, value: object, place: str) -> float:
     Raises:
         InputError: for a value of another kind.
     """
-    dtype = FACTORS[name].dtype
+    dtype = FACTOR_TABLE[name].dtype
     if name == "excitation":
         good, wanted = isinstance(value, str) and value in EXCITATIONS, f"choose from {EXCITATIONS}"
     elif dtype == torch.bool:
@@ -71,14 +71,14 @@ def read_factor(name: str, value: object, place: str) -> float:
     return EXCITATIONS.index(value) if name == "excitation" else value
 
 
-def as_factor(name: str, value: object) -> Tensor:
+def as_values(name: str, value: object) -> Tensor:
     """Numbers as a tensor of a factor's type.
 
     Raises:
         InputError: for what is no number, or a number that the type would change.
     """
     # A name of no factor, such as "signal_to_noise", is set through a factor.
-    dtype = FACTORS[name].dtype if name in FACTORS else torch.float64
+    dtype = FACTOR_TABLE[name].dtype if name in FACTOR_TABLE else torch.float64
     if isinstance(value, Tensor) and value.dtype == dtype:
         return value  # Its values are not read, so that a graph can be traced.
     if hasattr(value, "__array__") and not isinstance(value, Tensor):
@@ -111,7 +111,7 @@ def _with_factors(table: type) -> type:
     """Give a table of clips a field for each factor, and its docstring a line for each."""
     axes = {"clip": "(B,)", "partial": "(B, E, K)"}
     lines = []
-    for factor in FACTORS.values():
+    for factor in FACTOR_TABLE.values():
         table.__annotations__[factor.name] = Tensor
         if factor.beyond:
             setattr(table, factor.name, None)
@@ -139,8 +139,8 @@ class ClipParameters:
     def __post_init__(self) -> None:
         for name in factor_names("clip", "source", "event", beyond=True):
             if getattr(self, name) is None:
-                like = self.cutoff if FACTORS[name].kind == "clip" else self.f0
-                object.__setattr__(self, name, torch.full_like(like, FACTORS[name].default))
+                like = self.cutoff if FACTOR_TABLE[name].kind == "clip" else self.f0
+                object.__setattr__(self, name, torch.full_like(like, FACTOR_TABLE[name].default))
 
     def __len__(self) -> int:
         return len(self.clip)
@@ -188,7 +188,7 @@ class ClipParameters:
             if name not in known:
                 raise InputError(f"no factor is called {name!r}; choose from {sorted(known)}.")
             old = getattr(self, name)
-            value = as_factor(name, value).to(old.device)
+            value = as_values(name, value).to(old.device)
             try:
                 changed[name] = value.expand_as(old).clone()
             except RuntimeError as error:
@@ -226,7 +226,7 @@ class ClipParameters:
         # Factors of one shape are compared together, since a small tensor takes as long as a large
         # one; all answers are read at once, since each waits for a GPU. NaN fails both comparisons.
         answers, alike = [fits.all(), (shares <= 1 + 1e-9).all()], defaultdict(list)
-        for name in FACTORS:
+        for name in FACTOR_TABLE:
             value = getattr(self, name)
             alike[value.shape, value.dtype].append(name)
         counts = *self.partial_weight.shape[1:], len(EXCITATIONS)
@@ -237,7 +237,8 @@ class ClipParameters:
         if torch.stack(answers).all():
             return
         ranges = {
-            name: (getattr(self, name), *_range(factor, counts)) for name, factor in FACTORS.items()
+            name: (getattr(self, name), *_range(factor, counts))
+            for name, factor in FACTOR_TABLE.items()
         }
         ranges["attack + decay + release"] = shares, 0, 1 + 1e-9
         for name, (value, low, high) in ranges.items():
@@ -252,7 +253,7 @@ class ClipParameters:
         whole = tuple(getattr(self.partial_weight, "shape", ()))
         place = getattr(self.clip, "device", None)
         axes = {"clip": 1, "partial": 3}
-        for name, factor in FACTORS.items():
+        for name, factor in FACTOR_TABLE.items():
             value = getattr(self, name)
             shape = getattr(value, "shape", None)
             if not isinstance(value, Tensor) or shape != whole[: axes.get(factor.kind, 2)]:
@@ -284,7 +285,7 @@ def _ends(
     names: tuple[str, ...], counts: tuple[int, int, int], axes: int, device: torch.device
 ) -> tuple[Tensor, Tensor]:
     """Lower and upper ends of the ranges of n factors, (n, 1, ...), for values of so many axes."""
-    ends = [_range(FACTORS[name], counts) for name in names]
+    ends = [_range(FACTOR_TABLE[name], counts) for name in names]
     low, high = torch.tensor(ends, dtype=torch.float64, device=device).T
     return low.view(-1, *[1] * axes), high.view(-1, *[1] * axes)
 
@@ -297,4 +298,4 @@ def _span(name: str, low: float, high: float) -> str:
         return f"{low} to {high}"
     if name == "onset":
         return f"0 to {CLIP_SECONDS} s less the length"
-    return FACTORS[name].span if name in FACTORS else "0 to 1"
+    return FACTOR_TABLE[name].span if name in FACTOR_TABLE else "0 to 1"

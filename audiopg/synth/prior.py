@@ -14,13 +14,13 @@ from audiopg.random import STREAMS, uniform
 from audiopg.synth.excitations import EXCITATIONS, is_one_of
 from audiopg.synth.factors import (
     CLIP_SECONDS,
-    FACTORS,
+    FACTOR_TABLE,
     LONGEST_REVERBERATION,
     NYQUIST,
     Factor,
     factor_names,
 )
-from audiopg.synth.parameters import ClipParameters, as_factor, is_number, is_whole
+from audiopg.synth.parameters import ClipParameters, as_values, is_number, is_whole
 
 Range = tuple[float, float]
 IntegerRange = tuple[int, int]
@@ -30,7 +30,7 @@ Prior = TypeVar("Prior")
 def _under(group: str) -> tuple[str, ...]:
     """The factors whose sliders stand under a heading."""
     return tuple(
-        n for n, factor in FACTORS.items() if factor.slider and factor.slider.group == group
+        n for n, factor in FACTOR_TABLE.items() if factor.slider and factor.slider.group == group
     )
 
 
@@ -148,12 +148,12 @@ def _choice(values: Sequence[float], draw: Tensor, dtype: torch.dtype) -> Tensor
 
 
 def _with_factors(prior: type[Prior]) -> type[Prior]:
-    """Give the docstring of a prior a line for each field that a row of `FACTORS` describes."""
+    """Give the docstring of a prior a line for each field that a row of `FACTOR_TABLE` describes."""
     how = {"octaves": ", uniform in octaves", "choice": ", one of some choices"}
     lines = [
         f"        {_FIELDS.get(name, name)}: {f'{factor.unit}, ' if factor.unit else ''}"
         f"{factor.meaning}{how.get(factor.draw, '')}."
-        for name, factor in FACTORS.items()
+        for name, factor in FACTOR_TABLE.items()
         if factor.draw not in ("", "own")
     ]
     prior.__doc__ = prior.__doc__.replace("        <factors>", "\n".join(lines))
@@ -253,7 +253,7 @@ class SynthPrior:
     reverberation_level: Range = (0.2, 1.0)
 
     def __post_init__(self) -> None:
-        for factor in FACTORS.values():
+        for factor in FACTOR_TABLE.values():
             field = _FIELDS.get(factor.name, factor.name)
             low, high = _LIMITS.get(factor.name, (factor.low, factor.high))
             if factor.draw == "choice":
@@ -343,7 +343,7 @@ class SynthPrior:
         Raises:
             InputError: for clips of another shape, or a seed that is no 64-bit integer.
         """
-        clip = as_factor("clip", clips)
+        clip = as_values("clip", clips)
         if clip.ndim != 1:
             raise InputError(f"clips has shape {tuple(clip.shape)}; give one index a clip, (B,).")
         return self.factors(
@@ -363,7 +363,7 @@ class SynthPrior:
         draws = self._draws(key, clip)
         found = {
             factor.name: self._value(factor, draws)
-            for factor in FACTORS.values()
+            for factor in FACTOR_TABLE.values()
             if factor.draw not in ("", "own") and factor.name in draws
         }
         shortest, longest = self.event_length
@@ -462,7 +462,7 @@ class SynthPrior:
         kinds = {*self.excitation, *self.pulse}
         off |= {
             name
-            for name, factor in FACTORS.items()
+            for name, factor in FACTOR_TABLE.items()
             if factor.beyond and kinds.isdisjoint(EXCITATIONS.hearing(name))
         }
         return [draw for draw in _DRAWS if draw not in off]

@@ -28,7 +28,7 @@ from audiopg.synth.additions import (
 from audiopg.synth.damping import lowpass, lowpass_
 from audiopg.synth.envelopes import CLOSE, add_shaped, shape
 from audiopg.synth.excitations import EXCITATIONS, TILE, band_limited_tone, is_one_of, steady_tone
-from audiopg.synth.factors import CLIP_SAMPLES, FACTORS, SAMPLE_RATE
+from audiopg.synth.factors import CLIP_SAMPLES, FACTOR_TABLE, SAMPLE_RATE
 from audiopg.synth.parameters import ClipParameters
 from audiopg.synth.reverberation import reverberate, room
 
@@ -122,7 +122,7 @@ def _chunks(params: ClipParameters) -> list[tuple[slice | Tensor, ClipParameters
         are made, as the noise floor is. It is None where no clip of the part has additions: such
         clips are left to the kernels, or to compiled loops, where there are any.
     """
-    asked = [name for name in FACTORS if getattr(params, name).requires_grad]
+    asked = [name for name in FACTOR_TABLE if getattr(params, name).requires_grad]
     if asked and torch.is_grad_enabled():
         raise InputError(f"{asked[0]} requires a gradient, and clips have none; detach it.")
     added = params.has_additions

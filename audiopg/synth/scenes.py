@@ -18,7 +18,7 @@ from audiopg.environment import atomic_path, writing
 from audiopg.errors import InputError
 from audiopg.inputs import read_json
 from audiopg.synth.excitations import EXCITATIONS
-from audiopg.synth.factors import CLIP_SECONDS, FACTORS, factor_names
+from audiopg.synth.factors import CLIP_SECONDS, FACTOR_TABLE, factor_names
 from audiopg.synth.parameters import ClipParameters, is_whole, read_factor, shown
 
 _COUNTS = ("event_count", "partial_count")
@@ -91,7 +91,7 @@ def from_scene(scene: object) -> ClipParameters:
             for clip in clips
         ]
     params = ClipParameters(
-        **{name: torch.tensor(v, dtype=FACTORS[name].dtype) for name, v in columns.items()}
+        **{name: torch.tensor(v, dtype=FACTOR_TABLE[name].dtype) for name, v in columns.items()}
     )
     params.validate()
     return params
@@ -191,7 +191,7 @@ def _fields(value: object, names: dict[str, str], where: str, *others: str) -> d
             raise InputError(f"{where} has an unknown field {name!r}; it takes {known}.")
     filled = {}
     for short, name in names.items():
-        said = value.get(short, FACTORS[name].default)
+        said = value.get(short, FACTOR_TABLE[name].default)
         place = f"{where}.{short}"
         if said is None and short not in value:
             raise InputError(f"{place} is missing; give a number.")

@@ -16,7 +16,7 @@ from audiopg._types import AnyPath, DataFrame
 from audiopg.environment import atomic_path, writing
 from audiopg.errors import InputError
 from audiopg.synth.excitations import EXCITATIONS
-from audiopg.synth.factors import FACTORS, factor_names
+from audiopg.synth.factors import FACTOR_TABLE, factor_names
 from audiopg.synth.parameters import ClipParameters
 
 _INDEX = ["row", "event"]
@@ -38,7 +38,7 @@ def to_table(params: ClipParameters) -> DataFrame:
     params.validate()
     clips, slots, partials = params.partial_weight.shape
     columns = {"heard": params.event_mask.cpu().numpy().ravel()}
-    for factor in FACTORS:
+    for factor in FACTOR_TABLE:
         values = getattr(params, factor).cpu().numpy()
         if factor in _CLIP:
             values = values.repeat(slots)

@@ -432,6 +432,20 @@ def significance_table(
     Raises:
         InputError: for a row that is not there, or results of different clips or metrics.
     """
+    table = significance(results, labels, folds, against, sources)
+    shares = table.columns[:5]
+    table[shares] = (100 * table[shares]).round(1)
+    return table
+
+
+def significance(
+    results: Mapping[str, Tested],
+    labels: np.ndarray,
+    folds: np.ndarray,
+    against: str,
+    sources: Array | None = None,
+) -> DataFrame:
+    """The `significance_table` before it is in per cent: shares in [0, 1], not rounded."""
     import pandas
 
     results = as_results(results)
@@ -441,16 +455,14 @@ def significance_table(
     columns = ["mean", "standard deviation", "95 % from", "95 % to", gap, "p", "p (Holm)"]
     table = pandas.DataFrame(index=list(results), columns=columns, dtype=float)
     for name, result in results.items():
-        figures = (result.mean, result.standard_deviation)
         ends = bootstrap_interval(result, labels, folds, sources=sources)
-        table.loc[name, columns[:4]] = 100 * np.array((*figures, *ends))
+        table.loc[name, columns[:4]] = (result.mean, result.standard_deviation, *ends)
         if name != against:
-            table.loc[name, gap] = 100 * (result.mean - results[against].mean)
+            table.loc[name, gap] = result.mean - results[against].mean
             p = paired_p_value(result, results[against], labels, folds, sources=sources)
             table.loc[name, "p"] = p
     others = table.index != against
     table.loc[others, "p (Holm)"] = holm(table.loc[others, "p"].to_numpy())
-    table[columns[:5]] = table[columns[:5]].round(1)
     for column in columns[5:]:
         table[column] = [float(f"{value:.3g}") for value in table[column]]
     return table

@@ -16,7 +16,7 @@ from audiopg.records import path_from_here
 from audiopg.runs import read_provenance
 from audiopg.transfer.confusions import confusion_matrix, rank_confusions
 from audiopg.transfer.probe import ProbeResult
-from audiopg.transfer.statistics import bootstrap_interval, significance_table
+from audiopg.transfer.statistics import significance
 from audiopg.transfer.tasks import FinetuneResult, read_run
 
 # The row that a record is about, and that the others are compared with.
@@ -48,8 +48,7 @@ def summarise(
     Raises:
         InputError: as `significance_table`.
     """
-    asked = {"labels": clips.labels, "folds": clips.folds, "sources": clips.sources}
-    significance = significance_table(results, against=THIS, **asked)
+    tested = significance(results, clips.labels, clips.folds, THIS, clips.sources)
     metrics: dict[str, dict] = {}
     for name, result in results.items():
         values = result.by_fold.tolist()
@@ -57,9 +56,9 @@ def summarise(
             result.metric: dict(zip(map(str, result.folds), values, strict=True)),
             "mean": result.mean,
             "standard_deviation": _number(result.standard_deviation),
-            "interval_95": [_number(end) for end in bootstrap_interval(result, **asked)],
-            "p_against_this_encoder": _number(significance.loc[name, "p"]),
-            "p_holm": _number(significance.loc[name, "p (Holm)"]),
+            "interval_95": [_number(tested.loc[name, f"95 % {end}"]) for end in ("from", "to")],
+            "p_against_this_encoder": _number(tested.loc[name, "p"]),
+            "p_holm": _number(tested.loc[name, "p (Holm)"]),
         }
         if isinstance(result, ProbeResult):
             metrics[name]["strengths"] = [_number(value) for value in result.strengths.tolist()]

@@ -26,7 +26,7 @@ from audiopg.book.export import (
     graphs,
     manifest,
 )
-from audiopg.book.widgets import DRAWN, FACTORS
+from audiopg.book.widgets import DRAWN, SLIDERS
 from audiopg.errors import InputError
 from audiopg.frontend import LogMel, fit_length
 from audiopg.mae import MaskedAutoencoder, reconstruct, training_tokens
@@ -136,10 +136,10 @@ def test_factors_drawn_are_the_librarys_bit_by_bit(run, preset):
 
 def turned(run, preset, clip, **readings):
     """A clip after some factors were turned; ``onset=(2, 1.5)`` turns it in the second event."""
-    table = np.full((len(FACTORS), EVENTS), np.nan)
+    table = np.full((len(SLIDERS), EVENTS), np.nan)
     for name, reading in readings.items():
         event, value = reading if isinstance(reading, tuple) else (1, reading)
-        table[list(FACTORS).index(name), event - 1] = value
+        table[list(SLIDERS).index(name), event - 1] = value
     return run("turn", {"readings": table, **draw(run, preset, 0, clip)})
 
 
@@ -371,7 +371,7 @@ def test_sound_beyond_the_paper_is_the_librarys(run, preset, clip, changes):
     edits = {}
     for name, value in changes.items():
         values = getattr(params, name).clone()
-        values[(0, 0) if FACTORS[name].one_event else ...] = value
+        values[(0, 0) if SLIDERS[name].one_event else ...] = value
         edits[name] = values
     params = params.edit(**edits)
     assert params.has_additions.all()
@@ -387,8 +387,8 @@ def test_both_graphs_render_a_clip_of_the_paper_alike(run):
 
 
 def test_every_factor_has_a_knob():
-    assert {*COLUMNS} - {"seed", "clip"} == {*FACTORS}
-    for name, factor in FACTORS.items():
+    assert {*COLUMNS} - {"seed", "clip"} == {*SLIDERS}
+    for name, factor in SLIDERS.items():
         if factor.beyond and factor.kind != "source":
             assert factor.slider.low <= factor.default <= factor.slider.high
             # Whether a clip has additions is asked of those that nothing else silences.
@@ -404,7 +404,7 @@ def test_manifest_is_plain_json_and_a_scene_can_be_written_by_it(index):
         len(EXCITATIONS) - 1,
     )
     assert [column["name"] for column in about["columns"]] == list(COLUMNS)
-    assert [factor["name"] for factor in about["factors"]] == list(FACTORS)
+    assert [factor["name"] for factor in about["factors"]] == list(SLIDERS)
     assert about["index"]["clips"] == 9
     params = drawn("full", 2**60, 7)
 

@@ -375,8 +375,8 @@ def test_explorer_begins_with_the_clip_as_drawn(explorer):
 
 def test_every_factor_has_a_slider(explorer):
     names = {field.name for field in fields(ClipParameters)} - {"seed", "clip"}
-    assert set(explorer.sliders) == set(widgets.FACTORS) == names
-    assert {factor.slider.group for factor in widgets.FACTORS.values()} == {
+    assert set(explorer.sliders) == set(widgets.SLIDERS) == names
+    assert {factor.slider.group for factor in widgets.SLIDERS.values()} == {
         "tone",
         "events",
         "burst",
@@ -510,7 +510,7 @@ def shown(explorer):
 
 
 def test_only_what_is_heard_can_be_turned(explorer):
-    partials = {name for name in widgets.FACTORS if name.startswith("partial_")} | {"rolloff"}
+    partials = {name for name in widgets.SLIDERS if name.startswith("partial_")} | {"rolloff"}
     of_one_source = partials | {"fm_index", "fm_ratio", "band_limited"}
     for excitation, names in (
         ("harmonic", partials),
@@ -544,7 +544,7 @@ def test_a_sine_has_no_partials_and_no_events_to_turn():
 def test_every_slider_can_be_turned_to_both_ends(explorer, monkeypatch):
     monkeypatch.setattr(explorer, "redraw", lambda: None)
     for name, widget in explorer.sliders.items():
-        factor = widgets.FACTORS[name].slider
+        factor = widgets.SLIDERS[name].slider
         if factor.scale == "choice":
             continue
         for value in (factor.low, factor.high):

@@ -31,7 +31,7 @@ from audiopg.synth import (
     vary,
 )
 from audiopg.synth.additions import TABLE
-from audiopg.synth.factors import FACTORS, factor_names
+from audiopg.synth.factors import FACTOR_TABLE, factor_names
 from audiopg.synth.reverberation import reverberate, room
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -281,7 +281,7 @@ def test_an_addition_leaves_the_draws_of_the_others_alone():
     for name in ("noise", "modulation", "motion", "reverberation"):
         more = SynthPrior.preset(f"full+{name}").sample(clips, seed=0)
         for field in fields(full):
-            if not FACTORS[field.name].beyond:
+            if not FACTOR_TABLE[field.name].beyond:
                 assert torch.equal(getattr(full, field.name), getattr(more, field.name))
 
 

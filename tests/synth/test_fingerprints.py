@@ -18,7 +18,7 @@ import pytest
 import torch
 
 from audiopg.synth import PRIORS, SynthPrior, render
-from audiopg.synth.factors import FACTORS
+from audiopg.synth.factors import FACTOR_TABLE
 
 FILE = Path(__file__).parent / "fingerprints.json"
 STORED = json.loads(FILE.read_text())
@@ -29,7 +29,7 @@ SAMPLES = slice(10007, None, 20480)
 # the slow reference, which is 1.3 steps, and rounding makes that 2 at most.
 TOLERANCE = 2
 # Factors that joined after the first hashes were written count only where they change something.
-LATER = {name: factor.default for name, factor in FACTORS.items() if factor.beyond}
+LATER = {name: factor.default for name, factor in FACTOR_TABLE.items() if factor.beyond}
 LATER["band_limited"] = False
 
 

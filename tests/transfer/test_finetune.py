@@ -21,21 +21,24 @@ from audiopg.datasets import LabelledClips, cached_waves
 from audiopg.datasets.tables import SPLIT
 from audiopg.environment import PRECISIONS
 from audiopg.errors import InputError
-from audiopg.frontend import fit_length
+from audiopg.frontend import LogMel, fit_length
 from audiopg.mae import Encoder, MaskedAutoencoder
 from audiopg.pretrained import save_model
 from audiopg.pretraining import PretrainResult, PretrainSettings
 from audiopg.synth import CLIP_SAMPLES
-from audiopg.transfer import tasks
+from audiopg.transfer import augment, tasks
 from audiopg.transfer.augment import epoch_order, fold_key
 from audiopg.transfer.finetune import (
     FINETUNE_RECIPES,
     Classifier,
     FinetuneSettings,
+    epoch_draws,
     finetune,
     read_result,
     read_run,
+    training_batch,
 )
+from audiopg.transfer.spectrograms import log_mels, padding_behind, patches_of
 
 # In its package the function of the same name stands before the module.
 module = importlib.import_module("audiopg.transfer.finetune")
@@ -66,6 +69,7 @@ CHANGED = replace(
     roll=True,
 )
 ENCODER = Encoder.preset("micro", seed=3)
+CPU = torch.device("cpu")
 
 
 def labelled(labels, folds, classes=2, **changes):
@@ -173,24 +177,23 @@ def test_branches_are_multiplied_as_stochastic_depth_says():
 # The loop
 
 
-def test_the_loop_agrees_with_a_plain_one(clips, waves):
-    settings = replace(PLAIN, layer_decay=0.5, warmup_epochs=1.0, seed=5)
+def test_the_loop_agrees_with_a_plain_one_in_double_precision(clips, waves, monkeypatch):
+    trained, test = [], module._test
+    monkeypatch.setattr(module, "_test", lambda *given: trained.append(given[1]) or test(*given))
+    settings = replace(PLAIN, layer_decay=0.5, warmup_epochs=1.0, weight_decay=0.5, seed=5)
     found = quiet(clips, waves, settings, folds=[2])
-    encoder = Encoder.preset("micro", seed=3).requires_grad_(True)
-    head = nn.Linear(64, 2)
-    nn.init.zeros_(head.weight)
-    nn.init.zeros_(head.bias)
-    layers = {"patch_projection": 3, "class_token": 3, "blocks.0": 2, "blocks.1": 1, "norm": 0}
-    groups, factors = [{"params": head.parameters()}], [1.0]
-    for name, parameter in encoder.named_parameters():
-        groups.append({"params": [parameter]})
-        (above,) = (depth for start, depth in layers.items() if name.startswith(start))
-        factors.append(0.5**above)
-    optimiser = torch.optim.AdamW(groups, weight_decay=0.05)
+    model = Classifier(Encoder.preset("micro", seed=3), 2).requires_grad_(True).double()
+    shares = {"encoder": 1 / 8, "encoder.blocks.0": 1 / 4, "encoder.blocks.1": 1 / 2}
+    shares |= {"encoder.norm": 1, "head": 1}
+    weights = [
+        (weight, next(shares[start] for start in reversed(shares) if name.startswith(start)))
+        for name, weight in model.named_parameters()
+    ]
+    means, squares = ([torch.zeros_like(weight) for weight, _ in weights] for _ in range(2))
 
-    def score(row):
-        tokens = encoder(encoder.log_mel(waves[row][None]).half().float())
-        return head(tokens[:, 1:].mean(dim=1))
+    def score(rows):
+        mels = [LogMel()(waves[row][None]).half().double() for row in rows]
+        return torch.cat([model(mel) for mel in mels])
 
     train = np.flatnonzero(clips.folds != 2)
     losses = []
@@ -198,22 +201,45 @@ def test_the_loop_agrees_with_a_plain_one(clips, waves):
         order = train[epoch_order(fold_key(5, 2), epoch, 20)]
         for step, rows in enumerate(order.reshape(5, 4)):
             # A warm-up over the first epoch's five steps, then half a cosine over the second's.
-            share = (step + 1) / 5 if epoch == 0 else 0.5 * (1 + math.cos(math.pi * step / 5))
-            for group, factor in zip(optimiser.param_groups, factors, strict=True):
-                group["lr"] = 1e-3 * share * factor
-            logits = torch.cat([score(row) for row in rows])
-            loss = nn.functional.cross_entropy(logits, torch.from_numpy(clips.labels[rows]))
-            optimiser.zero_grad()
+            rate = (step + 1) / 5 if epoch == 0 else 0.5 * (1 + math.cos(math.pi * step / 5))
+            loss = nn.functional.cross_entropy(score(rows), torch.from_numpy(clips.labels[rows]))
+            model.zero_grad()
             loss.backward()
-            optimiser.step()
             losses.append(loss.item())
+            for (weight, share), mean, square in zip(weights, means, squares, strict=True):
+                mean.lerp_(weight.grad, 0.1)
+                square.lerp_(weight.grad**2, 0.001)
+                deviation = (square / (1 - 0.999 ** len(losses))).sqrt() + 1e-8
+                direction = mean / (1 - 0.9 ** len(losses)) / deviation
+                weight.data -= 1e-3 * rate * share * (direction + 0.5 * weight.data)
+    for weight, (expected, _) in zip(trained[0].parameters(), weights, strict=True):
+        torch.testing.assert_close(weight.double(), expected, rtol=0, atol=5e-6)
     expected = np.reshape(losses, (2, 5)).mean(axis=1)
-    np.testing.assert_allclose(found.losses[0, 0], expected, atol=2e-5)
+    np.testing.assert_allclose(found.losses[0, 0], expected, atol=5e-6)
     with torch.no_grad():
-        scores = torch.cat([score(row) for row in np.flatnonzero(clips.folds == 2)])
-    test = found.scores[0, clips.folds == 2]
-    np.testing.assert_allclose(test, scores.softmax(dim=1), atol=1e-4)
+        scores = score(np.flatnonzero(clips.folds == 2))
+    tested = found.scores[0, clips.folds == 2]
+    np.testing.assert_allclose(tested, scores.softmax(dim=1), atol=5e-6)
     assert np.isnan(found.scores[0, clips.folds != 2]).all()
+
+
+def test_training_clips_are_changed_as_much_as_the_settings_say(waves):
+    settings = replace(PLAIN, roll=True, mixup=0.3, time_mask=0.4, band_mask=0.1)
+    settings = replace(settings, patch_drop=0.25, drop_path=0.2)
+    mels, rows, targets = log_mels(waves[:6], LogMel(), True, CPU), torch.arange(6), torch.eye(6)
+    draws, patch_draws = epoch_draws(settings, mels, rows, fold_key(0, 1), 0, depth=2)
+    inputs, mixed = training_batch(settings, mels, targets, rows, draws, patch_draws)
+    mel = mels.looped(rows, augment.random_roll(draws, mels.lengths))
+    mel = augment.mix(draws, mel, 0.3)
+    mel = augment.spec_augment(draws, mel, mels.lengths, 0.4, 0.1)
+    patches = patches_of(mels.lengths)
+    visible, n_patches = augment.drop_patches(patch_draws, patches, int(patches.max()), 0.25)
+    paths = augment.stochastic_depth(draws, 0.2)
+    expected = (padding_behind(mel, mels.lengths, mels.padding), n_patches, visible, paths)
+    for found, wanted in zip(
+        (*inputs, mixed), (*expected, augment.mix(draws, targets, 0.3)), strict=True
+    ):
+        assert torch.equal(found, wanted)
 
 
 def test_fine_tuning_from_scratch_tells_a_tone_from_hiss(clips, waves):
