@@ -131,7 +131,9 @@ def test_a_control_differs_in_its_first_weights_alone(scale):
         assert scratch.start is None
 
 
-@pytest.mark.parametrize(("name", "epochs"), [("speech_commands", 30), ("esc10", 120)])
+@pytest.mark.parametrize(
+    ("name", "epochs"), [("speech_commands", 30), ("esc10", 120), ("urbansound8k", 20)]
+)
 def test_a_longer_run_from_scratch_differs_from_the_short_one_in_its_epochs_alone(name, epochs):
     known = {e.name: e for e in experiments("cpu")}
     (short,) = known[f"finetune-{name}-tiny"].beside
