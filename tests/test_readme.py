@@ -17,6 +17,7 @@ FOUND = README.partition("## Two commands")[0]
 ACCURACIES = [
     ("finetune-esc10-tiny", "this encoder"),
     ("finetune-esc10-tiny", "finetune-esc10-scratch-tiny"),
+    ("scratch-120-epochs-esc10-tiny", "this encoder"),
     ("finetune-urbansound8k-tiny", "this encoder"),
     ("finetune-urbansound8k-tiny", "finetune-urbansound8k-scratch-tiny"),
     ("probe-esc10-tiny-native", "this encoder"),
