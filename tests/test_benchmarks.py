@@ -149,3 +149,22 @@ def test_changes_with_factors_lie_at_the_angles_at_which_they_were_planted():
     for share, end in ((0.025, "low"), (0.5, "median"), (0.975, "high")):
         below = beta(0.5, 3.5).sf(np.cos(np.radians(noise[end][0])) ** 2)
         assert abs(below - share) < 0.05
+
+
+def test_the_luck_of_the_choice_is_what_other_clips_do_not_tell():
+    """Of unrelated Gaussians all is luck; of correlated ones other clips tell the known value."""
+    chosen = runpy.run_path(str(BENCHMARKS / "choice.py"))["chosen"]
+    drawn = torch.randn(1200, 61, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    factor, embeddings = drawn[:, 0], drawn[:, 1:]
+    luck = chosen(embeddings, factor)
+    assert min(luck["as chosen"]) > 0.03
+    assert abs(np.mean(luck["on other clips"])) < 0.02
+    assert sum(luck["kept"]) <= 2
+    correlations = torch.tensor([0.95] + 9 * [0.8], dtype=torch.float64)
+    known = -0.5 * (1 - correlations**2).log()
+    noise = (1 - correlations**2).sqrt() * embeddings[:, :10]
+    embeddings[:, :10] = factor[:, None] * correlations + noise
+    found = chosen(embeddings, factor)
+    for what in ("as chosen", "on other clips", "on few of the clips"):
+        assert np.mean(found[what]) == pytest.approx(known.mean().item(), abs=0.05)
+    assert found["kept"] == 10 * [1]
