@@ -69,12 +69,8 @@ def test_findings_of_chapters_are_those_of_records():
         return 100 * (of(after)["probes"][tested]["mean"] - of(before)["probes"][tested]["mean"])
 
     synth, stopped = of("bench-synth"), read_record("pretrain-base-stopped")
-    angles = read_table(of("analysis-tiny")["angles"]).set_index(["embeddings", "factor"])
-    angles = angles.loc["this encoder"]
-    between = [
-        angles.loc["log f0", "relative intensity"],
-        angles.loc["relative intensity", "onset"],
-    ]
+    encoding = of("bench-angles")["encoding"]
+    angles = [encoding[n]["standardised"]["factors"]["angle"] for n in ("trained", "untrained")]
     words = "Speech Commands v0.02, 10 words"
     extended = gains("extended-cpu", "curriculum-full-cpu")
     expected = {
@@ -87,7 +83,7 @@ def test_findings_of_chapters_are_those_of_records():
             100 * of("packaged-encoders")["voice activity (Silero)"]["mean"],
             100 * of("probe-esc10-tiny-native")["this encoder"]["mean"],
         ],
-        "06": [*between, angles["chance"].iloc[0]],
+        "06": [bound(each) for each in angles for bound in (min, max)],
         "08": [-gain("adapt-to-speech_commands-cpu", "before-adapting-cpu", words)],
         "09": [-extended["Speech Commands"][0]],
     }
