@@ -727,10 +727,10 @@ pd.DataFrame(read_out)
 # In each encoder, every two factors lie farther apart than nearly all shuffled ones. So far, the factors
 # look well kept apart, but in the untrained network as much as in the trained one. And a factor lies
 # about as far from a shuffled one, which tells nothing. The reason is what weights do. Those that read
-# pitch must not respond to anything else that moves the embedding. So they avoid the few directions in
-# which it varies most, and what they use instead is different for each factor. The weights for a
-# shuffled factor have nothing to read, and lie in these few directions. Angles between weights say that
-# factors can be *read* apart. They do not say that the embedding *changes* in different directions.
+# pitch must not respond to anything else that moves the embedding. In the networks they avoid the few
+# directions in which it varies most, and what they use instead is different for each factor. The weights
+# for a shuffled factor have nothing to read, and lie in these few directions. Angles between weights say
+# that factors can be *read* apart. They do not say that the embedding *changes* in different directions.
 #
 # So we ask the other way round. A linear regression predicts the embedding from all three factors
 # together. Its slopes say in which direction the embedding moves as one factor grows and the other two
@@ -761,10 +761,11 @@ pd.DataFrame(
 # embedding moves in the same way. Training has given each factor more of a direction of its own. But the
 # directions of pitch and intensity are not at right angles: the interval ends at 75°. Nor are these
 # angles larger than chance. An embedding varies mostly along a few directions, so those of shuffled
-# factors may lie at right angles or close together. The angles of the trained network lie in the middle
-# of this range, those of the untrained network at its lower end. Log-mel has both: pitch and intensity
-# at right angles, intensity and onset close together. If the dimensions are left as they are, the angles
-# are smaller, but those of the trained network are still about twice as large.
+# factors may lie at right angles or close together. The angles of the trained network lie within this
+# range, those of the untrained network at its lower end. Log-mel has both: pitch and intensity at right
+# angles, intensity and onset close together. If the dimensions are left as they are, the angles are
+# smaller, but those of the trained network are still more than twice as large as those of the untrained
+# one.
 #
 # ## Move along a direction, and look
 #
@@ -968,6 +969,13 @@ for name, figures in bench["metrics"].items():
 #     --by-clips runs/synthetic --clips 5000 --other-clips 400 \
 #     --null-clips 1000 --seeds 3 --permutations 200 \
 #     --precision auto --out runs/analysis --record analysis-tiny
+# ```
+#
+# These two made the runs on the luck of the choice and on angles:
+#
+# ```text
+# python -m audiopg bench choice --record bench-choice
+# python -m audiopg bench angles --record bench-angles
 # ```
 #
 # ## What it means
