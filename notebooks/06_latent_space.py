@@ -24,6 +24,8 @@
 # recordings.
 
 # %%
+import itertools
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -39,7 +41,6 @@ from audiopg.analysis import (
     factor_direction,
     factor_information,
     mutual_information,
-    principal_angles,
     ridge_comparison,
     short_clips,
     traverse,
@@ -355,22 +356,15 @@ widgets.figure_sweep("neuron", shown, alts)
 # %% [markdown]
 # ### The recorded run
 #
-# The table shows the best neuron for each factor and encoder. A neuron that is chosen as best on some
-# clips tends to have too high an estimate on these clips. So the columns "again" and "and again" measure
-# the same neuron on two sets of other clips. p comes from the first 1,000 clips only. Fewer clips show
-# less, so p is more likely too large than too small.
+# The table shows the best neuron for each factor and encoder. p comes from the first 1,000 clips only.
+# Fewer clips show less, so p is more likely too large than too small.
 
 # %%
 best = recorded("neurons").groupby(["factor", "embeddings"]).first()
 rows = [(factor, name) for factor in factors for name in NAMES.values()]
 best = best.loc[rows].round(3)
-best.rename(
-    columns={
-        "dimension": "neuron",
-        "information": "nats",
-        "other clips 1": "again",
-        "other clips 2": "and again",
-    }
+best[["dimension", "information", "low", "high", "p"]].rename(
+    columns={"dimension": "neuron", "information": "nats"}
 )
 
 # %% mystnb={"figure": {"caption": "The recorded run: information of each dimension about log f0, in descending order. Dotted: the highest of the four chance levels.", "name": "fig-recorded-information"}, "image": {"alt": "Four falling curves of mutual information over dimensions that begin above a dotted line for chance and cross it"}}
@@ -383,39 +377,41 @@ plots.information_bars(
 plt.show()
 
 # %% [markdown]
-# How much of a best neuron's estimate is the luck of the choice? The next table averages over the ten
-# best neurons for each factor and encoder. "On other clips" is the mean of two estimates, from 400
-# clips each. The last column is the standard deviation of one such estimate.
+# How much of a best neuron's estimate is the luck of the choice? A neuron that is chosen as best on some
+# clips tends to have too high an estimate on these clips. Another recorded run divides 2,500 clips ten
+# times at random into two halves. The ten neurons that tell most in one half ("as chosen") are asked
+# again in the other half, which has as many clips. The table averages over ten neurons and ten
+# divisions; ± is the standard deviation over the divisions. Then the same neurons are asked about only
+# 400 of the clips on which they were chosen. The last column counts the divisions in which one neuron is
+# the best of all in both halves.
 
 # %%
-kept = recorded("neurons")
-again = kept[["other clips 1", "other clips 2"]]
-kept = kept.assign(
-    again=again.mean(axis=1), apart=again.diff(axis=1).iloc[:, 1]
-)
-by = kept.groupby(["factor", "embeddings"])
-pd.DataFrame(
-    {
-        "as chosen": by["information"].mean(),
-        "on other clips": by["again"].mean(),
-        "scatter of one estimate": by["apart"].apply(
-            lambda apart: (apart**2).mean() ** 0.5 / 2**0.5
-        ),
+choices = read_record("bench-choice")["metrics"]
+luck = {}
+for factor, name in itertools.product(factors, choices):
+    each = choices[name][factor]
+    luck[factor, name] = {
+        "as chosen": f"{np.mean(each['as chosen']):.3f}",
+        "on other clips": f"{np.mean(each['on other clips']):.3f} "
+        f"± {np.std(each['on other clips'], ddof=1):.3f}",
+        "on 400 of the clips": f"{np.mean(each['on few of the clips']):.3f}",
+        "same best neuron": f"{sum(each['kept'])} of {len(each['kept'])}",
     }
-).loc[rows].round(3)
+pd.DataFrame.from_dict(luck, orient="index")
 
 # %% [markdown]
-# For pitch the best neurons of every encoder have fewer nats on other clips. For the trained encoder the
-# drop is half the scatter of one estimate, and for the others 1.3 to 2.1 times the scatter. All ten
-# neurons are measured on the same clips, so their errors may go together, and their average may scatter
-# nearly as much as one of them. So the drop of the trained encoder may be chance.
+# For intensity the luck of the choice is small. For pitch it is a twelfth of the nats in the trained
+# encoder, and a sixth in log-mel. For the onset it is a quarter in the trained encoder, and most of what
+# the other two seem to tell. Fewer clips also show less by themselves. From 400 clips the best neurons
+# of the untrained network tell a third less about pitch, although neurons and clips are the same. So
+# only estimates from equally many clips can be compared.
 #
-# A single neuron is less certain still. The trained encoder's best neuron for pitch keeps a quarter
-# of its nats on one set of other clips, and nearly all of them on the next. So the *index* of a best
-# neuron, such as the paper's 343, is a fact about one set of clips.
+# A single neuron is less certain still. The best neuron is rarely the same in both halves, except in
+# log-mel for intensity. So the *index* of a best neuron, such as the paper's 343, is a fact about one
+# set of clips.
 #
-# What the best neurons tell about intensity holds on other clips. In every encoder but the one that
-# heard recordings, the best neuron for intensity also has more nats than the best neuron for pitch.
+# In the table of best neurons, every encoder but the one that heard recordings tells more about
+# intensity than about pitch.
 #
 # Where p is 1 in 201, the smallest that 200 shuffles allow, the neuron very likely tells something
 # about the factor. But *training* need not have put it there: for pitch and intensity the untrained
@@ -677,63 +673,100 @@ pd.DataFrame(
 # order, the square of the place, and its cube. The weights of all three span the subspace. (As a factor
 # grows, the embedding may follow a curve instead of a straight line. The square and the cube find the
 # further directions of this curve.) The smallest angle between two subspaces is 0° if they share a
-# direction, and 90° if they are orthogonal. What is it for random subspaces? Here is the angle that 2.5 %
-# of random pairs stay below, the median, and the angle that 2.5 % exceed. The two widths are those of
-# `tiny` and `mini`:
-
-# %%
-random = np.random.default_rng(0)
-
-
-def random_directions(width):
-    """Three random directions at right angles."""
-    return np.linalg.qr(random.standard_normal((width, 3)))[0].T
-
-
-for width in (192, 128):
-    smallest = [
-        principal_angles(random_directions(width), random_directions(width))
-        for _ in range(2000)
-    ]
-    low, middle, high = np.quantile(smallest, (0.025, 0.5, 0.975), axis=0)
-    print(
-        f"{width} dimensions: {low[0]:.0f}°, {middle[0]:.0f}°, "
-        f"{high[0]:.0f}°"
-    )
-
-# %% [markdown]
+# direction, and 90° if they are orthogonal.
+#
 # The figure has the angle between every two factors, and between each factor and itself. The first
-# subspace is found on one half of the clips, the second on the other half. For two different factors we
-# also exchange the halves, and average the two angles. A small angle on the diagonal means that a
-# factor's subspace is found again on other clips. Two different factors are kept apart if their angle is
-# as large as that of random subspaces.
+# subspace is found on one half of 2,500 clips, the second on the other half. For two different factors
+# we also exchange the halves, and average the two angles. A small angle on the diagonal means that a
+# factor's subspace is found again on other clips. *Chance* is the angle between two factors whose values
+# were shuffled among the clips, found in the same way.
 
-# %% mystnb={"figure": {"caption": "The recorded run, trained encoder: smallest angle between the subspaces of two factors. The mark on the bar is chance.", "name": "fig-angles"}, "image": {"alt": "A three by three matrix of angles in degrees, smallest on the diagonal"}}
+# %% mystnb={"figure": {"caption": "A recorded run, trained encoder: smallest angle between the subspaces of two factors. On the bar: the median of shuffled factors, and the middle 95 % of them.", "name": "fig-angles"}, "image": {"alt": "A three by three matrix of angles in degrees, smallest on the diagonal"}}
+turned = read_record("bench-angles")["metrics"]
 angles = {
-    short: unpack(SubspaceAngles, found["packed"]["angles"][encoder])
-    for encoder, short in NAMES.items()
+    name: unpack(SubspaceAngles, packed)
+    for name, packed in turned["packed"]["angles"].items()
 }
 plots.angle_matrix(angles["trained"])
 plt.show()
 
 # %%
+couples = [
+    f"{one} and {other}"
+    for one, other in itertools.combinations(factors, 2)
+]
+
+
+def with_ends(figures):
+    """Angles with the ends of the middle 95 % of their draws."""
+    middle = figures.get("angle", figures["median"])
+    ends = zip(middle, figures["low"], figures["high"], strict=True)
+    return [
+        f"{angle:.0f}° ({low:.0f}–{high:.0f})" for angle, low, high in ends
+    ]
+
+
+read_out = {}
+for name, each in angles.items():
+    smallest = each.angles[..., 0]
+    low, high = each.chance_range[:, 0]
+    between = smallest[np.triu_indices(3, 1)]
+    mixed = turned["encoding"][name]["a factor and a shuffled one, read"]
+    read_out[name] = {
+        "the same factor, mean": f"{smallest.diagonal().mean():.0f}°",
+        **{
+            f: f"{angle:.0f}°"
+            for f, angle in zip(couples, between, strict=True)
+        },
+        "two shuffled factors": f"{each.chance[0]:.0f}° ({low:.0f}–{high:.0f})",
+        "a factor and a shuffled one": with_ends(mixed)[0],
+    }
+pd.DataFrame(read_out)
+
+# %% [markdown]
+# In each encoder, every two factors lie farther apart than nearly all shuffled ones. So far, the factors
+# look well kept apart, but in the untrained network as much as in the trained one. And a factor lies
+# about as far from a shuffled one, which tells nothing. The reason is what weights do. Those that read
+# pitch must not respond to anything else that moves the embedding. In the networks they avoid the few
+# directions in which it varies most, and what they use instead is different for each factor. The weights
+# for a shuffled factor have nothing to read, and lie in these few directions. Angles between weights say
+# that factors can be *read* apart. They do not say that the embedding *changes* in different directions.
+#
+# So we ask the other way round. A linear regression predicts the embedding from all three factors
+# together. Its slopes say in which direction the embedding moves as one factor grows and the other two
+# stand still. The table has the angles between these directions, with the middle 95 % of 1,000 draws of
+# the clips (the bootstrap). In the upper half each dimension is divided by its standard deviation, as
+# for the weights above; in the lower half the dimensions are as they are.
+
+# %%
 pd.DataFrame(
     {
         name: {
-            "the same factor, mean": each.angles[..., 0].diagonal().mean(),
-            **{
-                f"{one} and {other}": each.angles[i, j, 0]
-                for i, one in enumerate(each.factors)
-                for j, other in enumerate(each.factors)
-                if i < j
-            },
-            "chance": each.chance[0],
+            (way, row): text
+            for way in ("standardised", "as they are")
+            for row, text in zip(
+                [*couples, "two shuffled factors"],
+                with_ends(each[way]["factors"])
+                + with_ends(each[way]["shuffled"]),
+                strict=True,
+            )
         }
-        for name, each in angles.items()
+        for name, each in turned["encoding"].items()
     }
-).round(0).astype(int)
+)
 
 # %% [markdown]
+# As the factors grow, the embedding of the trained network moves in directions that lie 72° to 86°
+# apart. In the untrained network they lie only 35° to 43° apart: whichever factor changes, much of the
+# embedding moves in the same way. Training has given each factor more of a direction of its own. But the
+# directions of pitch and intensity are not at right angles: the interval ends at 75°. Nor are these
+# angles larger than chance. An embedding varies mostly along a few directions, so those of shuffled
+# factors may lie at right angles or close together. The angles of the trained network lie within this
+# range, those of the untrained network at its lower end. Log-mel has both: pitch and intensity at right
+# angles, intensity and onset close together. If the dimensions are left as they are, the angles are
+# smaller, but those of the trained network are still more than twice as large as those of the untrained
+# one.
+#
 # ## Move along a direction, and look
 #
 # What does a direction mean? We push every token of a clip along it, and let the decoder paint the
@@ -938,6 +971,13 @@ for name, figures in bench["metrics"].items():
 #     --precision auto --out runs/analysis --record analysis-tiny
 # ```
 #
+# These two made the runs on the luck of the choice and on angles:
+#
+# ```text
+# python -m audiopg bench choice --record bench-choice
+# python -m audiopg bench angles --record bench-angles
+# ```
+#
 # ## What it means
 #
 # Was it learned, or was it in the input? A read-out of pitch is both: most of its $R^2$ is there
@@ -946,9 +986,9 @@ for name, figures in bench["metrics"].items():
 #
 # - *Pitch* is what training improved most, in points of $R^2$. In the recorded run, a linear read-out
 #   explains more of pitch from the trained encoder than from the untrained network or log-mel, and the
-#   intervals lie apart. But the trained encoder's best neuron is no better than the best dimension of
-#   the others, within the wide scatter of these estimates. So the knowledge is in many neurons
-#   together.
+#   intervals lie apart. But on other clips the trained encoder's best neurons tell hardly more about
+#   pitch than those of the untrained network, and the best dimensions of log-mel tell more. So the
+#   knowledge is in many neurons together.
 # - *Intensity* is read better after training, too. But one log-mel statistic by itself, the deviation
 #   of the lowest band, tells more about it than any neuron.
 # - *The onset* shows that learning may take away, too. On 1,000 clips an untrained network, which has
@@ -956,10 +996,11 @@ for name, figures in bench["metrics"].items():
 #   explains more. `tiny`, which learned from the most clips, explains less than both. Its size or its
 #   longer training may be the reason.
 #
-# The factors hardly have neurons of their own: the gaps are near zero for every encoder. In the
-# trained network the angles between the factors' subspaces, 74 to 82°, lie within the range of random
-# subspaces, 74 to 84°. In the untrained network two of the three angles, both 72°, lie below this
-# range. So the trained network keeps the factors apart a little better. As in the paper, the first
+# The factors hardly have neurons of their own: the gaps are near zero for every encoder. The
+# weights that read two factors lie far apart in every encoder, whether it was trained or not. The
+# directions in which the embedding moves lie 72° to 86° apart in the trained network, and 35° to 43° in
+# the untrained one. So training moves the factors apart, but not all of them to right angles, and not
+# farther apart than shuffled factors lie. As in the paper, the first
 # principal component tells most about intensity, and later ones tell about pitch. The same is true of
 # the untrained network.
 #

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy.stats import beta
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -129,3 +130,41 @@ def test_pairs_on_some_folds_are_those_of_a_probe_of_these_folds():
     first = found[0]
     assert first["gain"] == part["tiny"].mean - part["untrained"].mean
     assert first["p"] <= first["p_holm"] <= len(found) * first["p"]
+
+
+def test_changes_with_factors_lie_at_the_angles_at_which_they_were_planted():
+    """At 90, 60 and 30 degrees, of factors that go together; shuffled ones are random lines."""
+    encoded = runpy.run_path(str(BENCHMARKS / "angles.py"))["encoded"]
+    random = np.random.default_rng(0)
+    factors = random.standard_normal((1000, 3))
+    factors[:, 1] += factors[:, 0]
+    planted = np.eye(8)[:3]
+    planted[2, :3] = 0.5, 0.75**0.5, 0
+    found = encoded(random.standard_normal((1000, 8)) + 3 * factors @ planted, factors)
+    np.testing.assert_allclose(found["factors"]["angle"], [90, 60, 30], atol=2)
+    ends = np.array([found["factors"][end] for end in ("low", "high")])
+    assert (np.ptp(ends, axis=0) < 5).all()
+    # Of random lines in 8 dimensions the squared cosine has a beta distribution, (1/2, 7/2).
+    noise = encoded(random.standard_normal((1000, 8)), factors)["shuffled"]
+    for share, end in ((0.025, "low"), (0.5, "median"), (0.975, "high")):
+        below = beta(0.5, 3.5).sf(np.cos(np.radians(noise[end][0])) ** 2)
+        assert abs(below - share) < 0.05
+
+
+def test_the_luck_of_the_choice_is_what_other_clips_do_not_tell():
+    """Of unrelated Gaussians all is luck; of correlated ones other clips tell the known value."""
+    chosen = runpy.run_path(str(BENCHMARKS / "choice.py"))["chosen"]
+    drawn = torch.randn(1200, 61, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    factor, embeddings = drawn[:, 0], drawn[:, 1:]
+    luck = chosen(embeddings, factor)
+    assert min(luck["as chosen"]) > 0.03
+    assert abs(np.mean(luck["on other clips"])) < 0.02
+    assert sum(luck["kept"]) <= 2
+    correlations = torch.tensor([0.95] + 9 * [0.8], dtype=torch.float64)
+    known = -0.5 * (1 - correlations**2).log()
+    noise = (1 - correlations**2).sqrt() * embeddings[:, :10]
+    embeddings[:, :10] = factor[:, None] * correlations + noise
+    found = chosen(embeddings, factor)
+    for what in ("as chosen", "on other clips", "on few of the clips"):
+        assert np.mean(found[what]) == pytest.approx(known.mean().item(), abs=0.05)
+    assert found["kept"] == 10 * [1]

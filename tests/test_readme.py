@@ -67,12 +67,8 @@ def test_findings_of_chapters_are_those_of_records():
         return read_record(name)["metrics"]
 
     synth, stopped = of("bench-synth"), read_record("pretrain-base-stopped")
-    angles = read_table(of("analysis-tiny")["angles"]).set_index(["embeddings", "factor"])
-    angles = angles.loc["this encoder"]
-    between = [
-        angles.loc["log f0", "relative intensity"],
-        angles.loc["relative intensity", "onset"],
-    ]
+    encoding = of("bench-angles")["encoding"]
+    angles = [encoding[n]["standardised"]["factors"]["angle"] for n in ("trained", "untrained")]
     adapted = gains("adapt-to-speech_commands-cpu", "before-adapting-cpu")
     extended = gains("extended-cpu", "curriculum-full-cpu")
     words = ("Speech Commands", "Speech Commands by frequency")
@@ -86,7 +82,7 @@ def test_findings_of_chapters_are_those_of_records():
             100 * of("packaged-encoders")["voice activity (Silero)"]["mean"],
             100 * of("probe-esc10-tiny-native")["this encoder"]["mean"],
         ],
-        "06": [*between, angles["chance"].iloc[0]],
+        "06": [bound(each) for each in angles for bound in (min, max)],
         "08": [-adapted[each][0] for each in words],
         "09": [-extended[each][0] for each in words],
     }

@@ -19,8 +19,8 @@ from audiopg.errors import InputError
 from audiopg.inputs import as_embeddings, as_float64, random_by, whole_number
 from audiopg.mae import MaskedAutoencoder, denormalise_patches, patchify, unpatchify
 
-# These give the ends of the middle 95 % to some tenths of a degree.
-_CHANCE_DRAWS = 1000
+# These give the ends of the middle 95 % to some degrees.
+_CHANCE_DRAWS = 200
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +32,8 @@ class SubspaceAngles:
         angles: (factors, factors, n) ascending, each between a subspace found on one half of the
             clips and one found on the other. On the diagonal they tell how well a factor's own
             subspace is found again.
-        chance: (n,) the median of random subspaces of as many dimensions.
+        chance: (n,) the median angles of two shuffled factors, found in the same way on the same
+            halves. In older records, those of random subspaces, which are too large for chance.
         chance_range: (2, n) the ends of the middle 95 % of these; None in records that were made when
             only the median was kept. Each is of one pair of subspaces, where an angle of two factors
             is the mean of two pairs; these share the factors, so their mean counts as one pair.
@@ -81,12 +82,23 @@ def ridge_subspace(embeddings: Array, factor: Array, dimensions: int = 3) -> np.
             f"dimensions is {dimensions} and the factor has {len(set(factor))} values; give 1 to "
             f"{width} dimensions and a factor that varies."
         )
-    every = np.arange(clips)
+    return _read_from(*_decomposed(embeddings), factor, dimensions)
+
+
+def _decomposed(embeddings: np.ndarray) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+    """Standardised embeddings and their singular value decomposition, which serve every factor."""
+    every = np.arange(len(embeddings))
     features, _ = standardised(embeddings, every, every)
-    parts = np.linalg.svd(features, full_matrices=False)
+    return features, np.linalg.svd(features, full_matrices=False)
+
+
+def _read_from(
+    features: np.ndarray, parts: tuple[np.ndarray, ...], factor: np.ndarray, dimensions: int
+) -> np.ndarray:
+    """`ridge_subspace` from what `_decomposed` gives."""
     # The mean rank of equal values.
     _, place, counts = np.unique(factor, return_inverse=True, return_counts=True)
-    rank = (counts.cumsum() - counts / 2)[place] / clips * 2 - 1
+    rank = (counts.cumsum() - counts / 2)[place] / len(factor) * 2 - 1
     curves = np.polynomial.legendre.legvander(rank, dimensions)[:, 1:].T
     weights = np.stack([ridge_weights(features, curve, parts)[0] for curve in curves])
     return np.linalg.svd(weights, full_matrices=False)[2]
@@ -126,11 +138,16 @@ def subspace_angles(
 ) -> SubspaceAngles:
     """Principal angles between the `ridge_subspace` of every two factors, across halves of clips.
 
+    Chance is what shuffled factors give. Their weights follow the directions in which the embeddings
+    vary most, so that they lie closer together than random directions do. And weights that read a
+    factor also cancel other factors: a large angle does not say that the embedding changes in
+    different directions with the two (`factor_direction` does).
+
     Args:
         embeddings: (clips, latent dimensions), finite.
         factors: factor -> (clips,) values, finite and not constant.
         dimensions: of each subspace.
-        seed: of the halves, and of the random subspaces.
+        seed: of the halves, and of the shuffles.
 
     Raises:
         InputError: as `ridge_subspace`.
@@ -146,10 +163,13 @@ def subspace_angles(
     both = (principal_angles(a, b) for a, b in product(one, other))
     angles = np.stack(list(both)).reshape(len(factors), len(factors), dimensions)
 
-    def drawn() -> np.ndarray:
-        return np.linalg.qr(random.standard_normal((embeddings.shape[1], dimensions)))[0].T
-
-    chance = [principal_angles(drawn(), drawn()) for _ in range(_CHANCE_DRAWS)]
+    parts, values = [_decomposed(embeddings[half]) for half in halves], list(factors.values())
+    chance = []
+    for draw in range(_CHANCE_DRAWS):
+        factor = values[draw % len(values)]
+        shuffled = [random.permutation(factor[half]) for half in halves]
+        a, b = (_read_from(*p, v, dimensions) for p, v in zip(parts, shuffled, strict=True))
+        chance.append(principal_angles(a, b))
     low, median, high = np.quantile(chance, (0.025, 0.5, 0.975), axis=0)
     return SubspaceAngles(
         tuple(factors), (angles + angles.swapaxes(0, 1)) / 2, median, np.stack((low, high))

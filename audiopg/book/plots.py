@@ -570,8 +570,8 @@ def ablation_curves(ablations: Mapping[str, Ablation]) -> Figure:
 def angle_matrix(angles: SubspaceAngles) -> Figure:
     """The smallest principal angle between the subspaces of every two factors, in degrees.
 
-    A thick line across the colour bar is the median of random subspaces; between thin ones, where they
-    are known, lie 95 % of them.
+    A thick line across the colour bar is chance, the median of shuffled factors; between thin ones, where
+    they are known, lie 95 % of these.
 
     Args:
         angles: of `analysis.subspace_angles`.

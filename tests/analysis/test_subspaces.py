@@ -5,10 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 import scipy.linalg
-import scipy.stats
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.linear_model import RidgeCV
+from sklearn.preprocessing import StandardScaler
 
 from audiopg import InputError, LogMel, MaskedAutoencoder, SynthPrior, render
 from audiopg.analysis import (
@@ -93,17 +94,25 @@ def test_angles_tell_shared_subspaces_from_separate_ones():
     np.testing.assert_array_equal(result.angles, result.angles.swapaxes(0, 1))
 
 
-def test_chance_is_the_middle_of_random_subspaces():
-    """Of random lines in 8 dimensions the squared cosine has a beta distribution, (1/2, 7/2)."""
+def test_chance_is_the_middle_of_shuffled_factors():
+    """Scikit-learn's ridge regressions read shuffles of their own, from dimensions that share a part."""
     embeddings, factors = made()
+    random = np.random.default_rng(0)
+    embeddings += random.standard_normal((800, 1))
     result = subspace_angles(embeddings, factors, dimensions=1)
     assert result.chance_range.shape == (2, 1)
+
+    def read() -> np.ndarray:
+        half = StandardScaler().fit_transform(random.choice(embeddings, 400, replace=False))
+        weights = RidgeCV(np.logspace(-4, 6, 21)).fit(half, random.permutation(400)).coef_
+        return weights / np.linalg.norm(weights)
+
+    angles = np.degrees(np.arccos([abs(read() @ read()) for _ in range(200)]))
     found = [result.chance_range[0, 0], result.chance[0], result.chance_range[1, 0]]
     for share, angle in zip((0.025, 0.5, 0.975), found, strict=True):
-        # The share of 1,000 draws below a quantile has this standard error, four times.
-        error = 4 * (share * (1 - share) / 1000) ** 0.5
-        below = scipy.stats.beta(0.5, 3.5).sf(np.cos(np.radians(angle)) ** 2)
-        assert abs(below - share) < error
+        # Four standard errors of the share of 200 draws below a quantile of 200 others.
+        error = 4 * (2 * share * (1 - share) / 200) ** 0.5
+        assert abs((angles < angle).mean() - share) < error
     table = result.table()
     assert (table["chance, low"] == result.chance_range[0, 0]).all()
     assert (table["chance, high"] == result.chance_range[1, 0]).all()

@@ -173,24 +173,30 @@ def test_the_interval_of_an_average_is_shown(scoreboard):
     assert len(scoreboard.figures(claim, {"": found[1:]})) == 2
 
 
-def test_angles_have_the_error_of_random_ones_where_the_record_has_their_range(
-    scoreboard, tmp_path
-):
-    """Chance is 80 degrees, and 95 % of it within 1.96 · 2.5 degrees."""
-    columns = ["embeddings", "factor", "a", "b", "chance", "chance, low", "chance, high"]
-    data = [["this encoder", "a", 20.0, 70.0, 80.0, 75.1, 84.9]]
-    data.append(["this encoder", "b", 70.0, 20.0, *data[0][4:]])
-    for last, told, expected in (
-        (5, "-10.0", "cannot be told here"),
-        (7, "-10.0 ± 2.5", "does not hold"),
-    ):
-        angles = {"columns": columns[:last], "data": [row[:last] for row in data]}
-        path = tmp_path / "analysis-tiny.json"
-        path.write_text(json.dumps({"metrics": {"angles": angles}}))
-        found = list(scoreboard.apart(tmp_path))
-        assert [str(one) for one in found] == [f"a and b, 70°: {told}"]
-        (claim,) = (claim for claim in scoreboard.CLAIMS if claim.measure is scoreboard.apart)
-        assert scoreboard.verdict(claim, found) == expected
+@pytest.mark.parametrize(
+    ("low", "high", "told", "expected"),
+    [
+        (75.2, 94.8, "-5.0 ± 5.0", "cannot be told here"),
+        (83.04, 86.96, "-5.0 ± 1.0", "holds"),
+        (70.04, 73.96, "-18.0 ± 1.0", "does not hold"),
+    ],
+)
+def test_angles_are_compared_with_a_right_one(scoreboard, tmp_path, low, high, told, expected):
+    """The ends of 95 % are 1.96 errors from the middle; the margin is 10 degrees."""
+    angle = (low + high) / 2
+    of = {
+        n: {"standardised": {"factors": f}}
+        for n, f in (
+            ("trained", {"angle": [angle], "low": [low], "high": [high]}),
+            ("untrained", {"angle": [40.0]}),
+        )
+    }
+    record = {"settings": {"factors": ["a", "b"]}, "metrics": {"encoding": of}}
+    (tmp_path / "bench-angles.json").write_text(json.dumps(record))
+    found = list(scoreboard.apart(tmp_path))
+    assert [str(one) for one in found] == [f"a and b, {angle:.0f}° (untrained 40°): {told}"]
+    (claim,) = (claim for claim in scoreboard.CLAIMS if claim.measure is scoreboard.apart)
+    assert scoreboard.verdict(claim, found) == expected
 
 
 def test_every_chapter_of_a_claim_is_there(scoreboard):
