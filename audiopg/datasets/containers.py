@@ -300,11 +300,12 @@ def _number(data: Content, place: int, form: str) -> int:
 def _is_open(length: int) -> bool:
     """Whether a writer to a pipe, which cannot go back, left a length open.
 
-    Seen: 0 (mpg123, FFmpeg's AIFF), 0x7f000008 (SoX's AIFF), 0x7fff0000, 0x7ffff000 (SoX, eSpeak;
-    rounded to whole blocks), 0x80000000 (arecord), 0xffffffff, in 64 bits 2^63 - 1 (FFmpeg) and -1.
+    Seen: 0 (mpg123, FFmpeg's AIFF), 0x7f000008 (SoX's AIFF), 0x7fff0000, 0x7fff0008 (GStreamer's AIFF),
+    0x7ffff000 (SoX, eSpeak; rounded to whole blocks), 0x80000000 (arecord), 0xefffffdb (Liquidsoap),
+    0xffffffff, in 64 bits 2^63 - 1 (FFmpeg) and -1.
     Others near 2 and 4 GiB are true: recorders begin another file there.
     """
-    tops = (0x7F000008, 0x7FFF0000, 0x7FFFF000, 2**31, 2**32)
+    tops = (0x7F000008, 0x7FFF0008, 0x7FFFF000, 2**31, 0xF0000000, 2**32)
     return not 0 < length < 2**62 or any(0 <= top - length <= 256 for top in tops)
 
 

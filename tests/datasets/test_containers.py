@@ -180,10 +180,22 @@ def test_bytes_between_the_pages_of_ogg_are_damage(read):
 
 
 @pytest.mark.parametrize(
-    "size", [0, 0x7FFF0000, 0x7FFFF000, 0x7FFFEFFE, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF]
+    "size",
+    [0, 0x7FFF0000, 0x7FFFF000, 0x7FFFEFFE, 0x7FFFFFFF, 0x80000000, 0xEFFFFFDB, 0xFFFFFFFF],
 )
 def test_wav_from_a_pipe_is_read_to_its_end(read, size):
     content = writers.open_size(size)
+    assert read(content) == (32000, 16000)
+    assert read(content[:-20000]) == (22000, 16000)
+
+
+@pytest.mark.parametrize("size", [0x7F000008, 0x7FFF0008])
+def test_aiff_from_a_pipe_is_read_to_its_end(read, size):
+    """As SoX and GStreamer write it: a count of samples in COMM that fits the size of SSND."""
+    common = struct.pack(">hLh", 1, (size - 8) // 2, 16) + b"\x40\x0c\xfa" + bytes(7)
+    body = b"AIFFCOMM" + struct.pack(">L", 18) + common + b"SSND" + struct.pack(">LQ", size, 0)
+    samples = np.rint(writers.sound(16000)[0] * 32767).astype(">i2").tobytes()
+    content = b"FORM" + struct.pack(">L", size + 38) + body + samples
     assert read(content) == (32000, 16000)
     assert read(content[:-20000]) == (22000, 16000)
 
