@@ -48,7 +48,7 @@ as of some firmware of Frontier Labs' recorders (FL005 and FL010 of ecoacoustics
 An Ogg stream should end with a page that says so (RFC 3533). But Android's MediaMuxer, and with it
 Telegram's voice messages, never writes that mark, so its absence does not tell a cut file. FLAC
 files that were joined are refused: their frames are numbered from 0 again.
-Of CAF, TTA, Musepack, ADX, WMA and shorten that were joined, only the first is read.
+Of CAF, TTA, Monkey's Audio, Musepack, ADX, WMA and shorten that were joined, only the first is read.
 Bytes before the mark of a container, but for tags, are not passed over: such Ogg or FLAC is refused.
 Of what is not above, the first packet may be the rest of one, as where the capture of a broadcast
 begins. It is left out.

@@ -505,7 +505,7 @@ def _stream(container: "av.container.InputContainer") -> "av.AudioStream":
     if (container.format.name, stream.codec.name) == ("caf", "alac"):
         # FFmpeg 8 takes the end of a last packet away that is short already.
         stream.codec_context.options = {"flags2": "skip_manual"}
-    if stream.codec.name in ("wavpack", "tta", "flac"):
+    if stream.codec.name in ("wavpack", "tta", "flac", "ape"):
         # Otherwise FFmpeg 8 does not look at the checksums of their blocks and frames.
         stream.codec_context.options = {"err_detect": "crccheck+explode"}
     layout = stream.codec_context.layout

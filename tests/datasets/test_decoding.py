@@ -5,6 +5,7 @@ import math
 import struct
 import sys
 from pathlib import Path
+from zlib import crc32
 
 import av
 import numpy as np
@@ -615,6 +616,21 @@ def test_a_block_with_another_checksum_is_damage(path_of, name):
         with pytest.raises(InputError, match=f"{name} is damaged"):
             load_audio(path)
         content[place] ^= 1
+
+
+def test_a_frame_of_monkeys_audio_with_another_checksum_is_damage(tmp_path):
+    """No encoder is at hand: three frames that say, by a flag, that they are silent."""
+    blocks, path = 4096, tmp_path / "a.ape"
+    frame = struct.pack("<LLQ", 2**31 | crc32(bytes(4 * blocks)) >> 1, 3, 0)
+    head = struct.pack("<4sHH7L16x", b"MAC ", 3990, 0, 52, 24, 12, 0, 3 * len(frame), 0, 0)
+    head += struct.pack("<HH3LHHL", 2000, 32, blocks, blocks, 3, 16, 2, 44100)
+    head += struct.pack("<3L", *range(88, 88 + 3 * len(frame), len(frame)))
+    path.write_bytes(content := head + 3 * frame)
+    assert (load_audio(path, 44100) == torch.zeros(3 * blocks)).all()
+    for place in (88, 88 + len(frame), 88 + 2 * len(frame)):
+        path.write_bytes(content[:place] + bytes([frame[0] ^ 1]) + content[place + 1 :])
+        with pytest.raises(InputError, match="is damaged"):
+            load_audio(path)
 
 
 def test_flac_whose_table_of_places_does_not_fit_is_read_in_windows_too(tmp_path):
