@@ -571,7 +571,9 @@ def _matroska(data: Content, start: int) -> Part:
         kind, first, size = _element(data, place)
         if kind == _EBML and place > start:
             break
-        if kind not in _ELEMENTS:
+        # Clusters have kinds of four bytes, and blocks of one. What DivX puts at the end is neither.
+        is_own = 2**8 < kind < 2**24 and first + (size or 0) == stop
+        if kind not in _ELEMENTS and not is_own:
             raise Unreadable(f"is damaged: {_STRANGE}" if data[place:stop].strip(b"\0") else CUT)
         # A live stream does not know how much will follow. Its elements are looked at.
         if size is None and kind not in (_SEGMENT, _CLUSTER):

@@ -469,6 +469,23 @@ def test_an_element_of_matroska_that_has_changed_is_damage(read, name):
         assert STRANGE in read(bytes(damaged)) or read(bytes(damaged)) == CUT
 
 
+@pytest.mark.parametrize("name", ["mka", "webm", "webm-live"])
+def test_an_element_of_its_own_at_the_end_of_matroska_is_passed_over(read, name):
+    """As DivXMKVMux writes one, which FFmpeg passes over too."""
+    own = b"\x2a\xd1\xd3" + struct.pack(">Q", 2**56 | 33) + b"\1" * 33
+    content, place = bytearray(WHOLE[name] + own), WHOLE[name].index(b"\x18\x53\x80\x67") + 4
+    if name != "webm-live":
+        size = struct.unpack_from(">Q", content, place)[0] + len(own)
+        content[place : place + 8] = struct.pack(">Q", size)
+    assert read(content) == read(WHOLE[name])
+    for cut in range(1, len(own)):
+        assert read(content[:-cut]) == CUT or STRANGE in read(content[:-cut])
+    # A cluster whose kind has changed is none of these.
+    content[content.rindex(b"\x1f\x43\xb6\x75") + 3] ^= 1
+    assert STRANGE in read(content[: -len(own)]) or read(content[: -len(own)]) == CUT
+    assert STRANGE in read(content)
+
+
 def test_opus_in_mp4_whose_packets_are_zeros_is_damaged(read):
     content = writers.by_ffmpeg("mp4", "libopus", 48000, movflags="+faststart")
     half = len(content) // 2
