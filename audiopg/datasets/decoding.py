@@ -438,7 +438,8 @@ def _by_ffmpeg(
     try:
         with av.open(source, **_options()) as container:
             stream = _stream(container)
-            place, rate = None if seeks and _seek(container, stream, first) else 0, 0
+            origin = _seek(container, stream, first) if seeks else None
+            place, rate = 0 if origin is None else None, 0
             # Pictures may go on, and of MP3 in ASF what is stated may be wrong.
             is_wma = len(container.streams) == 1 and stream.codec.name.startswith("wma")
             end, in_tag = 0.0, False
@@ -464,7 +465,7 @@ def _by_ffmpeg(
                             source.seek(0)
                             yield from _by_ffmpeg(piece, source, first, channel, seeks=False)
                             return
-                        place = frame.pts
+                        place = frame.pts - origin
                         yield frame.sample_rate, np.broadcast_to(np.float32(), place)
                     # A frame of FLAC says which its first sample is; FFmpeg passes over damaged ones.
                     if container.format.name == "flac" and frame.pts != place + piece.part.origin:
@@ -592,16 +593,26 @@ def _is_exact(stream: "av.AudioStream") -> bool:
     return bool(stream.rate) and stream.time_base * stream.rate == 1
 
 
-def _seek(container: "av.container.InputContainer", stream: "av.AudioStream", first: int) -> bool:
-    """Go to before a sample, where frames then say which they are: MP4, whose index is exact."""
+def _seek(
+    container: "av.container.InputContainer", stream: "av.AudioStream", first: int
+) -> int | None:
+    """Go to before a sample, where frames then say which they are: MP4, whose index is exact.
+
+    Returns:
+        What the first frame of all says, more than 0 behind packets of libfaac's name; None without.
+    """
     name = stream.codec_context.name
     is_known = name in _SEEKABLE or name.startswith("pcm_")
     is_mp4 = container.format.name.startswith("mov") and is_known
     is_counted = is_mp4 and _is_exact(stream) and stream.start_time == 0
     if first <= _PREROLL or not (is_counted and _is_even(stream, first - _PREROLL)):
-        return False
+        return None
+    frames = (
+        frame.pts for packet in _packets(container, stream) for frame in _frames(packet, False)
+    )
+    origin = next(frames, None)
     container.seek(first - _PREROLL, stream=stream)
-    return True
+    return origin
 
 
 def _is_even(stream: "av.AudioStream", place: int) -> bool:

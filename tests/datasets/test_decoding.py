@@ -4,6 +4,7 @@ import io
 import math
 import struct
 import sys
+from fractions import Fraction
 from pathlib import Path
 from zlib import crc32
 
@@ -122,8 +123,35 @@ def test_a_hole_in_the_times_of_mp4_moves_no_window(tmp_path, monkeypatch, codec
         whole, _ = read_window(path, 0, 10**6)
         window, _ = read_window(path, 80000, 4000)
         np.testing.assert_allclose(window, whole[80000:84000], atol=1e-3)
-        assert sought == [False, not hole]
+        assert [origin is not None for origin in sought] == [False, not hole]
         sought.clear()
+
+
+@pytest.mark.parametrize("options", [{}, {"movflags": "empty_moov", "frag_duration": "500000"}])
+def test_a_window_of_mp4_whose_first_packets_give_no_frame_is_a_part_of_the_whole(
+    tmp_path, options
+):
+    """As of libfaac, whose first packet holds its name: an element of padding, and the end."""
+    file, rate = tmp_path / "a.mp4", 44100
+    with av.open(str(file), "w", options=options) as container:
+        stream = container.add_stream("aac", rate=rate, layout="mono")
+        # Noise that stands for noise is another after a seek.
+        stream.options = {"aac_pns": "0"}
+        frame = av.AudioFrame.from_ndarray(writers.sound(rate, 1, 4), "fltp", "mono")
+        frame.sample_rate = rate
+        names = [av.Packet(bytes([0b11000001, 0b11000000])) for _ in range(2)]
+        packets = [*stream.encode(frame), *stream.encode(None)]
+        for number, packet in enumerate([*names, *(one for one in packets if one.size)]):
+            packet.stream, packet.time_base = stream, Fraction(1, rate)
+            packet.pts = packet.dts = 1024 * number
+            packet.duration = 1024
+            container.mux(packet)
+    with av.open(str(file)) as container:
+        whole = np.concatenate([one.to_ndarray()[0] for one in container.decode(audio=0)])
+    assert read_header(file) == (len(whole), rate)
+    for first in (20000, 100000, len(whole) - 3000):
+        window, _ = read_window(file, first, 10**6)
+        np.testing.assert_allclose(window, whole[first:], atol=1e-3)
 
 
 def with_edits(content, edits):
