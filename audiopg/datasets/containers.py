@@ -608,8 +608,9 @@ def _asf(data: Content, start: int) -> Part:
     place, seconds = next(data.places(_ASF_PROPERTIES, start, start + 65536), -1), 0.0
     if place >= 0 and not _number(data, place + 88, "<L") & 1:
         _up_to(data, start, start + _number(data, place + 40, "<Q"))
-        # In units of 100 ns, and without what is loaded before it plays.
-        seconds = _number(data, place + 72, "<Q") / 1e7
+        # In units of 100 ns. Into when it ends all but VLC count the milliseconds before it plays.
+        end, sent, before = (_number(data, place + each, "<Q") for each in (64, 72, 80))
+        seconds = end / 1e7 - before / 1e3 * (end != sent)
     return Part(start, len(data), seconds=seconds)
 
 

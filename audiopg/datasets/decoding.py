@@ -442,7 +442,7 @@ def _by_ffmpeg(
             place, rate = 0 if origin is None else None, 0
             # Pictures may go on, and of MP3 in ASF what is stated may be wrong.
             is_wma = len(container.streams) == 1 and stream.codec.name.startswith("wma")
-            end, in_tag = 0.0, False
+            begun, heard, in_tag = 0.0, 0, False
             # Of AMR without its mark the length is an estimate from the bitrate.
             is_told = _is_exact(stream) and container.format.name not in ("amrnb", "amrwb")
             for number, packet in enumerate(_packets(container, stream)):
@@ -452,7 +452,7 @@ def _by_ffmpeg(
                 if packet.is_corrupt and not piece.part.checked:
                     raise Unreadable(CUT)
                 if packet.size and is_wma:
-                    end = float(((packet.pts or 0) + packet.duration) * packet.time_base)
+                    begun, heard = float((packet.pts or 0) * packet.time_base), place
                 in_tag |= bytes(packet)[:3] in TAGS
                 frames = _frames(packet, in_tag or not (number or is_told or piece.part.checked))
                 # FFmpeg's -c copy makes packets of a tag between two MP3s, and of what it cuts off there.
@@ -479,8 +479,8 @@ def _by_ffmpeg(
                     )
                     yield frame.sample_rate, block[max(0, -before) :]
             stated = stream.duration or 0 if is_told and not piece.part.checked else 0
-            # It is not stated to the sample.
-            if is_wma and end < piece.part.seconds - 0.5:
+            # It is not stated to the sample; and of WMA Pro no packet says how long it is.
+            if is_wma and begun + (place - heard) / (rate or 1) < piece.part.seconds - 0.5:
                 raise Unreadable(CUT)
             if (place or 0) + piece.part.origin + stream.codec_context.frame_size < stated:
                 raise Unreadable(CUT_OUT if piece.part.origin else CUT)

@@ -945,6 +945,23 @@ def test_wma_is_as_long_as_it_says(read):
     assert isinstance(read(bytes(content)), tuple)
 
 
+@pytest.mark.parametrize("by", ["Microsoft", "VLC"])
+def test_wma_ends_when_it_says_whoever_wrote_it(read, by):
+    """Microsoft's encoders state otherwise how long it takes to send; VLC counts nothing before."""
+    content = bytearray(
+        writers.by_ffmpeg("asf", "wmav2", 44100, seconds=6, settings={"b": "96000"})
+    )
+    samples, rate = read(bytes(content))
+    place = content.index(bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")) + 64
+    end = samples * 10**7 // rate
+    stated = (end + 3100 * 10**4, end + 10**7) if by == "Microsoft" else (end, end)
+    content[place : place + 24] = struct.pack("<3Q", *stated, 3100)
+    assert read(bytes(content)) == (samples, rate)
+    three_quarters = len(content) * 3 // 4
+    assert read(bytes(content[:three_quarters])) == CUT
+    assert read(bytes(content[:three_quarters]) + bytes(len(content) - three_quarters)) == CUT
+
+
 def test_a_file_is_read_block_by_block():
     content = np.random.default_rng(0).bytes(200_000) + b"ab" * 3
     data, rng = Content(io.BytesIO(content)), np.random.default_rng(1)
