@@ -551,7 +551,7 @@ def test_a_tag_in_the_place_of_what_a_frame_lacks_hides_no_cut(read, name):
     )
     tag = header + bytes(2000) + footer
     tags = [tag, tag + ID3V1, bytes(2000) + alone, ID3V1]
-    for cut in range(before + 8, after, 40):
+    for cut in range(before + 8, after - 3, 40):
         for tag in (*tags, ID3V2 + content):
             if cut + len(tag) >= after:
                 said = read(content[:cut] + tag)
