@@ -48,7 +48,7 @@ as of some firmware of Frontier Labs' recorders (FL005 and FL010 of ecoacoustics
 An Ogg stream should end with a page that says so (RFC 3533). But Android's MediaMuxer, and with it
 Telegram's voice messages, never writes that mark, so its absence does not tell a cut file. FLAC
 files that were joined are refused: their frames are numbered from 0 again.
-Of CAF, TTA, Musepack, ADX, WMA and shorten that were joined, only the first is read.
+Of CAF, TTA, Monkey's Audio, Musepack, ADX, WMA and shorten that were joined, only the first is read.
 Bytes before the mark of a container, but for tags, are not passed over: such Ogg or FLAC is refused.
 Of what is not above, the first packet may be the rest of one, as where the capture of a broadcast
 begins. It is left out.
@@ -300,11 +300,12 @@ def _number(data: Content, place: int, form: str) -> int:
 def _is_open(length: int) -> bool:
     """Whether a writer to a pipe, which cannot go back, left a length open.
 
-    Seen: 0 (mpg123, FFmpeg's AIFF), 0x7f000008 (SoX's AIFF), 0x7fff0000, 0x7ffff000 (SoX, eSpeak;
-    rounded to whole blocks), 0x80000000 (arecord), 0xffffffff, in 64 bits 2^63 - 1 (FFmpeg) and -1.
+    Seen: 0 (mpg123, FFmpeg's AIFF), 0x7f000008 (SoX's AIFF), 0x7fff0000, 0x7fff0008 (GStreamer's AIFF),
+    0x7ffff000 (SoX, eSpeak; rounded to whole blocks), 0x80000000 (arecord), 0xefffffdb (Liquidsoap),
+    0xffffffff, in 64 bits 2^63 - 1 (FFmpeg) and -1.
     Others near 2 and 4 GiB are true: recorders begin another file there.
     """
-    tops = (0x7F000008, 0x7FFF0000, 0x7FFFF000, 2**31, 2**32)
+    tops = (0x7F000008, 0x7FFF0008, 0x7FFFF000, 2**31, 0xF0000000, 2**32)
     return not 0 < length < 2**62 or any(0 <= top - length <= 256 for top in tops)
 
 
@@ -570,7 +571,9 @@ def _matroska(data: Content, start: int) -> Part:
         kind, first, size = _element(data, place)
         if kind == _EBML and place > start:
             break
-        if kind not in _ELEMENTS:
+        # Clusters have kinds of four bytes, and blocks of one. What DivX puts at the end is neither.
+        is_own = 2**8 < kind < 2**24 and first + (size or 0) == stop
+        if kind not in _ELEMENTS and not is_own:
             raise Unreadable(f"is damaged: {_STRANGE}" if data[place:stop].strip(b"\0") else CUT)
         # A live stream does not know how much will follow. Its elements are looked at.
         if size is None and kind not in (_SEGMENT, _CLUSTER):
@@ -605,8 +608,9 @@ def _asf(data: Content, start: int) -> Part:
     place, seconds = next(data.places(_ASF_PROPERTIES, start, start + 65536), -1), 0.0
     if place >= 0 and not _number(data, place + 88, "<L") & 1:
         _up_to(data, start, start + _number(data, place + 40, "<Q"))
-        # In units of 100 ns, and without what is loaded before it plays.
-        seconds = _number(data, place + 72, "<Q") / 1e7
+        # In units of 100 ns. Into when it ends all but VLC count the milliseconds before it plays.
+        end, sent, before = (_number(data, place + each, "<Q") for each in (64, 72, 80))
+        seconds = end / 1e7 - before / 1e3 * (end != sent)
     return Part(start, len(data), seconds=seconds)
 
 
@@ -682,13 +686,16 @@ def _frames_at(data: Content, start: int, least: int) -> Part | None:
     if not frames:
         _refuse_zeros_behind(data)
     torn = len(data) - 7 < place and data[place : place + 1] == b"\xff"
-    torn |= _has_tag(data, begin, place)
+    # Shine keeps up to 3 bytes at the end of MP3 to itself, and FFmpeg plays that frame.
+    lacks = 3 if header >> 17 & 3 == 1 and not frames else 0
+    torn |= _has_tag(data, begin, place - lacks)
     # Some encoders count the frame that holds the header, others do not.
     is_short = found < frames or (found == frames and start + size > place)
-    if place > len(data) or torn or is_short or (is_mixed and frames and start + size != place):
+    is_other_size = is_mixed and frames and start + size != place
+    if place > len(data) + lacks or torn or is_short or is_other_size:
         raise Unreadable(CUT)
     counted = 0 < frames < found and not is_mixed and _is_quiet(data, start)
-    return Part(start, place, counted)
+    return Part(start, min(place, len(data)), counted)
 
 
 def _has_tag(data: Content, start: int, stop: int) -> bool:

@@ -438,7 +438,8 @@ def _by_ffmpeg(
     try:
         with av.open(source, **_options()) as container:
             stream = _stream(container)
-            place, rate = None if seeks and _seek(container, stream, first) else 0, 0
+            origin = _seek(container, stream, first) if seeks else None
+            place, rate = 0 if origin is None else None, 0
             # Of AMR without its mark the length is an estimate from the bitrate.
             is_told = _is_exact(stream) and container.format.name not in ("amrnb", "amrwb")
             decoded = _decoded(piece, container, stream, is_told)
@@ -453,7 +454,7 @@ def _by_ffmpeg(
                             source.seek(0)
                             yield from _by_ffmpeg(piece, source, first, channel, seeks=False)
                             return
-                        place = frame.pts
+                        place = frame.pts - origin
                         yield frame.sample_rate, np.broadcast_to(np.float32(), place)
                     # A frame of FLAC says which its first sample is; FFmpeg passes over damaged ones.
                     if container.format.name == "flac" and frame.pts != place + piece.part.origin:
@@ -491,7 +492,7 @@ def _stream(container: "av.container.InputContainer") -> "av.AudioStream":
     if (container.format.name, stream.codec.name) == ("caf", "alac"):
         # FFmpeg 8 takes the end of a last packet away that is short already.
         stream.codec_context.options = {"flags2": "skip_manual"}
-    if stream.codec.name in ("wavpack", "tta", "flac"):
+    if stream.codec.name in ("wavpack", "tta", "flac", "ape"):
         # Otherwise FFmpeg 8 does not look at the checksums of their blocks and frames.
         stream.codec_context.options = {"err_detect": "crccheck+explode"}
     layout = stream.codec_context.layout
@@ -559,13 +560,14 @@ def _decoded(
         if packet.is_corrupt and not piece.part.checked:
             raise Unreadable(CUT)
         if packet.size and is_wma:
-            end = float(((packet.pts or 0) + packet.duration) * packet.time_base)
+            end = float((packet.pts or 0) * packet.time_base)
         in_tag |= bytes(packet)[:3] in TAGS
         frames = _frames(packet, in_tag or not (number or is_told or piece.part.checked))
         # FFmpeg's -c copy makes packets of a tag between two MP3s, and of what it cuts off there.
         in_tag &= not frames
+        end += sum(frame.samples / frame.sample_rate for frame in frames) if is_wma else 0
         yield packet, frames
-    # It is not stated to the sample.
+    # It is not stated to the sample; and of WMA Pro no packet says how long it is.
     if is_wma and end < piece.part.seconds - 0.5:
         raise Unreadable(CUT)
 
@@ -604,16 +606,26 @@ def _is_exact(stream: "av.AudioStream") -> bool:
     return bool(stream.rate) and stream.time_base * stream.rate == 1
 
 
-def _seek(container: "av.container.InputContainer", stream: "av.AudioStream", first: int) -> bool:
-    """Go to before a sample, where frames then say which they are: MP4, whose index is exact."""
+def _seek(
+    container: "av.container.InputContainer", stream: "av.AudioStream", first: int
+) -> int | None:
+    """Go to before a sample, where frames then say which they are: MP4, whose index is exact.
+
+    Returns:
+        What the first frame of all says, more than 0 behind packets of libfaac's name; None without.
+    """
     name = stream.codec_context.name
     is_known = name in _SEEKABLE or name.startswith("pcm_")
     is_mp4 = container.format.name.startswith("mov") and is_known
     is_counted = is_mp4 and _is_exact(stream) and stream.start_time == 0
     if first <= _PREROLL or not (is_counted and _is_even(stream, first - _PREROLL)):
-        return False
+        return None
+    frames = (
+        frame.pts for packet in _packets(container, stream) for frame in _frames(packet, False)
+    )
+    origin = next(frames, None)
     container.seek(first - _PREROLL, stream=stream)
-    return True
+    return origin
 
 
 def _is_even(stream: "av.AudioStream", place: int) -> bool:

@@ -4,7 +4,9 @@ import io
 import math
 import struct
 import sys
+from fractions import Fraction
 from pathlib import Path
+from zlib import crc32
 
 import av
 import numpy as np
@@ -121,8 +123,35 @@ def test_a_hole_in_the_times_of_mp4_moves_no_window(tmp_path, monkeypatch, codec
         whole, _ = read_window(path, 0, 10**6)
         window, _ = read_window(path, 80000, 4000)
         np.testing.assert_allclose(window, whole[80000:84000], atol=1e-3)
-        assert sought == [False, not hole]
+        assert [origin is not None for origin in sought] == [False, not hole]
         sought.clear()
+
+
+@pytest.mark.parametrize("options", [{}, {"movflags": "empty_moov", "frag_duration": "500000"}])
+def test_a_window_of_mp4_whose_first_packets_give_no_frame_is_a_part_of_the_whole(
+    tmp_path, options
+):
+    """As of libfaac, whose first packet holds its name: an element of padding, and the end."""
+    file, rate = tmp_path / "a.mp4", 44100
+    with av.open(str(file), "w", options=options) as container:
+        stream = container.add_stream("aac", rate=rate, layout="mono")
+        # Noise that stands for noise is another after a seek.
+        stream.options = {"aac_pns": "0"}
+        frame = av.AudioFrame.from_ndarray(writers.sound(rate, 1, 4), "fltp", "mono")
+        frame.sample_rate = rate
+        names = [av.Packet(bytes([0b11000001, 0b11000000])) for _ in range(2)]
+        packets = [*stream.encode(frame), *stream.encode(None)]
+        for number, packet in enumerate([*names, *(one for one in packets if one.size)]):
+            packet.stream, packet.time_base = stream, Fraction(1, rate)
+            packet.pts = packet.dts = 1024 * number
+            packet.duration = 1024
+            container.mux(packet)
+    with av.open(str(file)) as container:
+        whole = np.concatenate([one.to_ndarray()[0] for one in container.decode(audio=0)])
+    assert read_header(file) == (len(whole), rate)
+    for first in (20000, 100000, len(whole) - 3000):
+        window, _ = read_window(file, first, 10**6)
+        np.testing.assert_allclose(window, whole[first:], atol=1e-3)
 
 
 def with_edits(content, edits):
@@ -178,7 +207,7 @@ def test_a_file_is_looked_at_again_only_where_it_has_changed(path_of, monkeypatc
     monkeypatch.chdir(path.parent)
     assert torch.equal(read_window(path.name, 0, 100)[0], expected)
     assert len(looks) == 3
-    path.write_bytes(path.read_bytes()[:-1])
+    path.write_bytes(path.read_bytes()[:-4])
     with pytest.raises(InputError, match="cut short"):
         read_window(path, 0, 100)
 
@@ -615,6 +644,21 @@ def test_a_block_with_another_checksum_is_damage(path_of, name):
         with pytest.raises(InputError, match=f"{name} is damaged"):
             load_audio(path)
         content[place] ^= 1
+
+
+def test_a_frame_of_monkeys_audio_with_another_checksum_is_damage(tmp_path):
+    """No encoder is at hand: three frames that say, by a flag, that they are silent."""
+    blocks, path = 4096, tmp_path / "a.ape"
+    frame = struct.pack("<LLQ", 2**31 | crc32(bytes(4 * blocks)) >> 1, 3, 0)
+    head = struct.pack("<4sHH7L16x", b"MAC ", 3990, 0, 52, 24, 12, 0, 3 * len(frame), 0, 0)
+    head += struct.pack("<HH3LHHL", 2000, 32, blocks, blocks, 3, 16, 2, 44100)
+    head += struct.pack("<3L", *range(88, 88 + 3 * len(frame), len(frame)))
+    path.write_bytes(content := head + 3 * frame)
+    assert (load_audio(path, 44100) == torch.zeros(3 * blocks)).all()
+    for place in (88, 88 + len(frame), 88 + 2 * len(frame)):
+        path.write_bytes(content[:place] + bytes([frame[0] ^ 1]) + content[place + 1 :])
+        with pytest.raises(InputError, match="is damaged"):
+            load_audio(path)
 
 
 def test_flac_whose_table_of_places_does_not_fit_is_read_in_windows_too(tmp_path):
