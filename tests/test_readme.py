@@ -20,6 +20,7 @@ ACCURACIES = [
     ("scratch-120-epochs-esc10-tiny", "this encoder"),
     ("finetune-urbansound8k-tiny", "this encoder"),
     ("finetune-urbansound8k-tiny", "finetune-urbansound8k-scratch-tiny"),
+    ("scratch-20-epochs-urbansound8k-tiny", "this encoder"),
     ("probe-esc10-tiny-native", "this encoder"),
     ("probe-esc10-tiny-native", "log-mel mean and deviation"),
     ("probe-speech_commands-tiny", "this encoder"),

@@ -29,7 +29,7 @@ EXAMPLES = (
 
 def add(command: argparse.ArgumentParser) -> None:
     # No defaults here, so that `run` knows which of them were given beside --json.
-    names = ", ".join((*synth.PRESETS, *synth.EXTENDED))
+    names = ", ".join(name for name in synth.PRIORS if name not in synth.SENSITIVITY)
     command.add_argument(
         "--preset", help=f"{names}, or one of the names of --sensitivity (default: full)"
     )
