@@ -42,7 +42,7 @@ import torch
 
 import audiopg
 from audiopg.book import plots, widgets
-from audiopg.book.experiments import SETS, outcome_table
+from audiopg.book.experiments import SETS, outcome_table, seed_table
 from audiopg.book.reproduce import link_files, training_files
 from audiopg.datasets import find_dataset, load_clips
 from audiopg.pretrained import load_model
@@ -193,19 +193,12 @@ outcomes[took]
 # the same test parts:
 
 # %%
-by_seed = {}
-for seed, suffix in enumerate(("", "-seed1", "-seed2")):
-    record = read_record(f"curriculum-full-{scale}{suffix}")
-    found = (record or {"metrics": {}})["metrics"]
-    for tested in found.get("probes", {}):
-        last = [
-            list(found[pooled][tested]["accuracy"].values())[-1]
-            for pooled in ("probes", "probes_by_frequency")
-        ]
-        column = tested.partition(",")[0]
-        told = " / ".join(f"{100 * accuracy:.1f}" for accuracy in last)
-        by_seed.setdefault(column, {})[f"full, seed {seed}"] = told
-pd.DataFrame(by_seed)
+last = {"esc10": ["5"], "urbansound8k": ["10"]}
+seeds = seed_table({"full": f"curriculum-full-{scale}"}, folds=last)
+seeds["seed"] = seeds.groupby(["set", "pooling"]).cumcount()
+seeds.pivot(
+    index=["set", "pooling"], columns="seed", values="accuracy"
+).round(1)
 
 # %% [markdown]
 # The probes do not agree about what was gained:

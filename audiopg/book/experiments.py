@@ -544,13 +544,16 @@ def gains(
 
 
 def seed_table(
-    rows: Mapping[str, str], folder: str | os.PathLike | None = None
+    rows: Mapping[str, str],
+    folder: str | os.PathLike | None = None,
+    folds: Folds | None = None,
 ) -> "pandas.DataFrame":
     """What each seed of experiments reached, as their records say.
 
     Args:
         rows: what to call a row, and the name of its experiment without a seed.
         folder: of the records.
+        folds: to average over, as in `gain_table`.
 
     Returns:
         A line for each seed, with "row", "set", "pooling" (one of ``POOLINGS``) and the
@@ -561,7 +564,7 @@ def seed_table(
     lines = [
         (label, *set_and_pooling(_label(tested)), accuracy)
         for label, name in rows.items()
-        for tested, found in _accuracies_by_set(name, folder).items()
+        for tested, found in _accuracies_by_set(name, folder, folds).items()
         for accuracy in found.mean(1)
     ]
     return pandas.DataFrame(lines, columns=["row", "set", "pooling", "accuracy"])

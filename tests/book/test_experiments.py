@@ -230,6 +230,8 @@ def test_each_seed_has_a_line_for_each_set_and_pooling(tmp_path):
         ["a", "UrbanSound8K", "frequency", 50],
         ["a", "UrbanSound8K", "frequency", 100],
     ]
+    last = seed_table({"a": "a-cpu"}, tmp_path, {"urbansound8k": ["2"]})
+    np.testing.assert_allclose(last["accuracy"], (70, 80, 75, 100))
     assert list(seed_table({"b": "b-cpu"}, tmp_path)) == ["row", "set", "pooling", "accuracy"]
 
 
